@@ -1,0 +1,165 @@
+//! What was left out, and why: every sample, frame, message or window that is not used is counted here.
+
+/// Why something was left out. The name is what metrics and messages call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Reason {
+    /// A line or message that is not in the source's format.
+    Malformed,
+    /// A binary frame whose checksum, length or version is wrong.
+    CorruptFrame,
+    /// A binary frame that never came: a hole in the sequence numbers.
+    LostFrame,
+    /// A line, frame or payload over its limit.
+    TooLarge,
+    /// A time that is no number or beyond what a time can hold.
+    BadTime,
+    /// A sample with NaN or an infinity in a channel.
+    NotFinite,
+    /// A sample with the time of the one before.
+    Duplicate,
+    /// A sample older than one that was already used.
+    Late,
+    /// A topic whose stream name is not allowed.
+    StreamName,
+    /// A new stream over the limit of streams.
+    StreamLimit,
+    /// A window that waited for the model while newer ones came.
+    Overload,
+    /// A message that could not be published because the broker was away or slow.
+    NotPublished,
+    /// Samples that the recorder could not write.
+    NotRecorded,
+}
+
+impl Reason {
+    /// Every reason, in the order of its counters.
+    pub const ALL: [Reason; 13] = [
+        Reason::Malformed,
+        Reason::CorruptFrame,
+        Reason::LostFrame,
+        Reason::TooLarge,
+        Reason::BadTime,
+        Reason::NotFinite,
+        Reason::Duplicate,
+        Reason::Late,
+        Reason::StreamName,
+        Reason::StreamLimit,
+        Reason::Overload,
+        Reason::NotPublished,
+        Reason::NotRecorded,
+    ];
+
+    /// The name in metrics and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Malformed => "malformed",
+            Reason::CorruptFrame => "corrupt_frame",
+            Reason::LostFrame => "lost_frame",
+            Reason::TooLarge => "too_large",
+            Reason::BadTime => "bad_time",
+            Reason::NotFinite => "not_finite",
+            Reason::Duplicate => "duplicate",
+            Reason::Late => "late",
+            Reason::StreamName => "stream_name",
+            Reason::StreamLimit => "stream_limit",
+            Reason::Overload => "overload",
+            Reason::NotPublished => "not_published",
+            Reason::NotRecorded => "not_recorded",
+        }
+    }
+}
+
+/// Counts by reason since they were last taken, and the first thing left out, in words.
+///
+/// Decoders and lanes fill one; their shells add it to the daemon's counters and log it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    counts: [u64; Reason::ALL.len()],
+    first: Option<(Reason, String)>,
+}
+
+impl Drops {
+    /// Counts one; `detail` is made into words only for the first.
+    pub fn add(&mut self, reason: Reason, detail: impl FnOnce() -> String) {
+        self.add_many(reason, 1, detail);
+    }
+
+    /// Counts `count` at once; `detail` is made into words only for the first.
+    pub fn add_many(&mut self, reason: Reason, count: u64, detail: impl FnOnce() -> String) {
+        self.counts[reason as usize] += count;
+        if self.first.is_none() && count > 0 {
+            self.first = Some((reason, detail()));
+        }
+    }
+
+    /// How many were left out for `reason`.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.counts[reason as usize]
+    }
+
+    /// How many were left out in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The first thing left out, with its reason.
+    pub fn first(&self) -> Option<(Reason, &str)> {
+        self.first.as_ref().map(|(reason, detail)| (*reason, detail.as_str()))
+    }
+
+    /// Each reason that has a count, with it.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        Reason::ALL.into_iter().map(|reason| (reason, self.count(reason))).filter(|(_, count)| *count > 0)
+    }
+
+    /// Gives what was counted and starts again at nothing.
+    pub fn take(&mut self) -> Drops {
+        std::mem::take(self)
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Drops) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine += theirs;
+        }
+        if self.first.is_none() {
+            self.first.clone_from(&other.first);
+        }
+    }
+}
+
+impl std::fmt::Display for Drops {
+    /// `3 malformed, 1 late`, or `none`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut separator = "";
+        for (reason, count) in self.iter() {
+            write!(f, "{separator}{count} {}", reason.name())?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_stand_in_the_order_of_their_counters() {
+        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+    }
+
+    #[test]
+    fn the_first_is_kept_in_words_and_all_are_counted() {
+        let mut drops = Drops::default();
+        drops.add(Reason::Late, || "first".into());
+        drops.add_many(Reason::Malformed, 2, || unreachable!());
+        assert_eq!(drops.first(), Some((Reason::Late, "first")));
+        assert_eq!(drops.to_string(), "2 malformed, 1 late");
+        assert_eq!(drops.take().total(), 3);
+        assert_eq!(drops.to_string(), "none");
+    }
+}

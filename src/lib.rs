@@ -1,0 +1,8 @@
+//! What a robot drives on, from the current its motors draw.
+
+pub mod channel;
+pub mod decide;
+pub mod drops;
+pub mod model;
+pub mod sample;
+pub mod score;

@@ -1,0 +1,3 @@
+//! Models: the card, and the ONNX Runtime session that serves one.
+
+pub mod card;

@@ -1,0 +1,173 @@
+//! How good predictions are: the confusion table and what is read off it.
+
+use serde::Serialize;
+
+use crate::model::card::Scores;
+
+/// Counts of true against predicted labels.
+///
+/// Rows are true labels and columns predicted ones; a last column, outside [`Confusion::table`]'s square, counts
+/// what was answered with `unknown`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Confusion {
+    labels: Vec<String>,
+    counts: Vec<Vec<u64>>,
+    unknown: Vec<u64>,
+}
+
+impl Confusion {
+    /// An empty table over these labels.
+    pub fn new(labels: &[String]) -> Self {
+        let classes = labels.len();
+        Self { labels: labels.to_vec(), counts: vec![vec![0; classes]; classes], unknown: vec![0; classes] }
+    }
+
+    /// Counts one answer; `predicted` is `None` for `unknown`. Indices outside the labels are not counted.
+    pub fn add(&mut self, truth: usize, predicted: Option<usize>) {
+        let Some(row) = self.counts.get_mut(truth) else { return };
+        match predicted {
+            None => self.unknown[truth] += 1,
+            Some(class) => {
+                if let Some(cell) = row.get_mut(class) {
+                    *cell += 1;
+                }
+            }
+        }
+    }
+
+    /// The labels, in the order of rows and columns.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The square of counts: a row a true label, a column a predicted one.
+    pub fn table(&self) -> &[Vec<u64>] {
+        &self.counts
+    }
+
+    /// Answers of `unknown`, one count a true label.
+    pub fn unknown(&self) -> &[u64] {
+        &self.unknown
+    }
+
+    /// How many answers were counted, `unknown` among them.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum::<u64>() + self.unknown.iter().sum::<u64>()
+    }
+
+    /// Correct over all; `unknown` is not correct. NaN where nothing was counted.
+    pub fn accuracy(&self) -> f64 {
+        self.correct() as f64 / self.total() as f64
+    }
+
+    /// The mean of the recalls of the labels that occur. NaN where nothing was counted.
+    pub fn balanced_accuracy(&self) -> f64 {
+        mean((0..self.labels.len()).filter_map(|class| {
+            let support = self.support(class);
+            (support > 0).then(|| self.counts[class][class] as f64 / support as f64)
+        }))
+    }
+
+    /// The mean of the F1 scores of the labels that occur or were predicted. NaN where nothing was counted.
+    pub fn macro_f1(&self) -> f64 {
+        mean((0..self.labels.len()).filter_map(|class| {
+            let hits = self.counts[class][class];
+            let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
+            let sum = predicted + self.support(class);
+            (sum > 0).then(|| 2.0 * hits as f64 / sum as f64)
+        }))
+    }
+
+    /// The three scores at once.
+    pub fn scores(&self) -> Scores {
+        Scores {
+            accuracy: self.accuracy(),
+            balanced_accuracy: self.balanced_accuracy(),
+            macro_f1: self.macro_f1(),
+        }
+    }
+
+    fn correct(&self) -> u64 {
+        (0..self.labels.len()).map(|class| self.counts[class][class]).sum()
+    }
+
+    fn support(&self, class: usize) -> u64 {
+        self.counts[class].iter().sum::<u64>() + self.unknown[class]
+    }
+}
+
+impl std::fmt::Display for Confusion {
+    /// A table for people: true labels down, predicted ones across, recall at the end of each row.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let with_unknown = self.unknown.iter().any(|&count| count > 0);
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        let mut header = vec!["true \\ predicted".to_owned()];
+        header.extend(self.labels.iter().cloned());
+        if with_unknown {
+            header.push(crate::decide::UNKNOWN.into());
+        }
+        header.push("recall".into());
+        table.set_header(header);
+        for (class, label) in self.labels.iter().enumerate() {
+            let mut row = vec![label.clone()];
+            row.extend(self.counts[class].iter().map(u64::to_string));
+            if with_unknown {
+                row.push(self.unknown[class].to_string());
+            }
+            let support = self.support(class);
+            row.push(if support == 0 {
+                "-".into()
+            } else {
+                format!("{:.3}", self.counts[class][class] as f64 / support as f64)
+            });
+            table.add_row(row);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+        write!(f, "{table}")
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    sum / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rows: &[(usize, Option<usize>, u64)]) -> Confusion {
+        let mut confusion = Confusion::new(&["a".into(), "b".into(), "c".into()]);
+        for &(truth, predicted, count) in rows {
+            for _ in 0..count {
+                confusion.add(truth, predicted);
+            }
+        }
+        confusion
+    }
+
+    #[test]
+    fn scores_agree_with_values_worked_out_by_hand() {
+        // recalls 3/4 and 1/2; F1 of a: 6/8, of b: 2/4
+        let confusion = table(&[(0, Some(0), 3), (0, Some(1), 1), (1, Some(1), 1), (1, Some(0), 1)]);
+        assert!((confusion.accuracy() - 4.0 / 6.0).abs() < 1e-12);
+        assert!((confusion.balanced_accuracy() - 0.625).abs() < 1e-12);
+        assert!((confusion.macro_f1() - (6.0 / 8.0 + 2.0 / 4.0) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn unknown_counts_against_recall_and_is_shown() {
+        let confusion = table(&[(0, Some(0), 1), (0, None, 1)]);
+        assert!((confusion.accuracy() - 0.5).abs() < 1e-12);
+        assert!(confusion.to_string().contains("unknown"));
+    }
+
+    #[test]
+    fn an_empty_table_has_no_scores_and_does_not_fail() {
+        assert!(table(&[]).accuracy().is_nan());
+        assert!(table(&[]).balanced_accuracy().is_nan());
+    }
+}
