@@ -1,3 +1,5 @@
-//! Models: the card, and the ONNX Runtime session that serves one.
+//! Models: the card, the ONNX Runtime library, and the session that serves one.
 
 pub mod card;
+pub mod runtime;
+pub mod session;
