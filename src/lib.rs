@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod decide;
+pub mod decode;
 pub mod drops;
 pub mod model;
 pub mod sample;

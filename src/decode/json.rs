@@ -1,0 +1,286 @@
+//! JSON objects, one a line or one a message: `{"t": 12.3, "current": 1.2}` and `{"samples": [[t, c1, …], …]}`.
+
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::channel::{Columns, TimeInput};
+use crate::drops::{Drops, Reason};
+use crate::sample::{Samples, Time};
+
+use super::{MAX_LINE, Splitter, quote};
+
+/// Decodes a JSON object a line.
+#[derive(Debug)]
+pub struct Lines {
+    splitter: Splitter,
+    columns: Columns,
+    time: TimeInput,
+}
+
+impl Lines {
+    /// A decoder at the start of a stream.
+    pub fn new(columns: Columns, time: TimeInput) -> Self {
+        Self { splitter: Splitter::new(b'\n', MAX_LINE), columns, time }
+    }
+
+    /// Decodes the next bytes; a line that they leave open is kept for the next call.
+    pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
+        let Self { splitter, columns, time } = self;
+        splitter.feed(bytes, drops, |line, drops| {
+            if !line.trim_ascii().is_empty() {
+                object(line, columns, time, samples, drops);
+            }
+        });
+    }
+
+    /// Decodes a last line that no line end closed.
+    pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
+        if let Some(line) = self.splitter.finish() {
+            object(&line, &self.columns, &self.time, samples, drops);
+        }
+    }
+}
+
+/// Decodes one object. What stands before a fault in it is kept.
+pub(super) fn object(
+    bytes: &[u8],
+    columns: &Columns,
+    time: &TimeInput,
+    samples: &mut Samples,
+    drops: &mut Drops,
+) {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let seed = Object { columns, time, samples };
+    if let Err(error) = seed.deserialize(&mut json).and_then(|()| json.end()) {
+        drops.add(Reason::Malformed, || format!("{error} in {}", quote(bytes)));
+    }
+}
+
+struct Object<'a> {
+    columns: &'a Columns,
+    time: &'a TimeInput,
+    samples: &'a mut Samples,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with the channels' names or \"samples\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let names = self.columns.names();
+        let mut raw = vec![None; names.len()];
+        let mut time = Time::ARRIVAL;
+        let mut rows = false;
+        while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            if let Some(index) = names.iter().position(|name| *name == key) {
+                raw[index] = Some(map.next_value::<Option<f64>>()?.unwrap_or(f64::NAN));
+            } else if key == self.time.column() {
+                time = map.next_value_seed(Moment(self.time))?;
+            } else if key == "samples" {
+                rows = true;
+                map.next_value_seed(Rows {
+                    columns: self.columns,
+                    time: self.time,
+                    samples: &mut *self.samples,
+                })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if rows {
+            return Ok(());
+        }
+        let values: Option<Vec<f64>> = raw.iter().copied().collect();
+        let Some(values) = values else {
+            let missing = names.iter().zip(&raw).find(|(_, value)| value.is_none());
+            let name = missing.map_or("", |(name, _)| name.as_str());
+            return Err(A::Error::custom(format_args!("no channel {name:?}")));
+        };
+        self.columns.push(time, &values, self.samples);
+        Ok(())
+    }
+}
+
+/// A time: a number in the source's unit, or a text.
+struct Moment<'a>(&'a TimeInput);
+
+impl<'de> DeserializeSeed<'de> for Moment<'_> {
+    type Value = Time;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Time, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Moment<'_> {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a time")
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Time, E> {
+        self.0.unit.time(value).ok_or_else(|| E::custom(format_args!("time {value:e} is out of range")))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Time, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Time, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+        let time = self.0.unit.parse(text.as_bytes());
+        time.ok_or_else(|| E::custom(format_args!("{} is not a time", quote(text.as_bytes()))))
+    }
+}
+
+struct Rows<'a> {
+    columns: &'a Columns,
+    time: &'a TimeInput,
+    samples: &'a mut Samples,
+}
+
+impl<'de> DeserializeSeed<'de> for Rows<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rows<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        let wanted = self.columns.names().len();
+        // One column more than any row needs, so that a row that is too long is seen.
+        let mut row = Vec::with_capacity(wanted + 2);
+        while rows.next_element_seed(Row { row: &mut row, limit: wanted + 2 })?.is_some() {
+            let (time, values) = match row.split_first() {
+                Some((&t, values)) if values.len() == wanted => {
+                    let time = self.time.unit.time(t);
+                    (
+                        time.ok_or_else(|| A::Error::custom(format_args!("time {t:e} is out of range")))?,
+                        values,
+                    )
+                }
+                _ if row.len() == wanted => (Time::ARRIVAL, row.as_slice()),
+                _ => {
+                    let (given, with_time) = (row.len(), wanted + 1);
+                    let names = self.columns.names().join(", ");
+                    return Err(A::Error::custom(format_args!(
+                        "a row of {given}; {names} take {wanted}, or {with_time} with the time first"
+                    )));
+                }
+            };
+            self.columns.push(time, values, self.samples);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a row into a vector that is used again, up to a limit.
+struct Row<'a> {
+    row: &'a mut Vec<f64>,
+    limit: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Row<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a row of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        self.row.clear();
+        while let Some(value) = values.next_element::<Option<f64>>()? {
+            if self.row.len() < self.limit {
+                self.row.push(value.unwrap_or(f64::NAN));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Channel;
+
+    fn decode(text: &str, names: &[&str]) -> (Samples, Drops) {
+        let channels: Vec<_> = names.iter().map(|name| Channel::in_ampere(name)).collect();
+        let columns = Columns::of(&channels).unwrap();
+        let (mut samples, mut drops) = (columns.samples(), Drops::default());
+        let mut lines = Lines::new(columns, TimeInput::default());
+        lines.feed(text.as_bytes(), &mut samples, &mut drops);
+        lines.finish(&mut samples, &mut drops);
+        (samples, drops)
+    }
+
+    #[test]
+    fn an_object_is_a_sample_and_other_keys_are_passed_over() {
+        let (samples, drops) = decode("{\"x\": [1, {}], \"m2\": 2, \"t\": 1.5, \"m1\": 1}\n", &["m1", "m2"]);
+        assert_eq!(samples.values(), [1.0, 2.0]);
+        assert_eq!(samples.times()[0].seconds(), 1.5);
+        assert_eq!(drops.total(), 0);
+    }
+
+    #[test]
+    fn rows_are_samples_with_or_without_a_time() {
+        let (samples, drops) = decode("{\"samples\": [[0, 1], [0.1, null], [3]]}", &["current"]);
+        assert_eq!(drops.total(), 0, "{:?}", drops.first());
+        assert_eq!(samples.times()[1].seconds(), 0.1);
+        assert!(samples.values()[1].is_nan());
+        assert_eq!((samples.times()[2], samples.values()[2]), (Time::ARRIVAL, 3.0));
+    }
+
+    #[test]
+    fn a_fault_is_named_and_the_next_line_is_read() {
+        for (bad, problem) in [
+            ("{\"t\": 1}", "no channel \"current\""),
+            ("{\"current\": \"high\"}", "invalid type"),
+            ("{\"samples\": [[1, 2, 3]]}", "a row of 3; current take 1, or 2 with the time first"),
+            ("{\"t\": 1e300, \"current\": 1}", "time 1e300 is out of range"),
+            ("[1]", "expected an object"),
+            ("{\"t\": 1", "EOF"),
+        ] {
+            let (samples, drops) = decode(&format!("{bad}\n{{\"t\": 2, \"current\": 5}}"), &["current"]);
+            let (reason, detail) = drops.first().unwrap();
+            assert_eq!((reason, drops.total()), (Reason::Malformed, 1));
+            assert!(detail.contains(problem), "{detail}");
+            assert_eq!(samples.values(), [5.0]);
+        }
+    }
+
+    #[test]
+    fn deep_nesting_does_not_overflow_the_stack() {
+        let (_, drops) = decode(&"{\"x\":[".repeat(10_000), &["current"]);
+        assert_eq!(drops.total(), 1);
+    }
+}
