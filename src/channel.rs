@@ -112,6 +112,8 @@ pub enum TimeUnit {
     Ns,
     /// Text such as `2026-01-31T12:00:00.25Z`.
     Rfc3339,
+    /// There is no time; samples come at `rate`, or are stamped as they arrive.
+    None,
 }
 
 impl TimeUnit {
@@ -134,7 +136,7 @@ impl TimeUnit {
             TimeUnit::Ms => 1e6,
             TimeUnit::Us => 1e3,
             TimeUnit::Ns => 1.0,
-            TimeUnit::Rfc3339 => return None,
+            TimeUnit::Rfc3339 | TimeUnit::None => return None,
         };
         Time::from_units(value, nanos)
     }
@@ -187,10 +189,7 @@ impl Columns {
         if channels.is_empty() {
             return Err(BadInput::None);
         }
-        let plain = recipes
-            .iter()
-            .enumerate()
-            .all(|(index, recipe)| recipe.columns == [index] && recipe.scale == 1.0 && recipe.offset == 0.0);
+        let plain = is_plain(&recipes);
         Ok(Self { names, channels, recipes, plain })
     }
 
@@ -200,6 +199,36 @@ impl Columns {
     /// [`BadInput`] for no channel at all, or one named twice.
     pub fn of(channels: &[Channel]) -> Result<Self, BadInput> {
         Self::new(&channels.iter().map(ChannelInput::of).collect::<Vec<_>>())
+    }
+
+    /// The same columns, making only the channels that a model takes, in its order.
+    ///
+    /// # Errors
+    /// [`BadInput::Missing`] and [`BadInput::Unit`] name the channel, the source and the mend.
+    pub fn select(&self, wanted: &[Channel], source: &str) -> Result<Self, BadInput> {
+        let mut selected = Self { channels: wanted.to_vec(), recipes: Vec::new(), ..self.clone() };
+        for channel in wanted {
+            let Some(index) = self.channels.iter().position(|own| own.name == channel.name) else {
+                let has = self.channels.iter().map(|own| own.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(BadInput::Missing {
+                    name: channel.name.clone(),
+                    source_name: source.into(),
+                    has,
+                });
+            };
+            let unit = &self.channels[index].unit;
+            if *unit != channel.unit {
+                return Err(BadInput::Unit {
+                    name: channel.name.clone(),
+                    source_name: source.into(),
+                    unit: unit.clone(),
+                    wanted: channel.unit.clone(),
+                });
+            }
+            selected.recipes.push(self.recipes[index].clone());
+        }
+        selected.plain = is_plain(&selected.recipes) && selected.recipes.len() == self.names.len();
+        Ok(selected)
     }
 
     /// The raw columns, in the order positional formats carry them.
@@ -231,6 +260,11 @@ impl Columns {
     }
 }
 
+fn is_plain(recipes: &[Recipe]) -> bool {
+    let unscaled = |recipe: &Recipe| recipe.scale == 1.0 && recipe.offset == 0.0;
+    recipes.iter().enumerate().all(|(index, recipe)| recipe.columns == [index] && unscaled(recipe))
+}
+
 /// Why channels cannot be read from an input.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BadInput {
@@ -251,6 +285,34 @@ pub enum BadInput {
     ColumnAndSum {
         /// The name.
         name: String,
+    },
+    /// A channel that a model takes and an input lacks.
+    #[error(
+        "channel {name:?} is in the model's card but not in the source {source_name:?}; it has {has}. Add it under \
+         [[source.channel]], or [[channel]] in a dataset.toml"
+    )]
+    Missing {
+        /// The channel.
+        name: String,
+        /// The source or recording.
+        source_name: String,
+        /// The channels that are there.
+        has: String,
+    },
+    /// A channel in another unit than the model takes.
+    #[error(
+        "channel {name:?} of the source {source_name:?} is in {unit:?}, the model's card takes {wanted:?}; set unit, and \
+         scale and offset to convert"
+    )]
+    Unit {
+        /// The channel.
+        name: String,
+        /// The source or recording.
+        source_name: String,
+        /// The input's unit.
+        unit: String,
+        /// The model's unit.
+        wanted: String,
     },
     /// A scale or offset that loses the value.
     #[error(
@@ -295,6 +357,28 @@ mod tests {
         assert_eq!(Columns::new(&[input("unit = 'A'")]), Err(BadInput::NoName));
         let twice = Columns::new(&[input("name = 'a'"), input("column = 'a'")]).unwrap_err();
         assert!(twice.to_string().starts_with("channel \"a\" is listed twice"));
+    }
+
+    #[test]
+    fn a_model_picks_its_channels_in_its_own_order() {
+        let columns =
+            Columns::new(&[input("name = 'm1'"), input("name = 'm2'"), input("name = 'm3'")]).unwrap();
+        let picked =
+            columns.select(&[Channel::in_ampere("m3"), Channel::in_ampere("m1")], "serial0").unwrap();
+        let mut samples = picked.samples();
+        picked.push(Time::from_seconds(0.0).unwrap(), &[1.0, 2.0, 3.0], &mut samples);
+        assert_eq!(samples.values(), [3.0, 1.0]);
+    }
+
+    #[test]
+    fn a_channel_that_is_missing_or_in_another_unit_is_named_with_the_mend() {
+        let columns = Columns::new(&[input("name = 'm1'"), input("name = 'm3'\nunit = 'mA'")]).unwrap();
+        let missing = columns.select(&[Channel::in_ampere("m2")], "serial0").unwrap_err().to_string();
+        assert!(missing.starts_with(
+            "channel \"m2\" is in the model's card but not in the source \"serial0\"; it has m1, m3. Add it under [[source.channel]]"
+        ));
+        let unit = columns.select(&[Channel::in_ampere("m3")], "serial0").unwrap_err().to_string();
+        assert!(unit.contains("is in \"mA\", the model's card takes \"A\""), "{unit}");
     }
 
     #[test]

@@ -1,4 +1,231 @@
 //! From probabilities over time to a surface.
+//!
+//! A forward filter over a hidden Markov model (Rabiner, "A tutorial on hidden Markov models", 1989, section III.A): the
+//! hidden state is the surface. A robot stays on a surface for `dwell` seconds on average, so over `dt` seconds
+//! it stays with probability `exp(-dt / dwell)` and else moves to any other surface alike. A window's evidence for
+//! a surface is the model's probability over the surface's share of the training windows (the scaled likelihood of
+//! Bourlard and Morgan, 1994), to the power of `evidence * hop / W`: windows overlap, so each brings only a hop of news.
+//!
+//! Why this and not a majority vote over the last n windows: a vote has one number, n, that sets both how many wrong
+//! windows it survives and how late it is, and it counts a window that is 51 % sure as much as one that is 99 % sure. The
+//! filter is quick when the evidence is strong and slow when it is weak, says how sure it is, and its settings are in seconds
+//! and probabilities, so they hold at any hop.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::card::Card;
+use crate::sample::Time;
 
 /// The surface where the daemon will not say.
 pub const UNKNOWN: &str = "unknown";
+
+/// A probability below this counts as this: a model that was never wrong in training is too sure of itself.
+const FLOOR: f64 = 1e-3;
+
+/// How probabilities become a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecideOptions {
+    /// How long a robot stays on a surface, on average, in seconds.
+    pub dwell: f64,
+    /// How many independent looks one window's length holds; more is quicker and less steady.
+    pub evidence: f64,
+    /// A surface is named from this probability on.
+    pub min_confidence: f64,
+    /// A named surface is kept down to this much below `min_confidence`, until another takes its place.
+    pub hysteresis: f64,
+}
+
+impl Default for DecideOptions {
+    fn default() -> Self {
+        Self { dwell: 20.0, evidence: 6.0, min_confidence: 0.6, hysteresis: 0.2 }
+    }
+}
+
+/// What is decided after a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// The surface's index among the labels; `None` is [`UNKNOWN`].
+    pub surface: Option<usize>,
+    /// The probability of that surface, of the likeliest one where it is unknown; given all windows since the last reset.
+    pub confidence: f64,
+}
+
+/// Decides for one stream. It does no I/O and reads no clock.
+#[derive(Clone, Debug)]
+pub struct Decider {
+    options: DecideOptions,
+    /// The exponent of a window's evidence, once windows overlap.
+    exponent: f64,
+    priors: Vec<f64>,
+    belief: Vec<f64>,
+    last: Option<Time>,
+    surface: Option<usize>,
+}
+
+impl Decider {
+    /// A decider before its first window, for a model and the hop it is served with.
+    pub fn new(options: DecideOptions, card: &Card, hop: usize) -> Self {
+        let classes = card.labels.len();
+        let windows =
+            card.training.as_ref().map(|training| training.windows_per_class.as_slice()).unwrap_or_default();
+        let total: usize = windows.iter().sum();
+        let priors = if windows.len() == classes && windows.iter().all(|count| *count > 0) {
+            windows.iter().map(|count| *count as f64 / total as f64).collect()
+        } else {
+            vec![1.0 / classes as f64; classes]
+        };
+        let exponent = (options.evidence * hop as f64 / card.window as f64).min(1.0);
+        Self { options, exponent, priors, belief: vec![0.0; classes], last: None, surface: None }
+    }
+
+    /// Takes a window's probabilities, one a label, and decides.
+    pub fn step(&mut self, time: Time, probabilities: &[f32]) -> Decision {
+        let exponent = if let Some(last) = self.last.replace(time) {
+            self.advance(time.since(last) as f64 / 1e9);
+            self.exponent
+        } else {
+            // Nothing is known yet, and the first window overlaps no other.
+            self.belief.fill(1.0 / self.belief.len() as f64);
+            1.0
+        };
+        for ((belief, prior), p) in self.belief.iter_mut().zip(&self.priors).zip(probabilities) {
+            let p = f64::from(*p);
+            // NaN, which a broken model may give, counts as no support.
+            *belief *= ((if p > FLOOR { p } else { FLOOR }) / prior).powf(exponent);
+        }
+        let sum: f64 = self.belief.iter().sum();
+        self.belief.iter_mut().for_each(|belief| *belief /= sum);
+        self.decide()
+    }
+
+    /// Forgets what it believed: the next window is the first. The surface is unknown until then.
+    pub fn reset(&mut self) {
+        self.last = None;
+        self.surface = None;
+    }
+
+    /// Lets `seconds` pass: each surface is left at the rate of `dwell`, for any other alike.
+    fn advance(&mut self, seconds: f64) {
+        let stay = (-seconds.max(0.0) / self.options.dwell).exp();
+        let others = (self.belief.len().max(2) - 1) as f64;
+        for belief in &mut self.belief {
+            *belief = stay * *belief + (1.0 - stay) * (1.0 - *belief) / others;
+        }
+    }
+
+    fn decide(&mut self) -> Decision {
+        let likeliest =
+            (0..self.belief.len()).max_by(|a, b| self.belief[*a].total_cmp(&self.belief[*b])).unwrap_or(0);
+        let confidence = |surface: usize| self.belief.get(surface).copied().unwrap_or(0.0);
+        let keep = self.options.min_confidence - self.options.hysteresis;
+        self.surface = if confidence(likeliest) >= self.options.min_confidence {
+            Some(likeliest)
+        } else {
+            self.surface.filter(|surface| confidence(*surface) >= keep)
+        };
+        Decision { surface: self.surface, confidence: confidence(self.surface.unwrap_or(likeliest)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channel::Channel;
+    use crate::model::card::{Method, Resample};
+
+    fn card() -> Card {
+        Card {
+            version: Card::VERSION,
+            channels: vec![Channel::in_ampere("current")],
+            rate: 100.0,
+            window: 100,
+            hop: 10,
+            resample: Resample { method: Method::Mean, max_gap: 0.25 },
+            labels: ["a", "b", "c"].map(String::from).to_vec(),
+            made_by: String::new(),
+            training: None,
+        }
+    }
+
+    fn decide(decider: &mut Decider, windows: &[[f32; 3]]) -> Vec<Option<usize>> {
+        let step =
+            |(i, p): (usize, &[f32; 3])| decider.step(Time::from_seconds(0.1 * i as f64).unwrap(), p).surface;
+        windows.iter().enumerate().map(step).collect()
+    }
+
+    const A: [f32; 3] = [0.9, 0.05, 0.05];
+    const B: [f32; 3] = [0.05, 0.9, 0.05];
+    const NOTHING: [f32; 3] = [0.34, 0.33, 0.33];
+
+    #[test]
+    fn the_first_sure_window_decides_and_an_unsure_one_does_not() {
+        let mut decider = Decider::new(DecideOptions::default(), &card(), 10);
+        assert_eq!(decide(&mut decider, &[A]), [Some(0)]);
+        decider.reset();
+        assert_eq!(decide(&mut decider, &[NOTHING]), [None]);
+    }
+
+    #[test]
+    fn one_wrong_window_changes_nothing_and_a_new_surface_is_found() {
+        let mut decider = Decider::new(DecideOptions::default(), &card(), 10);
+        let mut windows = vec![A; 20];
+        windows[10] = B;
+        windows.extend([B; 20]);
+        let surfaces = decide(&mut decider, &windows);
+        assert!(surfaces[..20].iter().all(|surface| *surface == Some(0)));
+        let changed = surfaces.iter().position(|surface| *surface == Some(1)).unwrap();
+        assert!((21..30).contains(&changed), "{changed}");
+    }
+
+    #[test]
+    fn sure_evidence_decides_sooner_than_weak_evidence() {
+        let delay = |p: [f32; 3]| {
+            let mut decider = Decider::new(DecideOptions::default(), &card(), 10);
+            let mut windows = vec![A; 20];
+            windows.extend([p; 100]);
+            decide(&mut decider, &windows).iter().position(|surface| *surface == Some(1)).unwrap()
+        };
+        assert!(delay([0.01, 0.98, 0.01]) < delay([0.3, 0.5, 0.2]));
+    }
+
+    #[test]
+    fn after_a_reset_the_surface_is_unknown_until_a_window_says_otherwise() {
+        let mut decider = Decider::new(DecideOptions::default(), &card(), 10);
+        decide(&mut decider, &[A; 5]);
+        decider.reset();
+        assert_eq!(decide(&mut decider, &[NOTHING, B]), [None, Some(1)]);
+    }
+
+    #[test]
+    fn a_model_that_saw_a_class_often_needs_more_to_name_it() {
+        let mut skewed = card();
+        skewed.training = Some(crate::model::card::Training {
+            data_digest: String::new(),
+            recordings: 3,
+            windows_per_class: vec![98, 1, 1],
+            validation: vec![],
+            validation_scores: None,
+            seed: 0,
+            statistics: vec![],
+        });
+        let mut decider = Decider::new(DecideOptions::default(), &skewed, 10);
+        assert_eq!(decide(&mut decider, &[[0.6, 0.35, 0.05]]), [Some(1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn beliefs_stay_probabilities_whatever_the_model_says(
+            windows in prop::collection::vec(prop::array::uniform3(prop_oneof![0f32..1.0, Just(f32::NAN), Just(0.0), Just(1.0)]), 1..50),
+        ) {
+            let mut decider = Decider::new(DecideOptions::default(), &card(), 10);
+            for (i, p) in windows.iter().enumerate() {
+                let decision = decider.step(Time::from_seconds(i as f64).unwrap(), p);
+                prop_assert!((0.0..=1.0 + 1e-9).contains(&decision.confidence));
+                prop_assert!((decider.belief.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            }
+        }
+    }
+}

@@ -1,9 +1,13 @@
 //! What a robot drives on, from the current its motors draw.
 
 pub mod channel;
+pub mod clock;
 pub mod decide;
 pub mod decode;
 pub mod drops;
+pub mod lane;
 pub mod model;
+pub mod resample;
 pub mod sample;
 pub mod score;
+pub mod window;

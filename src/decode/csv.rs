@@ -2,7 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use crate::channel::{Columns, TimeInput};
+use crate::channel::{Columns, TimeInput, TimeUnit};
 use crate::drops::{Drops, Reason};
 use crate::sample::{Samples, Time};
 
@@ -233,7 +233,7 @@ impl Rows {
         };
         let columns = self.columns.names().iter().map(|name| find(name).ok_or_else(|| lacks(name)));
         let columns = columns.collect::<Result<_, _>>()?;
-        let time = find(self.time.column());
+        let time = find(self.time.column()).filter(|_| self.time.unit != TimeUnit::None);
         if time.is_none() && self.time.column.is_some() {
             return Err(lacks(self.time.column()));
         }
@@ -339,7 +339,7 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{Channel, TimeUnit};
+    use crate::channel::Channel;
 
     fn columns(names: &[&str]) -> Columns {
         Columns::of(&names.iter().map(|name| Channel::in_ampere(name)).collect::<Vec<_>>()).unwrap()

@@ -1,0 +1,290 @@
+//! One stream from samples to windows: order, clock, resampling and the ring. The daemon and the trainer share it.
+
+use std::collections::VecDeque;
+
+use crate::clock::{Clock, Placed};
+use crate::drops::{Drops, Reason};
+use crate::model::card::Card;
+use crate::resample::Resampler;
+use crate::sample::{Samples, Time};
+use crate::window::Ring;
+
+/// The most samples that are held back to be put in order.
+const MAX_HELD: usize = 4096;
+
+/// What a stream makes of its samples, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A window is complete.
+    Window(Window),
+    /// What came before does not join what comes now: the window was emptied.
+    Reset {
+        /// The first sample after it.
+        time: Time,
+        /// Why.
+        why: Reset,
+    },
+}
+
+/// W consecutive steps of one stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The moment of its last step.
+    pub time: Time,
+    /// Its steps, oldest first, row-major [W, C].
+    pub values: Vec<f32>,
+    /// The share of its steps that were measured rather than interpolated, from 0 to 1.
+    pub measured: f64,
+}
+
+/// Why a window was emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// No sample for longer than the limit.
+    Gap,
+    /// The device's clock started again.
+    Restart,
+    /// A live stream went silent.
+    Silence,
+}
+
+/// How a lane works: the model's side from its card, the rest from the config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneOptions {
+    /// The model's card.
+    pub card: Card,
+    /// Steps between two windows.
+    pub hop: usize,
+    /// How long samples are held back to be put in order, in nanoseconds; 0 for not at all.
+    pub reorder: i64,
+}
+
+impl LaneOptions {
+    /// The card's own way: its hop, and no sample held back.
+    pub fn of(card: &Card) -> Self {
+        Self { card: card.clone(), hop: card.hop, reorder: 0 }
+    }
+}
+
+/// One stream's state. It does no I/O and reads no clock.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    held: VecDeque<(Time, Vec<f32>)>,
+    reorder: i64,
+    track: Track,
+}
+
+/// What follows the reordering.
+#[derive(Clone, Debug)]
+struct Track {
+    clock: Clock,
+    resampler: Resampler,
+    ring: Ring,
+}
+
+impl Lane {
+    /// A lane before its first sample.
+    pub fn new(options: &LaneOptions) -> Self {
+        let card = &options.card;
+        let channels = card.channels.len();
+        Self {
+            held: VecDeque::new(),
+            reorder: options.reorder,
+            track: Track {
+                clock: Clock::new((card.resample.max_gap * 1e9) as i64),
+                resampler: Resampler::new(card.resample.method, card.rate, channels),
+                ring: Ring::new(card.window, channels, options.hop),
+            },
+        }
+    }
+
+    /// Takes samples with the card's channels and gives what they complete.
+    pub fn push(&mut self, samples: &Samples, drops: &mut Drops, mut emit: impl FnMut(Output)) {
+        for (time, row) in samples.iter() {
+            if row.iter().any(|value| !value.is_finite()) {
+                drops.add(Reason::NotFinite, || {
+                    format!("the sample at {} s has a value that is not finite", time.seconds())
+                });
+            } else if self.reorder == 0 {
+                self.track.push(time, row, drops, &mut emit);
+            } else {
+                self.hold(time, row.to_vec());
+                while let Some((time, row)) = self.due() {
+                    self.track.push(time, &row, drops, &mut emit);
+                }
+            }
+        }
+    }
+
+    /// Gives what the samples held back complete, at the stream's end.
+    pub fn finish(&mut self, drops: &mut Drops, mut emit: impl FnMut(Output)) {
+        for (time, row) in std::mem::take(&mut self.held) {
+            self.track.push(time, &row, drops, &mut emit);
+        }
+    }
+
+    /// Empties the window. Says whether there was anything in it.
+    pub fn clear(&mut self) -> bool {
+        self.held.clear();
+        self.track.clear()
+    }
+
+    /// Puts a sample in order among those held. A jump of more than the hold, such as a clock that starts again, is
+    /// not put in order.
+    fn hold(&mut self, time: Time, row: Vec<f32>) {
+        let before = |held: &(Time, _)| !(1..=self.reorder).contains(&held.0.since(time));
+        let index = self.held.iter().rposition(before).map_or(0, |index| index + 1);
+        self.held.insert(index, (time, row));
+    }
+
+    fn due(&mut self) -> Option<(Time, Vec<f32>)> {
+        let (first, last) = (self.held.front()?.0, self.held.back()?.0);
+        let waited = last.since(first).unsigned_abs() >= self.reorder.unsigned_abs();
+        if waited || self.held.len() > MAX_HELD { self.held.pop_front() } else { None }
+    }
+}
+
+impl Track {
+    fn push(&mut self, raw: Time, row: &[f32], drops: &mut Drops, emit: &mut impl FnMut(Output)) {
+        let (time, reset) = match self.clock.place(raw) {
+            Placed::Next(time) => (time, None),
+            Placed::AfterGap(time) => (time, Some(Reset::Gap)),
+            Placed::AfterRestart(time) => (time, Some(Reset::Restart)),
+            Placed::Duplicate => {
+                return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
+            }
+            Placed::Late => {
+                return drops.add(Reason::Late, || {
+                    format!("the sample at {} s came after a newer one", raw.seconds())
+                });
+            }
+        };
+        if let Some(why) = reset {
+            self.clear();
+            emit(Output::Reset { time, why });
+        }
+        let Self { resampler, ring, .. } = self;
+        resampler.push(time, row, |step| {
+            let time = step.time;
+            if ring.push(step) {
+                emit(Output::Window(Window { time, values: ring.window(), measured: ring.measured() }));
+            }
+        });
+    }
+
+    fn clear(&mut self) -> bool {
+        self.resampler.reset();
+        self.ring.clear()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channel::Channel;
+    use crate::model::card::{Method, Resample};
+
+    fn options(window: usize, hop: usize, max_gap: f64, reorder: i64) -> LaneOptions {
+        let card = Card {
+            version: Card::VERSION,
+            channels: vec![Channel::in_ampere("current")],
+            rate: 100.0,
+            window,
+            hop,
+            resample: Resample { method: Method::Linear, max_gap },
+            labels: vec!["a".into(), "b".into()],
+            made_by: String::new(),
+            training: None,
+        };
+        LaneOptions { card, hop, reorder }
+    }
+
+    fn run(options: &LaneOptions, samples: &[(i64, f32)]) -> (Vec<Output>, Drops) {
+        let mut lane = Lane::new(options);
+        let (mut outputs, mut drops) = (Vec::new(), Drops::default());
+        for (time, value) in samples {
+            let mut block = Samples::new(1);
+            block.push(Time::from_nanos(*time).unwrap(), [*value]);
+            lane.push(&block, &mut drops, |output| outputs.push(output));
+        }
+        lane.finish(&mut drops, |output| outputs.push(output));
+        (outputs, drops)
+    }
+
+    proptest! {
+        /// Each sample's value is the number of the gaps before it, so a window across a gap would hold two values.
+        #[test]
+        fn a_window_is_never_made_across_a_gap(
+            steps in prop::collection::vec((1i64..60_000_000, prop::bool::weighted(0.05)), 1..400),
+            window in 2usize..12,
+            hop in 1usize..8,
+        ) {
+            let (mut time, mut part) = (0, 0.0);
+            let samples: Vec<_> = steps.iter().map(|&(step, gap)| {
+                if gap { time += 100_000_001; part += 1.0; }
+                time += step;
+                (time, part)
+            }).collect();
+            let (outputs, drops) = run(&options(window, hop, 0.1, 0), &samples);
+            prop_assert_eq!(drops.total(), 0);
+            for output in outputs {
+                if let Output::Window(window) = output {
+                    prop_assert!(window.values.iter().all(|value| *value == window.values[0]));
+                }
+            }
+        }
+
+        #[test]
+        fn samples_out_of_order_within_the_hold_make_the_same_windows(
+            swaps in prop::collection::vec(0usize..99, 0..30),
+        ) {
+            let ordered: Vec<_> = (0..100i64).map(|i| (i * 10_000_000, i as f32)).collect();
+            let mut shuffled = ordered.clone();
+            let mut last = 0;
+            for swap in swaps {
+                // Pairs that do not overlap, so that no sample moves by more than one place.
+                if swap > last + 1 { shuffled.swap(swap, swap + 1 - usize::from(swap + 1 > 99)); last = swap + 1; }
+            }
+            let held = options(10, 3, 0.1, 30_000_000);
+            let (outputs, drops) = run(&held, &shuffled);
+            prop_assert_eq!(drops.total(), 0);
+            prop_assert_eq!(outputs, run(&options(10, 3, 0.1, 0), &ordered).0);
+        }
+    }
+
+    #[test]
+    fn late_repeated_and_broken_samples_are_counted_and_change_nothing() {
+        let good: Vec<_> = (0..50i64).map(|i| (i * 10_000_000, i as f32)).collect();
+        let mut bad = good.clone();
+        bad.insert(20, (50_000_000, 9.0));
+        bad.insert(30, bad[29]);
+        bad.insert(40, (395_000_000, f32::NAN));
+        let (outputs, drops) = run(&options(10, 5, 0.1, 0), &bad);
+        assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate, 1 late");
+        assert_eq!(outputs, run(&options(10, 5, 0.1, 0), &good).0);
+    }
+
+    #[test]
+    fn a_clock_that_starts_again_empties_the_window() {
+        let samples: Vec<_> = (0..40i64)
+            .map(|i| (i % 20 * 10_000_000 + (1 - i / 20) * 9_000_000_000, (i / 20) as f32))
+            .collect();
+        let (outputs, _) = run(&options(10, 5, 0.1, 0), &samples);
+        assert_eq!(
+            outputs.iter().filter(|o| matches!(o, Output::Reset { why: Reset::Restart, .. })).count(),
+            1
+        );
+        assert_eq!(outputs.len(), 3 + 1 + 3);
+    }
+
+    #[test]
+    fn a_wrapped_counter_loses_nothing() {
+        let wrap = (1i64 << 32) * 1000;
+        let samples: Vec<_> =
+            (0..100i64).map(|i| ((wrap - 500_000_000 + i * 10_000_000) % wrap, i as f32)).collect();
+        let (outputs, drops) = run(&options(100, 1, 0.1, 0), &samples);
+        assert_eq!((outputs.len(), drops.total()), (1, 0));
+    }
+}
