@@ -6,7 +6,6 @@ use crate::sample::{Samples, Time};
 
 /// One measured quantity of a stream, with its unit, as a model knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Channel {
     /// The name in messages and in the model card.
     pub name: String,
@@ -24,7 +23,7 @@ impl Channel {
 
 /// One channel of an input: where its values stand and how they become its unit (`value * scale + offset`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct ChannelInput {
     /// The channel's name; the column's, where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +77,7 @@ impl ChannelInput {
 
 /// Where the time of a sample stands, and in which unit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct TimeInput {
     /// The column or key; `t`, where none is named.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,8 @@
 //! filter is quick when the evidence is strong and slow when it is weak, says how sure it is, and its settings are in seconds
 //! and probabilities, so they hold at any hop.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::card::Card;
@@ -24,10 +26,11 @@ const FLOOR: f64 = 1e-3;
 
 /// How probabilities become a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct DecideOptions {
-    /// How long a robot stays on a surface, on average, in seconds.
-    pub dwell: f64,
+    /// How long a robot stays on a surface, on average.
+    #[serde(with = "humantime_serde")]
+    pub dwell: Duration,
     /// How many independent looks one window's length holds; more is quicker and less steady.
     pub evidence: f64,
     /// A surface is named from this probability on.
@@ -38,7 +41,7 @@ pub struct DecideOptions {
 
 impl Default for DecideOptions {
     fn default() -> Self {
-        Self { dwell: 20.0, evidence: 6.0, min_confidence: 0.6, hysteresis: 0.2 }
+        Self { dwell: Duration::from_secs(20), evidence: 6.0, min_confidence: 0.6, hysteresis: 0.2 }
     }
 }
 
@@ -86,7 +89,8 @@ impl Decider {
             self.exponent
         } else {
             // Nothing is known yet, and the first window overlaps no other.
-            self.belief.fill(1.0 / self.belief.len() as f64);
+            let even = 1.0 / self.belief.len() as f64;
+            self.belief.fill(even);
             1.0
         };
         for ((belief, prior), p) in self.belief.iter_mut().zip(&self.priors).zip(probabilities) {
@@ -107,7 +111,7 @@ impl Decider {
 
     /// Lets `seconds` pass: each surface is left at the rate of `dwell`, for any other alike.
     fn advance(&mut self, seconds: f64) {
-        let stay = (-seconds.max(0.0) / self.options.dwell).exp();
+        let stay = (-seconds.max(0.0) / self.options.dwell.as_secs_f64()).exp();
         let others = (self.belief.len().max(2) - 1) as f64;
         for belief in &mut self.belief {
             *belief = stay * *belief + (1.0 - stay) * (1.0 - *belief) / others;

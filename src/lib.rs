@@ -2,11 +2,13 @@
 
 pub mod channel;
 pub mod clock;
+pub mod config;
 pub mod decide;
 pub mod decode;
 pub mod drops;
 pub mod lane;
 pub mod model;
+pub mod recordings;
 pub mod resample;
 pub mod sample;
 pub mod score;

@@ -1,0 +1,347 @@
+//! The configuration: what each key means, its default, and whether the whole makes sense.
+
+pub mod load;
+mod secret;
+mod source;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use secret::Secret;
+pub use source::{Input, Kind, Source};
+
+use crate::decide::DecideOptions;
+
+/// The commented sample, with every key; its values are the defaults.
+pub const SAMPLE: &str = include_str!("../../config/underfoot.toml");
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// The model to serve.
+    pub model: Model,
+    /// The broker.
+    pub mqtt: Mqtt,
+    /// How windows are cut.
+    pub window: Window,
+    /// How probabilities become a surface.
+    pub decide: DecideOptions,
+    /// Where surfaces go.
+    pub publish: Publish,
+    /// Where samples are recorded, if anywhere.
+    pub record: Record,
+    /// Bounds on what can grow.
+    pub limits: Limits,
+    /// Where samples come from.
+    #[serde(rename = "source")]
+    pub sources: Vec<Source>,
+}
+
+/// The model to serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Model {
+    /// The ONNX file, with its card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// The ONNX Runtime library; looked for in the usual places where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<PathBuf>,
+    /// Windows that run together at the most.
+    pub batch: usize,
+    /// Threads that run the model.
+    pub threads: usize,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { path: None, runtime: None, batch: 64, threads: 1 }
+    }
+}
+
+/// The broker, for MQTT sources and for publishing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mqtt {
+    /// The broker's host; no MQTT where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The broker's port.
+    pub port: u16,
+    /// The name the broker knows this daemon by; made from the host's name and the base where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The user, where the broker asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The password itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// A file with the password, in place of `password`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// How long the connection may be idle before it is checked.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
+}
+
+impl Default for Mqtt {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: 1883,
+            client_id: None,
+            username: None,
+            password: None,
+            password_file: None,
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// How windows are cut.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Window {
+    /// Steps between two predictions; the model's where none is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop: Option<usize>,
+    /// How long samples are held back to be put in order.
+    #[serde(with = "humantime_serde")]
+    pub reorder: Duration,
+}
+
+/// Where surfaces go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Publish {
+    /// What every MQTT topic starts with.
+    pub base: String,
+    /// Whether predictions are also written to standard output, a JSON object a line.
+    pub stdout: bool,
+    /// How often counters are published.
+    #[serde(with = "humantime_serde")]
+    pub health: Duration,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { base: "underfoot".into(), stdout: false, health: Duration::from_secs(30) }
+    }
+}
+
+/// Where samples are recorded, if anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// The folder; nothing is recorded where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The surface that is driven on: recordings go into a folder of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Bounds on what can grow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Streams at once.
+    pub streams: usize,
+    /// A stream without samples for this long is forgotten.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+    /// A stream without samples for this long has an unknown surface.
+    #[serde(with = "humantime_serde")]
+    pub silence: Duration,
+    /// Bytes in one MQTT payload.
+    pub payload: usize,
+    /// Windows that wait for the model; the oldest is dropped for the newest.
+    pub windows: usize,
+    /// How long work in flight may take to end at shutdown.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            streams: 1024,
+            idle: Duration::from_secs(600),
+            silence: Duration::from_secs(5),
+            payload: 1 << 20,
+            windows: 4096,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A value that makes no sense, with its key and what the key takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {value}; {mend}")]
+pub struct BadValue {
+    key: String,
+    value: String,
+    mend: String,
+}
+
+impl BadValue {
+    pub(crate) fn new(key: impl Into<String>, value: impl std::fmt::Debug, mend: impl Into<String>) -> Self {
+        Self { key: key.into(), value: format!("{value:?}"), mend: mend.into() }
+    }
+}
+
+impl Config {
+    /// Checks what no type can.
+    ///
+    /// # Errors
+    /// The first [`BadValue`].
+    pub fn validate(&self) -> Result<(), BadValue> {
+        let within = |key: &str, value: usize, low: usize, high: usize| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(BadValue::new(key, value, format!("it takes {low} to {high}")))
+            }
+        };
+        within("model.batch", self.model.batch, 1, 4096)?;
+        within("model.threads", self.model.threads, 1, 64)?;
+        within("limits.streams", self.limits.streams, 1, 1_000_000)?;
+        within("limits.payload", self.limits.payload, 1, 16 << 20)?;
+        within("limits.windows", self.limits.windows, 1, 1_000_000)?;
+        within("window.hop", self.window.hop.unwrap_or(1), 1, 1_000_000)?;
+        let decide = &self.decide;
+        if decide.dwell < Duration::from_millis(1) {
+            return Err(BadValue::new("decide.dwell", decide.dwell, "it takes at least \"1ms\""));
+        }
+        if !(decide.evidence > 0.0 && decide.evidence <= 1e6) {
+            return Err(BadValue::new("decide.evidence", decide.evidence, "it takes more than 0"));
+        }
+        if !(0.0..=1.0).contains(&decide.min_confidence) {
+            return Err(BadValue::new("decide.min_confidence", decide.min_confidence, "it takes 0 to 1"));
+        }
+        if !(0.0..=decide.min_confidence).contains(&decide.hysteresis) {
+            return Err(BadValue::new(
+                "decide.hysteresis",
+                decide.hysteresis,
+                "it takes 0 to decide.min_confidence",
+            ));
+        }
+        for (key, value) in [("limits.idle", self.limits.idle), ("publish.health", self.publish.health)] {
+            if value < Duration::from_secs(1) {
+                return Err(BadValue::new(key, value, "it takes at least \"1s\""));
+            }
+        }
+        if self.window.reorder > Duration::from_secs(60) {
+            return Err(BadValue::new("window.reorder", self.window.reorder, "it takes at most \"60s\""));
+        }
+        let base = &self.publish.base;
+        if base.is_empty()
+            || base.starts_with(['/', '$'])
+            || base.ends_with('/')
+            || base.contains(['+', '#', '\0'])
+        {
+            return Err(BadValue::new(
+                "publish.base",
+                base,
+                "it takes a topic without \"+\" and \"#\", such as \"underfoot\"",
+            ));
+        }
+        if self.mqtt.host.as_deref().is_some_and(str::is_empty) {
+            return Err(BadValue::new("mqtt.host", "", "name the broker's host"));
+        }
+        if self.mqtt.password.is_some() && self.mqtt.password_file.is_some() {
+            return Err(BadValue::new(
+                "mqtt.password_file",
+                &self.mqtt.password_file,
+                "keep it or mqtt.password, not both",
+            ));
+        }
+        if let Some(label) = &self.record.label {
+            let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
+            if !plain {
+                return Err(BadValue::new("record.label", label, "it takes the name of a folder"));
+            }
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for (index, source) in self.sources.iter().enumerate() {
+            source.validate(index, self.mqtt.host.is_some())?;
+            if !names.insert(source.name(index)) {
+                return Err(BadValue::new(
+                    "source.name",
+                    source.name(index),
+                    "give each source a name of its own",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The broker's password, from the config or from its file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn password(&self) -> Result<Option<Secret>, BadValue> {
+        let Some(path) = &self.mqtt.password_file else { return Ok(self.mqtt.password.clone()) };
+        let text = std::fs::read_to_string(path);
+        let text = text
+            .map_err(|why| BadValue::new("mqtt.password_file", path, format!("it cannot be read: {why}")))?;
+        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_the_defaults_and_knows_every_key() {
+        assert_eq!(load::parse(SAMPLE, "sample").unwrap(), Config::default());
+        // With the commented keys switched on, each is known, and the whole makes sense.
+        let switched_on: String = SAMPLE
+            .lines()
+            .map(|line| {
+                line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n"
+            })
+            .collect();
+        let config = load::parse(&switched_on, "sample").unwrap();
+        assert_eq!(config.sources.len(), 5);
+        // Two ways to give a password: the sample shows both.
+        let config = Config { mqtt: Mqtt { password_file: None, ..config.mqtt.clone() }, ..config };
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_its_key_and_what_it_takes() {
+        for (toml, expected) in [
+            ("[model]\nbatch = 0", "model.batch is 0; it takes 1 to 4096"),
+            ("[publish]\nbase = 'a/#'", "publish.base is \"a/#\"; it takes a topic without"),
+            ("[record]\nlabel = '../x'", "record.label is \"../x\"; it takes the name of a folder"),
+            ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it takes 0 to 1"),
+            ("[[source]]\nkind = 'serial'", "source.port is missing"),
+            ("[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'", "mqtt.host is missing"),
+            ("[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/#'", "source.topic is \"a/#\""),
+            (
+                "[[source]]\nkind = 'stdin'\nbaud = 9600",
+                "source.baud is 9600; a source of kind \"stdin\" has no such key",
+            ),
+            (
+                "[[source]]\nkind = 'stdin'\nformat = 'xml'",
+                "source.format is \"xml\"; it takes csv, json or binary",
+            ),
+        ] {
+            let error = load::parse(toml, "x").unwrap().validate().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let config = load::parse("[mqtt]\npassword = 'hunter2'", "x").unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(!toml::to_string(&config).unwrap().contains("hunter2"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What a drive was really on, from moment to moment.
+
+use std::path::Path;
+
+use super::RecordingError;
+use crate::channel::TimeUnit;
+use crate::sample::Time;
+
+/// The most intervals in one recording.
+const MAX_INTERVALS: usize = 1_000_000;
+
+/// The surface of a recording over its time, as the moments where it changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Labels {
+    /// From each moment on: this surface, or none that is known.
+    changes: Vec<(Time, Option<String>)>,
+}
+
+impl Labels {
+    /// One surface throughout.
+    pub fn constant(label: &str) -> Self {
+        Self { changes: vec![(Time::ARRIVAL, Some(label.into()))] }
+    }
+
+    /// From the moments where a label column changes; an empty text is no label.
+    pub fn from_changes(changes: &[(Time, String)]) -> Self {
+        let label = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Self { changes: changes.iter().map(|(time, text)| (*time, label(text))).collect() }
+    }
+
+    /// Reads a sidecar file of `start,end,label` rows, in order, with that header; times are in the recording's unit.
+    ///
+    /// # Errors
+    /// [`RecordingError::Read`], or [`RecordingError::Row`] with the line that is wrong.
+    pub fn read_intervals(path: &Path, unit: TimeUnit) -> Result<Self, RecordingError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| RecordingError::Read { path: path.into(), why: why.to_string() })?;
+        let mut changes: Vec<(Time, Option<String>)> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || (index == 0 && line.starts_with("start")) {
+                continue;
+            }
+            let bad = |why: &str| RecordingError::Row {
+                path: path.into(),
+                why: format!("line {}: {why}; write rows of start,end,label in order", index + 1),
+            };
+            let mut fields = line.splitn(3, ',').map(str::trim);
+            let mut time = |what: &str| {
+                let field = fields.next().unwrap_or_default();
+                unit.parse(field.as_bytes())
+                    .ok_or_else(|| bad(&format!("{what} is {field:?}, which is not a time")))
+            };
+            let (start, end) = (time("start")?, time("end")?);
+            let label = fields.next().unwrap_or_default().trim_matches('"');
+            if label.is_empty() {
+                return Err(bad("there is no label"));
+            }
+            if end <= start || changes.last().is_some_and(|(last, _)| start < *last) {
+                return Err(bad("the interval ends before it starts, or starts before the one above ends"));
+            }
+            if changes.len() >= MAX_INTERVALS {
+                return Err(bad("there are too many intervals"));
+            }
+            if changes.last().is_some_and(|(last, _)| *last == start) {
+                changes.pop();
+            }
+            changes.push((start, Some(label.to_owned())));
+            changes.push((end, None));
+        }
+        Ok(Self { changes })
+    }
+
+    /// The surface at a moment.
+    pub fn at(&self, time: Time) -> Option<&str> {
+        let after = self.changes.partition_point(|(start, _)| *start <= time);
+        self.changes.get(after.checked_sub(1)?)?.1.as_deref()
+    }
+
+    /// The surface of a whole stretch; `None` where it changes within.
+    pub fn throughout(&self, start: Time, end: Time) -> Option<&str> {
+        let first = self.changes.partition_point(|(change, _)| *change <= start).checked_sub(1)?;
+        let last = self.changes.partition_point(|(change, _)| *change <= end);
+        let label = self.changes.get(first)?.1.as_deref()?;
+        let rest = self.changes.get(first..last)?;
+        rest.iter().all(|(_, other)| other.as_deref() == Some(label)).then_some(label)
+    }
+
+    /// Each surface that occurs, as often as it begins.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().filter_map(|(_, label)| label.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Time {
+        Time::from_seconds(seconds).unwrap()
+    }
+
+    fn intervals(text: &str) -> Result<Labels, RecordingError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Labels::read_intervals(file.path(), TimeUnit::S)
+    }
+
+    #[test]
+    fn intervals_may_touch_or_leave_holes() {
+        let labels = intervals("start,end,label\n0,10,wood\n10,20,tile\n25,30,tile\n").unwrap();
+        assert_eq!(
+            (labels.at(at(9.9)), labels.at(at(10.0)), labels.at(at(22.0))),
+            (Some("wood"), Some("tile"), None)
+        );
+        assert_eq!(labels.throughout(at(1.0), at(9.0)), Some("wood"));
+        assert_eq!(labels.throughout(at(9.0), at(11.0)), None);
+        assert_eq!(labels.throughout(at(19.0), at(26.0)), None, "the hole between");
+        assert_eq!(labels.at(at(-1.0)), None);
+    }
+
+    #[test]
+    fn a_bad_interval_is_named_with_its_line() {
+        for bad in ["0,10,wood\n5,20,tile\n", "0,x,wood\n", "3,2,wood\n", "0,1,\n", "0,1\n"] {
+            let error = intervals(&format!("start,end,label\n{bad}")).unwrap_err().to_string();
+            assert!(error.contains("line "), "{error}");
+        }
+    }
+}
