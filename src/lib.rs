@@ -12,4 +12,5 @@ pub mod recordings;
 pub mod resample;
 pub mod sample;
 pub mod score;
+pub mod simulator;
 pub mod window;

@@ -1,0 +1,68 @@
+//! Simulated drives as recordings, in the form that the recorder writes.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Result, Write};
+use std::path::Path;
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::drive::Drive;
+use super::surface::Surface;
+use crate::recordings::layout;
+
+/// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
+pub fn recordings(
+    seed: u64,
+    per_surface: usize,
+    seconds: f64,
+    rate: f64,
+) -> impl Iterator<Item = (String, String, Drive)> {
+    let mut seeds = Pcg64::seed_from_u64(seed);
+    let surfaces =
+        Surface::ALL.into_iter().flat_map(move |surface| std::iter::repeat_n(surface, per_surface));
+    surfaces.enumerate().map(move |(index, surface)| {
+        let drive = Drive::new(seeds.random(), rate, vec![(surface, seconds)]);
+        (surface.name().to_owned(), format!("sim{index:03}"), drive)
+    })
+}
+
+/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`; gives how many there are.
+///
+/// # Errors
+/// What the system says where it refuses a folder or file.
+pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
+    let mut written = 0;
+    for (label, name, drive) in recordings(seed, per_surface, seconds, rate) {
+        let folder = folder.join(label);
+        fs::create_dir_all(&folder)?;
+        write_samples(&folder.join(name).with_extension("csv"), drive)?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, its surfaces as `FOLDER/NAME.labels.csv`, and the
+/// `dataset.toml` that says so.
+///
+/// # Errors
+/// What the system says where it refuses the folder or a file.
+pub fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
+    let mut labels = String::from("start,end,label\n");
+    for (start, end, surface) in drive.stretches() {
+        labels.push_str(&format!("{start:.6},{end:.6},{}\n", surface.name()));
+    }
+    fs::write(folder.join(format!("{name}.labels.csv")), labels)?;
+    write_samples(&folder.join(format!("{name}.csv")), drive)
+}
+
+fn write_samples(path: &Path, drive: Drive) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    writeln!(file, "t,current")?;
+    for reading in drive {
+        writeln!(file, "{:.6},{:.4}", reading.time.seconds(), reading.current)?;
+    }
+    file.flush()
+}

@@ -1,0 +1,129 @@
+//! Samples as a board sends them.
+
+use std::io::Write;
+
+use crate::channel::Channel;
+use crate::decode::{StreamFormat, binary};
+use crate::sample::Time;
+
+/// Encodes the samples of one stream, in the form that [`Stream`](crate::decode::Stream) decodes.
+///
+/// Values come back to the bit, and so do whole microseconds: for 52 days in text, for 71.6 minutes in frames, whose
+/// counter wraps then.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    format: StreamFormat,
+    /// The channels' names as JSON strings.
+    keys: Vec<String>,
+    sequence: u16,
+}
+
+impl Wire {
+    /// An encoder of samples with these channels, at the start of a stream.
+    pub fn new(format: StreamFormat, channels: &[Channel]) -> Self {
+        let keys = channels.iter().map(|channel| serde_json::Value::from(channel.name.as_str()).to_string());
+        Self { format, keys: keys.collect(), sequence: 0 }
+    }
+
+    /// Encodes one sample, with one value a channel, onto `out`.
+    pub fn encode(&mut self, time: Time, values: &[f32], out: &mut Vec<u8>) {
+        match self.format {
+            StreamFormat::Csv => csv(time, values, out),
+            StreamFormat::Json => self.json(time, values, out),
+            StreamFormat::Binary => {
+                let micros = time.nanos().div_euclid(1000) as u32;
+                binary::encode(self.sequence, micros, values, out);
+                self.sequence = self.sequence.wrapping_add(1);
+            }
+        }
+    }
+
+    fn json(&self, time: Time, values: &[f32], out: &mut Vec<u8>) {
+        write(out, format_args!("{{\"t\":{:.6}", time.seconds()));
+        for (key, value) in self.keys.iter().zip(values) {
+            // JSON has no infinity and no NaN.
+            let value: &dyn std::fmt::Display = if value.is_finite() { value } else { &"null" };
+            write(out, format_args!(",{key}:{value}"));
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+fn csv(time: Time, values: &[f32], out: &mut Vec<u8>) {
+    write(out, format_args!("{:.6}", time.seconds()));
+    for value in values {
+        write(out, format_args!(",{value}"));
+    }
+    out.push(b'\n');
+}
+
+fn write(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Memory takes every byte, so there is no error to pass on.
+    let _ = out.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channel::{Columns, TimeInput};
+    use crate::decode::Stream;
+    use crate::drops::Drops;
+    use crate::sample::Samples;
+    use crate::simulator::drive::{Drive, RATE};
+
+    const FORMATS: [StreamFormat; 3] = [StreamFormat::Csv, StreamFormat::Json, StreamFormat::Binary];
+
+    /// The samples after a way over the wire.
+    fn sent(format: StreamFormat, samples: &Samples) -> Samples {
+        let channels: Vec<_> =
+            (0..samples.channels()).map(|i| Channel::in_ampere(&format!("m\"{i}"))).collect();
+        let mut wire = Wire::new(format, &channels);
+        // A decoder that begins in mid-stream waits for the end of a frame.
+        let mut bytes = if format == StreamFormat::Binary { vec![0] } else { vec![] };
+        samples.iter().for_each(|(time, row)| wire.encode(time, row, &mut bytes));
+        let mut stream = Stream::new(format, Columns::of(&channels).unwrap(), TimeInput::default());
+        let (mut decoded, mut drops) = (Samples::new(channels.len()), Drops::default());
+        stream.feed(&bytes, &mut decoded, &mut drops);
+        stream.finish(&mut decoded, &mut drops);
+        assert_eq!(drops.total(), 0, "{:?}", drops.first());
+        decoded
+    }
+
+    #[test]
+    fn a_drive_comes_back_to_the_bit_from_every_format() {
+        let mut samples = Samples::new(1);
+        Drive::tour(5, RATE, 20.0).for_each(|reading| samples.push(reading.time, [reading.current]));
+        for format in FORMATS {
+            assert_eq!(sent(format, &samples), samples, "{format:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_finite_values_come_back_to_the_bit(
+            rows in prop::collection::vec((any::<u32>(), any::<[f32; 2]>()), 1..40),
+        ) {
+            let mut samples = Samples::new(2);
+            for (micros, row) in rows {
+                let time = Time::from_nanos(i64::from(micros) * 1000).unwrap();
+                samples.push(time, row.map(|value| if value.is_finite() { value } else { 0.0 }));
+            }
+            for format in FORMATS {
+                prop_assert_eq!(sent(format, &samples), samples.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_is_null_in_json() {
+        let mut out = Vec::new();
+        Wire::new(StreamFormat::Json, &[Channel::in_ampere("current")]).encode(
+            Time::from_seconds(12.3).unwrap(),
+            &[f32::NAN],
+            &mut out,
+        );
+        assert_eq!(out, b"{\"t\":12.300000,\"current\":null}\n");
+    }
+}
