@@ -12,6 +12,8 @@ use super::surface::Surface;
 use crate::recordings::layout;
 
 /// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
+///
+/// Every drive is a robot of its own, drawn from `seed`; `rate` is in Hz.
 pub fn recordings(
     seed: u64,
     per_surface: usize,
@@ -27,7 +29,8 @@ pub fn recordings(
     })
 }
 
-/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`; gives how many there are.
+/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`; gives how many there are. The seconds must be finite, or the disk
+/// fills up.
 ///
 /// # Errors
 /// What the system says where it refuses a folder or file.
@@ -43,7 +46,7 @@ pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f
 }
 
 /// Writes a drive over several surfaces as `FOLDER/NAME.csv`, its surfaces as `FOLDER/NAME.labels.csv`, and the
-/// `dataset.toml` that says so.
+/// `dataset.toml` that says so. Its plan must end, or the disk fills up.
 ///
 /// # Errors
 /// What the system says where it refuses the folder or a file.
@@ -65,4 +68,45 @@ fn write_samples(path: &Path, drive: Drive) -> Result<()> {
         writeln!(file, "{:.6},{:.4}", reading.time.seconds(), reading.current)?;
     }
     file.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Channel;
+    use crate::recordings::read::Reader;
+    use crate::recordings::{digest, find};
+    use crate::sample::Samples;
+    use crate::simulator::drive::RATE;
+
+    #[test]
+    fn the_same_seed_writes_the_same_bytes_and_each_label_its_own_folder() {
+        let write = |seed| {
+            let folder = tempfile::tempdir().unwrap();
+            assert_eq!(write(folder.path(), seed, 2, 1.0, RATE).unwrap(), 12);
+            let recordings = find(&[folder.path().into()], None).unwrap();
+            let labels: Vec<_> = recordings.iter().map(|r| r.folder().unwrap()).collect();
+            assert_eq!(labels.iter().filter(|label| *label == "grass").count(), 2);
+            digest(&recordings).unwrap()
+        };
+        assert_eq!(write(1), write(1));
+        assert_ne!(write(1), write(2));
+    }
+
+    #[test]
+    fn a_tour_is_read_back_with_its_times_and_surfaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let drive = Drive::tour(4, RATE, 2.0);
+        write_tour(folder.path(), "tour", drive.clone()).unwrap();
+        let recordings = find(&[folder.path().into()], None).unwrap();
+        let mut reader = Reader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
+        let mut samples = Samples::new(1);
+        while reader.next_block(&mut samples).unwrap() {}
+        let labels = reader.labels().unwrap();
+        assert_eq!(samples.len(), 1200);
+        for (reading, (time, row)) in drive.zip(samples.iter()) {
+            assert_eq!((time, labels.at(time)), (reading.time, Some(reading.surface.name())));
+            assert!((row[0] - reading.current).abs() < 1e-4);
+        }
+    }
 }

@@ -238,12 +238,12 @@ impl Drive {
     /// The battery's current in A, a sampling interval later.
     fn current(&mut self, seconds: f64, surface: Surface) -> f64 {
         let interval = 1.0 / self.rate;
-        // The way is never quite even, nor is the speed: it wanders over seconds, and with it all that repeats.
+        // Nobody drives at one speed: it wanders over seconds, and with it the pitch of all that repeats.
         let pace = (1.0 + 0.04 * self.pace.step(interval / 4.0, &mut self.rng)).max(0.5);
         let drag = self.drag(surface, self.robot.speed * pace * interval);
         let robot = &self.robot;
         let torque = drag * robot.weight * RADIUS;
-        // Gears drag with their speed, too. A controller that only brakes by coasting takes no current back.
+        // Gears drag with their speed, too. Downhill the robot coasts: its driver takes no current back.
         let load = (torque / robot.torque_constant + robot.friction * (0.6 + 0.4 * pace)).max(0.0);
         // The speed sinks under a load before the controller answers: the current follows with a delay.
         let before = self.drawn.unwrap_or(load);
