@@ -1,1 +1,50 @@
-fn main() {}
+//! The daemon and its tools.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use underfoot::command::{check, config, demo, failure, model, record, replay, run, simulate};
+
+/// Tells what a robot drives on from the current its motors draw.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 a configuration or model that cannot work.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+enum Cli {
+    Run(run::Run),
+    Replay(replay::Replay),
+    Record(record::Record),
+    Simulate(simulate::Simulate),
+    Demo(demo::Demo),
+    Check(check::Check),
+    Config(config::Show),
+    #[command(subcommand)]
+    Model(model::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_));
+    let filter = EnvFilter::builder()
+        .with_env_var("UNDERFOOT_LOG")
+        .try_from_env()
+        .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info" }));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    failure::exit(match cli {
+        Cli::Run(run) => run.run(),
+        Cli::Replay(replay) => replay.run(),
+        Cli::Record(record) => record.run(),
+        Cli::Simulate(simulate) => simulate.run(),
+        Cli::Demo(demo) => demo.run(),
+        Cli::Check(check) => check.run(),
+        Cli::Config(config) => config.run(),
+        Cli::Model(model) => model.run(),
+    })
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use secret::Secret;
+pub(crate) use source::parse_speed;
 pub use source::{Input, Kind, Source};
 
 use crate::decide::DecideOptions;

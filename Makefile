@@ -1,0 +1,63 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test test-tools lint bench model onnxruntime build clean
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+OLD_ONNXRUNTIME := 1.20.1
+
+# A library that the user names is used as it is, and nothing is fetched.
+ifeq ($(ORT_DYLIB_PATH),)
+FETCH := yes
+ORT_DYLIB_PATH := $(TARGET)/onnxruntime/libonnxruntime.so
+endif
+export ORT_DYLIB_PATH
+# Debian puts mosquitto in /usr/sbin, which is not on every user's path.
+export PATH := $(PATH):/usr/sbin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
+	@cargo build --release --locked --bin underfoot
+	@"$(TARGET)/release/underfoot" demo
+
+test: test-tools onnxruntime lint ## set up, lint, then run every test
+ifeq ($(FETCH)$(UNDERFOOT_TEST_ORT_OLD),yes)
+	old=$$(scripts/fetch-onnxruntime $(OLD_ONNXRUNTIME)) && UNDERFOOT_TEST_ORT_OLD=$$old cargo test --locked
+else
+	cargo test --locked
+endif
+
+test-tools:
+	@scripts/install-test-tools
+
+lint: ## check the format, clippy's lints and the documentation
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+bench: onnxruntime ## measure the parts and the whole
+	cargo bench --locked
+	scripts/bench
+
+model: onnxruntime ## train the model that the demo runs
+	scripts/make-model
+
+onnxruntime: ## fetch the ONNX Runtime library, once, and link it into target
+# The second link is the one that .cargo/config.toml names, wherever cargo builds.
+ifdef FETCH
+	@library=$$(scripts/fetch-onnxruntime) && for target in "$(TARGET)" target; do \
+		mkdir -p "$$target/onnxruntime" && ln -sf "$$library" "$$target/onnxruntime/libonnxruntime.so" || exit; \
+	done
+else
+	@[ -f "$$ORT_DYLIB_PATH" ] || { echo "ORT_DYLIB_PATH names $$ORT_DYLIB_PATH, which is no file;" \
+		"give the path of a libonnxruntime.so of version 1.17 or later, or unset it" >&2; exit 1; }
+endif
+
+build: onnxruntime ## build both programs for release, with the library beside them
+	cargo build --release --locked --bins
+	@ln -sf "$$(readlink -f "$$ORT_DYLIB_PATH")" "$(TARGET)/release/libonnxruntime.so"
+
+clean: ## remove what was built; the fetched library stays in the user's cache
+	cargo clean
+	@rm -rf target/onnxruntime

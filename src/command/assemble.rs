@@ -1,0 +1,125 @@
+//! From a configuration to the parts of a pipeline.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::failure::Failure;
+use crate::channel::Channel;
+use crate::config::{Config, Kind, Source as Configured};
+use crate::lane::LaneOptions;
+use crate::lanes::{LanesOptions, Quiet};
+use crate::model::card::Card;
+use crate::model::session::Model;
+use crate::mqtt::{self, Subscription};
+use crate::pipeline::{Broker, Source};
+use crate::prediction::Json;
+use crate::recordings;
+use crate::source::bytes::Bytes;
+use crate::source::file::{Faults, Files};
+use crate::source::serial::Serial;
+use crate::source::simulator::Simulator;
+
+/// How fast a port is where nothing else is said.
+pub(crate) const BAUD: u32 = 115_200;
+/// A port that is silent for this long is opened again, where nothing else is said.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Loads the model once for each thread that runs it.
+pub(crate) fn models(config: &Config) -> Result<Vec<Model>, Failure> {
+    let Some(path) = &config.model.path else {
+        return Err(Failure::config(
+            "model.path is missing; give the .onnx file that `underfoot-train fit --out` wrote",
+        ));
+    };
+    let load = |_| Model::open(path, config.model.runtime.as_deref()).map_err(Failure::config);
+    (0..config.model.threads).map(load).collect()
+}
+
+/// The sources, each checked against the channels that are wanted, or against nothing.
+pub(crate) fn sources(config: &Config, wanted: Option<&[Channel]>) -> Result<Vec<(String, Source)>, Failure> {
+    if config.sources.is_empty() {
+        return Err(Failure::config(
+            "there is no [[source]]; add one, `underfoot config --sample` shows the kinds",
+        ));
+    }
+    let named = |(index, source): (usize, &Configured)| {
+        Ok((source.name(index), self::source(config, source, index, wanted)?))
+    };
+    config.sources.iter().enumerate().map(named).collect()
+}
+
+fn source(
+    config: &Config,
+    source: &Configured,
+    index: usize,
+    wanted: Option<&[Channel]>,
+) -> Result<Source, Failure> {
+    let input = source.input(index, wanted).map_err(Failure::config)?;
+    let channels = input.columns.channels().to_vec();
+    let bytes = |silence| -> Result<Bytes, Failure> {
+        let format = source.stream_format().map_err(Failure::config)?;
+        Ok(Bytes { stream: source.stream(index), format, input: input.clone(), silence })
+    };
+    Ok(match source.kind {
+        Kind::Mqtt => Source::Mqtt(Subscription {
+            topic: source.topic.clone().unwrap_or_default(),
+            format: source.message_format().map_err(Failure::config)?,
+            input,
+            max_payload: config.limits.payload,
+        }),
+        Kind::Serial => Source::Serial(Serial {
+            port: source.port.clone().unwrap_or_default(),
+            baud: source.baud.unwrap_or(BAUD),
+            bytes: bytes(Some(source.silence.unwrap_or(SILENCE)))?,
+        }),
+        Kind::Stdin => Source::Stdin(bytes(None)?),
+        Kind::File => Source::Files(Files {
+            recordings: recordings::find(source.path.as_slice(), None).map_err(Failure::config)?,
+            channels,
+            speed: source.speed().map_err(Failure::config)?,
+            truth: None,
+            faults: Faults::default(),
+        }),
+        Kind::Simulator => {
+            if channels != [Simulator::channel()] {
+                let names =
+                    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ");
+                return Err(Failure::config(format!(
+                    "the source {:?} is the simulator, which gives one channel, \"current\" in A; the model takes {names}",
+                    source.name(index)
+                )));
+            }
+            Source::Simulator(Simulator::new(source.stream(index), source.seed.unwrap_or_default()))
+        }
+    })
+}
+
+/// How long a source may be without samples before it is silent.
+pub(crate) fn silences(config: &Config) -> impl Iterator<Item = (String, Duration)> {
+    let silence = config.limits.silence;
+    config.sources.iter().enumerate().map(move |(index, source)| (source.name(index), silence))
+}
+
+/// How live streams are followed.
+pub(crate) fn lanes(config: &Config, card: &Card) -> LanesOptions {
+    let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
+    LanesOptions {
+        lane: LaneOptions { card: card.clone(), hop: config.window.hop.unwrap_or(card.hop), reorder },
+        streams: config.limits.streams,
+        quiet: Some(Quiet { silence: config.limits.silence, idle: config.limits.idle }),
+    }
+}
+
+/// The broker's connection, if one is configured.
+pub(crate) fn broker(config: &Config) -> Result<Option<Broker>, Failure> {
+    let Some(host) = &config.mqtt.host else { return Ok(None) };
+    let password = config.password().map_err(Failure::config)?;
+    let password = password.as_ref().map(|password| password.reveal());
+    let (connection, publisher) = mqtt::connect(&config.mqtt, host, password, &config.publish.base);
+    Ok(Some(Broker { connection, publisher, health: config.publish.health }))
+}
+
+/// The writer of outcomes for a model.
+pub(crate) fn json(card: &Card, model: &Path) -> Json {
+    Json::new(&card.labels, &model.file_stem().unwrap_or_default().to_string_lossy())
+}

@@ -1,0 +1,93 @@
+//! `underfoot check`: whether the daemon would work, told before it must.
+
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use super::{assemble, block_on};
+use crate::config::load;
+use crate::pipeline::Source;
+
+/// Look at the configuration, the model, each source and the broker, and say what is wrong
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The configuration; /etc/underfoot/underfoot.toml where none is named
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Check {
+    /// Checks everything and goes on after a fault.
+    ///
+    /// # Errors
+    /// [`Failure`]: 78 where the configuration or the model cannot work, 1 where a port or the broker is away.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut worst: Option<Failure> = None;
+        let mut tell = |what: &str, result: Result<String, Failure>| match result {
+            Ok(said) => println!("ok      {what}: {said}"),
+            Err(failure) => {
+                println!("failed  {what}: {}", failure.message);
+                if worst.as_ref().is_none_or(|worst| worst.code < failure.code) {
+                    worst = Some(failure);
+                }
+            }
+        };
+        let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
+        tell("configuration", Ok(format!("{} sources", config.sources.len())));
+
+        let models = assemble::models(&config);
+        let card = models.as_ref().ok().and_then(|models| Some(models.first()?.card().clone()));
+        tell(
+            "model",
+            models.map(|_| {
+                card.as_ref().map_or_else(String::new, |card| {
+                    let channels = card.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>();
+                    format!(
+                        "{} at {} Hz, windows of {}, tells {}",
+                        channels.join(", "),
+                        card.rate,
+                        card.window,
+                        card.labels.join(", ")
+                    )
+                })
+            }),
+        );
+
+        let channels = card.as_ref().map(|card| card.channels.as_slice());
+        let ports = block_on(async {
+            match assemble::sources(&config, channels) {
+                Err(failure) => tell("sources", Err(failure)),
+                Ok(sources) => {
+                    for (name, source) in sources {
+                        tell(&format!("source {name}"), look(source));
+                    }
+                }
+            }
+            match assemble::broker(&config) {
+                Ok(None) => {}
+                Ok(Some(broker)) => {
+                    let tried = broker.connection.try_once().await;
+                    tell(
+                        "broker",
+                        tried.map(|()| "it accepts the connection".into()).map_err(Failure::failed),
+                    );
+                }
+                Err(failure) => tell("broker", Err(failure)),
+            }
+        });
+        ports?;
+        // Each fault was told on its own line.
+        worst.map_or(Ok(()), |worst| Err(Failure { message: String::new(), code: worst.code }))
+    }
+}
+
+fn look(source: Source) -> Result<String, Failure> {
+    match source {
+        Source::Mqtt(subscription) => Ok(format!("it will ask for {:?}", subscription.filter())),
+        Source::Serial(serial) => {
+            serial.open().map(|_| format!("{:?} opens", serial.port)).map_err(Failure::failed)
+        }
+        Source::Stdin(_) => Ok("standard input".into()),
+        Source::Files(files) => Ok(format!("{} recordings", files.recordings.len())),
+        Source::Simulator(_) => Ok("a simulated robot".into()),
+    }
+}

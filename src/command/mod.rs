@@ -1,0 +1,41 @@
+//! What each subcommand does. The binaries only parse and dispatch.
+
+pub mod assemble;
+pub mod check;
+pub mod config;
+pub mod demo;
+pub mod failure;
+pub mod model;
+pub mod record;
+pub mod replay;
+pub mod run;
+pub mod simulate;
+
+use std::future::Future;
+
+/// Resolves at Ctrl-C or at the system's wish to end.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = signal(SignalKind::interrupt());
+    let terminate = signal(SignalKind::terminate());
+    // Without signals, which no Linux refuses, nothing but the sources ends the work.
+    match (interrupt, terminate) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+/// Runs a future on a runtime of one thread, which is all that waiting needs.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, failure::Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failure::Failure::failed(format!("no runtime: {error}")))?;
+    let done = runtime.block_on(work);
+    // A read of standard input that nobody answers is not waited for.
+    runtime.shutdown_background();
+    Ok(done)
+}

@@ -1,0 +1,85 @@
+//! `underfoot model`: what a model says about itself.
+
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use crate::model::card::Card;
+use crate::model::session::Model;
+
+/// Look at a model's card, or give a model one
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Print what a model takes, tells and was trained on
+    Show {
+        /// The model
+        model: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Show { model, json } => {
+                let model = Model::open(&model, None).map_err(Failure::failed)?;
+                if json {
+                    println!("{}", model.card().to_json());
+                } else {
+                    print!("{}", describe(model.card()));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn describe(card: &Card) -> String {
+    let mut text = String::new();
+    let mut line = |what: &str, said: String| text.push_str(&format!("{what:<12} {said}\n"));
+    let channels = card.channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit));
+    line("channels", channels.collect::<Vec<_>>().join(", "));
+    let seconds = card.window as f64 / card.rate;
+    line("window", format!("{} steps at {} Hz, {seconds:.2} s; hop {}", card.window, card.rate, card.hop));
+    let method = serde_json::to_string(&card.resample.method).unwrap_or_default();
+    line(
+        "resampling",
+        format!("{}, gaps up to {} s are bridged", method.trim_matches('"'), card.resample.max_gap),
+    );
+    line("labels", card.labels.join(", "));
+    line("made by", card.made_by.clone());
+    if let Some(training) = &card.training {
+        let windows = card.labels.iter().zip(&training.windows_per_class);
+        let windows = windows.map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>();
+        line("trained on", format!("{} recordings; windows: {}", training.recordings, windows.join(", ")));
+        line("data", training.data_digest.clone());
+        line("seed", training.seed.to_string());
+        if let Some(scores) = &training.validation_scores {
+            line(
+                "validation",
+                format!(
+                    "accuracy {:.3}, balanced accuracy {:.3}, macro F1 {:.3} on {} recordings that chose the epoch",
+                    scores.accuracy,
+                    scores.balanced_accuracy,
+                    scores.macro_f1,
+                    training.validation.len()
+                ),
+            );
+        }
+        for (channel, s) in card.channels.iter().zip(&training.statistics) {
+            line(
+                &channel.name,
+                format!(
+                    "mean {:.3}, deviation {:.3}, {:.3} to {:.3} {}",
+                    s.mean, s.deviation, s.min, s.max, channel.unit
+                ),
+            );
+        }
+    }
+    text
+}

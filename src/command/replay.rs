@@ -1,0 +1,157 @@
+//! `underfoot replay`: recordings through the same pipeline as the daemon's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::{assemble, block_on, interrupted};
+use crate::config::{Config, parse_speed};
+use crate::decide::DecideOptions;
+use crate::health::Health;
+use crate::lane::LaneOptions;
+use crate::lanes::LanesOptions;
+use crate::pipeline::{Pipeline, Serving, Source};
+use crate::recordings;
+use crate::sink::Sink;
+use crate::sink::lines::{Format, Lines};
+use crate::sink::score::Score;
+use crate::source::file::{Faults, Files, Truth};
+
+/// Run recordings through a model: predictions on standard output, scores on standard error
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// Recordings, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The model
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// How to read the recordings, in place of the folder's own dataset.toml
+    #[arg(long, value_name = "FILE")]
+    dataset: Option<PathBuf>,
+    /// Steps between two predictions; the model's own where none are given
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    hop: Option<u32>,
+    /// How many times faster than recorded, or max
+    #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed)]
+    speed: f64,
+    /// How predictions are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the scores as JSON, too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Threads that run the model
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+    /// Windows that run together at the most
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
+    /// Take the decision's settings from this configuration
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    parse_speed(text).ok_or_else(|| "it takes \"max\" or a number above 0".into())
+}
+
+impl Replay {
+    /// Replays, prints, and scores where labels are known.
+    ///
+    /// # Errors
+    /// [`Failure`] with exit code 1; a recording with a fault does not keep the others from being replayed.
+    pub fn run(self) -> Result<(), Failure> {
+        let decide = match &self.config {
+            Some(file) => crate::config::load::load(Some(file), &[]).map_err(Failure::failed)?.decide,
+            None => DecideOptions::default(),
+        };
+        let mut config = Config::default();
+        config.model.path = Some(self.model.clone());
+        config.model.threads = self.threads.into();
+        let recordings = recordings::find(&self.paths, self.dataset.as_deref()).map_err(Failure::failed)?;
+        let models = assemble::models(&config).map_err(Failure::or_failed)?;
+        let Some(card) = models.first().map(|model| model.card().clone()) else {
+            return Err(Failure::failed("--threads takes at least 1"));
+        };
+        let hop = self.hop.map_or(card.hop, |hop| hop as usize);
+        let truth = Truth::default();
+        let faults = Faults::default();
+        let json = assemble::json(&card, &self.model);
+        let sinks = vec![
+            Sink::Lines(Lines::new(self.format, json, &card.labels, false, std::io::stdout())),
+            Sink::Score(Score::new(&card, truth.clone())),
+        ];
+        let files = Files {
+            recordings,
+            channels: card.channels.clone(),
+            speed: self.speed,
+            truth: Some(truth),
+            faults: faults.clone(),
+        };
+        let serving = Serving {
+            models,
+            batch: self.batch.into(),
+            pending: config.limits.windows,
+            lanes: LanesOptions {
+                lane: LaneOptions { hop, ..LaneOptions::of(&card) },
+                streams: usize::MAX,
+                quiet: None,
+            },
+            decide,
+            sinks,
+        };
+        let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));
+        let pipeline = Pipeline {
+            sources: vec![("recordings".into(), Source::Files(files))],
+            broker: None,
+            serving: Some(serving),
+            recorder: None,
+            health: health.clone(),
+            drain: config.limits.drain,
+        };
+        let ended = block_on(pipeline.run(interrupted()))?.map_err(Failure::failed)?;
+        self.conclude(ended.sinks, &faults, &health)
+    }
+
+    fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
+        for sink in sinks {
+            match sink {
+                Sink::Lines(lines) => lines.finish().map_err(|error| {
+                    Failure::failed(format!("standard output cannot be written: {error}"))
+                })?,
+                Sink::Score(score) => {
+                    eprint!("{score}");
+                    if let Some(report) = &self.report {
+                        let text = serde_json::to_string_pretty(&score.evaluation()).unwrap_or_default();
+                        std::fs::write(report, text + "\n").map_err(|error| {
+                            Failure::failed(format!("--report {report:?} cannot be written: {error}"))
+                        })?;
+                    }
+                }
+                Sink::Mqtt(_) | Sink::Watch(_) => {}
+            }
+        }
+        let drops = health.drops();
+        if drops.total() > 0 {
+            eprintln!("left out: {drops}");
+        }
+        let faults = faults.take();
+        if let [fault] = faults.as_slice() {
+            return Err(Failure::failed(fault));
+        }
+        if let Some(first) = faults.first() {
+            return Err(Failure::failed(format!(
+                "{} recordings have faults; the first: {first}",
+                faults.len()
+            )));
+        }
+        if health.report().predictions == 0 {
+            return Err(Failure::failed(
+                "no window was complete: the recordings are shorter than the model's window, or have gaps; `underfoot model show` tells its length",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! `underfoot run`: the daemon.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::{assemble, block_on, interrupted};
+use crate::config::Config;
+use crate::config::load;
+use crate::health::Health;
+use crate::model::card::Card;
+use crate::pipeline::{Pipeline, Serving};
+use crate::sink::Sink;
+use crate::sink::lines::{Format, Lines};
+use crate::sink::mqtt::Topics;
+use crate::sink::recorder::{Recorder, RecorderOptions};
+
+/// Read samples and publish surfaces until told to end
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The configuration; /etc/underfoot/underfoot.toml where none is named
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The model, in place of the configuration's model.path
+    #[arg(short, long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Write predictions on standard output, too, a JSON object a line
+    #[arg(long)]
+    stdout: bool,
+}
+
+/// What `underfoot/info` says.
+#[derive(Serialize)]
+struct Info<'a> {
+    underfoot: &'static str,
+    model: String,
+    labels: &'a [String],
+    channels: &'a [crate::channel::Channel],
+    rate: f64,
+    window: usize,
+    hop: usize,
+}
+
+impl Run {
+    /// Runs the daemon.
+    ///
+    /// # Errors
+    /// [`Failure`]; 78 for what starting again cannot mend.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut flags = Vec::new();
+        if let Some(model) = &self.model {
+            flags.push(("model.path", model.display().to_string()));
+        }
+        if self.stdout {
+            flags.push(("publish.stdout", "true".into()));
+        }
+        let config = load::load(self.config.as_deref(), &flags).map_err(Failure::config)?;
+        serve(&config)
+    }
+}
+
+/// Serves a configuration until the system's wish to end.
+fn serve(config: &Config) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let models = assemble::models(config)?;
+    let Some(card) = models.first().map(|model| model.card().clone()) else {
+        return Err(Failure::config("model.threads is 0; it takes at least 1"));
+    };
+    let model = config.model.path.clone().unwrap_or_default();
+    let sources = assemble::sources(config, Some(&card.channels))?;
+    let lanes = assemble::lanes(config, &card);
+    let hop = lanes.lane.hop;
+    let recorder = recorder(config, &card)?;
+    let health = Arc::new(Health::new(assemble::silences(config)));
+    block_on(async {
+        // The connection's timers belong to the runtime.
+        let broker = assemble::broker(config)?;
+        let json = assemble::json(&card, &model);
+        let mut sinks = Vec::new();
+        if let Some(broker) = &broker {
+            let info = info(&card, &model, hop);
+            broker.publisher.retain("status", b"online".to_vec());
+            broker.publisher.retain("info", serde_json::to_vec(&info).unwrap_or_default());
+            sinks.push(Sink::Mqtt(Topics::new(broker.publisher.clone(), json.clone())));
+        }
+        if config.publish.stdout || broker.is_none() {
+            sinks.push(Sink::Lines(Lines::new(Format::Jsonl, json, &card.labels, true, std::io::stdout())));
+        }
+        tracing::info!(
+            model = %model.display(),
+            labels = card.labels.join(" "),
+            sources = sources.len(),
+            ready_ms = begun.elapsed().as_millis() as u64,
+            "ready"
+        );
+        let serving = Serving {
+            models,
+            batch: config.model.batch,
+            pending: config.limits.windows,
+            lanes,
+            decide: config.decide,
+            sinks,
+        };
+        let pipeline = Pipeline {
+            sources,
+            broker,
+            serving: Some(serving),
+            recorder,
+            health: health.clone(),
+            drain: config.limits.drain,
+        };
+        let ended = pipeline.run(interrupted()).await.map_err(Failure::failed)?;
+        for sink in ended.sinks {
+            if let Sink::Lines(lines) = sink {
+                lines.finish().map_err(Failure::failed)?;
+            }
+        }
+        let report = health.report();
+        tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
+        Ok(())
+    })?
+}
+
+fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
+    let Some(folder) = &config.record.folder else { return Ok(None) };
+    let options = RecorderOptions {
+        folder: folder.clone(),
+        label: config.record.label.clone().unwrap_or_else(|| "unlabelled".into()),
+        channels: card.channels.clone(),
+        streams: config.limits.streams,
+    };
+    Recorder::new(options).map(Some).map_err(|error| Failure::config(format!("record.folder: {error}")))
+}
+
+fn info<'a>(card: &'a Card, model: &std::path::Path, hop: usize) -> Info<'a> {
+    Info {
+        underfoot: env!("CARGO_PKG_VERSION"),
+        model: model.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        labels: &card.labels,
+        channels: &card.channels,
+        rate: card.rate,
+        window: card.window,
+        hop,
+    }
+}

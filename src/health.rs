@@ -1,0 +1,207 @@
+//! What the daemon counts about itself, and whether it is well.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::drops::{Drops, Reason};
+
+/// The same kind of fault is logged once in this time; in between it is counted.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Counters that every stage shares. Reading and writing them never waits for I/O.
+#[derive(Debug)]
+pub struct Health {
+    started: Instant,
+    drops: Mutex<Ledger>,
+    sources: Vec<SourceHealth>,
+    streams: AtomicU64,
+    predictions: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    total: Drops,
+    logged: [Option<Instant>; Reason::ALL.len()],
+    since_logged: Drops,
+}
+
+/// One source's counters.
+#[derive(Debug)]
+struct SourceHealth {
+    name: String,
+    silence: Duration,
+    samples: AtomicU64,
+    state: Mutex<(State, Instant)>,
+}
+
+/// How a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is being opened or connected.
+    Connecting,
+    /// Samples come.
+    Ok,
+    /// It is connected, and no sample comes.
+    Silent,
+    /// It came to its end.
+    Ended,
+}
+
+/// The counters at one moment, as they are published.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether every source that should give samples does.
+    pub healthy: bool,
+    /// Seconds since the start.
+    pub uptime: u64,
+    /// Streams that are followed.
+    pub streams: u64,
+    /// Predictions given.
+    pub predictions: u64,
+    /// The sources.
+    pub sources: Vec<SourceReport>,
+    /// What was left out, by reason.
+    pub dropped: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// One source at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceReport {
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+    /// Samples it gave.
+    pub samples: u64,
+}
+
+impl Health {
+    /// Counters at zero for sources of these names; one without samples for longer than its time is silent.
+    pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {
+        let source = |(name, silence)| SourceHealth {
+            name,
+            silence,
+            samples: AtomicU64::new(0),
+            state: Mutex::new((State::Connecting, Instant::now())),
+        };
+        Self {
+            started: Instant::now(),
+            drops: Mutex::default(),
+            sources: sources.into_iter().map(source).collect(),
+            streams: AtomicU64::new(0),
+            predictions: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds what a stage left out, and logs the first of each kind, then again once a minute with the count.
+    pub fn dropped(&self, origin: &str, drops: &mut Drops) {
+        if drops.total() == 0 {
+            return;
+        }
+        let drops = drops.take();
+        let mut ledger = lock(&self.drops);
+        ledger.total.merge(&drops);
+        ledger.since_logged.merge(&drops);
+        let Some((reason, detail)) = drops.first() else { return };
+        let Some(slot) = ledger.logged.get_mut(reason as usize) else { return };
+        if slot.is_none_or(|last| last.elapsed() >= QUIET) {
+            *slot = Some(Instant::now());
+            let counted = ledger.since_logged.take();
+            tracing::warn!(source = origin, dropped = %counted, "{detail}");
+        }
+    }
+
+    /// Counts samples that a source gave.
+    pub(crate) fn samples(&self, source: usize, count: usize) {
+        if let Some(source) = self.sources.get(source) {
+            source.samples.fetch_add(count as u64, Ordering::Relaxed);
+            *lock(&source.state) = (State::Ok, Instant::now());
+        }
+    }
+
+    /// Says how a source is.
+    pub(crate) fn state(&self, source: usize, state: State) {
+        if let Some(source) = self.sources.get(source) {
+            *lock(&source.state) = (state, Instant::now());
+        }
+    }
+
+    /// Says how many streams are followed.
+    pub(crate) fn streams(&self, count: usize) {
+        self.streams.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// Counts predictions given.
+    pub(crate) fn predictions(&self, count: usize) {
+        self.predictions.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Everything left out since the start.
+    pub fn drops(&self) -> Drops {
+        lock(&self.drops).total.clone()
+    }
+
+    /// The counters now.
+    pub fn report(&self) -> Report {
+        let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
+        Report {
+            healthy: sources.iter().all(|source| matches!(source.state, State::Ok | State::Ended)),
+            uptime: self.started.elapsed().as_secs(),
+            streams: self.streams.load(Ordering::Relaxed),
+            predictions: self.predictions.load(Ordering::Relaxed),
+            sources,
+            dropped: lock(&self.drops).total.iter().map(|(reason, count)| (reason.name(), count)).collect(),
+        }
+    }
+}
+
+impl SourceHealth {
+    fn report(&self) -> SourceReport {
+        let (state, since) = *lock(&self.state);
+        let silent = state == State::Ok && since.elapsed() > self.silence;
+        SourceReport {
+            name: self.name.clone(),
+            state: if silent { State::Silent } else { state },
+            samples: self.samples.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Counters stay usable after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_without_samples_makes_the_daemon_unhealthy() {
+        let health = Health::new([("a".into(), Duration::from_secs(9)), ("b".into(), Duration::ZERO)]);
+        assert!(!health.report().healthy, "nothing came yet");
+        health.samples(0, 3);
+        health.samples(1, 1);
+        let report = health.report();
+        assert_eq!((report.sources[0].state, report.sources[0].samples), (State::Ok, 3));
+        assert_eq!(report.sources[1].state, State::Silent);
+        health.state(1, State::Ended);
+        assert!(health.report().healthy);
+    }
+
+    #[test]
+    fn drops_of_every_stage_are_added_up_by_reason() {
+        let health = Health::new([]);
+        for _ in 0..3 {
+            let mut drops = Drops::default();
+            drops.add(Reason::Late, || "late".into());
+            health.dropped("serial0", &mut drops);
+            assert_eq!(drops.total(), 0);
+        }
+        assert_eq!(health.report().dropped["late"], 3);
+    }
+}

@@ -1,0 +1,289 @@
+//! Every stream's state: one lane each, up to a limit, forgotten when idle.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::drops::{Drops, Reason};
+use crate::lane::{Lane, LaneOptions, Output, Reset, Window};
+use crate::sample::{StreamId, Time};
+use crate::source::Block;
+use crate::stamp::Stamper;
+
+/// What the streams ask of the model and the decision, in order per stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    /// Whose.
+    pub stream: StreamId,
+    /// What.
+    pub task: Task,
+}
+
+/// One thing to do for a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// The stream is new.
+    Start {
+        /// Its first sample.
+        time: Time,
+    },
+    /// A window is to be predicted.
+    Window {
+        /// The window.
+        window: Window,
+        /// When its last sample arrived.
+        arrived: Instant,
+    },
+    /// What was believed does not hold any more.
+    Reset {
+        /// The stream's time.
+        time: Time,
+        /// Why.
+        why: Reset,
+    },
+    /// The stream ended or was forgotten.
+    End {
+        /// Its last sample.
+        time: Time,
+    },
+}
+
+/// How streams are followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LanesOptions {
+    /// How each lane works.
+    pub lane: LaneOptions,
+    /// Streams at once.
+    pub streams: usize,
+    /// How a live stream that falls silent is treated; `None` in replay, where arrival means nothing.
+    pub quiet: Option<Quiet>,
+}
+
+/// What happens to a live stream without samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// After this long its window is emptied.
+    pub silence: Duration,
+    /// After this long it is forgotten.
+    pub idle: Duration,
+}
+
+/// The lanes of all streams. It does no I/O; the caller tells the time.
+#[derive(Debug)]
+pub struct Lanes {
+    options: LanesOptions,
+    lanes: HashMap<StreamId, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    lane: Lane,
+    stamper: Stamper,
+    newest: Time,
+    arrived: Instant,
+    silent: bool,
+}
+
+impl Lanes {
+    /// No stream yet.
+    pub fn new(options: LanesOptions) -> Self {
+        Self { options, lanes: HashMap::new() }
+    }
+
+    /// Whether the streams are live: what comes too fast is dropped, and silence means something.
+    pub fn live(&self) -> bool {
+        self.options.quiet.is_some()
+    }
+
+    /// How many streams are followed.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether no stream is followed.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Stamps a block's samples where they carry no time, takes them in, and gives what they complete.
+    pub fn push(&mut self, block: &mut Block, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        let Some(&first) = block.samples.times().first() else { return };
+        let arrived = block.arrived.instant;
+        if !self.lanes.contains_key(&block.stream) {
+            if self.lanes.len() >= self.options.streams {
+                return drops.add_many(Reason::StreamLimit, block.samples.len() as u64, || {
+                    format!(
+                        "stream \"{}\" is one more than limits.streams = {}; raise it to serve more robots",
+                        block.stream, self.options.streams
+                    )
+                });
+            }
+            let entry = Entry {
+                lane: Lane::new(&self.options.lane),
+                stamper: Stamper::default(),
+                newest: first,
+                arrived,
+                silent: false,
+            };
+            self.lanes.insert(block.stream.clone(), entry);
+            let time = if first == Time::ARRIVAL { block.arrived.time } else { first };
+            emit(Work { stream: block.stream.clone(), task: Task::Start { time } });
+        }
+        let Some(entry) = self.lanes.get_mut(&block.stream) else { return };
+        entry.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
+        entry.newest = block.samples.times().last().copied().unwrap_or(entry.newest);
+        entry.arrived = arrived;
+        entry.silent = false;
+        let stream = &block.stream;
+        entry.lane.push(&block.samples, drops, |output| emit(work(stream, output, arrived)));
+    }
+
+    /// Ends a stream: gives what it still held, and forgets it.
+    pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        if let Some(mut entry) = self.lanes.remove(stream) {
+            let arrived = entry.arrived;
+            entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
+            emit(Work { stream: stream.clone(), task: Task::End { time: entry.newest } });
+        }
+    }
+
+    /// Ends every stream, in the order of their names.
+    pub fn end_all(&mut self, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        let mut streams: Vec<_> = self.lanes.keys().cloned().collect();
+        streams.sort();
+        for stream in streams {
+            self.end(&stream, drops, &mut emit);
+        }
+    }
+
+    /// Empties the windows of streams that fell silent, and forgets idle ones.
+    pub fn sweep(&mut self, now: Instant, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        let Some(quiet) = self.options.quiet else { return };
+        let mut idle = Vec::new();
+        for (stream, entry) in &mut self.lanes {
+            let still = now.saturating_duration_since(entry.arrived);
+            if still >= quiet.idle {
+                idle.push(stream.clone());
+            } else if still >= quiet.silence && !entry.silent {
+                entry.silent = true;
+                let arrived = entry.arrived;
+                entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
+                if entry.lane.clear() {
+                    let task = Task::Reset { time: entry.newest, why: Reset::Silence };
+                    emit(Work { stream: stream.clone(), task });
+                }
+            }
+        }
+        for stream in idle {
+            self.end(&stream, drops, &mut emit);
+        }
+    }
+}
+
+fn work(stream: &StreamId, output: Output, arrived: Instant) -> Work {
+    let task = match output {
+        Output::Window(window) => Task::Window { window, arrived },
+        Output::Reset { time, why } => Task::Reset { time, why },
+    };
+    Work { stream: stream.clone(), task }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::channel::Channel;
+    use crate::model::card::{Card, Method, Resample};
+    use crate::sample::Samples;
+    use crate::source::Arrived;
+
+    fn options(streams: usize) -> LanesOptions {
+        let card = Card {
+            version: Card::VERSION,
+            channels: vec![Channel::in_ampere("current")],
+            rate: 100.0,
+            window: 5,
+            hop: 2,
+            resample: Resample { method: Method::Linear, max_gap: 0.1 },
+            labels: vec!["a".into(), "b".into()],
+            made_by: String::new(),
+            training: None,
+        };
+        let quiet = Quiet { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
+        LanesOptions { lane: LaneOptions::of(&card), streams, quiet: Some(quiet) }
+    }
+
+    fn block(stream: &str, instant: Instant, samples: &[(i64, f32)]) -> Block {
+        let mut block = Block {
+            stream: StreamId::new(stream).unwrap(),
+            samples: Samples::new(1),
+            arrived: Arrived { instant, time: Time::from_nanos(0).unwrap() },
+            rate: None,
+        };
+        for (millis, value) in samples {
+            block.samples.push(Time::from_nanos(millis * 1_000_000).unwrap(), [*value]);
+        }
+        block
+    }
+
+    fn run(lanes: &mut Lanes, blocks: Vec<Block>) -> (Vec<Work>, Drops) {
+        let (mut all, mut drops) = (Vec::new(), Drops::default());
+        for mut block in blocks {
+            lanes.push(&mut block, &mut drops, |work| all.push(work));
+        }
+        (all, drops)
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_never_made_from_another_streams_samples(turns in prop::collection::vec(0usize..3, 1..400)) {
+            let now = Instant::now();
+            let mut counts = [0i64; 3];
+            let blocks = turns.iter().map(|&stream| {
+                counts[stream] += 1;
+                block(&stream.to_string(), now, &[(counts[stream] * 10, stream as f32)])
+            });
+            let (all, drops) = run(&mut Lanes::new(options(3)), blocks.collect());
+            prop_assert_eq!(drops.total(), 0);
+            let mut windows = [0; 3];
+            for work in all {
+                if let Task::Window { window, .. } = work.task {
+                    let stream: usize = work.stream.as_str().parse().unwrap();
+                    windows[stream] += 1;
+                    prop_assert!(window.values.iter().all(|value| *value == stream as f32));
+                }
+            }
+            for (count, windows) in counts.into_iter().zip(windows) {
+                prop_assert_eq!(windows, if count < 5 { 0 } else { (count - 5) / 2 + 1 });
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_over_the_limit_is_refused_and_the_others_go_on() {
+        let now = Instant::now();
+        let mut lanes = Lanes::new(options(1));
+        let samples: Vec<_> = (0..5).map(|i| (i * 10, 0.0)).collect();
+        let (all, drops) = run(
+            &mut lanes,
+            vec![block("a", now, &samples[..4]), block("b", now, &samples), block("a", now, &samples[4..])],
+        );
+        assert_eq!(drops.to_string(), "5 stream_limit");
+        assert!(drops.first().unwrap().1.contains("limits.streams = 1"));
+        assert_eq!(all.len(), 2, "a start and a window");
+    }
+
+    #[test]
+    fn a_silent_stream_is_reset_once_and_an_idle_one_is_forgotten() {
+        let now = Instant::now();
+        let mut lanes = Lanes::new(options(2));
+        run(&mut lanes, vec![block("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let (mut all, mut drops) = (Vec::new(), Drops::default());
+        for seconds in [1, 6, 7, 61] {
+            lanes.sweep(now + Duration::from_secs(seconds), &mut drops, |work| all.push(work.task));
+        }
+        let newest = Time::from_nanos(10_000_000).unwrap();
+        assert_eq!(all, [Task::Reset { time: newest, why: Reset::Silence }, Task::End { time: newest }]);
+        assert!(lanes.is_empty());
+    }
+}

@@ -1,0 +1,354 @@
+//! The wiring: sources, lanes, inference, decisions, sinks. The one file that spawns the tasks of the daemon.
+//!
+//! Three bounded channels join the stages. Only sources see the shutdown; every other stage ends when its input closes, so what
+//! is in flight comes out. `run` and `replay` are this same pipeline: replay waits where a live daemon drops.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::decide::DecideOptions;
+use crate::drops::Drops;
+use crate::health::Health;
+use crate::infer::{self, Inferred, Queue};
+use crate::lanes::{Lanes, LanesOptions};
+use crate::model::session::{Model, ModelError};
+use crate::mqtt::{Connection, Publisher, Subscribed, Subscription};
+use crate::pending::Pending;
+use crate::shutdown::{self, Shutdown};
+use crate::sink::recorder::{Recorder, Recording};
+use crate::sink::{Sink, flush_all, take_all};
+use crate::source::bytes::Bytes;
+use crate::source::file::Files;
+use crate::source::serial::Serial;
+use crate::source::simulator::Simulator;
+use crate::source::{Block, Event, Feed, stdin};
+use crate::surfaces::Surfaces;
+
+/// Blocks that may wait for the lanes.
+const BLOCKS: usize = 64;
+/// How often silent streams are looked for.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// One source, ready to run.
+pub enum Source {
+    /// A subscription on the broker's connection.
+    Mqtt(Subscription),
+    /// A serial port.
+    Serial(Serial),
+    /// Standard input.
+    Stdin(Bytes),
+    /// Recordings.
+    Files(Files),
+    /// The simulator.
+    Simulator(Simulator),
+}
+
+/// The broker's connection, ready to run.
+pub struct Broker {
+    /// The network's side.
+    pub connection: Connection,
+    /// The topics' side.
+    pub publisher: Publisher,
+    /// How often the counters are published.
+    pub health: Duration,
+}
+
+/// The model's side of a pipeline.
+pub struct Serving {
+    /// A loaded model for each thread of inference, all of one card.
+    pub models: Vec<Model>,
+    /// Windows that run together at the most.
+    pub batch: usize,
+    /// Work that may wait for the model.
+    pub pending: usize,
+    /// How streams are followed.
+    pub lanes: LanesOptions,
+    /// How probabilities become a surface.
+    pub decide: DecideOptions,
+    /// Where outcomes go.
+    pub sinks: Vec<Sink>,
+}
+
+/// A whole pipeline, ready to run.
+pub struct Pipeline {
+    /// The sources, each with what messages call it.
+    pub sources: Vec<(String, Source)>,
+    /// The broker, if any.
+    pub broker: Option<Broker>,
+    /// The model, if windows are predicted.
+    pub serving: Option<Serving>,
+    /// The recorder, if samples are recorded.
+    pub recorder: Option<Recorder>,
+    /// The counters; it has each source's name.
+    pub health: Arc<Health>,
+    /// How long work in flight may take to end at shutdown.
+    pub drain: Duration,
+}
+
+/// What is left when a pipeline has ended.
+#[derive(Default)]
+pub struct Ended {
+    /// The sinks.
+    pub sinks: Vec<Sink>,
+    /// Recordings with their samples.
+    pub recordings: Vec<(PathBuf, u64)>,
+}
+
+/// Why a pipeline ended before its sources did.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Recording, where that was all there was to do, failed.
+    #[error(transparent)]
+    Record(#[from] io::Error),
+    /// A stage stopped by itself.
+    #[error("{0} stopped by itself; please report this with the log")]
+    Stage(&'static str),
+    /// Work in flight did not end in time.
+    #[error("work in flight did not end within limits.drain = {}", humantime::format_duration(*.0))]
+    Drain(Duration),
+}
+
+impl Pipeline {
+    /// Runs until every source has ended or `shutdown` resolves, then publishes what is in flight.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Ended, PipelineError> {
+        let Self { sources, broker, serving, recorder, health, drain } = self;
+        let (trigger, asked) = shutdown::channel();
+        let (events, received) = mpsc::channel(BLOCKS);
+        let mut tasks = JoinSet::new();
+
+        let mut subscribed = Vec::new();
+        for (index, (name, source)) in sources.into_iter().enumerate() {
+            let feed = Feed::new(index, name, events.clone(), health.clone());
+            spawn_source(&mut tasks, source, feed, asked.clone(), &mut subscribed);
+        }
+        drop(events);
+        let publisher = broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, &asked, &health));
+
+        let recording = recorder.map(|recorder| Recording::start(recorder, health.clone()));
+        let mut stages = std::pin::pin!(async {
+            match serving {
+                Some(serving) => serve(received, serving, recording, &health).await,
+                None => record(received, recording, &health).await,
+            }
+        });
+        let ended = tokio::select! {
+            ended = &mut stages => ended,
+            () = shutdown => {
+                trigger.pull();
+                let drained = tokio::time::timeout(drain, &mut stages).await;
+                drained.unwrap_or(Err(PipelineError::Drain(drain)))
+            }
+        };
+        trigger.pull();
+        if let Some(publisher) = publisher {
+            publisher.close().await;
+        }
+        let all = async { while tasks.join_next().await.is_some() {} };
+        // What hangs is cut off when the set is dropped.
+        let _ = tokio::time::timeout(drain, all).await;
+        ended
+    }
+}
+
+fn spawn_source(
+    tasks: &mut JoinSet<()>,
+    source: Source,
+    feed: Feed,
+    shutdown: Shutdown,
+    subscribed: &mut Vec<Subscribed>,
+) {
+    match source {
+        Source::Mqtt(subscription) => subscribed.push((subscription, feed)),
+        Source::Serial(serial) => drop(tasks.spawn(serial.run(feed, shutdown))),
+        Source::Stdin(bytes) => drop(tasks.spawn(stdin::run(bytes, feed, shutdown))),
+        Source::Files(files) => drop(tasks.spawn(files.run(feed, shutdown))),
+        Source::Simulator(simulator) => drop(tasks.spawn(simulator.run(feed, shutdown))),
+    }
+}
+
+fn spawn_broker(
+    tasks: &mut JoinSet<()>,
+    broker: Broker,
+    subscribed: Vec<Subscribed>,
+    shutdown: &Shutdown,
+    health: &Arc<Health>,
+) -> Publisher {
+    let Broker { connection, publisher, health: every } = broker;
+    let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
+    tasks.spawn(connection.run(subscribed, shutdown.clone()));
+    let mut asked = shutdown.clone();
+    let topics = publisher.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = topics.run(filters) => {}
+            () = asked.requested() => {}
+        }
+    });
+    let (health, topics, mut asked) = (health.clone(), publisher.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(every);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => topics.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default()),
+                () = asked.requested() => return,
+            }
+        }
+    });
+    publisher
+}
+
+/// Samples to outcomes: lanes, inference on its own threads, decisions.
+async fn serve(
+    events: mpsc::Receiver<Event>,
+    serving: Serving,
+    recording: Option<Recording>,
+    health: &Arc<Health>,
+) -> Result<Ended, PipelineError> {
+    let Serving { models, batch, pending, lanes, decide, sinks } = serving;
+    let Some(card) = models.first().map(|model| model.card().clone()) else {
+        return Err(PipelineError::Stage("inference"));
+    };
+    // Each thread finds a whole batch waiting when it has ended one.
+    let (work, queued) = mpsc::channel(batch * (models.len() + 1));
+    let (results, inferred) = mpsc::channel(models.len() + 1);
+    let queue = Arc::new(Queue::new(queued));
+    let threads: Vec<_> = models
+        .into_iter()
+        .map(|model| {
+            let (queue, results) = (queue.clone(), results.clone());
+            std::thread::spawn(move || infer::run(model, &queue, batch, &results))
+        })
+        .collect();
+    drop((queue, results));
+
+    let surfaces = Surfaces::new(decide, &card, lanes.lane.hop);
+    let following =
+        follow(events, Lanes::new(lanes), Pending::new(pending), work, recording.as_ref(), health);
+    let deciding = decide_all(inferred, surfaces, sinks, health);
+    let ((), decided) = tokio::join!(following, deciding);
+    let sinks = decided?;
+    if threads.into_iter().any(|thread| thread.join().is_err()) {
+        return Err(PipelineError::Stage("inference"));
+    }
+    // The daemon serves on when recording fails; it was logged and counted.
+    let recordings = recording.map(|recording| recording.finish().unwrap_or_default()).unwrap_or_default();
+    Ok(Ended { sinks, recordings })
+}
+
+/// Samples to windows.
+async fn follow(
+    mut events: mpsc::Receiver<Event>,
+    mut lanes: Lanes,
+    mut pending: Pending,
+    work: mpsc::Sender<crate::lanes::Work>,
+    recording: Option<&Recording>,
+    health: &Arc<Health>,
+) {
+    let live = lanes.live();
+    let mut drops = Drops::default();
+    let mut sweeps = tokio::time::interval(SWEEP);
+    let mut open = true;
+    while open || !pending.is_empty() {
+        tokio::select! {
+            // What waits goes first: a lone window waits for nothing.
+            biased;
+            permit = work.reserve(), if !pending.is_empty() => match (permit, pending.pop()) {
+                (Ok(permit), Some(next)) => {
+                    permit.send(next);
+                    while let Ok(permit) = work.try_reserve()
+                        && let Some(next) = pending.pop()
+                    {
+                        permit.send(next);
+                    }
+                }
+                // Inference has failed; it says why.
+                _ => return,
+            },
+            event = events.recv(), if open && (live || pending.has_room()) => {
+                match event {
+                    Some(Event::Samples(block)) => {
+                        take(block, &mut lanes, &mut pending, recording, &mut drops);
+                    }
+                    Some(Event::End(stream)) => {
+                        lanes.end(&stream, &mut drops, |work| pending.push(work));
+                        if let Some(recording) = recording {
+                            recording.take(&Event::End(stream), &mut drops);
+                        }
+                    }
+                    None => {
+                        open = false;
+                        lanes.end_all(&mut drops, |work| pending.push(work));
+                    }
+                }
+                health.streams(lanes.len());
+            },
+            _ = sweeps.tick(), if live && open => {
+                lanes.sweep(Instant::now(), &mut drops, |work| pending.push(work));
+                health.streams(lanes.len());
+            }
+        }
+        if live {
+            pending.shed(&mut drops);
+        }
+        health.dropped("streams", &mut drops);
+    }
+}
+
+fn take(
+    mut block: Block,
+    lanes: &mut Lanes,
+    pending: &mut Pending,
+    recording: Option<&Recording>,
+    drops: &mut Drops,
+) {
+    lanes.push(&mut block, drops, |work| pending.push(work));
+    if let Some(recording) = recording {
+        recording.take(&Event::Samples(block), drops);
+    }
+}
+
+/// Probabilities to outcomes.
+async fn decide_all(
+    mut inferred: mpsc::Receiver<Result<Inferred, ModelError>>,
+    mut surfaces: Surfaces,
+    mut sinks: Vec<Sink>,
+    health: &Arc<Health>,
+) -> Result<Vec<Sink>, PipelineError> {
+    let mut drops = Drops::default();
+    while let Some(batch) = inferred.recv().await {
+        let batch = batch?;
+        health.predictions(batch.windows());
+        surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
+        flush_all(&mut sinks, &mut drops, health);
+    }
+    Ok(sinks)
+}
+
+/// Samples to recordings, and nothing else.
+async fn record(
+    mut events: mpsc::Receiver<Event>,
+    recording: Option<Recording>,
+    health: &Arc<Health>,
+) -> Result<Ended, PipelineError> {
+    let Some(recording) = recording else { return Ok(Ended::default()) };
+    let mut drops = Drops::default();
+    while let Some(event) = events.recv().await {
+        if recording.failed() {
+            break;
+        }
+        recording.take(&event, &mut drops);
+        health.dropped("recorder", &mut drops);
+    }
+    Ok(Ended { sinks: Vec::new(), recordings: recording.finish()? })
+}

@@ -1,0 +1,32 @@
+//! The wish to end, as sources see it.
+
+use tokio::sync::watch;
+
+/// Resolves when the daemon is asked to end. Clones all see it.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+/// Asks for the end; dropping it asks, too.
+#[derive(Debug)]
+pub struct Trigger(watch::Sender<bool>);
+
+/// A wish not yet made, and who can make it.
+pub fn channel() -> (Trigger, Shutdown) {
+    let (sender, receiver) = watch::channel(false);
+    (Trigger(sender), Shutdown(receiver))
+}
+
+impl Trigger {
+    /// Asks for the end.
+    pub fn pull(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Shutdown {
+    /// Waits for the wish.
+    pub async fn requested(&mut self) {
+        // An error is a dropped trigger, which asks as well.
+        let _ = self.0.wait_for(|asked| *asked).await;
+    }
+}

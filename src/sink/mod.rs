@@ -1,0 +1,61 @@
+//! Where outcomes go.
+
+pub mod lines;
+pub mod mqtt;
+pub mod recorder;
+pub mod score;
+
+use std::sync::Arc;
+
+use crate::drops::Drops;
+use crate::health::Health;
+use crate::prediction::Outcome;
+
+/// One place that outcomes go to.
+pub enum Sink {
+    /// The broker.
+    Mqtt(mqtt::Topics),
+    /// Text, such as standard output.
+    Lines(lines::Lines),
+    /// Labels that are known, to score against.
+    Score(score::Score),
+    /// A channel, to be watched.
+    Watch(std::sync::mpsc::SyncSender<Outcome>),
+}
+
+impl Sink {
+    /// Takes an outcome. What cannot go on is counted.
+    pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
+        match self {
+            Sink::Mqtt(topics) => topics.take(outcome, drops),
+            Sink::Lines(lines) => lines.take(outcome, drops),
+            Sink::Score(score) => score.take(outcome),
+            Sink::Watch(sender) => {
+                // Who watches a screen does not miss what came too fast to be read.
+                let _ = sender.try_send(outcome.clone());
+            }
+        }
+    }
+
+    /// Hands on what was gathered from a batch.
+    pub fn flush(&mut self, drops: &mut Drops) {
+        if let Sink::Lines(lines) = self {
+            lines.flush(drops);
+        }
+    }
+}
+
+/// Gives an outcome to every sink and counts what they leave out.
+pub(crate) fn take_all(sinks: &mut [Sink], outcome: &Outcome, drops: &mut Drops) {
+    for sink in sinks {
+        sink.take(outcome, drops);
+    }
+}
+
+/// Hands on what every sink gathered.
+pub(crate) fn flush_all(sinks: &mut [Sink], drops: &mut Drops, health: &Arc<Health>) {
+    for sink in sinks {
+        sink.flush(drops);
+    }
+    health.dropped("sinks", drops);
+}

@@ -1,0 +1,38 @@
+//! Outcomes as MQTT topics.
+
+use crate::drops::{Drops, Reason};
+use crate::mqtt::Publisher;
+use crate::prediction::{Json, Outcome};
+
+/// Publishes predictions as they come, and keeps each stream's surface retained.
+pub struct Topics {
+    publisher: Publisher,
+    json: Json,
+}
+
+impl Topics {
+    /// Topics below the publisher's base.
+    pub fn new(publisher: Publisher, json: Json) -> Self {
+        Self { publisher, json }
+    }
+
+    /// Publishes an outcome; a prediction that finds no broker is counted.
+    pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
+        match outcome {
+            Outcome::Prediction(prediction) => {
+                let mut payload = Vec::with_capacity(256);
+                self.json.prediction(prediction, false, &mut payload);
+                if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
+                    drops.add(Reason::NotPublished, || {
+                        "the broker is away or slow: predictions are not published, surfaces will be".into()
+                    });
+                }
+            }
+            Outcome::Change(change) => {
+                self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
+            }
+            // The unknown surface came before this; it stays on the broker.
+            Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Samples as recordings that the trainer reads as they are.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::channel::Channel;
+use crate::clock::{Clock, Placed};
+use crate::drops::{Drops, Reason};
+use crate::health::Health;
+use crate::sample::{StreamId, Time};
+use crate::source::{Block, Event};
+use crate::stamp::Stamper;
+
+/// The most that a crash loses.
+const FLUSH: Duration = Duration::from_secs(1);
+/// Blocks that may wait for the disk.
+const BLOCKS: usize = 1024;
+/// A longer break between two samples begins a new stretch of the clock; it stays one recording.
+const MAX_GAP: i64 = 1_000_000_000;
+
+/// Where recordings go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderOptions {
+    /// The folder of recordings.
+    pub folder: PathBuf,
+    /// The surface: the name of the folder below it.
+    pub label: String,
+    /// The channels, a column each.
+    pub channels: Vec<Channel>,
+    /// Files open at once.
+    pub streams: usize,
+}
+
+/// Writes each stream's samples to a file of its own; a new one when the device's clock starts again.
+#[derive(Debug)]
+pub struct Recorder {
+    options: RecorderOptions,
+    folder: PathBuf,
+    files: HashMap<StreamId, Open>,
+    written: Vec<(PathBuf, u64)>,
+}
+
+#[derive(Debug)]
+struct Open {
+    out: BufWriter<File>,
+    path: PathBuf,
+    clock: Clock,
+    stamper: Stamper,
+    samples: u64,
+    dirty: bool,
+}
+
+impl Recorder {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// What the system said, with the folder.
+    pub fn new(options: RecorderOptions) -> io::Result<Self> {
+        let folder = options.folder.join(&options.label);
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("the folder {folder:?} cannot be made: {error}"))
+        })?;
+        Ok(Self { options, folder, files: HashMap::new(), written: Vec::new() })
+    }
+
+    /// Writes a block's samples. Times that stand still or go back a little are left out and counted.
+    ///
+    /// # Errors
+    /// What the system said, with the file.
+    pub fn push(&mut self, block: &mut Block, drops: &mut Drops) -> io::Result<()> {
+        if block.samples.is_empty() {
+            return Ok(());
+        }
+        if !self.files.contains_key(&block.stream) {
+            if self.files.len() >= self.options.streams {
+                drops.add_many(Reason::StreamLimit, block.samples.len() as u64, || {
+                    format!(
+                        "stream \"{}\" is one more than limits.streams = {}",
+                        block.stream, self.options.streams
+                    )
+                });
+                return Ok(());
+            }
+            let open = Open::create(&self.folder, &block.stream, &self.options.channels, Stamper::default())?;
+            self.files.insert(block.stream.clone(), open);
+        }
+        let Some(open) = self.files.get_mut(&block.stream) else { return Ok(()) };
+        open.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
+        for (raw, row) in block.samples.iter() {
+            let time = match open.clock.place(raw) {
+                Placed::Next(time) | Placed::AfterGap(time) => time,
+                Placed::AfterRestart(time) => {
+                    let stamper = open.stamper.clone();
+                    let next = Open::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
+                    let mut done = std::mem::replace(open, next);
+                    done.sync()?;
+                    self.written.push((done.path, done.samples));
+                    open.clock.place(raw);
+                    time
+                }
+                Placed::Duplicate => {
+                    drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
+                    continue;
+                }
+                Placed::Late => {
+                    drops.add(Reason::Late, || {
+                        format!("the sample at {} s came after a newer one", raw.seconds())
+                    });
+                    continue;
+                }
+            };
+            open.write(time, row)?;
+        }
+        Ok(())
+    }
+
+    /// Closes a stream's file.
+    ///
+    /// # Errors
+    /// What the system said, with the file.
+    pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
+        if let Some(mut open) = self.files.remove(stream) {
+            open.sync()?;
+            self.written.push((open.path, open.samples));
+        }
+        Ok(())
+    }
+
+    /// Brings to the disk what was written.
+    ///
+    /// # Errors
+    /// What the system said, with the file.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.files.values_mut().try_for_each(Open::sync)
+    }
+
+    /// Closes every file and gives them with their samples.
+    ///
+    /// # Errors
+    /// What the system said, with the file.
+    pub fn finish(mut self) -> io::Result<Vec<(PathBuf, u64)>> {
+        let mut streams: Vec<_> = self.files.keys().cloned().collect();
+        streams.sort();
+        for stream in streams {
+            self.end(&stream)?;
+        }
+        Ok(self.written)
+    }
+}
+
+impl Open {
+    fn create(folder: &Path, stream: &StreamId, channels: &[Channel], stamper: Stamper) -> io::Result<Self> {
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
+        let names = (1u32..10_000).map(|number| match number {
+            1 => format!("{stream}-{now}.csv"),
+            _ => format!("{stream}-{now}-{number}.csv"),
+        });
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for path in names.map(|name| folder.join(name)) {
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    tracing::info!(recording = %path.display(), "recording");
+                    let mut out = BufWriter::new(file);
+                    let mut header = "t".to_owned();
+                    for channel in channels {
+                        header.push(',');
+                        header.push_str(&channel.name);
+                    }
+                    writeln!(out, "{header}").map_err(|error| named(&path, &error))?;
+                    let clock = Clock::new(MAX_GAP);
+                    return Ok(Self { out, path, clock, stamper, samples: 0, dirty: true });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => return Err(named(&path, &error)),
+            }
+        }
+        Err(named(folder, &last))
+    }
+
+    fn write(&mut self, time: Time, row: &[f32]) -> io::Result<()> {
+        let nanos = time.nanos();
+        let sign = if nanos < 0 { "-" } else { "" };
+        let nanos = nanos.unsigned_abs();
+        let mut line = format!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        for value in row {
+            line.push(',');
+            // An empty field is a missing value.
+            if value.is_finite() {
+                line.push_str(&value.to_string());
+            }
+        }
+        self.samples += 1;
+        self.dirty = true;
+        writeln!(self.out, "{line}").map_err(|error| named(&self.path, &error))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(());
+        }
+        let done = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
+        done.map_err(|error| named(&self.path, &error))
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the recording {path:?} cannot be written: {error}"))
+}
+
+/// The recorder on a thread of its own: a slow disk holds up nothing else.
+#[derive(Debug)]
+pub struct Recording {
+    sender: SyncSender<Event>,
+    thread: JoinHandle<io::Result<Vec<(PathBuf, u64)>>>,
+}
+
+impl Recording {
+    /// Starts the thread.
+    pub fn start(recorder: Recorder, health: Arc<Health>) -> Self {
+        let (sender, receiver) = sync_channel(BLOCKS);
+        let thread = std::thread::spawn(move || record(recorder, &receiver, &health));
+        Self { sender, thread }
+    }
+
+    /// Hands on what a source told; what the disk is too slow for, or fails at, is counted.
+    pub fn take(&self, event: &Event, drops: &mut Drops) {
+        if self.sender.try_send(event.clone()).is_err()
+            && let Event::Samples(block) = event
+        {
+            drops.add_many(Reason::NotRecorded, block.samples.len() as u64, || {
+                "samples are not recorded: the disk is too slow, full or failing".into()
+            });
+        }
+    }
+
+    /// Whether writing has failed.
+    pub fn failed(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Closes every file and gives them with their samples.
+    ///
+    /// # Errors
+    /// What the system said, with the file.
+    pub fn finish(self) -> io::Result<Vec<(PathBuf, u64)>> {
+        drop(self.sender);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder stopped by itself")))
+    }
+}
+
+fn record(
+    mut recorder: Recorder,
+    events: &Receiver<Event>,
+    health: &Health,
+) -> io::Result<Vec<(PathBuf, u64)>> {
+    let mut drops = Drops::default();
+    let mut flushed = Instant::now();
+    loop {
+        match events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed())) {
+            Ok(Event::Samples(mut block)) => recorder.push(&mut block, &mut drops),
+            Ok(Event::End(stream)) => recorder.end(&stream),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return recorder.finish(),
+        }
+        .inspect_err(|error| tracing::error!("{error}"))?;
+        health.dropped("recorder", &mut drops);
+        if flushed.elapsed() >= FLUSH {
+            flushed = Instant::now();
+            recorder.sync().inspect_err(|error| tracing::error!("{error}"))?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recordings::{self, read::Reader};
+    use crate::sample::Samples;
+    use crate::source::Arrived;
+
+    fn block(times: &[f64]) -> Block {
+        let mut samples = Samples::new(2);
+        for (index, time) in times.iter().enumerate() {
+            samples.push(Time::from_seconds(*time).unwrap(), [0.1 + index as f32, f32::NAN]);
+        }
+        Block { stream: StreamId::new("rover").unwrap(), samples, arrived: Arrived::now(), rate: None }
+    }
+
+    #[test]
+    fn what_is_recorded_is_read_back_to_the_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
+        let options = RecorderOptions {
+            folder: folder.path().into(),
+            label: "gravel".into(),
+            channels: channels.clone(),
+            streams: 9,
+        };
+        let mut recorder = Recorder::new(options).unwrap();
+        let mut drops = Drops::default();
+        let mut first = block(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001]);
+        recorder.push(&mut first, &mut drops).unwrap();
+        recorder.push(&mut block(&[0.5, 0.6]), &mut drops).unwrap();
+        assert_eq!(drops.to_string(), "1 duplicate, 1 late");
+        let written = recorder.finish().unwrap();
+        assert_eq!(written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(), [3, 2], "a file a clock");
+
+        let found = recordings::find(&[folder.path().into()], None).unwrap();
+        assert_eq!(found.len(), 2);
+        let recording = found.iter().find(|recording| recording.path == written[0].0).unwrap();
+        let mut samples = Samples::new(2);
+        let mut reader = Reader::open(recording, Some(&channels)).unwrap();
+        while reader.next_block(&mut samples).unwrap() {}
+        assert_eq!(samples.times().last().unwrap().nanos(), 7_000_000_001);
+        assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());
+        assert!(samples.values()[1].is_nan());
+        assert_eq!(reader.labels().unwrap().at(samples.times()[0]), Some("gravel"));
+    }
+}

@@ -1,0 +1,112 @@
+//! A serial port, opened again whenever it goes away.
+
+use std::io;
+use std::time::Duration;
+
+use tokio_serial::SerialPortBuilderExt;
+
+use super::bytes::{self, Bytes, Ended};
+use super::{Feed, backoff};
+use crate::health::State;
+use crate::shutdown::Shutdown;
+
+/// Where a port is and how it is read.
+#[derive(Clone, Debug)]
+pub struct Serial {
+    /// The port's path.
+    pub port: String,
+    /// Bits a second.
+    pub baud: u32,
+    /// What comes from it.
+    pub bytes: Bytes,
+}
+
+impl Serial {
+    /// Opens the port once, as `underfoot check` does.
+    ///
+    /// # Errors
+    /// What is wrong, with the port and the mend.
+    pub fn open(&self) -> Result<tokio_serial::SerialStream, String> {
+        tokio_serial::new(&self.port, self.baud)
+            .open_native_async()
+            .map_err(|error| self.explain(&error.into()))
+    }
+
+    /// What an error means, and what mends it.
+    fn explain(&self, error: &io::Error) -> String {
+        let port = &self.port;
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                format!(
+                    "the serial port {port:?} is not there; plug the board in, or set source.port to one of {}",
+                    ports()
+                )
+            }
+            io::ErrorKind::PermissionDenied => format!(
+                "the serial port {port:?} may not be opened by this user; run `sudo usermod -a -G dialout $USER` and log in again"
+            ),
+            // The serial library has no kind of its own for a port that another program holds.
+            _ if error.to_string().to_lowercase().contains("busy") => {
+                format!("the serial port {port:?} is in use by another program; end that one")
+            }
+            _ => format!("the serial port {port:?} fails: {error}"),
+        }
+    }
+
+    /// Reads until the shutdown, opening the port again after every fault and every silence.
+    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+        let mut waits = backoff();
+        let mut said = String::new();
+        loop {
+            feed.state(State::Connecting);
+            let why = match self.open() {
+                Ok(mut port) => {
+                    tracing::info!(
+                        source = feed.name(),
+                        port = self.port,
+                        baud = self.baud,
+                        "the serial port is open"
+                    );
+                    feed.state(State::Silent);
+                    said.clear();
+                    let opened = std::time::Instant::now();
+                    let ended = bytes::read(&feed, &self.bytes, &mut port, &mut shutdown).await;
+                    // A port that opens and fails at once is not a port that works.
+                    if opened.elapsed() > Duration::from_secs(5) {
+                        waits = backoff();
+                    }
+                    match ended {
+                        Ended::Shutdown => return,
+                        Ended::Closed => format!("the serial port {:?} went away", self.port),
+                        Ended::Failed(error) => self.explain(&error),
+                        Ended::Silent(time) => format!(
+                            "nothing came from the serial port {:?} for {}; check the board, the wires and baud = {}",
+                            self.port,
+                            humantime::format_duration(time),
+                            self.baud
+                        ),
+                    }
+                }
+                Err(why) => why,
+            };
+            if why != said {
+                tracing::warn!(source = feed.name(), "{why}; trying again");
+                said = why;
+            }
+            let wait = waits.next().unwrap_or(Duration::from_secs(30));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = shutdown.requested() => return,
+            }
+        }
+    }
+}
+
+/// The ports that are there, by the names that stay.
+fn ports() -> String {
+    let folder = std::path::Path::new("/dev/serial/by-id");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.take(16).map(|entry| entry.path().display().to_string()).collect();
+    names.sort();
+    if names.is_empty() { "those in /dev/serial/by-id (there is none now)".into() } else { names.join(", ") }
+}

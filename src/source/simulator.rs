@@ -1,0 +1,69 @@
+//! The built-in simulator as a source: one robot, in real time or faster, for ever or for one drive.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Feed;
+use crate::channel::Channel;
+use crate::drops::Drops;
+use crate::health::State;
+use crate::sample::{Samples, StreamId};
+use crate::shutdown::Shutdown;
+use crate::simulator::drive::{Drive, RATE};
+use crate::simulator::surface::Surface;
+
+/// Seconds on each surface.
+const STAY: f64 = 20.0;
+/// Tours over all surfaces before the robot begins anew: a day and more.
+const TOURS: usize = 1000;
+
+/// A simulated robot.
+#[derive(Clone, Debug)]
+pub struct Simulator {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Where it drives.
+    pub drive: Drive,
+    /// How many times faster than real.
+    pub speed: f64,
+}
+
+impl Simulator {
+    /// A robot that drives over all surfaces, 20 s on each, in real time.
+    pub fn new(stream: StreamId, seed: u64) -> Self {
+        let plan = std::iter::repeat_n(Surface::ALL, TOURS).flatten().map(|surface| (surface, STAY));
+        Self { stream, drive: Drive::new(seed, RATE, plan.collect()), speed: 1.0 }
+    }
+
+    /// The one channel that it gives.
+    pub fn channel() -> Channel {
+        Channel::in_ampere("current")
+    }
+
+    /// Drives until the drive or the daemon ends.
+    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+        let begun = Instant::now();
+        let mut samples = Samples::new(1);
+        let mut none = Drops::default();
+        for reading in self.drive {
+            let due = begun + Duration::from_secs_f64(reading.time.seconds() / self.speed);
+            if due > Instant::now() {
+                let ready = std::mem::replace(&mut samples, Samples::new(1));
+                if feed.send(&self.stream, ready, None, &mut none).await.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    () = shutdown.requested() => return,
+                }
+            }
+            samples.push(reading.time, [reading.current]);
+        }
+        if feed.send(&self.stream, samples, None, &mut none).await.is_ok() {
+            feed.state(State::Ended);
+            // A closed pipeline needs no end.
+            let _ = feed.end(&self.stream).await;
+        }
+    }
+}
