@@ -85,9 +85,18 @@ impl Model {
     /// # Errors
     /// [`ModelError`]: no runtime, no model, no card, or a card that does not fit the graph.
     pub fn open(path: &Path, library: Option<&Path>) -> Result<Self, ModelError> {
-        let environment = runtime::environment(library)?;
+        // A missing library is told of before a missing file: it is missing for every model.
+        runtime::environment(library)?;
         let bytes = std::fs::read(path).map_err(|why| ModelError::Read { path: path.into(), why })?;
-        let session = session(environment, &bytes)
+        Self::from_bytes(&bytes, path, library)
+    }
+
+    /// Loads a model from memory with the card in it; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`ModelError`], as [`Model::open`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, library: Option<&Path>) -> Result<Self, ModelError> {
+        let session = session(runtime::environment(library)?, bytes)
             .map_err(|error| ModelError::Load { path: path.into(), why: one_line(&error.to_string()) })?;
         let json = session.metadata().ok().and_then(|metadata| metadata.custom(Card::KEY));
         let json = json.ok_or_else(|| ModelError::NoCard { path: path.into() })?;

@@ -6,6 +6,8 @@ pub mod recorder;
 pub mod score;
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 use crate::drops::Drops;
 use crate::health::Health;
@@ -19,8 +21,8 @@ pub enum Sink {
     Lines(lines::Lines),
     /// Labels that are known, to score against.
     Score(score::Score),
-    /// A channel, to be watched.
-    Watch(std::sync::mpsc::SyncSender<Outcome>),
+    /// A channel, to be watched, with the moment each outcome came out.
+    Watch(SyncSender<(Instant, Outcome)>),
 }
 
 impl Sink {
@@ -32,7 +34,7 @@ impl Sink {
             Sink::Score(score) => score.take(outcome),
             Sink::Watch(sender) => {
                 // Who watches a screen does not miss what came too fast to be read.
-                let _ = sender.try_send(outcome.clone());
+                let _ = sender.try_send((Instant::now(), outcome.clone()));
             }
         }
     }

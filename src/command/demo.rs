@@ -1,8 +1,0 @@
-//! stub
-#[derive(Debug, clap::Args)]
-pub struct Demo {}
-impl Demo {
-    pub fn run(self) -> Result<(), super::failure::Failure> {
-        Ok(())
-    }
-}
