@@ -25,7 +25,6 @@ pub struct Health {
 struct Ledger {
     total: Drops,
     logged: [Option<Instant>; Reason::ALL.len()],
-    since_logged: Drops,
 }
 
 /// One source's counters.
@@ -105,13 +104,16 @@ impl Health {
         let drops = drops.take();
         let mut ledger = lock(&self.drops);
         ledger.total.merge(&drops);
-        ledger.since_logged.merge(&drops);
         let Some((reason, detail)) = drops.first() else { return };
         let Some(slot) = ledger.logged.get_mut(reason as usize) else { return };
         if slot.is_none_or(|last| last.elapsed() >= QUIET) {
             *slot = Some(Instant::now());
-            let counted = ledger.since_logged.take();
-            tracing::warn!(source = origin, dropped = %counted, "{detail}");
+            tracing::warn!(
+                source = origin,
+                reason = reason.name(),
+                total = ledger.total.count(reason),
+                "{detail}"
+            );
         }
     }
 

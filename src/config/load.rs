@@ -137,10 +137,10 @@ fn known_keys() -> Vec<String> {
         let line = line.strip_prefix('#').unwrap_or(line);
         if let Some(header) = line.strip_prefix('[') {
             section = header.trim_start_matches('[').split(']').next().unwrap_or_default().to_owned();
-        } else if let Some((key, _)) = line.split_once(" = ") {
-            if !key.contains(' ') {
-                keys.push(format!("{section}.{key}"));
-            }
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && !key.contains(' ')
+        {
+            keys.push(format!("{section}.{key}"));
         }
     }
     keys

@@ -48,7 +48,7 @@ pub fn decode(
 
 fn float32(payload: &[u8], columns: &Columns, samples: &mut Samples, drops: &mut Drops) {
     let row = 4 * columns.names().len();
-    if payload.len() % row != 0 {
+    if !payload.len().is_multiple_of(row) {
         drops.add(Reason::Malformed, || {
             format!(
                 "the payload has {} bytes; rows of {} float32 take multiples of {row}",

@@ -35,7 +35,7 @@ pub enum StreamFormat {
 #[derive(Debug)]
 pub enum Stream {
     /// Lines of comma-separated numbers.
-    Csv(csv::Rows),
+    Csv(Box<csv::Rows>),
     /// A JSON object a line.
     Json(json::Lines),
     /// COBS frames.
@@ -46,7 +46,7 @@ impl Stream {
     /// A decoder at the start of a live stream.
     pub fn new(format: StreamFormat, columns: Columns, time: TimeInput) -> Self {
         match format {
-            StreamFormat::Csv => Stream::Csv(csv::Rows::live(columns, time)),
+            StreamFormat::Csv => Stream::Csv(Box::new(csv::Rows::live(columns, time))),
             StreamFormat::Json => Stream::Json(json::Lines::new(columns, time)),
             StreamFormat::Binary => Stream::Binary(binary::Frames::new(columns)),
         }
