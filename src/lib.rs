@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod decide;
 pub mod decode;
@@ -12,4 +13,5 @@ pub mod recordings;
 pub mod resample;
 pub mod sample;
 pub mod score;
+pub mod train;
 pub mod window;
