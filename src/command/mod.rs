@@ -1,1 +1,4 @@
 //! The commands of the two binaries.
+
+pub mod evaluate;
+pub mod fit;

@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
-use super::loss::{Loss, most_probable};
+use super::loss::{Loss, cost, most_probable};
 use super::network::{Example, Network, SHARD, Scaling, Sizes, Workspace};
 use super::optimizer::{Optimizer, clip_norm};
 use super::split::Split;
@@ -222,6 +222,9 @@ impl<'a> Fit<'a> {
         for epoch in 1..=self.options.epochs {
             let training = self.epoch(epoch, &mut rng)?;
             let held = self.validate(&validation);
+            if let Some(held) = held.filter(|held| !held.sum.is_finite()) {
+                return Err(self.diverged(epoch, held));
+            }
             let figures = Epoch {
                 epoch,
                 loss: training.mean(),
@@ -245,6 +248,10 @@ impl<'a> Fit<'a> {
         Ok(Fitted { network: self.network, split: self.split, history, best, confusion })
     }
 
+    fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
+        FitError::Diverged { epoch, loss: loss.mean(), learning_rate: self.options.learning_rate }
+    }
+
     fn epoch(&mut self, epoch: usize, rng: &mut Pcg64) -> Result<Loss, FitError> {
         let mut order = self.split.training.clone();
         order.shuffle(rng);
@@ -260,8 +267,7 @@ impl<'a> Fit<'a> {
                 .collect();
             let loss = self.step(&examples, (epoch as u64) << 32 | step as u64);
             if !loss.sum.is_finite() {
-                let learning_rate = self.options.learning_rate;
-                return Err(FitError::Diverged { epoch, loss: loss.mean(), learning_rate });
+                return Err(self.diverged(epoch, loss));
             }
             total.add(loss);
         }
@@ -297,8 +303,8 @@ impl<'a> Fit<'a> {
         let probabilities = self.network.probabilities(windows);
         let mut loss = Loss::default();
         for (row, label) in probabilities.chunks_exact(self.weights.len()).zip(labels) {
-            let cost = -f64::from(row[label]).max(1e-30).ln() * f64::from(self.weights[label]);
-            loss.add(Loss { sum: cost, correct: usize::from(most_probable(row) == label), windows: 1 });
+            let sum = cost(row[label], self.weights[label]);
+            loss.add(Loss { sum, correct: usize::from(most_probable(row) == label), windows: 1 });
         }
         (loss.windows > 0).then_some(loss)
     }

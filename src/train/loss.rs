@@ -33,13 +33,18 @@ pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f3
     softmax_rows(logits, classes);
     let mut loss = Loss { windows: labels.len(), ..Loss::default() };
     for (row, &label) in logits.chunks_exact(classes.max(1)).zip(labels) {
-        // NaN must stay NaN: `max` would hide it.
-        let probability = f64::from(row[label]);
-        let probability = if probability < 1e-30 { 1e-30 } else { probability };
-        loss.sum -= f64::from(weights[label]) * probability.ln();
+        loss.sum += cost(row[label], weights[label]);
         loss.correct += usize::from(most_probable(row) == label);
     }
     loss
+}
+
+/// One window's loss: weight times -ln(probability of its label). NaN stays NaN.
+pub fn cost(probability: f32, weight: f32) -> f64 {
+    let probability = f64::from(probability);
+    // Not `max`, which would hide NaN.
+    let probability = if probability < 1e-30 { 1e-30 } else { probability };
+    -probability.ln() * f64::from(weight)
 }
 
 /// Turns probabilities [N, K] into the gradient of the mean loss of a batch of `batch` windows by the logits.
