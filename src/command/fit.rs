@@ -10,7 +10,7 @@ use crate::model::runtime;
 use crate::recordings;
 use crate::train::dataset::{Dataset, DatasetOptions};
 use crate::train::export;
-use crate::train::fit::{Epoch, FitOptions, fit};
+use crate::train::fit::{Epoch, FitOptions, Schedule, fit};
 
 /// Epochs between two lines where there is no terminal.
 const LINE_EVERY: usize = 5;
@@ -48,9 +48,12 @@ pub struct Fit {
     /// Share of the LSTM's outputs that are left out in training
     #[arg(long, value_name = "SHARE", default_value_t = FitOptions::default().dropout)]
     pub dropout: f32,
-    /// How far a step goes
+    /// How far a step goes, at first
     #[arg(long, value_name = "RATE", default_value_t = FitOptions::default().learning_rate)]
     pub learning_rate: f32,
+    /// How that changes over the epochs
+    #[arg(long, value_enum, default_value_t = FitOptions::default().schedule)]
+    pub schedule: Schedule,
     /// Scale gradients down to this norm [default: not at all]
     #[arg(long, value_name = "NORM")]
     pub clip: Option<f32>,
@@ -78,6 +81,7 @@ impl Fit {
             hidden: self.hidden,
             dropout: self.dropout,
             learning_rate: self.learning_rate,
+            schedule: self.schedule,
             clip: self.clip,
             batch_size: self.batch_size,
             epochs: self.epochs,

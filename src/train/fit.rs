@@ -22,8 +22,10 @@ pub struct FitOptions {
     pub hidden: usize,
     /// The share of the LSTM's outputs that are left out in training, from 0 to below 1.
     pub dropout: f32,
-    /// How far a step goes.
+    /// How far a step goes, at first.
     pub learning_rate: f32,
+    /// How that changes over the epochs.
+    pub schedule: Schedule,
     /// Gradients are scaled down to this norm, where it is given.
     pub clip: Option<f32>,
     /// Windows a step.
@@ -45,12 +47,33 @@ impl Default for FitOptions {
             hidden: 64,
             dropout: 0.0,
             learning_rate: 1e-3,
+            schedule: Schedule::Cosine,
             clip: None,
             batch_size: 32,
             epochs: 60,
             patience: 10,
             validation: 0.2,
             threads: 0,
+        }
+    }
+}
+
+/// How the learning rate changes over the epochs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// Along half a cosine, down to 0 after the last epoch (Loshchilov and Hutter 2017, without restarts).
+    #[default]
+    Cosine,
+}
+
+impl Schedule {
+    /// The factor on the learning rate at a share of the training, from 0 to 1.
+    pub fn factor(self, share: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
         }
     }
 }
@@ -255,6 +278,7 @@ impl<'a> Fit<'a> {
     fn epoch(&mut self, epoch: usize, rng: &mut Pcg64) -> Result<Loss, FitError> {
         let mut order = self.split.training.clone();
         order.shuffle(rng);
+        let batches = order.len().div_ceil(self.options.batch_size);
         let mut total = Loss::default();
         for (step, batch) in order.chunks(self.options.batch_size).enumerate() {
             let examples: Vec<_> = batch
@@ -265,7 +289,10 @@ impl<'a> Fit<'a> {
                     label: self.dataset.labels[index],
                 })
                 .collect();
-            let loss = self.step(&examples, (epoch as u64) << 32 | step as u64);
+            let passed = (epoch - 1) as f64 + step as f64 / batches as f64;
+            let factor = self.options.schedule.factor(passed / self.options.epochs as f64);
+            let rate = (f64::from(self.options.learning_rate) * factor) as f32;
+            let loss = self.step(&examples, (epoch as u64) << 32 | step as u64, rate);
             if !loss.sum.is_finite() {
                 return Err(self.diverged(epoch, loss));
             }
@@ -275,7 +302,7 @@ impl<'a> Fit<'a> {
     }
 
     /// One batch: shards in parallel, each with its own gradients and its own draw of dropout, added in order.
-    fn step(&mut self, batch: &[Example<'_>], moment: u64) -> Loss {
+    fn step(&mut self, batch: &[Example<'_>], moment: u64, learning_rate: f32) -> Loss {
         let Self { options, network, weights, workspaces, gradients, optimizer, .. } = self;
         let shards = batch.par_chunks(SHARD).zip(workspaces.par_iter_mut()).enumerate();
         let losses: Vec<Loss> = shards
@@ -292,7 +319,7 @@ impl<'a> Fit<'a> {
         if let Some(clip) = options.clip {
             clip_norm(gradients, clip);
         }
-        optimizer.step(options.learning_rate, network.parameters_mut(), gradients);
+        optimizer.step(learning_rate, network.parameters_mut(), gradients);
         let mut total = Loss::default();
         losses.into_iter().for_each(|loss| total.add(loss));
         total
@@ -330,7 +357,14 @@ mod tests {
     use crate::train::tests::waves;
 
     fn quick() -> FitOptions {
-        FitOptions { hidden: 12, epochs: 12, learning_rate: 1e-2, dropout: 0.1, ..FitOptions::default() }
+        FitOptions {
+            schedule: Schedule::Constant,
+            hidden: 12,
+            epochs: 12,
+            learning_rate: 1e-2,
+            dropout: 0.1,
+            ..FitOptions::default()
+        }
     }
 
     #[test]
