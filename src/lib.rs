@@ -32,6 +32,7 @@
 //! | [`score`] | how good predictions are |
 //! | [`health`], [`shutdown`] | what the daemon counts about itself, and how it ends |
 //! | [`pipeline`] | the wiring: the one place where tasks are spawned |
+//! | [`train`] | labelled recordings to a model: windows, LSTM, optimiser, export |
 //! | [`command`] | what each subcommand does |
 
 pub mod channel;
@@ -60,4 +61,5 @@ pub mod sink;
 pub mod source;
 pub mod stamp;
 pub mod surfaces;
+pub mod train;
 pub mod window;

@@ -1,10 +1,12 @@
 //! `underfoot model`: what a model says about itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::model::card::Card;
+use crate::model::onnx;
 use crate::model::session::Model;
+use crate::train::export;
 
 /// Look at a model's card, or give a model one
 #[derive(Debug, clap::Subcommand)]
@@ -16,6 +18,17 @@ pub enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Give a model from elsewhere a card, so that it can be served
+    Stamp {
+        /// The model: windows [N, steps, channels] in, probabilities [N, labels] out
+        model: PathBuf,
+        /// The card, as TOML: channels, rate, window, hop, resample and labels
+        #[arg(long, value_name = "FILE")]
+        card: PathBuf,
+        /// The model with its card
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 
@@ -35,8 +48,30 @@ impl Command {
                 }
                 Ok(())
             }
+            Command::Stamp { model, card, out } => stamp(&model, &card, &out),
         }
     }
+}
+
+fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
+    let bytes = std::fs::read(model)
+        .map_err(|error| Failure::failed(format!("the model {model:?} cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::failed(format!("the card {file:?} cannot be read: {error}")))?;
+    let bad = |why: String| Failure::failed(format!("the card {file:?} is not valid: {why}"));
+    let mut card: Card =
+        toml::from_str(&text).map_err(|error| bad(error.message().lines().collect::<Vec<_>>().join(" ")))?;
+    card.validate().map_err(|error| bad(error.to_string()))?;
+    if card.made_by.is_empty() {
+        card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
+    }
+    let stamped = onnx::stamp(&bytes, &card.to_json())
+        .map_err(|error| Failure::failed(format!("{model:?} is not an ONNX model: {error}")))?;
+    // A card that does not fit the graph is told of now, not by the daemon.
+    Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
+    export::write(out, &stamped).map_err(Failure::failed)?;
+    eprintln!("wrote {}", out.display());
+    Ok(())
 }
 
 fn describe(card: &Card) -> String {

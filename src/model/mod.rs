@@ -1,5 +1,6 @@
 //! Models: the card, the ONNX Runtime library, and the session that serves one.
 
 pub mod card;
+pub mod onnx;
 pub mod runtime;
 pub mod session;

@@ -1,0 +1,571 @@
+//! From recordings to labelled windows, made by the same code that makes the daemon's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use crate::channel::Channel;
+use crate::decide::UNKNOWN;
+use crate::drops::Drops;
+use crate::lane::{Lane, LaneOptions, Output};
+use crate::model::card::{Card, Method, Resample, Statistics};
+use crate::recordings::labels::Labels;
+use crate::recordings::layout::GroupBy;
+use crate::recordings::read::Reader;
+use crate::recordings::{self, Recording, RecordingError};
+use crate::sample::Samples;
+
+/// The most values in all windows together: 2 GiB of them.
+const MAX_VALUES: usize = 1 << 29;
+
+/// How windows are cut; what is not given follows from the recordings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DatasetOptions {
+    /// The channels to take, by name; all, where none is named.
+    pub channels: Vec<String>,
+    /// Steps a second, in Hz; the recordings' own, where none is given.
+    pub rate: Option<f64>,
+    /// Steps in a window; 100, where none is given.
+    pub window: Option<usize>,
+    /// Steps between two windows; a tenth of the window, where none is given.
+    pub hop: Option<usize>,
+}
+
+/// Labelled windows of recordings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// The card that a model of these windows carries, but for its training.
+    pub card: Card,
+    /// SHA-256 over the recordings, in hexadecimal.
+    pub digest: String,
+    /// The recordings, those without a window among them.
+    pub recordings: Vec<Source>,
+    /// Every window, row-major [N, W, C].
+    pub windows: Vec<f32>,
+    /// Each window's label, as an index into the card's.
+    pub labels: Vec<usize>,
+    /// Each window's recording, as an index into [`Dataset::recordings`].
+    pub sources: Vec<usize>,
+    /// Orders of the channels under which the surface stays what it is.
+    pub permutations: Vec<Vec<usize>>,
+    /// Windows left out since their label changes, or is not known, within.
+    pub left_out: usize,
+}
+
+/// A recording as the trainer knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its name, as `label/name` where the label comes from the folder.
+    pub name: String,
+    /// Recordings of one group never straddle training and validation.
+    pub group: String,
+}
+
+/// Why recordings make no data set. Each names the thing and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// A recording cannot be read.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// Two recordings have other channels.
+    #[error(
+        "{other} has the channels {theirs} and {first} has {ours}; name those that all recordings have with --channels, \
+         or train on one kind"
+    )]
+    Channels {
+        /// The first recording.
+        first: String,
+        /// Its channels.
+        ours: String,
+        /// The one that differs.
+        other: String,
+        /// Its channels.
+        theirs: String,
+    },
+    /// A channel was asked for that a recording lacks.
+    #[error("channel {name:?} is not in {recording}, which has {has}; set --channels to some of these")]
+    NoChannel {
+        /// The channel.
+        name: String,
+        /// The recording.
+        recording: String,
+        /// The channels that it has.
+        has: String,
+    },
+    /// A permutation that is not one of the channels.
+    #[error("augment.permutations has {order:?} in dataset.toml; each entry names every channel once: {has}")]
+    Permutation {
+        /// The order.
+        order: Vec<String>,
+        /// The channels.
+        has: String,
+    },
+    /// No rate can be told.
+    #[error("no recording has two samples at different times, so none has a rate; give other recordings")]
+    NoRate,
+    /// No window at all.
+    #[error(
+        "no recording is long enough for a window: the longest unbroken stretch is {longest:.1} s and a window of {window} \
+         steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
+    )]
+    TooShort {
+        /// The longest stretch without a gap, in seconds.
+        longest: f64,
+        /// Steps.
+        window: usize,
+        /// Hz.
+        rate: f64,
+        /// A window's length in seconds.
+        needed: f64,
+    },
+    /// Windows, but none with one label throughout.
+    #[error(
+        "none of the {windows} windows has one label throughout; check [label] in dataset.toml, or lower --window"
+    )]
+    NoLabels {
+        /// How many windows there were.
+        windows: usize,
+    },
+    /// Only one surface.
+    #[error(
+        "all {windows} windows are labelled {label:?}; a model tells at least two surfaces apart, add recordings of another"
+    )]
+    OneLabel {
+        /// The label.
+        label: String,
+        /// How many windows there were.
+        windows: usize,
+    },
+    /// A label that stands for no decision.
+    #[error(
+        "{recording} is labelled {UNKNOWN:?}, which stands for no decision; name its surface, or leave it out"
+    )]
+    Unknown {
+        /// The recording.
+        recording: String,
+    },
+    /// Labels that a model does not know.
+    #[error(
+        "the recordings are labelled {labels}, which the model's card lacks; it has {has}. Leave them out, or train on them"
+    )]
+    NotInCard {
+        /// The labels.
+        labels: String,
+        /// The card's.
+        has: String,
+    },
+    /// More than fits in memory.
+    #[error("the windows take {gib:.1} GiB, more than 2; raise --hop, or name fewer recordings")]
+    TooMany {
+        /// Their size.
+        gib: f64,
+    },
+    /// A card that makes no sense, from options that make none.
+    #[error("{0}; set --rate, --window and --hop to numbers in these bounds")]
+    Card(#[from] crate::model::card::BadCard),
+}
+
+/// A recording that was read.
+struct Read {
+    samples: Samples,
+    labels: Labels,
+    source: Source,
+}
+
+/// One recording's windows.
+#[derive(Default)]
+struct Cut {
+    values: Vec<f32>,
+    labels: Vec<String>,
+    left_out: usize,
+}
+
+impl Dataset {
+    /// Cuts labelled windows for training.
+    ///
+    /// # Errors
+    /// [`DatasetError`]: recordings that cannot be read or do not go together, too short, or of too few surfaces.
+    pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
+        let channels = channels_of_all(found, &options.channels)?;
+        let read = read_all(found, &channels)?;
+        let own = own_rate(&read).ok_or(DatasetError::NoRate)?;
+        let rate = options.rate.unwrap_or(own);
+        let window = options.window.unwrap_or(100);
+        let mut card = Card {
+            version: Card::VERSION,
+            channels,
+            rate,
+            window,
+            hop: options.hop.unwrap_or_else(|| (window / 10).max(1)),
+            resample: Resample {
+                method: if own <= 1.5 * rate { Method::Linear } else { Method::Mean },
+                max_gap: f64::max(0.25, 10.0 / rate),
+            },
+            // Stands in until the labels are known, so that the numbers can be checked before windows are cut.
+            labels: vec!["1".into(), "2".into()],
+            made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
+            training: None,
+        };
+        card.validate()?;
+        let cuts = cut_all(&read, &card)?;
+        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.labels).collect();
+        card.labels = labels.into_iter().cloned().collect();
+        if let [label] = card.labels.as_slice() {
+            let windows = cuts.iter().map(|cut| cut.labels.len()).sum();
+            return Err(DatasetError::OneLabel { label: label.clone(), windows });
+        }
+        if let Some((read, _)) =
+            read.iter().zip(&cuts).find(|(_, cut)| cut.labels.iter().any(|label| label == UNKNOWN))
+        {
+            return Err(DatasetError::Unknown { recording: read.source.name.clone() });
+        }
+        card.validate()?;
+        let permutations = permutations(found, &card.channels)?;
+        Ok(Self { permutations, ..Self::assemble(found, card, read, cuts)? })
+    }
+
+    /// Cuts labelled windows as a model's card says, for its evaluation.
+    ///
+    /// # Errors
+    /// [`DatasetError`]: as for [`Dataset::load`], or a label that the card lacks.
+    pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
+        let read = read_all(found, &card.channels)?;
+        let cuts = cut_all(&read, card)?;
+        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.labels).collect();
+        let missing: Vec<_> =
+            labels.into_iter().filter(|label| !card.labels.contains(label)).cloned().collect();
+        if !missing.is_empty() {
+            let has = card.labels.join(", ");
+            return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
+        }
+        Self::assemble(found, card.clone(), read, cuts)
+    }
+
+    fn assemble(
+        found: &[Recording],
+        card: Card,
+        read: Vec<Read>,
+        cuts: Vec<Cut>,
+    ) -> Result<Self, DatasetError> {
+        let index: BTreeMap<&str, usize> =
+            card.labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
+        let of_window =
+            cuts.iter().enumerate().flat_map(|(source, cut)| cut.labels.iter().map(move |l| (source, l)));
+        let of_window = of_window.filter_map(|(source, label)| Some((source, *index.get(label.as_str())?)));
+        let (sources, labels) = of_window.unzip();
+        Ok(Self {
+            digest: recordings::digest(found)?,
+            recordings: read.into_iter().map(|read| read.source).collect(),
+            labels,
+            sources,
+            left_out: cuts.iter().map(|cut| cut.left_out).sum(),
+            windows: cuts.into_iter().flat_map(|cut| cut.values).collect(),
+            permutations: Vec::new(),
+            card,
+        })
+    }
+
+    /// How many windows there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no window.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// A window's values, row-major [W, C].
+    pub fn window(&self, index: usize) -> &[f32] {
+        let size = self.card.window * self.card.channels.len();
+        &self.windows[index * size..(index + 1) * size]
+    }
+
+    /// The values of some windows, one after the other.
+    pub fn gather(&self, indices: &[usize]) -> Vec<f32> {
+        indices.iter().flat_map(|index| self.window(*index)).copied().collect()
+    }
+
+    /// How many of these windows each label has.
+    pub fn count(&self, indices: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let mut counts = vec![0; self.card.labels.len()];
+        indices.into_iter().for_each(|index| counts[self.labels[index]] += 1);
+        counts
+    }
+
+    /// Mean, deviation and range of each channel in some windows.
+    pub fn statistics(&self, indices: &[usize]) -> Vec<Statistics> {
+        let channels = self.card.channels.len();
+        let of = |channel: usize| {
+            let values = || indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
+            let values = || values().map(|row| f64::from(row[channel]));
+            let count = (indices.len() * self.card.window).max(1) as f64;
+            let mean = values().sum::<f64>() / count;
+            let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+            let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
+            Statistics { mean, deviation, min, max }
+        };
+        (0..channels).map(of).collect()
+    }
+}
+
+fn names(channels: &[Channel]) -> String {
+    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The channels that every recording has, or those wanted of them.
+fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {
+    let mut first: Option<Vec<Channel>> = None;
+    for recording in found {
+        let inputs = recording.layout.channels_of(&recording.path)?;
+        let all = inputs.iter().map(|input| input.channel()).collect::<Result<Vec<_>, _>>();
+        let all = all.map_err(|why| RecordingError::Channels { path: recording.path.clone(), why })?;
+        let mut taken = Vec::new();
+        for name in wanted {
+            let channel = all.iter().find(|channel| channel.name == *name).cloned();
+            taken.push(channel.ok_or_else(|| DatasetError::NoChannel {
+                name: name.clone(),
+                recording: recording.name.clone(),
+                has: names(&all),
+            })?);
+        }
+        let taken = if wanted.is_empty() { all } else { taken };
+        match &first {
+            None => first = Some(taken),
+            Some(ours) if *ours != taken => {
+                return Err(DatasetError::Channels {
+                    first: found.first().map(|first| first.name.clone()).unwrap_or_default(),
+                    ours: names(ours),
+                    other: recording.name.clone(),
+                    theirs: names(&taken),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(first.unwrap_or_default())
+}
+
+fn read_all(found: &[Recording], channels: &[Channel]) -> Result<Vec<Read>, DatasetError> {
+    let read = found.par_iter().map(|recording| {
+        let mut reader = Reader::open(recording, Some(channels))?;
+        let mut samples = Samples::new(channels.len());
+        while reader.next_block(&mut samples)? {}
+        // Recordings of one name below different folders are still different recordings.
+        let group = match recording.layout.split.group_by {
+            GroupBy::File => recording.path.display().to_string(),
+            GroupBy::Folder | GroupBy::Column => reader.group(),
+        };
+        let folder = recording.folder().unwrap_or_default();
+        let name = if recording.name.contains('/') || folder.is_empty() {
+            recording.name.clone()
+        } else {
+            format!("{folder}/{}", recording.name)
+        };
+        Ok(Read { samples, labels: reader.labels()?, source: Source { name, group } })
+    });
+    // Collected in order first, so that of several errors the first recording's is told.
+    read.collect::<Vec<Result<_, RecordingError>>>()
+        .into_iter()
+        .map(|read| read.map_err(Into::into))
+        .collect()
+}
+
+/// The recordings' own rate: the median over them of 1 / median interval, to three digits.
+fn own_rate(read: &[Read]) -> Option<f64> {
+    let interval = |read: &Read| {
+        let pairs = read.samples.times().windows(2);
+        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
+    };
+    let rate = 1e9 / median(read.iter().filter_map(interval).collect())?;
+    let unit = 10f64.powf(rate.log10().floor() - 2.0);
+    // Written and read again, so that 32.1 is 32.1 and not 32.100000000000001.
+    format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetError> {
+    let cuts: Vec<Cut> = read.par_iter().map(|read| cut(read, card)).collect();
+    let values: usize = cuts.iter().map(|cut| cut.values.len()).sum();
+    if values > MAX_VALUES {
+        return Err(DatasetError::TooMany { gib: values as f64 * 4.0 / f64::from(1 << 30) });
+    }
+    if values > 0 {
+        return Ok(cuts);
+    }
+    match cuts.iter().map(|cut| cut.left_out).sum() {
+        0 => {
+            let longest = read.iter().map(|read| longest(&read.samples, card)).fold(0.0, f64::max);
+            let needed = card.window as f64 / card.rate;
+            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
+        }
+        windows => Err(DatasetError::NoLabels { windows }),
+    }
+}
+
+/// The windows of one recording, as the daemon would make them.
+fn cut(read: &Read, card: &Card) -> Cut {
+    let mut lane = Lane::new(&LaneOptions::of(card));
+    let before = ((card.window - 1) as f64 / card.rate * 1e9).round() as i64;
+    let mut cut = Cut::default();
+    let take = |output| {
+        if let Output::Window(window) = output {
+            match read.labels.throughout(window.time.offset(-before), window.time) {
+                Some(label) => {
+                    cut.values.extend_from_slice(&window.values);
+                    cut.labels.push(label.to_owned());
+                }
+                None => cut.left_out += 1,
+            }
+        }
+    };
+    lane.push(&read.samples, &mut Drops::default(), take);
+    cut
+}
+
+/// The longest stretch without a gap, in seconds.
+fn longest(samples: &Samples, card: &Card) -> f64 {
+    let (mut longest, mut start) = (0i64, None);
+    for pair in samples.times().windows(2) {
+        let interval = pair[1].since(pair[0]);
+        if interval <= 0 || interval as f64 > card.resample.max_gap * 1e9 {
+            start = None;
+        } else {
+            longest = longest.max(pair[1].since(*start.get_or_insert(pair[0])));
+        }
+    }
+    longest as f64 / 1e9
+}
+
+/// The orders of the channels that all recordings' layouts allow. One that also moves channels that were not taken
+/// cannot be followed, and is left out.
+fn permutations(found: &[Recording], channels: &[Channel]) -> Result<Vec<Vec<usize>>, DatasetError> {
+    let mut shared: Option<Vec<Vec<usize>>> = None;
+    let mut seen: Option<*const crate::recordings::layout::Layout> = None;
+    for recording in found {
+        let layout = std::sync::Arc::as_ptr(&recording.layout);
+        if seen.replace(layout) == Some(layout) {
+            continue;
+        }
+        let inputs = recording.layout.channels_of(&recording.path)?;
+        let all: Vec<_> = inputs.iter().filter_map(|input| input.channel().ok()).collect();
+        let mut own = Vec::new();
+        for order in &recording.layout.augment.permutations {
+            let distinct: BTreeSet<&String> = order.iter().collect();
+            let known = order.iter().all(|name| all.iter().any(|channel| channel.name == *name));
+            if !known || distinct.len() != order.len() || order.len() != all.len() {
+                return Err(DatasetError::Permutation { order: order.clone(), has: names(&all) });
+            }
+            own.extend(followed(order, &all, channels));
+        }
+        shared = Some(match shared {
+            None => own,
+            Some(shared) => shared.into_iter().filter(|order| own.contains(order)).collect(),
+        });
+    }
+    Ok(shared.unwrap_or_default())
+}
+
+/// For each channel taken, the one that takes its place; `None` where that one was not taken.
+fn followed(order: &[String], all: &[Channel], channels: &[Channel]) -> Option<Vec<usize>> {
+    let place = |channel: &Channel| {
+        let source = order.get(all.iter().position(|other| other.name == channel.name)?)?;
+        channels.iter().position(|channel| channel.name == *source)
+    };
+    channels.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, String)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn drive(samples: usize, column: &str) -> String {
+        let rows = (0..samples).map(|i| format!("{},{}\n", i as f64 * 0.02, i % 7));
+        format!("t,{column}\n{}", rows.collect::<String>())
+    }
+
+    fn load(folder: &tempfile::TempDir, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
+        Dataset::load(&recordings::find(&[folder.path().into()], None)?, options)
+    }
+
+    #[test]
+    fn windows_carry_the_label_and_the_recording_they_come_from() {
+        let folder = folder(&[("tile/a.csv", drive(120, "current")), ("wood/b.csv", drive(110, "current"))]);
+        let dataset = load(&folder, &DatasetOptions::default()).unwrap();
+        assert_eq!((dataset.card.rate, dataset.card.window, dataset.card.hop), (50.0, 100, 10));
+        assert_eq!(dataset.card.labels, ["tile", "wood"]);
+        assert_eq!(
+            (dataset.labels.as_slice(), dataset.sources.as_slice()),
+            (&[0, 0, 0, 1, 1][..], &[0, 0, 0, 1, 1][..])
+        );
+        assert_eq!(dataset.window(0)[..8], [0., 1., 2., 3., 4., 5., 6., 0.]);
+        assert_eq!(dataset.window(1)[0], 3.0);
+        assert_eq!(dataset.recordings[1].name, "wood/b");
+        let statistics = dataset.statistics(&[0, 1, 2, 3, 4]);
+        assert!((statistics[0].mean - 3.0).abs() < 0.1 && statistics[0].max == 6.0);
+    }
+
+    #[test]
+    fn a_window_over_a_change_of_label_is_left_out_and_counted() {
+        let folder = folder(&[
+            ("dataset.toml", "[label]\nfrom = 'intervals'".into()),
+            ("a.csv", drive(300, "current")),
+            ("a.labels.csv", "start,end,label\n0,3,wood\n3,6,tile\n".into()),
+        ]);
+        let dataset = load(&folder, &DatasetOptions { hop: Some(50), ..Default::default() }).unwrap();
+        // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long; the one from 2 s to 4 s, and that from 1.02 s on, are not.
+        assert_eq!((dataset.len(), dataset.left_out), (4, 1));
+        assert_eq!(dataset.labels, [1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_trained_on_is_named_with_the_mend() {
+        let long = || drive(200, "current");
+        let one = folder(&[("tile/a.csv", long())]);
+        let short = folder(&[("tile/a.csv", drive(50, "current")), ("wood/a.csv", drive(40, "current"))]);
+        let mixed = folder(&[("tile/a.csv", long()), ("wood/b.csv", drive(200, "m1"))]);
+        let unknown = folder(&[("tile/a.csv", long()), ("unknown/b.csv", long())]);
+        for (folder, expected) in [
+            (one, "all 11 windows are labelled \"tile\""),
+            (short, "the longest unbroken stretch is 1.0 s and a window of 100 steps at 50 Hz takes 2.0 s"),
+            (mixed, "wood/b has the channels m1 and tile/a has current"),
+            (unknown, "unknown/b is labelled \"unknown\""),
+        ] {
+            let error = load(&folder, &DatasetOptions::default()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn orders_of_channels_are_followed_as_far_as_the_channels_were_taken() {
+        let rows: String = (0..200).map(|i| format!("{},1,2,3\n", i as f64 * 0.02)).collect();
+        let text = format!("t,a,b,c\n{rows}");
+        let folder = folder(&[
+            ("dataset.toml", "[augment]\npermutations = [['b', 'a', 'c'], ['b', 'c', 'a']]".into()),
+            ("tile/a.csv", text.clone()),
+            ("wood/b.csv", text),
+        ]);
+        let all = load(&folder, &DatasetOptions::default()).unwrap();
+        assert_eq!(all.permutations, [vec![1, 0, 2], vec![1, 2, 0]]);
+        let some = DatasetOptions { channels: vec!["b".into(), "a".into()], ..Default::default() };
+        let some = load(&folder, &some).unwrap();
+        assert_eq!(some.window(0)[..2], [2.0, 1.0]);
+        assert_eq!(some.permutations, [vec![1, 0]]);
+    }
+}

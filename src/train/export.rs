@@ -1,0 +1,185 @@
+//! Writing a model: only once ONNX Runtime has given what the trainer's own forward pass gives.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64;
+
+use super::dataset::Dataset;
+use super::fit::Fitted;
+use super::network::Network;
+use super::split::Split;
+use super::streams;
+use crate::model::card::{Card, Training};
+use crate::model::onnx;
+use crate::model::session::{Model, ModelError};
+
+/// The largest difference of a probability between ONNX Runtime and the trainer.
+pub const TOLERANCE: f32 = 1e-5;
+/// The most windows of the data that are compared.
+const COMPARED: usize = 512;
+/// Windows of noise that are compared as well: what drives differently from all recordings must agree, too.
+const NOISE: usize = 64;
+
+/// Why a model was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// ONNX Runtime cannot run it.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// ONNX Runtime gives something else.
+    #[error(
+        "ONNX Runtime's probabilities differ from the trainer's by {difference:e}, more than {TOLERANCE:e}, so no model was \
+         written; try another version of ONNX Runtime, and report this"
+    )]
+    Differs {
+        /// The largest difference.
+        difference: f32,
+    },
+    /// The file cannot be written.
+    #[error(
+        "the model {path:?} cannot be written: {why}; set --out to a file in a folder that you can write to"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+}
+
+/// The card of a trained model.
+pub fn card(fitted: &Fitted, dataset: &Dataset, seed: u64) -> Card {
+    let Fitted { split, confusion, .. } = fitted;
+    let mut held: Vec<usize> = split.validation.iter().map(|index| dataset.sources[*index]).collect();
+    held.dedup();
+    let used: std::collections::BTreeSet<usize> = dataset.sources.iter().copied().collect();
+    let training = Training {
+        data_digest: dataset.digest.clone(),
+        recordings: used.len(),
+        windows_per_class: dataset.count(0..dataset.len()),
+        validation: held.into_iter().map(|source| dataset.recordings[source].name.clone()).collect(),
+        validation_scores: (confusion.total() > 0).then(|| confusion.scores()),
+        seed,
+        statistics: dataset.statistics(&split.training),
+    };
+    Card { training: Some(training), ..dataset.card.clone() }
+}
+
+/// Runs an exported model in ONNX Runtime on windows of the data, and on noise of the same spread, and gives the largest
+/// difference of a probability from the network's own.
+///
+/// # Errors
+/// [`ExportError::Differs`] above [`TOLERANCE`], and [`ExportError::Model`] where it does not run at all.
+pub fn compare(
+    model: &[u8],
+    card: &Card,
+    network: &Network,
+    windows: &[f32],
+    library: Option<&Path>,
+) -> Result<f32, ExportError> {
+    let size = card.window * card.channels.len();
+    let step = (windows.len() / size).div_ceil(COMPARED).max(1);
+    let mut compared: Vec<f32> = windows.chunks_exact(size).step_by(step).flatten().copied().collect();
+    let mut rng = Pcg64::new(0, streams::NOISE);
+    let scaling = network.scaling();
+    for _ in 0..NOISE * card.window {
+        for (mean, factor) in scaling.mean.iter().zip(&scaling.factor) {
+            let normal: f32 = StandardNormal.sample(&mut rng);
+            compared.push(mean + 2.0 * normal / factor);
+        }
+    }
+    let theirs = Model::from_memory(model, card.clone(), library)?.probabilities(&compared)?;
+    let ours = network.probabilities(&compared);
+    // A difference that is no number is the worst of all; `f32::max` would pass over it.
+    let differences = ours.iter().zip(&theirs).map(|(ours, theirs)| (ours - theirs).abs());
+    let difference =
+        differences.fold(0.0, |most, difference| if difference <= most { most } else { difference });
+    if difference <= TOLERANCE { Ok(difference) } else { Err(ExportError::Differs { difference }) }
+}
+
+/// A trained network as ONNX bytes with its card, compared with ONNX Runtime on validation windows, or on those trained
+/// on where none are held out; and the largest difference.
+///
+/// # Errors
+/// As for [`compare`].
+pub fn export(
+    fitted: &Fitted,
+    dataset: &Dataset,
+    seed: u64,
+    library: Option<&Path>,
+) -> Result<(Vec<u8>, f32), ExportError> {
+    let card = card(fitted, dataset, seed);
+    let model = onnx::export(&fitted.network, &card);
+    let Split { training, validation, .. } = &fitted.split;
+    let windows = dataset.gather(if validation.is_empty() { training } else { validation });
+    let difference = compare(&model, &card, &fitted.network, &windows, library)?;
+    Ok((model, difference))
+}
+
+/// Writes a file aside and moves it into place, so that there is never half a model.
+///
+/// # Errors
+/// [`ExportError::Write`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
+    let failed = |why| ExportError::Write { path: path.into(), why };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".underfoot-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    set_readable(file.as_file()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The name is on the disk only once its folder is.
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// A temporary file is its owner's alone; a model is for the daemon's user, too.
+fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::fit::{FitOptions, fit};
+    use crate::train::tests::waves;
+
+    fn fitted() -> (Fitted, Dataset) {
+        let dataset = waves(3, 4, 4);
+        let options = FitOptions { hidden: 12, epochs: 3, learning_rate: 1e-2, ..FitOptions::default() };
+        (fit(&options, &dataset, |_| {}).unwrap(), dataset)
+    }
+
+    #[test]
+    fn an_exported_model_gives_what_the_network_gives_in_onnx_runtime() {
+        let (fitted, dataset) = fitted();
+        let (bytes, difference) = export(&fitted, &dataset, 3, None).unwrap();
+        assert!(difference <= TOLERANCE);
+        assert_eq!(bytes, export(&fitted, &dataset, 3, None).unwrap().0, "the same bytes each time");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        write(&path, &bytes).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let model = Model::open(&path, None).unwrap();
+        let training = model.card().training.clone().unwrap();
+        assert_eq!((training.seed, training.recordings, training.validation.len()), (3, 12, 3));
+    }
+
+    #[test]
+    fn a_model_that_differs_from_the_network_is_refused_with_the_figure() {
+        let (mut fitted, dataset) = fitted();
+        let card = card(&fitted, &dataset, 0);
+        let model = onnx::export(&fitted.network, &card);
+        fitted.network.parameters_mut()[0] += 0.5;
+        let error = compare(&model, &card, &fitted.network, &dataset.windows, None).unwrap_err();
+        assert!(error.to_string().contains("differ from the trainer's by"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = write(Path::new("/nonexistent/m.onnx"), b"").unwrap_err().to_string();
+        assert!(error.starts_with("the model \"/nonexistent/m.onnx\" cannot be written: "), "{error}");
+    }
+}

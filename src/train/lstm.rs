@@ -1,0 +1,341 @@
+//! One LSTM layer, forward and backward, with the semantics of Keras.
+//!
+//! Gates stand in the order input, forget, cell, output; z = x·W + h·U + b;
+//! c' = f∘c + i∘g; h' = o∘tanh(c') (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal, Uniform};
+
+use super::activation::{sigmoid_all, tanh, tanh_all, vectorised};
+use super::matrix::{Keep, Matrix, multiply};
+
+/// The sizes of an LSTM layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lstm {
+    /// Values a step.
+    pub inputs: usize,
+    /// Units, and values in the state.
+    pub units: usize,
+}
+
+/// A layer's parameters, or their gradients, as they lie one after the other in a flat vector.
+#[derive(Clone, Copy, Debug)]
+pub struct LstmParameters<'a> {
+    /// [inputs, 4 units], gates in the order input, forget, cell, output.
+    pub kernel: &'a [f32],
+    /// [units, 4 units].
+    pub recurrent: &'a [f32],
+    /// [4 units].
+    pub bias: &'a [f32],
+}
+
+/// What a forward pass leaves for the backward pass; its memory is used again from batch to batch.
+#[derive(Clone, Debug, Default)]
+pub struct LstmMemory {
+    /// Gates after their activations, then the gradients before them: [steps, sequences, 4 units].
+    gates: Vec<f32>,
+    /// Cell states from before the first step on: [steps + 1, sequences, units].
+    cells: Vec<f32>,
+    /// Their tanh: [steps, sequences, units].
+    squashed: Vec<f32>,
+    /// Outputs from before the first step on: [steps + 1, sequences, units].
+    outputs: Vec<f32>,
+    /// Gradients of the output and of the cell at the step at hand: [sequences, units] each.
+    output_gradient: Vec<f32>,
+    cell_gradient: Vec<f32>,
+}
+
+impl Lstm {
+    /// How many parameters the layer has.
+    pub fn parameters(&self) -> usize {
+        4 * self.units * (self.inputs + self.units + 1)
+    }
+
+    /// The parts of a flat vector of [`Lstm::parameters`] values.
+    pub fn view<'a>(&self, values: &'a [f32]) -> LstmParameters<'a> {
+        let (kernel, rest) = values.split_at(4 * self.units * self.inputs);
+        let (recurrent, bias) = rest.split_at(4 * self.units * self.units);
+        LstmParameters { kernel, recurrent, bias: &bias[..4 * self.units] }
+    }
+
+    /// First values: Glorot uniform kernel, orthogonal recurrent kernel, bias 1 at the forget gate and 0 elsewhere.
+    pub fn initialise(&self, values: &mut [f32], rng: &mut impl Rng) {
+        let (units, gates) = (self.units, 4 * self.units);
+        let (kernel, rest) = values.split_at_mut(gates * self.inputs);
+        let (recurrent, bias) = rest.split_at_mut(gates * units);
+        glorot_uniform(kernel, self.inputs, gates, rng);
+        orthogonal(recurrent, units, gates, rng);
+        bias.fill(0.0);
+        bias[units..2 * units].fill(1.0);
+    }
+
+    /// Runs `sequences` sequences, `input` in time-major layout [steps, sequences, inputs], and gives the last outputs
+    /// [sequences, units].
+    pub fn forward<'m>(
+        &self,
+        values: &[f32],
+        input: &[f32],
+        sequences: usize,
+        memory: &'m mut LstmMemory,
+    ) -> &'m [f32] {
+        let parameters = self.view(values);
+        let (units, gates) = (self.units, 4 * self.units);
+        let steps = input.len() / (sequences * self.inputs).max(1);
+        let state = sequences * units;
+        memory.resize(steps, sequences, units);
+        let LstmMemory { gates: z, cells, squashed, outputs, .. } = memory;
+        for row in z.chunks_exact_mut(gates) {
+            row.copy_from_slice(parameters.bias);
+        }
+        let inputs = Matrix::new("input", input, steps * sequences, self.inputs);
+        let kernel = Matrix::new("kernel", parameters.kernel, self.inputs, gates);
+        let recurrent = Matrix::new("recurrent kernel", parameters.recurrent, units, gates);
+        multiply(z, Keep::Sum, inputs, kernel);
+        cells[..state].fill(0.0);
+        outputs[..state].fill(0.0);
+        for (step, z) in z.chunks_exact_mut(state * 4).enumerate() {
+            let (before, after) = outputs[step * state..].split_at_mut(state);
+            if step > 0 {
+                multiply(z, Keep::Sum, Matrix::new("output", before, sequences, units), recurrent);
+            }
+            let (cell, next) = cells[step * state..].split_at_mut(state);
+            let squashed = &mut squashed[step * state..][..state];
+            vectorised(|| cells_forward(units, z, cell, &mut next[..state], squashed, &mut after[..state]));
+        }
+        &outputs[steps * state..]
+    }
+
+    /// Follows the gradient of the last outputs [sequences, units] back through every step, and adds to `gradients`,
+    /// laid out as the parameters are. `memory` and `input` are those of the forward pass; the gates are used up.
+    pub fn backward(
+        &self,
+        values: &[f32],
+        input: &[f32],
+        last_gradient: &[f32],
+        sequences: usize,
+        memory: &mut LstmMemory,
+        gradients: &mut [f32],
+    ) {
+        let (units, gates) = (self.units, 4 * self.units);
+        let steps = input.len() / (sequences * self.inputs).max(1);
+        let state = sequences * units;
+        let recurrent = Matrix::new("recurrent kernel", self.view(values).recurrent, units, gates);
+        let LstmMemory { gates: z, cells, squashed, outputs, output_gradient, cell_gradient } = memory;
+        output_gradient.copy_from_slice(last_gradient);
+        cell_gradient.fill(0.0);
+        for step in (0..steps).rev() {
+            let z = &mut z[step * state * 4..][..state * 4];
+            let (cell, squashed) = (&cells[step * state..][..state], &squashed[step * state..][..state]);
+            vectorised(|| cells_backward(units, z, cell, squashed, output_gradient, cell_gradient));
+            if step > 0 {
+                let z = Matrix::new("gate gradient", z, sequences, gates);
+                multiply(output_gradient, Keep::Nothing, z, recurrent.transposed());
+            }
+        }
+        let (kernel, rest) = gradients.split_at_mut(gates * self.inputs);
+        let (recurrent, bias) = rest.split_at_mut(gates * units);
+        let all = Matrix::new("gate gradients", z, steps * sequences, gates);
+        let input = Matrix::new("input", input, steps * sequences, self.inputs);
+        let before = Matrix::new("outputs", outputs, steps * sequences, units);
+        multiply(kernel, Keep::Sum, input.transposed(), all);
+        multiply(recurrent, Keep::Sum, before.transposed(), all);
+        vectorised(|| add_rows(bias, z));
+    }
+}
+
+impl LstmMemory {
+    fn resize(&mut self, steps: usize, sequences: usize, units: usize) {
+        let state = sequences * units;
+        self.gates.resize(steps * state * 4, 0.0);
+        self.cells.resize((steps + 1) * state, 0.0);
+        self.squashed.resize(steps * state, 0.0);
+        self.outputs.resize((steps + 1) * state, 0.0);
+        self.output_gradient.resize(state, 0.0);
+        self.cell_gradient.resize(state, 0.0);
+    }
+}
+
+/// One step's cells: gates before their activations in `z` become those after them.
+#[inline(always)]
+fn cells_forward(
+    units: usize,
+    z: &mut [f32],
+    cell: &[f32],
+    next: &mut [f32],
+    squashed: &mut [f32],
+    output: &mut [f32],
+) {
+    for (row, z) in z.chunks_exact_mut(4 * units).enumerate() {
+        let range = row * units..(row + 1) * units;
+        let (input_forget, rest) = z.split_at_mut(2 * units);
+        let (candidate, gate) = rest.split_at_mut(units);
+        sigmoid_all(input_forget);
+        tanh_all(candidate);
+        sigmoid_all(gate);
+        let (input, forget) = input_forget.split_at(units);
+        cell_row(
+            input,
+            forget,
+            candidate,
+            gate,
+            &cell[range.clone()],
+            &mut next[range.clone()],
+            &mut squashed[range.clone()],
+            &mut output[range],
+        );
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
+fn cell_row(
+    input: &[f32],
+    forget: &[f32],
+    candidate: &[f32],
+    gate: &[f32],
+    cell: &[f32],
+    next: &mut [f32],
+    squashed: &mut [f32],
+    output: &mut [f32],
+) {
+    let units = next.len();
+    let (input, forget, candidate) = (&input[..units], &forget[..units], &candidate[..units]);
+    let (gate, cell, squashed, output) =
+        (&gate[..units], &cell[..units], &mut squashed[..units], &mut output[..units]);
+    for unit in 0..units {
+        let value = forget[unit] * cell[unit] + input[unit] * candidate[unit];
+        next[unit] = value;
+        squashed[unit] = tanh(value);
+        output[unit] = gate[unit] * squashed[unit];
+    }
+}
+
+/// One step's cells backward: gates after their activations in `z` become the gradients before them, and the gradient of
+/// the cell becomes that of the step before.
+#[inline(always)]
+fn cells_backward(
+    units: usize,
+    z: &mut [f32],
+    cell: &[f32],
+    squashed: &[f32],
+    output_gradient: &[f32],
+    cell_gradient: &mut [f32],
+) {
+    for (row, z) in z.chunks_exact_mut(4 * units).enumerate() {
+        let range = row * units..(row + 1) * units;
+        let (input, rest) = z.split_at_mut(units);
+        let (forget, rest) = rest.split_at_mut(units);
+        let (candidate, gate) = rest.split_at_mut(units);
+        cell_row_backward(
+            input,
+            forget,
+            candidate,
+            gate,
+            &cell[range.clone()],
+            &squashed[range.clone()],
+            &output_gradient[range.clone()],
+            &mut cell_gradient[range],
+        );
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
+fn cell_row_backward(
+    input: &mut [f32],
+    forget: &mut [f32],
+    candidate: &mut [f32],
+    gate: &mut [f32],
+    cell: &[f32],
+    squashed: &[f32],
+    output_gradient: &[f32],
+    cell_gradient: &mut [f32],
+) {
+    let units = input.len();
+    let (forget, candidate, gate) = (&mut forget[..units], &mut candidate[..units], &mut gate[..units]);
+    let (cell, squashed) = (&cell[..units], &squashed[..units]);
+    let (output_gradient, cell_gradient) = (&output_gradient[..units], &mut cell_gradient[..units]);
+    for unit in 0..units {
+        let (i, f, g, o) = (input[unit], forget[unit], candidate[unit], gate[unit]);
+        let (dh, th) = (output_gradient[unit], squashed[unit]);
+        let dc = cell_gradient[unit] + dh * o * (1.0 - th * th);
+        input[unit] = dc * g * i * (1.0 - i);
+        forget[unit] = dc * cell[unit] * f * (1.0 - f);
+        candidate[unit] = dc * i * (1.0 - g * g);
+        gate[unit] = dh * th * o * (1.0 - o);
+        cell_gradient[unit] = dc * f;
+    }
+}
+
+/// Adds each row of `rows` to `sum`.
+#[inline(always)]
+pub(super) fn add_rows(sum: &mut [f32], rows: &[f32]) {
+    for row in rows.chunks_exact(sum.len().max(1)) {
+        for (sum, value) in sum.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+}
+
+/// Uniform between plus and minus the root of 6 / (inputs + outputs) (Glorot and Bengio 2010).
+pub(super) fn glorot_uniform(values: &mut [f32], inputs: usize, outputs: usize, rng: &mut impl Rng) {
+    let limit = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
+    // The bounds are finite and in order, so there is always a distribution.
+    let Ok(uniform) = Uniform::new_inclusive(-limit, limit) else { return };
+    values.iter_mut().for_each(|value| *value = uniform.sample(rng) as f32);
+}
+
+/// A matrix [rows, columns], rows ≤ columns, whose rows are orthonormal: Gram and Schmidt on normal rows, each taken
+/// twice for the sake of rounding (Saxe et al. 2014 for the use).
+fn orthogonal(values: &mut [f32], rows: usize, columns: usize, rng: &mut impl Rng) {
+    let mut matrix: Vec<Vec<f64>> = Vec::with_capacity(rows);
+    while matrix.len() < rows {
+        let mut row: Vec<f64> = (0..columns).map(|_| StandardNormal.sample(rng)).collect();
+        for _ in 0..2 {
+            for other in &matrix {
+                let product: f64 = row.iter().zip(other).map(|(a, b)| a * b).sum();
+                row.iter_mut().zip(other).for_each(|(a, b)| *a -= product * b);
+            }
+        }
+        let norm = row.iter().map(|a| a * a).sum::<f64>().sqrt();
+        row.iter_mut().for_each(|a| *a /= norm.max(f64::MIN_POSITIVE));
+        matrix.push(row);
+    }
+    values.iter_mut().zip(matrix.iter().flatten()).for_each(|(value, exact)| *value = *exact as f32);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_pcg::Pcg64;
+
+    #[test]
+    fn the_first_weights_are_orthogonal_and_the_forget_gate_is_open() {
+        let lstm = Lstm { inputs: 3, units: 16 };
+        let mut values = vec![0.0; lstm.parameters()];
+        lstm.initialise(&mut values, &mut Pcg64::new(1, 0));
+        let view = lstm.view(&values);
+        let rows: Vec<_> = view.recurrent.chunks_exact(64).collect();
+        for (i, a) in rows.iter().enumerate() {
+            for (j, b) in rows.iter().enumerate() {
+                let product: f32 = a.iter().zip(*b).map(|(a, b)| a * b).sum();
+                assert!((product - f32::from(u8::from(i == j))).abs() < 1e-5);
+            }
+        }
+        let limit = (6.0f32 / 67.0).sqrt();
+        assert!(view.kernel.iter().all(|value| value.abs() <= limit));
+        assert!(view.bias.iter().enumerate().all(|(i, b)| (*b == 1.0) == (16..32).contains(&i)));
+    }
+
+    #[test]
+    fn memory_used_again_changes_nothing() {
+        let lstm = Lstm { inputs: 2, units: 5 };
+        let mut values = vec![0.0; lstm.parameters()];
+        lstm.initialise(&mut values, &mut Pcg64::new(1, 0));
+        let input: Vec<f32> = (0..7 * 3 * 2).map(|i| (i as f32).sin()).collect();
+        let mut memory = LstmMemory::default();
+        let first = lstm.forward(&values, &input, 3, &mut memory).to_vec();
+        lstm.forward(&values, &input[..10 * 2], 1, &mut memory);
+        assert_eq!(lstm.forward(&values, &input, 3, &mut memory), first);
+    }
+}

@@ -1,0 +1,73 @@
+//! The trainer: labelled recordings in, an ONNX model with its card out.
+
+pub mod activation;
+pub mod dataset;
+pub mod dense;
+pub mod export;
+pub mod fit;
+pub mod loss;
+pub mod lstm;
+pub mod matrix;
+pub mod network;
+pub mod optimizer;
+pub mod split;
+
+/// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.
+mod streams {
+    /// Which groups are held out.
+    pub(super) const SPLIT: u128 = 1;
+    /// The first weights.
+    pub(super) const WEIGHTS: u128 = 2;
+    /// The order of the windows, and of their channels.
+    pub(super) const ORDER: u128 = 3;
+    /// Noise windows for the comparison with ONNX Runtime.
+    pub(super) const NOISE: u128 = 4;
+    /// What dropout leaves out; one stream a shard from here on.
+    pub(super) const DROPOUT: u128 = 1 << 32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dataset::{Dataset, Source};
+    use crate::channel::Channel;
+    use crate::model::card::{Card, Method, Resample};
+
+    /// Waves of a frequency for each label, with a phase for each window.
+    pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
+        let card = Card {
+            version: Card::VERSION,
+            channels: vec![Channel::in_ampere("current")],
+            rate: 50.0,
+            window: 20,
+            hop: 2,
+            resample: Resample { method: Method::Linear, max_gap: 0.25 },
+            labels: (0..labels).map(|label| format!("s{label}")).collect(),
+            made_by: String::new(),
+            training: None,
+        };
+        let mut dataset = Dataset {
+            card,
+            digest: String::new(),
+            recordings: Vec::new(),
+            windows: Vec::new(),
+            labels: Vec::new(),
+            sources: Vec::new(),
+            permutations: Vec::new(),
+            left_out: 0,
+        };
+        for source in 0..labels * groups {
+            let (label, group) = (source / groups, source % groups);
+            let name = format!("s{label}/{group}");
+            dataset.recordings.push(Source { group: name.clone(), name });
+            for window in 0..windows {
+                let phase = (group * windows + window) as f32 * 1.7;
+                dataset.labels.push(label);
+                dataset.sources.push(source);
+                dataset
+                    .windows
+                    .extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));
+            }
+        }
+        dataset
+    }
+}
