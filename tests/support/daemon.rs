@@ -112,11 +112,12 @@ impl Daemon {
 
     /// Waits until so many lines are on standard output, and gives all.
     pub(crate) fn wait_for_output(&self, count: usize) -> Vec<String> {
-        let begun = wait_for(&format!("{count} lines of output, after {:?}", self.stderr.all()), || {
+        wait_for(&format!("{count} lines of output"), || {
+            let ended = self.stdout.thread.is_finished();
             let lines = self.stdout.all();
+            assert!(!ended || lines.len() >= count, "it ended: {:#?}", self.stderr.all());
             (lines.len() >= count).then_some(lines)
-        });
-        begun
+        })
     }
 
     /// Whether it has not ended.
