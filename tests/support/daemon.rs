@@ -53,9 +53,14 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// `underfoot run` with the model, predictions on standard output, and these sections.
     pub(crate) fn run(sections: &str) -> Self {
+        Self::of(&config(sections))
+    }
+
+    /// `underfoot run` with this configuration, predictions on standard output.
+    pub(crate) fn of(config: &str) -> Self {
         let folder = folder();
         let file = folder.path().join("underfoot.toml");
-        std::fs::write(&file, config(sections)).unwrap();
+        std::fs::write(&file, config).unwrap();
         let mut command = underfoot(["run", "--stdout", "-c"]);
         command.arg(file);
         Self::spawn(command, folder)
