@@ -146,7 +146,7 @@ fn a_path_that_is_no_port_is_a_warning_that_names_it() {
     for path in [file.as_path(), folder.path()] {
         let mut daemon = Daemon::run(&format!("[[source]]\nkind = 'serial'\nport = {path:?}\n"));
         let said = daemon.wait_for_line("trying again");
-        assert_says(&said, &["WARN", path.to_str().unwrap()]);
+        assert_says(&said, &["WARN", path.to_str().unwrap(), "is no serial port", "set source.port"]);
         assert!(daemon.lives());
         assert_eq!(daemon.terminate().code, Some(0));
     }
