@@ -7,7 +7,7 @@ use support::broker::Broker;
 use support::client::Client;
 use support::daemon::Daemon;
 use support::recording::Recording;
-use support::{assert_says, json, wait_for};
+use support::{assert_same, assert_says, json, wait_for};
 
 const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
 const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
@@ -78,11 +78,8 @@ fn predictions_and_surfaces_are_published_below_the_base() {
     let payloads = client.on(&topic).into_iter();
     let with_stream =
         payloads.map(|line| line.replacen('{', &format!("{{\"stream\":\"{}\",", recording.stream), 1));
-    assert_eq!(
-        with_stream.collect::<Vec<_>>(),
-        lines,
-        "the same fields as on standard output, and no stream"
-    );
+    // The same fields as on standard output, and no stream.
+    assert_same(&with_stream.collect::<Vec<_>>(), &lines);
 
     let last = &json(lines.last().unwrap())["surface"];
     let last = client.wait_for(&surface, |message| json(&message.payload)["surface"] == *last);
@@ -213,7 +210,7 @@ fn streams_over_one_broker_do_not_mix() {
     daemon.wait_for_output(expected.iter().map(Vec::len).sum());
     let lines = daemon.terminate().stdout;
     for (recording, expected) in recordings.iter().zip(expected) {
-        assert_eq!(of(&recording.stream, lines.clone()), expected);
+        assert_same(&of(&recording.stream, lines.clone()), &expected);
     }
 }
 
@@ -243,7 +240,7 @@ fn strange_names_and_payloads_are_counted_and_the_others_lose_nothing() {
     assert_eq!((&report["dropped"]["stream_name"], &report["dropped"]["too_large"]), (&3.into(), &1.into()));
     assert_eq!(report["streams"], 1);
     let ended = daemon.terminate();
-    assert_eq!(ended.stdout, expected);
+    assert_same(&ended.stdout, &expected);
     let log = ended.stderr.join("\n");
     assert_says(&log, &["a payload of 10000000 bytes for stream \"big\" is over limits.payload = 1048576"]);
     assert_says(&log, &["stream name \"$SYS\" starts with \"$\""]);

@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::assert_same;
 use support::broker::Broker;
 use support::client::Client;
 use support::daemon::Daemon;
@@ -41,7 +42,7 @@ fn over_serial(recording: &Recording, expected: usize, format: &str, bytes: &[u8
 fn objects_over_mqtt_give_what_replay_gives() {
     let recording = Recording::tour(11, 3.0);
     let expected = recording.replayed();
-    assert_eq!(over_mqtt(&recording, expected.len(), recording.objects()), expected);
+    assert_same(&over_mqtt(&recording, expected.len(), recording.objects()), &expected);
 }
 
 #[test]
@@ -49,10 +50,10 @@ fn lines_over_mqtt_give_what_replay_gives_however_many_come_at_once() {
     let recording = Recording::tour(12, 3.0);
     let expected = recording.replayed();
     let lines = (0..recording.rows.len()).map(|row| recording.csv(row..row + 1));
-    assert_eq!(over_mqtt(&recording, expected.len(), lines), expected);
+    assert_same(&over_mqtt(&recording, expected.len(), lines), &expected);
     let chunks = (0..recording.rows.len()).step_by(250);
     let chunks = chunks.map(|row| recording.csv(row..recording.rows.len().min(row + 250)));
-    assert_eq!(over_mqtt(&recording, expected.len(), chunks), expected);
+    assert_same(&over_mqtt(&recording, expected.len(), chunks), &expected);
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn lines_over_a_serial_line_give_what_replay_gives() {
     let recording = Recording::tour(13, 3.0);
     let expected = recording.replayed();
     let bytes = recording.csv(0..recording.rows.len());
-    assert_eq!(over_serial(&recording, expected.len(), "csv", bytes.as_bytes()), expected);
+    assert_same(&over_serial(&recording, expected.len(), "csv", bytes.as_bytes()), &expected);
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn objects_over_a_serial_line_give_what_replay_gives() {
     let recording = Recording::tour(14, 3.0);
     let expected = recording.replayed();
     let bytes = recording.objects().map(|object| object + "\n").collect::<String>();
-    assert_eq!(over_serial(&recording, expected.len(), "json", bytes.as_bytes()), expected);
+    assert_same(&over_serial(&recording, expected.len(), "json", bytes.as_bytes()), &expected);
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn frames_over_a_serial_line_give_what_replay_gives() {
     let recording = Recording::tour(15, 3.0);
     let expected = recording.replayed();
     let bytes = recording.frames().collect::<Vec<_>>().concat();
-    assert_eq!(over_serial(&recording, expected.len(), "binary", &bytes), expected);
+    assert_same(&over_serial(&recording, expected.len(), "binary", &bytes), &expected);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn standard_input_gives_what_replay_gives() {
     daemon.close();
     let ended = daemon.wait();
     assert_eq!(ended.code, Some(0), "the daemon ends with its last source: {:?}", ended.stderr);
-    assert_eq!(ended.stdout, recording.replayed());
+    assert_same(&ended.stdout, &recording.replayed());
 }
 
 #[test]
@@ -96,5 +97,6 @@ fn a_recording_as_a_source_gives_what_replay_gives() {
     let recording = Recording::tour(17, 3.0);
     let source = format!("[[source]]\nkind = 'file'\npath = {:?}\nspeed = 'max'\n", recording.path);
     let ended = Daemon::run(&source).wait();
-    assert_eq!((ended.code, ended.stdout), (Some(0), recording.replayed()));
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_same(&ended.stdout, &recording.replayed());
 }

@@ -94,6 +94,20 @@ pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     }
 }
 
+/// Fails with the first line that differs, which is easier to read than all of them.
+#[track_caller]
+pub(crate) fn assert_same(lines: &[impl AsRef<str>], expected: &[impl AsRef<str>]) {
+    let (lines, expected) = (texts(lines), texts(expected));
+    for (index, (line, expected)) in lines.iter().zip(&expected).enumerate() {
+        assert_eq!(line, expected, "line {index}");
+    }
+    assert_eq!(lines.len(), expected.len(), "as many lines");
+}
+
+fn texts(lines: &[impl AsRef<str>]) -> Vec<&str> {
+    lines.iter().map(AsRef::as_ref).collect()
+}
+
 /// A field of a prediction or report.
 pub(crate) fn json(text: impl AsRef<[u8]>) -> serde_json::Value {
     serde_json::from_slice(text.as_ref())
