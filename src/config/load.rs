@@ -65,8 +65,8 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Con
         parse(&text, &path.display().to_string())?;
         builder = builder.add_source(::config::File::from_str(&text, ::config::FileFormat::Toml));
     }
-    let environment =
-        ::config::Environment::with_prefix(PREFIX).prefix_separator("__").separator("__").try_parsing(true);
+    // Values stay text until their key says what they are: a password may look like a number.
+    let environment = ::config::Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
     builder = builder.add_source(environment);
     for (key, value) in flags {
         builder = builder.set_override(*key, value.clone()).map_err(|error| syntax(&error))?;

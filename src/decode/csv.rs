@@ -127,6 +127,13 @@ impl Rows {
         }
     }
 
+    /// Decodes the next bytes up to the first fault, which ends a recording.
+    pub fn feed_until_fault(&mut self, mut bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
+        while !bytes.is_empty() && drops.total() == 0 {
+            bytes = self.step(bytes, samples, drops);
+        }
+    }
+
     /// Decodes a last row that no line end closed.
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         // An empty input is the end of the file to the reader.

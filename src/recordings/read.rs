@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
                 self.drops.merge(&drops.take());
             }
         } else if let Some(bytes) = self.buffer.get(..read) {
-            self.rows.feed(bytes, samples, &mut drops);
+            self.rows.feed_until_fault(bytes, samples, &mut drops);
             self.last = bytes.last().copied().unwrap_or(self.last);
         }
         if let Some((_, why)) = drops.first() {

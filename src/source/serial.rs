@@ -49,6 +49,9 @@ impl Serial {
             _ if error.to_string().to_lowercase().contains("busy") => {
                 format!("the serial port {port:?} is in use by another program; end that one")
             }
+            _ if is_no_device(port) => {
+                format!("{port:?} is no serial port ({error}); set source.port to one of {}", ports())
+            }
             _ => format!("the serial port {port:?} fails: {error}"),
         }
     }
@@ -100,6 +103,11 @@ impl Serial {
             }
         }
     }
+}
+
+fn is_no_device(path: &str) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.file_type().is_char_device())
 }
 
 /// The ports that are there, by the names that stay.

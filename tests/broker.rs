@@ -1,0 +1,251 @@
+//! The daemon and its broker: outages, refusals, and what other robots and strangers send.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::broker::Broker;
+use support::client::Client;
+use support::daemon::Daemon;
+use support::recording::Recording;
+use support::{assert_same, assert_says, json, wait_for};
+
+const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
+const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
+/// The first window names a surface, whatever the model says.
+const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
+
+/// A daemon that hears robots from a broker.
+fn listening(broker: &Broker) -> Daemon {
+    let daemon = Daemon::run(&(broker.section() + ROBOTS));
+    broker.wait_for_subscription("robots/+/current");
+    daemon
+}
+
+/// The lines of one stream.
+fn of(stream: &str, lines: Vec<String>) -> Vec<String> {
+    let start = format!("{{\"stream\":\"{stream}\",");
+    lines.into_iter().filter(|line| line.starts_with(&start)).collect()
+}
+
+fn publish(client: &Client, recording: &Recording) {
+    let topic = format!("robots/{}/current", recording.stream);
+    recording.objects().for_each(|object| client.publish(&topic, object));
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_offline_at_once() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/status");
+    let daemon = listening(&broker);
+    client.wait_for("underfoot/status", |message| message.payload == "online");
+    daemon.kill();
+    client.wait_for("underfoot/status", |message| message.payload == "offline");
+}
+
+#[test]
+fn a_daemon_that_is_asked_to_end_says_offline_and_exits_with_0() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/status");
+    let daemon = listening(&broker);
+    client.wait_for("underfoot/status", |message| message.payload == "online");
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    client.wait_for("underfoot/status", |message| message.payload == "offline");
+    let later = Client::new(&broker, "underfoot/status");
+    assert_eq!(later.wait_for("underfoot/status", |_| true).payload, "offline", "it is retained");
+}
+
+#[test]
+fn predictions_and_surfaces_are_published_below_the_base() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "base/#");
+    let base = "[publish]\nbase = 'base'\nhealth = '1s'\nstdout = true\n";
+    let config = support::daemon::config("").replace("[publish]\nhealth = '1s'\n", base);
+    let daemon = Daemon::of(&(config + &broker.section() + ROBOTS + DECIDE));
+    broker.wait_for_subscription("robots/+/current");
+    let recording = Recording::tour(21, 1.0);
+    let surface = format!("base/{}/surface", recording.stream);
+    let topic = format!("robots/{}/current", recording.stream);
+    client.publish(&topic, recording.csv(0..50));
+    let first = json(client.wait_for(&surface, |_| true).payload);
+    assert_eq!((&first["surface"], &first["previous"]), (&"unknown".into(), &().into()));
+    client.publish(&topic, recording.csv(50..600));
+    let count = recording.replayed().len();
+    let lines = daemon.wait_for_output(count);
+
+    let topic = format!("base/{}/prediction", recording.stream);
+    wait_for("every prediction", || (client.on(&topic).len() == count).then_some(()));
+    let payloads = client.on(&topic).into_iter();
+    let with_stream =
+        payloads.map(|line| line.replacen('{', &format!("{{\"stream\":\"{}\",", recording.stream), 1));
+    // The same fields as on standard output, and no stream.
+    assert_same(&with_stream.collect::<Vec<_>>(), &lines);
+
+    let last = &json(lines.last().unwrap())["surface"];
+    let last = client.wait_for(&surface, |message| json(&message.payload)["surface"] == *last);
+    let last = json(last.payload);
+    assert!(last["previous"].is_string() && last["model"] == "simulated", "{last}");
+    for key in ["confidence", "since", "t"] {
+        assert!(last[key].is_number(), "{last}");
+    }
+    let info = json(client.wait_for("base/info", |_| true).payload);
+    assert_eq!((&info["rate"], &info["window"]), (&100.0.into(), &100.into()));
+    assert_eq!(daemon.terminate().code, Some(0));
+}
+
+#[test]
+fn a_broker_that_starts_later_is_waited_for_with_one_warning() {
+    let mut broker = Broker::down();
+    let mut daemon = Daemon::run(&(broker.section() + CART + DECIDE));
+    let said = daemon.wait_for_line("cannot be reached");
+    assert_says(&said, &["WARN", &broker.address(), "check mqtt.host, mqtt.port", "trying again"]);
+    let recording = Recording::tour(22, 1.0);
+    daemon.feed(recording.csv(0..300));
+    daemon.wait_for_output(15);
+    broker.up();
+    let said = daemon.wait_for_line("connected to the broker");
+    assert!(!said.contains("tries=1 "), "{said}");
+    let client = Client::new(&broker, "underfoot/#");
+    client.wait_for("underfoot/status", |message| message.payload == "online");
+    client.wait_for("underfoot/info", |message| message.payload.contains("\"labels\""));
+    client.wait_for("underfoot/cart/surface", |message| json(&message.payload)["surface"] != "unknown");
+    assert_eq!(daemon.stderr.count("cannot be reached"), 1, "{:?}", daemon.stderr.all());
+    assert!(daemon.lives());
+}
+
+#[test]
+fn a_broker_that_forgets_everything_twice_is_told_again() {
+    let mut broker = Broker::start();
+    let mut daemon = Daemon::run(&(broker.section() + ROBOTS + CART + DECIDE));
+    broker.wait_for_subscription("robots/+/current");
+    let (rover, cart) = (Recording::tour(23, 1.0), Recording::tour(24, 2.0));
+    let client = Client::new(&broker, "underfoot/#");
+    publish(&client, &rover);
+    let topic = format!("underfoot/{}/surface", rover.stream);
+    let mut predicted = rover.replayed().len();
+    let surface = json(daemon.wait_for_output(predicted).last().unwrap())["surface"].clone();
+    client.wait_for(&topic, |message| json(&message.payload)["surface"] == surface);
+    // The cart has not driven a whole window yet: its surface is unknown.
+    daemon.feed(cart.csv(0..50));
+    client.wait_for("underfoot/cart/surface", |message| json(&message.payload)["surface"] == "unknown");
+    drop(client);
+
+    let mut missed = 0;
+    for (round, rows) in [50..400, 400..700].into_iter().enumerate() {
+        broker.stop();
+        daemon.wait_for_lines("trying again", 2 * round + 1);
+        // The first window takes 100 samples.
+        let count = if round == 0 { 31 } else { 30 };
+        daemon.feed(cart.csv(rows));
+        predicted = daemon.wait_for_output(predicted + count).len();
+        missed += count;
+        broker.up();
+        broker.wait_for_subscription("robots/+/current");
+
+        let client = Client::new(&broker, "underfoot/#");
+        client.wait_for("underfoot/status", |message| message.payload == "online");
+        client.wait_for("underfoot/info", |_| true);
+        client.wait_for(&topic, |_| true);
+        let again = Client::new(&broker, &topic).wait_for(&topic, |_| true);
+        assert!(again.retain);
+        assert_eq!(json(again.payload)["surface"], surface);
+        // What changed while the broker was away.
+        client.wait_for("underfoot/cart/surface", |message| json(&message.payload)["surface"] != "unknown");
+        client.health(|report| report["dropped"]["not_published"] == missed);
+        // New samples come in by the new subscription.
+        let other = Recording::tour(25 + round as u32, 0.5);
+        publish(&client, &other);
+        let topic = format!("underfoot/{}/prediction", other.stream);
+        client.wait_for(&topic, |_| true);
+        predicted = daemon.wait_for_output(predicted + other.replayed().len()).len();
+    }
+    assert!(daemon.lives());
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_eq!(ended.stderr.iter().filter(|line| line.contains("connected to the broker")).count(), 3);
+}
+
+#[test]
+fn a_wrong_password_is_one_line_with_the_user_and_never_the_password() {
+    let broker = Broker::with_user("robot", "the-right-one");
+    let user = "username = 'robot'\npassword = 'hunter2-wrong'\n";
+    let mut daemon = Daemon::run(&(broker.section() + user + ROBOTS));
+    let said = daemon.wait_for_line("refuses the user");
+    assert_says(
+        &said,
+        &["WARN", "\"robot\"", &broker.address(), "mend mqtt.username and mqtt.password_file"],
+    );
+    wait_for("three refusals", || {
+        let refused = broker.log().iter().filter(|line| line.contains("not authorised")).count();
+        (refused >= 3).then_some(())
+    });
+    assert!(daemon.lives());
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_eq!(ended.stderr.iter().filter(|line| line.contains("refuses")).count(), 1, "{:?}", ended.stderr);
+    assert!(!format!("{ended:?}").contains("hunter2"), "{ended:?}");
+}
+
+#[test]
+fn the_right_password_from_a_file_is_accepted() {
+    let broker = Broker::with_user("robot", "the-right-one");
+    let folder = support::folder();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "the-right-one\n").unwrap();
+    let user = format!("username = 'robot'\npassword_file = {file:?}\n");
+    let mut daemon = Daemon::run(&(broker.section() + &user + ROBOTS));
+    daemon.wait_for_line("connected to the broker");
+}
+
+#[test]
+fn streams_over_one_broker_do_not_mix() {
+    let broker = Broker::start();
+    let daemon = listening(&broker);
+    let client = Client::new(&broker, "$SYS/nothing");
+    let recordings = [26, 27, 28].map(|seed| Recording::tour(seed, 1.0));
+    let rows: Vec<Vec<_>> = recordings.iter().map(|recording| recording.objects().collect()).collect();
+    for row in 0..600 {
+        for (recording, objects) in recordings.iter().zip(&rows) {
+            client.publish(&format!("robots/{}/current", recording.stream), objects[row].as_str());
+        }
+    }
+    let expected = recordings.each_ref().map(Recording::replayed);
+    daemon.wait_for_output(expected.iter().map(Vec::len).sum());
+    let lines = daemon.terminate().stdout;
+    for (recording, expected) in recordings.iter().zip(expected) {
+        assert_same(&of(&recording.stream, lines.clone()), &expected);
+    }
+}
+
+#[test]
+fn strange_names_and_payloads_are_counted_and_the_others_lose_nothing() {
+    let broker = Broker::start();
+    let daemon = listening(&broker);
+    let client = Client::new(&broker, "underfoot/#");
+    let recording = Recording::tour(29, 1.0);
+    let topic = format!("robots/{}/current", recording.stream);
+    let long = "x".repeat(65);
+    for (index, object) in recording.objects().enumerate() {
+        match index {
+            100 => client.publish("robots/$SYS/current", "1"),
+            200 => client.publish(&format!("robots/{long}/current"), "1"),
+            300 => client.publish("robots//current", "1"),
+            400 => client.publish("robots/big/current", vec![b'1'; 10_000_000]),
+            500 => client.publish("robots/rover/current", "no numbers here"),
+            550 => client.publish("robots/rover/current", b"\xff\xfe{\x00".as_slice()),
+            _ => {}
+        }
+        client.publish(&topic, object);
+    }
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len());
+    let report = client.health(|report| report["dropped"]["malformed"] == 2);
+    assert_eq!((&report["dropped"]["stream_name"], &report["dropped"]["too_large"]), (&3.into(), &1.into()));
+    assert_eq!(report["streams"], 1);
+    let ended = daemon.terminate();
+    assert_same(&ended.stdout, &expected);
+    let log = ended.stderr.join("\n");
+    assert_says(&log, &["a payload of 10000000 bytes for stream \"big\" is over limits.payload = 1048576"]);
+    assert_says(&log, &["stream name \"$SYS\" starts with \"$\""]);
+    assert!(!log.contains(&long), "a hostile name is not quoted at length");
+}

@@ -1,0 +1,150 @@
+//! Samples to recordings, and what a crash leaves of them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::daemon::Daemon;
+use support::pty::Pty;
+use support::recording::{Recording, replay};
+use support::{assert_same, assert_says, run, underfoot, wait_for};
+
+/// The one recording below a folder.
+fn found(folder: &Path) -> Option<PathBuf> {
+    let files: Vec<_> = std::fs::read_dir(folder).ok()?.map(|file| file.unwrap().path()).collect();
+    assert!(files.len() <= 1, "{files:?}");
+    files.into_iter().next()
+}
+
+/// A recording's samples, in nanoseconds and to the bit.
+fn samples(text: &str) -> Vec<(i64, u32)> {
+    let row = |line: &str| {
+        let (t, current) = line.split_once(',').unwrap();
+        let nanos = (t.parse::<f64>().unwrap() * 1e9).round() as i64;
+        (nanos, current.parse::<f32>().unwrap().to_bits())
+    };
+    text.lines().map(row).collect()
+}
+
+/// The whole lines of a recording below its header.
+fn rows(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let text = text[..whole].strip_prefix("t,current\n");
+    text.unwrap_or_default().to_owned()
+}
+
+fn record(port: &Path, out: &Path, more: &[&str]) -> Daemon {
+    let (port, out) = (port.to_str().unwrap(), out.to_str().unwrap());
+    let args = ["record", "--port", port, "--label", "gravel", "--out", out];
+    let mut daemon = Daemon::command(underfoot(args.iter().chain(more)));
+    daemon.wait_for_line("the serial port is open");
+    daemon
+}
+
+#[test]
+fn what_is_recorded_is_replayed_as_what_was_sent() {
+    for format in ["csv", "json", "binary"] {
+        let recording = Recording::tour(61, 1.0);
+        let folder = support::folder();
+        let mut pty = Pty::open(&folder.path().join("board"));
+        let out = folder.path().join("out");
+        let daemon = record(&pty.link, &out, &["--format", format, "--stream", &recording.stream]);
+        pty.send(&match format {
+            "csv" => recording.csv(0..600).into_bytes(),
+            "json" => recording.objects().map(|object| object + "\n").collect::<String>().into_bytes(),
+            _ => recording.frames().collect::<Vec<_>>().concat(),
+        });
+        wait_for("600 rows", || (rows(&found(&out.join("gravel"))?).lines().count() == 600).then_some(()));
+        let ended = daemon.terminate();
+        assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+        let file = found(&out.join("gravel")).unwrap();
+        assert_eq!(ended.stdout, [file.to_str().unwrap()]);
+        assert_says(&ended.stderr.join("\n"), &["recording \"gravel\" into", "600 samples"]);
+        assert_eq!(samples(&rows(&file)), samples(&recording.csv(0..600)), "{format}");
+
+        // The stream is named after the file: all else is the same to the byte.
+        let name = format!("gravel-{}", file.file_stem().unwrap().to_str().unwrap());
+        let replayed = replay(&[&out], &[]).replace(&name, &recording.stream);
+        assert_same(&replayed.lines().collect::<Vec<_>>(), &recording.replayed());
+    }
+}
+
+#[test]
+fn a_crash_loses_only_what_was_not_on_the_disk_yet() {
+    let recording = Recording::tour(62, 2.0);
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let out = folder.path().join("out");
+    let daemon = record(&pty.link, &out, &[]);
+    pty.send(recording.csv(0..700).as_bytes());
+    // It is brought to the disk once a second, also while nothing more comes.
+    let file = wait_for("700 rows on the disk", || {
+        let file = found(&out.join("gravel"))?;
+        (rows(&file).lines().count() == 700).then_some(file)
+    });
+    pty.send(recording.csv(700..1200).as_bytes());
+    daemon.kill();
+    let kept = samples(&rows(&file));
+    assert!(kept.len() >= 700);
+    assert_eq!(kept, samples(&recording.csv(0..kept.len())));
+    assert!(replay(&[&out], &[]).lines().count() >= 60, "it is read as it is");
+}
+
+#[test]
+fn a_recording_that_a_crash_cut_in_mid_row_is_replayed_up_to_there() {
+    let recording = Recording::tour(63, 1.0);
+    let expected = recording.replayed();
+    let text = std::fs::read_to_string(&recording.path).unwrap();
+    std::fs::write(&recording.path, text + "6.0").unwrap();
+    assert_same(&recording.replayed(), &expected);
+}
+
+#[test]
+fn a_recording_ends_after_its_duration() {
+    let recording = Recording::tour(64, 0.5);
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let daemon = record(&pty.link, &folder.path().join("out"), &["--duration", "1s"]);
+    pty.send(recording.csv(0..300).as_bytes());
+    let ended = daemon.wait();
+    assert_eq!((ended.code, ended.stdout.len()), (Some(0), 1), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_recording_without_a_sample_fails_and_says_so() {
+    let folder = support::folder();
+    let pty = Pty::open(&folder.path().join("board"));
+    let ended = record(&pty.link, &folder.path().join("out"), &[]).interrupt();
+    assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{:?}", ended.stderr);
+    assert_says(ended.stderr.last().unwrap(), &["error: no sample came", "underfoot check"]);
+}
+
+#[test]
+fn a_label_that_leads_out_of_the_folder_is_refused() {
+    let folder = support::folder();
+    let out = folder.path().join("out");
+    let ran = run(["record", "--port", "/nowhere", "--label", "../up", "--out", out.to_str().unwrap()]);
+    assert_says(&ran.one_line(78), &["record.label is \"../up\"", "it takes the name of a folder"]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn the_daemon_records_what_it_predicts_from() {
+    let recording = Recording::tour(65, 1.0);
+    let folder = support::folder();
+    let out = folder.path().join("out");
+    let stream = &recording.stream;
+    let sections = format!(
+        "[record]\nfolder = {out:?}\nlabel = 'tile'\n[[source]]\nkind = 'stdin'\nstream = '{stream}'\n"
+    );
+    let mut daemon = Daemon::run(&sections);
+    daemon.feed(recording.csv(0..600));
+    daemon.close();
+    let ended = daemon.wait();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_same(&ended.stdout, &recording.replayed());
+    let file = found(&out.join("tile")).unwrap();
+    assert_eq!(samples(&rows(&file)), samples(&recording.csv(0..600)));
+}

@@ -1,0 +1,157 @@
+//! Recordings through a model, from files to standard output.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use support::daemon::Daemon;
+use support::recording::{Recording, replay, replaying, simulate};
+use support::{assert_says, json, run, underfoot};
+
+/// Two drives of 4 s on each surface.
+fn drives() -> tempfile::TempDir {
+    let folder = support::folder();
+    simulate(folder.path(), &["--drives", "2", "--seconds", "4", "--seed", "3"]);
+    folder
+}
+
+#[test]
+fn every_window_gives_a_json_line_with_the_fields_of_the_contract() {
+    let folder = drives();
+    let out = replay(&[folder.path()], &[]);
+    // 400 samples at the model's rate: a window at the 100th, then one every 10. The mean over a step needs the next one.
+    assert!([12 * 31, 12 * 30].contains(&out.lines().count()), "{}", out.lines().count());
+    for line in out.lines() {
+        let line = json(line);
+        let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["confidence", "probabilities", "quality", "stream", "surface", "t"]);
+        let probabilities = line["probabilities"].as_object().unwrap();
+        let sum: f64 = probabilities.values().map(|p| p.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-3, "{line}");
+        let surface = line["surface"].as_str().unwrap();
+        assert!(surface == "unknown" || probabilities.contains_key(surface), "{line}");
+        assert_eq!(line["quality"]["measured"], 1.0);
+    }
+    assert!(out.starts_with("{\"stream\":\"carpet-sim"), "{}", out.lines().next().unwrap());
+}
+
+#[test]
+fn scores_are_on_standard_error_and_in_the_report() {
+    let folder = drives();
+    let report = folder.path().join("report.json");
+    let ran = run(replaying(&[folder.path()], &["--report", report.to_str().unwrap()]));
+    let stderr = ran.stderr.clone();
+    let out = ran.ok();
+    assert!(!out.contains("accuracy"));
+    let count = out.lines().count();
+    let windows = format!("windows: {count} counted, accuracy ");
+    assert_says(&stderr, &[&windows, &format!("decisions: {count} counted, "), "gravel"]);
+    let report = json(std::fs::read(report).unwrap());
+    for part in ["windows", "decisions"] {
+        assert_eq!(report[part]["count"], count);
+        assert!((0.0..=1.0).contains(&report[part]["accuracy"].as_f64().unwrap()));
+        assert_eq!(report[part]["confusion"].as_array().unwrap().len(), 6);
+    }
+    assert_eq!((&report["labels"][3], &report["unlabelled"]), (&"gravel".into(), &0.into()));
+}
+
+#[test]
+fn predictions_are_also_written_as_csv_and_changes_as_a_table() {
+    let recording = Recording::tour(1, 4.0);
+    let csv = replay(&[&recording.path], &["--format", "csv"]);
+    let mut rows = csv.lines();
+    let header = rows.next().unwrap();
+    assert_eq!(header, "stream,t,surface,confidence,carpet,concrete,grass,gravel,tile,wood,measured");
+    let lines = recording.replayed();
+    assert_eq!(rows.clone().count(), lines.len());
+    for (row, line) in rows.zip(&lines) {
+        let (row, line): (Vec<_>, _) = (row.split(',').collect(), json(line));
+        assert_eq!((row.len(), row[0], row[2]), (11, "tour1", line["surface"].as_str().unwrap()));
+        assert_eq!(row[1].parse::<f64>().unwrap(), line["t"].as_f64().unwrap());
+        assert_eq!(row[7].parse::<f64>().unwrap(), line["probabilities"]["gravel"].as_f64().unwrap());
+    }
+    let table = replay(&[&recording.path], &["--format", "table"]);
+    assert_says(table.lines().next().unwrap(), &["stream", "time", "surface", "sure"]);
+}
+
+#[test]
+fn batch_threads_and_speed_change_no_byte() {
+    let folder = drives();
+    let expected = replay(&[folder.path()], &[]);
+    for args in [["--batch", "1"], ["--batch", "7"], ["--threads", "2"], ["--speed", "100"]] {
+        assert!(replay(&[folder.path()], &args) == expected, "{args:?} gives other bytes");
+    }
+    assert!(replay(&[folder.path()], &["--threads", "3", "--batch", "2"]) == expected);
+}
+
+#[test]
+fn a_folder_gives_what_its_files_give_one_by_one() {
+    let folder = drives();
+    let mut all = String::new();
+    for surface in ["carpet", "concrete", "grass", "gravel", "tile", "wood"] {
+        let mut files: Vec<_> = std::fs::read_dir(folder.path().join(surface))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+        for file in files {
+            // A file that is named by itself is a stream without the folder's name.
+            let stream = format!("\"stream\":\"{surface}-");
+            all += &replay(&[file], &[]).replace("\"stream\":\"", &stream);
+        }
+    }
+    assert!(replay(&[folder.path()], &[]) == all);
+}
+
+#[test]
+fn a_recording_shorter_than_a_window_is_an_error_that_says_so() {
+    let recording = Recording::tour(1, 0.1);
+    let ran = run(replaying(&[&recording.path], &[]));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert_says(&ran.stderr, &["error: no window was complete", "shorter than the model's window"]);
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_early_is_no_error() {
+    let recording = Recording::tour(2, 60.0);
+    let mut command = underfoot(replaying(&[&recording.path], &[]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    json(line);
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(!String::from_utf8_lossy(&ended.stderr).contains("error"), "{ended:?}");
+}
+
+#[test]
+fn ctrl_c_ends_a_paced_replay_and_keeps_what_it_had() {
+    let recording = Recording::tour(2, 600.0);
+    let replay = Daemon::command(underfoot(replaying(&[&recording.path], &["--speed", "10"])));
+    replay.wait_for_output(1);
+    // Six minutes are left of it; waiting has a shorter deadline.
+    let ended = replay.interrupt();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    json(ended.stdout.last().unwrap());
+}
+
+#[test]
+fn real_recordings_are_replayed_as_a_layout_says() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/robotino");
+    if !data.is_dir() {
+        println!("{} is not there", data.display());
+        return;
+    }
+    let folder = support::folder();
+    let layout = folder.path().join("dataset.toml");
+    let text = "[csv]\ndelimiter = ';'\nheader_row = 3\n[time]\nunit = 'ms'\n\
+        [[channel]]\nname = 'current'\nsum = ['m1cur', 'm2cur', 'm3cur']\n[label]\nfrom = 'folder'\n";
+    std::fs::write(&layout, text).unwrap();
+    let ran = run(replaying(&[&data.join("brown")], &["--dataset", layout.to_str().unwrap()]));
+    // The robot's surfaces are not the model's.
+    assert_says(&ran.stderr, &["predictions are on \"brown\", which the model does not know"]);
+    assert!(ran.ok().lines().count() > 1000);
+}

@@ -1,0 +1,27 @@
+//! The oldest ONNX Runtime that is promised gives what the pinned one gives.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::recording::{Recording, replaying};
+use support::{Ran, json, underfoot};
+
+#[test]
+fn an_old_library_gives_the_same_probabilities() {
+    let Some(library) = std::env::var_os("UNDERFOOT_TEST_ORT_OLD") else {
+        println!("UNDERFOOT_TEST_ORT_OLD names no library; `make test` does");
+        return;
+    };
+    let recording = Recording::tour(81, 2.0);
+    let mut command = underfoot(replaying(&[&recording.path], &[]));
+    let old = Ran::from(command.env("ORT_DYLIB_PATH", library).output().unwrap()).ok();
+    let new = recording.replayed();
+    assert_eq!(old.lines().count(), new.len());
+    for (old, new) in old.lines().map(json).zip(new.iter().map(json)) {
+        assert_eq!(old["t"], new["t"]);
+        for (label, new) in new["probabilities"].as_object().unwrap() {
+            let old = old["probabilities"][label].as_f64().unwrap();
+            assert!((old - new.as_f64().unwrap()).abs() <= 1e-4, "{label}: {old} {new}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Serial ports that come, go, and say nonsense.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::daemon::{Daemon, config};
+use support::pty::Pty;
+use support::recording::Recording;
+use support::{assert_same, assert_says, run};
+
+/// The lines from a moment on.
+fn after(t: f64, lines: &[String]) -> Vec<String> {
+    let late = |line: &&String| support::json(line)["t"].as_f64().unwrap() > t;
+    lines.iter().filter(late).cloned().collect()
+}
+
+#[test]
+fn a_port_that_goes_away_and_comes_back_is_opened_again() {
+    // Two seconds are missing while the board is unplugged.
+    let recording = Recording::tour(31, 1.5).without(500..700);
+    let folder = support::folder();
+    let link = folder.path().join("board");
+    let mut pty = Pty::open(&link);
+    let mut daemon = Daemon::run(&pty.section(&recording.stream, "csv"));
+    daemon.wait_for_line("the serial port is open");
+    pty.send(recording.csv(0..500).as_bytes());
+    daemon.wait_for_output(40);
+    drop(pty);
+    assert_says(&daemon.wait_for_line("trying again"), &["WARN", link.to_str().unwrap()]);
+
+    let mut pty = Pty::open(&link);
+    daemon.wait_for_lines("the serial port is open", 2);
+    pty.send(recording.csv(500..700).as_bytes());
+    let expected = recording.replayed();
+    let second = after(7.0, &expected);
+    daemon.wait_for_output(40 + second.len());
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    // The last samples before the fault may be lost with the port; no prediction is made across the hole.
+    assert_same(&after(7.0, &ended.stdout), &second);
+    assert_same(&ended.stdout[..40], &expected[..40]);
+}
+
+#[test]
+fn garbage_between_good_frames_costs_no_good_frame() {
+    let recording = Recording::tour(32, 1.0);
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&pty.section(&recording.stream, "binary"));
+    daemon.wait_for_line("the serial port is open");
+    for (index, frame) in recording.frames().enumerate() {
+        match index {
+            // The end of a frame whose start was sent before anybody listened.
+            0 => pty.send(b"\x03\x2a\x17\x00"),
+            100 => pty.send(b"brownout detector was triggered\r\n\x00"),
+            200 => pty.send(&[0xff; 5000]),
+            201 => pty.send(b"\x00\x00\x00"),
+            300 => pty.send(&frame[..7]),
+            _ => {}
+        }
+        if index == 300 {
+            pty.send(b"\x00");
+        }
+        // The 0x00 that ends 5000 bytes of noise stands before this one.
+        if index == 200 {
+            pty.send(b"\x00");
+        }
+        pty.send(&frame);
+    }
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len());
+    let ended = daemon.terminate();
+    assert_same(&ended.stdout, &expected);
+    let log = ended.stderr.join("\n");
+    assert_says(&log, &["a frame fails its check", "2 corrupt_frame, 1 too_large"]);
+}
+
+#[test]
+fn garbage_between_good_lines_costs_no_good_line() {
+    let recording = Recording::tour(33, 1.0);
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&pty.section(&recording.stream, "csv"));
+    daemon.wait_for_line("the serial port is open");
+    // The end of a line, as a port that is opened in mid-line gives.
+    pty.send(b"7,\n");
+    pty.send(recording.csv(0..250).as_bytes());
+    pty.send(b"\xff\xfe\"\x00 guru meditation, core 1\r\n");
+    pty.send(recording.csv(250..600).as_bytes());
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len());
+    let ended = daemon.terminate();
+    assert_same(&ended.stdout, &expected);
+    assert_says(&ended.stderr.join("\n"), &["malformed"]);
+}
+
+#[test]
+fn half_a_frame_at_the_start_is_not_counted() {
+    let recording = Recording::tour(34, 1.0);
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&pty.section(&recording.stream, "binary"));
+    daemon.wait_for_line("the serial port is open");
+    let bytes = recording.frames().collect::<Vec<_>>().concat();
+    pty.send(&bytes[5..]);
+    daemon.wait_for_output(recording.replayed().len() - 1);
+    let ended = daemon.terminate();
+    assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=none"]);
+}
+
+#[test]
+fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
+    let folder = support::folder();
+    let link = folder.path().join("board");
+    let recording = Recording::tour(35, 0.5);
+    let source = format!("[[source]]\nkind = 'serial'\nport = {link:?}\nstream = '{}'\n", recording.stream);
+    let mut daemon = Daemon::run(&source);
+    let said = daemon.wait_for_line("is not there");
+    assert_says(
+        &said,
+        &["WARN", link.to_str().unwrap(), "plug the board in, or set source.port", "/dev/serial/by-id"],
+    );
+
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, config(&source)).unwrap();
+    let checked = run(["check", "-c", file.to_str().unwrap()]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_says(
+        &checked.stdout,
+        &["failed  source serial0: the serial port", "is not there", "ok      model"],
+    );
+
+    let mut pty = Pty::open(&link);
+    daemon.wait_for_line("the serial port is open");
+    pty.send(recording.csv(0..300).as_bytes());
+    daemon.wait_for_output(recording.replayed().len());
+    let ended = daemon.terminate();
+    assert_eq!(ended.stderr.iter().filter(|line| line.contains("WARN")).count(), 1, "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_path_that_is_no_port_is_a_warning_that_names_it() {
+    let folder = support::folder();
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "not a port").unwrap();
+    for path in [file.as_path(), folder.path()] {
+        let mut daemon = Daemon::run(&format!("[[source]]\nkind = 'serial'\nport = {path:?}\n"));
+        let said = daemon.wait_for_line("trying again");
+        assert_says(&said, &["WARN", path.to_str().unwrap(), "is no serial port", "set source.port"]);
+        assert!(daemon.lives());
+        assert_eq!(daemon.terminate().code, Some(0));
+    }
+}
+
+#[test]
+fn a_silent_port_is_opened_again_and_says_what_to_look_at() {
+    let folder = support::folder();
+    let pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&(pty.section("rover", "csv") + "baud = 9600\nsilence = '300ms'\n"));
+    let said = daemon.wait_for_line("nothing came");
+    assert_says(&said, &["for 300ms", "check the board, the wires and baud = 9600"]);
+    daemon.wait_for_lines("the serial port is open", 2);
+}

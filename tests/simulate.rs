@@ -1,0 +1,103 @@
+//! The simulated robot, as files, on a serial line and over a broker.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use support::broker::Broker;
+use support::client::Client;
+use support::daemon::Daemon;
+use support::recording::simulate;
+use support::{assert_says, json, run, underfoot, wait_for};
+
+/// Every file below a folder, with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            all.extend(files(&path).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+        } else {
+            all.insert(name, std::fs::read(path).unwrap());
+        }
+    }
+    all
+}
+
+fn simulated(args: &[&str]) -> BTreeMap<String, Vec<u8>> {
+    let folder = support::folder();
+    simulate(folder.path(), args);
+    files(folder.path())
+}
+
+#[test]
+fn the_same_seed_writes_the_same_files() {
+    let args = |seed| ["--drives", "2", "--seconds", "2", "--seed", seed];
+    let first = simulated(&args("5"));
+    assert_eq!(first.len(), 12);
+    assert!(first == simulated(&args("5")));
+    assert!(first != simulated(&args("6")));
+    let surfaces: Vec<_> = first.keys().map(|name| name.split('/').next().unwrap()).collect();
+    assert_eq!(surfaces[..4], ["carpet", "carpet", "concrete", "concrete"]);
+
+    let tour = simulated(&["--tour", "--seconds", "2", "--seed", "5"]);
+    assert_eq!(tour.keys().collect::<Vec<_>>(), ["dataset.toml", "tour5.csv", "tour5.labels.csv"]);
+    assert!(tour == simulated(&["--tour", "--seconds", "2", "--seed", "5"]));
+}
+
+#[test]
+fn a_simulated_board_feeds_a_daemon() {
+    for format in ["csv", "binary"] {
+        let folder = support::folder();
+        let link = folder.path().join("board");
+        let args = ["simulate", "--pty", link.to_str().unwrap(), "--format", format];
+        let mut board = Daemon::command(underfoot(args));
+        board.wait_for_line("a simulated board is at");
+        let source =
+            format!("[[source]]\nkind = 'serial'\nport = {link:?}\nformat = '{format}'\nstream = 'sim'\n");
+        let daemon = Daemon::run(&source);
+        let lines = daemon.wait_for_output(2);
+        assert_says(&lines[0], &["{\"stream\":\"sim\",\"t\":"]);
+        assert_eq!(daemon.terminate().code, Some(0));
+        assert_eq!(board.interrupt().code, Some(0));
+        assert!(!link.is_symlink(), "its name goes away with it");
+    }
+}
+
+#[test]
+fn a_simulated_robot_feeds_a_daemon_through_a_broker() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let source = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
+    let daemon = Daemon::run(&(broker.section() + source));
+    broker.wait_for_subscription("robots/+/current");
+    let address = broker.address();
+    let mut robot = Daemon::command(underfoot(["simulate", "--mqtt", &address, "--stream", "rover"]));
+    robot.wait_for_line("publishing to robots/rover/current");
+    let prediction = json(client.wait_for("underfoot/rover/prediction", |_| true).payload);
+    assert!(prediction["probabilities"].is_object(), "{prediction}");
+    client.wait_for("underfoot/rover/surface", |_| true);
+    let report = client.health(|report| report["healthy"] == true);
+    assert_eq!((&report["streams"], &report["sources"][0]["state"]), (&1.into(), &"ok".into()));
+    assert_eq!(robot.interrupt().code, Some(0));
+    assert_eq!(daemon.terminate().code, Some(0));
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_an_error_that_names_it() {
+    let broker = Broker::down();
+    let line = run(["simulate", "--mqtt", &broker.address()]).one_line(1);
+    assert_says(&line, &["the broker at", &broker.address(), "cannot be reached"]);
+}
+
+#[test]
+fn the_built_in_simulator_is_a_source() {
+    let daemon = Daemon::run("[[source]]\nkind = 'simulator'\nseed = 4\nstream = 'sim'\n");
+    let first = daemon.wait_for_output(1);
+    let again = Daemon::run("[[source]]\nkind = 'simulator'\nseed = 4\nstream = 'sim'\n");
+    assert_eq!(again.wait_for_output(1)[0], first[0]);
+    wait_for("the next one", || (daemon.stdout.all().len() > 1).then_some(()));
+}

@@ -1,0 +1,93 @@
+//! A client of the broker that hears and says what the test wants.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rumqttc::{Event, MqttOptions, Packet, QoS};
+
+use super::broker::Broker;
+use super::{PATIENCE, json, wait_for};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) topic: String,
+    pub(crate) payload: String,
+    /// It was there before the client came.
+    pub(crate) retain: bool,
+}
+
+pub(crate) struct Client {
+    client: rumqttc::Client,
+    messages: Arc<Mutex<Vec<Message>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Client {
+    /// Connects, and waits until the broker has taken the subscription.
+    pub(crate) fn new(broker: &Broker, filter: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut options = MqttOptions::new(name, "127.0.0.1", broker.port);
+        options.set_max_packet_size(1 << 25, 1 << 25);
+        let (client, mut connection) = rumqttc::Client::new(options, 64);
+        client.subscribe(filter, QoS::AtLeastOnce).unwrap();
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let (heard, (subscribed, acknowledged)) = (messages.clone(), channel());
+        let thread = std::thread::spawn(move || {
+            for event in connection.iter() {
+                match event {
+                    Ok(Event::Incoming(Packet::Publish(publish))) => heard.lock().unwrap().push(Message {
+                        topic: publish.topic.clone(),
+                        payload: String::from_utf8_lossy(&publish.payload).into_owned(),
+                        retain: publish.retain,
+                    }),
+                    Ok(Event::Incoming(Packet::SubAck(_))) => drop(subscribed.send(())),
+                    Ok(_) => {}
+                    // The broker went away, or the test did.
+                    Err(_) => return,
+                }
+            }
+        });
+        acknowledged.recv_timeout(PATIENCE).unwrap();
+        Self { client, messages, thread: Some(thread) }
+    }
+
+    pub(crate) fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>) {
+        self.client.publish(topic, QoS::AtMostOnce, false, payload).unwrap();
+    }
+
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.messages.lock().unwrap().clone()
+    }
+
+    /// The payloads that came on a topic.
+    pub(crate) fn on(&self, topic: &str) -> Vec<String> {
+        self.messages().into_iter().filter(|message| message.topic == topic).map(|m| m.payload).collect()
+    }
+
+    /// Waits for a message that fits.
+    pub(crate) fn wait_for(&self, topic: &str, mut fits: impl FnMut(&Message) -> bool) -> Message {
+        wait_for(&format!("a message on {topic}"), || {
+            self.messages().into_iter().find(|message| message.topic == topic && fits(message))
+        })
+    }
+
+    /// Waits until the newest counters say so, and gives them.
+    pub(crate) fn health(&self, mut fits: impl FnMut(&serde_json::Value) -> bool) -> serde_json::Value {
+        wait_for("the counters in underfoot/health", || {
+            self.on("underfoot/health").last().map(json).filter(|report| fits(report))
+        })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A connection that broke has nobody to say goodbye to.
+        let _ = self.client.disconnect();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The program at work in the background, and the lines that it writes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{folder, model, underfoot, wait_for};
+
+/// Lines as they come.
+pub(crate) struct Lines {
+    lines: Arc<Mutex<Vec<String>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Lines {
+    pub(crate) fn read(from: impl Read + Send + 'static) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = lines.clone();
+        let thread = std::thread::spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                sink.lock().unwrap().push(line);
+            }
+        });
+        Self { lines, thread }
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, needle: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(needle)).count()
+    }
+
+    /// Waits for the end of what is written.
+    fn to_the_end(&self) -> Vec<String> {
+        wait_for("the end of a program's output", || self.thread.is_finished().then_some(()));
+        self.all()
+    }
+}
+
+pub(crate) struct Daemon {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub(crate) stdout: Lines,
+    pub(crate) stderr: Lines,
+    _folder: tempfile::TempDir,
+}
+
+impl Daemon {
+    /// `underfoot run` with the model, predictions on standard output, and these sections.
+    pub(crate) fn run(sections: &str) -> Self {
+        Self::of(&config(sections))
+    }
+
+    /// `underfoot run` with this configuration, predictions on standard output.
+    pub(crate) fn of(config: &str) -> Self {
+        let folder = folder();
+        let file = folder.path().join("underfoot.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = underfoot(["run", "--stdout", "-c"]);
+        command.arg(file);
+        Self::spawn(command, folder)
+    }
+
+    /// Any other command of the program.
+    pub(crate) fn command(command: Command) -> Self {
+        Self::spawn(command, folder())
+    }
+
+    fn spawn(mut command: Command, folder: tempfile::TempDir) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            stdout: Lines::read(child.stdout.take().unwrap()),
+            stderr: Lines::read(child.stderr.take().unwrap()),
+            child,
+            _folder: folder,
+        }
+    }
+
+    /// Writes to its standard input.
+    pub(crate) fn feed(&mut self, bytes: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(bytes.as_ref()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Waits for a line on standard error.
+    pub(crate) fn wait_for_line(&mut self, needle: &str) -> String {
+        self.wait_for_lines(needle, 1).remove(0)
+    }
+
+    /// Waits until so many lines on standard error say so, and gives them.
+    pub(crate) fn wait_for_lines(&mut self, needle: &str, count: usize) -> Vec<String> {
+        let lines = wait_for(&format!("{count} lines with {needle:?}"), || {
+            let all = self.stderr.all();
+            let ended = self.child.try_wait().unwrap();
+            let lines: Vec<_> = all.iter().filter(|line| line.contains(needle)).cloned().collect();
+            match ended {
+                _ if lines.len() >= count => Some(Ok(lines)),
+                Some(status) => Some(Err(format!("ended with {status}: {all:#?}"))),
+                None => None,
+            }
+        });
+        lines.unwrap()
+    }
+
+    /// Waits until so many lines are on standard output, and gives all.
+    pub(crate) fn wait_for_output(&self, count: usize) -> Vec<String> {
+        wait_for(&format!("{count} lines of output"), || {
+            let ended = self.stdout.thread.is_finished();
+            let lines = self.stdout.all();
+            assert!(!ended || lines.len() >= count, "it ended: {:#?}", self.stderr.all());
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Asks it to end, as the system does, and gives its exit code and all that it wrote.
+    pub(crate) fn terminate(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(self) -> Ended {
+        self.signal(Signal::INT);
+        self.wait()
+    }
+
+    /// Ends it without a word, as a crash would.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.child.kill().unwrap();
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status: ExitStatus = wait_for("the program's end", || self.child.try_wait().unwrap());
+        Ended { code: status.code(), stdout: self.stdout.to_the_end(), stderr: self.stderr.to_the_end() }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has often ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What is left of a program.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: Vec<String>,
+}
+
+/// A configuration with the model, in which a stream that waits for the test is not taken for silent.
+pub(crate) fn config(sections: &str) -> String {
+    let path = model().display().to_string();
+    format!("[model]\npath = {path:?}\n[limits]\nsilence = '10m'\n[publish]\nhealth = '1s'\n{sections}")
+}

@@ -1,0 +1,61 @@
+//! A serial line: the board's side is the test's, the other has a name like a port's.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+use super::wait_for;
+
+pub(crate) struct Pty {
+    board: File,
+    /// Kept open, so that the line lives on while nobody reads it.
+    _line: File,
+    pub(crate) link: PathBuf,
+}
+
+impl Pty {
+    /// Plugs a board in at this name.
+    pub(crate) fn open(link: &Path) -> Self {
+        let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&board).unwrap();
+        unlockpt(&board).unwrap();
+        let name = ptsname(&board, Vec::new()).unwrap();
+        let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
+        let line = File::options().read(true).write(true).open(path).unwrap();
+        let mut raw = tcgetattr(&line).unwrap();
+        raw.make_raw();
+        tcsetattr(&line, OptionalActions::Now, &raw).unwrap();
+        rustix::io::ioctl_fionbio(&board, true).unwrap();
+        std::os::unix::fs::symlink(path, link).unwrap();
+        Self { board: File::from(board), _line: line, link: link.to_owned() }
+    }
+
+    /// The section of a configuration that reads it.
+    pub(crate) fn section(&self, stream: &str, format: &str) -> String {
+        let port = &self.link;
+        format!("[[source]]\nkind = 'serial'\nport = {port:?}\nstream = '{stream}'\nformat = '{format}'\n")
+    }
+
+    /// Sends bytes, as fast as they are read.
+    pub(crate) fn send(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let sent = wait_for("the reader of a serial line", || match self.board.write(bytes) {
+                Ok(sent) => Some(sent),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                Err(error) => panic!("the serial line fails: {error}"),
+            });
+            bytes = &bytes[sent..];
+        }
+    }
+}
+
+impl Drop for Pty {
+    /// Unplugs the board.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.link);
+    }
+}

@@ -1,0 +1,86 @@
+//! Simulated recordings, and their samples in every form that a robot may send.
+
+use std::path::{Path, PathBuf};
+
+use underfoot::decode::binary;
+
+use super::{model, run};
+
+/// One recording, in a folder of its own.
+pub(crate) struct Recording {
+    folder: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+    pub(crate) stream: String,
+    /// Time and current as they stand in the file.
+    pub(crate) rows: Vec<(String, String)>,
+}
+
+impl Recording {
+    /// A drive over all surfaces, some seconds on each.
+    pub(crate) fn tour(seed: u32, seconds: f64) -> Self {
+        let folder = super::folder();
+        let (seed, seconds) = (seed.to_string(), seconds.to_string());
+        simulate(folder.path(), &["--tour", "--seed", &seed, "--seconds", &seconds]);
+        let stream = format!("tour{seed}");
+        let path = folder.path().join(&stream).with_extension("csv");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rows = text.lines().skip(1).map(|line| line.split_once(',').unwrap());
+        let rows = rows.map(|(t, current)| (t.to_owned(), current.to_owned())).collect();
+        Self { folder, path, stream, rows }
+    }
+
+    /// The same recording without the samples in a range.
+    pub(crate) fn without(mut self, range: std::ops::Range<usize>) -> Self {
+        self.rows.drain(range);
+        let lines: String = self.csv(0..self.rows.len());
+        std::fs::write(&self.path, format!("t,current\n{lines}")).unwrap();
+        self
+    }
+
+    /// Rows as a board prints them.
+    pub(crate) fn csv(&self, range: std::ops::Range<usize>) -> String {
+        self.rows[range].iter().map(|(t, current)| format!("{t},{current}\n")).collect()
+    }
+
+    /// An object a row.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = String> {
+        self.rows.iter().map(|(t, current)| format!("{{\"t\":{t},\"current\":{current}}}"))
+    }
+
+    /// A frame a row.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.rows.iter().enumerate().map(|(sequence, (t, current))| {
+            let mut frame = Vec::new();
+            let micros = (t.parse::<f64>().unwrap() * 1e6).round() as u32;
+            binary::encode(sequence as u16, micros, &[current.parse().unwrap()], &mut frame);
+            frame
+        })
+    }
+
+    /// The predictions that a replay of it gives.
+    pub(crate) fn replayed(&self) -> Vec<String> {
+        let lines = replay(&[&self.path], &[]).lines().map(str::to_owned).collect::<Vec<_>>();
+        assert!(lines.len() > 5, "{lines:?}");
+        lines
+    }
+}
+
+/// Writes simulated recordings.
+pub(crate) fn simulate(folder: &Path, args: &[&str]) {
+    let folder = folder.to_str().unwrap();
+    run(["simulate", "--out", folder].iter().chain(args)).ok();
+}
+
+/// The arguments of a replay with the model.
+pub(crate) fn replaying(paths: &[&Path], args: &[&str]) -> Vec<String> {
+    let paths = paths.iter().map(|path| path.display().to_string());
+    let model = ["--model".to_owned(), model().display().to_string()];
+    let args = args.iter().map(|arg| (*arg).to_owned());
+    std::iter::once("replay".to_owned()).chain(paths).chain(model).chain(args).collect()
+}
+
+/// What a replay writes to standard output.
+pub(crate) fn replay(paths: &[impl AsRef<Path>], args: &[&str]) -> String {
+    let paths: Vec<_> = paths.iter().map(AsRef::as_ref).collect();
+    run(replaying(&paths, args)).ok()
+}
