@@ -131,7 +131,6 @@ pub fn run(args: Fit) -> anyhow::Result<()> {
     for warning in &fitted.split.warnings {
         eprintln!("warning: {warning}");
     }
-    let (bytes, difference) = export::export(&fitted, &dataset, options.seed, None)?;
     if fitted.confusion.total() > 0 {
         let scores = fitted.confusion.scores();
         eprintln!(
@@ -145,6 +144,7 @@ pub fn run(args: Fit) -> anyhow::Result<()> {
         );
         eprintln!("{}", fitted.confusion);
     }
+    let (bytes, difference) = export::export(&fitted, &dataset, options.seed, None)?;
     export::write(&args.out, &bytes).context("the model was trained")?;
     eprintln!(
         "wrote {} ({:.0} KiB): {} labels, {} units; ONNX Runtime agrees to {difference:.0e}",

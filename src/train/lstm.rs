@@ -100,7 +100,10 @@ impl Lstm {
             }
             let (cell, next) = cells[step * state..].split_at_mut(state);
             let squashed = &mut squashed[step * state..][..state];
-            vectorised(|| cells_forward(units, z, cell, &mut next[..state], squashed, &mut after[..state]));
+            vectorised(
+                #[inline(always)]
+                || cells_forward(units, z, cell, &mut next[..state], squashed, &mut after[..state]),
+            );
         }
         &outputs[steps * state..]
     }
@@ -126,7 +129,10 @@ impl Lstm {
         for step in (0..steps).rev() {
             let z = &mut z[step * state * 4..][..state * 4];
             let (cell, squashed) = (&cells[step * state..][..state], &squashed[step * state..][..state]);
-            vectorised(|| cells_backward(units, z, cell, squashed, output_gradient, cell_gradient));
+            vectorised(
+                #[inline(always)]
+                || cells_backward(units, z, cell, squashed, output_gradient, cell_gradient),
+            );
             if step > 0 {
                 let z = Matrix::new("gate gradient", z, sequences, gates);
                 multiply(output_gradient, Keep::Nothing, z, recurrent.transposed());
@@ -139,7 +145,10 @@ impl Lstm {
         let before = Matrix::new("outputs", outputs, steps * sequences, units);
         multiply(kernel, Keep::Sum, input.transposed(), all);
         multiply(recurrent, Keep::Sum, before.transposed(), all);
-        vectorised(|| add_rows(bias, z));
+        vectorised(
+            #[inline(always)]
+            || add_rows(bias, z),
+        );
     }
 }
 
