@@ -31,8 +31,6 @@ use crate::surfaces::Surfaces;
 
 /// Blocks that may wait for the lanes.
 const BLOCKS: usize = 64;
-/// Batches that may wait before the model and after it, so that it does not wait where a busy machine wakes the rest late.
-const BATCHES: usize = 8;
 /// How often silent streams are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -221,8 +219,9 @@ async fn serve(
     let Some(card) = models.first().map(|model| model.card().clone()) else {
         return Err(PipelineError::Stage("inference"));
     };
-    let (work, queued) = mpsc::channel(batch * (models.len() + BATCHES));
-    let (results, inferred) = mpsc::channel(models.len() + BATCHES);
+    // Each thread finds a whole batch waiting when it has ended one.
+    let (work, queued) = mpsc::channel(batch * (models.len() + 1));
+    let (results, inferred) = mpsc::channel(models.len() + 1);
     let queue = Arc::new(Queue::new(queued));
     let threads: Vec<_> = models
         .into_iter()
