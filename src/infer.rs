@@ -35,17 +35,13 @@ impl Queue {
         Self(Mutex::new((receiver, 0)))
     }
 
-    /// Waits for work, then takes what else is ready, up to `limit` windows; `None` at the end.
+    /// Waits for work, then takes what else is ready, up to `limit` entries; `None` at the end.
     fn next(&self, limit: usize) -> Option<Inferred> {
         let (receiver, next) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut work = vec![receiver.blocking_recv()?];
-        let is_window = |work: &Work| usize::from(matches!(work.task, Task::Window { .. }));
-        let mut windows: usize = work.iter().map(is_window).sum();
-        while windows < limit
-            && let Ok(more) = receiver.try_recv()
-        {
-            windows += is_window(&more);
-            work.push(more);
+        let mut work = Vec::new();
+        // At once: taken one by one, each would wake the task that fills the queue.
+        if receiver.blocking_recv_many(&mut work, limit) == 0 {
+            return None;
         }
         let ticket = *next;
         *next += 1;

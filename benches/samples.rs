@@ -1,0 +1,164 @@
+//! Samples a second through the parts that stand before and after the model, on one core.
+#![allow(clippy::expect_used)]
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput};
+
+use underfoot::channel::{Channel, Columns, TimeInput};
+use underfoot::decide::{DecideOptions, Decider};
+use underfoot::decode::csv::{Header, Rows};
+use underfoot::decode::{Stream, StreamFormat, binary};
+use underfoot::drops::Drops;
+use underfoot::lane::{Lane, LaneOptions};
+use underfoot::model::card::{Card, Method, Resample};
+use underfoot::sample::{Samples, Time};
+
+/// Samples in one pass; at 100 Hz, ten minutes of driving.
+const SAMPLES: u32 = 60_000;
+/// Bytes decoded at once, as a recording is read.
+const BLOCK: usize = 64 * 1024;
+
+fn card(method: Method) -> Card {
+    Card {
+        version: Card::VERSION,
+        channels: vec![Channel::in_ampere("current")],
+        rate: 100.0,
+        window: 100,
+        hop: 10,
+        resample: Resample { method, max_gap: 0.25 },
+        labels: ["concrete", "tile", "wood", "carpet", "grass", "gravel"].map(String::from).to_vec(),
+        made_by: String::new(),
+        training: None,
+    }
+}
+
+fn columns() -> Columns {
+    Columns::of(&[Channel::in_ampere("current")]).expect("one channel")
+}
+
+/// A motor's current in the middle of a step, so that a grid of steps has to be interpolated.
+fn signal() -> impl Iterator<Item = (f64, f64)> {
+    (0..SAMPLES).map(|index| {
+        let t = f64::from(index) / 100.0 + if index == 0 { 0.0 } else { 0.003 };
+        (t, 1.0 + 0.3 * (7.0 * t).sin())
+    })
+}
+
+fn csv() -> Vec<u8> {
+    let rows = signal().map(|(t, value)| format!("{t:.3},{value:.4}\n"));
+    ["t,current\n".to_owned()].into_iter().chain(rows).collect::<String>().into_bytes()
+}
+
+fn json() -> Vec<u8> {
+    let lines = signal().map(|(t, value)| format!("{{\"t\":{t:.3},\"current\":{value:.4}}}\n"));
+    lines.collect::<String>().into_bytes()
+}
+
+fn frames() -> Vec<u8> {
+    // What stands before the first 0x00 is half a frame.
+    let mut bytes = vec![0];
+    for (index, (t, value)) in signal().enumerate() {
+        binary::encode(index as u16, (t * 1e6) as u32, &[value as f32], &mut bytes);
+    }
+    bytes
+}
+
+/// Decodes block by block and gives each block's samples to `take`; says how many samples there were.
+fn decode(
+    bytes: &[u8],
+    mut feed: impl FnMut(&[u8], &mut Samples, &mut Drops),
+    mut take: impl FnMut(&Samples),
+) -> usize {
+    let (mut samples, mut drops, mut count) = (columns().samples(), Drops::default(), 0);
+    for block in bytes.chunks(BLOCK) {
+        samples.clear();
+        feed(block, &mut samples, &mut drops);
+        count += samples.len();
+        take(&samples);
+    }
+    assert_eq!(drops.total(), 0, "{drops}");
+    count
+}
+
+fn recorded() -> Rows {
+    Rows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
+}
+
+fn windows(lane: &mut Lane, samples: &Samples, drops: &mut Drops) {
+    lane.push(samples, drops, |output| drop(black_box(output)));
+}
+
+fn samples(criterion: &mut Criterion) {
+    let (csv, json, frames) = (csv(), json(), frames());
+    let mut group = criterion.benchmark_group("samples");
+    group.throughput(Throughput::Elements(SAMPLES.into()));
+
+    group.bench_function("decode CSV", |bencher| {
+        bencher.iter(|| {
+            let mut rows = recorded();
+            let count = decode(&csv, |bytes, samples, drops| rows.feed(bytes, samples, drops), |_| {});
+            assert_eq!(count, SAMPLES as usize);
+        });
+    });
+    for (name, format, bytes) in
+        [("decode JSON", StreamFormat::Json, &json), ("decode binary", StreamFormat::Binary, &frames)]
+    {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut stream = Stream::new(format, columns(), TimeInput::default());
+                let count = decode(bytes, |bytes, samples, drops| stream.feed(bytes, samples, drops), |_| {});
+                assert_eq!(count, SAMPLES as usize);
+            });
+        });
+    }
+    for (name, method) in [("linear", Method::Linear), ("mean", Method::Mean)] {
+        let options = LaneOptions::of(&card(method));
+        let mut decoded = columns().samples();
+        recorded().feed(&csv, &mut decoded, &mut Drops::default());
+        group.bench_function(format!("resample and window, {name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || Lane::new(&options),
+                |lane| windows(lane, &decoded, &mut Drops::default()),
+                BatchSize::SmallInput,
+            );
+        });
+        group.bench_function(format!("decode CSV, resample and window, {name}"), |bencher| {
+            bencher.iter(|| {
+                let (mut rows, mut lane, mut drops) = (recorded(), Lane::new(&options), Drops::default());
+                decode(
+                    &csv,
+                    |bytes, samples, drops| rows.feed(bytes, samples, drops),
+                    |samples| windows(&mut lane, samples, &mut drops),
+                );
+                assert_eq!(drops.total(), 0, "{drops}");
+            });
+        });
+    }
+    group.finish();
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let card = card(Method::Linear);
+    let mut group = criterion.benchmark_group("decisions");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("six surfaces", |bencher| {
+        let mut decider = Decider::new(DecideOptions::default(), &card, card.hop);
+        let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
+        bencher.iter(|| {
+            time = time.offset(100_000_000);
+            step += 1;
+            let mut probabilities = [0.1; 6];
+            probabilities[step / 50 % 6] = 0.5;
+            black_box(decider.step(time, black_box(&probabilities)))
+        });
+    });
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    samples(&mut criterion);
+    decisions(&mut criterion);
+    criterion.final_summary();
+}
