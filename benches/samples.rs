@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
 
-use underfoot::channel::{Channel, Columns, TimeInput};
+use underfoot::channel::{Channel, TimeInput};
+use underfoot::columns::Columns;
 use underfoot::decide::{DecideOptions, Decider};
 use underfoot::decode::csv::{Header, Rows};
 use underfoot::decode::{Stream, StreamFormat, binary};

@@ -20,9 +20,6 @@ use serde::{Deserialize, Serialize};
 use crate::model::card::Card;
 use crate::sample::Time;
 
-/// The surface where the daemon will not say.
-pub const UNKNOWN: &str = "unknown";
-
 /// The share of windows whose probabilities say nothing. On spliced drives of a real robot, 0.2 to 0.5 did equally well.
 const OUTLIERS: f64 = 0.3;
 

@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`sample`], [`channel`], [`drops`] | the words: streams, times, samples; channels and columns; what is left out, by reason |
+//! | [`sample`], [`channel`], [`columns`], [`drops`] | the words: streams, times, samples; channels and columns; what is left out, by reason |
 //! | [`config`] | what each key means, its default, and whether the whole makes sense |
 //! | [`source`] | serial ports, standard input, recordings, the simulator: thin shells over the decoders |
 //! | [`mqtt`] | the one connection to the broker: samples in, surfaces out |
@@ -37,6 +37,7 @@
 
 pub mod channel;
 pub mod clock;
+pub mod columns;
 pub mod command;
 pub mod config;
 pub mod decide;

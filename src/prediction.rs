@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::decide::UNKNOWN;
+use crate::model::card::UNKNOWN;
 use crate::sample::{StreamId, Time};
 
 /// What comes out, in order per stream.

@@ -105,7 +105,7 @@ impl std::fmt::Display for Confusion {
         let mut header = vec!["true \\ predicted".to_owned()];
         header.extend(self.labels.iter().cloned());
         if with_unknown {
-            header.push(crate::decide::UNKNOWN.into());
+            header.push(crate::model::card::UNKNOWN.into());
         }
         header.push("recall".into());
         table.set_header(header);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::BadValue;
-use crate::channel::{BadInput, Channel, ChannelInput, Columns, TimeInput, TimeUnit};
+use crate::channel::{BadInput, Channel, ChannelInput, TimeInput, TimeUnit};
+use crate::columns::Columns;
 use crate::decode::StreamFormat;
 use crate::decode::message::MessageFormat;
 use crate::sample::StreamId;

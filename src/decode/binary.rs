@@ -13,7 +13,7 @@
 //! COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999) keeps 0x00 out of the frame, so that after lost
 //! or damaged bytes the next 0x00 is the start of a good frame.
 
-use crate::channel::Columns;
+use crate::columns::Columns;
 use crate::drops::{Drops, Reason};
 use crate::sample::{Samples, Time};
 

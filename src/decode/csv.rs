@@ -2,7 +2,8 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use crate::channel::{Columns, TimeInput, TimeUnit};
+use crate::channel::{TimeInput, TimeUnit};
+use crate::columns::Columns;
 use crate::drops::{Drops, Reason};
 use crate::sample::{Samples, Time};
 

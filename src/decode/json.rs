@@ -2,7 +2,8 @@
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::channel::{Columns, TimeInput};
+use crate::channel::TimeInput;
+use crate::columns::Columns;
 use crate::drops::{Drops, Reason};
 use crate::sample::{Samples, Time};
 

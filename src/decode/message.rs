@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{Columns, TimeInput};
+use crate::channel::TimeInput;
+use crate::columns::Columns;
 use crate::drops::{Drops, Reason};
 use crate::sample::{Samples, Time};
 

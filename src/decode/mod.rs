@@ -11,7 +11,8 @@ pub mod message;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{Columns, TimeInput};
+use crate::channel::TimeInput;
+use crate::columns::Columns;
 use crate::drops::{Drops, Reason};
 use crate::sample::Samples;
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
 
+/// The surface where the daemon will not say; no label of a model may be called so.
+pub const UNKNOWN: &str = "unknown";
+
 /// Says what a model takes and gives, and how it was made; JSON under [`Card::KEY`] in the ONNX metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
@@ -123,8 +126,8 @@ impl Card {
             format!("labels has {} entries; it takes 2 to 1000", self.labels.len())
         } else if let Some(label) = repeated(self.labels.iter().map(String::as_str)) {
             format!("labels names {label:?} twice, or not at all")
-        } else if self.labels.iter().any(|label| label == crate::decide::UNKNOWN) {
-            format!("labels has {:?}, which stands for no decision", crate::decide::UNKNOWN)
+        } else if self.labels.iter().any(|label| label == UNKNOWN) {
+            format!("labels has {:?}, which stands for no decision", UNKNOWN)
         } else if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
             format!("rate is {} Hz; it takes more than 0, up to 1000000", self.rate)
         } else if self.window == 0 || self.window > 100_000 {

@@ -67,7 +67,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::{Columns, TimeInput};
+    use crate::channel::TimeInput;
+    use crate::columns::Columns;
     use crate::decode::Stream;
     use crate::drops::Drops;
     use crate::sample::Samples;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::channel::Channel;
-use crate::decide::UNKNOWN;
 use crate::drops::Drops;
 use crate::lane::{Lane, LaneOptions, Output};
+use crate::model::card::UNKNOWN;
 use crate::model::card::{Card, Method, Resample, Statistics};
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::GroupBy;

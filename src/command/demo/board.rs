@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use comfy_table::{CellAlignment, Table, presets};
 use console::Term;
 
-use crate::decide::UNKNOWN;
 use crate::model::card::Card;
+use crate::model::card::UNKNOWN;
 use crate::prediction::{Outcome, Prediction};
 use crate::sample::{StreamId, Time};
 use crate::simulator::drive::Drive;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::{assemble, block_on, interrupted};
-use crate::channel::Columns;
+use crate::columns::Columns;
 use crate::config::{Config, Input};
 use crate::decode::message::MessageFormat;
 use crate::health::Health;

@@ -1,0 +1,57 @@
+//! The one connection to the broker: samples in, surfaces out.
+//!
+//! [`Connection`] owns the network and is polled by one task that is never cancelled; it tells others each time the broker has
+//! accepted the connection. [`Publisher`] keeps every retained topic, so that all of them can be published again
+//! after an outage: what is retained is sent when it is dirty, and a new connection makes everything dirty.
+
+mod connection;
+mod publisher;
+mod subscription;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{AsyncClient, LastWill, MqttOptions, QoS};
+use tokio::sync::watch;
+
+use crate::config::Mqtt;
+
+pub use connection::Connection;
+pub use publisher::Publisher;
+pub use subscription::{Subscribed, Subscription};
+
+/// Requests that may wait for the network.
+const REQUESTS: usize = 256;
+/// The largest packet that is read; a larger one would end the connection, and with it every other stream.
+const MAX_PACKET: usize = 32 << 20;
+/// A broker that does not answer for this long is away.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes the connection's two sides; nothing is sent before [`Connection::run`].
+pub fn connect(config: &Mqtt, host: &str, password: Option<&str>, base: &str) -> (Connection, Publisher) {
+    let client_id = config.client_id.clone().unwrap_or_else(|| format!("{base}-{}", host_name()));
+    let mut options = MqttOptions::new(client_id, host, config.port);
+    options.set_keep_alive(config.keep_alive);
+    options.set_max_packet_size(MAX_PACKET, MAX_PACKET);
+    options.set_last_will(LastWill::new(format!("{base}/status"), "offline", QoS::AtLeastOnce, true));
+    if let Some(username) = &config.username {
+        options.set_credentials(username.clone(), password.unwrap_or_default());
+    }
+    let (client, mut events) = AsyncClient::new(options, REQUESTS);
+    // A prediction must not wait for the one before to be acknowledged.
+    events.network_options.set_tcp_nodelay(true);
+    events.network_options.set_connection_timeout(TIMEOUT.as_secs());
+    let (accepted, watched) = watch::channel(0);
+    let connection = Connection {
+        broker: format!("{host}:{}", config.port),
+        username: config.username.clone(),
+        events,
+        accepted,
+    };
+    let publisher = Publisher { client, base: base.to_owned(), accepted: watched, retained: Arc::default() };
+    (connection, publisher)
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

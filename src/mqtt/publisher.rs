@@ -1,0 +1,110 @@
+//! The topics' side of the connection: what is published, and what is published again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rumqttc::{AsyncClient, QoS};
+use tokio::sync::{Notify, watch};
+
+use super::TIMEOUT;
+
+/// The topics' side. Clones publish by the same connection.
+#[derive(Clone)]
+pub struct Publisher {
+    pub(super) client: AsyncClient,
+    pub(super) base: String,
+    pub(super) accepted: watch::Receiver<u64>,
+    pub(super) retained: Arc<Retained>,
+}
+
+#[derive(Default)]
+pub(super) struct Retained {
+    topics: Mutex<BTreeMap<String, Entry>>,
+    changed: Notify,
+}
+
+struct Entry {
+    payload: Vec<u8>,
+    dirty: bool,
+}
+
+impl Publisher {
+    /// What every topic starts with.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Publishes once, at most, now; says whether it went on its way.
+    pub fn send(&self, topic: &str, payload: Vec<u8>) -> bool {
+        let connected = *self.accepted.borrow() > 0;
+        connected
+            && self
+                .client
+                .try_publish(format!("{}/{topic}", self.base), QoS::AtMostOnce, false, payload)
+                .is_ok()
+    }
+
+    /// Keeps a retained topic at this payload, across outages.
+    pub fn retain(&self, topic: &str, payload: Vec<u8>) {
+        let entry = Entry { payload, dirty: true };
+        self.lock().insert(format!("{}/{topic}", self.base), entry);
+        self.retained.changed.notify_one();
+    }
+
+    /// Does not publish a topic again after the next outage.
+    pub fn release(&self, topic: &str) {
+        self.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
+    }
+
+    /// Subscribes at each connection, and publishes what is retained and dirty, for ever.
+    pub async fn run(self, filters: Vec<String>) {
+        let mut accepted = self.accepted.clone();
+        let mut seen = 0;
+        loop {
+            let connection = *accepted.borrow_and_update();
+            if connection > 0 {
+                if connection != seen {
+                    seen = connection;
+                    self.lock().values_mut().for_each(|entry| entry.dirty = true);
+                    for filter in &filters {
+                        self.in_time(self.client.subscribe(filter, QoS::AtMostOnce)).await;
+                    }
+                }
+                self.flush().await;
+            }
+            tokio::select! {
+                changed = accepted.changed() => if changed.is_err() { return },
+                () = self.retained.changed.notified() => {}
+            }
+        }
+    }
+
+    /// Publishes the last words and ends the connection; the connection's task returns when they are sent.
+    pub async fn close(&self) {
+        self.retain("status", b"offline".to_vec());
+        if *self.accepted.borrow() > 0 {
+            self.flush().await;
+        }
+        self.in_time(self.client.disconnect()).await;
+    }
+
+    async fn flush(&self) {
+        loop {
+            let next = self.lock().iter_mut().find(|(_, entry)| entry.dirty).map(|(topic, entry)| {
+                entry.dirty = false;
+                (topic.clone(), entry.payload.clone())
+            });
+            let Some((topic, payload)) = next else { return };
+            self.in_time(self.client.publish(topic, QoS::AtLeastOnce, true, payload)).await;
+        }
+    }
+
+    /// What does not find room in time is lost to this connection, which must then be dead; the next one publishes it again.
+    async fn in_time(&self, request: impl Future<Output = Result<(), rumqttc::ClientError>>) {
+        let _ = tokio::time::timeout(TIMEOUT, request).await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.retained.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
