@@ -31,7 +31,7 @@
 //! | [`prediction`], [`sink`] | what comes out, how it is written, and where it goes |
 //! | [`score`] | how good predictions are |
 //! | [`health`], [`shutdown`] | what the daemon counts about itself, and how it ends |
-//! | [`pipeline`] | the wiring: the one place where tasks are spawned |
+//! | [`pipeline`] | the wiring: the one place where tasks are spawned; `stages` has the loops between its channels |
 //! | [`train`] | labelled recordings to a model: windows, LSTM, optimiser, export |
 //! | [`command`] | what each subcommand does |
 
@@ -60,6 +60,7 @@ pub mod shutdown;
 pub mod simulator;
 pub mod sink;
 pub mod source;
+mod stages;
 pub mod stamp;
 pub mod surfaces;
 pub mod train;

@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,25 +14,24 @@ use tokio::task::JoinSet;
 use crate::decide::DecideOptions;
 use crate::drops::Drops;
 use crate::health::Health;
-use crate::infer::{self, Inferred, Queue};
+use crate::infer::{self, Queue};
 use crate::lanes::{Lanes, LanesOptions};
 use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscribed, Subscription};
 use crate::pending::Pending;
 use crate::shutdown::{self, Shutdown};
+use crate::sink::Sink;
 use crate::sink::recorder::{Recorder, Recording};
-use crate::sink::{Sink, flush_all, take_all};
 use crate::source::bytes::Bytes;
 use crate::source::file::Files;
 use crate::source::serial::Serial;
 use crate::source::simulator::Simulator;
-use crate::source::{Block, Event, Feed, stdin};
+use crate::source::{Event, Feed, stdin};
+use crate::stages;
 use crate::surfaces::Surfaces;
 
 /// Blocks that may wait for the lanes.
 const BLOCKS: usize = 64;
-/// How often silent streams are looked for.
-const SWEEP: Duration = Duration::from_millis(500);
 
 /// One source, ready to run.
 pub enum Source {
@@ -234,8 +233,8 @@ async fn serve(
 
     let surfaces = Surfaces::new(decide, &card, lanes.lane.hop);
     let following =
-        follow(events, Lanes::new(lanes), Pending::new(pending), work, recording.as_ref(), health);
-    let deciding = decide_all(inferred, surfaces, sinks, health);
+        stages::follow(events, Lanes::new(lanes), Pending::new(pending), work, recording.as_ref(), health);
+    let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;
     if threads.into_iter().any(|thread| thread.join().is_err()) {
@@ -244,95 +243,6 @@ async fn serve(
     // The daemon serves on when recording fails; it was logged and counted.
     let recordings = recording.map(|recording| recording.finish().unwrap_or_default()).unwrap_or_default();
     Ok(Ended { sinks, recordings })
-}
-
-/// Samples to windows.
-async fn follow(
-    mut events: mpsc::Receiver<Event>,
-    mut lanes: Lanes,
-    mut pending: Pending,
-    work: mpsc::Sender<crate::lanes::Work>,
-    recording: Option<&Recording>,
-    health: &Arc<Health>,
-) {
-    let live = lanes.live();
-    let mut drops = Drops::default();
-    let mut sweeps = tokio::time::interval(SWEEP);
-    let mut open = true;
-    while open || !pending.is_empty() {
-        tokio::select! {
-            // What waits goes first: a lone window waits for nothing.
-            biased;
-            permit = work.reserve(), if !pending.is_empty() => match (permit, pending.pop()) {
-                (Ok(permit), Some(next)) => {
-                    permit.send(next);
-                    while let Ok(permit) = work.try_reserve()
-                        && let Some(next) = pending.pop()
-                    {
-                        permit.send(next);
-                    }
-                }
-                // Inference has failed; it says why.
-                _ => return,
-            },
-            event = events.recv(), if open && (live || pending.has_room()) => {
-                match event {
-                    Some(Event::Samples(block)) => {
-                        take(block, &mut lanes, &mut pending, recording, &mut drops);
-                    }
-                    Some(Event::End(stream)) => {
-                        lanes.end(&stream, &mut drops, |work| pending.push(work));
-                        if let Some(recording) = recording {
-                            recording.take(&Event::End(stream), &mut drops);
-                        }
-                    }
-                    None => {
-                        open = false;
-                        lanes.end_all(&mut drops, |work| pending.push(work));
-                    }
-                }
-                health.streams(lanes.len());
-            },
-            _ = sweeps.tick(), if live && open => {
-                lanes.sweep(Instant::now(), &mut drops, |work| pending.push(work));
-                health.streams(lanes.len());
-            }
-        }
-        if live {
-            pending.shed(&mut drops);
-        }
-        health.dropped("streams", &mut drops);
-    }
-}
-
-fn take(
-    mut block: Block,
-    lanes: &mut Lanes,
-    pending: &mut Pending,
-    recording: Option<&Recording>,
-    drops: &mut Drops,
-) {
-    lanes.push(&mut block, drops, |work| pending.push(work));
-    if let Some(recording) = recording {
-        recording.take(&Event::Samples(block), drops);
-    }
-}
-
-/// Probabilities to outcomes.
-async fn decide_all(
-    mut inferred: mpsc::Receiver<Result<Inferred, ModelError>>,
-    mut surfaces: Surfaces,
-    mut sinks: Vec<Sink>,
-    health: &Arc<Health>,
-) -> Result<Vec<Sink>, PipelineError> {
-    let mut drops = Drops::default();
-    while let Some(batch) = inferred.recv().await {
-        let batch = batch?;
-        health.predictions(batch.windows());
-        surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
-        flush_all(&mut sinks, &mut drops, health);
-    }
-    Ok(sinks)
 }
 
 /// Samples to recordings, and nothing else.

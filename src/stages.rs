@@ -1,0 +1,109 @@
+//! The loops between the pipeline's channels: samples to windows, probabilities to outcomes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::drops::Drops;
+use crate::health::Health;
+use crate::infer::Inferred;
+use crate::lanes::{Lanes, Work};
+use crate::model::session::ModelError;
+use crate::pending::Pending;
+use crate::sink::recorder::Recording;
+use crate::sink::{Sink, flush_all, take_all};
+use crate::source::{Block, Event};
+use crate::surfaces::Surfaces;
+
+/// How often silent streams are looked for.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// Samples to windows.
+pub(crate) async fn follow(
+    mut events: mpsc::Receiver<Event>,
+    mut lanes: Lanes,
+    mut pending: Pending,
+    work: mpsc::Sender<Work>,
+    recording: Option<&Recording>,
+    health: &Arc<Health>,
+) {
+    let live = lanes.live();
+    let mut drops = Drops::default();
+    let mut sweeps = tokio::time::interval(SWEEP);
+    let mut open = true;
+    while open || !pending.is_empty() {
+        tokio::select! {
+            // What waits goes first: a lone window waits for nothing.
+            biased;
+            permit = work.reserve(), if !pending.is_empty() => match (permit, pending.pop()) {
+                (Ok(permit), Some(next)) => {
+                    permit.send(next);
+                    while let Ok(permit) = work.try_reserve()
+                        && let Some(next) = pending.pop()
+                    {
+                        permit.send(next);
+                    }
+                }
+                // Inference has failed; it says why.
+                _ => return,
+            },
+            event = events.recv(), if open && (live || pending.has_room()) => {
+                match event {
+                    Some(Event::Samples(block)) => {
+                        take(block, &mut lanes, &mut pending, recording, &mut drops);
+                    }
+                    Some(Event::End(stream)) => {
+                        lanes.end(&stream, &mut drops, |work| pending.push(work));
+                        if let Some(recording) = recording {
+                            recording.take(&Event::End(stream), &mut drops);
+                        }
+                    }
+                    None => {
+                        open = false;
+                        lanes.end_all(&mut drops, |work| pending.push(work));
+                    }
+                }
+                health.streams(lanes.len());
+            },
+            _ = sweeps.tick(), if live && open => {
+                lanes.sweep(Instant::now(), &mut drops, |work| pending.push(work));
+                health.streams(lanes.len());
+            }
+        }
+        if live {
+            pending.shed(&mut drops);
+        }
+        health.dropped("streams", &mut drops);
+    }
+}
+
+fn take(
+    mut block: Block,
+    lanes: &mut Lanes,
+    pending: &mut Pending,
+    recording: Option<&Recording>,
+    drops: &mut Drops,
+) {
+    lanes.push(&mut block, drops, |work| pending.push(work));
+    if let Some(recording) = recording {
+        recording.take(&Event::Samples(block), drops);
+    }
+}
+
+/// Probabilities to outcomes.
+pub(crate) async fn decide(
+    mut inferred: mpsc::Receiver<Result<Inferred, ModelError>>,
+    mut surfaces: Surfaces,
+    mut sinks: Vec<Sink>,
+    health: &Arc<Health>,
+) -> Result<Vec<Sink>, ModelError> {
+    let mut drops = Drops::default();
+    while let Some(batch) = inferred.recv().await {
+        let batch = batch?;
+        health.predictions(batch.windows());
+        surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
+        flush_all(&mut sinks, &mut drops, health);
+    }
+    Ok(sinks)
+}
