@@ -39,47 +39,29 @@ pub fn exp(x: f32) -> f32 {
     ((p * r).mul_add(r, r) + 1.0) * power
 }
 
-/// 1 / (1 + e^-x), to an absolute error of 1e-7.
+/// 1 / (1 + e^-x), to a relative error of 2.5e-7 above -85.
 ///
-/// The rational approximation of degree 9 over 10 that ONNX Runtime uses: over a hundred steps of recurrence, small
-/// differences grow, and a model must give in service what it gave in training.
+/// Rational approximations are as fast, but their errors have a bias near saturation, which a recurrence of a hundred
+/// steps adds up to 1e-5 in the probabilities.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    let x = x.clamp(-18.0, 18.0);
-    let square = x * x;
-    let mut p = 4.370_310_2e-11_f32;
-    p = p.mul_add(square, 1.156_273_2e-7);
-    p = p.mul_add(square, 6.085_748_6e-5);
-    p = p.mul_add(square, 8.513_771e-3);
-    p = p.mul_add(square, 2.482_879_5e-1);
-    let mut q = 6.102_474e-13_f32;
-    q = q.mul_add(square, 5.761_021e-9);
-    q = q.mul_add(square, 6.291_067_9e-6);
-    q = q.mul_add(square, 1.701_988_2e-3);
-    q = q.mul_add(square, 1.168_176_6e-1);
-    q = q.mul_add(square, 9.931_515e-1);
-    x * p / q + 0.5
+    1.0 / (1.0 + exp(-x))
 }
 
-/// The hyperbolic tangent, to a relative error of 5e-7.
+/// The hyperbolic tangent, to a relative error of 2e-7.
 ///
-/// The rational approximation of degree 13 over 6 that Eigen and ONNX Runtime use.
+/// As Cephes `tanhf`: a polynomial below 0.625, and 1 - 2 / (e^2x + 1) above. Both are computed, so that it vectorises.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    let x = x.clamp(-7.998_812, 7.998_812);
     let square = x * x;
-    let mut p = -2.760_768_5e-16_f32;
-    p = p.mul_add(square, 2.000_188e-13);
-    p = p.mul_add(square, -8.604_672e-11);
-    p = p.mul_add(square, 5.122_297e-8);
-    p = p.mul_add(square, 1.485_722_4e-5);
-    p = p.mul_add(square, 6.372_619_3e-4);
-    p = p.mul_add(square, 4.893_525e-3);
-    let mut q = 1.198_258_4e-6_f32;
-    q = q.mul_add(square, 1.185_347_06e-4);
-    q = q.mul_add(square, 2.268_434_6e-3);
-    q = q.mul_add(square, 4.893_525e-3);
-    x * p / q
+    let mut p = -5.704_988_7e-3_f32;
+    p = p.mul_add(square, 2.063_908_8e-2);
+    p = p.mul_add(square, -5.373_971_6e-2);
+    p = p.mul_add(square, 1.333_144_2e-1);
+    p = p.mul_add(square, -3.333_328_2e-1);
+    let near = (p * square).mul_add(x, x);
+    let far = (1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0)).copysign(x);
+    if x.abs() < 0.625 { near } else { far }
 }
 
 /// The sigmoid of each value, in place.
@@ -128,13 +110,11 @@ mod tests {
     fn exp_sigmoid_and_tanh_agree_with_double_precision() {
         let errors = [
             worst(86.9, exp, f64::exp),
-            // Above 0 an absolute error of e is a relative one of at most 2e.
-            worst(30.0, |x| sigmoid(x.abs()), |x| 1.0 / (1.0 + (-x.abs()).exp())),
-            worst(30.0, |x| 1.0 - sigmoid(-x.abs()), |x| 1.0 / (1.0 + (-x.abs()).exp())),
+            worst(85.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
             worst(20.0, tanh, f64::tanh),
             worst(1e-3, tanh, f64::tanh),
         ];
-        let limits = [2e-7, 2e-7, 2e-7, 5e-7, 5e-7];
+        let limits = [2e-7, 2.5e-7, 2e-7, 2e-7];
         assert!(errors.iter().zip(limits).all(|(error, limit)| *error < limit), "{errors:?}");
     }
 

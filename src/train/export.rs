@@ -22,7 +22,7 @@ const COMPARED: usize = 512;
 /// Windows that are compared with noise added as well: a drive that differs from all recordings must agree, too.
 const NOISE: usize = 64;
 /// The noise, as a share of a channel's deviation. In noise alone, as loud as the data, a trained LSTM can be chaotic:
-/// then single and double precision of the very same formulas differ by more than the tolerance.
+/// there ONNX Runtime itself differs from double precision by more than the tolerance.
 const NOISE_SHARE: f32 = 0.1;
 
 /// Why a model was not written.

@@ -3,6 +3,8 @@
 pub mod activation;
 pub mod dataset;
 pub mod dense;
+#[cfg(test)]
+mod exact;
 pub mod export;
 pub mod fit;
 pub mod loss;
