@@ -3,10 +3,10 @@
 //! A forward filter over a hidden Markov model (Rabiner, "A tutorial on hidden Markov models", 1989, section III.A): the
 //! hidden state is the surface. A robot stays on a surface for `dwell` seconds on average, so over `dt` seconds
 //! it stays with probability `exp(-dt / dwell)` and else moves to any other surface alike. A window's evidence for
-//! a surface is the model's probability over the surface's share of the training windows (the scaled likelihood of
-//! Bourlard and Morgan, 1994), to the power of `evidence * hop / W`: windows overlap, so each brings only a hop of news.
-//! One window in three is taken to say nothing, as those on a boundary, a bump or a turn do: a model is as sure of these as of
-//! any, and its probabilities are mixed with even ones by that share.
+//! a surface is the model's probability (Bourlard and Morgan, 1994; training weighs every surface alike, so there is no prior to
+//! divide by), to the power of `evidence * hop / W`: windows overlap, so each brings only a hop of news. Three windows in ten
+//! are taken to say nothing, as those on a boundary, a bump or a turn do: a model is as sure of these as of any, so its
+//! probabilities are mixed with even ones by that share.
 //!
 //! Why this and not a majority vote over the last n windows: a vote has one number, n, that sets both how many wrong
 //! windows it survives and how late it is, and it counts a window that is 51 % sure as much as one that is 99 % sure. The
@@ -59,7 +59,6 @@ pub struct Decider {
     options: DecideOptions,
     /// The exponent of a window's evidence, once windows overlap.
     exponent: f64,
-    priors: Vec<f64>,
     belief: Vec<f64>,
     last: Option<Time>,
     surface: Option<usize>,
@@ -68,17 +67,9 @@ pub struct Decider {
 impl Decider {
     /// A decider before its first window, for a model and the hop it is served with.
     pub fn new(options: DecideOptions, card: &Card, hop: usize) -> Self {
-        let classes = card.labels.len();
-        let windows =
-            card.training.as_ref().map(|training| training.windows_per_class.as_slice()).unwrap_or_default();
-        let total: usize = windows.iter().sum();
-        let priors = if windows.len() == classes && windows.iter().all(|count| *count > 0) {
-            windows.iter().map(|count| *count as f64 / total as f64).collect()
-        } else {
-            vec![1.0 / classes as f64; classes]
-        };
+        let belief = vec![0.0; card.labels.len()];
         let exponent = (options.evidence * hop as f64 / card.window as f64).min(1.0);
-        Self { options, exponent, priors, belief: vec![0.0; classes], last: None, surface: None }
+        Self { options, exponent, belief, last: None, surface: None }
     }
 
     /// Takes a window's probabilities, one a label, and decides.
@@ -92,10 +83,10 @@ impl Decider {
             self.belief.fill(even);
             1.0
         };
-        for ((belief, prior), p) in self.belief.iter_mut().zip(&self.priors).zip(probabilities) {
+        for (belief, p) in self.belief.iter_mut().zip(probabilities) {
             // NaN, which a broken model may give, counts as no support.
             let p = if *p > 0.0 { f64::from(*p) } else { 0.0 };
-            *belief *= (((1.0 - OUTLIERS) * p + OUTLIERS * even) / prior).powf(exponent);
+            *belief *= ((1.0 - OUTLIERS) * p + OUTLIERS * even).powf(exponent);
         }
         let sum: f64 = self.belief.iter().sum();
         self.belief.iter_mut().for_each(|belief| *belief /= sum);
@@ -200,22 +191,6 @@ mod tests {
         decide(&mut decider, &[A; 5]);
         decider.reset();
         assert_eq!(decide(&mut decider, &[NOTHING, B]), [None, Some(1)]);
-    }
-
-    #[test]
-    fn a_model_that_saw_a_class_often_needs_more_to_name_it() {
-        let mut skewed = card();
-        skewed.training = Some(crate::model::card::Training {
-            data_digest: String::new(),
-            recordings: 3,
-            windows_per_class: vec![98, 1, 1],
-            validation: vec![],
-            validation_scores: None,
-            seed: 0,
-            statistics: vec![],
-        });
-        let mut decider = Decider::new(DecideOptions::default(), &skewed, 10);
-        assert_eq!(decide(&mut decider, &[[0.6, 0.35, 0.05]]), [Some(1)]);
     }
 
     proptest! {
