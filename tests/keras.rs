@@ -1,5 +1,7 @@
 //! The trainer against numbers from Keras; `reference/make_lstm.py` made them.
 
+#![allow(clippy::unwrap_used, reason = "a test, all of it")]
+
 use rand_pcg::Pcg64;
 use underfoot::train::network::{Example, Network, Scaling, Sizes, Workspace};
 use underfoot::train::optimizer::Optimizer;

@@ -54,9 +54,9 @@ pub struct Fit {
     /// How that changes over the epochs
     #[arg(long, value_enum, default_value_t = FitOptions::default().schedule)]
     pub schedule: Schedule,
-    /// Scale gradients down to this norm [default: not at all]
-    #[arg(long, value_name = "NORM")]
-    pub clip: Option<f32>,
+    /// Scale gradients down to this norm, 0 for not at all
+    #[arg(long, value_name = "NORM", default_value_t = FitOptions::default().clip.unwrap_or_default())]
+    pub clip: f32,
     /// Windows in a step
     #[arg(long, value_name = "WINDOWS", default_value_t = FitOptions::default().batch_size)]
     pub batch_size: usize,
@@ -82,7 +82,7 @@ impl Fit {
             dropout: self.dropout,
             learning_rate: self.learning_rate,
             schedule: self.schedule,
-            clip: self.clip,
+            clip: Some(self.clip).filter(|clip| *clip != 0.0),
             batch_size: self.batch_size,
             epochs: self.epochs,
             patience: self.patience,

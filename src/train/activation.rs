@@ -58,7 +58,7 @@ pub fn tanh(x: f32) -> f32 {
     p = p.mul_add(square, 2.063_908_8e-2);
     p = p.mul_add(square, -5.373_971_6e-2);
     p = p.mul_add(square, 1.333_144_2e-1);
-    p = p.mul_add(square, -3.333_328_2e-1);
+    p = p.mul_add(square, -3.333_328e-1);
     let near = (p * square).mul_add(x, x);
     let far = (1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0)).copysign(x);
     if x.abs() < 0.625 { near } else { far }
