@@ -1,11 +1,10 @@
-//! ONNX files: writing a trained network as one, and putting a card into any.
+//! ONNX files: the messages that one is made of, and putting a card into any.
 //!
 //! The messages are those of `onnx.proto` (ONNX 1.13, IR version 8), with the fields that are used here alone.
 
 use prost::Message;
 
 use super::card::Card;
-use crate::train::network::Network;
 
 const FLOAT: i32 = 1;
 const INT64: i32 = 7;
@@ -49,21 +48,21 @@ struct StringStringEntryProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct GraphProto {
+pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
+    pub(crate) node: Vec<NodeProto>,
     #[prost(string, optional, tag = "2")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
+    pub(crate) initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
-    input: Vec<ValueInfoProto>,
+    pub(crate) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
-    output: Vec<ValueInfoProto>,
+    pub(crate) output: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct NodeProto {
+pub(crate) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
     input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -77,7 +76,7 @@ struct NodeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct AttributeProto {
+pub(crate) struct AttributeProto {
     #[prost(string, optional, tag = "1")]
     name: Option<String>,
     #[prost(int64, optional, tag = "3")]
@@ -89,7 +88,7 @@ struct AttributeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct TensorProto {
+pub(crate) struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
     dims: Vec<i64>,
     #[prost(int32, optional, tag = "2")]
@@ -101,7 +100,7 @@ struct TensorProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct ValueInfoProto {
+pub(crate) struct ValueInfoProto {
     #[prost(string, optional, tag = "1")]
     name: Option<String>,
     #[prost(message, optional, tag = "2")]
@@ -136,77 +135,23 @@ struct DimensionProto {
     dim_param: Option<String>,
 }
 
-/// A network as an ONNX model with its card: IR version 8, opset 17; the same arguments give the same bytes.
-///
-/// Input `window` float32 [N, W, C], in the channels' units; outputs `probabilities` [N, K] and `embedding` [N, H],
-/// which is the LSTM's last output; N is free.
-pub fn export(network: &Network, card: &Card) -> Vec<u8> {
+/// An ONNX model file of this graph with its card: IR version 8, opset 17; the same arguments give the same bytes.
+pub(crate) fn file(graph: GraphProto, card: &Card) -> Vec<u8> {
     let opset = OperatorSetIdProto { domain: Some(String::new()), version: Some(17) };
     let metadata = StringStringEntryProto { key: Some(Card::KEY.into()), value: Some(card.to_json()) };
     let model = ModelProto {
         ir_version: Some(8),
         producer_name: Some("underfoot".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
-        graph: Some(graph(network)),
+        graph: Some(graph),
         opset_import: vec![opset],
         metadata_props: vec![metadata],
     };
     model.encode_to_vec()
 }
 
-fn graph(network: &Network) -> GraphProto {
-    let (sizes, parts, scaling) = (network.sizes(), network.parts(), network.scaling());
-    let (hidden, channels, classes) = (sizes.hidden, sizes.channels, sizes.classes);
-    let mut bias = gates(parts.lstm.bias, hidden, 1);
-    // The recurrent half of ONNX's bias.
-    bias.resize(8 * hidden, 0.0);
-    let initializer = vec![
-        floats("mean", &[channels], &scaling.mean),
-        floats("factor", &[channels], &scaling.factor),
-        floats("kernel", &[1, 4 * hidden, channels], &gates(parts.lstm.kernel, hidden, channels)),
-        floats("recurrent", &[1, 4 * hidden, hidden], &gates(parts.lstm.recurrent, hidden, hidden)),
-        floats("bias", &[1, 8 * hidden], &bias),
-        integers("first_axis", &[0]),
-        floats("dense_kernel", &[hidden, classes], parts.dense_kernel),
-        floats("dense_bias", &[classes], parts.dense_bias),
-    ];
-    let order = AttributeProto {
-        name: Some("perm".into()),
-        ints: vec![1, 0, 2],
-        kind: Some(ATTRIBUTE_INTS),
-        ..Default::default()
-    };
-    let node = vec![
-        node("Sub", &["window", "mean"], &["centred"], vec![]),
-        node("Mul", &["centred", "factor"], &["scaled"], vec![]),
-        node("Transpose", &["scaled"], &["steps"], vec![order]),
-        node(
-            "LSTM",
-            &["steps", "kernel", "recurrent", "bias"],
-            &["", "last"],
-            vec![integer("hidden_size", hidden as i64)],
-        ),
-        node("Squeeze", &["last", "first_axis"], &["embedding"], vec![]),
-        node("Gemm", &["embedding", "dense_kernel", "dense_bias"], &["logits"], vec![]),
-        node("Softmax", &["logits"], &["probabilities"], vec![integer("axis", -1)]),
-    ];
-    GraphProto {
-        node,
-        name: Some("underfoot".into()),
-        initializer,
-        input: vec![value("window", &[sizes.window, channels])],
-        output: vec![value("probabilities", &[classes]), value("embedding", &[hidden])],
-    }
-}
-
-/// A kernel [rows, 4 units] with gates input, forget, cell, output as ONNX has it: [4 units, rows], with gates input,
-/// output, forget, cell.
-fn gates(kernel: &[f32], units: usize, rows: usize) -> Vec<f32> {
-    let columns = [0, 3, 1, 2].into_iter().flat_map(|gate| gate * units..(gate + 1) * units);
-    columns.flat_map(|column| (0..rows).map(move |row| kernel[row * 4 * units + column])).collect()
-}
-
-fn node(kind: &str, input: &[&str], output: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+/// An operator with its inputs, outputs and attributes.
+pub(crate) fn node(kind: &str, input: &[&str], output: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     NodeProto {
         input: texts(input),
@@ -217,11 +162,22 @@ fn node(kind: &str, input: &[&str], output: &[&str], attribute: Vec<AttributePro
     }
 }
 
-fn integer(name: &str, value: i64) -> AttributeProto {
+/// An attribute of one whole number.
+pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         i: Some(value),
         kind: Some(ATTRIBUTE_INT),
+        ..Default::default()
+    }
+}
+
+/// An attribute of whole numbers.
+pub(crate) fn integers_of(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        ints: values.to_vec(),
+        kind: Some(ATTRIBUTE_INTS),
         ..Default::default()
     }
 }
@@ -235,16 +191,18 @@ fn tensor(name: &str, sizes: &[usize], data_type: i32, bytes: Vec<u8>) -> Tensor
     }
 }
 
-fn floats(name: &str, sizes: &[usize], values: &[f32]) -> TensorProto {
+/// Constant numbers, of these sizes.
+pub(crate) fn floats(name: &str, sizes: &[usize], values: &[f32]) -> TensorProto {
     tensor(name, sizes, FLOAT, values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
-fn integers(name: &str, values: &[i64]) -> TensorProto {
+/// Constant whole numbers.
+pub(crate) fn integers(name: &str, values: &[i64]) -> TensorProto {
     tensor(name, &[values.len()], INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
 /// A value of N rows of these sizes.
-fn value(name: &str, sizes: &[usize]) -> ValueInfoProto {
+pub(crate) fn value(name: &str, sizes: &[usize]) -> ValueInfoProto {
     let free = DimensionProto { dim_param: Some("N".into()), dim_value: None };
     let fixed = sizes.iter().map(|size| DimensionProto { dim_value: Some(*size as i64), dim_param: None });
     let shape = TensorShapeProto { dim: [free].into_iter().chain(fixed).collect() };
@@ -372,12 +330,5 @@ mod tests {
         for junk in [&b"PK\x03\x04 zip"[..], b"{\"json\": 1}", &[0xff; 40], &[0, 0]] {
             assert!(stamp(junk, "{}").is_err());
         }
-    }
-
-    #[test]
-    fn gates_are_turned_and_put_in_the_order_of_onnx() {
-        // 2 rows, 1 unit: columns i, f, c, o.
-        let kernel = [1., 2., 3., 4., 10., 20., 30., 40.];
-        assert_eq!(gates(&kernel, 1, 2), [1., 10., 4., 40., 2., 20., 3., 30.]);
     }
 }

@@ -2,21 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
-use crate::channel::Channel;
-use crate::drops::Drops;
-use crate::lane::{Lane, LaneOptions, Output};
-use crate::model::card::UNKNOWN;
-use crate::model::card::{Card, Method, Resample, Statistics};
-use crate::recordings::labels::Labels;
-use crate::recordings::layout::GroupBy;
-use crate::recordings::read::Reader;
+use super::channels::{channels_of_all, permutations};
+use super::cut::{Cut, Read, cut_all, own_rate, read_all};
+use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording, RecordingError};
-use crate::sample::Samples;
-
-/// The most values in all windows together: 2 GiB of them.
-const MAX_VALUES: usize = 1 << 29;
 
 /// How windows are cut; what is not given follows from the recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -165,21 +154,6 @@ pub enum DatasetError {
     Card(#[from] crate::model::card::BadCard),
 }
 
-/// A recording that was read.
-struct Read {
-    samples: Samples,
-    labels: Labels,
-    source: Source,
-}
-
-/// One recording's windows.
-#[derive(Default)]
-struct Cut {
-    values: Vec<f32>,
-    labels: Vec<String>,
-    left_out: usize,
-}
-
 impl Dataset {
     /// Cuts labelled windows for training.
     ///
@@ -309,176 +283,6 @@ impl Dataset {
         };
         (0..channels).map(of).collect()
     }
-}
-
-fn names(channels: &[Channel]) -> String {
-    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// The channels that every recording has, or those wanted of them.
-fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {
-    let mut first: Option<Vec<Channel>> = None;
-    for recording in found {
-        let inputs = recording.layout.channels_of(&recording.path)?;
-        let all = inputs.iter().map(|input| input.channel()).collect::<Result<Vec<_>, _>>();
-        let all = all.map_err(|why| RecordingError::Channels { path: recording.path.clone(), why })?;
-        let mut taken = Vec::new();
-        for name in wanted {
-            let channel = all.iter().find(|channel| channel.name == *name).cloned();
-            taken.push(channel.ok_or_else(|| DatasetError::NoChannel {
-                name: name.clone(),
-                recording: recording.name.clone(),
-                has: names(&all),
-            })?);
-        }
-        let taken = if wanted.is_empty() { all } else { taken };
-        match &first {
-            None => first = Some(taken),
-            Some(ours) if *ours != taken => {
-                return Err(DatasetError::Channels {
-                    first: found.first().map(|first| first.name.clone()).unwrap_or_default(),
-                    ours: names(ours),
-                    other: recording.name.clone(),
-                    theirs: names(&taken),
-                });
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(first.unwrap_or_default())
-}
-
-fn read_all(found: &[Recording], channels: &[Channel]) -> Result<Vec<Read>, DatasetError> {
-    let read = found.par_iter().map(|recording| {
-        let mut reader = Reader::open(recording, Some(channels))?;
-        let mut samples = Samples::new(channels.len());
-        while reader.next_block(&mut samples)? {}
-        // Recordings of one name below different folders are still different recordings.
-        let group = match recording.layout.split.group_by {
-            GroupBy::File => recording.path.display().to_string(),
-            GroupBy::Folder | GroupBy::Column => reader.group(),
-        };
-        let folder = recording.folder().unwrap_or_default();
-        let name = if recording.name.contains('/') || folder.is_empty() {
-            recording.name.clone()
-        } else {
-            format!("{folder}/{}", recording.name)
-        };
-        Ok(Read { samples, labels: reader.labels()?, source: Source { name, group } })
-    });
-    // Collected in order first, so that of several errors the first recording's is told.
-    read.collect::<Vec<Result<_, RecordingError>>>()
-        .into_iter()
-        .map(|read| read.map_err(Into::into))
-        .collect()
-}
-
-/// The recordings' own rate: the median over them of 1 / median interval, to three digits.
-fn own_rate(read: &[Read]) -> Option<f64> {
-    let interval = |read: &Read| {
-        let pairs = read.samples.times().windows(2);
-        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
-    };
-    let rate = 1e9 / median(read.iter().filter_map(interval).collect())?;
-    let unit = 10f64.powf(rate.log10().floor() - 2.0);
-    // Written and read again, so that 32.1 is 32.1 and not 32.100000000000001.
-    format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetError> {
-    let cuts: Vec<Cut> = read.par_iter().map(|read| cut(read, card)).collect();
-    let values: usize = cuts.iter().map(|cut| cut.values.len()).sum();
-    if values > MAX_VALUES {
-        return Err(DatasetError::TooMany { gib: values as f64 * 4.0 / f64::from(1 << 30) });
-    }
-    if values > 0 {
-        return Ok(cuts);
-    }
-    match cuts.iter().map(|cut| cut.left_out).sum() {
-        0 => {
-            let longest = read.iter().map(|read| longest(&read.samples, card)).fold(0.0, f64::max);
-            let needed = card.window as f64 / card.rate;
-            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
-        }
-        windows => Err(DatasetError::NoLabels { windows }),
-    }
-}
-
-/// The windows of one recording, as the daemon would make them.
-fn cut(read: &Read, card: &Card) -> Cut {
-    let mut lane = Lane::new(&LaneOptions::of(card));
-    let before = ((card.window - 1) as f64 / card.rate * 1e9).round() as i64;
-    let mut cut = Cut::default();
-    let take = |output| {
-        if let Output::Window(window) = output {
-            match read.labels.throughout(window.time.offset(-before), window.time) {
-                Some(label) => {
-                    cut.values.extend_from_slice(&window.values);
-                    cut.labels.push(label.to_owned());
-                }
-                None => cut.left_out += 1,
-            }
-        }
-    };
-    lane.push(&read.samples, &mut Drops::default(), take);
-    cut
-}
-
-/// The longest stretch without a gap, in seconds.
-fn longest(samples: &Samples, card: &Card) -> f64 {
-    let (mut longest, mut start) = (0i64, None);
-    for pair in samples.times().windows(2) {
-        let interval = pair[1].since(pair[0]);
-        if interval <= 0 || interval as f64 > card.resample.max_gap * 1e9 {
-            start = None;
-        } else {
-            longest = longest.max(pair[1].since(*start.get_or_insert(pair[0])));
-        }
-    }
-    longest as f64 / 1e9
-}
-
-/// The orders of the channels that all recordings' layouts allow. One that also moves channels that were not taken
-/// cannot be followed, and is left out.
-fn permutations(found: &[Recording], channels: &[Channel]) -> Result<Vec<Vec<usize>>, DatasetError> {
-    let mut shared: Option<Vec<Vec<usize>>> = None;
-    let mut seen: Option<*const crate::recordings::layout::Layout> = None;
-    for recording in found {
-        let layout = std::sync::Arc::as_ptr(&recording.layout);
-        if seen.replace(layout) == Some(layout) {
-            continue;
-        }
-        let inputs = recording.layout.channels_of(&recording.path)?;
-        let all: Vec<_> = inputs.iter().filter_map(|input| input.channel().ok()).collect();
-        let mut own = Vec::new();
-        for order in &recording.layout.augment.permutations {
-            let distinct: BTreeSet<&String> = order.iter().collect();
-            let known = order.iter().all(|name| all.iter().any(|channel| channel.name == *name));
-            if !known || distinct.len() != order.len() || order.len() != all.len() {
-                return Err(DatasetError::Permutation { order: order.clone(), has: names(&all) });
-            }
-            own.extend(followed(order, &all, channels));
-        }
-        shared = Some(match shared {
-            None => own,
-            Some(shared) => shared.into_iter().filter(|order| own.contains(order)).collect(),
-        });
-    }
-    Ok(shared.unwrap_or_default())
-}
-
-/// For each channel taken, the one that takes its place; `None` where that one was not taken.
-fn followed(order: &[String], all: &[Channel], channels: &[Channel]) -> Option<Vec<usize>> {
-    let place = |channel: &Channel| {
-        let source = order.get(all.iter().position(|other| other.name == channel.name)?)?;
-        channels.iter().position(|channel| channel.name == *source)
-    };
-    channels.iter().map(place).collect()
 }
 
 #[cfg(test)]

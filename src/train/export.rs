@@ -8,6 +8,7 @@ use rand_pcg::Pcg64;
 
 use super::dataset::Dataset;
 use super::fit::Fitted;
+use super::graph::graph;
 use super::network::Network;
 use super::split::Split;
 use super::streams;
@@ -113,7 +114,7 @@ pub fn export(
     library: Option<&Path>,
 ) -> Result<(Vec<u8>, f32), ExportError> {
     let card = card(fitted, dataset, seed);
-    let model = onnx::export(&fitted.network, &card);
+    let model = onnx::file(graph(&fitted.network), &card);
     let Split { training, validation, .. } = &fitted.split;
     let windows = dataset.gather(if validation.is_empty() { training } else { validation });
     let difference = compare(&model, &card, &fitted.network, &windows, library)?;
@@ -173,7 +174,7 @@ mod tests {
     fn a_model_that_differs_from_the_network_is_refused_with_the_figure() {
         let (mut fitted, dataset) = fitted();
         let card = card(&fitted, &dataset, 0);
-        let model = onnx::export(&fitted.network, &card);
+        let model = onnx::file(graph(&fitted.network), &card);
         fitted.network.parameters_mut()[0] += 0.5;
         let error = compare(&model, &card, &fitted.network, &dataset.windows, None).unwrap_err();
         assert!(error.to_string().contains("differ from the trainer's by"), "{error}");

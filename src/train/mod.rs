@@ -1,12 +1,15 @@
 //! The trainer: labelled recordings in, an ONNX model with its card out.
 
 pub mod activation;
+mod channels;
+mod cut;
 pub mod dataset;
 pub mod dense;
 #[cfg(test)]
 mod exact;
 pub mod export;
 pub mod fit;
+mod graph;
 pub mod loss;
 pub mod lstm;
 pub mod matrix;

@@ -1,0 +1,129 @@
+//! Recordings, read whole and cut into windows by the code that cuts the daemon's.
+
+use rayon::prelude::*;
+
+use super::dataset::{DatasetError, Source};
+use crate::channel::Channel;
+use crate::drops::Drops;
+use crate::lane::{Lane, LaneOptions, Output};
+use crate::model::card::Card;
+use crate::recordings::labels::Labels;
+use crate::recordings::layout::GroupBy;
+use crate::recordings::read::Reader;
+use crate::recordings::{Recording, RecordingError};
+use crate::sample::Samples;
+
+/// The most values in all windows together: 2 GiB of them.
+const MAX_VALUES: usize = 1 << 29;
+
+/// A recording that was read.
+pub(super) struct Read {
+    pub(super) samples: Samples,
+    pub(super) labels: Labels,
+    pub(super) source: Source,
+}
+
+/// One recording's windows.
+#[derive(Default)]
+pub(super) struct Cut {
+    pub(super) values: Vec<f32>,
+    pub(super) labels: Vec<String>,
+    pub(super) left_out: usize,
+}
+
+/// Reads every recording, several at once.
+pub(super) fn read_all(found: &[Recording], channels: &[Channel]) -> Result<Vec<Read>, DatasetError> {
+    let read = found.par_iter().map(|recording| {
+        let mut reader = Reader::open(recording, Some(channels))?;
+        let mut samples = Samples::new(channels.len());
+        while reader.next_block(&mut samples)? {}
+        // Recordings of one name below different folders are still different recordings.
+        let group = match recording.layout.split.group_by {
+            GroupBy::File => recording.path.display().to_string(),
+            GroupBy::Folder | GroupBy::Column => reader.group(),
+        };
+        let folder = recording.folder().unwrap_or_default();
+        let name = if recording.name.contains('/') || folder.is_empty() {
+            recording.name.clone()
+        } else {
+            format!("{folder}/{}", recording.name)
+        };
+        Ok(Read { samples, labels: reader.labels()?, source: Source { name, group } })
+    });
+    // Collected in order first, so that of several errors the first recording's is told.
+    read.collect::<Vec<Result<_, RecordingError>>>()
+        .into_iter()
+        .map(|read| read.map_err(Into::into))
+        .collect()
+}
+
+/// The recordings' own rate: the median over them of 1 / median interval, to three digits.
+pub(super) fn own_rate(read: &[Read]) -> Option<f64> {
+    let interval = |read: &Read| {
+        let pairs = read.samples.times().windows(2);
+        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
+    };
+    let rate = 1e9 / median(read.iter().filter_map(interval).collect())?;
+    let unit = 10f64.powf(rate.log10().floor() - 2.0);
+    // Written and read again, so that 32.1 is 32.1 and not 32.100000000000001.
+    format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// The windows of every recording, of which there must be some.
+pub(super) fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetError> {
+    let cuts: Vec<Cut> = read.par_iter().map(|read| cut(read, card)).collect();
+    let values: usize = cuts.iter().map(|cut| cut.values.len()).sum();
+    if values > MAX_VALUES {
+        return Err(DatasetError::TooMany { gib: values as f64 * 4.0 / f64::from(1 << 30) });
+    }
+    if values > 0 {
+        return Ok(cuts);
+    }
+    match cuts.iter().map(|cut| cut.left_out).sum() {
+        0 => {
+            let longest = read.iter().map(|read| longest(&read.samples, card)).fold(0.0, f64::max);
+            let needed = card.window as f64 / card.rate;
+            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
+        }
+        windows => Err(DatasetError::NoLabels { windows }),
+    }
+}
+
+/// The windows of one recording, as the daemon would make them.
+fn cut(read: &Read, card: &Card) -> Cut {
+    let mut lane = Lane::new(&LaneOptions::of(card));
+    let before = ((card.window - 1) as f64 / card.rate * 1e9).round() as i64;
+    let mut cut = Cut::default();
+    let take = |output| {
+        if let Output::Window(window) = output {
+            match read.labels.throughout(window.time.offset(-before), window.time) {
+                Some(label) => {
+                    cut.values.extend_from_slice(&window.values);
+                    cut.labels.push(label.to_owned());
+                }
+                None => cut.left_out += 1,
+            }
+        }
+    };
+    lane.push(&read.samples, &mut Drops::default(), take);
+    cut
+}
+
+/// The longest stretch without a gap, in seconds.
+fn longest(samples: &Samples, card: &Card) -> f64 {
+    let (mut longest, mut start) = (0i64, None);
+    for pair in samples.times().windows(2) {
+        let interval = pair[1].since(pair[0]);
+        if interval <= 0 || interval as f64 > card.resample.max_gap * 1e9 {
+            start = None;
+        } else {
+            longest = longest.max(pair[1].since(*start.get_or_insert(pair[0])));
+        }
+    }
+    longest as f64 / 1e9
+}
