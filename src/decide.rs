@@ -47,7 +47,7 @@ impl Default for DecideOptions {
 /// What is decided after a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
-    /// The surface's index among the labels; `None` is [`UNKNOWN`].
+    /// The surface's index among the labels; `None` is [`UNKNOWN`](crate::model::card::UNKNOWN).
     pub surface: Option<usize>,
     /// The probability of that surface, of the likeliest one where it is unknown; given all windows since the last reset.
     pub confidence: f64,

@@ -1,7 +1,7 @@
 //! Bytes to samples, without I/O and without a clock.
 //!
 //! Byte streams ([`Stream`]: serial ports, files, standard input) and messages ([`message`]: MQTT payloads) hold the
-//! same lines and objects. What cannot be read is counted in [`Drops`](crate::drops::Drops), with the first in words,
+//! same lines and objects. What cannot be read is counted in [`Drops`], with the first in words,
 //! and decoding goes on with the next good line or frame.
 
 pub mod binary;

@@ -5,7 +5,7 @@ use rand::Rng;
 use super::lstm::{add_rows, glorot_uniform};
 use super::matrix::{Keep, Matrix, multiply};
 
-/// The sizes of a dense layer. Its parameters are the kernel [inputs, outputs], then the bias [outputs].
+/// The sizes of a dense layer. Its parameters are the kernel `[inputs, outputs]`, then the bias `[outputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dense {
     /// Values in.

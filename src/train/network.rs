@@ -47,7 +47,7 @@ pub struct Parts<'a> {
     pub lstm: super::lstm::LstmParameters<'a>,
     /// [hidden, classes].
     pub dense_kernel: &'a [f32],
-    /// [classes].
+    /// `[classes]`.
     pub dense_bias: &'a [f32],
 }
 
