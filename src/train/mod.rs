@@ -5,7 +5,6 @@ mod channels;
 mod cut;
 pub mod dataset;
 pub mod dense;
-#[cfg(test)]
 mod exact;
 pub mod export;
 pub mod fit;
