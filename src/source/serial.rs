@@ -118,3 +118,36 @@ fn ports() -> String {
     names.sort();
     if names.is_empty() { "those in /dev/serial/by-id (there is none now)".into() } else { names.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::{Channel, TimeInput};
+    use crate::columns::Columns;
+    use crate::config::Input;
+    use crate::decode::StreamFormat;
+    use crate::sample::StreamId;
+
+    #[test]
+    fn each_fault_of_a_port_names_it_and_its_mend() {
+        let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
+        let serial = Serial {
+            port: "/dev/ttyACM0".into(),
+            baud: 115_200,
+            bytes: Bytes {
+                stream: StreamId::new("rover").unwrap(),
+                format: StreamFormat::Csv,
+                input: Input { columns, time: TimeInput::default() },
+                silence: None,
+            },
+        };
+        for (error, mend) in [
+            (io::Error::from(io::ErrorKind::NotFound), "plug the board in"),
+            (io::Error::from(io::ErrorKind::PermissionDenied), "usermod -a -G dialout"),
+            (io::Error::other("Device or resource busy"), "end that one"),
+        ] {
+            let said = serial.explain(&error);
+            assert!(said.contains("\"/dev/ttyACM0\"") && said.contains(mend), "{said}");
+        }
+    }
+}
