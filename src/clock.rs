@@ -40,6 +40,11 @@ impl Clock {
         Self { max_gap: max_gap.max(1), newest: None, wrapped: 0 }
     }
 
+    /// The newest sample's place.
+    pub fn newest(&self) -> Option<Time> {
+        self.newest
+    }
+
     /// Places the sample with this device or arrival time; wrapped counters are made whole in what it gives.
     pub fn place(&mut self, raw: Time) -> Placed {
         let time = raw.offset(self.wrapped);

@@ -123,6 +123,11 @@ impl Lane {
         }
     }
 
+    /// The newest sample that was placed, in the stream's own time with wrapped counters made whole.
+    pub fn newest(&self) -> Option<Time> {
+        self.track.clock.newest()
+    }
+
     /// Empties the window. Says whether there was anything in it.
     pub fn clear(&mut self) -> bool {
         self.held.clear();
@@ -277,6 +282,17 @@ mod tests {
             1
         );
         assert_eq!(outputs.len(), 3 + 1 + 3);
+    }
+
+    #[test]
+    fn samples_at_the_end_of_time_make_no_more_than_a_few_windows() {
+        let end = i64::MAX / 2;
+        let (outputs, _) = run(&options(2, 1, 0.1, 0), &[(end - 50_000_000, 1.0), (end, 1.0)]);
+        assert!(outputs.len() < 10, "{}", outputs.len());
+        // A counter that wraps again and again, with the help of a hostile sender, comes to the end as well.
+        let wrap = (1i64 << 32) * 1_000_000;
+        let wraps: Vec<_> = (0..4000i64).map(|i| (if i % 2 == 0 { wrap - 1 } else { 0 }, 1.0)).collect();
+        assert!(run(&options(2, 1, 0.1, 0), &wraps).0.len() < 10_000);
     }
 
     #[test]

@@ -81,6 +81,8 @@ struct Entry {
     newest: Time,
     arrived: Instant,
     silent: bool,
+    /// No sample was placed yet.
+    fresh: bool,
 }
 
 impl Lanes {
@@ -123,6 +125,7 @@ impl Lanes {
                 newest: first,
                 arrived,
                 silent: false,
+                fresh: true,
             };
             self.lanes.insert(block.stream.clone(), entry);
             let time = if first == Time::ARRIVAL { block.arrived.time } else { first };
@@ -130,11 +133,16 @@ impl Lanes {
         }
         let Some(entry) = self.lanes.get_mut(&block.stream) else { return };
         entry.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
-        entry.newest = block.samples.times().last().copied().unwrap_or(entry.newest);
-        entry.arrived = arrived;
-        entry.silent = false;
         let stream = &block.stream;
         entry.lane.push(&block.samples, drops, |output| emit(work(stream, output, arrived)));
+        // Samples that cannot be used, of a sensor that broke or a clock that stands still, are no sign of life.
+        let newest = entry.lane.newest();
+        if let Some(newest) = newest.filter(|newest| *newest != entry.newest || entry.fresh) {
+            entry.newest = newest;
+            entry.arrived = arrived;
+            entry.silent = false;
+            entry.fresh = false;
+        }
     }
 
     /// Ends a stream: gives what it still held, and forgets it.
@@ -271,6 +279,19 @@ mod tests {
         assert_eq!(drops.to_string(), "5 stream_limit");
         assert!(drops.first().unwrap().1.contains("limits.streams = 1"));
         assert_eq!(all.len(), 2, "a start and a window");
+    }
+
+    #[test]
+    fn a_stream_whose_samples_cannot_be_used_falls_silent() {
+        let now = Instant::now();
+        let mut lanes = Lanes::new(options(1));
+        run(&mut lanes, vec![block("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let later = now + Duration::from_secs(6);
+        let (_, drops) = run(&mut lanes, vec![block("a", later, &[(20, f32::NAN), (10, 1.0)])]);
+        assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate");
+        let (mut all, mut drops) = (Vec::new(), Drops::default());
+        lanes.sweep(later, &mut drops, |work| all.push(work.task));
+        assert!(matches!(all[..], [Task::Reset { why: Reset::Silence, .. }]));
     }
 
     #[test]

@@ -10,17 +10,23 @@ use crate::lanes::{Task, Work};
 pub struct Pending {
     queue: VecDeque<Work>,
     bound: usize,
+    live: bool,
+    drops: Drops,
 }
 
 impl Pending {
-    /// An empty queue that should hold up to `bound` entries.
-    pub fn new(bound: usize) -> Self {
-        Self { queue: VecDeque::new(), bound }
+    /// An empty queue that holds up to `bound` entries, or some more for a moment.
+    pub fn new(bound: usize, live: bool) -> Self {
+        Self { queue: VecDeque::new(), bound, live, drops: Drops::default() }
     }
 
     /// Adds work at the end.
     pub fn push(&mut self, work: Work) {
         self.queue.push_back(work);
+        // Now and then, so that dropping costs little a window.
+        if self.live && self.queue.len() > 2 * self.bound {
+            self.shed();
+        }
     }
 
     /// Takes the oldest work.
@@ -38,49 +44,92 @@ impl Pending {
         self.queue.len() < self.bound
     }
 
-    /// Drops the oldest work over the bound. The ends of streams stay: there are no more of them than streams.
-    pub fn shed(&mut self, drops: &mut Drops) {
-        let mut over = self.queue.len().saturating_sub(self.bound);
+    /// What was dropped since this was last asked.
+    pub fn drops(&mut self) -> &mut Drops {
+        if self.live {
+            self.shed();
+        }
+        &mut self.drops
+    }
+
+    /// Drops the oldest windows over the bound. Starts, resets and ends go only where there are no windows left to drop: a
+    /// surface that does not hold any more must not stay named.
+    fn shed(&mut self) {
+        let over = self.queue.len().saturating_sub(self.bound);
         if over == 0 {
             return;
         }
-        let bound = self.bound;
-        self.queue.retain(|work| {
-            if over == 0 || matches!(work.task, Task::End { .. }) {
-                return true;
+        let rest = self.drop_oldest(over, |task| matches!(task, Task::Window { .. }));
+        self.drop_oldest(rest, |task| !matches!(task, Task::End { .. }));
+    }
+
+    /// Gives how many could not be dropped.
+    fn drop_oldest(&mut self, mut over: usize, may_go: impl Fn(&Task) -> bool) -> usize {
+        let Self { queue, bound, drops, .. } = self;
+        queue.retain(|work| {
+            let goes = over > 0 && may_go(&work.task);
+            if goes {
+                over -= 1;
+                drops.add(Reason::Overload, || {
+                    format!(
+                        "more than limits.windows = {bound} windows wait for the model; use a smaller model or a larger hop"
+                    )
+                });
             }
-            over -= 1;
-            drops.add(Reason::Overload, || {
-                format!("more than limits.windows = {bound} windows wait for the model; use a smaller model or a larger hop")
-            });
-            false
+            !goes
         });
+        over
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::lane::{Reset, Window};
     use crate::sample::{StreamId, Time};
 
+    fn at(nanos: i64) -> Time {
+        Time::from_nanos(nanos).unwrap()
+    }
+
+    fn push(pending: &mut Pending, task: Task) {
+        pending.push(Work { stream: StreamId::new("a").unwrap(), task });
+    }
+
+    fn window(nanos: i64) -> Task {
+        let window = Window { time: at(nanos), values: vec![], measured: 1.0 };
+        Task::Window { window, arrived: Instant::now() }
+    }
+
     #[test]
-    fn the_oldest_is_dropped_and_ends_are_kept() {
-        let mut pending = Pending::new(2);
-        let time = |i| Time::from_nanos(i).unwrap();
-        let stream = StreamId::new("a").unwrap();
-        let tasks = [
-            Task::Start { time: time(0) },
-            Task::End { time: time(1) },
-            Task::Start { time: time(2) },
-            Task::Start { time: time(3) },
-        ];
-        for task in tasks {
-            pending.push(Work { stream: stream.clone(), task });
+    fn the_oldest_windows_are_dropped_and_a_reset_is_kept() {
+        let mut pending = Pending::new(2, true);
+        let reset = Task::Reset { time: at(1), why: Reset::Silence };
+        for task in [window(0), reset.clone(), window(2), window(3)] {
+            push(&mut pending, task);
         }
-        let mut drops = Drops::default();
-        pending.shed(&mut drops);
-        assert_eq!(drops.count(Reason::Overload), 2);
-        assert_eq!(pending.pop().unwrap().task, Task::End { time: time(1) });
-        assert_eq!(pending.pop().unwrap().task, Task::Start { time: time(3) });
+        assert_eq!(pending.drops().count(Reason::Overload), 2);
+        assert_eq!(pending.pop().unwrap().task, reset);
+        assert!(matches!(pending.pop().unwrap().task, Task::Window { window, .. } if window.time == at(3)));
+    }
+
+    #[test]
+    fn one_push_after_another_never_holds_much_more_than_the_bound() {
+        let mut pending = Pending::new(10, true);
+        for nanos in 0..1000 {
+            push(&mut pending, window(nanos));
+            assert!(pending.queue.len() <= 20);
+        }
+        assert_eq!(pending.drops().count(Reason::Overload), 990);
+    }
+
+    #[test]
+    fn replay_drops_nothing() {
+        let mut pending = Pending::new(2, false);
+        (0..50).for_each(|nanos| push(&mut pending, window(nanos)));
+        assert_eq!(pending.drops().total(), 0);
+        assert!(!pending.has_room());
     }
 }

@@ -21,7 +21,7 @@ use crate::mqtt::{Connection, Publisher, Subscribed, Subscription};
 use crate::pending::Pending;
 use crate::shutdown::{self, Shutdown};
 use crate::sink::Sink;
-use crate::sink::recorder::{Recorder, Recording};
+use crate::sink::recorder::{OnFault, Recorder, Recording};
 use crate::source::bytes::Bytes;
 use crate::source::file::Files;
 use crate::source::serial::Serial;
@@ -53,8 +53,8 @@ pub struct Broker {
     pub connection: Connection,
     /// The topics' side.
     pub publisher: Publisher,
-    /// How often the counters are published.
-    pub health: Duration,
+    /// How often the counters are published; a tool publishes none.
+    pub health: Option<Duration>,
 }
 
 /// The model's side of a pipeline.
@@ -134,11 +134,12 @@ impl Pipeline {
         drop(events);
         let publisher = broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, &asked, &health));
 
-        let recording = recorder.map(|recorder| Recording::start(recorder, health.clone()));
+        let on_fault = if serving.is_some() { OnFault::Pause } else { OnFault::End };
+        let recording = recorder.map(|recorder| Recording::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
             match serving {
-                Some(serving) => serve(received, serving, recording, &health).await,
-                None => record(received, recording, &health).await,
+                Some(serving) => serve(received, serving, recording, &health, drain).await,
+                None => record(received, recording, &health, drain).await,
             }
         });
         let ended = tokio::select! {
@@ -151,7 +152,8 @@ impl Pipeline {
         };
         trigger.pull();
         if let Some(publisher) = publisher {
-            publisher.close().await;
+            // A connection that is stuck is left to the broker's own time-out, and its last will.
+            let _ = tokio::time::timeout(drain, publisher.close()).await;
         }
         let all = async { while tasks.join_next().await.is_some() {} };
         // What hangs is cut off when the set is dropped.
@@ -194,8 +196,9 @@ fn spawn_broker(
             () = asked.requested() => {}
         }
     });
-    let (health, topics, mut asked) = (health.clone(), publisher.clone(), shutdown.clone());
-    tasks.spawn(async move {
+    if let Some(every) = every {
+        let (health, topics, mut asked) = (health.clone(), publisher.clone(), shutdown.clone());
+        tasks.spawn(async move {
         let mut ticks = tokio::time::interval(every);
         loop {
             tokio::select! {
@@ -204,6 +207,7 @@ fn spawn_broker(
             }
         }
     });
+    }
     publisher
 }
 
@@ -213,6 +217,7 @@ async fn serve(
     serving: Serving,
     recording: Option<Recording>,
     health: &Arc<Health>,
+    drain: Duration,
 ) -> Result<Ended, PipelineError> {
     let Serving { models, batch, pending, lanes, decide, sinks } = serving;
     let Some(card) = models.first().map(|model| model.card().clone()) else {
@@ -232,17 +237,25 @@ async fn serve(
     drop((queue, results));
 
     let surfaces = Surfaces::new(decide, &card, lanes.lane.hop);
-    let following =
-        stages::follow(events, Lanes::new(lanes), Pending::new(pending), work, recording.as_ref(), health);
+    let live = lanes.quiet.is_some();
+    let following = stages::follow(
+        events,
+        Lanes::new(lanes),
+        Pending::new(pending, live),
+        work,
+        recording.as_ref(),
+        health,
+    );
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;
     if threads.into_iter().any(|thread| thread.join().is_err()) {
         return Err(PipelineError::Stage("inference"));
     }
-    // The daemon serves on when recording fails; it was logged and counted.
-    let recordings = recording.map(|recording| recording.finish().unwrap_or_default()).unwrap_or_default();
-    Ok(Ended { sinks, recordings })
+    let recordings = recording.map(|recording| recording.finish(drain)).transpose();
+    // Surfaces were served, whatever became of the recordings.
+    let recordings = recordings.inspect_err(|error| tracing::error!("{error}")).ok().flatten();
+    Ok(Ended { sinks, recordings: recordings.unwrap_or_default() })
 }
 
 /// Samples to recordings, and nothing else.
@@ -250,6 +263,7 @@ async fn record(
     mut events: mpsc::Receiver<Event>,
     recording: Option<Recording>,
     health: &Arc<Health>,
+    drain: Duration,
 ) -> Result<Ended, PipelineError> {
     let Some(recording) = recording else { return Ok(Ended::default()) };
     let mut drops = Drops::default();
@@ -260,5 +274,5 @@ async fn record(
         recording.take(&event, &mut drops);
         health.dropped("recorder", &mut drops);
     }
-    Ok(Ended { sinks: Vec::new(), recordings: recording.finish()? })
+    Ok(Ended { sinks: Vec::new(), recordings: recording.finish(drain)? })
 }

@@ -96,6 +96,10 @@ impl Resampler {
             self.measured = false;
             self.steps += 1;
             self.next = self.moment(anchor, self.steps + 1);
+            if self.next <= self.time {
+                // The end of time, which only a hostile clock reaches.
+                break;
+            }
         }
         self.measured = self.measured || self.time < time;
         if self.method == Method::Mean {

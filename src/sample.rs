@@ -88,18 +88,20 @@ impl Time {
     pub const ARRIVAL: Time = Time(i64::MIN);
 
     /// The largest magnitude that is taken for a time: about 146 years.
-    const MAX_NANOS: i64 = i64::MAX / 2;
+    const MAX_GIVEN: i64 = i64::MAX / 2;
+    /// The largest magnitude that a time may come to, by what is added to it.
+    const MAX_NANOS: i64 = i64::MAX / 4 * 3;
 
     /// A time from nanoseconds; `None` beyond 146 years either way.
     pub fn from_nanos(nanos: i64) -> Option<Self> {
-        (-Self::MAX_NANOS..=Self::MAX_NANOS).contains(&nanos).then_some(Self(nanos))
+        (-Self::MAX_GIVEN..=Self::MAX_GIVEN).contains(&nanos).then_some(Self(nanos))
     }
 
     /// A time from `value` units of `unit_nanos` nanoseconds, rounded; `None` if it is not finite or too large.
     pub fn from_units(value: f64, unit_nanos: f64) -> Option<Self> {
         let nanos = (value * unit_nanos).round();
         // The comparison is false for NaN, too.
-        if nanos.abs() <= Self::MAX_NANOS as f64 { Some(Self(nanos as i64)) } else { None }
+        if nanos.abs() <= Self::MAX_GIVEN as f64 { Some(Self(nanos as i64)) } else { None }
     }
 
     /// A time from seconds; `None` if it is not finite or too large.

@@ -1,4 +1,7 @@
-//! The wish to end, as sources see it.
+//! The wish to end, as sources see it; and how long what follows is waited for.
+
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -29,4 +32,16 @@ impl Shutdown {
         // An error is a dropped trigger, which asks as well.
         let _ = self.0.wait_for(|asked| *asked).await;
     }
+}
+
+/// Waits for a thread to end, but no longer than `patience`; says whether it did.
+pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
+    let begun = Instant::now();
+    while !thread.is_finished() {
+        if begun.elapsed() >= patience {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
 }

@@ -71,10 +71,8 @@ pub(crate) async fn follow(
                 health.streams(lanes.len());
             }
         }
-        if live {
-            pending.shed(&mut drops);
-        }
         health.dropped("streams", &mut drops);
+        health.dropped("streams", pending.drops());
     }
 }
 

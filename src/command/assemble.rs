@@ -10,7 +10,7 @@ use crate::lane::LaneOptions;
 use crate::lanes::{LanesOptions, Quiet};
 use crate::model::card::Card;
 use crate::model::session::Model;
-use crate::mqtt::{self, Subscription};
+use crate::mqtt::{self, Role, Subscription};
 use crate::pipeline::{Broker, Source};
 use crate::prediction::Json;
 use crate::recordings;
@@ -111,12 +111,13 @@ pub(crate) fn lanes(config: &Config, card: &Card) -> LanesOptions {
 }
 
 /// The broker's connection, if one is configured.
-pub(crate) fn broker(config: &Config) -> Result<Option<Broker>, Failure> {
+pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<Broker>, Failure> {
     let Some(host) = &config.mqtt.host else { return Ok(None) };
     let password = config.password().map_err(Failure::config)?;
     let password = password.as_ref().map(|password| password.reveal());
-    let (connection, publisher) = mqtt::connect(&config.mqtt, host, password, &config.publish.base);
-    Ok(Some(Broker { connection, publisher, health: config.publish.health }))
+    let (connection, publisher) = mqtt::connect(&config.mqtt, host, password, &config.publish.base, role);
+    let health = (role == Role::Daemon).then_some(config.publish.health);
+    Ok(Some(Broker { connection, publisher, health }))
 }
 
 /// The writer of outcomes for a model.

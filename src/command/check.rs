@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::failure::Failure;
 use super::{assemble, block_on};
 use crate::config::load;
+use crate::mqtt::Role;
 use crate::pipeline::Source;
 
 /// Look at the configuration, the model, each source and the broker, and say what is wrong
@@ -62,7 +63,7 @@ impl Check {
                     }
                 }
             }
-            match assemble::broker(&config) {
+            match assemble::broker(&config, Role::Tool("check")) {
                 Ok(None) => {}
                 Ok(Some(broker)) => {
                     let tried = broker.connection.try_once().await;

@@ -10,6 +10,7 @@ use crate::channel::{Channel, ChannelInput};
 use crate::config::{Config, Kind, Source, load};
 use crate::health::Health;
 use crate::model::session::Model;
+use crate::mqtt::Role;
 use crate::pipeline::Pipeline;
 use crate::sample::StreamId;
 use crate::sink::recorder::{Recorder, RecorderOptions};
@@ -84,11 +85,12 @@ impl Record {
             label: self.label.clone(),
             channels,
             streams: config.limits.streams,
+            idle: config.limits.idle,
         };
         let recorder = Recorder::new(options).map_err(Failure::failed)?;
         let health = Arc::new(Health::new(assemble::silences(&config)));
         let ended = block_on(async {
-            let broker = assemble::broker(&config)?;
+            let broker = assemble::broker(&config, Role::Tool("record"))?;
             eprintln!(
                 "recording {:?} into {}; Ctrl-C ends",
                 self.label,

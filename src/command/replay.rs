@@ -118,7 +118,7 @@ impl Replay {
     fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
         for sink in sinks {
             match sink {
-                Sink::Lines(lines) => lines.finish().map_err(|error| {
+                Sink::Lines(lines) => lines.finish(Duration::MAX).map_err(|error| {
                     Failure::failed(format!("standard output cannot be written: {error}"))
                 })?,
                 Sink::Score(score) => {

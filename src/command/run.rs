@@ -1,5 +1,6 @@
 //! `underfoot run`: the daemon.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::config::load;
 use crate::health::Health;
 use crate::model::card::Card;
+use crate::mqtt::Role;
 use crate::pipeline::{Pipeline, Serving};
 use crate::sink::Sink;
 use crate::sink::lines::{Format, Lines};
@@ -77,7 +79,7 @@ fn serve(config: &Config) -> Result<(), Failure> {
     let health = Arc::new(Health::new(assemble::silences(config)));
     block_on(async {
         // The connection's timers belong to the runtime.
-        let broker = assemble::broker(config)?;
+        let broker = assemble::broker(config, Role::Daemon)?;
         let json = assemble::json(&card, &model);
         let mut sinks = Vec::new();
         if let Some(broker) = &broker {
@@ -115,7 +117,9 @@ fn serve(config: &Config) -> Result<(), Failure> {
         let ended = pipeline.run(interrupted()).await.map_err(Failure::failed)?;
         for sink in ended.sinks {
             if let Sink::Lines(lines) = sink {
-                lines.finish().map_err(Failure::failed)?;
+                lines.finish(config.limits.drain).map_err(|error| {
+                    Failure::failed(format!("standard output cannot be written: {error}"))
+                })?;
             }
         }
         let report = health.report();
@@ -131,8 +135,15 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
         label: config.record.label.clone().unwrap_or_else(|| "unlabelled".into()),
         channels: card.channels.clone(),
         streams: config.limits.streams,
+        idle: config.limits.idle,
     };
-    Recorder::new(options).map(Some).map_err(|error| Failure::config(format!("record.folder: {error}")))
+    Recorder::new(options).map(Some).map_err(|error| match error.kind() {
+        ErrorKind::NotADirectory | ErrorKind::InvalidInput => {
+            Failure::config(format!("record.folder: {error}"))
+        }
+        // A disk that is full or not there yet may be well at the next start.
+        _ => Failure::failed(format!("record.folder: {error}")),
+    })
 }
 
 fn info<'a>(card: &'a Card, model: &std::path::Path, hop: usize) -> Info<'a> {

@@ -236,6 +236,19 @@ impl Config {
                 return Err(BadValue::new(key, value, "it takes at least \"1s\""));
             }
         }
+        let keep_alive = self.mqtt.keep_alive;
+        if !(1..=65535).contains(&keep_alive.as_secs()) || keep_alive.subsec_nanos() > 0 {
+            return Err(BadValue::new(
+                "mqtt.keep_alive",
+                keep_alive,
+                "it takes whole seconds, from \"1s\" to \"65535s\"",
+            ));
+        }
+        for (key, value) in [("limits.drain", self.limits.drain), ("limits.silence", self.limits.silence)] {
+            if value < Duration::from_millis(100) {
+                return Err(BadValue::new(key, value, "it takes at least \"100ms\""));
+            }
+        }
         if self.window.reorder > Duration::from_secs(60) {
             return Err(BadValue::new("window.reorder", self.window.reorder, "it takes at most \"60s\""));
         }
@@ -322,6 +335,12 @@ mod tests {
             ("[publish]\nbase = 'a/#'", "publish.base is \"a/#\"; it takes a topic without"),
             ("[record]\nlabel = '../x'", "record.label is \"../x\"; it takes the name of a folder"),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it takes 0 to 1"),
+            ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is 500ms; it takes whole seconds"),
+            ("[limits]\ndrain = '0s'", "limits.drain is 0ns; it takes at least \"100ms\""),
+            (
+                "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",
+                "source.silence is 0ns; it takes at least \"100ms\"",
+            ),
             ("[[source]]\nkind = 'serial'", "source.port is missing"),
             ("[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'", "mqtt.host is missing"),
             ("[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/#'", "source.topic is \"a/#\""),

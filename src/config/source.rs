@@ -227,6 +227,9 @@ impl Source {
             }
             Kind::Simulator => {}
         }
+        if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
+            return Err(BadValue::new("source.silence", silence, "it takes at least \"100ms\""));
+        }
         if self.time.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
             return Err(BadValue::new(
                 "source.time.rate",

@@ -1,6 +1,8 @@
 //! The network's side of the connection: it comes and goes.
 
-use rumqttc::{ConnectReturnCode, ConnectionError, Event, EventLoop, Packet};
+use std::time::{Duration, Instant};
+
+use rumqttc::{ConnectReturnCode, ConnectionError, Event, EventLoop, Packet, SubscribeReasonCode};
 use tokio::sync::watch;
 
 use super::TIMEOUT;
@@ -11,6 +13,8 @@ use crate::source::backoff;
 
 /// The same fault is logged again after this many tries.
 const SAY_AGAIN: u32 = 100;
+/// A connection that ends sooner than this did not work: the next try waits longer.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// The network's side.
 pub struct Connection {
@@ -28,6 +32,7 @@ impl Connection {
     /// What is wrong, with the broker and the mend.
     pub async fn try_once(mut self) -> Result<(), String> {
         match self.events.poll().await {
+            // Without a last will, to hang up is leave enough.
             Ok(_) => Ok(()),
             Err(error) => Err(self.explain(&error)),
         }
@@ -40,6 +45,7 @@ impl Connection {
         let mut feeds = Some(feeds);
         let mut waits = backoff();
         let (mut said, mut tries, mut connections) = (String::new(), 0u32, 0u64);
+        let mut connected = None;
         loop {
             let polled = {
                 let poll = std::pin::pin!(self.events.poll());
@@ -55,7 +61,7 @@ impl Connection {
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     tracing::info!(broker = self.broker, tries = tries + 1, "connected to the broker");
-                    (said, tries, waits) = (String::new(), 0, backoff());
+                    (said, tries, connected) = (String::new(), 0, Some(Instant::now()));
                     connections += 1;
                     self.accepted.send_replace(connections);
                     for (_, feed) in feeds.iter().flatten() {
@@ -72,11 +78,26 @@ impl Connection {
                         feeds = None;
                     }
                 }
+                Ok(Event::Incoming(Packet::SubAck(answer)))
+                    if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
+                {
+                    let topics = feeds.iter().flatten().map(|(subscription, _)| subscription.filter());
+                    tracing::warn!(
+                        "the broker at {} refuses a subscription, one of {}; allow this user to read it in the broker's ACL",
+                        self.broker,
+                        topics.collect::<Vec<_>>().join(", ")
+                    );
+                }
                 Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
                 Ok(_) => {}
                 Err(ConnectionError::RequestsDone) => return,
                 Err(error) => {
                     self.accepted.send_replace(0);
+                    // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
+                    self.events.state.collision = None;
+                    if connected.take().is_some_and(|since| since.elapsed() > STEADY) {
+                        waits = backoff();
+                    }
                     for (_, feed) in feeds.iter().flatten() {
                         feed.state(State::Connecting);
                     }
@@ -124,7 +145,10 @@ impl Connection {
             ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
                 format!("the broker at {broker} does not answer; check mqtt.host, mqtt.port and the network")
             }
-            error => format!("the connection to the broker at {broker} broke: {error}"),
+            error => format!(
+                "the connection to the broker at {broker} broke: {error}; if this goes on, see that no other client is called {:?}, and set mqtt.client_id",
+                self.events.mqtt_options.client_id()
+            ),
         }
     }
 }

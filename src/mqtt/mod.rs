@@ -21,19 +21,41 @@ pub use publisher::Publisher;
 pub use subscription::{Subscribed, Subscription};
 
 /// Requests that may wait for the network.
-const REQUESTS: usize = 256;
+const REQUESTS: usize = 1024;
 /// The largest packet that is read; a larger one would end the connection, and with it every other stream.
 const MAX_PACKET: usize = 32 << 20;
 /// A broker that does not answer for this long is away.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The daemon: its name is known, and the broker says when it is gone.
+    Daemon,
+    /// A tool beside it, which must not be taken for it.
+    Tool(&'static str),
+}
+
 /// Makes the connection's two sides; nothing is sent before [`Connection::run`].
-pub fn connect(config: &Mqtt, host: &str, password: Option<&str>, base: &str) -> (Connection, Publisher) {
-    let client_id = config.client_id.clone().unwrap_or_else(|| format!("{base}-{}", host_name()));
+pub fn connect(
+    config: &Mqtt,
+    host: &str,
+    password: Option<&str>,
+    base: &str,
+    role: Role,
+) -> (Connection, Publisher) {
+    let name = config.client_id.clone().unwrap_or_else(|| format!("{base}-{}", host_name()));
+    let client_id = match role {
+        Role::Daemon => name,
+        Role::Tool(tool) => format!("{name}-{tool}-{}", std::process::id()),
+    };
     let mut options = MqttOptions::new(client_id, host, config.port);
     options.set_keep_alive(config.keep_alive);
     options.set_max_packet_size(MAX_PACKET, MAX_PACKET);
-    options.set_last_will(LastWill::new(format!("{base}/status"), "offline", QoS::AtLeastOnce, true));
+    if role == Role::Daemon {
+        let status = format!("{base}/status");
+        options.set_last_will(LastWill::new(status, "offline", QoS::AtLeastOnce, true));
+    }
     if let Some(username) = &config.username {
         options.set_credentials(username.clone(), password.unwrap_or_default());
     }
@@ -48,7 +70,8 @@ pub fn connect(config: &Mqtt, host: &str, password: Option<&str>, base: &str) ->
         events,
         accepted,
     };
-    let publisher = Publisher { client, base: base.to_owned(), accepted: watched, retained: Arc::default() };
+    let publisher =
+        Publisher { client, base: base.to_owned(), role, accepted: watched, retained: Arc::default() };
     (connection, publisher)
 }
 

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rumqttc::{AsyncClient, QoS};
 use tokio::sync::{Notify, watch};
 
-use super::TIMEOUT;
+use super::{Role, TIMEOUT};
 
 /// The topics' side. Clones publish by the same connection.
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) client: AsyncClient,
     pub(super) base: String,
+    pub(super) role: Role,
     pub(super) accepted: watch::Receiver<u64>,
     pub(super) retained: Arc<Retained>,
 }
@@ -81,7 +82,9 @@ impl Publisher {
 
     /// Publishes the last words and ends the connection; the connection's task returns when they are sent.
     pub async fn close(&self) {
-        self.retain("status", b"offline".to_vec());
+        if self.role == Role::Daemon {
+            self.retain("status", b"offline".to_vec());
+        }
         if *self.accepted.borrow() > 0 {
             self.flush().await;
         }
@@ -90,18 +93,26 @@ impl Publisher {
 
     async fn flush(&self) {
         loop {
-            let next = self.lock().iter_mut().find(|(_, entry)| entry.dirty).map(|(topic, entry)| {
-                entry.dirty = false;
-                (topic.clone(), entry.payload.clone())
-            });
+            let next = self
+                .lock()
+                .iter()
+                .find(|(_, entry)| entry.dirty)
+                .map(|(topic, entry)| (topic.clone(), entry.payload.clone()));
             let Some((topic, payload)) = next else { return };
-            self.in_time(self.client.publish(topic, QoS::AtLeastOnce, true, payload)).await;
+            let request = self.client.publish(&topic, QoS::AtLeastOnce, true, payload.clone());
+            if !self.in_time(request).await {
+                // The connection is dead or stuck. It stays dirty for the next change or connection.
+                return;
+            }
+            if let Some(entry) = self.lock().get_mut(&topic).filter(|entry| entry.payload == payload) {
+                entry.dirty = false;
+            }
         }
     }
 
-    /// What does not find room in time is lost to this connection, which must then be dead; the next one publishes it again.
-    async fn in_time(&self, request: impl Future<Output = Result<(), rumqttc::ClientError>>) {
-        let _ = tokio::time::timeout(TIMEOUT, request).await;
+    /// Whether a request found room in time.
+    async fn in_time(&self, request: impl Future<Output = Result<(), rumqttc::ClientError>>) -> bool {
+        matches!(tokio::time::timeout(TIMEOUT, request).await, Ok(Ok(())))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {

@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::drops::{Drops, Reason};
 use crate::prediction::{Json, Outcome, Prediction, micros, round};
 use crate::sample::StreamId;
+use crate::shutdown::ends_within;
 
 /// Chunks of text that may wait for the reader.
 const CHUNKS: usize = 64;
@@ -121,15 +123,19 @@ impl Lines {
         }
     }
 
-    /// Waits until all is written.
+    /// Waits until all is written, but no longer than `patience`.
     ///
     /// # Errors
-    /// What the system said. A reader that went away is no error: it has what it wanted.
-    pub fn finish(mut self) -> io::Result<()> {
+    /// What the system said, or [`io::ErrorKind::TimedOut`]. A reader that went away is no error: it has what it wanted.
+    pub fn finish(mut self, patience: Duration) -> io::Result<()> {
         self.flush(&mut Drops::default());
         self.sender = None;
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        if !ends_within(&thread, patience) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader does not read"));
+        }
+        match thread.join() {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }
@@ -197,7 +203,7 @@ mod tests {
         let page = Page::default();
         let mut lines = Lines::new(Format::Csv, Json::new(&labels, "m"), &labels, false, page.clone());
         lines.take(&prediction(), &mut Drops::default());
-        lines.finish().unwrap();
+        lines.finish(Duration::MAX).unwrap();
         let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
     }
@@ -223,6 +229,6 @@ mod tests {
         }
         assert!((8..=10).contains(&drops.count(Reason::NotPublished)), "{drops}");
         drop(sender);
-        lines.finish().unwrap();
+        lines.finish(Duration::MAX).unwrap();
     }
 }

@@ -14,6 +14,7 @@ use crate::clock::{Clock, Placed};
 use crate::drops::{Drops, Reason};
 use crate::health::Health;
 use crate::sample::{StreamId, Time};
+use crate::shutdown::ends_within;
 use crate::source::{Block, Event};
 use crate::stamp::Stamper;
 
@@ -23,6 +24,20 @@ const FLUSH: Duration = Duration::from_secs(1);
 const BLOCKS: usize = 1024;
 /// A longer break between two samples begins a new stretch of the clock; it stays one recording.
 const MAX_GAP: i64 = 1_000_000_000;
+
+/// Files that are told of at the end.
+const REMEMBERED: usize = 1000;
+/// After a fault the daemon tries to record again after this long.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// What becomes of a fault of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFault {
+    /// Recording is all there is to do: it ends.
+    End,
+    /// The daemon serves on, and records again when it can.
+    Pause,
+}
 
 /// Where recordings go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +50,8 @@ pub struct RecorderOptions {
     pub channels: Vec<Channel>,
     /// Files open at once.
     pub streams: usize,
+    /// A stream without samples for this long has its file closed.
+    pub idle: Duration,
 }
 
 /// Writes each stream's samples to a file of its own; a new one when the device's clock starts again.
@@ -54,6 +71,7 @@ struct Open {
     stamper: Stamper,
     samples: u64,
     dirty: bool,
+    used: Instant,
 }
 
 impl Recorder {
@@ -91,6 +109,7 @@ impl Recorder {
             self.files.insert(block.stream.clone(), open);
         }
         let Some(open) = self.files.get_mut(&block.stream) else { return Ok(()) };
+        open.used = Instant::now();
         open.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
         for (raw, row) in block.samples.iter() {
             let time = match open.clock.place(raw) {
@@ -100,7 +119,7 @@ impl Recorder {
                     let next = Open::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
-                    self.written.push((done.path, done.samples));
+                    told(&mut self.written, done);
                     open.clock.place(raw);
                     time
                 }
@@ -127,17 +146,29 @@ impl Recorder {
     pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
         if let Some(mut open) = self.files.remove(stream) {
             open.sync()?;
-            self.written.push((open.path, open.samples));
+            told(&mut self.written, open);
         }
         Ok(())
     }
 
-    /// Brings to the disk what was written.
+    /// Brings to the disk what was written, and closes the files of streams that are idle.
     ///
     /// # Errors
     /// What the system said, with the file.
     pub fn sync(&mut self) -> io::Result<()> {
+        let idle = self.options.idle;
+        let over = self.files.iter().filter(|(_, open)| open.used.elapsed() >= idle);
+        for stream in over.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
+            self.end(&stream)?;
+        }
         self.files.values_mut().try_for_each(Open::sync)
+    }
+
+    /// Lets go of every file, after a fault; what is recorded next begins new ones.
+    fn abandon(&mut self) {
+        for (_, open) in self.files.drain() {
+            told(&mut self.written, open);
+        }
     }
 
     /// Closes every file and gives them with their samples.
@@ -152,6 +183,14 @@ impl Recorder {
         }
         Ok(self.written)
     }
+}
+
+/// Remembers a file that is done; a daemon that records for months remembers the last of them.
+fn told(written: &mut Vec<(PathBuf, u64)>, open: Open) {
+    if written.len() >= REMEMBERED {
+        written.remove(0);
+    }
+    written.push((open.path, open.samples));
 }
 
 impl Open {
@@ -174,7 +213,15 @@ impl Open {
                     }
                     writeln!(out, "{header}").map_err(|error| named(&path, &error))?;
                     let clock = Clock::new(MAX_GAP);
-                    return Ok(Self { out, path, clock, stamper, samples: 0, dirty: true });
+                    return Ok(Self {
+                        out,
+                        path,
+                        clock,
+                        stamper,
+                        samples: 0,
+                        dirty: true,
+                        used: Instant::now(),
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(named(&path, &error)),
@@ -222,9 +269,9 @@ pub struct Recording {
 
 impl Recording {
     /// Starts the thread.
-    pub fn start(recorder: Recorder, health: Arc<Health>) -> Self {
+    pub fn start(recorder: Recorder, on_fault: OnFault, health: Arc<Health>) -> Self {
         let (sender, receiver) = sync_channel(BLOCKS);
-        let thread = std::thread::spawn(move || record(recorder, &receiver, &health));
+        let thread = std::thread::spawn(move || record(recorder, on_fault, &receiver, &health));
         Self { sender, thread }
     }
 
@@ -244,36 +291,60 @@ impl Recording {
         self.thread.is_finished()
     }
 
-    /// Closes every file and gives them with their samples.
+    /// Closes every file and gives them with their samples, within `patience`.
     ///
     /// # Errors
-    /// What the system said, with the file.
-    pub fn finish(self) -> io::Result<Vec<(PathBuf, u64)>> {
+    /// What the system said, with the file, or [`io::ErrorKind::TimedOut`].
+    pub fn finish(self, patience: Duration) -> io::Result<Vec<(PathBuf, u64)>> {
         drop(self.sender);
+        if !ends_within(&self.thread, patience) {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the disk was too slow for the last samples",
+            ));
+        }
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder stopped by itself")))
     }
 }
 
 fn record(
     mut recorder: Recorder,
+    on_fault: OnFault,
     events: &Receiver<Event>,
     health: &Health,
 ) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut drops = Drops::default();
     let mut flushed = Instant::now();
+    let mut paused: Option<Instant> = None;
     loop {
-        match events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed())) {
+        let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
+        paused = paused.filter(|since| since.elapsed() < PAUSE);
+        let mut done = match event {
+            Ok(Event::Samples(block)) if paused.is_some() => {
+                let count = block.samples.len() as u64;
+                drops.add_many(Reason::NotRecorded, count, || {
+                    "samples are not recorded after a fault of the disk".into()
+                });
+                Ok(())
+            }
             Ok(Event::Samples(mut block)) => recorder.push(&mut block, &mut drops),
             Ok(Event::End(stream)) => recorder.end(&stream),
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return recorder.finish(),
-        }
-        .inspect_err(|error| tracing::error!("{error}"))?;
-        health.dropped("recorder", &mut drops);
+        };
         if flushed.elapsed() >= FLUSH {
             flushed = Instant::now();
-            recorder.sync().inspect_err(|error| tracing::error!("{error}"))?;
+            done = done.and_then(|()| recorder.sync());
         }
+        if let Err(error) = done {
+            if on_fault == OnFault::End {
+                return Err(error);
+            }
+            tracing::error!("{error}; trying again in {}", humantime::format_duration(PAUSE));
+            recorder.abandon();
+            paused = Some(Instant::now());
+        }
+        health.dropped("recorder", &mut drops);
     }
 }
 
@@ -301,6 +372,7 @@ mod tests {
             label: "gravel".into(),
             channels: channels.clone(),
             streams: 9,
+            idle: Duration::MAX,
         };
         let mut recorder = Recorder::new(options).unwrap();
         let mut drops = Drops::default();

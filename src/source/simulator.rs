@@ -1,4 +1,4 @@
-//! The built-in simulator as a source: one robot, in real time or faster, for ever or for one drive.
+//! The built-in simulator as a source: one robot, in real time or faster.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::simulator::surface::Surface;
 
 /// Seconds on each surface.
 const STAY: f64 = 20.0;
-/// Tours over all surfaces before the robot begins anew: a day and more.
+/// Tours over all surfaces before the drive ends: a day and more.
 const TOURS: usize = 1000;
 
 /// A simulated robot.
@@ -30,7 +30,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A robot that drives over all surfaces, 20 s on each, in real time.
+    /// A robot that drives over all surfaces, 20 s on each, in real time, for 33 hours.
     pub fn new(stream: StreamId, seed: u64) -> Self {
         let plan = std::iter::repeat_n(Surface::ALL, TOURS).flatten().map(|surface| (surface, STAY));
         Self { stream, drive: Drive::new(seed, RATE, plan.collect()), speed: 1.0 }

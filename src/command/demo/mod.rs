@@ -19,6 +19,7 @@ use crate::config::{Config, Input};
 use crate::decode::message::MessageFormat;
 use crate::health::Health;
 use crate::model::session::Model;
+use crate::mqtt::Role;
 use crate::pipeline::{Pipeline, Serving, Source};
 use crate::sample::StreamId;
 use crate::simulator::drive::{Drive, RATE};
@@ -101,7 +102,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
     let card = model.card().clone();
     let (sender, outcomes) = sync_channel(OUTCOMES);
     let mut sinks = vec![Sink::Watch(sender)];
-    let connection = assemble::broker(&config)?;
+    let connection = assemble::broker(&config, Role::Daemon)?;
     let sources: Vec<_> = if let Some(connection) = &connection {
         let json = assemble::json(&card, Path::new("simulated"));
         connection.publisher.retain("status", b"online".to_vec());
