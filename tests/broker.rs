@@ -249,3 +249,26 @@ fn strange_names_and_payloads_are_counted_and_the_others_lose_nothing() {
     assert_says(&log, &["stream name \"$SYS\" starts with \"$\""]);
     assert!(!log.contains(&long), "a hostile name is not quoted at length");
 }
+
+#[test]
+fn a_check_and_a_recording_beside_the_daemon_leave_it_alone() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let daemon = listening(&broker);
+    client.wait_for("underfoot/status", |message| message.payload == "online");
+    let folder = support::folder();
+    let config = folder.path().join("underfoot.toml");
+    std::fs::write(&config, support::daemon::config(&(broker.section() + ROBOTS))).unwrap();
+    let config = config.to_str().unwrap();
+    assert_says(&support::run(["check", "-c", config]).ok(), &["broker: it accepts the connection"]);
+    let out = folder.path().join("recordings");
+    let record =
+        ["record", "-c", config, "--label", "tile", "--out", out.to_str().unwrap(), "--duration", "300ms"];
+    assert_says(&support::run(record).stderr, &["no sample came"]);
+    // What was published before is heard before this.
+    let recording = Recording::tour(23, 0.5);
+    publish(&client, &recording);
+    daemon.wait_for_output(recording.replayed().len());
+    assert_eq!(client.on("underfoot/status"), ["online"]);
+    assert_eq!(daemon.stderr.count("connected to the broker"), 1);
+}
