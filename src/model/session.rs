@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ndarray::ArrayView3;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
@@ -180,8 +181,9 @@ impl Model {
     }
 
     fn run(&mut self, windows: &[f32], count: usize, probabilities: &mut Vec<f32>) -> Result<(), String> {
-        let shape = [count, self.card.window, self.card.channels.len()];
-        let tensor = TensorRef::from_array_view((shape, windows)).map_err(|e| one_line(&e.to_string()))?;
+        let shape = (count, self.card.window, self.card.channels.len());
+        let windows = ArrayView3::from_shape(shape, windows).map_err(|e| e.to_string())?;
+        let tensor = TensorRef::from_array_view(windows).map_err(|e| one_line(&e.to_string()))?;
         let outputs = self
             .session
             .run(ort::inputs![self.input.as_str() => tensor])

@@ -119,7 +119,7 @@ impl Recorder {
                     let next = Open::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
-                    told(&mut self.written, done);
+                    told(&mut self.written, done.path, done.samples);
                     open.clock.place(raw);
                     time
                 }
@@ -146,7 +146,7 @@ impl Recorder {
     pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
         if let Some(mut open) = self.files.remove(stream) {
             open.sync()?;
-            told(&mut self.written, open);
+            told(&mut self.written, open.path, open.samples);
         }
         Ok(())
     }
@@ -164,10 +164,17 @@ impl Recorder {
         self.files.values_mut().try_for_each(Open::sync)
     }
 
-    /// Lets go of every file, after a fault; what is recorded next begins new ones.
+    /// Lets go of every file, after a fault; what is recorded next begins new ones. One that nothing reached is removed: a disk
+    /// that stays full would gather them.
     fn abandon(&mut self) {
-        for (_, open) in self.files.drain() {
-            told(&mut self.written, open);
+        for (_, Open { out, path, samples, .. }) in self.files.drain() {
+            // What is still buffered finds no room; it must not be tried again on the way out.
+            let (file, _) = out.into_parts();
+            if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+                let _ = std::fs::remove_file(&path);
+            } else {
+                told(&mut self.written, path, samples);
+            }
         }
     }
 
@@ -186,11 +193,11 @@ impl Recorder {
 }
 
 /// Remembers a file that is done; a daemon that records for months remembers the last of them.
-fn told(written: &mut Vec<(PathBuf, u64)>, open: Open) {
+fn told(written: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
     if written.len() >= REMEMBERED {
         written.remove(0);
     }
-    written.push((open.path, open.samples));
+    written.push((path, samples));
 }
 
 impl Open {
@@ -393,5 +400,24 @@ mod tests {
         assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());
         assert!(samples.values()[1].is_nan());
         assert_eq!(reader.labels().unwrap().at(samples.times()[0]), Some("gravel"));
+    }
+
+    #[test]
+    fn after_a_fault_nothing_empty_is_left_and_recording_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
+        let options = RecorderOptions {
+            folder: folder.path().into(),
+            label: "gravel".into(),
+            channels,
+            streams: 9,
+            idle: Duration::MAX,
+        };
+        let mut recorder = Recorder::new(options).unwrap();
+        recorder.push(&mut block(&[1.0, 2.0]), &mut Drops::default()).unwrap();
+        recorder.abandon();
+        assert_eq!(std::fs::read_dir(folder.path().join("gravel")).unwrap().count(), 0);
+        recorder.push(&mut block(&[3.0]), &mut Drops::default()).unwrap();
+        assert_eq!(recorder.finish().unwrap().len(), 1);
     }
 }
