@@ -21,6 +21,11 @@ impl Channel {
     }
 }
 
+/// The channels' names, as messages list them.
+pub fn names(channels: &[Channel]) -> String {
+    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// One channel of an input: where its values stand and how they become its unit (`value * scale + offset`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

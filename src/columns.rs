@@ -1,6 +1,6 @@
 //! Channels from the raw columns of an input.
 
-use crate::channel::{BadInput, Channel, ChannelInput};
+use crate::channel::{BadInput, Channel, ChannelInput, names};
 use crate::sample::{Samples, Time};
 
 /// Channels made from the raw columns of an input, in the order the channels were listed.
@@ -70,7 +70,7 @@ impl Columns {
         let mut selected = Self { channels: wanted.to_vec(), recipes: Vec::new(), ..self.clone() };
         for channel in wanted {
             let Some(index) = self.channels.iter().position(|own| own.name == channel.name) else {
-                let has = self.channels.iter().map(|own| own.name.as_str()).collect::<Vec<_>>().join(", ");
+                let has = names(&self.channels);
                 return Err(BadInput::Missing {
                     name: channel.name.clone(),
                     source_name: source.into(),

@@ -127,21 +127,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
-    use crate::model::card::{Method, Resample};
 
     fn card() -> Card {
-        Card {
-            version: Card::VERSION,
-            channels: vec![Channel::in_ampere("current")],
-            rate: 100.0,
-            window: 100,
-            hop: 10,
-            resample: Resample { method: Method::Mean, max_gap: 0.25 },
-            labels: ["a", "b", "c"].map(String::from).to_vec(),
-            made_by: String::new(),
-            training: None,
-        }
+        Card::of_test(100, 10, &["a", "b", "c"])
     }
 
     fn decide(decider: &mut Decider, windows: &[[f32; 3]]) -> Vec<Option<usize>> {

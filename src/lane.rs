@@ -188,21 +188,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
-    use crate::model::card::{Method, Resample};
 
     fn options(window: usize, hop: usize, max_gap: f64, reorder: i64) -> LaneOptions {
-        let card = Card {
-            version: Card::VERSION,
-            channels: vec![Channel::in_ampere("current")],
-            rate: 100.0,
-            window,
-            hop,
-            resample: Resample { method: Method::Linear, max_gap },
-            labels: vec!["a".into(), "b".into()],
-            made_by: String::new(),
-            training: None,
-        };
+        let mut card = Card::of_test(window, hop, &["a", "b"]);
+        card.resample.max_gap = max_gap;
         LaneOptions { card, hop, reorder }
     }
 

@@ -78,11 +78,9 @@ pub struct Lanes {
 struct Entry {
     lane: Lane,
     stamper: Stamper,
-    newest: Time,
+    start: Time,
     arrived: Instant,
     silent: bool,
-    /// No sample was placed yet.
-    fresh: bool,
 }
 
 impl Lanes {
@@ -119,29 +117,26 @@ impl Lanes {
                     )
                 });
             }
+            let time = if first == Time::ARRIVAL { block.arrived.time } else { first };
             let entry = Entry {
                 lane: Lane::new(&self.options.lane),
                 stamper: Stamper::default(),
-                newest: first,
+                start: time,
                 arrived,
                 silent: false,
-                fresh: true,
             };
             self.lanes.insert(block.stream.clone(), entry);
-            let time = if first == Time::ARRIVAL { block.arrived.time } else { first };
             emit(Work { stream: block.stream.clone(), task: Task::Start { time } });
         }
         let Some(entry) = self.lanes.get_mut(&block.stream) else { return };
         entry.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
         let stream = &block.stream;
+        let before = entry.lane.newest();
         entry.lane.push(&block.samples, drops, |output| emit(work(stream, output, arrived)));
         // Samples that cannot be used, of a sensor that broke or a clock that stands still, are no sign of life.
-        let newest = entry.lane.newest();
-        if let Some(newest) = newest.filter(|newest| *newest != entry.newest || entry.fresh) {
-            entry.newest = newest;
+        if entry.lane.newest() != before {
             entry.arrived = arrived;
             entry.silent = false;
-            entry.fresh = false;
         }
     }
 
@@ -150,7 +145,7 @@ impl Lanes {
         if let Some(mut entry) = self.lanes.remove(stream) {
             let arrived = entry.arrived;
             entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
-            emit(Work { stream: stream.clone(), task: Task::End { time: entry.newest } });
+            emit(Work { stream: stream.clone(), task: Task::End { time: entry.time() } });
         }
     }
 
@@ -176,7 +171,7 @@ impl Lanes {
                 let arrived = entry.arrived;
                 entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
                 if entry.lane.clear() {
-                    let task = Task::Reset { time: entry.newest, why: Reset::Silence };
+                    let task = Task::Reset { time: entry.time(), why: Reset::Silence };
                     emit(Work { stream: stream.clone(), task });
                 }
             }
@@ -184,6 +179,13 @@ impl Lanes {
         for stream in idle {
             self.end(&stream, drops, &mut emit);
         }
+    }
+}
+
+impl Entry {
+    /// The stream's time, at its newest sample.
+    fn time(&self) -> Time {
+        self.lane.newest().unwrap_or(self.start)
     }
 }
 
@@ -200,23 +202,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
-    use crate::model::card::{Card, Method, Resample};
+    use crate::model::card::Card;
     use crate::sample::Samples;
     use crate::source::Arrived;
 
     fn options(streams: usize) -> LanesOptions {
-        let card = Card {
-            version: Card::VERSION,
-            channels: vec![Channel::in_ampere("current")],
-            rate: 100.0,
-            window: 5,
-            hop: 2,
-            resample: Resample { method: Method::Linear, max_gap: 0.1 },
-            labels: vec!["a".into(), "b".into()],
-            made_by: String::new(),
-            training: None,
-        };
+        let card = Card::of_test(5, 2, &["a", "b"]);
         let quiet = Quiet { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
         LanesOptions { lane: LaneOptions::of(&card), streams, quiet: Some(quiet) }
     }

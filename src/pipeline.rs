@@ -197,18 +197,21 @@ fn spawn_broker(
         }
     });
     if let Some(every) = every {
-        let (health, topics, mut asked) = (health.clone(), publisher.clone(), shutdown.clone());
-        tasks.spawn(async move {
-        let mut ticks = tokio::time::interval(every);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => topics.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default()),
-                () = asked.requested() => return,
-            }
-        }
-    });
+        tasks.spawn(publish_health(health.clone(), publisher.clone(), every, shutdown.clone()));
     }
     publisher
+}
+
+async fn publish_health(health: Arc<Health>, topics: Publisher, every: Duration, mut shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                topics.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default());
+            }
+            () = shutdown.requested() => return,
+        }
+    }
 }
 
 /// Samples to outcomes: lanes, inference on its own threads, decisions.
@@ -220,9 +223,6 @@ async fn serve(
     drain: Duration,
 ) -> Result<Ended, PipelineError> {
     let Serving { models, batch, pending, lanes, decide, sinks } = serving;
-    let Some(card) = models.first().map(|model| model.card().clone()) else {
-        return Err(PipelineError::Stage("inference"));
-    };
     // Each thread finds a whole batch waiting when it has ended one.
     let (work, queued) = mpsc::channel(batch * (models.len() + 1));
     let (results, inferred) = mpsc::channel(models.len() + 1);
@@ -236,16 +236,10 @@ async fn serve(
         .collect();
     drop((queue, results));
 
-    let surfaces = Surfaces::new(decide, &card, lanes.lane.hop);
-    let live = lanes.quiet.is_some();
-    let following = stages::follow(
-        events,
-        Lanes::new(lanes),
-        Pending::new(pending, live),
-        work,
-        recording.as_ref(),
-        health,
-    );
+    let surfaces = Surfaces::new(decide, &lanes.lane.card, lanes.lane.hop);
+    let lanes = Lanes::new(lanes);
+    let pending = Pending::new(pending, lanes.live());
+    let following = stages::follow(events, lanes, pending, work, recording.as_ref(), health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;

@@ -64,6 +64,14 @@ impl StreamId {
     }
 }
 
+impl std::str::FromStr for StreamId {
+    type Err = BadStreamName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

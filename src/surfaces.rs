@@ -134,23 +134,11 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
     use crate::lane::{Reset, Window};
     use crate::lanes::Work;
-    use crate::model::card::{Method, Resample};
 
     fn surfaces() -> Surfaces {
-        let card = Card {
-            version: Card::VERSION,
-            channels: vec![Channel::in_ampere("current")],
-            rate: 100.0,
-            window: 10,
-            hop: 1,
-            resample: Resample { method: Method::Linear, max_gap: 0.1 },
-            labels: vec!["a".into(), "b".into()],
-            made_by: String::new(),
-            training: None,
-        };
+        let card = Card::of_test(10, 1, &["a", "b"]);
         Surfaces::new(DecideOptions::default(), &card, 1)
     }
 

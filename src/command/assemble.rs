@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::channel::Channel;
+use crate::channel::{Channel, names};
 use crate::config::{Config, Kind, Source as Configured};
 use crate::lane::LaneOptions;
 use crate::lanes::{LanesOptions, Quiet};
@@ -24,15 +24,21 @@ pub(crate) const BAUD: u32 = 115_200;
 /// A port that is silent for this long is opened again, where nothing else is said.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Loads the model once for each thread that runs it.
-pub(crate) fn models(config: &Config) -> Result<Vec<Model>, Failure> {
+/// Loads the model once for each thread that runs it, and gives its card.
+pub(crate) fn models(config: &Config) -> Result<(Card, Vec<Model>), Failure> {
     let Some(path) = &config.model.path else {
         return Err(Failure::config(
             "model.path is missing; give the .onnx file that `underfoot-train fit --out` wrote",
         ));
     };
-    let load = |_| Model::open(path, config.model.runtime.as_deref()).map_err(Failure::config);
-    (0..config.model.threads).map(load).collect()
+    let load = || Model::open(path, config.model.runtime.as_deref()).map_err(Failure::config);
+    let first = load()?;
+    let card = first.card().clone();
+    let mut models = vec![first];
+    for _ in 1..config.model.threads {
+        models.push(load()?);
+    }
+    Ok((card, models))
 }
 
 /// The sources, each checked against the channels that are wanted, or against nothing.
@@ -82,8 +88,7 @@ fn source(
         }),
         Kind::Simulator => {
             if channels != [Simulator::channel()] {
-                let names =
-                    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ");
+                let names = names(&channels);
                 return Err(Failure::config(format!(
                     "the source {:?} is the simulator, which gives one channel, \"current\" in A; the model takes {names}",
                     source.name(index)

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::failure::Failure;
 use super::{assemble, block_on};
+use crate::channel::names;
 use crate::config::load;
+use crate::model::card::Card;
 use crate::mqtt::Role;
 use crate::pipeline::Source;
 
@@ -35,23 +37,18 @@ impl Check {
         let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
         tell("configuration", Ok(format!("{} sources", config.sources.len())));
 
-        let models = assemble::models(&config);
-        let card = models.as_ref().ok().and_then(|models| Some(models.first()?.card().clone()));
-        tell(
-            "model",
-            models.map(|_| {
-                card.as_ref().map_or_else(String::new, |card| {
-                    let channels = card.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>();
-                    format!(
-                        "{} at {} Hz, windows of {}, tells {}",
-                        channels.join(", "),
-                        card.rate,
-                        card.window,
-                        card.labels.join(", ")
-                    )
-                })
-            }),
-        );
+        let model = assemble::models(&config).map(|(card, _)| card);
+        let card = model.as_ref().ok().cloned();
+        let about = |card: Card| {
+            format!(
+                "{} at {} Hz, windows of {}, tells {}",
+                names(&card.channels),
+                card.rate,
+                card.window,
+                card.labels.join(", ")
+            )
+        };
+        tell("model", model.map(about));
 
         let channels = card.as_ref().map(|card| card.channels.as_slice());
         let ports = block_on(async {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::model::card::Scores;
 use crate::model::session::Model;
 use crate::recordings;
 use crate::score::Confusion;
@@ -32,9 +33,8 @@ pub struct Evaluate {
 /// The scores as `--json` prints them.
 #[derive(Debug, serde::Serialize)]
 struct Report<'a> {
-    accuracy: f64,
-    balanced_accuracy: f64,
-    macro_f1: f64,
+    #[serde(flatten)]
+    scores: Scores,
     labels: &'a [String],
     /// A row a true label, a column a predicted one.
     confusion: &'a [Vec<u64>],
@@ -54,9 +54,7 @@ pub fn run(args: Evaluate) -> anyhow::Result<()> {
     let scores = confusion.scores();
     if args.json {
         let report = Report {
-            accuracy: scores.accuracy,
-            balanced_accuracy: scores.balanced_accuracy,
-            macro_f1: scores.macro_f1,
+            scores,
             labels: confusion.labels(),
             confusion: confusion.table(),
             windows: confusion.total(),
@@ -65,14 +63,7 @@ pub fn run(args: Evaluate) -> anyhow::Result<()> {
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
         return Ok(());
     }
-    eprintln!(
-        "{} recordings, {} windows: accuracy {:.3}, balanced accuracy {:.3}, macro F1 {:.3}",
-        dataset.recordings.len(),
-        confusion.total(),
-        scores.accuracy,
-        scores.balanced_accuracy,
-        scores.macro_f1
-    );
+    eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
     if dataset.left_out > 0 {
         eprintln!("{} windows left out, whose label is not one throughout", dataset.left_out);
     }

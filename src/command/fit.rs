@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::channel::names;
 use crate::model::runtime;
 use crate::recordings;
 use crate::train::dataset::{Dataset, DatasetOptions};
@@ -132,14 +133,11 @@ pub fn run(args: Fit) -> anyhow::Result<()> {
         eprintln!("warning: {warning}");
     }
     if fitted.confusion.total() > 0 {
-        let scores = fitted.confusion.scores();
         eprintln!(
-            "validation, best epoch {} of {}: accuracy {:.3}, balanced accuracy {:.3}, macro F1 {:.3} on {} windows",
+            "validation, best epoch {} of {}: {} on {} windows",
             fitted.best,
             fitted.history.len(),
-            scores.accuracy,
-            scores.balanced_accuracy,
-            scores.macro_f1,
+            fitted.confusion.scores(),
             fitted.confusion.total(),
         );
         eprintln!("{}", fitted.confusion);
@@ -161,7 +159,6 @@ fn summary(dataset: &Dataset) -> String {
     let counts = dataset.count(0..dataset.len());
     let counts: Vec<_> =
         card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
-    let channels: Vec<_> = card.channels.iter().map(|channel| channel.name.as_str()).collect();
     let left_out = match dataset.left_out {
         0 => String::new(),
         count => format!("; {count} left out, whose label is not one throughout"),
@@ -175,7 +172,7 @@ fn summary(dataset: &Dataset) -> String {
         card.rate,
         card.window as f64 / card.rate,
         card.hop,
-        channels.join(", "),
+        names(&card.channels),
     )
 }
 

@@ -97,13 +97,7 @@ fn describe(card: &Card) -> String {
         if let Some(scores) = &training.validation_scores {
             line(
                 "validation",
-                format!(
-                    "accuracy {:.3}, balanced accuracy {:.3}, macro F1 {:.3} on {} recordings that chose the epoch",
-                    scores.accuracy,
-                    scores.balanced_accuracy,
-                    scores.macro_f1,
-                    training.validation.len()
-                ),
+                format!("{scores} on {} recordings that chose the epoch", training.validation.len()),
             );
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {

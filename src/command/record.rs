@@ -37,7 +37,7 @@ pub struct Record {
     #[arg(long, requires = "port", default_value = "csv")]
     format: String,
     /// The robot's name
-    #[arg(long, requires = "port", default_value = "rover", value_parser = stream)]
+    #[arg(long, requires = "port", default_value = "rover")]
     stream: StreamId,
     /// The port's channels, in order
     #[arg(long, requires = "port", value_name = "NAME,…", value_delimiter = ',', default_value = "current")]
@@ -45,10 +45,6 @@ pub struct Record {
     /// End after this long, such as 90s
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
-}
-
-fn stream(name: &str) -> Result<StreamId, String> {
-    StreamId::new(name).map_err(|error| error.to_string())
 }
 
 impl Record {

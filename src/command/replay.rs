@@ -71,10 +71,7 @@ impl Replay {
         config.model.path = Some(self.model.clone());
         config.model.threads = self.threads.into();
         let recordings = recordings::find(&self.paths, self.dataset.as_deref()).map_err(Failure::failed)?;
-        let models = assemble::models(&config).map_err(Failure::or_failed)?;
-        let Some(card) = models.first().map(|model| model.card().clone()) else {
-            return Err(Failure::failed("--threads takes at least 1"));
-        };
+        let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
         let hop = self.hop.map_or(card.hop, |hop| hop as usize);
         let truth = Truth::default();
         let faults = Faults::default();

@@ -67,10 +67,7 @@ impl Run {
 /// Serves a configuration until the system's wish to end.
 fn serve(config: &Config) -> Result<(), Failure> {
     let begun = Instant::now();
-    let models = assemble::models(config)?;
-    let Some(card) = models.first().map(|model| model.card().clone()) else {
-        return Err(Failure::config("model.threads is 0; it takes at least 1"));
-    };
+    let (card, models) = assemble::models(config)?;
     let model = config.model.path.clone().unwrap_or_default();
     let sources = assemble::sources(config, Some(&card.channels))?;
     let lanes = assemble::lanes(config, &card);

@@ -15,8 +15,7 @@ use crate::decode::StreamFormat;
 use crate::sample::StreamId;
 use crate::simulator::dataset;
 use crate::simulator::drive::{Drive, Reading};
-use crate::simulator::surface::Surface;
-use crate::simulator::wire::Wire;
+use crate::simulator::wire::{self, Wire};
 use crate::source::simulator::Simulator;
 
 /// Make a simulated robot's samples: recordings, MQTT messages, or a serial line
@@ -40,13 +39,13 @@ pub struct Simulate {
     #[arg(long, requires = "out")]
     tour: bool,
     /// With --mqtt: the robot's name
-    #[arg(long, default_value = "simulated", value_parser = stream)]
+    #[arg(long, default_value = "simulated")]
     stream: StreamId,
     /// With --mqtt: the topic
     #[arg(long, default_value = "robots/{stream}/current")]
     topic: String,
     /// With --pty: how samples are written: csv, json or binary
-    #[arg(long, default_value = "csv", value_parser = format)]
+    #[arg(long, default_value = "csv")]
     format: StreamFormat,
 }
 
@@ -69,19 +68,6 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "it takes a number from 0.001 to 1000000".into())
 }
 
-fn stream(name: &str) -> Result<StreamId, String> {
-    StreamId::new(name).map_err(|error| error.to_string())
-}
-
-fn format(name: &str) -> Result<StreamFormat, String> {
-    match name {
-        "csv" => Ok(StreamFormat::Csv),
-        "json" => Ok(StreamFormat::Json),
-        "binary" => Ok(StreamFormat::Binary),
-        _ => Err("it takes csv, json or binary".into()),
-    }
-}
-
 impl Simulate {
     /// Simulates.
     ///
@@ -91,8 +77,7 @@ impl Simulate {
         if let Some(folder) = &self.target.out {
             return self.recordings(folder);
         }
-        let tours = std::iter::repeat_n(Surface::ALL, 1000).flatten();
-        let drive = Drive::new(self.seed, self.rate, tours.map(|surface| (surface, self.seconds)).collect());
+        let drive = Drive::rounds(self.seed, self.rate, self.seconds);
         block_on(async {
             let sending = async {
                 match (&self.target.mqtt, &self.target.pty) {
@@ -145,9 +130,8 @@ impl Simulate {
             }
         };
         let samples = pace(drive, async |reading| {
-            let payload = format!("{{\"t\":{:.6},\"current\":{}}}", reading.time.seconds(), reading.current);
             // A full queue is a network that went away, which is told there.
-            let _ = client.publish(&topic, QoS::AtMostOnce, false, payload).await;
+            let _ = client.publish(&topic, QoS::AtMostOnce, false, wire::message(&reading)).await;
         });
         tokio::select! {
             failure = network => Err(failure),

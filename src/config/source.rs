@@ -111,12 +111,8 @@ impl Source {
     /// # Errors
     /// Another format than byte streams have.
     pub fn stream_format(&self) -> Result<StreamFormat, BadValue> {
-        match self.format.as_deref() {
-            None | Some("csv") => Ok(StreamFormat::Csv),
-            Some("json") => Ok(StreamFormat::Json),
-            Some("binary") => Ok(StreamFormat::Binary),
-            Some(other) => Err(BadValue::new("source.format", other, "it takes csv, json or binary")),
-        }
+        let name = self.format.as_deref().unwrap_or("csv");
+        name.parse().map_err(|mend| BadValue::new("source.format", name, mend))
     }
 
     /// How its messages are written.

@@ -32,6 +32,20 @@ pub enum StreamFormat {
     Binary,
 }
 
+impl std::str::FromStr for StreamFormat {
+    type Err = &'static str;
+
+    /// The format of this name; else what it takes.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "csv" => Ok(StreamFormat::Csv),
+            "json" => Ok(StreamFormat::Json),
+            "binary" => Ok(StreamFormat::Binary),
+            _ => Err("it takes csv, json or binary"),
+        }
+    }
+}
+
 /// The decoder of one byte stream.
 #[derive(Debug)]
 pub enum Stream {

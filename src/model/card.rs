@@ -82,6 +82,13 @@ pub struct Scores {
     pub macro_f1: f64,
 }
 
+impl std::fmt::Display for Scores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { accuracy, balanced_accuracy, macro_f1 } = self;
+        write!(f, "accuracy {accuracy:.3}, balanced accuracy {balanced_accuracy:.3}, macro F1 {macro_f1:.3}")
+    }
+}
+
 /// One channel's statistics in the training windows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
@@ -142,10 +149,33 @@ impl Card {
         Err(BadCard(problem))
     }
 
+    /// From a window's first step to its last, in nanoseconds.
+    pub fn span(&self) -> i64 {
+        ((self.window - 1) as f64 / self.rate * 1e9).round() as i64
+    }
+
     /// The card as JSON on one line.
     pub fn to_json(&self) -> String {
         // Numbers, texts and lists only: there is nothing in a card that cannot be written.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+impl Card {
+    /// A card for tests: one channel at 100 Hz, interpolated, with gaps of up to 0.1 s.
+    pub(crate) fn of_test(window: usize, hop: usize, labels: &[&str]) -> Self {
+        Self {
+            version: Self::VERSION,
+            channels: vec![Channel::in_ampere("current")],
+            rate: 100.0,
+            window,
+            hop,
+            resample: Resample { method: Method::Linear, max_gap: 0.1 },
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            made_by: String::new(),
+            training: None,
+        }
     }
 }
 

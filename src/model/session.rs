@@ -105,19 +105,6 @@ impl Model {
         Self::assemble(card, session).map_err(|why| ModelError::Graph { path: path.into(), why })
     }
 
-    /// Loads a model from memory with the card given, as the trainer does before it writes one.
-    ///
-    /// # Errors
-    /// [`ModelError`], with `(memory)` for the path.
-    pub fn from_memory(bytes: &[u8], card: Card, library: Option<&Path>) -> Result<Self, ModelError> {
-        let environment = runtime::environment(library)?;
-        let path = || PathBuf::from("(memory)");
-        let session = session(environment, bytes)
-            .map_err(|error| ModelError::Load { path: path(), why: one_line(&error.to_string()) })?;
-        card.validate().map_err(|why| ModelError::Card { path: path(), why })?;
-        Self::assemble(card, session).map_err(|why| ModelError::Graph { path: path(), why })
-    }
-
     fn assemble(card: Card, session: Session) -> Result<Self, String> {
         let (steps, channels, classes) = (card.window, card.channels.len(), card.labels.len());
         let [input] = session.inputs() else {

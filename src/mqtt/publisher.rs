@@ -30,11 +30,6 @@ struct Entry {
 }
 
 impl Publisher {
-    /// What every topic starts with.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// Publishes once, at most, now; says whether it went on its way.
     pub fn send(&self, topic: &str, payload: Vec<u8>) -> bool {
         let connected = *self.accepted.borrow() > 0;

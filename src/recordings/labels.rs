@@ -85,11 +85,6 @@ impl Labels {
         let rest = self.changes.get(first..last)?;
         rest.iter().all(|(_, other)| other.as_deref() == Some(label)).then_some(label)
     }
-
-    /// Each surface that occurs, as often as it begins.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().filter_map(|(_, label)| label.as_deref())
-    }
 }
 
 #[cfg(test)]

@@ -225,13 +225,14 @@ pub fn digest(recordings: &[Recording]) -> Result<String, RecordingError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::channel::Channel;
     use crate::sample::Samples;
     use read::Reader;
 
-    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    /// A folder of these files, for as long as it is held.
+    pub(crate) fn folder(files: &[(&str, impl AsRef<[u8]>)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let path = folder.path().join(name);

@@ -9,7 +9,7 @@ use super::{Recording, RecordingError};
 use crate::channel::{Channel, TimeUnit};
 use crate::columns::Columns;
 use crate::decode::csv::{Header, Rows, TextColumn};
-use crate::drops::{Drops, Reason};
+use crate::drops::Drops;
 use crate::sample::{Samples, Time};
 
 /// Bytes read at once.
@@ -168,10 +168,5 @@ impl<'a> Reader<'a> {
                 first.map_or_else(|| recording.name.clone(), |(_, text)| text.clone())
             }
         }
-    }
-
-    /// The kind of fault that [`Reader::drops`] counts for a row cut off by a crash.
-    pub fn cut_off(&self) -> bool {
-        self.drops.count(Reason::Malformed) + self.drops.count(Reason::BadTime) > 0
     }
 }

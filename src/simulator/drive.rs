@@ -208,6 +208,12 @@ impl Drive {
         Self::new(seed, rate, surfaces.map(|surface| (surface, seconds_each)).to_vec())
     }
 
+    /// A drive over all surfaces, `seconds_each`, again and again for a thousand rounds: days, at the usual pace.
+    pub fn rounds(seed: u64, rate: f64, seconds_each: f64) -> Self {
+        let rounds = std::iter::repeat_n(Surface::ALL, 1000).flatten();
+        Self::new(seed, rate, rounds.map(|surface| (surface, seconds_each)).collect())
+    }
+
     /// What the front wheels are on at a time; `None` before and after the drive.
     pub fn surface_at(&self, time: Time) -> Option<Surface> {
         surface_in(&self.plan, time.seconds())

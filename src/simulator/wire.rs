@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::channel::Channel;
 use crate::decode::{StreamFormat, binary};
 use crate::sample::Time;
+use crate::simulator::drive::Reading;
 
 /// Encodes the samples of one stream, in the form that [`Stream`](crate::decode::Stream) decodes.
 ///
@@ -47,6 +48,11 @@ impl Wire {
         }
         out.extend_from_slice(b"}\n");
     }
+}
+
+/// A reading as an MQTT payload: a JSON object.
+pub fn message(reading: &Reading) -> String {
+    format!("{{\"t\":{:.6},\"current\":{}}}", reading.time.seconds(), reading.current)
 }
 
 fn csv(time: Time, values: &[f32], out: &mut Vec<u8>) {

@@ -57,7 +57,7 @@ impl Score {
         Self {
             truth,
             labels: card.labels.clone(),
-            span: ((card.window - 1) as f64 / card.rate * 1e9) as i64,
+            span: card.span(),
             windows: confusion.clone(),
             decisions: confusion,
             unlabelled: 0,
@@ -94,16 +94,6 @@ impl Score {
         }
     }
 
-    /// The windows' table.
-    pub fn windows(&self) -> &Confusion {
-        &self.windows
-    }
-
-    /// The decisions' table.
-    pub fn decisions(&self) -> &Confusion {
-        &self.decisions
-    }
-
     /// Both scores.
     pub fn evaluation(&self) -> Evaluation {
         let part = |confusion: &Confusion| Part {
@@ -134,12 +124,7 @@ impl std::fmt::Display for Score {
         }
         for (name, part) in [("windows", &self.windows), ("decisions", &self.decisions)] {
             if part.total() > 0 {
-                let Scores { accuracy, balanced_accuracy, macro_f1 } = part.scores();
-                writeln!(
-                    f,
-                    "{name}: {} counted, accuracy {accuracy:.3}, balanced accuracy {balanced_accuracy:.3}, macro F1 {macro_f1:.3}",
-                    part.total()
-                )?;
+                writeln!(f, "{name}: {} counted, {}", part.total(), part.scores())?;
                 writeln!(f, "{part}")?;
             }
         }

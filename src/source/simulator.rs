@@ -11,12 +11,9 @@ use crate::health::State;
 use crate::sample::{Samples, StreamId};
 use crate::shutdown::Shutdown;
 use crate::simulator::drive::{Drive, RATE};
-use crate::simulator::surface::Surface;
 
 /// Seconds on each surface.
 const STAY: f64 = 20.0;
-/// Tours over all surfaces before the drive ends: a day and more.
-const TOURS: usize = 1000;
 
 /// A simulated robot.
 #[derive(Clone, Debug)]
@@ -32,8 +29,7 @@ pub struct Simulator {
 impl Simulator {
     /// A robot that drives over all surfaces, 20 s on each, in real time, for 33 hours.
     pub fn new(stream: StreamId, seed: u64) -> Self {
-        let plan = std::iter::repeat_n(Surface::ALL, TOURS).flatten().map(|surface| (surface, STAY));
-        Self { stream, drive: Drive::new(seed, RATE, plan.collect()), speed: 1.0 }
+        Self { stream, drive: Drive::rounds(seed, RATE, STAY), speed: 1.0 }
     }
 
     /// The one channel that it gives.

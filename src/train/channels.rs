@@ -3,12 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::dataset::DatasetError;
-use crate::channel::Channel;
+use crate::channel::{Channel, names};
 use crate::recordings::{Recording, RecordingError};
-
-fn names(channels: &[Channel]) -> String {
-    channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ")
-}
 
 /// The channels that every recording has, or those wanted of them.
 pub(super) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {

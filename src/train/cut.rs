@@ -97,11 +97,10 @@ pub(super) fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetErr
 /// The windows of one recording, as the daemon would make them.
 fn cut(read: &Read, card: &Card) -> Cut {
     let mut lane = Lane::new(&LaneOptions::of(card));
-    let before = ((card.window - 1) as f64 / card.rate * 1e9).round() as i64;
     let mut cut = Cut::default();
     let take = |output| {
         if let Output::Window(window) = output {
-            match read.labels.throughout(window.time.offset(-before), window.time) {
+            match read.labels.throughout(window.time.offset(-card.span()), window.time) {
                 Some(label) => {
                     cut.values.extend_from_slice(&window.values);
                     cut.labels.push(label.to_owned());

@@ -288,16 +288,7 @@ impl Dataset {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn folder(files: &[(&str, String)]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        folder
-    }
+    use crate::recordings::tests::folder;
 
     fn drive(samples: usize, column: &str) -> String {
         let rows = (0..samples).map(|i| format!("{},{}\n", i as f64 * 0.02, i % 7));

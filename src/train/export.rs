@@ -94,7 +94,7 @@ pub fn compare(
         let normal: f32 = StandardNormal.sample(&mut rng);
         compared.push(compared[index] + NOISE_SHARE * normal / scaling.factor[index % card.channels.len()]);
     }
-    let theirs = Model::from_memory(model, card.clone(), library)?.probabilities(&compared)?;
+    let theirs = Model::from_bytes(model, Path::new("(memory)"), library)?.probabilities(&compared)?;
     // In double precision: a network may make so much of a difference in rounding that two passes in single precision, each
     // within the tolerance, are further apart than it.
     let ours = exact::probabilities(network, &compared);

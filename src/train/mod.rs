@@ -33,22 +33,13 @@ mod streams {
 #[cfg(test)]
 mod tests {
     use super::dataset::{Dataset, Source};
-    use crate::channel::Channel;
-    use crate::model::card::{Card, Method, Resample};
+    use crate::model::card::Card;
 
     /// Waves of a frequency for each label, with a phase for each window.
     pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
-        let card = Card {
-            version: Card::VERSION,
-            channels: vec![Channel::in_ampere("current")],
-            rate: 50.0,
-            window: 20,
-            hop: 2,
-            resample: Resample { method: Method::Linear, max_gap: 0.25 },
-            labels: (0..labels).map(|label| format!("s{label}")).collect(),
-            made_by: String::new(),
-            training: None,
-        };
+        let names: Vec<_> = (0..labels).map(|label| format!("s{label}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let card = Card { rate: 50.0, ..Card::of_test(20, 2, &names) };
         let mut dataset = Dataset {
             card,
             digest: String::new(),

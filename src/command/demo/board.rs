@@ -62,7 +62,7 @@ impl Board {
         };
         Self {
             labels: card.labels.clone(),
-            span: ((card.window - 1) as f64 / card.rate * 1e9) as i64,
+            span: card.span(),
             robots: drives.into_iter().map(robot).collect(),
             terminal: Term::stdout(),
             drawn: 0,

@@ -24,6 +24,7 @@ use crate::pipeline::{Pipeline, Serving, Source};
 use crate::sample::StreamId;
 use crate::simulator::drive::{Drive, RATE};
 use crate::simulator::surface::Surface;
+use crate::simulator::wire;
 use crate::sink::Sink;
 use crate::sink::mqtt::Topics;
 use crate::source::simulator::Simulator;
@@ -198,8 +199,7 @@ async fn publish(port: u16, drives: &Drives) {
                 let Some(reading) = drive.next() else { continue };
                 moving = true;
                 tokio::time::sleep_until(begun + Duration::from_secs_f64(reading.time.seconds())).await;
-                let payload =
-                    format!("{{\"t\":{:.6},\"current\":{}}}", reading.time.seconds(), reading.current);
+                let payload = wire::message(&reading);
                 // A broker that went away is seen in the table: nothing comes any more.
                 let _ =
                     client.publish(format!("robots/{stream}/current"), QoS::AtMostOnce, false, payload).await;
