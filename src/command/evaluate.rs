@@ -73,10 +73,10 @@ pub fn run(args: Evaluate) -> anyhow::Result<()> {
 
 fn score(model: &mut Model, dataset: &Dataset) -> anyhow::Result<Confusion> {
     let labels = model.card().labels.clone();
-    let size = dataset.card.window * dataset.card.channels.len();
+    let all: Vec<usize> = (0..dataset.len()).collect();
     let mut probabilities = Vec::new();
-    for windows in dataset.windows.chunks(size * BATCH) {
-        probabilities.extend(model.probabilities(windows)?);
+    for windows in all.chunks(BATCH) {
+        probabilities.extend(model.probabilities(&dataset.gather(windows))?);
     }
     Ok(confusion(&labels, &probabilities, dataset.labels.iter().copied()))
 }

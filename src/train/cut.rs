@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::dataset::{DatasetError, Source};
+use super::dataset::{DatasetError, Place, Source};
 use crate::channel::Channel;
 use crate::drops::Drops;
 use crate::lane::{Lane, LaneOptions, Output};
@@ -11,9 +11,9 @@ use crate::recordings::labels::Labels;
 use crate::recordings::layout::GroupBy;
 use crate::recordings::read::Reader;
 use crate::recordings::{Recording, RecordingError};
-use crate::sample::Samples;
+use crate::sample::{Samples, Time};
 
-/// The most values in all windows together: 2 GiB of them.
+/// The most values in all steps together: 2 GiB of them.
 const MAX_VALUES: usize = 1 << 29;
 
 /// A recording that was read.
@@ -23,12 +23,19 @@ pub(super) struct Read {
     pub(super) source: Source,
 }
 
-/// One recording's windows.
+/// One recording's steps, and its windows among them.
 #[derive(Default)]
 pub(super) struct Cut {
-    pub(super) values: Vec<f32>,
-    pub(super) labels: Vec<String>,
+    /// Every step that is in some window, row-major [S, C]; stretches between gaps stand one after the other.
+    pub(super) steps: Vec<f32>,
+    pub(super) windows: Vec<CutWindow>,
     pub(super) left_out: usize,
+}
+
+/// One window of a recording.
+pub(super) struct CutWindow {
+    pub(super) label: String,
+    pub(super) place: Place,
 }
 
 /// Reads every recording, several at once.
@@ -77,11 +84,11 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 /// The windows of every recording, of which there must be some.
 pub(super) fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetError> {
     let cuts: Vec<Cut> = read.par_iter().map(|read| cut(read, card)).collect();
-    let values: usize = cuts.iter().map(|cut| cut.values.len()).sum();
+    let values: usize = cuts.iter().map(|cut| cut.steps.len()).sum();
     if values > MAX_VALUES {
         return Err(DatasetError::TooMany { gib: values as f64 * 4.0 / f64::from(1 << 30) });
     }
-    if values > 0 {
+    if cuts.iter().any(|cut| !cut.windows.is_empty()) {
         return Ok(cuts);
     }
     match cuts.iter().map(|cut| cut.left_out).sum() {
@@ -95,21 +102,54 @@ pub(super) fn cut_all(read: &[Read], card: &Card) -> Result<Vec<Cut>, DatasetErr
 }
 
 /// The windows of one recording, as the daemon would make them.
+///
+/// They are cut at a hop of one step, which gives every step and every place that a window may be shifted to; a window of the
+/// data set is each `hop`th of those.
 fn cut(read: &Read, card: &Card) -> Cut {
-    let mut lane = Lane::new(&LaneOptions::of(card));
+    let mut lane = Lane::new(&LaneOptions { hop: 1, ..LaneOptions::of(card) });
     let mut cut = Cut::default();
+    // Each place: the window's first step, the moment of its last, its label, and how many places the stretch has had.
+    let mut places: Vec<(usize, Time, Option<&str>, usize)> = Vec::new();
+    let width = card.channels.len();
     let take = |output| {
-        if let Output::Window(window) = output {
-            match read.labels.throughout(window.time.offset(-card.span()), window.time) {
-                Some(label) => {
-                    cut.values.extend_from_slice(&window.values);
-                    cut.labels.push(label.to_owned());
-                }
-                None => cut.left_out += 1,
+        let Output::Window(window) = output else { return };
+        let step = 1e9 / card.rate;
+        let joins = places.last().filter(|(_, last, ..)| (window.time.since(*last) as f64) < 1.5 * step);
+        let (start, count) = match joins {
+            Some((start, _, _, count)) => {
+                let last = window.values.len() - width;
+                cut.steps.extend_from_slice(&window.values[last..]);
+                (start + 1, count + 1)
             }
-        }
+            None => {
+                let start = cut.steps.len() / width;
+                cut.steps.extend_from_slice(&window.values);
+                (start, 0)
+            }
+        };
+        let label = read.labels.throughout(window.time.offset(-card.span()), window.time);
+        places.push((start, window.time, label, count));
     };
     lane.push(&read.samples, &mut Drops::default(), take);
+    for (index, &(start, time, label, count)) in places.iter().enumerate() {
+        if count % card.hop != 0 {
+            continue;
+        }
+        let Some(label) = label else {
+            cut.left_out += 1;
+            continue;
+        };
+        // A place takes part in a window's shifts where the stretch and the label are the same.
+        let same = |&(other, _, name, from): &(usize, Time, Option<&str>, usize)| {
+            name == Some(label) && start.abs_diff(other) == count.abs_diff(from)
+        };
+        let reach = card.hop / 2;
+        let earlier =
+            places[index.saturating_sub(reach)..index].iter().rev().take_while(|place| same(place)).count();
+        let later = places[index + 1..].iter().take(reach).take_while(|place| same(place)).count();
+        let place = Place { start, time, earlier, later };
+        cut.windows.push(CutWindow { label: label.to_owned(), place });
+    }
     cut
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
-use super::cut::{Cut, Read, cut_all, own_rate, read_all};
+use super::cut::{Cut, CutWindow, Read, cut_all, own_rate, read_all};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording, RecordingError};
+use crate::sample::Time;
 
 /// How windows are cut; what is not given follows from the recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +30,10 @@ pub struct Dataset {
     pub digest: String,
     /// The recordings, those without a window among them.
     pub recordings: Vec<Source>,
-    /// Every window, row-major [N, W, C].
-    pub windows: Vec<f32>,
+    /// The steps of all recordings, row-major [S, C]; a window is W of them, and windows overlap.
+    pub steps: Vec<f32>,
+    /// Each window's place among the steps.
+    pub places: Vec<Place>,
     /// Each window's label, as an index into the card's.
     pub labels: Vec<usize>,
     /// Each window's recording, as an index into [`Dataset::recordings`].
@@ -39,6 +42,19 @@ pub struct Dataset {
     pub permutations: Vec<Vec<usize>>,
     /// Windows left out since their label changes, or is not known, within.
     pub left_out: usize,
+}
+
+/// Where a window lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its first step.
+    pub start: usize,
+    /// The moment of its last step, in the recording's time.
+    pub time: Time,
+    /// How many steps earlier it may begin and still be of the same stretch and label; half a hop at most.
+    pub earlier: usize,
+    /// The same, for later.
+    pub later: usize,
 }
 
 /// A recording as the trainer knows it.
@@ -144,7 +160,7 @@ pub enum DatasetError {
         has: String,
     },
     /// More than fits in memory.
-    #[error("the windows take {gib:.1} GiB, more than 2; raise --hop, or name fewer recordings")]
+    #[error("the steps take {gib:.1} GiB, more than 2; lower --rate, or name fewer recordings")]
     TooMany {
         /// Their size.
         gib: f64,
@@ -182,14 +198,14 @@ impl Dataset {
         };
         card.validate()?;
         let cuts = cut_all(&read, &card)?;
-        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.labels).collect();
+        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.windows).map(|w| &w.label).collect();
         card.labels = labels.into_iter().cloned().collect();
         if let [label] = card.labels.as_slice() {
-            let windows = cuts.iter().map(|cut| cut.labels.len()).sum();
+            let windows = cuts.iter().map(|cut| cut.windows.len()).sum();
             return Err(DatasetError::OneLabel { label: label.clone(), windows });
         }
         if let Some((read, _)) =
-            read.iter().zip(&cuts).find(|(_, cut)| cut.labels.iter().any(|label| label == UNKNOWN))
+            read.iter().zip(&cuts).find(|(_, cut)| cut.windows.iter().any(|window| window.label == UNKNOWN))
         {
             return Err(DatasetError::Unknown { recording: read.source.name.clone() });
         }
@@ -205,7 +221,7 @@ impl Dataset {
     pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
         let read = read_all(found, &card.channels)?;
         let cuts = cut_all(&read, card)?;
-        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.labels).collect();
+        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.windows).map(|w| &w.label).collect();
         let missing: Vec<_> =
             labels.into_iter().filter(|label| !card.labels.contains(label)).cloned().collect();
         if !missing.is_empty() {
@@ -221,22 +237,31 @@ impl Dataset {
         read: Vec<Read>,
         cuts: Vec<Cut>,
     ) -> Result<Self, DatasetError> {
+        let labels = card.labels.clone();
         let index: BTreeMap<&str, usize> =
-            card.labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
-        let of_window =
-            cuts.iter().enumerate().flat_map(|(source, cut)| cut.labels.iter().map(move |l| (source, l)));
-        let of_window = of_window.filter_map(|(source, label)| Some((source, *index.get(label.as_str())?)));
-        let (sources, labels) = of_window.unzip();
-        Ok(Self {
+            labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
+        let mut dataset = Self {
             digest: recordings::digest(found)?,
             recordings: read.into_iter().map(|read| read.source).collect(),
-            labels,
-            sources,
+            labels: Vec::new(),
+            sources: Vec::new(),
+            places: Vec::new(),
             left_out: cuts.iter().map(|cut| cut.left_out).sum(),
-            windows: cuts.into_iter().flat_map(|cut| cut.values).collect(),
+            steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
-            card,
-        })
+            card: card.clone(),
+        };
+        for (source, cut) in cuts.into_iter().enumerate() {
+            let before = dataset.steps.len() / card.channels.len();
+            dataset.steps.extend_from_slice(&cut.steps);
+            for CutWindow { label, place } in cut.windows {
+                let Some(label) = index.get(label.as_str()) else { continue };
+                dataset.labels.push(*label);
+                dataset.sources.push(source);
+                dataset.places.push(Place { start: before + place.start, ..place });
+            }
+        }
+        Ok(dataset)
     }
 
     /// How many windows there are.
@@ -251,8 +276,19 @@ impl Dataset {
 
     /// A window's values, row-major [W, C].
     pub fn window(&self, index: usize) -> &[f32] {
-        let size = self.card.window * self.card.channels.len();
-        &self.windows[index * size..(index + 1) * size]
+        self.at(self.places[index].start)
+    }
+
+    /// A window's values where it begins `by` steps later, or earlier below 0; no further than its [`Place`] allows.
+    pub fn shifted(&self, index: usize, by: isize) -> &[f32] {
+        let place = self.places[index];
+        let by = by.clamp(-(place.earlier as isize), place.later as isize);
+        self.at(place.start.saturating_add_signed(by))
+    }
+
+    fn at(&self, start: usize) -> &[f32] {
+        let width = self.card.channels.len();
+        &self.steps[start * width..(start + self.card.window) * width]
     }
 
     /// The values of some windows, one after the other.

@@ -179,7 +179,7 @@ mod tests {
         let card = card(&fitted, &dataset, 0);
         let model = onnx::file(graph(&fitted.network), &card);
         fitted.network.parameters_mut()[0] += 0.5;
-        let error = compare(&model, &card, &fitted.network, &dataset.windows, None).unwrap_err();
+        let error = compare(&model, &card, &fitted.network, &dataset.steps, None).unwrap_err();
         assert!(error.to_string().contains("differ from the trainer's by"), "{error}");
     }
 

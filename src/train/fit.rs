@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn a_loss_that_is_no_number_stops_training_with_the_mend() {
         let mut dataset = waves(2, 3, 2);
-        dataset.windows[3] = f32::NAN;
+        dataset.steps[3] = f32::NAN;
         let error =
             fit(&FitOptions { validation: 0.0, ..quick() }, &dataset, |_| {}).unwrap_err().to_string();
         assert!(error.starts_with("the loss is NaN in epoch 1"), "{error}");

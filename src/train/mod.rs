@@ -32,8 +32,9 @@ mod streams {
 
 #[cfg(test)]
 mod tests {
-    use super::dataset::{Dataset, Source};
+    use super::dataset::{Dataset, Place, Source};
     use crate::model::card::Card;
+    use crate::sample::Time;
 
     /// Waves of a frequency for each label, with a phase for each window.
     pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
@@ -44,7 +45,8 @@ mod tests {
             card,
             digest: String::new(),
             recordings: Vec::new(),
-            windows: Vec::new(),
+            steps: Vec::new(),
+            places: Vec::new(),
             labels: Vec::new(),
             sources: Vec::new(),
             permutations: Vec::new(),
@@ -58,9 +60,9 @@ mod tests {
                 let phase = (group * windows + window) as f32 * 1.7;
                 dataset.labels.push(label);
                 dataset.sources.push(source);
-                dataset
-                    .windows
-                    .extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));
+                let time = Time::from_seconds(window as f64).unwrap();
+                dataset.places.push(Place { start: dataset.steps.len(), time, earlier: 0, later: 0 });
+                dataset.steps.extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));
             }
         }
         dataset
