@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use underfoot::command::{evaluate, fit};
-use underfoot::train::fit::FitError;
+use underfoot::train::options::BadOption;
+use underfoot::train::settings::SettingsError;
 
 /// Train models that tell what a robot drives on
 #[derive(Debug, Parser)]
@@ -21,14 +22,21 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Fit(args) => fit::run(args),
-        Command::Evaluate(args) => evaluate::run(args),
+    let matches = Cli::command().get_matches();
+    let result = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => run(cli.command, matches.subcommand().map(|(_, matches)| matches)),
+        Err(error) => error.exit(),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");
-    match error.downcast_ref::<FitError>() {
-        Some(FitError::Option { .. }) => ExitCode::from(2),
-        _ => ExitCode::FAILURE,
+    let usage =
+        error.is::<BadOption>() || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));
+    if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
+    match command {
+        Command::Fit(args) => fit::run(args, matches.unwrap_or(&ArgMatches::default())),
+        Command::Evaluate(args) => evaluate::run(args),
     }
 }

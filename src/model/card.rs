@@ -60,11 +60,17 @@ pub struct Training {
     pub recordings: usize,
     /// Windows of each label, in the order of [`Card::labels`].
     pub windows_per_class: Vec<usize>,
-    /// Recordings held out for validation, as `label/name`.
+    /// Recordings held out for validation, as `label/name`; with folds, each was held out of one network.
     pub validation: Vec<String>,
-    /// Scores on the held-out recordings, which also chose the epoch: a validation score, not a test score.
+    /// Networks that were each trained without one part of the recordings, and answer as one; 0 for a single network.
+    #[serde(default)]
+    pub folds: usize,
+    /// Scores of windows by a network that was not trained on their recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_scores: Option<Scores>,
+    /// Whether these scores also chose the weights: then they are better than those on new recordings.
+    #[serde(default)]
+    pub chosen_on_validation: bool,
     /// The seed of the weights, the order and the split.
     pub seed: u64,
     /// Mean, deviation and range of each channel in the training windows.

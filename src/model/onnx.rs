@@ -156,7 +156,8 @@ pub(crate) fn node(kind: &str, input: &[&str], output: &[&str], attribute: Vec<A
     NodeProto {
         input: texts(input),
         output: texts(output),
-        name: Some(kind.to_lowercase()),
+        // Named after what it gives, which no other node does.
+        name: output.first().map(|name| (*name).to_owned()),
         op_type: Some(kind.into()),
         attribute,
     }
@@ -198,7 +199,12 @@ pub(crate) fn floats(name: &str, sizes: &[usize], values: &[f32]) -> TensorProto
 
 /// Constant whole numbers.
 pub(crate) fn integers(name: &str, values: &[i64]) -> TensorProto {
-    tensor(name, &[values.len()], INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    table(name, &[values.len()], values)
+}
+
+/// Constant whole numbers, of these sizes.
+pub(crate) fn table(name: &str, sizes: &[usize], values: &[i64]) -> TensorProto {
+    tensor(name, sizes, INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
 /// A value of N rows of these sizes.

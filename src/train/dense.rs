@@ -63,3 +63,17 @@ impl Dense {
         multiply(input_gradient, Keep::Nothing, outer, kernel.transposed());
     }
 }
+
+/// The larger of each value and 0, in place.
+pub fn relu(values: &mut [f32]) {
+    values.iter_mut().for_each(|value| *value = value.max(0.0));
+}
+
+/// From the gradient of what [`relu`] gave to that of what it took, in place.
+pub fn relu_backward(outputs: &[f32], gradient: &mut [f32]) {
+    for (gradient, output) in gradient.iter_mut().zip(outputs) {
+        if *output <= 0.0 {
+            *gradient = 0.0;
+        }
+    }
+}

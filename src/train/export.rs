@@ -1,17 +1,17 @@
 //! Writing a model: only once ONNX Runtime has given what the trainer's own forward pass gives.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
 
+use super::cross_validation::Trained;
 use super::dataset::Dataset;
+use super::ensemble::Ensemble;
 use super::exact;
-use super::fit::Fitted;
 use super::graph::graph;
-use super::network::Network;
-use super::split::Split;
 use super::streams;
 use crate::model::card::{Card, Training};
 use crate::model::onnx;
@@ -55,49 +55,58 @@ pub enum ExportError {
 }
 
 /// The card of a trained model.
-pub fn card(fitted: &Fitted, dataset: &Dataset, seed: u64) -> Card {
-    let Fitted { split, confusion, .. } = fitted;
-    let mut held: Vec<usize> = split.validation.iter().map(|index| dataset.sources[*index]).collect();
-    held.dedup();
-    let used: std::collections::BTreeSet<usize> = dataset.sources.iter().copied().collect();
+pub fn card(trained: &Trained, dataset: &Dataset) -> Card {
+    let held: BTreeSet<usize> = trained.held.windows.iter().map(|index| dataset.sources[*index]).collect();
+    let used: BTreeSet<usize> = dataset.sources.iter().copied().collect();
+    let folds = trained.members.len();
+    let windows = trained.windows(dataset);
+    let training: BTreeSet<usize> =
+        trained.members.iter().flat_map(|member| &member.split.training).copied().collect();
+    let training: Vec<usize> = training.into_iter().collect();
     let training = Training {
         data_digest: dataset.digest.clone(),
         recordings: used.len(),
         windows_per_class: dataset.count(0..dataset.len()),
         validation: held.into_iter().map(|source| dataset.recordings[source].name.clone()).collect(),
-        validation_scores: (confusion.total() > 0).then(|| confusion.scores()),
-        seed,
-        statistics: dataset.statistics(&split.training),
+        folds: if folds > 1 { folds } else { 0 },
+        validation_scores: (windows.total() > 0).then(|| windows.scores()),
+        chosen_on_validation: trained.chosen_on_validation(),
+        seed: trained.options.seed,
+        statistics: dataset.statistics(&training),
     };
     Card { training: Some(training), ..dataset.card.clone() }
 }
 
 /// Runs an exported model in ONNX Runtime on windows of the data, and on some of them with noise added, and gives the largest
-/// difference of a probability from the network's own forward pass in double precision.
+/// difference of a probability from the trainer's own forward pass in double precision.
 ///
 /// # Errors
 /// [`ExportError::Differs`] above [`TOLERANCE`], and [`ExportError::Model`] where it does not run at all.
 pub fn compare(
     model: &[u8],
     card: &Card,
-    network: &Network,
-    windows: &[f32],
+    ensemble: &Ensemble,
+    windows: &[&[f32]],
     library: Option<&Path>,
 ) -> Result<f32, ExportError> {
     let size = card.window * card.channels.len();
-    let step = (windows.len() / size).div_ceil(COMPARED).max(1);
-    let mut compared: Vec<f32> = windows.chunks_exact(size).step_by(step).flatten().copied().collect();
+    let step = windows.len().div_ceil(COMPARED).max(1);
+    let mut compared: Vec<f32> = windows.iter().step_by(step).copied().flatten().copied().collect();
     let noisy = compared.len().min(NOISE * size);
     let mut rng = Pcg64::new(0, streams::NOISE);
-    let scaling = network.scaling();
+    let deviations: Vec<f32> = match &card.training {
+        Some(training) => training.statistics.iter().map(|channel| channel.deviation as f32).collect(),
+        None => vec![1.0; card.channels.len()],
+    };
     for index in 0..noisy {
         let normal: f32 = StandardNormal.sample(&mut rng);
-        compared.push(compared[index] + NOISE_SHARE * normal / scaling.factor[index % card.channels.len()]);
+        compared.push(compared[index] + NOISE_SHARE * normal * deviations[index % deviations.len()]);
     }
     let theirs = Model::from_bytes(model, Path::new("(memory)"), library)?.probabilities(&compared)?;
     // In double precision: a network may make so much of a difference in rounding that two passes in single precision, each
     // within the tolerance, are further apart than it.
-    let ours = exact::probabilities(network, &compared);
+    let compared: Vec<&[f32]> = compared.chunks_exact(size).collect();
+    let ours = exact::probabilities(ensemble, &compared);
     // A difference that is no number is the worst of all; `f32::max` would pass over it.
     let differences = ours.iter().zip(&theirs).map(|(ours, theirs)| (ours - f64::from(*theirs)).abs() as f32);
     let difference =
@@ -105,22 +114,23 @@ pub fn compare(
     if difference <= TOLERANCE { Ok(difference) } else { Err(ExportError::Differs { difference }) }
 }
 
-/// A trained network as ONNX bytes with its card, compared with ONNX Runtime on validation windows, or on those trained
-/// on where none are held out; and the largest difference.
+/// A trained model as ONNX bytes with its card, compared with ONNX Runtime on windows held out, or on those trained on where
+/// none are; and the largest difference.
 ///
 /// # Errors
 /// As for [`compare`].
 pub fn export(
-    fitted: &Fitted,
+    trained: &Trained,
     dataset: &Dataset,
-    seed: u64,
     library: Option<&Path>,
 ) -> Result<(Vec<u8>, f32), ExportError> {
-    let card = card(fitted, dataset, seed);
-    let model = onnx::file(graph(&fitted.network), &card);
-    let Split { training, validation, .. } = &fitted.split;
-    let windows = dataset.gather(if validation.is_empty() { training } else { validation });
-    let difference = compare(&model, &card, &fitted.network, &windows, library)?;
+    let card = card(trained, dataset);
+    let model = onnx::file(graph(&trained.ensemble), &card);
+    let all: Vec<usize> = (0..dataset.len()).collect();
+    let held = &trained.held.windows;
+    let windows: Vec<&[f32]> =
+        if held.is_empty() { &all } else { held }.iter().map(|index| dataset.window(*index)).collect();
+    let difference = compare(&model, &card, &trained.ensemble, &windows, library)?;
     Ok((model, difference))
 }
 
@@ -149,21 +159,30 @@ fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fit::{FitOptions, fit};
+    use crate::channel::Channel;
+    use crate::train::architecture::{Architecture, Pooling};
+    use crate::train::fit::Training;
+    use crate::train::input::Input;
+    use crate::train::network::Network;
+    use crate::train::options::FitOptions;
     use crate::train::tests::waves;
 
-    fn fitted() -> (Fitted, Dataset) {
+    fn trained(options: FitOptions) -> (Trained, Dataset) {
         let dataset = waves(3, 4, 4);
-        let options = FitOptions { hidden: 12, epochs: 3, learning_rate: 1e-2, ..FitOptions::default() };
-        (fit(&options, &dataset, |_| {}).unwrap(), dataset)
+        let options = FitOptions { hidden: Some(6), epochs: Some(3), learning_rate: 1e-2, ..options };
+        let options = options.resolved(&dataset);
+        let (stop, progress) = (Default::default(), |_: usize, _: &_| {});
+        let training = Training { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
+        (training.run().unwrap(), dataset)
     }
 
     #[test]
     fn an_exported_model_gives_what_the_network_gives_in_onnx_runtime() {
-        let (fitted, dataset) = fitted();
-        let (bytes, difference) = export(&fitted, &dataset, 3, None).unwrap();
+        let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
+        let (trained, dataset) = trained(options);
+        let (bytes, difference) = export(&trained, &dataset, None).unwrap();
         assert!(difference <= TOLERANCE);
-        assert_eq!(bytes, export(&fitted, &dataset, 3, None).unwrap().0, "the same bytes each time");
+        assert_eq!(bytes, export(&trained, &dataset, None).unwrap().0, "the same bytes each time");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.onnx");
         write(&path, &bytes).unwrap();
@@ -174,12 +193,44 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_network_is_exported() {
+        let (mut trained, dataset) = trained(FitOptions {
+            folds: Some(3),
+            layers: 2,
+            differences: true,
+            summary: true,
+            dense: 5,
+            batch_norm: true,
+            pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
+            ..FitOptions::default()
+        });
+        export(&trained, &dataset, None).unwrap();
+        // With several channels, and those in a canonical order.
+        let orders = vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]];
+        let card = Card { training: None, ..Card::of_test(20, 2, &["a", "b"]) };
+        let channels = ["x", "y", "z"].map(Channel::in_ampere).to_vec();
+        let card = Card { channels, ..card };
+        let architecture =
+            Architecture { channels: 3, classes: 2, orders, ..trained.ensemble.architecture().clone() };
+        let values: Vec<f32> = (0..64 * 60).map(|i| (i as f32 * 0.37).sin() + (i % 7) as f32).collect();
+        let windows: Vec<&[f32]> = values.chunks_exact(60).collect();
+        let input = Input::measure(&architecture, windows.iter().copied());
+        let rng = &mut Pcg64::new(1, 1);
+        trained.ensemble = Ensemble::of(vec![Network::new(architecture, input, rng)]);
+        let model = onnx::file(graph(&trained.ensemble), &card);
+        compare(&model, &card, &trained.ensemble, &windows, None).unwrap();
+    }
+
+    #[test]
     fn a_model_that_differs_from_the_network_is_refused_with_the_figure() {
-        let (mut fitted, dataset) = fitted();
-        let card = card(&fitted, &dataset, 0);
-        let model = onnx::file(graph(&fitted.network), &card);
-        fitted.network.parameters_mut()[0] += 0.5;
-        let error = compare(&model, &card, &fitted.network, &dataset.steps, None).unwrap_err();
+        let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
+        let card = card(&trained, &dataset);
+        let model = onnx::file(graph(&trained.ensemble), &card);
+        let mut network = trained.ensemble.members()[0].clone();
+        network.parameters_mut()[0] += 0.5;
+        let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();
+        let other = Ensemble::of(vec![network]);
+        let error = compare(&model, &card, &other, &windows, None).unwrap_err();
         assert!(error.to_string().contains("differ from the trainer's by"), "{error}");
     }
 

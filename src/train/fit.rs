@@ -1,85 +1,26 @@
-//! The training loop.
+//! The training loop of one network.
 
-use rand::RngExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
-use rayon::prelude::*;
 
+use super::architecture::Architecture;
+use super::augment::Augment;
 use super::dataset::Dataset;
+use super::input::Input;
 use super::loss::{Loss, cost, most_probable};
-use super::network::{Example, Network, SHARD, Scaling, Sizes, Workspace};
-use super::optimizer::{Optimizer, clip_norm};
+use super::network::{Example, Network, Regularisation, Step, Workspace};
+use super::optimizer::{Optimizer, OptimizerOptions, clip_norm};
+use super::options::{BadOption, Balance, FitOptions};
+use super::schedule::{LearningRate, ScheduleOptions};
 use super::split::Split;
 use super::streams;
 use crate::score::Confusion;
 
-/// How a network is trained.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FitOptions {
-    /// The seed of the weights, the order and the split.
-    pub seed: u64,
-    /// Units of the LSTM.
-    pub hidden: usize,
-    /// The share of the LSTM's outputs that are left out in training, from 0 to below 1.
-    pub dropout: f32,
-    /// How far a step goes, at first.
-    pub learning_rate: f32,
-    /// How that changes over the epochs.
-    pub schedule: Schedule,
-    /// Gradients are scaled down to this norm, where it is given.
-    pub clip: Option<f32>,
-    /// Windows a step.
-    pub batch_size: usize,
-    /// The most passes over the training windows.
-    pub epochs: usize,
-    /// Epochs without a lower validation loss before training stops.
-    pub patience: usize,
-    /// The share of the recordings that are held out.
-    pub validation: f64,
-    /// Threads; 0 for one a core. The result is the same whatever their number.
-    pub threads: usize,
-}
-
-impl Default for FitOptions {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            hidden: 64,
-            dropout: 0.0,
-            learning_rate: 2e-3,
-            schedule: Schedule::Cosine,
-            clip: Some(1.0),
-            batch_size: 64,
-            epochs: 30,
-            patience: 10,
-            validation: 0.2,
-            threads: 0,
-        }
-    }
-}
-
-/// How the learning rate changes over the epochs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Schedule {
-    /// Not at all.
-    Constant,
-    /// Along half a cosine, down to 0 after the last epoch (Loshchilov and Hutter 2017, without restarts).
-    #[default]
-    Cosine,
-}
-
-impl Schedule {
-    /// The factor on the learning rate at a share of the training, from 0 to 1.
-    pub fn factor(self, share: f64) -> f64 {
-        match self {
-            Self::Constant => 1.0,
-            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-        }
-    }
-}
-
 /// One epoch's figures. Losses are weighted by class; those of validation are `None` where nothing is held out.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: usize,
@@ -91,12 +32,14 @@ pub struct Epoch {
     pub validation_loss: Option<f64>,
     /// Share of the validation windows told right.
     pub validation_accuracy: Option<f64>,
+    /// The learning rate of the epoch's first step.
+    pub learning_rate: f32,
 }
 
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct Fitted {
-    /// The network, with the weights of its best epoch.
+    /// The network, with the weights of its best epoch, or of its last.
     pub network: Network,
     /// Which windows were held out.
     pub split: Split,
@@ -104,22 +47,23 @@ pub struct Fitted {
     pub history: Vec<Epoch>,
     /// The epoch that the weights are of, counted from 1.
     pub best: usize,
-    /// True against predicted labels on the validation windows.
-    pub confusion: Confusion,
+    /// Logits of the windows held out, row-major [N, K].
+    pub logits: Vec<f32>,
 }
 
 /// Why training stopped without a network.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
     /// An option out of its bounds.
-    #[error("{name} is {value}; it takes {takes}")]
-    Option {
-        /// The flag.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// What it takes.
-        takes: &'static str,
+    #[error(transparent)]
+    Option(#[from] BadOption),
+    /// Fewer windows than labels.
+    #[error("there are {windows} windows to train on and {labels} labels; lower --hop, or record more")]
+    TooFew {
+        /// Windows.
+        windows: usize,
+        /// Labels.
+        labels: usize,
     },
     /// The loss is no number any more.
     #[error(
@@ -131,7 +75,7 @@ pub enum FitError {
         /// The loss.
         loss: f64,
         /// The learning rate.
-        learning_rate: f32,
+        learning_rate: f64,
     },
     /// The system gives no threads.
     #[error("{threads} threads cannot be started: {why}; set a smaller --threads")]
@@ -143,203 +87,283 @@ pub enum FitError {
     },
 }
 
-/// Trains a network on a data set. `progress` is told each epoch.
-///
-/// # Errors
-/// [`FitError`]: an option out of its bounds, or a loss that is no number.
-pub fn fit(
-    options: &FitOptions,
-    dataset: &Dataset,
-    mut progress: impl FnMut(&Epoch) + Send,
-) -> Result<Fitted, FitError> {
-    options.check()?;
-    let threads = options.threads;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|why| FitError::Threads { threads, why: why.to_string() })?;
-    pool.install(|| Fit::new(options, dataset).run(&mut progress))
+/// What several networks are trained with.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    /// Every setting, with those that follow from the recordings filled in; see [`FitOptions::resolved`].
+    pub options: &'a FitOptions,
+    /// The windows.
+    pub dataset: &'a Dataset,
+    /// Once it is set, training ends at the next batch.
+    pub stop: &'a AtomicBool,
+    /// Told each epoch, with the network's number.
+    pub progress: &'a (dyn Fn(usize, &Epoch) + Sync),
 }
 
-impl FitOptions {
-    fn check(&self) -> Result<(), FitError> {
-        let bad = |name, value: String, takes| Err(FitError::Option { name, value, takes });
-        if self.hidden == 0 || self.hidden > 4096 {
-            return bad("--hidden", self.hidden.to_string(), "1 to 4096 units");
+impl Training<'_> {
+    /// Trains a network; `member` is its number among several, from 0.
+    ///
+    /// # Errors
+    /// [`FitError`]: too few windows, or a loss that is no number.
+    pub fn fit(&self, split: Split, member: usize) -> Result<Fitted, FitError> {
+        let labels = self.dataset.card.labels.len();
+        if split.training.len() < labels {
+            return Err(FitError::TooFew { windows: split.training.len(), labels });
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return bad("--dropout", self.dropout.to_string(), "a share from 0 to below 1");
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return bad("--learning-rate", self.learning_rate.to_string(), "a number above 0");
-        }
-        if self.clip.is_some_and(|clip| !(clip > 0.0 && clip.is_finite())) {
-            return bad("--clip", self.clip.unwrap_or_default().to_string(), "a norm above 0");
-        }
-        if self.batch_size == 0 || self.batch_size > 65_536 {
-            return bad("--batch-size", self.batch_size.to_string(), "1 to 65536 windows");
-        }
-        if self.epochs == 0 {
-            return bad("--epochs", "0".into(), "at least 1");
-        }
-        if !(0.0..1.0).contains(&self.validation) {
-            return bad("--validation", self.validation.to_string(), "a share from 0 to below 1");
-        }
-        Ok(())
+        Fit::new(self, split, member).run()
     }
 }
 
+/// Starts a pool of so many threads, 0 for one a core.
+///
+/// # Errors
+/// [`FitError::Threads`].
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool, FitError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|why| FitError::Threads { threads, why: why.to_string() })
+}
+
 struct Fit<'a> {
+    training: &'a Training<'a>,
     options: &'a FitOptions,
     dataset: &'a Dataset,
+    member: usize,
     split: Split,
     network: Network,
     optimizer: Optimizer,
+    learning_rate: LearningRate,
+    regularisation: Regularisation,
+    augment: Option<Augment>,
     /// One weight a class: in inverse proportion to its windows, with a mean of 1 over the windows.
     weights: Vec<f32>,
-    /// The orders of the channels that a window is trained in; `None` is as it is.
-    orders: Vec<Option<&'a [usize]>>,
-    workspaces: Vec<Workspace>,
-    gradients: Vec<f32>,
+    workspace: Workspace,
 }
 
 impl<'a> Fit<'a> {
-    fn new(options: &'a FitOptions, dataset: &'a Dataset) -> Self {
-        let split = Split::new(dataset, options.validation, options.seed);
-        let statistics = dataset.statistics(&split.training);
-        let factor = |deviation: f64| if deviation > 1e-9 { (1.0 / deviation) as f32 } else { 1.0 };
-        let scaling = Scaling {
-            mean: statistics.iter().map(|channel| channel.mean as f32).collect(),
-            factor: statistics.iter().map(|channel| factor(channel.deviation)).collect(),
-        };
-        let sizes = Sizes {
-            window: dataset.card.window,
-            channels: dataset.card.channels.len(),
-            hidden: options.hidden,
-            classes: dataset.card.labels.len(),
-        };
-        let mut rng = Pcg64::new(u128::from(options.seed), streams::WEIGHTS);
-        let network = Network::new(sizes, scaling, &mut rng);
+    fn new(training: &'a Training<'a>, split: Split, member: usize) -> Self {
+        let Training { options, dataset, .. } = *training;
+        let architecture = options.architecture(dataset);
+        let windows = || split.training.iter().map(|index| dataset.window(*index));
+        let input = Input::measure(&architecture, windows());
+        let own = options.seed(member);
+        let network = Network::new(architecture.clone(), input, &mut Pcg64::new(own, streams::WEIGHTS));
         let counts = dataset.count(split.training.iter().copied());
         let present = counts.iter().filter(|count| **count > 0).count();
-        let weight = |count: usize| split.training.len() as f32 / (present * count.max(1)) as f32;
+        let weight = |count: usize| match options.balance {
+            Balance::Weights => split.training.len() as f32 / (present * count.max(1)) as f32,
+            Balance::Sampling | Balance::None => 1.0,
+        };
         Self {
+            training,
             options,
             dataset,
-            optimizer: Optimizer::rms_prop(network.parameters().len()),
-            weights: counts.into_iter().map(weight).collect(),
-            orders: [None]
-                .into_iter()
-                .chain(dataset.permutations.iter().map(|order| Some(order.as_slice())))
-                .collect(),
-            workspaces: vec![Workspace::default(); options.batch_size.div_ceil(SHARD)],
-            gradients: vec![0.0; network.parameters().len()],
+            member,
+            optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
+            learning_rate: options.learning_rate(),
+            regularisation: options.regularisation(),
+            augment: options.augment(dataset, &architecture, windows()),
+            weights: counts.iter().map(|count| weight(*count)).collect(),
+            workspace: Workspace::default(),
             network,
             split,
         }
     }
 
-    fn run(mut self, progress: &mut impl FnMut(&Epoch)) -> Result<Fitted, FitError> {
-        let validation = self.dataset.gather(&self.split.validation);
-        let mut rng = Pcg64::new(u128::from(self.options.seed), streams::ORDER);
+    fn run(mut self) -> Result<Fitted, FitError> {
+        let held: Vec<&[f32]> =
+            self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
+        let mut rng = Pcg64::new(self.options.seed(self.member), streams::ORDER);
         let (mut history, mut best, mut lowest) = (Vec::new(), 0, f64::INFINITY);
-        let mut kept = self.network.parameters().to_vec();
-        for epoch in 1..=self.options.epochs {
-            let training = self.epoch(epoch, &mut rng)?;
-            let held = self.validate(&validation);
-            if let Some(held) = held.filter(|held| !held.sum.is_finite()) {
-                return Err(self.diverged(epoch, held));
+        let mut kept = (self.network.clone(), Vec::new());
+        for epoch in 1..=self.options.epochs() {
+            let learning_rate = self.learning_rate.at((epoch - 1) as f64);
+            let Some(training) = self.epoch(epoch, &mut rng)? else { break };
+            let logits = self.network.logits(&held);
+            let validation = self.validation(&logits);
+            if let Some(loss) = validation.filter(|loss| !loss.sum.is_finite()) {
+                return Err(self.diverged(epoch, loss));
             }
             let figures = Epoch {
                 epoch,
                 loss: training.mean(),
-                accuracy: training.correct as f64 / training.windows.max(1) as f64,
-                validation_loss: held.map(|held| held.mean()),
-                validation_accuracy: held.map(|held| held.correct as f64 / held.windows as f64),
+                accuracy: training.accuracy(),
+                validation_loss: validation.map(|loss| loss.mean()),
+                validation_accuracy: validation.map(|loss| loss.accuracy()),
+                learning_rate,
             };
-            progress(&figures);
+            (self.training.progress)(self.member, &figures);
             history.push(figures);
-            // Where nothing is held out, the last epoch is as good as can be told.
-            let loss = figures.validation_loss.unwrap_or(f64::NEG_INFINITY);
-            if loss < lowest || figures.validation_loss.is_none() {
-                (lowest, best) = (loss, epoch);
-                kept.copy_from_slice(self.network.parameters());
+            self.learning_rate.epoch_ended(figures.validation_loss.unwrap_or(figures.loss));
+            // Without patience the last weights are those that the schedule led to, and the validation chooses nothing.
+            let loss = figures.validation_loss.filter(|_| self.options.patience > 0);
+            if loss.is_none_or(|loss| loss < lowest) {
+                (lowest, best) = (loss.unwrap_or(lowest), epoch);
+                kept = (self.network.clone(), logits);
             } else if epoch - best >= self.options.patience {
                 break;
             }
         }
-        self.network.parameters_mut().copy_from_slice(&kept);
-        let confusion = self.confusion(&validation);
-        Ok(Fitted { network: self.network, split: self.split, history, best, confusion })
+        // Stopped within the first epoch: what there is.
+        let (network, logits) =
+            if best == 0 { (self.network.clone(), self.network.logits(&held)) } else { kept };
+        Ok(Fitted { network, split: self.split, history, best, logits })
     }
 
     fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
         FitError::Diverged { epoch, loss: loss.mean(), learning_rate: self.options.learning_rate }
     }
 
-    fn epoch(&mut self, epoch: usize, rng: &mut Pcg64) -> Result<Loss, FitError> {
-        let mut order = self.split.training.clone();
-        order.shuffle(rng);
+    /// `None` where training was stopped before the epoch's end.
+    fn epoch(&mut self, epoch: usize, rng: &mut Pcg64) -> Result<Option<Loss>, FitError> {
+        let order = self.order(rng);
         let batches = order.len().div_ceil(self.options.batch_size);
         let mut total = Loss::default();
-        for (step, batch) in order.chunks(self.options.batch_size).enumerate() {
-            let examples: Vec<_> = batch
-                .iter()
-                .map(|&index| Example {
-                    values: self.dataset.window(index),
-                    order: self.orders[rng.random_range(0..self.orders.len())],
-                    label: self.dataset.labels[index],
-                })
-                .collect();
-            let passed = (epoch - 1) as f64 + step as f64 / batches as f64;
-            let factor = self.options.schedule.factor(passed / self.options.epochs as f64);
-            let rate = (f64::from(self.options.learning_rate) * factor) as f32;
-            let loss = self.step(&examples, (epoch as u64) << 32 | step as u64, rate);
+        for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
+            if self.training.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let examples: Vec<_> = batch.iter().map(|index| self.example(*index, rng)).collect();
+            let passed = (epoch - 1) as f64 + index as f64 / batches as f64;
+            let step = Step {
+                weights: &self.weights,
+                regularisation: self.regularisation,
+                augment: self.augment.as_ref(),
+                seed: self.options.seed(self.member) << 64 | (epoch as u128) << 32 | index as u128,
+            };
+            let loss = self.network.backward(&examples, step, &mut self.workspace);
             if !loss.sum.is_finite() {
                 return Err(self.diverged(epoch, loss));
             }
+            if self.options.clip > 0.0 {
+                clip_norm(self.workspace.gradients_mut(), self.options.clip as f32);
+            }
+            let rate = self.learning_rate.at(passed);
+            self.optimizer.step(rate, self.network.parameters_mut(), self.workspace.gradients());
             total.add(loss);
         }
-        Ok(total)
+        Ok(Some(total))
     }
 
-    /// One batch: shards in parallel, each with its own gradients and its own draw of dropout, added in order.
-    fn step(&mut self, batch: &[Example<'_>], moment: u64, learning_rate: f32) -> Loss {
-        let Self { options, network, weights, workspaces, gradients, optimizer, .. } = self;
-        let shards = batch.par_chunks(SHARD).zip(workspaces.par_iter_mut()).enumerate();
-        let losses: Vec<Loss> = shards
-            .map(|(shard, (examples, workspace))| {
-                let state = u128::from(options.seed) << 64 | u128::from(moment);
-                let rng = &mut Pcg64::new(state, streams::DROPOUT + shard as u128);
-                network.train_shard(examples, weights, batch.len(), options.dropout, rng, workspace)
-            })
-            .collect();
-        gradients.fill(0.0);
-        for workspace in workspaces.iter().take(losses.len()) {
-            gradients.iter_mut().zip(workspace.gradients()).for_each(|(sum, part)| *sum += part);
+    /// The windows of an epoch, in the order that they are trained on.
+    fn order(&self, rng: &mut Pcg64) -> Vec<usize> {
+        let mut order = self.split.training.clone();
+        order.shuffle(rng);
+        if self.options.balance != Balance::Sampling {
+            return order;
         }
-        if let Some(clip) = options.clip {
-            clip_norm(gradients, clip);
-        }
-        optimizer.step(learning_rate, network.parameters_mut(), gradients);
-        let mut total = Loss::default();
-        losses.into_iter().for_each(|loss| total.add(loss));
-        total
+        let classes = self.dataset.card.labels.len();
+        let mut by_label = vec![Vec::new(); classes];
+        order.iter().for_each(|index| by_label[self.dataset.labels[*index]].push(*index));
+        by_label.retain(|windows| !windows.is_empty());
+        let each = order.len().div_ceil(by_label.len().max(1));
+        let mut drawn: Vec<usize> =
+            by_label.iter().flat_map(|windows| windows.iter().cycle().take(each)).copied().collect();
+        drawn.shuffle(rng);
+        drawn
     }
 
-    fn validate(&self, windows: &[f32]) -> Option<Loss> {
+    fn example(&self, index: usize, rng: &mut impl Rng) -> Example<'a> {
+        let place = self.dataset.places[index];
+        let window = if self.options.shift && place.earlier + place.later > 0 {
+            let by = rng.random_range(0..=place.earlier + place.later) as isize - place.earlier as isize;
+            self.dataset.shifted(index, by)
+        } else {
+            self.dataset.window(index)
+        };
+        Example { window, label: self.dataset.labels[index] }
+    }
+
+    fn validation(&self, logits: &[f32]) -> Option<Loss> {
+        let classes = self.weights.len();
+        let mut probabilities = logits.to_vec();
+        super::activation::softmax_rows(&mut probabilities, classes);
         let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
-        let probabilities = self.network.probabilities(windows);
         let mut loss = Loss::default();
-        for (row, label) in probabilities.chunks_exact(self.weights.len()).zip(labels) {
+        for (row, label) in probabilities.chunks_exact(classes).zip(labels) {
             let sum = cost(row[label], self.weights[label]);
             loss.add(Loss { sum, correct: usize::from(most_probable(row) == label), windows: 1 });
         }
         (loss.windows > 0).then_some(loss)
     }
+}
 
-    fn confusion(&self, windows: &[f32]) -> Confusion {
-        let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
-        confusion(&self.dataset.card.labels, &self.network.probabilities(windows), labels)
+/// Settings as the parts of training take them. Those that follow from the recordings have to be filled in.
+impl FitOptions {
+    fn seed(&self, member: usize) -> u128 {
+        u128::from(self.seed) | (member as u128) << 56
     }
+
+    /// What a network of these windows is made of.
+    pub fn architecture(&self, dataset: &Dataset) -> Architecture {
+        let card = &dataset.card;
+        let canonical = self.canonical_order && !dataset.permutations.is_empty();
+        Architecture {
+            window: card.window,
+            channels: card.channels.len(),
+            classes: card.labels.len(),
+            hidden: self.hidden(),
+            layers: self.layers,
+            pooling: self.pooling.clone(),
+            differences: self.differences,
+            summary: self.summary,
+            dense: self.dense,
+            batch_norm: self.batch_norm,
+            orders: if canonical { orders(dataset) } else { Vec::new() },
+        }
+    }
+
+    fn optimizer(&self) -> OptimizerOptions {
+        let (momentum, weight_decay) = (self.momentum as f32, self.weight_decay as f32);
+        OptimizerOptions { kind: self.optimizer, momentum, nesterov: self.nesterov, weight_decay }
+    }
+
+    fn learning_rate(&self) -> LearningRate {
+        let Self { schedule, warmup, plateau_patience, plateau_factor, .. } = *self;
+        let options = ScheduleOptions { schedule, warmup, plateau_patience, plateau_factor };
+        LearningRate::new(options, self.learning_rate as f32, self.epochs())
+    }
+
+    fn regularisation(&self) -> Regularisation {
+        Regularisation {
+            dropout: self.dropout as f32,
+            input_dropout: self.input_dropout as f32,
+            recurrent_dropout: self.recurrent_dropout as f32,
+            label_smoothing: self.label_smoothing as f32,
+        }
+    }
+
+    fn augment<'a>(
+        &self,
+        dataset: &Dataset,
+        architecture: &Architecture,
+        windows: impl Iterator<Item = &'a [f32]>,
+    ) -> Option<Augment> {
+        // Windows in canonical order are the same in every order.
+        let permute = self.permute && architecture.orders.is_empty() && !dataset.permutations.is_empty();
+        let changes = permute || self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0;
+        changes.then(|| {
+            let plain = Architecture::plain(architecture.window, architecture.channels, 1, 2);
+            Augment {
+                orders: if permute { orders(dataset) } else { Vec::new() },
+                scale: self.scale as f32,
+                jitter: self.jitter as f32,
+                channel_dropout: self.channel_dropout as f32,
+                scaling: Input::measure(&plain, windows).scaling().clone(),
+            }
+        })
+    }
+}
+
+/// Every order of the channels under which the surface stays what it is.
+fn orders(dataset: &Dataset) -> Vec<Vec<usize>> {
+    let own: Vec<usize> = (0..dataset.card.channels.len()).collect();
+    let mut orders = vec![own];
+    for order in &dataset.permutations {
+        if !orders.contains(order) {
+            orders.push(order.clone());
+        }
+    }
+    orders
 }
 
 /// Counts probabilities, row-major [N, K], against their windows' labels.
@@ -349,66 +373,4 @@ pub fn confusion(labels: &[String], probabilities: &[f32], truth: impl Iterator<
         confusion.add(truth, Some(most_probable(row)));
     }
     confusion
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::train::tests::waves;
-
-    fn quick() -> FitOptions {
-        FitOptions {
-            schedule: Schedule::Constant,
-            hidden: 12,
-            epochs: 12,
-            learning_rate: 1e-2,
-            dropout: 0.1,
-            ..FitOptions::default()
-        }
-    }
-
-    #[test]
-    fn waves_of_different_frequency_are_told_apart() {
-        let fitted = fit(&quick(), &waves(3, 5, 8), |_| {}).unwrap();
-        assert!(fitted.confusion.accuracy() > 0.9, "{}", fitted.confusion);
-        let best = fitted.history[fitted.best - 1].validation_loss.unwrap();
-        assert!(fitted.history.iter().all(|epoch| epoch.validation_loss.unwrap() >= best));
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_bytes_whatever_the_number_of_threads() {
-        let dataset = waves(3, 5, 8);
-        let run = |threads, seed| {
-            let options = FitOptions { threads, seed, epochs: 3, ..quick() };
-            let fitted = fit(&options, &dataset, |_| {}).unwrap();
-            fitted.network.parameters().iter().map(|value| value.to_bits()).collect::<Vec<_>>()
-        };
-        let one = run(1, 5);
-        assert_eq!(one, run(2, 5));
-        assert_eq!(one, run(3, 5));
-        assert_ne!(one, run(2, 6));
-    }
-
-    #[test]
-    fn a_loss_that_is_no_number_stops_training_with_the_mend() {
-        let mut dataset = waves(2, 3, 2);
-        dataset.steps[3] = f32::NAN;
-        let error =
-            fit(&FitOptions { validation: 0.0, ..quick() }, &dataset, |_| {}).unwrap_err().to_string();
-        assert!(error.starts_with("the loss is NaN in epoch 1"), "{error}");
-        assert!(error.ends_with("set a smaller --learning-rate"));
-    }
-
-    #[test]
-    fn an_option_out_of_bounds_is_named() {
-        let error = fit(&FitOptions { dropout: 1.0, ..quick() }, &waves(2, 3, 2), |_| {}).unwrap_err();
-        assert_eq!(error.to_string(), "--dropout is 1; it takes a share from 0 to below 1");
-    }
-
-    #[test]
-    fn training_stops_when_validation_no_longer_improves() {
-        let options = FitOptions { epochs: 500, patience: 2, learning_rate: 0.05, ..quick() };
-        let fitted = fit(&options, &waves(2, 3, 2), |_| {}).unwrap();
-        assert_eq!(fitted.history.len(), fitted.best + 2);
-    }
 }

@@ -19,6 +19,11 @@ impl Loss {
         self.sum / self.windows.max(1) as f64
     }
 
+    /// The share of the windows that were told right.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.windows.max(1) as f64
+    }
+
     /// Adds another part.
     pub fn add(&mut self, other: Loss) {
         self.sum += other.sum;
@@ -27,13 +32,14 @@ impl Loss {
     }
 }
 
-/// Turns logits [N, K] into probabilities in place, and tells the loss against `labels`.
-pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f32]) -> Loss {
+/// Turns logits [N, K] into probabilities in place, and tells the loss against `labels`, of whose targets the share `smoothing`
+/// is spread over all K labels (Szegedy et al. 2016), as Keras's `CategoricalCrossentropy` does.
+pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f32], smoothing: f32) -> Loss {
     let classes = weights.len();
     softmax_rows(logits, classes);
     let mut loss = Loss { windows: labels.len(), ..Loss::default() };
     for (row, &label) in logits.chunks_exact(classes.max(1)).zip(labels) {
-        loss.sum += cost(row[label], weights[label]);
+        loss.sum += smoothed_cost(row, label, weights[label], smoothing);
         loss.correct += usize::from(most_probable(row) == label);
     }
     loss
@@ -47,10 +53,29 @@ pub fn cost(probability: f32, weight: f32) -> f64 {
     -probability.ln() * f64::from(weight)
 }
 
+/// The same with a share of the target spread over all labels.
+pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> f64 {
+    let own = cost(row[label], weight);
+    if smoothing == 0.0 {
+        return own;
+    }
+    let smoothing = f64::from(smoothing);
+    let all: f64 = row.iter().map(|probability| cost(*probability, weight)).sum();
+    (1.0 - smoothing) * own + smoothing * all / row.len() as f64
+}
+
 /// Turns probabilities [N, K] into the gradient of the mean loss of a batch of `batch` windows by the logits.
-pub fn cross_entropy_gradient(probabilities: &mut [f32], labels: &[usize], weights: &[f32], batch: usize) {
+pub fn cross_entropy_gradient(
+    probabilities: &mut [f32],
+    labels: &[usize],
+    weights: &[f32],
+    smoothing: f32,
+    batch: usize,
+) {
     for (row, &label) in probabilities.chunks_exact_mut(weights.len().max(1)).zip(labels) {
-        row[label] -= 1.0;
+        let spread = smoothing / row.len() as f32;
+        row[label] -= 1.0 - smoothing;
+        row.iter_mut().for_each(|value| *value -= spread);
         let scale = weights[label] / batch.max(1) as f32;
         row.iter_mut().for_each(|value| *value *= scale);
     }
@@ -74,18 +99,18 @@ mod tests {
     #[test]
     fn the_loss_is_the_weighted_mean_of_negative_log_probabilities() {
         let mut logits = [1f32.ln(), 3f32.ln(), 1f32.ln(), 1f32.ln()];
-        let loss = softmax_cross_entropy(&mut logits, &[1, 0], &[2.0, 1.0]);
+        let loss = softmax_cross_entropy(&mut logits, &[1, 0], &[2.0, 1.0], 0.0);
         let expected = (-(0.75f64.ln()) - 2.0 * 0.5f64.ln()) / 2.0;
         assert!((loss.mean() - expected).abs() < 1e-6);
         assert_eq!(loss.correct, 2);
-        cross_entropy_gradient(&mut logits, &[1, 0], &[2.0, 1.0], 2);
+        cross_entropy_gradient(&mut logits, &[1, 0], &[2.0, 1.0], 0.0, 2);
         assert!((logits[0] - 0.125).abs() < 1e-6 && (logits[2] + 0.5).abs() < 1e-6);
     }
 
     #[test]
     fn a_hopeless_window_costs_much_but_not_infinitely() {
         let mut logits = [200.0, -200.0];
-        assert!(softmax_cross_entropy(&mut logits, &[1], &[1.0, 1.0]).mean() > 50.0);
-        assert!(softmax_cross_entropy(&mut [f32::NAN, 0.0], &[1], &[1.0, 1.0]).mean().is_nan());
+        assert!(softmax_cross_entropy(&mut logits, &[1], &[1.0, 1.0], 0.0).mean() > 50.0);
+        assert!(softmax_cross_entropy(&mut [f32::NAN, 0.0], &[1], &[1.0, 1.0], 0.0).mean().is_nan());
     }
 }

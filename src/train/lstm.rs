@@ -40,9 +40,36 @@ pub struct LstmMemory {
     squashed: Vec<f32>,
     /// Outputs from before the first step on: [steps + 1, sequences, units].
     outputs: Vec<f32>,
+    /// What the masks leave of the input, and of the outputs.
+    masked: Vec<f32>,
+    taken: Vec<f32>,
     /// Gradients of the output and of the cell at the step at hand: [sequences, units] each.
     output_gradient: Vec<f32>,
     cell_gradient: Vec<f32>,
+}
+
+/// Weights laid out for the products of a step: made once a training step, for all shards.
+#[derive(Clone, Debug, Default)]
+pub struct LstmPacked {
+    values: Vec<f32>,
+}
+
+/// Dropout masks, the same at each step of a sequence; each value is 0 or 1 / (1 - share). Empty: nothing is left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LstmMasks<'a> {
+    /// [sequences, inputs].
+    pub input: &'a [f32],
+    /// [sequences, units].
+    pub recurrent: &'a [f32],
+}
+
+/// The gradient of a layer's outputs.
+#[derive(Clone, Copy, Debug)]
+pub enum OutputGradient<'a> {
+    /// Of the last step, [sequences, units]; that of the others is 0.
+    Last(&'a [f32]),
+    /// Of every step, [steps, sequences, units].
+    All(&'a [f32]),
 }
 
 impl Lstm {
@@ -69,24 +96,32 @@ impl Lstm {
         bias[units..2 * units].fill(1.0);
     }
 
-    /// Runs `sequences` sequences, `input` in time-major layout [steps, sequences, inputs], and gives the last outputs
-    /// [sequences, units].
+    /// Lays the weights out for the products of a step.
+    pub fn pack(&self, values: &[f32], packed: &mut LstmPacked) {
+        packed.values.clear();
+        packed.values.extend_from_slice(values);
+    }
+
+    /// Runs `sequences` sequences, `input` in time-major layout [steps, sequences, inputs], and gives the outputs of every
+    /// step [steps, sequences, units].
     pub fn forward<'m>(
         &self,
-        values: &[f32],
+        packed: &LstmPacked,
         input: &[f32],
         sequences: usize,
+        masks: LstmMasks<'_>,
         memory: &'m mut LstmMemory,
     ) -> &'m [f32] {
-        let parameters = self.view(values);
+        let parameters = self.view(&packed.values);
         let (units, gates) = (self.units, 4 * self.units);
         let steps = input.len() / (sequences * self.inputs).max(1);
         let state = sequences * units;
         memory.resize(steps, sequences, units);
-        let LstmMemory { gates: z, cells, squashed, outputs, .. } = memory;
+        let LstmMemory { gates: z, cells, squashed, outputs, masked, taken, .. } = memory;
         for row in z.chunks_exact_mut(gates) {
             row.copy_from_slice(parameters.bias);
         }
+        let input = times(input, masks.input, masked);
         let inputs = Matrix::new("input", input, steps * sequences, self.inputs);
         let kernel = Matrix::new("kernel", parameters.kernel, self.inputs, gates);
         let recurrent = Matrix::new("recurrent kernel", parameters.recurrent, units, gates);
@@ -96,6 +131,7 @@ impl Lstm {
         for (step, z) in z.chunks_exact_mut(state * 4).enumerate() {
             let (before, after) = outputs[step * state..].split_at_mut(state);
             if step > 0 {
+                let before = times(before, masks.recurrent, taken);
                 multiply(z, Keep::Sum, Matrix::new("output", before, sequences, units), recurrent);
             }
             let (cell, next) = cells[step * state..].split_at_mut(state);
@@ -105,28 +141,40 @@ impl Lstm {
                 || cells_forward(units, z, cell, &mut next[..state], squashed, &mut after[..state]),
             );
         }
-        &outputs[steps * state..]
+        &outputs[state..]
     }
 
-    /// Follows the gradient of the last outputs [sequences, units] back through every step, and adds to `gradients`,
-    /// laid out as the parameters are. `memory` and `input` are those of the forward pass; the gates are used up.
+    /// Follows the gradient of the outputs back through every step, and adds to `gradients`, laid out as the parameters are;
+    /// writes the input's [steps, sequences, inputs] where it is asked for. `memory`, `masks` and `input` are those of the
+    /// forward pass; the gates are used up.
+    #[allow(clippy::too_many_arguments, reason = "a pass has as many parts")]
     pub fn backward(
         &self,
-        values: &[f32],
+        packed: &LstmPacked,
         input: &[f32],
-        last_gradient: &[f32],
+        output: OutputGradient<'_>,
         sequences: usize,
+        masks: LstmMasks<'_>,
         memory: &mut LstmMemory,
         gradients: &mut [f32],
+        input_gradient: Option<&mut Vec<f32>>,
     ) {
+        let parameters = self.view(&packed.values);
         let (units, gates) = (self.units, 4 * self.units);
         let steps = input.len() / (sequences * self.inputs).max(1);
         let state = sequences * units;
-        let recurrent = Matrix::new("recurrent kernel", self.view(values).recurrent, units, gates);
-        let LstmMemory { gates: z, cells, squashed, outputs, output_gradient, cell_gradient } = memory;
-        output_gradient.copy_from_slice(last_gradient);
+        let recurrent = Matrix::new("recurrent kernel", parameters.recurrent, units, gates);
+        let LstmMemory { gates: z, cells, squashed, outputs, masked, taken, output_gradient, cell_gradient } =
+            memory;
+        output_gradient.fill(0.0);
         cell_gradient.fill(0.0);
         for step in (0..steps).rev() {
+            let given = match output {
+                OutputGradient::Last(last) if step + 1 == steps => last,
+                OutputGradient::Last(_) => &[],
+                OutputGradient::All(all) => &all[step * state..][..state],
+            };
+            output_gradient.iter_mut().zip(given).for_each(|(sum, value)| *sum += value);
             let z = &mut z[step * state * 4..][..state * 4];
             let (cell, squashed) = (&cells[step * state..][..state], &squashed[step * state..][..state]);
             vectorised(
@@ -136,15 +184,28 @@ impl Lstm {
             if step > 0 {
                 let z = Matrix::new("gate gradient", z, sequences, gates);
                 multiply(output_gradient, Keep::Nothing, z, recurrent.transposed());
+                if !masks.recurrent.is_empty() {
+                    output_gradient.iter_mut().zip(masks.recurrent).for_each(|(value, mask)| *value *= mask);
+                }
             }
         }
         let (kernel, rest) = gradients.split_at_mut(gates * self.inputs);
         let (recurrent, bias) = rest.split_at_mut(gates * units);
         let all = Matrix::new("gate gradients", z, steps * sequences, gates);
-        let input = Matrix::new("input", input, steps * sequences, self.inputs);
-        let before = Matrix::new("outputs", outputs, steps * sequences, units);
+        let input = Matrix::new("input", times(input, masks.input, masked), steps * sequences, self.inputs);
+        let before = times(&outputs[..steps * state], masks.recurrent, taken);
+        let before = Matrix::new("outputs", before, steps * sequences, units);
         multiply(kernel, Keep::Sum, input.transposed(), all);
         multiply(recurrent, Keep::Sum, before.transposed(), all);
+        if let Some(target) = input_gradient {
+            target.resize(steps * sequences * self.inputs, 0.0);
+            let kernel = Matrix::new("kernel", parameters.kernel, self.inputs, gates);
+            multiply(target, Keep::Nothing, all, kernel.transposed());
+            if !masks.input.is_empty() {
+                let rows = target.chunks_exact_mut(masks.input.len());
+                rows.for_each(|row| row.iter_mut().zip(masks.input).for_each(|(value, mask)| *value *= mask));
+            }
+        }
         vectorised(
             #[inline(always)]
             || add_rows(bias, z),
@@ -152,7 +213,23 @@ impl Lstm {
     }
 }
 
+/// Each step of `values` times the mask, in `target`; the values themselves where there is none.
+fn times<'a>(values: &'a [f32], mask: &[f32], target: &'a mut Vec<f32>) -> &'a [f32] {
+    if mask.is_empty() {
+        return values;
+    }
+    target.clear();
+    target.extend(values.chunks_exact(mask.len()).flat_map(|step| step.iter().zip(mask).map(|(v, m)| v * m)));
+    target
+}
+
 impl LstmMemory {
+    /// The outputs of every step of the last forward pass, [steps, sequences, units].
+    pub fn outputs(&self) -> &[f32] {
+        let state = self.output_gradient.len();
+        &self.outputs[state..]
+    }
+
     fn resize(&mut self, steps: usize, sequences: usize, units: usize) {
         let state = sequences * units;
         self.gates.resize(steps * state * 4, 0.0);
@@ -343,8 +420,10 @@ mod tests {
         lstm.initialise(&mut values, &mut Pcg64::new(1, 0));
         let input: Vec<f32> = (0..7 * 3 * 2).map(|i| (i as f32).sin()).collect();
         let mut memory = LstmMemory::default();
-        let first = lstm.forward(&values, &input, 3, &mut memory).to_vec();
-        lstm.forward(&values, &input[..10 * 2], 1, &mut memory);
-        assert_eq!(lstm.forward(&values, &input, 3, &mut memory), first);
+        let (mut packed, masks) = (LstmPacked::default(), LstmMasks::default());
+        lstm.pack(&values, &mut packed);
+        let first = lstm.forward(&packed, &input, 3, masks, &mut memory).to_vec();
+        lstm.forward(&packed, &input[..10 * 2], 1, masks, &mut memory);
+        assert_eq!(lstm.forward(&packed, &input, 3, masks, &mut memory), first);
     }
 }

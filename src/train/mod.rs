@@ -1,20 +1,35 @@
 //! The trainer: labelled recordings in, an ONNX model with its card out.
 
 pub mod activation;
+pub mod architecture;
+pub mod augment;
+pub mod batch_norm;
+pub mod calibrate;
 mod channels;
+pub mod cross_validation;
 mod cut;
 pub mod dataset;
 pub mod dense;
+pub mod dropout;
+pub mod ensemble;
 mod exact;
 pub mod export;
 pub mod fit;
 mod graph;
+mod head;
+pub mod input;
 pub mod loss;
 pub mod lstm;
 pub mod matrix;
 pub mod network;
 pub mod optimizer;
+pub mod options;
+pub mod preset;
+pub mod schedule;
+pub mod settings;
+mod shard;
 pub mod split;
+pub mod summary;
 
 /// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.
 mod streams {
@@ -26,8 +41,10 @@ mod streams {
     pub(super) const ORDER: u128 = 3;
     /// Noise windows for the comparison with ONNX Runtime.
     pub(super) const NOISE: u128 = 4;
-    /// What dropout leaves out; one stream a shard from here on.
+    /// What is left out and changed in a shard; one stream a shard from here on.
     pub(super) const DROPOUT: u128 = 1 << 32;
+    /// What the head leaves out; one stream a block from here on.
+    pub(super) const HEAD: u128 = 1 << 64;
 }
 
 #[cfg(test)]

@@ -1,109 +1,131 @@
-//! The network: scaling, LSTM, dense, softmax; its parameters lie in one flat vector.
+//! The network: layers over one flat vector of parameters, forward and backward over a batch.
+//!
+//! The LSTM layers run over shards of a batch in parallel, each shard with memory and gradients of its own, which are added in
+//! order: the sums do not depend on the number of threads. What is pooled of all shards goes through the head at once.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
+use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
-use super::dense::Dense;
-use super::loss::{Loss, cross_entropy_gradient, softmax_cross_entropy};
-use super::lstm::{Lstm, LstmMemory};
+use super::architecture::{Architecture, Layers};
+use super::augment::Augment;
+use super::batch_norm::MovingStatistics;
+use super::head::{Head, HeadMemory};
+use super::input::Input;
+use super::loss::Loss;
+use super::lstm::LstmPacked;
+use super::shard::Shard;
+use super::streams;
 
 /// Sequences in a shard: what is computed as one, on one thread. Fixed, so that sums do not depend on the threads.
 pub const SHARD: usize = 16;
+/// Shards whose memory is held at once; a larger batch is worked through in blocks, unless it is normalised as a whole.
+const BLOCK: usize = 32;
 
-/// The sizes of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Steps in a window.
-    pub window: usize,
-    /// Channels a step.
-    pub channels: usize,
-    /// Units of the LSTM.
-    pub hidden: usize,
-    /// Labels.
-    pub classes: usize,
-}
-
-/// What a network takes from each channel before anything else: (value - mean) / deviation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scaling {
-    /// One mean a channel.
-    pub mean: Vec<f32>,
-    /// One factor a channel: 1 / deviation, or 1 for a channel that never changes.
-    pub factor: Vec<f32>,
-}
-
-/// Scaling, LSTM, dropout in training, dense, softmax.
+/// A network: what it is made of, what its input was measured to be, and its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    sizes: Sizes,
-    scaling: Scaling,
+    architecture: Architecture,
+    input: Input,
+    moving: MovingStatistics,
     parameters: Vec<f32>,
 }
 
-/// The network's parameters by name.
-#[derive(Clone, Copy, Debug)]
-pub struct Parts<'a> {
-    /// The LSTM's parameters.
-    pub lstm: super::lstm::LstmParameters<'a>,
-    /// [hidden, classes].
-    pub dense_kernel: &'a [f32],
-    /// `[classes]`.
-    pub dense_bias: &'a [f32],
+/// What is changed or left out in training, so that the network does not learn its windows by heart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Regularisation {
+    /// The share of the outputs between layers, and of what is pooled, that are left out.
+    pub dropout: f32,
+    /// The share of each LSTM layer's inputs that are left out, the same at each step.
+    pub input_dropout: f32,
+    /// The share of each LSTM layer's state that is left out of its recurrence, the same at each step.
+    pub recurrent_dropout: f32,
+    /// The share of the target that is spread over all labels.
+    pub label_smoothing: f32,
 }
 
-/// One shard's memory, used again from batch to batch.
-#[derive(Clone, Debug, Default)]
-pub struct Workspace {
-    input: Vec<f32>,
-    lstm: LstmMemory,
-    hidden: Vec<f32>,
-    mask: Vec<f32>,
-    logits: Vec<f32>,
-    hidden_gradient: Vec<f32>,
-    gradients: Vec<f32>,
-}
-
-impl Workspace {
-    /// The gradients that [`Network::train_shard`] left, laid out as the parameters are.
-    pub fn gradients(&self) -> &[f32] {
-        &self.gradients
-    }
-}
-
-/// A window for training: its values, and the order that its channels are taken in.
+/// A window for training.
 #[derive(Clone, Copy, Debug)]
 pub struct Example<'a> {
     /// Row-major [W, C].
-    pub values: &'a [f32],
-    /// For each channel of the network, the channel of `values` it is taken from; `None` for as they are.
-    pub order: Option<&'a [usize]>,
+    pub window: &'a [f32],
     /// The index of its label.
     pub label: usize,
 }
 
+/// How a batch is trained on.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// One weight a label.
+    pub weights: &'a [f32],
+    /// What is left out.
+    pub regularisation: Regularisation,
+    /// What is done to the windows.
+    pub augment: Option<&'a Augment>,
+    /// The seed of what is drawn, another for each step.
+    pub seed: u128,
+}
+
+/// A batch's memory, used again from step to step.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    packed: Vec<LstmPacked>,
+    shards: Vec<Shard>,
+    head: HeadMemory,
+    gradients: Vec<f32>,
+}
+
+impl Workspace {
+    /// The gradients that [`Network::backward`] left, laid out as the parameters are.
+    pub fn gradients(&self) -> &[f32] {
+        &self.gradients
+    }
+
+    /// The same, to be changed.
+    pub fn gradients_mut(&mut self) -> &mut [f32] {
+        &mut self.gradients
+    }
+}
+
 impl Network {
     /// A network with first weights drawn from `rng`.
-    pub fn new(sizes: Sizes, scaling: Scaling, rng: &mut impl Rng) -> Self {
-        let mut network = Self { sizes, scaling, parameters: Vec::new() };
-        network.parameters.resize(network.lstm().parameters() + network.dense().parameters(), 0.0);
-        let (lstm, dense) = (network.lstm(), network.dense());
-        let (first, second) = network.parameters.split_at_mut(lstm.parameters());
-        lstm.initialise(first, rng);
-        dense.initialise(second, rng);
-        network
+    pub fn new(architecture: Architecture, input: Input, rng: &mut impl Rng) -> Self {
+        let layers = architecture.layers();
+        let mut parameters = vec![0.0; layers.parameters()];
+        for (lstm, place) in &layers.lstm {
+            lstm.initialise(&mut parameters[place.clone()], rng);
+        }
+        if let Some((batch_norm, place)) = &layers.batch_norm {
+            batch_norm.initialise(&mut parameters[place.clone()]);
+        }
+        for (dense, place) in layers.dense.iter().chain([&layers.output]) {
+            dense.initialise(&mut parameters[place.clone()], rng);
+        }
+        let features = architecture.pooled() + architecture.summarised();
+        Self { architecture, input, moving: MovingStatistics::new(features), parameters }
     }
 
-    /// The sizes.
-    pub fn sizes(&self) -> Sizes {
-        self.sizes
+    /// What it is made of.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
     }
 
-    /// The scaling.
-    pub fn scaling(&self) -> &Scaling {
-        &self.scaling
+    /// What it makes of a window before the first layer.
+    pub fn input(&self) -> &Input {
+        &self.input
     }
 
-    /// Every trained value: LSTM kernel, recurrent kernel, bias, dense kernel, bias.
+    /// What batch normalisation takes for the mean and variance once it is trained.
+    pub fn moving(&self) -> &MovingStatistics {
+        &self.moving
+    }
+
+    /// The same, to be changed.
+    pub fn moving_mut(&mut self) -> &mut MovingStatistics {
+        &mut self.moving
+    }
+
+    /// Every trained value, in the order of [`Architecture::layers`].
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
@@ -113,218 +135,105 @@ impl Network {
         &mut self.parameters
     }
 
-    /// The parameters by name.
-    pub fn parts(&self) -> Parts<'_> {
-        let (first, second) = self.parameters.split_at(self.lstm().parameters());
-        let (dense_kernel, dense_bias) = self.dense().view(second);
-        Parts { lstm: self.lstm().view(first), dense_kernel, dense_bias }
+    /// Divides every logit by a temperature, which leaves the order of the labels and changes how sure it is.
+    pub fn soften(&mut self, temperature: f64) {
+        let place = self.architecture.layers().output.1;
+        self.parameters[place].iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
     }
 
-    fn lstm(&self) -> Lstm {
-        Lstm { inputs: self.sizes.channels, units: self.sizes.hidden }
-    }
-
-    fn dense(&self) -> Dense {
-        Dense { inputs: self.sizes.hidden, outputs: self.sizes.classes }
-    }
-
-    /// Probabilities, row-major [N, K], of windows, row-major [N, W, C]; parallel over shards.
-    pub fn probabilities(&self, windows: &[f32]) -> Vec<f32> {
-        let size = self.sizes.window * self.sizes.channels;
-        let shards = windows.par_chunks(size * SHARD);
-        let shards: Vec<Vec<f32>> = shards
-            .map_init(Workspace::default, |workspace, shard| {
-                let rows = shard.chunks_exact(size).map(|values| (values, None));
-                self.gather(rows, &mut workspace.input);
-                self.logits(shard.len() / size, workspace, None::<(f32, &mut rand_pcg::Pcg64)>);
-                super::activation::softmax_rows(&mut workspace.logits, self.sizes.classes);
-                workspace.logits.clone()
-            })
+    /// Logits, row-major [N, K], of windows, each row-major [W, C]; parallel over shards.
+    pub fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
+        let layers = self.architecture.layers();
+        let mut packed = Vec::new();
+        self.pack(&layers, &mut packed);
+        let shards: Vec<Vec<f32>> = windows
+            .par_chunks(SHARD)
+            .map_init(
+                || (Shard::default(), HeadMemory::default()),
+                |(shard, memory), windows| {
+                    shard.read(self, windows.iter().copied());
+                    shard.forward(self, &layers, &packed, None);
+                    memory.start(self);
+                    memory.take(self, shard);
+                    self.head(&layers).forward(memory, None);
+                    memory.logits().to_vec()
+                },
+            )
             .collect();
         shards.concat()
     }
 
-    /// Runs a shard forward and backward: leaves its gradients of the batch's mean loss in `workspace`.
-    ///
-    /// `batch` is the whole batch's size. `dropout` is the share of the LSTM's outputs that are left out, the others
-    /// being raised to make up for it.
-    pub fn train_shard(
-        &self,
-        shard: &[Example<'_>],
-        weights: &[f32],
-        batch: usize,
-        dropout: f32,
-        rng: &mut impl Rng,
-        workspace: &mut Workspace,
-    ) -> Loss {
-        let rows = shard.len();
-        self.gather(shard.iter().map(|example| (example.values, example.order)), &mut workspace.input);
-        self.logits(rows, workspace, (dropout > 0.0).then_some((dropout, rng)));
-        let labels: Vec<usize> = shard.iter().map(|example| example.label).collect();
-        let loss = softmax_cross_entropy(&mut workspace.logits, &labels, weights);
-        cross_entropy_gradient(&mut workspace.logits, &labels, weights, batch);
-        let Workspace { input, lstm: memory, hidden, mask, logits, hidden_gradient, gradients } = workspace;
+    /// Probabilities, row-major [N, K], of windows, each row-major [W, C].
+    pub fn probabilities(&self, windows: &[&[f32]]) -> Vec<f32> {
+        let mut logits = self.logits(windows);
+        super::activation::softmax_rows(&mut logits, self.architecture.classes);
+        logits
+    }
+
+    /// Runs a batch forward and backward: leaves the gradients of its mean loss in `workspace`.
+    pub fn backward(&mut self, batch: &[Example<'_>], step: Step<'_>, workspace: &mut Workspace) -> Loss {
+        let layers = self.architecture.layers();
+        let Workspace { packed, shards, head: memory, gradients } = workspace;
+        self.pack(&layers, packed);
         gradients.clear();
         gradients.resize(self.parameters.len(), 0.0);
-        let (lstm, dense) = (self.lstm(), self.dense());
-        let (lstm_values, dense_values) = self.parameters.split_at(lstm.parameters());
-        let (lstm_gradients, dense_gradients) = gradients.split_at_mut(lstm.parameters());
-        dense.backward(dense_values, hidden, logits, rows, dense_gradients, hidden_gradient);
-        if dropout > 0.0 {
-            hidden_gradient.iter_mut().zip(&*mask).for_each(|(value, mask)| *value *= mask);
-        }
-        lstm.backward(lstm_values, input, hidden_gradient, rows, memory, lstm_gradients);
-        loss
-    }
-
-    fn logits(&self, rows: usize, workspace: &mut Workspace, dropout: Option<(f32, &mut impl Rng)>) {
-        let Workspace { input, lstm: memory, hidden, mask, logits, .. } = workspace;
-        let (lstm_values, dense_values) = self.parameters.split_at(self.lstm().parameters());
-        hidden.clear();
-        hidden.extend_from_slice(self.lstm().forward(lstm_values, input, rows, memory));
-        if let Some((share, rng)) = dropout {
-            let kept = 1.0 / (1.0 - share);
-            mask.clear();
-            mask.extend((0..hidden.len()).map(|_| if rng.random::<f32>() < share { 0.0 } else { kept }));
-            hidden.iter_mut().zip(&*mask).for_each(|(value, mask)| *value *= mask);
-        }
-        self.dense().forward(dense_values, hidden, rows, logits);
-    }
-
-    /// Scales windows [W, C] into the time-major [W, N, C] that the LSTM takes.
-    fn gather<'a>(
-        &self,
-        windows: impl ExactSizeIterator<Item = (&'a [f32], Option<&'a [usize]>)>,
-        input: &mut Vec<f32>,
-    ) {
-        let (channels, rows) = (self.sizes.channels, windows.len());
-        let Scaling { mean, factor } = &self.scaling;
-        input.resize(self.sizes.window * rows * channels, 0.0);
-        for (row, (values, order)) in windows.enumerate() {
-            for (step, values) in values.chunks_exact(channels).enumerate() {
-                let target = &mut input[(step * rows + row) * channels..][..channels];
-                for (channel, target) in target.iter_mut().enumerate() {
-                    let from = order.map_or(channel, |order| order[channel]);
-                    *target = (values[from] - mean[channel]) * factor[channel];
+        let whole = self.architecture.batch_norm;
+        let block = if whole { batch.len().max(1) } else { BLOCK * SHARD };
+        shards.resize_with(batch.len().min(block).div_ceil(SHARD), Shard::default);
+        let mut total = Loss::default();
+        for (index, examples) in batch.chunks(block).enumerate() {
+            let first = (index * BLOCK) as u128;
+            let network = &*self;
+            let count = examples.len().div_ceil(SHARD);
+            let each = shards[..count].par_iter_mut().zip(examples.par_chunks(SHARD)).enumerate();
+            each.for_each(|(shard_index, (shard, examples))| {
+                let mut rng = Pcg64::new(step.seed, streams::DROPOUT + first + shard_index as u128);
+                match step.augment {
+                    Some(augment) => shard.read_augmented(network, examples, augment, &mut rng),
+                    None => shard.read(network, examples.iter().map(|example| example.window)),
                 }
+                shard.forward(network, &layers, packed, Some((step.regularisation, &mut rng)));
+            });
+            memory.start(network);
+            shards[..count].iter().for_each(|shard| memory.take(network, shard));
+            let mut rng = Pcg64::new(step.seed, streams::HEAD + first);
+            let moving = self.head(&layers).forward(memory, Some((step.regularisation.dropout, &mut rng)));
+            let smoothing = step.regularisation.label_smoothing;
+            let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
+            let head = self.head(&layers);
+            total.add(head.backward(memory, &labels, step.weights, smoothing, batch.len(), gradients));
+            let network = &*self;
+            let each = shards[..count]
+                .par_iter_mut()
+                .zip(memory.pooled_gradient().par_chunks(SHARD * network.architecture.pooled()));
+            each.for_each(|(shard, gradient)| shard.backward(network, &layers, packed, gradient));
+            add_in_order(&mut gradients[..layers.recurrent()], &shards[..count]);
+            if let Some(moving) = moving {
+                self.moving = moving;
             }
+        }
+        total
+    }
+
+    fn head<'a>(&'a self, layers: &'a Layers) -> Head<'a> {
+        Head { layers, parameters: &self.parameters, moving: &self.moving }
+    }
+
+    fn pack(&self, layers: &Layers, packed: &mut Vec<LstmPacked>) {
+        packed.resize_with(layers.lstm.len(), LstmPacked::default);
+        for ((lstm, place), packed) in layers.lstm.iter().zip(packed) {
+            lstm.pack(&self.parameters[place.clone()], packed);
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand_pcg::Pcg64;
-
-    fn network(sizes: Sizes) -> Network {
-        let scaling = Scaling {
-            mean: vec![0.3; sizes.channels],
-            factor: (1..=sizes.channels).map(|c| c as f32).collect(),
-        };
-        let mut network = Network::new(sizes, scaling, &mut Pcg64::new(7, 0));
-        // Every bias takes part.
-        network
-            .parameters_mut()
-            .iter_mut()
-            .enumerate()
-            .for_each(|(i, value)| *value += 0.1 * (i as f32).sin());
-        network
-    }
-
-    /// The loss in double precision.
-    fn exact(network: &Network, parameters: &[f64], examples: &[Example<'_>], weights: &[f32]) -> f64 {
-        let channels = network.sizes().channels;
-        let loss = |example: &Example<'_>| {
-            let moved = |step: &[f32]| {
-                (0..channels).map(|i| step[example.order.map_or(i, |order| order[i])]).collect::<Vec<_>>()
-            };
-            let window: Vec<f32> = example.values.chunks_exact(channels).flat_map(moved).collect();
-            let row = crate::train::exact::of_window(network, parameters, &window);
-            -f64::from(weights[example.label]) * row[example.label].ln()
-        };
-        examples.iter().map(loss).sum::<f64>() / examples.len() as f64
-    }
-
-    #[test]
-    fn every_gradient_agrees_with_finite_differences_in_double_precision() {
-        let sizes = Sizes { window: 9, channels: 3, hidden: 6, classes: 4 };
-        let (network, weights) = (network(sizes), [0.5, 1.0, 2.0, 1.5]);
-        let values: Vec<f32> = (0..5 * 27).map(|i| (i as f32 * 0.7).sin()).collect();
-        let examples: Vec<_> = values
-            .chunks_exact(27)
-            .enumerate()
-            .map(|(i, values)| Example {
-                values,
-                order: (i % 2 == 1).then_some(&[2, 0, 1][..]),
-                label: i % 4,
-            })
-            .collect();
-        let mut workspace = Workspace::default();
-        let rng = &mut Pcg64::new(0, 0);
-        let loss = network.train_shard(&examples, &weights, examples.len(), 0.0, rng, &mut workspace);
-        let parameters: Vec<f64> = network.parameters().iter().map(|value| f64::from(*value)).collect();
-        let expected = exact(&network, &parameters, &examples, &weights);
-        assert!((loss.mean() - expected).abs() < 1e-6, "{} {expected}", loss.mean());
-        for (index, gradient) in workspace.gradients().iter().enumerate() {
-            let moved = |by: f64| {
-                let mut parameters = parameters.clone();
-                parameters[index] += by;
-                exact(&network, &parameters, &examples, &weights)
-            };
-            let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-            let error = (f64::from(*gradient) - difference).abs();
-            assert!(error < 1e-6 + 1e-4 * difference.abs(), "parameter {index}: {gradient} {difference}");
+/// Adds the shards' gradients, for each parameter from the first shard to the last; parallel over parameters.
+fn add_in_order(sum: &mut [f32], shards: &[Shard]) {
+    const PART: usize = 8192;
+    sum.par_chunks_mut(PART).enumerate().for_each(|(part, sum)| {
+        for shard in shards {
+            let gradients = &shard.gradients()[part * PART..][..sum.len()];
+            sum.iter_mut().zip(gradients).for_each(|(sum, gradient)| *sum += gradient);
         }
-    }
-
-    #[test]
-    fn rounding_does_not_add_up_over_a_hundred_steps_of_saturated_gates() {
-        let sizes = Sizes { window: 100, channels: 2, hidden: 16, classes: 3 };
-        let mut network = network(sizes);
-        network.parameters_mut().iter_mut().for_each(|value| *value *= 3.0);
-        let windows: Vec<f32> = (0..64 * 200).map(|i| (i as f32 * 0.37).sin()).collect();
-        let exact = crate::train::exact::probabilities(&network, &windows);
-        let errors = network.probabilities(&windows).into_iter().zip(exact);
-        let worst = errors.map(|(ours, exact)| (f64::from(ours) - exact).abs()).fold(0.0, f64::max);
-        assert!(worst < 2e-6, "{worst}");
-    }
-
-    #[test]
-    fn dropout_is_the_same_in_forward_and_backward() {
-        let sizes = Sizes { window: 4, channels: 1, hidden: 8, classes: 2 };
-        let mut network = network(sizes);
-        let values = [0.1, 0.9, -0.4, 0.2];
-        let example = [Example { values: &values, order: None, label: 1 }];
-        let run = |network: &Network| {
-            let mut workspace = Workspace::default();
-            let rng = &mut Pcg64::new(3, 0);
-            let loss = network.train_shard(&example, &[1.0, 1.0], 1, 0.5, rng, &mut workspace);
-            (loss.mean(), workspace.gradients().to_vec())
-        };
-        let gradients = run(&network).1;
-        for index in (0..gradients.len()).step_by(7) {
-            let mut moved = |by: f32| {
-                network.parameters_mut()[index] += by;
-                let loss = run(&network).0;
-                network.parameters_mut()[index] -= by;
-                loss
-            };
-            let difference = (moved(1e-2) - moved(-1e-2)) / 2e-2;
-            assert!((difference - f64::from(gradients[index])).abs() < 1e-3, "parameter {index}");
-        }
-    }
-
-    #[test]
-    fn a_windows_probabilities_sum_to_one_whatever_its_batch() {
-        let sizes = Sizes { window: 5, channels: 2, hidden: 4, classes: 3 };
-        let network = network(sizes);
-        let windows: Vec<f32> = (0..41 * 10).map(|i| (i as f32).cos()).collect();
-        let all = network.probabilities(&windows);
-        assert_eq!(all.len(), 41 * 3);
-        for (row, window) in all.chunks_exact(3).zip(windows.chunks_exact(10)) {
-            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-            assert!(row.iter().zip(network.probabilities(window)).all(|(a, b)| (a - b).abs() < 1e-6));
-        }
-    }
+    });
 }
