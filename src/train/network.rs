@@ -237,3 +237,172 @@ fn add_in_order(sum: &mut [f32], shards: &[Shard]) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::architecture::Pooling;
+    use crate::train::exact;
+
+    fn windows(count: usize, size: usize) -> Vec<f32> {
+        (0..count * size).map(|i| (i as f32 * 0.7).sin() + (i % 5) as f32 * 0.1).collect()
+    }
+
+    fn network(architecture: Architecture) -> Network {
+        let size = architecture.window * architecture.channels;
+        let values = windows(20, size);
+        let input = Input::measure(&architecture, values.chunks_exact(size));
+        let mut network = Network::new(architecture, input, &mut Pcg64::new(7, 0));
+        // Every bias takes part.
+        let values = network.parameters_mut().iter_mut().enumerate();
+        values.for_each(|(i, value)| *value += 0.1 * (i as f32).sin());
+        network
+    }
+
+    fn step(weights: &[f32]) -> Step<'_> {
+        Step { weights, regularisation: Regularisation::default(), augment: None, seed: 3 }
+    }
+
+    fn all_parts() -> Architecture {
+        Architecture {
+            layers: 2,
+            pooling: vec![Pooling::Last, Pooling::Mean, Pooling::Max],
+            differences: true,
+            summary: true,
+            dense: 5,
+            orders: vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]],
+            ..Architecture::plain(9, 3, 6, 4)
+        }
+    }
+
+    #[test]
+    fn every_gradient_agrees_with_finite_differences_in_double_precision() {
+        for (architecture, smoothing) in [(Architecture::plain(9, 3, 6, 4), 0.0), (all_parts(), 0.1)] {
+            let (mut network, weights) = (network(architecture), [0.5, 1.0, 2.0, 1.5]);
+            let values = windows(37, 27);
+            let examples: Vec<_> = values
+                .chunks_exact(27)
+                .enumerate()
+                .map(|(i, window)| Example { window, label: i % 4 })
+                .collect();
+            let exact = |network: &Network, parameters: &[f64]| {
+                let losses = examples.iter().map(|example| {
+                    let mut row = exact::logits(network, parameters, example.window);
+                    exact::softmax(&mut row);
+                    let target = |label| {
+                        let own = f64::from(u8::from(label == example.label));
+                        (1.0 - smoothing) * own + smoothing / 4.0
+                    };
+                    let cost: f64 = row.iter().enumerate().map(|(label, p)| -target(label) * p.ln()).sum();
+                    f64::from(weights[example.label]) * cost
+                });
+                losses.sum::<f64>() / examples.len() as f64
+            };
+            let mut workspace = Workspace::default();
+            let regularisation =
+                Regularisation { label_smoothing: smoothing as f32, ..Regularisation::default() };
+            let step = Step { regularisation, ..step(&weights) };
+            let loss = network.backward(&examples, step, &mut workspace);
+            let parameters = exact::widened(&network);
+            let expected = exact(&network, &parameters);
+            assert!((loss.mean() - expected).abs() < 2e-6, "{} {expected}", loss.mean());
+            for (index, gradient) in workspace.gradients().iter().enumerate().step_by(3) {
+                let moved = |by: f64| {
+                    let mut parameters = parameters.clone();
+                    parameters[index] += by;
+                    exact(&network, &parameters)
+                };
+                let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+                let error = (f64::from(*gradient) - difference).abs();
+                assert!(error < 2e-6 + 1e-4 * difference.abs(), "parameter {index}: {gradient} {difference}");
+            }
+        }
+    }
+
+    /// The largest difference of a gradient from a finite difference of the loss in training, in single precision.
+    fn worst(network: &mut Network, regularisation: Regularisation, augment: Option<&Augment>) -> f64 {
+        let size = network.architecture().window * network.architecture().channels;
+        let values = windows(21, size);
+        let examples: Vec<_> = values
+            .chunks_exact(size)
+            .enumerate()
+            .map(|(i, window)| Example { window, label: i % 4 })
+            .collect();
+        let step = Step { regularisation, augment, ..step(&[1.0; 4]) };
+        let mut workspace = Workspace::default();
+        network.backward(&examples, step, &mut workspace);
+        let gradients = workspace.gradients().to_vec();
+        let mut worst: f64 = 0.0;
+        for index in (0..gradients.len()).step_by(7) {
+            let mut moved = |by: f32| {
+                network.parameters_mut()[index] += by;
+                let loss = network.backward(&examples, step, &mut workspace).mean();
+                network.parameters_mut()[index] -= by;
+                loss
+            };
+            let difference = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            worst = worst.max((difference - f64::from(gradients[index])).abs());
+        }
+        worst
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_same_in_forward_and_backward() {
+        let pooling = vec![Pooling::Last, Pooling::Mean];
+        let architecture =
+            Architecture { layers: 2, pooling, batch_norm: true, ..Architecture::plain(6, 2, 8, 4) };
+        let mut network = network(architecture);
+        let share =
+            Regularisation { dropout: 0.4, input_dropout: 0.2, recurrent_dropout: 0.3, label_smoothing: 0.1 };
+        let augment =
+            Augment { jitter: 0.1, scaling: crate::train::input::Scaling::none(2), ..Augment::default() };
+        assert!(worst(&mut network, share, Some(&augment)) < 2e-3);
+        assert!(worst(&mut network, Regularisation::default(), None) < 2e-3);
+    }
+
+    #[test]
+    fn rounding_does_not_add_up_over_a_hundred_steps_of_saturated_gates() {
+        let mut network = network(Architecture::plain(100, 2, 16, 3));
+        network.parameters_mut().iter_mut().for_each(|value| *value *= 3.0);
+        let values = windows(64, 200);
+        let windows: Vec<&[f32]> = values.chunks_exact(200).collect();
+        let ours = network.probabilities(&windows);
+        let ensemble = crate::train::ensemble::Ensemble::of(vec![network]);
+        let errors = ours.into_iter().zip(exact::probabilities(&ensemble, &windows));
+        let worst = errors.map(|(ours, exact)| (f64::from(ours) - exact).abs()).fold(0.0, f64::max);
+        assert!(worst < 4e-6, "{worst}");
+    }
+
+    #[test]
+    fn a_windows_probabilities_sum_to_one_whatever_its_batch() {
+        let network = network(all_parts());
+        let values = windows(41, 27);
+        let windows: Vec<&[f32]> = values.chunks_exact(27).collect();
+        let all = network.probabilities(&windows);
+        assert_eq!(all.len(), 41 * 4);
+        for (row, window) in all.chunks_exact(4).zip(windows) {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            assert!(row.iter().zip(network.probabilities(&[window])).all(|(a, b)| (a - b).abs() < 1e-6));
+        }
+    }
+
+    #[test]
+    fn a_batch_of_several_blocks_has_the_gradients_of_its_parts() {
+        let mut network = network(Architecture::plain(3, 1, 2, 2));
+        let values = windows(BLOCK * SHARD + 20, 3);
+        let examples: Vec<_> =
+            values.chunks_exact(3).enumerate().map(|(i, window)| Example { window, label: i % 2 }).collect();
+        let mut workspace = Workspace::default();
+        let weights = [1.0, 1.0];
+        let whole = network.backward(&examples, step(&weights), &mut workspace);
+        let gradients = workspace.gradients().to_vec();
+        let mut sum = vec![0.0; gradients.len()];
+        for part in examples.chunks(97) {
+            network.backward(part, step(&weights), &mut workspace);
+            let share = part.len() as f32 / examples.len() as f32;
+            sum.iter_mut().zip(workspace.gradients()).for_each(|(sum, part)| *sum += share * part);
+        }
+        assert_eq!(whole.windows, examples.len());
+        assert!(gradients.iter().zip(sum).all(|(whole, sum)| (whole - sum).abs() < 1e-6));
+    }
+}
