@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use underfoot::command::{evaluate, fit};
+use underfoot::command::{bench, evaluate, fit};
 use underfoot::train::options::BadOption;
 use underfoot::train::settings::SettingsError;
 
@@ -19,6 +19,7 @@ struct Cli {
 enum Command {
     Fit(fit::Fit),
     Evaluate(evaluate::Evaluate),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -38,5 +39,6 @@ fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
     match command {
         Command::Fit(args) => fit::run(args, matches.unwrap_or(&ArgMatches::default())),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }

@@ -1,6 +1,7 @@
 //! What each subcommand does. The binaries only parse and dispatch.
 
 pub mod assemble;
+pub mod bench;
 pub mod check;
 pub mod config;
 pub mod demo;

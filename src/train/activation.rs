@@ -93,6 +93,27 @@ pub fn softmax_rows(logits: &mut [f32], classes: usize) {
     }
 }
 
+/// Multiplications and additions a second that one thread reaches in registers alone: what products are measured against.
+pub fn peak() -> f64 {
+    const LANES: usize = 256;
+    const ROUNDS: usize = 2_000_000;
+    let mut sums = [1.0f32; LANES];
+    let begun = std::time::Instant::now();
+    vectorised(
+        #[inline(always)]
+        || {
+            let factor = std::hint::black_box(0.999_f32);
+            for _ in 0..ROUNDS {
+                for sum in &mut sums {
+                    *sum = sum.mul_add(factor, 1e-3);
+                }
+            }
+        },
+    );
+    std::hint::black_box(&sums);
+    (2 * LANES * ROUNDS) as f64 / begun.elapsed().as_secs_f64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
