@@ -35,6 +35,14 @@ impl Confusion {
         }
     }
 
+    /// Counts all that another table over the same labels has.
+    pub fn merge(&mut self, other: &Self) {
+        for (row, other) in self.counts.iter_mut().zip(&other.counts) {
+            row.iter_mut().zip(other).for_each(|(count, other)| *count += other);
+        }
+        self.unknown.iter_mut().zip(&other.unknown).for_each(|(count, other)| *count += other);
+    }
+
     /// The labels, in the order of rows and columns.
     pub fn labels(&self) -> &[String] {
         &self.labels

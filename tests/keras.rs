@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test, all of it")]
 
 use rand_pcg::Pcg64;
-use underfoot::train::network::{Example, Network, Scaling, Sizes, Workspace};
-use underfoot::train::optimizer::Optimizer;
+use underfoot::train::architecture::Architecture;
+use underfoot::train::input::Input;
+use underfoot::train::network::{Example, Network, Regularisation, Step, Workspace};
+use underfoot::train::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
 
 #[derive(serde::Deserialize)]
 struct Reference {
@@ -25,22 +27,21 @@ struct Reference {
 fn reference() -> (Reference, Network) {
     let reference: Reference = serde_json::from_str(include_str!("reference/lstm.json")).unwrap();
     let Reference { window, channels, hidden, classes, .. } = reference;
-    let scaling = Scaling { mean: vec![0.0; channels], factor: vec![1.0; channels] };
-    let sizes = Sizes { window, channels, hidden, classes };
-    let mut network = Network::new(sizes, scaling, &mut Pcg64::new(0, 0));
+    let architecture = Architecture::plain(window, channels, hidden, classes);
+    let mut network = Network::new(architecture, Input::plain(channels), &mut Pcg64::new(0, 0));
     network.parameters_mut().copy_from_slice(&reference.parameters);
     (reference, network)
 }
 
-fn run(reference: &Reference, network: &Network) -> (f64, Vec<f32>) {
+fn run(reference: &Reference, network: &mut Network) -> (f64, Vec<f32>) {
     let windows = reference.windows.chunks_exact(reference.window * reference.channels);
-    let examples: Vec<_> = windows
-        .zip(&reference.labels)
-        .map(|(values, label)| Example { values, order: None, label: *label })
-        .collect();
-    let (mut workspace, mut rng) = (Workspace::default(), Pcg64::new(0, 0));
+    let examples: Vec<_> =
+        windows.zip(&reference.labels).map(|(window, label)| Example { window, label: *label }).collect();
+    let mut workspace = Workspace::default();
     let weights = &reference.class_weights;
-    let loss = network.train_shard(&examples, weights, examples.len(), 0.0, &mut rng, &mut workspace);
+    let regularisation = Regularisation::default();
+    let step = Step { weights, regularisation, augment: None, seed: 0 };
+    let loss = network.backward(&examples, step, &mut workspace);
     (loss.mean(), workspace.gradients().to_vec())
 }
 
@@ -53,9 +54,11 @@ fn assert_near(ours: &[f32], theirs: &[f32], tolerance: f32) {
 
 #[test]
 fn probabilities_loss_and_gradients_are_those_of_keras() {
-    let (reference, network) = reference();
-    assert_near(&network.probabilities(&reference.windows), &reference.probabilities, 2e-6);
-    let (loss, gradients) = run(&reference, &network);
+    let (reference, mut network) = reference();
+    let windows = reference.windows.chunks_exact(reference.window * reference.channels);
+    let probabilities = network.probabilities(&windows.collect::<Vec<_>>());
+    assert_near(&probabilities, &reference.probabilities, 2e-6);
+    let (loss, gradients) = run(&reference, &mut network);
     assert!((loss - reference.loss).abs() < 2e-6, "{loss} here, {} in Keras", reference.loss);
     assert_near(&gradients, &reference.gradients, 2e-6);
 }
@@ -63,9 +66,10 @@ fn probabilities_loss_and_gradients_are_those_of_keras() {
 #[test]
 fn three_steps_of_rms_prop_lead_where_they_lead_in_keras() {
     let (reference, mut network) = reference();
-    let mut optimizer = Optimizer::rms_prop(reference.parameters.len());
+    let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };
+    let mut optimizer = Optimizer::new(options, reference.parameters.len());
     for _ in 0..3 {
-        let gradients = run(&reference, &network).1;
+        let gradients = run(&reference, &mut network).1;
         optimizer.step(1e-3, network.parameters_mut(), &gradients);
     }
     assert_near(network.parameters(), &reference.parameters_after, 2e-5);

@@ -1,19 +1,27 @@
 //! `underfoot-train fit`: labelled recordings to a model.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::ArgMatches;
 
 use crate::channel::names;
 use crate::model::runtime;
 use crate::recordings;
+use crate::score::Confusion;
+use crate::train::baseline::baseline;
 use crate::train::cross_validation::Trained;
 use crate::train::dataset::{Dataset, DatasetOptions};
 use crate::train::export;
-use crate::train::fit::Training;
+use crate::train::fit::{Epoch, FitError, Training, pool};
 use crate::train::options::FitOptions;
 use crate::train::preset::Preset;
+use crate::train::report::Report;
+use crate::train::run_folder;
+use crate::train::search;
 use crate::train::settings::{self, RunConfig};
+use crate::train::split::Split;
 
 use super::interrupt;
 use super::progress::Progress;
@@ -36,6 +44,15 @@ pub struct Fit {
     /// Named settings, for comparison
     #[arg(long, value_enum, value_name = "NAME")]
     pub preset: Option<Preset>,
+    /// Search for better settings for so long, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
+    /// The folder to leave the run's settings, history, scores and report in [default: beside the model, as NAME.run]
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Option<PathBuf>,
+    /// Score the same settings with windows split without regard to recordings as well, which flatters
+    #[arg(long)]
+    pub leaky: bool,
     /// Print the settings as a config.toml, and train nothing
     #[arg(long)]
     pub show_config: bool,
@@ -52,7 +69,7 @@ pub fn run(args: Fit, matches: &ArgMatches) -> anyhow::Result<()> {
     let given = |key: &str| {
         matches.value_source(&key.replace('-', "_")) == Some(clap::parser::ValueSource::CommandLine)
     };
-    let Fit { data, out, dataset, config, preset, show_config, options } = args;
+    let Fit { data, out, dataset, config, preset, budget, run, leaky, show_config, options } = args;
     let flags = RunConfig { data, dataset, options };
     let RunConfig { data, dataset: layout, options } =
         settings::join(&flags, given, preset, config.as_deref())?;
@@ -70,6 +87,8 @@ pub fn run(args: Fit, matches: &ArgMatches) -> anyhow::Result<()> {
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         anyhow::bail!("--out is in {folder:?}, which is not a folder; make it, or name another");
     }
+    let folder = run.unwrap_or_else(|| run_folder::beside(&out));
+    run_folder::check(&folder).map_err(anyhow::Error::msg)?;
     runtime::environment(None)?;
     let found = recordings::find(&data, layout.as_deref())?;
     let wanted = DatasetOptions {
@@ -82,25 +101,67 @@ pub fn run(args: Fit, matches: &ArgMatches) -> anyhow::Result<()> {
     eprintln!("{}", summary(&dataset));
     let options = options.resolved(&dataset);
     let stop = interrupt::flag()?;
-    let progress = Progress::new(&options);
-    let training = Training {
-        options: &options,
-        dataset: &dataset,
-        stop: &stop,
-        progress: &|member, epoch| progress.tell(member, epoch),
+    let (trained, tried) = match budget {
+        None => (train(&options, &dataset, &stop)?, Vec::new()),
+        Some(budget) => {
+            let found = search::search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"))?;
+            if let Some(best) = found.tried.first() {
+                let flags = if best.flags.is_empty() { "the settings to begin with" } else { &best.flags };
+                eprintln!("the best of {} settings: {flags}", found.tried.len());
+            }
+            (found.trained, found.tried)
+        }
     };
-    let trained = training.run()?;
-    progress.end();
-    tell(&trained, &dataset);
+    let trees = baseline(&trained, &dataset)?;
+    let leaky = leaky.then(|| leaky_scores(&trained.options, &dataset, &stop)).transpose()?;
+    tell(&trained, &dataset, trees.as_ref(), leaky.as_ref());
     let (bytes, difference) = export::export(&trained, &dataset, None)?;
+    let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let config = RunConfig {
+        data: data.iter().map(absolute).collect(),
+        dataset: layout.as_ref().map(absolute),
+        options: trained.options.clone(),
+    };
+    let config = toml::to_string(&config)?;
+    let report = Report {
+        trained: &trained,
+        dataset: &dataset,
+        trees: trees.as_ref(),
+        leaky: leaky.as_ref(),
+        config: &config,
+    };
+    let mut files = run_folder::files(&report, &tried);
+    files.push(("model.onnx", bytes.clone()));
+    run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
     export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained: {error}"))?;
     eprintln!(
-        "wrote {} ({:.0} KiB): {} labels; ONNX Runtime agrees to {difference:.0e}",
+        "wrote {} ({:.0} KiB): {} labels; ONNX Runtime agrees to {difference:.0e}. The report is {}",
         out.display(),
         bytes.len() as f64 / 1024.0,
         dataset.card.labels.len(),
+        folder.join("report.html").display(),
     );
     Ok(())
+}
+
+fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Trained, FitError> {
+    let progress = Progress::new(options);
+    let tell = |member: usize, epoch: &Epoch| progress.tell(member, epoch);
+    let trained = Training { options, dataset, stop, progress: &tell }.run();
+    progress.end();
+    trained
+}
+
+/// The same settings where neighbouring windows of one recording stand on both sides.
+fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
+    eprintln!("again with windows split without regard to recordings");
+    let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
+    let progress = Progress::new(options);
+    let tell = |member: usize, epoch: &Epoch| progress.tell(member, epoch);
+    let training = Training { options, dataset, stop, progress: &tell };
+    let trained = pool(options.threads)?.install(|| training.run_on(splits));
+    progress.end();
+    Ok(trained?.windows(dataset))
 }
 
 fn summary(dataset: &Dataset) -> String {
@@ -125,22 +186,35 @@ fn summary(dataset: &Dataset) -> String {
     )
 }
 
-fn tell(trained: &Trained, dataset: &Dataset) {
+fn tell(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
     for warning in &trained.warnings {
         eprintln!("warning: {warning}");
     }
     let windows = trained.windows(dataset);
     if windows.total() == 0 {
-        return;
+        return eprintln!("nothing was held out, so there is no score");
     }
-    eprintln!("windows held out: {} on {}", windows.scores(), windows.total());
-    eprintln!("decisions: {}", trained.decisions(dataset).scores());
-    for (fold, scores) in trained.scores(dataset).iter().enumerate() {
-        eprintln!("  fold {}: {scores}", fold + 1);
+    let kind = if trained.chosen_on_validation() {
+        "validation score (it also chose the model: a test score would be lower)"
+    } else {
+        "score on recordings not trained on"
+    };
+    let folds = trained.scores(dataset);
+    eprintln!("{kind}, {} windows: {}", windows.total(), windows.scores());
+    if folds.len() > 1 {
+        let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
+        eprintln!("  balanced accuracy fold by fold: {}", balanced.collect::<Vec<_>>().join(" "));
+    }
+    eprintln!("  decided as the daemon decides: {}", trained.decisions(dataset).scores());
+    if let Some(trees) = trees {
+        eprintln!("  extra trees on summary statistics, for comparison: {}", trees.scores());
+    }
+    if let Some(leaky) = leaky {
+        eprintln!("  leaky, with neighbouring windows on both sides, not to be believed: {}", leaky.scores());
     }
     if let Some(calibration) = &trained.calibration {
         eprintln!(
-            "temperature {:.2}: expected calibration error {:.3} before, {:.3} after",
+            "  temperature {:.2}: expected calibration error {:.3} before, {:.3} after",
             calibration.temperature, calibration.error_before, calibration.error_after
         );
     }

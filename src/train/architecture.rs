@@ -34,6 +34,8 @@ pub struct Architecture {
     pub batch_norm: bool,
     /// The orders of the channels of which each window is put into its canonical one; none leaves them as they come.
     pub orders: Vec<Vec<usize>>,
+    /// Whether the steps are in canonical order, too, or the summary alone.
+    pub ordered_steps: bool,
 }
 
 /// How the outputs of every step become one vector.
@@ -76,6 +78,7 @@ impl Architecture {
             dense: 0,
             batch_norm: false,
             orders: Vec::new(),
+            ordered_steps: true,
         }
     }
 

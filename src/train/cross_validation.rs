@@ -26,6 +26,8 @@ pub struct Trained {
     pub held: Held,
     /// How sure the model is made to be; `None` where nothing was held out, or where it was not asked for.
     pub calibration: Option<Calibration>,
+    /// Whether these settings were chosen among others by the windows held out.
+    pub searched: bool,
     /// What should be known, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -166,14 +168,14 @@ impl Training<'_> {
         if let Some(calibration) = &calibration {
             ensemble.soften(calibration.temperature);
         }
-        Trained { options: options.clone(), ensemble, members, held, calibration, warnings }
+        Trained { options: options.clone(), ensemble, members, held, calibration, searched: false, warnings }
     }
 }
 
 impl Trained {
     /// Whether the scores also chose what was trained: then they are validation scores, better than those on new recordings.
     pub fn chosen_on_validation(&self) -> bool {
-        self.options.patience > 0
+        self.searched || self.options.patience > 0
     }
 
     /// True against predicted labels of the windows held out.

@@ -264,6 +264,18 @@ impl Dataset {
         Ok(dataset)
     }
 
+    /// Every order of the channels under which the surface stays what it is; that in which they come is the first.
+    pub fn orders(&self) -> Vec<Vec<usize>> {
+        let own: Vec<usize> = (0..self.card.channels.len()).collect();
+        let mut orders = vec![own];
+        for order in &self.permutations {
+            if !orders.contains(order) {
+                orders.push(order.clone());
+            }
+        }
+        orders
+    }
+
     /// How many windows there are.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_part_of_a_network_is_exported() {
-        let (mut trained, dataset) = trained(FitOptions {
+        let (trained, dataset) = trained(FitOptions {
             folds: Some(3),
             layers: 2,
             differences: true,
@@ -210,15 +210,18 @@ mod tests {
         let card = Card { training: None, ..Card::of_test(20, 2, &["a", "b"]) };
         let channels = ["x", "y", "z"].map(Channel::in_ampere).to_vec();
         let card = Card { channels, ..card };
-        let architecture =
-            Architecture { channels: 3, classes: 2, orders, ..trained.ensemble.architecture().clone() };
         let values: Vec<f32> = (0..64 * 60).map(|i| (i as f32 * 0.37).sin() + (i % 7) as f32).collect();
         let windows: Vec<&[f32]> = values.chunks_exact(60).collect();
-        let input = Input::measure(&architecture, windows.iter().copied());
-        let rng = &mut Pcg64::new(1, 1);
-        trained.ensemble = Ensemble::of(vec![Network::new(architecture, input, rng)]);
-        let model = onnx::file(graph(&trained.ensemble), &card);
-        compare(&model, &card, &trained.ensemble, &windows, None).unwrap();
+        for ordered_steps in [true, false] {
+            let orders = orders.clone();
+            let trained = trained.ensemble.architecture().clone();
+            let architecture = Architecture { channels: 3, classes: 2, orders, ordered_steps, ..trained };
+            let input = Input::measure(&architecture, windows.iter().copied());
+            let network = Network::new(architecture, input, &mut Pcg64::new(1, 1));
+            let ensemble = Ensemble::of(vec![network]);
+            let model = onnx::file(graph(&ensemble), &card);
+            compare(&model, &card, &ensemble, &windows, None).unwrap();
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::input::Input;
 use super::loss::{Loss, cost, most_probable};
 use super::network::{Example, Network, Regularisation, Step, Workspace};
 use super::optimizer::{Optimizer, OptimizerOptions, clip_norm};
-use super::options::{BadOption, Balance, FitOptions};
+use super::options::{BadOption, Balance, CanonicalOrder, FitOptions};
 use super::schedule::{LearningRate, ScheduleOptions};
 use super::split::Split;
 use super::streams;
@@ -77,6 +77,9 @@ pub enum FitError {
         /// The learning rate.
         learning_rate: f64,
     },
+    /// Ended before there was a network.
+    #[error("training was interrupted before any network was trained; nothing was written")]
+    Interrupted,
     /// The system gives no threads.
     #[error("{threads} threads cannot be started: {why}; set a smaller --threads")]
     Threads {
@@ -296,7 +299,11 @@ impl FitOptions {
     /// What a network of these windows is made of.
     pub fn architecture(&self, dataset: &Dataset) -> Architecture {
         let card = &dataset.card;
-        let canonical = self.canonical_order && !dataset.permutations.is_empty();
+        let canonical = match self.canonical_order {
+            CanonicalOrder::None => false,
+            CanonicalOrder::Summary => self.summary,
+            CanonicalOrder::All => true,
+        } && !dataset.permutations.is_empty();
         Architecture {
             window: card.window,
             channels: card.channels.len(),
@@ -308,7 +315,8 @@ impl FitOptions {
             summary: self.summary,
             dense: self.dense,
             batch_norm: self.batch_norm,
-            orders: if canonical { orders(dataset) } else { Vec::new() },
+            orders: if canonical { dataset.orders() } else { Vec::new() },
+            ordered_steps: self.canonical_order == CanonicalOrder::All,
         }
     }
 
@@ -339,12 +347,14 @@ impl FitOptions {
         windows: impl Iterator<Item = &'a [f32]>,
     ) -> Option<Augment> {
         // Windows in canonical order are the same in every order.
-        let permute = self.permute && architecture.orders.is_empty() && !dataset.permutations.is_empty();
+        let permute = self.permute
+            && !(architecture.ordered_steps && !architecture.orders.is_empty())
+            && !dataset.permutations.is_empty();
         let changes = permute || self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0;
         changes.then(|| {
             let plain = Architecture::plain(architecture.window, architecture.channels, 1, 2);
             Augment {
-                orders: if permute { orders(dataset) } else { Vec::new() },
+                orders: if permute { dataset.orders() } else { Vec::new() },
                 scale: self.scale as f32,
                 jitter: self.jitter as f32,
                 channel_dropout: self.channel_dropout as f32,
@@ -352,18 +362,6 @@ impl FitOptions {
             }
         })
     }
-}
-
-/// Every order of the channels under which the surface stays what it is.
-fn orders(dataset: &Dataset) -> Vec<Vec<usize>> {
-    let own: Vec<usize> = (0..dataset.card.channels.len()).collect();
-    let mut orders = vec![own];
-    for order in &dataset.permutations {
-        if !orders.contains(order) {
-            orders.push(order.clone());
-        }
-    }
-    orders
 }
 
 /// Counts probabilities, row-major [N, K], against their windows' labels.

@@ -123,7 +123,8 @@ impl Member<'_> {
     fn embedding(&mut self, ordered: &str) -> String {
         let network = self.network;
         let (architecture, input) = (network.architecture(), network.input());
-        let scaled = self.scaled(ordered, input.scaling(), "scaled");
+        let taken = if input.ordered_steps() { ordered } else { "window" };
+        let scaled = self.scaled(taken, input.scaling(), "scaled");
         let mut steps = self.add("Transpose", &[&scaled], "steps", vec![integers_of("perm", &[1, 0, 2])]);
         if let Some(factors) = input.differences() {
             steps = self.with_differences(&steps, factors);

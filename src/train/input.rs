@@ -18,6 +18,7 @@ pub struct Scaling {
 pub struct Input {
     channels: usize,
     orders: Vec<Vec<usize>>,
+    ordered_steps: bool,
     /// One entry a channel, in canonical order where there is one.
     scaling: Scaling,
     /// 1 / the root mean square of the first differences of each scaled channel.
@@ -72,7 +73,11 @@ impl Input {
         let channels = architecture.channels;
         let mut input = Self::plain(channels);
         input.orders.clone_from(&architecture.orders);
-        let windows: Vec<Vec<f32>> = windows.map(|window| input.ordered(window)).collect();
+        input.ordered_steps = architecture.ordered_steps;
+        let raw: Vec<&[f32]> = windows.collect();
+        let taken =
+            |window: &&[f32]| if input.ordered_steps { input.ordered(window) } else { window.to_vec() };
+        let windows: Vec<Vec<f32>> = raw.iter().map(taken).collect();
         let steps = windows.iter().flat_map(|window| window.chunks_exact(channels));
         input.scaling = Scaling::measure(steps, channels);
         if architecture.differences {
@@ -93,7 +98,7 @@ impl Input {
         }
         if architecture.summary {
             let mut rows = Vec::new();
-            windows.iter().for_each(|window| summarise(window, channels, &mut rows));
+            raw.iter().for_each(|window| summarise(&input.ordered(window), channels, &mut rows));
             let width = architecture.summarised();
             input.summary = Some(Scaling::measure(rows.chunks_exact(width), width));
         }
@@ -105,10 +110,16 @@ impl Input {
         Self {
             channels,
             orders: Vec::new(),
+            ordered_steps: true,
             scaling: Scaling::none(channels),
             differences: None,
             summary: None,
         }
+    }
+
+    /// That puts the channels into the canonical one of these orders, and nothing else.
+    pub fn in_order(orders: &[Vec<usize>], channels: usize) -> Self {
+        Self { orders: orders.to_vec(), ..Self::plain(channels) }
     }
 
     /// That scales windows, and nothing else.
@@ -134,6 +145,11 @@ impl Input {
     /// The orders of which a window takes its canonical one.
     pub fn orders(&self) -> &[Vec<usize>] {
         &self.orders
+    }
+
+    /// Whether the steps are in canonical order, too, or the summary alone.
+    pub fn ordered_steps(&self) -> bool {
+        self.ordered_steps
     }
 
     /// The scaling of the channels.
@@ -185,17 +201,17 @@ impl Input {
     /// appends its summary to `summary`.
     pub fn write(&self, window: &[f32], row: usize, rows: usize, steps: &mut [f32], summary: &mut Vec<f32>) {
         let ordered = self.ordered(window);
+        let taken = if self.ordered_steps { &ordered } else { window };
         let (channels, width) = (self.channels, self.width());
         let Scaling { mean, factor } = &self.scaling;
-        for (step, values) in ordered.chunks_exact(channels).enumerate() {
+        for (step, values) in taken.chunks_exact(channels).enumerate() {
             let target = &mut steps[(step * rows + row) * width..][..width];
             for channel in 0..channels {
                 target[channel] = (values[channel] - mean[channel]) * factor[channel];
             }
             let Some(differences) = &self.differences else { continue };
             for channel in 0..channels {
-                let before =
-                    if step == 0 { values[channel] } else { ordered[(step - 1) * channels + channel] };
+                let before = if step == 0 { values[channel] } else { taken[(step - 1) * channels + channel] };
                 target[channels + channel] =
                     (values[channel] - before) * factor[channel] * differences[channel];
             }

@@ -8,6 +8,7 @@ use rand_distr::{Distribution, StandardNormal, Uniform};
 
 use super::activation::{sigmoid_all, tanh, tanh_all, vectorised};
 use super::matrix::{Keep, Matrix, multiply};
+use super::panels::Panels;
 
 /// The sizes of an LSTM layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,17 @@ pub struct LstmMemory {
 /// Weights laid out for the products of a step: made once a training step, for all shards.
 #[derive(Clone, Debug, Default)]
 pub struct LstmPacked {
-    values: Vec<f32>,
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+    /// The kernel, where there are more inputs than [`FEW`].
+    inputs: Panels,
+    inputs_transposed: Panels,
+    recurrent: Panels,
+    recurrent_transposed: Panels,
 }
+
+/// Up to so many inputs are added one by one, while the step's gates are at hand; more are a matrix product.
+const FEW: usize = 8;
 
 /// Dropout masks, the same at each step of a sequence; each value is 0 or 1 / (1 - share). Empty: nothing is left out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,8 +108,18 @@ impl Lstm {
 
     /// Lays the weights out for the products of a step.
     pub fn pack(&self, values: &[f32], packed: &mut LstmPacked) {
-        packed.values.clear();
-        packed.values.extend_from_slice(values);
+        let LstmParameters { kernel, recurrent, bias } = self.view(values);
+        let (units, gates) = (self.units, 4 * self.units);
+        packed.kernel.clear();
+        packed.kernel.extend_from_slice(kernel);
+        packed.bias.clear();
+        packed.bias.extend_from_slice(bias);
+        if self.inputs > FEW {
+            packed.inputs.fill(kernel, self.inputs, gates);
+        }
+        packed.inputs_transposed.fill_transposed(kernel, gates, self.inputs);
+        packed.recurrent.fill(recurrent, units, gates);
+        packed.recurrent_transposed.fill_transposed(recurrent, gates, units);
     }
 
     /// Runs `sequences` sequences, `input` in time-major layout [steps, sequences, inputs], and gives the outputs of every
@@ -112,36 +132,50 @@ impl Lstm {
         masks: LstmMasks<'_>,
         memory: &'m mut LstmMemory,
     ) -> &'m [f32] {
-        let parameters = self.view(&packed.values);
-        let (units, gates) = (self.units, 4 * self.units);
+        let units = self.units;
         let steps = input.len() / (sequences * self.inputs).max(1);
         let state = sequences * units;
         memory.resize(steps, sequences, units);
         let LstmMemory { gates: z, cells, squashed, outputs, masked, taken, .. } = memory;
-        for row in z.chunks_exact_mut(gates) {
-            row.copy_from_slice(parameters.bias);
-        }
         let input = times(input, masks.input, masked);
-        let inputs = Matrix::new("input", input, steps * sequences, self.inputs);
-        let kernel = Matrix::new("kernel", parameters.kernel, self.inputs, gates);
-        let recurrent = Matrix::new("recurrent kernel", parameters.recurrent, units, gates);
-        multiply(z, Keep::Sum, inputs, kernel);
         cells[..state].fill(0.0);
         outputs[..state].fill(0.0);
         for (step, z) in z.chunks_exact_mut(state * 4).enumerate() {
+            let input = &input[step * sequences * self.inputs..][..sequences * self.inputs];
             let (before, after) = outputs[step * state..].split_at_mut(state);
-            if step > 0 {
-                let before = times(before, masks.recurrent, taken);
-                multiply(z, Keep::Sum, Matrix::new("output", before, sequences, units), recurrent);
-            }
             let (cell, next) = cells[step * state..].split_at_mut(state);
             let squashed = &mut squashed[step * state..][..state];
+            vectorised(
+                #[inline(always)]
+                || self.gates_of_input(packed, input, z),
+            );
+            if self.inputs > FEW {
+                packed.inputs.multiply(input, z, true);
+            }
+            if step > 0 {
+                packed.recurrent.multiply(times(before, masks.recurrent, taken), z, true);
+            }
             vectorised(
                 #[inline(always)]
                 || cells_forward(units, z, cell, &mut next[..state], squashed, &mut after[..state]),
             );
         }
         &outputs[state..]
+    }
+
+    /// The bias in each row of `z` [sequences, 4 units] and, where there are few inputs, their part.
+    #[inline(always)]
+    fn gates_of_input(&self, packed: &LstmPacked, input: &[f32], z: &mut [f32]) {
+        let gates = packed.bias.len();
+        for (row, z) in z.chunks_exact_mut(gates).enumerate() {
+            z.copy_from_slice(&packed.bias);
+            if self.inputs <= FEW {
+                let values = &input[row * self.inputs..][..self.inputs];
+                for (value, kernel) in values.iter().zip(packed.kernel.chunks_exact(gates)) {
+                    z.iter_mut().zip(kernel).for_each(|(z, weight)| *z = value.mul_add(*weight, *z));
+                }
+            }
+        }
     }
 
     /// Follows the gradient of the outputs back through every step, and adds to `gradients`, laid out as the parameters are;
@@ -157,15 +191,20 @@ impl Lstm {
         masks: LstmMasks<'_>,
         memory: &mut LstmMemory,
         gradients: &mut [f32],
-        input_gradient: Option<&mut Vec<f32>>,
+        mut input_gradient: Option<&mut Vec<f32>>,
     ) {
-        let parameters = self.view(&packed.values);
         let (units, gates) = (self.units, 4 * self.units);
-        let steps = input.len() / (sequences * self.inputs).max(1);
+        let width = sequences * self.inputs;
+        let steps = input.len() / width.max(1);
         let state = sequences * units;
-        let recurrent = Matrix::new("recurrent kernel", parameters.recurrent, units, gates);
         let LstmMemory { gates: z, cells, squashed, outputs, masked, taken, output_gradient, cell_gradient } =
             memory;
+        let (kernel, rest) = gradients.split_at_mut(gates * self.inputs);
+        let (recurrent, bias) = rest.split_at_mut(gates * units);
+        let input = times(input, masks.input, masked);
+        if let Some(target) = &mut input_gradient {
+            target.resize(steps * width, 0.0);
+        }
         output_gradient.fill(0.0);
         cell_gradient.fill(0.0);
         for step in (0..steps).rev() {
@@ -174,42 +213,54 @@ impl Lstm {
                 OutputGradient::Last(_) => &[],
                 OutputGradient::All(all) => &all[step * state..][..state],
             };
-            output_gradient.iter_mut().zip(given).for_each(|(sum, value)| *sum += value);
             let z = &mut z[step * state * 4..][..state * 4];
             let (cell, squashed) = (&cells[step * state..][..state], &squashed[step * state..][..state]);
+            let input = &input[step * width..][..width];
             vectorised(
                 #[inline(always)]
-                || cells_backward(units, z, cell, squashed, output_gradient, cell_gradient),
+                || {
+                    output_gradient.iter_mut().zip(given).for_each(|(sum, value)| *sum += value);
+                    cells_backward(units, z, cell, squashed, output_gradient, cell_gradient);
+                    add_rows(bias, z);
+                    if self.inputs <= FEW {
+                        add_outer(kernel, input, z, self.inputs);
+                    }
+                },
             );
+            if let Some(target) = &mut input_gradient {
+                let target = &mut target[step * width..][..width];
+                packed.inputs_transposed.multiply(z, target, false);
+                if !masks.input.is_empty() {
+                    target.iter_mut().zip(masks.input).for_each(|(value, mask)| *value *= mask);
+                }
+            }
             if step > 0 {
-                let z = Matrix::new("gate gradient", z, sequences, gates);
-                multiply(output_gradient, Keep::Nothing, z, recurrent.transposed());
+                packed.recurrent_transposed.multiply(z, output_gradient, false);
                 if !masks.recurrent.is_empty() {
                     output_gradient.iter_mut().zip(masks.recurrent).for_each(|(value, mask)| *value *= mask);
                 }
             }
         }
-        let (kernel, rest) = gradients.split_at_mut(gates * self.inputs);
-        let (recurrent, bias) = rest.split_at_mut(gates * units);
+        // Once for all steps: a sum over so many rows is what a general product is good at.
         let all = Matrix::new("gate gradients", z, steps * sequences, gates);
-        let input = Matrix::new("input", times(input, masks.input, masked), steps * sequences, self.inputs);
         let before = times(&outputs[..steps * state], masks.recurrent, taken);
         let before = Matrix::new("outputs", before, steps * sequences, units);
-        multiply(kernel, Keep::Sum, input.transposed(), all);
         multiply(recurrent, Keep::Sum, before.transposed(), all);
-        if let Some(target) = input_gradient {
-            target.resize(steps * sequences * self.inputs, 0.0);
-            let kernel = Matrix::new("kernel", parameters.kernel, self.inputs, gates);
-            multiply(target, Keep::Nothing, all, kernel.transposed());
-            if !masks.input.is_empty() {
-                let rows = target.chunks_exact_mut(masks.input.len());
-                rows.for_each(|row| row.iter_mut().zip(masks.input).for_each(|(value, mask)| *value *= mask));
-            }
+        if self.inputs > FEW {
+            let input = Matrix::new("input", input, steps * sequences, self.inputs);
+            multiply(kernel, Keep::Sum, input.transposed(), all);
         }
-        vectorised(
-            #[inline(always)]
-            || add_rows(bias, z),
-        );
+    }
+}
+
+/// Adds to a kernel's gradient [inputs, 4 units] what each row of inputs and of gate gradients gives.
+#[inline(always)]
+fn add_outer(kernel: &mut [f32], input: &[f32], z: &[f32], inputs: usize) {
+    let gates = kernel.len() / inputs.max(1);
+    for (values, z) in input.chunks_exact(inputs).zip(z.chunks_exact(gates)) {
+        for (value, kernel) in values.iter().zip(kernel.chunks_exact_mut(gates)) {
+            kernel.iter_mut().zip(z).for_each(|(sum, z)| *sum = value.mul_add(*z, *sum));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod architecture;
 pub mod augment;
+pub mod baseline;
 pub mod batch_norm;
 pub mod calibrate;
 mod channels;
@@ -24,12 +25,17 @@ pub mod matrix;
 pub mod network;
 pub mod optimizer;
 pub mod options;
+pub mod panels;
 pub mod preset;
+pub mod report;
+pub mod run_folder;
 pub mod schedule;
+pub mod search;
 pub mod settings;
 mod shard;
 pub mod split;
 pub mod summary;
+pub mod trees;
 
 /// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.
 mod streams {
@@ -41,6 +47,10 @@ mod streams {
     pub(super) const ORDER: u128 = 3;
     /// Noise windows for the comparison with ONNX Runtime.
     pub(super) const NOISE: u128 = 4;
+    /// What a search tries.
+    pub(super) const SEARCH: u128 = 5;
+    /// What trees draw; one stream a tree from here on.
+    pub(super) const TREES: u128 = 1 << 16;
     /// What is left out and changed in a shard; one stream a shard from here on.
     pub(super) const DROPOUT: u128 = 1 << 32;
     /// What the head leaves out; one stream a block from here on.

@@ -46,9 +46,9 @@ pub struct FitOptions {
     /// Mean, deviation, range and mean change of each channel beside what the LSTM gives
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]
     pub summary: bool,
-    /// Put interchangeable channels (augment.permutations in dataset.toml) into one order
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]
-    pub canonical_order: bool,
+    /// What takes interchangeable channels (augment.permutations in dataset.toml) in one order, that of their means
+    #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
+    pub canonical_order: CanonicalOrder,
     /// Units of a dense layer with ReLU before the last, 0 for none
     #[arg(long, value_name = "UNITS", default_value_t = 0, help_heading = "Network")]
     pub dense: usize,
@@ -156,6 +156,18 @@ pub enum Balance {
     Sampling,
     /// They do not.
     None,
+}
+
+/// What takes the channels of a window in their canonical order, where some are interchangeable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CanonicalOrder {
+    /// Nothing.
+    None,
+    /// The summary; the LSTM takes them as they come.
+    Summary,
+    /// Everything.
+    All,
 }
 
 /// A setting that cannot be used.

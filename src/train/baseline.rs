@@ -1,0 +1,74 @@
+//! What a model without a neural network makes of the same windows: extra trees on summary statistics.
+
+use super::cross_validation::Trained;
+use super::dataset::Dataset;
+use super::fit::{FitError, confusion, pool};
+use super::input::Input;
+use super::summary::{FEATURES, summarise};
+use super::trees::{Trees, TreesOptions};
+use crate::score::Confusion;
+
+/// True against predicted labels of extra trees on the windows held out, grown on those that the networks were trained on; `None`
+/// where none are held out.
+///
+/// # Errors
+/// [`FitError::Threads`].
+pub fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
+    if trained.held.windows.is_empty() {
+        return Ok(None);
+    }
+    pool(trained.options.threads)?.install(|| Ok(Some(run(trained, dataset))))
+}
+
+fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
+    let classes = dataset.card.labels.len();
+    let columns = columns(dataset);
+    // In canonical order where the channels are interchangeable, or the trees would have to learn each order apart.
+    let order = Input::in_order(&dataset.orders(), dataset.card.channels.len());
+    let mut features = Vec::with_capacity(dataset.len() * columns);
+    (0..dataset.len())
+        .for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut features));
+    let gather = |indices: &[usize]| -> Vec<f32> {
+        indices.iter().flat_map(|index| &features[index * columns..(index + 1) * columns]).copied().collect()
+    };
+    let mut all = Confusion::new(&dataset.card.labels);
+    for member in &trained.members {
+        let split = &member.split;
+        let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
+        let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
+        let trees = Trees::fit(&gather(&split.training), columns, &labels, classes, options);
+        let probabilities = trees.probabilities(&gather(&split.validation));
+        let truth = split.validation.iter().map(|index| dataset.labels[*index]);
+        all.merge(&confusion(&dataset.card.labels, &probabilities, truth));
+    }
+    all
+}
+
+/// Quantiles of each channel beside its summary.
+const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+/// Steps between the values whose correlation is taken.
+const LAGS: [usize; 4] = [1, 2, 4, 8];
+
+fn columns(dataset: &Dataset) -> usize {
+    dataset.card.channels.len() * (FEATURES + QUANTILES.len() + LAGS.len())
+}
+
+/// The summary of a window and, for each channel, quantiles and autocorrelations.
+fn append(window: &[f32], dataset: &Dataset, features: &mut Vec<f32>) {
+    let channels = dataset.card.channels.len();
+    let first = features.len();
+    summarise(window, channels, features);
+    for channel in 0..channels {
+        let values: Vec<f32> = window.iter().skip(channel).step_by(channels).copied().collect();
+        let mut sorted = values.clone();
+        sorted.sort_by(f32::total_cmp);
+        let last = sorted.len().saturating_sub(1) as f64;
+        features.extend(QUANTILES.map(|share| sorted[(share * last).round() as usize]));
+        let (mean, deviation) = (features[first + channel], features[first + channels + channel]);
+        features.extend(LAGS.map(|lag| {
+            let pairs = values.iter().zip(values.iter().skip(lag));
+            let sum: f32 = pairs.map(|(one, other)| (one - mean) * (other - mean)).sum();
+            sum / (deviation * deviation * values.len() as f32).max(f32::MIN_POSITIVE)
+        }));
+    }
+}
