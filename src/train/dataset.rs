@@ -149,6 +149,37 @@ pub enum DatasetError {
         /// The recording.
         recording: String,
     },
+    /// Two labels that are probably one.
+    #[error(
+        "the labels {one:?} and {other:?} differ in nothing but case or blanks; give both the same name, in the folders or the labels"
+    )]
+    Alike {
+        /// A label.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// A channel that was never measured.
+    #[error(
+        "channel {name:?} has no value in any recording; mend its column in dataset.toml, or leave it out with --channels"
+    )]
+    NoValue {
+        /// The channel.
+        name: String,
+    },
+    /// A channel that tells nothing.
+    #[error(
+        "channel {name:?} is {value} in every window, so it tells nothing, as a sensor that is not connected does; mend it, or leave \
+         it out with --channels {others}"
+    )]
+    Constant {
+        /// The channel.
+        name: String,
+        /// Its value.
+        value: f32,
+        /// The channels that do change.
+        others: String,
+    },
     /// Labels that a model does not know.
     #[error(
         "the recordings are labelled {labels}, which the model's card lacks; it has {has}. Leave them out, or train on them"
@@ -178,6 +209,14 @@ impl Dataset {
     pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
         let channels = channels_of_all(found, &options.channels)?;
         let read = read_all(found, &channels)?;
+        let width = channels.len();
+        for (index, channel) in channels.iter().enumerate() {
+            let values =
+                |read: &Read| read.samples.values().iter().skip(index).step_by(width).any(|v| v.is_finite());
+            if !read.iter().any(values) {
+                return Err(DatasetError::NoValue { name: channel.name.clone() });
+            }
+        }
         let own = own_rate(&read).ok_or(DatasetError::NoRate)?;
         let rate = options.rate.unwrap_or(own);
         let window = options.window.unwrap_or(100);
@@ -209,9 +248,34 @@ impl Dataset {
         {
             return Err(DatasetError::Unknown { recording: read.source.name.clone() });
         }
+        if let Some((one, other)) = alike(&card.labels) {
+            return Err(DatasetError::Alike { one: one.clone(), other: other.clone() });
+        }
         card.validate()?;
         let permutations = permutations(found, &card.channels)?;
-        Ok(Self { permutations, ..Self::assemble(found, card, read, cuts)? })
+        let dataset = Self { permutations, ..Self::assemble(found, card, read, cuts)? };
+        match dataset.constant() {
+            Some(error) => Err(error),
+            None => Ok(dataset),
+        }
+    }
+
+    /// The first channel that never changes, as an error.
+    fn constant(&self) -> Option<DatasetError> {
+        let width = self.card.channels.len();
+        let first = self.steps.get(..width)?;
+        let changes =
+            |channel: &usize| self.steps.chunks_exact(width).any(|row| row[*channel] != first[*channel]);
+        let (changing, still): (Vec<usize>, Vec<usize>) = (0..width).partition(changes);
+        let channel = *still.first()?;
+        let others: Vec<&str> =
+            changing.iter().map(|other| self.card.channels[*other].name.as_str()).collect();
+        let others = if others.is_empty() { "of another source".into() } else { others.join(",") };
+        Some(DatasetError::Constant {
+            name: self.card.channels[channel].name.clone(),
+            value: first[channel],
+            others,
+        })
     }
 
     /// Cuts labelled windows as a model's card says, for its evaluation.
@@ -333,6 +397,16 @@ impl Dataset {
     }
 }
 
+/// Two labels that differ in nothing but case or blanks.
+fn alike(labels: &[String]) -> Option<(&String, &String)> {
+    let plain = |label: &String| label.trim().to_lowercase();
+    let pairs = labels
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| labels[index + 1..].iter().map(move |other| (one, other)));
+    pairs.into_iter().find(|(one, other)| plain(one) == plain(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,7 +471,8 @@ mod tests {
 
     #[test]
     fn orders_of_channels_are_followed_as_far_as_the_channels_were_taken() {
-        let rows: String = (0..200).map(|i| format!("{},1,2,3\n", i as f64 * 0.02)).collect();
+        let row = |i: usize| format!("{},{},{},{}\n", i as f64 * 0.02, 1 + i % 2, 2 + i % 2, 3 + i % 2);
+        let rows: String = (0..200).map(row).collect();
         let text = format!("t,a,b,c\n{rows}");
         let folder = folder(&[
             ("dataset.toml", "[augment]\npermutations = [['b', 'a', 'c'], ['b', 'c', 'a']]".into()),

@@ -69,7 +69,7 @@ impl Split {
     }
 
     /// Deals each label's groups, shuffled by the seed, to `folds` parts, and holds out each part once. A label with a single
-    /// group is never held out, with a warning.
+    /// group is never held out, with a warning; where that is so of every label, there is one split that holds out nothing.
     pub fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), super::streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
@@ -105,7 +105,8 @@ impl Split {
                 (0..parts.len()).partition::<Vec<usize>, _>(|window| parts[*window] == Some(fold));
             Self { training, validation, warnings: warnings.to_vec() }
         };
-        (0..folds).map(of).filter(|split| !split.validation.is_empty()).collect()
+        let splits: Vec<Self> = (0..folds).map(of).filter(|split| !split.validation.is_empty()).collect();
+        if splits.is_empty() { vec![of(folds)] } else { splits }
     }
 }
 
@@ -145,6 +146,9 @@ mod tests {
             assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
             assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
         }
+        let alone = waves(2, 1, 4);
+        let splits = Split::folds(&alone, 5, 1);
+        assert_eq!((splits.len(), splits[0].training.len(), splits[0].warnings.len()), (1, 8, 2));
         let leaky = &Split::leaky_folds(&dataset, 5, 1)[0];
         assert_eq!(leaky.training.len() + leaky.validation.len(), dataset.len());
     }

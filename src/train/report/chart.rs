@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 /// The size of a chart in its own units; it is scaled to the page.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 280.0;
+const WIDTH: f64 = 480.0;
+const HEIGHT: f64 = 240.0;
 /// Room for the axes.
-const LEFT: f64 = 56.0;
+const LEFT: f64 = 54.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;

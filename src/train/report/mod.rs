@@ -364,7 +364,7 @@ fn cell(count: u64, total: f64) -> Markup {
     let share = count as f64 / total;
     html! {
         td.n style=(format!("background: rgb(var(--heat) / {:.2})", 0.6 * share)) {
-            (count) @if count > 0 { " (" (percent(share)) ")" }
+            (count) @if count > 0 { br; small { (percent(share)) } }
         }
     }
 }

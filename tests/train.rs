@@ -1,0 +1,210 @@
+//! The trainer as its user runs it: recordings to a model, a run's folder, and what it says when it cannot.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn trainer(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Recordings of three surfaces, below `data`.
+fn simulated() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("data");
+    let arguments = ["simulate", "--seed", "1", "--drives", "4", "--seconds", "12", "--out"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
+    assert!(command.args(arguments).arg(&out).output().unwrap().status.success());
+    for surface in ["carpet", "grass", "gravel"] {
+        std::fs::remove_dir_all(out.join(surface)).unwrap();
+    }
+    folder
+}
+
+const QUICK: [&str; 6] = ["--epochs", "2", "--hidden", "8", "--hop", "50"];
+
+fn fit(folder: &Path, arguments: &[&str]) -> Output {
+    trainer(&[&["fit"], arguments, &QUICK].concat(), folder)
+}
+
+/// A recording of a sine, a value each 20 ms, under these columns.
+fn write_drive(path: &Path, columns: &str, row: impl Fn(usize) -> String) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let rows: String = (0..400).map(|i| format!("{},{}\n", i as f64 * 0.02, row(i))).collect();
+    std::fs::write(path, format!("t,{columns}\n{rows}")).unwrap();
+}
+
+#[test]
+fn a_run_leaves_a_folder_whose_config_makes_the_same_model_again() {
+    let folder = simulated();
+    let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2"]);
+    let told = text(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    for expected in [
+        "score on recordings not trained on",
+        "extra trees",
+        "ONNX Runtime agrees",
+        "network 2 of 2, epoch 2 of 2",
+    ] {
+        assert!(told.contains(expected), "{expected:?} in {told}");
+    }
+    assert!(!told.contains("leaky"), "{told}");
+    let run = folder.path().join("m.run");
+    let mut names: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["config.toml", "history.csv", "model.onnx", "report.html", "scores.json"]);
+    let scores: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(run.join("scores.json")).unwrap()).unwrap();
+    assert_eq!(scores["kind"], "cross-validation");
+    assert_eq!(scores["chosen_on_validation"], false);
+    assert_eq!(scores["folds"].as_array().unwrap().len(), 2);
+    assert!(scores["extra_trees"]["balanced_accuracy"].is_number() && scores.get("leaky").is_none());
+    let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 1 + 2 * 2);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("<svg") && !page.contains("http"));
+    let model = std::fs::read(folder.path().join("m.onnx")).unwrap();
+    assert_eq!(std::fs::read(run.join("model.onnx")).unwrap(), model);
+    let again = trainer(
+        &["fit", "--config", "m.run/config.toml", "--out", "again.onnx", "--threads", "1"],
+        folder.path(),
+    );
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read(folder.path().join("again.onnx")).unwrap(), model);
+}
+
+#[test]
+fn a_leaky_score_is_only_told_where_it_is_asked_for_and_called_so() {
+    let folder = simulated();
+    let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--leaky"]);
+    let told = text(&done.stderr);
+    assert!(told.contains("leaky, with neighbouring windows on both sides, not to be believed"), "{told}");
+}
+
+#[test]
+fn a_search_says_what_it_tried_and_calls_its_score_a_validation_score() {
+    let folder = simulated();
+    let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--budget", "2s"]);
+    let told = text(&done.stderr);
+    assert!(done.status.success() && told.contains("the best of "), "{told}");
+    assert!(told.contains("validation score (it also chose the model"), "{told}");
+    let scores = std::fs::read(folder.path().join("m.run/scores.json")).unwrap();
+    let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
+    assert!(!scores["tried"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn an_interrupted_training_still_writes_what_it_has() {
+    let folder = simulated();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
+    command.args([
+        "fit",
+        "data",
+        "--out",
+        "m.onnx",
+        "--hidden",
+        "8",
+        "--epochs",
+        "100000",
+        "--validation",
+        "0.25",
+    ]);
+    let mut child = command.current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("epoch 1 of") {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before an epoch");
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    assert!(folder.path().join("m.onnx").is_file() && rest.contains("wrote m.onnx"), "{rest}");
+}
+
+#[test]
+fn the_preset_is_printed_as_a_config_and_a_flag_against_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = trainer(&["fit", "--preset", "fluctuating-loss", "--show-config"], folder.path());
+    let config = text(&shown.stdout);
+    for expected in [
+        "hidden = 200",
+        "optimizer = \"rmsprop\"",
+        "batch-size = 32",
+        "learning-rate = 0.001",
+        "epochs = 1500",
+    ] {
+        assert!(config.contains(expected), "{config}");
+    }
+    let arguments = ["fit", "data", "--out", "m.onnx", "--preset", "fluctuating-loss", "--batch-size", "2"];
+    let refused = trainer(&arguments, folder.path());
+    assert_eq!(refused.status.code(), Some(2));
+    let told = text(&refused.stderr);
+    assert!(told.contains("--batch-size is 2, but --preset fluctuating-loss sets it to 32"), "{told}");
+}
+
+#[test]
+fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let sine = |i: usize| (i as f64 * 0.3).sin().to_string();
+    for (name, label) in
+        [("one", "tile"), ("case", "tile"), ("case", "Tile"), ("constant", "tile"), ("constant", "wood")]
+    {
+        for drive in ["a", "b"] {
+            let path = root.join(name).join(label).join(format!("{drive}.csv"));
+            match name {
+                "constant" => write_drive(&path, "m1,m2", |i| format!("{},7", sine(i))),
+                _ => write_drive(&path, "current", sine),
+            }
+        }
+    }
+    for label in ["tile", "wood"] {
+        write_drive(&root.join("missing").join(label).join("a.csv"), "m1,m2", |i| format!("{},", sine(i)));
+        std::fs::create_dir_all(root.join("short").join(label)).unwrap();
+        std::fs::write(root.join("short").join(label).join("a.csv"), "t,current\n0,1\n0.02,2\n0.04,1\n")
+            .unwrap();
+    }
+    let channels = "[[channel]]\ncolumn = 'm1'\n[[channel]]\ncolumn = 'm2'\n";
+    std::fs::write(root.join("missing/dataset.toml"), channels).unwrap();
+    std::fs::create_dir(root.join("photos.run")).unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model tells at least two surfaces apart"),
+        (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ in nothing but case"),
+        (&["constant", "--out", "m.onnx"], "channel \"m2\" is 7 in every window"),
+        (&["missing", "--out", "m.onnx"], "channel \"m2\" has no value in any recording"),
+        (&["short", "--out", "m.onnx"], "no recording is long enough for a window"),
+        (&["absent", "--out", "m.onnx"], "cannot be read: No such file"),
+        (&["one", "--out", "nowhere/m.onnx"], "--out is in \"nowhere\", which is not a folder"),
+        (&["one", "--out", "photos.onnx"], "is something else; name another with --run"),
+        (&["--out", "m.onnx"], "there is nothing to train on; name a folder of recordings"),
+    ];
+    for (arguments, expected) in cases {
+        let done = fit(root, arguments);
+        let told = text(&done.stderr);
+        assert!(!done.status.success() && told.contains(expected), "{arguments:?}: {told}");
+        assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+        assert!(!root.join("m.onnx").exists() && !root.join("m.run").exists());
+    }
+}
+
+#[test]
+fn the_bench_prints_its_time_a_sequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["bench", "--windows", "8", "--hidden", "4", "--batch-size", "4", "--layers", "2"];
+    let done = trainer(&arguments, folder.path());
+    let told = text(&done.stdout);
+    assert!(told.starts_with("underfoot N=8 H=4 L=2 B=4: ") && told.contains(" us/sequence"), "{told}");
+}
