@@ -76,7 +76,7 @@ impl FitOptions {
             hop: Some(dataset.card.hop),
             channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
             hidden: Some(self.hidden.unwrap_or(HIDDEN)),
-            epochs: Some(self.epochs.unwrap_or_else(|| ((STEPS / steps).round() as usize).clamp(5, 500))),
+            epochs: Some(self.epochs.unwrap_or_else(|| ((STEPS / steps).round() as usize).clamp(20, 500))),
             folds: Some(folds),
             validation: (folds == 0).then(|| self.validation()),
             ..self.clone()

@@ -1,0 +1,152 @@
+//! The trainer's parts against numbers from Keras; `reference/make_parts.py` made them, and `reference/check_parts.py` holds them
+//! against PyTorch.
+
+#![allow(clippy::unwrap_used, reason = "a test, all of it")]
+
+use rand_pcg::Pcg64;
+use serde_json::Value;
+use underfoot::train::architecture::Architecture;
+use underfoot::train::batch_norm::{BatchNorm, BatchNormMemory, MovingStatistics};
+use underfoot::train::input::Input;
+use underfoot::train::loss::{cross_entropy_gradient, softmax_cross_entropy};
+use underfoot::train::lstm::{Lstm, LstmMasks, LstmMemory, LstmPacked, OutputGradient};
+use underfoot::train::network::{Example, Network, Regularisation, Step, Workspace};
+use underfoot::train::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
+use underfoot::train::schedule::{LearningRate, Schedule, ScheduleOptions};
+
+fn parts() -> Value {
+    serde_json::from_str(include_str!("reference/parts.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+}
+
+fn assert_near(ours: &[f32], theirs: &Value, tolerance: f32) {
+    let theirs = numbers(theirs);
+    assert_eq!(ours.len(), theirs.len());
+    for (index, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        assert!((ours - theirs).abs() <= tolerance, "value {index}: {ours} here, {theirs} in Keras");
+    }
+}
+
+#[test]
+fn five_steps_of_every_optimizer_lead_where_they_lead_in_keras() {
+    let given = &parts()["optimizers"];
+    let plain = OptimizerOptions { weight_decay: 0.1, ..OptimizerOptions::default() };
+    for (name, kind, momentum, nesterov) in [
+        ("sgd", OptimizerKind::Sgd, 0.0, false),
+        ("momentum", OptimizerKind::Sgd, 0.9, false),
+        ("nesterov", OptimizerKind::Sgd, 0.9, true),
+        ("rmsprop", OptimizerKind::RmsProp, 0.0, false),
+        ("adam", OptimizerKind::Adam, 0.0, false),
+        ("adamw", OptimizerKind::AdamW, 0.0, false),
+    ] {
+        let mut parameters = numbers(&given["parameters"]);
+        let options = OptimizerOptions { kind, momentum, nesterov, ..plain };
+        let mut optimizer = Optimizer::new(options, parameters.len());
+        for gradients in given["gradients"].as_array().unwrap() {
+            optimizer.step(0.01, &mut parameters, &numbers(gradients));
+        }
+        assert_near(&parameters, &given["after"][name], 2e-6);
+    }
+}
+
+#[test]
+fn batch_normalisation_is_that_of_keras_in_training_and_in_service() {
+    let given = &parts()["batch_norm"];
+    let (layer, values) = (BatchNorm { features: 3 }, numbers(&given["gamma_beta"]));
+    let (mut moving, mut memory) = (MovingStatistics::new(3), BatchNormMemory::default());
+    let batches = given["batches"].as_array().unwrap();
+    for (batch, expected) in batches.iter().zip(given["outputs"].as_array().unwrap()) {
+        let mut values_of = numbers(batch);
+        layer.forward_training(&values, &mut values_of, &mut moving, &mut memory);
+        assert_near(&values_of, expected, 5e-6);
+    }
+    assert_near(&moving.mean, &given["moving_mean"], 1e-6);
+    assert_near(&moving.variance, &given["moving_variance"], 1e-6);
+    let (mut gradient, mut gradients) = (numbers(&given["upstream"]), vec![0.0; 6]);
+    layer.backward(&values, &mut gradient, &memory, &mut gradients);
+    assert_near(&gradient, &given["input_gradient"], 2e-6);
+    assert_near(&gradients, &given["parameter_gradients"], 1e-5);
+    let mut served = numbers(&batches[3]);
+    layer.forward(&values, &mut served, &moving);
+    assert_near(&served, &given["served"], 5e-6);
+}
+
+#[test]
+fn a_smoothed_and_weighted_loss_and_its_gradient_are_those_of_keras() {
+    let given = &parts()["loss"];
+    let labels: Vec<usize> = numbers(&given["labels"]).iter().map(|label| *label as usize).collect();
+    let (mut logits, weights) = (numbers(&given["logits"]), numbers(&given["weights"]));
+    let loss = softmax_cross_entropy(&mut logits, &labels, &weights, 0.1);
+    assert!((loss.mean() - given["loss"].as_f64().unwrap()).abs() < 2e-6);
+    cross_entropy_gradient(&mut logits, &labels, &weights, 0.1, labels.len());
+    assert_near(&logits, &given["gradient"], 1e-6);
+}
+
+#[test]
+fn an_lstm_with_given_dropout_masks_is_that_of_keras_at_every_step() {
+    let given = &parts()["lstm"];
+    let lstm = Lstm { inputs: 2, units: 4 };
+    let (mut packed, mut memory) = (LstmPacked::default(), LstmMemory::default());
+    lstm.pack(&numbers(&given["parameters"]), &mut packed);
+    let (input, upstream) = (numbers(&given["input"]), numbers(&given["upstream"]));
+    let (of_input, of_state) = (numbers(&given["input_mask"]), numbers(&given["recurrent_mask"]));
+    let masks = LstmMasks { input: &of_input, recurrent: &of_state };
+    assert_near(lstm.forward(&packed, &input, 3, masks, &mut memory), &given["outputs"], 1e-6);
+    let (mut gradients, mut below) = (vec![0.0; lstm.parameters()], Vec::new());
+    let above = OutputGradient::All(&upstream);
+    lstm.backward(&packed, &input, above, 3, masks, &mut memory, &mut gradients, Some(&mut below));
+    assert_near(&gradients, &given["gradients"], 5e-6);
+    assert_near(&below, &given["input_gradient"], 2e-6);
+}
+
+#[test]
+fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
+    let data: Value = serde_json::from_str(include_str!("reference/lstm.json")).unwrap();
+    let size = |name: &str| data[name].as_u64().unwrap() as usize;
+    let (window, channels) = (size("window"), size("channels"));
+    let architecture = Architecture::plain(window, channels, size("hidden"), size("classes"));
+    let mut network = Network::new(architecture, Input::plain(channels), &mut Pcg64::new(0, 0));
+    network.parameters_mut().copy_from_slice(&numbers(&data["parameters"]));
+    let (values, labels) = (numbers(&data["windows"]), numbers(&data["labels"]));
+    let examples: Vec<Example<'_>> = values
+        .chunks_exact(window * channels)
+        .zip(&labels)
+        .map(|(window, label)| Example { window, label: *label as usize })
+        .collect();
+    let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };
+    let mut optimizer = Optimizer::new(options, network.parameters().len());
+    let mut workspace = Workspace::default();
+    let step = Step { weights: &[1.0; 3], regularisation: Regularisation::default(), augment: None, seed: 0 };
+    let mut losses = Vec::new();
+    for _ in 0..50 {
+        for batch in examples.chunks(2) {
+            losses.push(network.backward(batch, step, &mut workspace).mean() as f32);
+            optimizer.step(1e-3, network.parameters_mut(), workspace.gradients());
+        }
+    }
+    assert_near(&losses, &parts()["fifty_epochs"], 1e-3);
+}
+
+#[test]
+fn schedules_are_those_of_keras() {
+    let given = parts();
+    let options =
+        |schedule, warmup| ScheduleOptions { schedule, warmup, plateau_patience: 2, plateau_factor: 0.5 };
+    // Keras counts the cosine's epochs from the end of the warm-up.
+    let cosine = LearningRate::new(options(Schedule::Cosine, 2.0), 0.01, 10);
+    let rates: Vec<f32> = (0..=10).map(|epoch| cosine.at(f64::from(epoch))).collect();
+    assert_near(&rates, &given["cosine"], 1e-8);
+    let mut plateau = LearningRate::new(options(Schedule::Plateau, 0.0), 0.01, 10);
+    let losses = numbers(&given["plateau"]["losses"]);
+    let rates: Vec<f32> = losses
+        .into_iter()
+        .map(|loss| {
+            plateau.epoch_ended(f64::from(loss));
+            plateau.at(5.0)
+        })
+        .collect();
+    assert_near(&rates, &given["plateau"]["rates"], 1e-8);
+}
