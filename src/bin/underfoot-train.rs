@@ -17,7 +17,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Fit(fit::Fit),
+    Fit(Box<fit::Fit>),
     Evaluate(evaluate::Evaluate),
     Bench(bench::Bench),
 }
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
     match command {
-        Command::Fit(args) => fit::run(args, matches.unwrap_or(&ArgMatches::default())),
+        Command::Fit(args) => fit::run(*args, matches.unwrap_or(&ArgMatches::default())),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
     }

@@ -45,7 +45,7 @@ impl Progress {
             }
             None => {
                 let every = (self.epochs / LINES).max(1);
-                if epoch.epoch == 1 || epoch.epoch % every == 0 || epoch.epoch == self.epochs {
+                if epoch.epoch == 1 || epoch.epoch.is_multiple_of(every) || epoch.epoch == self.epochs {
                     eprintln!("{text}");
                 }
             }

@@ -65,38 +65,6 @@ pub struct Calibration {
     pub error_after: f64,
 }
 
-impl FitOptions {
-    /// The settings with every one filled in that follows from the recordings.
-    pub fn resolved(&self, dataset: &Dataset) -> Self {
-        let training = dataset.len() as f64 * if self.folds() > 0 { 0.8 } else { 1.0 - self.validation() };
-        let steps = (training / self.batch_size as f64).ceil().max(1.0);
-        let folds = self.folds();
-        Self {
-            rate: Some(dataset.card.rate),
-            hop: Some(dataset.card.hop),
-            channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
-            hidden: Some(self.hidden.unwrap_or(HIDDEN)),
-            epochs: Some(self.epochs.unwrap_or_else(|| ((STEPS / steps).round() as usize).clamp(20, 500))),
-            folds: Some(folds),
-            validation: (folds == 0).then(|| self.validation()),
-            ..self.clone()
-        }
-    }
-
-    pub(super) fn hidden(&self) -> usize {
-        self.hidden.unwrap_or(HIDDEN)
-    }
-
-    pub(super) fn epochs(&self) -> usize {
-        self.epochs.unwrap_or(1)
-    }
-}
-
-/// Units, where none are asked for.
-const HIDDEN: usize = 32;
-/// Steps that a training takes, where no epochs are asked for.
-const STEPS: f64 = 3000.0;
-
 impl Training<'_> {
     /// Trains a network for each fold, or a single one, in a pool of threads of their own.
     ///

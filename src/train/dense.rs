@@ -2,7 +2,8 @@
 
 use rand::Rng;
 
-use super::lstm::{add_rows, glorot_uniform};
+use super::initial::glorot_uniform;
+use super::lstm::add_rows;
 use super::matrix::{Keep, Matrix, multiply};
 
 /// The sizes of a dense layer. Its parameters are the kernel `[inputs, outputs]`, then the bias `[outputs]`.

@@ -6,15 +6,14 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
 
-use super::architecture::Architecture;
 use super::augment::Augment;
 use super::dataset::Dataset;
 use super::input::Input;
 use super::loss::{Loss, cost, most_probable};
 use super::network::{Example, Network, Regularisation, Step, Workspace};
-use super::optimizer::{Optimizer, OptimizerOptions, clip_norm};
-use super::options::{BadOption, Balance, CanonicalOrder, FitOptions};
-use super::schedule::{LearningRate, ScheduleOptions};
+use super::optimizer::{Optimizer, clip_norm};
+use super::options::{BadOption, Balance, FitOptions};
+use super::schedule::LearningRate;
 use super::split::Split;
 use super::streams;
 use crate::score::Confusion;
@@ -287,80 +286,6 @@ impl<'a> Fit<'a> {
             loss.add(Loss { sum, correct: usize::from(most_probable(row) == label), windows: 1 });
         }
         (loss.windows > 0).then_some(loss)
-    }
-}
-
-/// Settings as the parts of training take them. Those that follow from the recordings have to be filled in.
-impl FitOptions {
-    fn seed(&self, member: usize) -> u128 {
-        u128::from(self.seed) | (member as u128) << 56
-    }
-
-    /// What a network of these windows is made of.
-    pub fn architecture(&self, dataset: &Dataset) -> Architecture {
-        let card = &dataset.card;
-        let canonical = match self.canonical_order {
-            CanonicalOrder::None => false,
-            CanonicalOrder::Summary => self.summary,
-            CanonicalOrder::All => true,
-        } && !dataset.permutations.is_empty();
-        Architecture {
-            window: card.window,
-            channels: card.channels.len(),
-            classes: card.labels.len(),
-            hidden: self.hidden(),
-            layers: self.layers,
-            pooling: self.pooling.clone(),
-            differences: self.differences,
-            summary: self.summary,
-            dense: self.dense,
-            batch_norm: self.batch_norm,
-            orders: if canonical { dataset.orders() } else { Vec::new() },
-            ordered_steps: self.canonical_order == CanonicalOrder::All,
-        }
-    }
-
-    fn optimizer(&self) -> OptimizerOptions {
-        let (momentum, weight_decay) = (self.momentum as f32, self.weight_decay as f32);
-        OptimizerOptions { kind: self.optimizer, momentum, nesterov: self.nesterov, weight_decay }
-    }
-
-    fn learning_rate(&self) -> LearningRate {
-        let Self { schedule, warmup, plateau_patience, plateau_factor, .. } = *self;
-        let options = ScheduleOptions { schedule, warmup, plateau_patience, plateau_factor };
-        LearningRate::new(options, self.learning_rate as f32, self.epochs())
-    }
-
-    fn regularisation(&self) -> Regularisation {
-        Regularisation {
-            dropout: self.dropout as f32,
-            input_dropout: self.input_dropout as f32,
-            recurrent_dropout: self.recurrent_dropout as f32,
-            label_smoothing: self.label_smoothing as f32,
-        }
-    }
-
-    fn augment<'a>(
-        &self,
-        dataset: &Dataset,
-        architecture: &Architecture,
-        windows: impl Iterator<Item = &'a [f32]>,
-    ) -> Option<Augment> {
-        // Windows in canonical order are the same in every order.
-        let permute = self.permute
-            && !(architecture.ordered_steps && !architecture.orders.is_empty())
-            && !dataset.permutations.is_empty();
-        let changes = permute || self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0;
-        changes.then(|| {
-            let plain = Architecture::plain(architecture.window, architecture.channels, 1, 2);
-            Augment {
-                orders: if permute { dataset.orders() } else { Vec::new() },
-                scale: self.scale as f32,
-                jitter: self.jitter as f32,
-                channel_dropout: self.channel_dropout as f32,
-                scaling: Input::measure(&plain, windows).scaling().clone(),
-            }
-        })
     }
 }
 

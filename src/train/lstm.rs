@@ -4,9 +4,10 @@
 //! c' = f∘c + i∘g; h' = o∘tanh(c') (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal, Uniform};
 
-use super::activation::{sigmoid_all, tanh, tanh_all, vectorised};
+use super::activation::vectorised;
+use super::cell::{cells_backward, cells_forward};
+use super::initial::{glorot_uniform, orthogonal};
 use super::matrix::{Keep, Matrix, multiply};
 use super::panels::Panels;
 
@@ -292,118 +293,6 @@ impl LstmMemory {
     }
 }
 
-/// One step's cells: gates before their activations in `z` become those after them.
-#[inline(always)]
-fn cells_forward(
-    units: usize,
-    z: &mut [f32],
-    cell: &[f32],
-    next: &mut [f32],
-    squashed: &mut [f32],
-    output: &mut [f32],
-) {
-    for (row, z) in z.chunks_exact_mut(4 * units).enumerate() {
-        let range = row * units..(row + 1) * units;
-        let (input_forget, rest) = z.split_at_mut(2 * units);
-        let (candidate, gate) = rest.split_at_mut(units);
-        sigmoid_all(input_forget);
-        tanh_all(candidate);
-        sigmoid_all(gate);
-        let (input, forget) = input_forget.split_at(units);
-        cell_row(
-            input,
-            forget,
-            candidate,
-            gate,
-            &cell[range.clone()],
-            &mut next[range.clone()],
-            &mut squashed[range.clone()],
-            &mut output[range],
-        );
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
-fn cell_row(
-    input: &[f32],
-    forget: &[f32],
-    candidate: &[f32],
-    gate: &[f32],
-    cell: &[f32],
-    next: &mut [f32],
-    squashed: &mut [f32],
-    output: &mut [f32],
-) {
-    let units = next.len();
-    let (input, forget, candidate) = (&input[..units], &forget[..units], &candidate[..units]);
-    let (gate, cell, squashed, output) =
-        (&gate[..units], &cell[..units], &mut squashed[..units], &mut output[..units]);
-    for unit in 0..units {
-        let value = forget[unit] * cell[unit] + input[unit] * candidate[unit];
-        next[unit] = value;
-        squashed[unit] = tanh(value);
-        output[unit] = gate[unit] * squashed[unit];
-    }
-}
-
-/// One step's cells backward: gates after their activations in `z` become the gradients before them, and the gradient of
-/// the cell becomes that of the step before.
-#[inline(always)]
-fn cells_backward(
-    units: usize,
-    z: &mut [f32],
-    cell: &[f32],
-    squashed: &[f32],
-    output_gradient: &[f32],
-    cell_gradient: &mut [f32],
-) {
-    for (row, z) in z.chunks_exact_mut(4 * units).enumerate() {
-        let range = row * units..(row + 1) * units;
-        let (input, rest) = z.split_at_mut(units);
-        let (forget, rest) = rest.split_at_mut(units);
-        let (candidate, gate) = rest.split_at_mut(units);
-        cell_row_backward(
-            input,
-            forget,
-            candidate,
-            gate,
-            &cell[range.clone()],
-            &squashed[range.clone()],
-            &output_gradient[range.clone()],
-            &mut cell_gradient[range],
-        );
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
-fn cell_row_backward(
-    input: &mut [f32],
-    forget: &mut [f32],
-    candidate: &mut [f32],
-    gate: &mut [f32],
-    cell: &[f32],
-    squashed: &[f32],
-    output_gradient: &[f32],
-    cell_gradient: &mut [f32],
-) {
-    let units = input.len();
-    let (forget, candidate, gate) = (&mut forget[..units], &mut candidate[..units], &mut gate[..units]);
-    let (cell, squashed) = (&cell[..units], &squashed[..units]);
-    let (output_gradient, cell_gradient) = (&output_gradient[..units], &mut cell_gradient[..units]);
-    for unit in 0..units {
-        let (i, f, g, o) = (input[unit], forget[unit], candidate[unit], gate[unit]);
-        let (dh, th) = (output_gradient[unit], squashed[unit]);
-        let dc = cell_gradient[unit] + dh * o * (1.0 - th * th);
-        input[unit] = dc * g * i * (1.0 - i);
-        forget[unit] = dc * cell[unit] * f * (1.0 - f);
-        candidate[unit] = dc * i * (1.0 - g * g);
-        gate[unit] = dh * th * o * (1.0 - o);
-        cell_gradient[unit] = dc * f;
-    }
-}
-
 /// Adds each row of `rows` to `sum`.
 #[inline(always)]
 pub(super) fn add_rows(sum: &mut [f32], rows: &[f32]) {
@@ -412,33 +301,6 @@ pub(super) fn add_rows(sum: &mut [f32], rows: &[f32]) {
             *sum += value;
         }
     }
-}
-
-/// Uniform between plus and minus the root of 6 / (inputs + outputs) (Glorot and Bengio 2010).
-pub(super) fn glorot_uniform(values: &mut [f32], inputs: usize, outputs: usize, rng: &mut impl Rng) {
-    let limit = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
-    // The bounds are finite and in order, so there is always a distribution.
-    let Ok(uniform) = Uniform::new_inclusive(-limit, limit) else { return };
-    values.iter_mut().for_each(|value| *value = uniform.sample(rng) as f32);
-}
-
-/// A matrix [rows, columns], rows ≤ columns, whose rows are orthonormal: Gram and Schmidt on normal rows, each taken
-/// twice for the sake of rounding (Saxe et al. 2014 for the use).
-fn orthogonal(values: &mut [f32], rows: usize, columns: usize, rng: &mut impl Rng) {
-    let mut matrix: Vec<Vec<f64>> = Vec::with_capacity(rows);
-    while matrix.len() < rows {
-        let mut row: Vec<f64> = (0..columns).map(|_| StandardNormal.sample(rng)).collect();
-        for _ in 0..2 {
-            for other in &matrix {
-                let product: f64 = row.iter().zip(other).map(|(a, b)| a * b).sum();
-                row.iter_mut().zip(other).for_each(|(a, b)| *a -= product * b);
-            }
-        }
-        let norm = row.iter().map(|a| a * a).sum::<f64>().sqrt();
-        row.iter_mut().for_each(|a| *a /= norm.max(f64::MIN_POSITIVE));
-        matrix.push(row);
-    }
-    values.iter_mut().zip(matrix.iter().flatten()).for_each(|(value, exact)| *value = *exact as f32);
 }
 
 #[cfg(test)]
