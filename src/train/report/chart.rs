@@ -137,6 +137,10 @@ impl Chart {
             .map(|value| (value.log10(), plain(value)))
             .filter(|(at, _)| (low..=high).contains(at))
             .collect();
+        if all.len() < 2 {
+            let rounded = |at: f64| plain((10f64.powf(at) * 1000.0).round() / 1000.0);
+            return even(low, high, 5).into_iter().map(|at| (at, rounded(at))).collect();
+        }
         let every = all.len().div_ceil(7).max(1);
         all.into_iter().step_by(every).collect()
     }
@@ -185,6 +189,7 @@ mod tests {
         let chart = Chart { logarithmic: true, ..Chart::default() };
         let texts: Vec<String> = chart.ticks(-3.0, 0.5).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts[0], "0.001");
+        assert!(chart.ticks(-0.05, 0.05).len() > 2, "also within one decade");
         assert_eq!(plain(0.30000000000000004), "0.3");
     }
 
