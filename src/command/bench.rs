@@ -1,5 +1,6 @@
 //! `underfoot-train bench`: how fast a training step is on this machine.
 
+use std::io::Write;
 use std::time::Instant;
 
 use rand::seq::SliceRandom;
@@ -50,23 +51,26 @@ pub fn run(args: Bench) -> anyhow::Result<()> {
         anyhow::bail!("--windows, --hidden, --batch-size and --layers take numbers above 0");
     }
     let pool = pool(threads)?;
+    let mut out = std::io::stdout();
     let seconds = pool.install(|| time(args));
     let architecture = Architecture { layers, ..Architecture::plain(STEPS, 1, hidden, CLASSES) };
     let parameters = architecture.layers().parameters();
-    println!(
+    writeln!(
+        out,
         "underfoot N={windows} H={hidden} L={layers} B={batch_size}: {:.0} us/sequence, {parameters} parameters",
         seconds * 1e6
-    );
+    )?;
     // A multiplication and an addition for each weight and step, forward, and twice that backward.
     let operations = 6.0 * (STEPS * (parameters - (hidden + 1) * CLASSES)) as f64;
     let peak = pool.broadcast(|_| crate::train::activation::peak()).into_iter().sum::<f64>();
-    println!(
+    writeln!(
+        out,
         "{:.1} GFLOP/s in matrix products, {:.0} % of the {:.0} GFLOP/s that multiply-adds reach on {} threads here",
         operations / seconds / 1e9,
         100.0 * operations / seconds / peak,
         peak / 1e9,
         pool.current_num_threads(),
-    );
+    )?;
     Ok(())
 }
 

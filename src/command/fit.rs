@@ -1,5 +1,6 @@
 //! `underfoot-train fit`: labelled recordings to a model.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub fn run(args: Fit, matches: &ArgMatches) -> anyhow::Result<()> {
         settings::join(&flags, given, preset, config.as_deref())?;
     options.check()?;
     if show_config {
-        print!("{}", toml::to_string(&RunConfig { data, dataset: layout, options })?);
+        write!(std::io::stdout(), "{}", toml::to_string(&RunConfig { data, dataset: layout, options })?)?;
         return Ok(());
     }
     let Some(out) = out else { anyhow::bail!("--out is missing; name the model to write") };
