@@ -30,7 +30,7 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub channels: Vec<String>,
 
-    /// Units of each LSTM layer [default: 32, 16 where there are few windows]
+    /// Units of each LSTM layer [default: 32]
     #[arg(long, value_name = "UNITS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<usize>,
