@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use underfoot::command::{bench, evaluate, fit};
+use underfoot::command::{bench, diagnose, evaluate, fit};
 use underfoot::train::options::BadOption;
 use underfoot::train::settings::SettingsError;
 
@@ -18,6 +18,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fit(Box<fit::Fit>),
+    Diagnose(Box<diagnose::Diagnose>),
     Evaluate(evaluate::Evaluate),
     Bench(bench::Bench),
 }
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
 fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
     match command {
         Command::Fit(args) => fit::run(*args, matches.unwrap_or(&ArgMatches::default())),
+        Command::Diagnose(args) => diagnose::run(*args, matches.unwrap_or(&ArgMatches::default())),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),
     }

@@ -97,6 +97,7 @@ pub fn run(args: Fit, matches: &ArgMatches) -> anyhow::Result<()> {
         rate: options.rate,
         window: Some(options.window),
         hop: options.hop,
+        constant: false,
     };
     let dataset = Dataset::load(&found, &wanted)?;
     eprintln!("{}", summary(&dataset));

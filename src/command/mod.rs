@@ -5,6 +5,7 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod demo;
+pub mod diagnose;
 pub mod evaluate;
 pub mod failure;
 pub mod fit;

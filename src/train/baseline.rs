@@ -4,6 +4,7 @@ use super::cross_validation::Trained;
 use super::dataset::Dataset;
 use super::fit::{FitError, confusion, pool};
 use super::input::Input;
+use super::split::Split;
 use super::summary::{FEATURES, summarise};
 use super::trees::{Trees, TreesOptions};
 use crate::score::Confusion;
@@ -21,27 +22,52 @@ pub fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion
 }
 
 fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
-    let classes = dataset.card.labels.len();
-    let columns = columns(dataset);
-    // In canonical order where the channels are interchangeable, or the trees would have to learn each order apart.
-    let order = Input::in_order(&dataset.orders(), dataset.card.channels.len());
-    let mut features = Vec::with_capacity(dataset.len() * columns);
-    (0..dataset.len())
-        .for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut features));
-    let gather = |indices: &[usize]| -> Vec<f32> {
-        indices.iter().flat_map(|index| &features[index * columns..(index + 1) * columns]).copied().collect()
-    };
+    let features = Features::of(dataset);
+    let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
     let mut all = Confusion::new(&dataset.card.labels);
     for member in &trained.members {
-        let split = &member.split;
-        let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
-        let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
-        let trees = Trees::fit(&gather(&split.training), columns, &labels, classes, options);
-        let probabilities = trees.probabilities(&gather(&split.validation));
-        let truth = split.validation.iter().map(|index| dataset.labels[*index]);
+        let probabilities = features.held_out(dataset, &member.split, options);
+        let truth = member.split.validation.iter().map(|index| dataset.labels[*index]);
         all.merge(&confusion(&dataset.card.labels, &probabilities, truth));
     }
     all
+}
+
+/// What stands for each window: its summary and, for each channel, quantiles and autocorrelations.
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// Row-major [N, columns].
+    pub values: Vec<f32>,
+    /// Values a window.
+    pub columns: usize,
+}
+
+impl Features {
+    /// Of every window. Channels are in canonical order where they are interchangeable, or each order would have to be learned.
+    pub fn of(dataset: &Dataset) -> Self {
+        let order = Input::in_order(&dataset.orders(), dataset.card.channels.len());
+        let columns = columns(dataset);
+        let mut values = Vec::with_capacity(dataset.len() * columns);
+        (0..dataset.len())
+            .for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut values));
+        Self { values, columns }
+    }
+
+    /// One window's.
+    pub fn row(&self, window: usize) -> &[f32] {
+        &self.values[window * self.columns..(window + 1) * self.columns]
+    }
+
+    /// Probabilities, row-major [N, K], of the windows held out, by trees grown on those that are trained on.
+    pub fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
+        let gather = |windows: &[usize]| -> Vec<f32> {
+            windows.iter().flat_map(|window| self.row(*window)).copied().collect()
+        };
+        let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
+        let classes = dataset.card.labels.len();
+        Trees::fit(&gather(&split.training), self.columns, &labels, classes, options)
+            .probabilities(&gather(&split.validation))
+    }
 }
 
 /// Quantiles of each channel beside its summary.

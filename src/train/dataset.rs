@@ -19,6 +19,8 @@ pub struct DatasetOptions {
     pub window: Option<usize>,
     /// Steps between two windows; a tenth of the window, where none is given.
     pub hop: Option<usize>,
+    /// Whether a channel that never changes is let through.
+    pub constant: bool,
 }
 
 /// Labelled windows of recordings.
@@ -255,8 +257,8 @@ impl Dataset {
         let permutations = permutations(found, &card.channels)?;
         let dataset = Self { permutations, ..Self::assemble(found, card, read, cuts)? };
         match dataset.constant() {
-            Some(error) => Err(error),
-            None => Ok(dataset),
+            Some(error) if !options.constant => Err(error),
+            _ => Ok(dataset),
         }
     }
 
@@ -370,6 +372,16 @@ impl Dataset {
     /// The values of some windows, one after the other.
     pub fn gather(&self, indices: &[usize]) -> Vec<f32> {
         indices.iter().flat_map(|index| self.window(*index)).copied().collect()
+    }
+
+    /// The same windows with some of their channels only, by index.
+    pub fn with_channels(&self, kept: &[usize]) -> Self {
+        let width = self.card.channels.len();
+        let rows = self.steps.chunks_exact(width);
+        let mut dataset = Self { steps: Vec::new(), permutations: Vec::new(), ..self.clone() };
+        dataset.steps = rows.flat_map(|row| kept.iter().map(|channel| row[*channel])).collect();
+        dataset.card.channels = kept.iter().map(|channel| self.card.channels[*channel].clone()).collect();
+        dataset
     }
 
     /// How many of these windows each label has.

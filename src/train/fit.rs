@@ -1,21 +1,13 @@
-//! The training loop of one network.
+//! The training of one network, from its first epoch to the weights that are kept.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use rand::seq::SliceRandom;
-use rand::{Rng, RngExt};
-use rand_pcg::Pcg64;
-
-use super::augment::Augment;
 use super::dataset::Dataset;
-use super::input::Input;
-use super::loss::{Loss, cost, most_probable};
-use super::network::{Example, Network, Regularisation, Step, Workspace};
-use super::optimizer::{Optimizer, clip_norm};
-use super::options::{BadOption, Balance, FitOptions};
-use super::schedule::LearningRate;
+use super::loss::most_probable;
+use super::network::Network;
+use super::options::{BadOption, FitOptions};
 use super::split::Split;
-use super::streams;
+use super::trainer::Trainer;
 use crate::score::Confusion;
 
 /// One epoch's figures. Losses are weighted by class; those of validation are `None` where nothing is held out.
@@ -112,7 +104,25 @@ impl Training<'_> {
         if split.training.len() < labels {
             return Err(FitError::TooFew { windows: split.training.len(), labels });
         }
-        Fit::new(self, split, member).run()
+        let mut trainer = Trainer::new(self, split, member);
+        let (mut history, mut best, mut lowest) = (Vec::new(), 0, f64::INFINITY);
+        let mut kept = (trainer.network().clone(), Vec::new());
+        while trainer.epochs() < self.options.epochs() {
+            let Some(figures) = trainer.epoch()? else { break };
+            (self.progress)(member, &figures);
+            history.push(figures);
+            // Without patience the last weights are those that the schedule led to, and the validation chooses nothing.
+            let loss = figures.validation_loss.filter(|_| self.options.patience > 0);
+            if loss.is_none_or(|loss| loss < lowest) {
+                (lowest, best) = (loss.unwrap_or(lowest), figures.epoch);
+                kept = (trainer.network().clone(), trainer.held().to_vec());
+            } else if figures.epoch - best >= self.options.patience {
+                break;
+            }
+        }
+        // Stopped within the first epoch: what there is.
+        let (network, logits) = if best == 0 { trainer.now() } else { kept };
+        Ok(Fitted { network, split: trainer.into_split(), history, best, logits })
     }
 }
 
@@ -123,170 +133,6 @@ impl Training<'_> {
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, FitError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|why| FitError::Threads { threads, why: why.to_string() })
-}
-
-struct Fit<'a> {
-    training: &'a Training<'a>,
-    options: &'a FitOptions,
-    dataset: &'a Dataset,
-    member: usize,
-    split: Split,
-    network: Network,
-    optimizer: Optimizer,
-    learning_rate: LearningRate,
-    regularisation: Regularisation,
-    augment: Option<Augment>,
-    /// One weight a class: in inverse proportion to its windows, with a mean of 1 over the windows.
-    weights: Vec<f32>,
-    workspace: Workspace,
-}
-
-impl<'a> Fit<'a> {
-    fn new(training: &'a Training<'a>, split: Split, member: usize) -> Self {
-        let Training { options, dataset, .. } = *training;
-        let architecture = options.architecture(dataset);
-        let windows = || split.training.iter().map(|index| dataset.window(*index));
-        let input = Input::measure(&architecture, windows());
-        let own = options.seed(member);
-        let network = Network::new(architecture.clone(), input, &mut Pcg64::new(own, streams::WEIGHTS));
-        let counts = dataset.count(split.training.iter().copied());
-        let present = counts.iter().filter(|count| **count > 0).count();
-        let weight = |count: usize| match options.balance {
-            Balance::Weights => split.training.len() as f32 / (present * count.max(1)) as f32,
-            Balance::Sampling | Balance::None => 1.0,
-        };
-        Self {
-            training,
-            options,
-            dataset,
-            member,
-            optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
-            learning_rate: options.learning_rate(),
-            regularisation: options.regularisation(),
-            augment: options.augment(dataset, &architecture, windows()),
-            weights: counts.iter().map(|count| weight(*count)).collect(),
-            workspace: Workspace::default(),
-            network,
-            split,
-        }
-    }
-
-    fn run(mut self) -> Result<Fitted, FitError> {
-        let held: Vec<&[f32]> =
-            self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
-        let mut rng = Pcg64::new(self.options.seed(self.member), streams::ORDER);
-        let (mut history, mut best, mut lowest) = (Vec::new(), 0, f64::INFINITY);
-        let mut kept = (self.network.clone(), Vec::new());
-        for epoch in 1..=self.options.epochs() {
-            let learning_rate = self.learning_rate.at((epoch - 1) as f64);
-            let Some(training) = self.epoch(epoch, &mut rng)? else { break };
-            let logits = self.network.logits(&held);
-            let validation = self.validation(&logits);
-            if let Some(loss) = validation.filter(|loss| !loss.sum.is_finite()) {
-                return Err(self.diverged(epoch, loss));
-            }
-            let figures = Epoch {
-                epoch,
-                loss: training.mean(),
-                accuracy: training.accuracy(),
-                validation_loss: validation.map(|loss| loss.mean()),
-                validation_accuracy: validation.map(|loss| loss.accuracy()),
-                learning_rate,
-            };
-            (self.training.progress)(self.member, &figures);
-            history.push(figures);
-            self.learning_rate.epoch_ended(figures.validation_loss.unwrap_or(figures.loss));
-            // Without patience the last weights are those that the schedule led to, and the validation chooses nothing.
-            let loss = figures.validation_loss.filter(|_| self.options.patience > 0);
-            if loss.is_none_or(|loss| loss < lowest) {
-                (lowest, best) = (loss.unwrap_or(lowest), epoch);
-                kept = (self.network.clone(), logits);
-            } else if epoch - best >= self.options.patience {
-                break;
-            }
-        }
-        // Stopped within the first epoch: what there is.
-        let (network, logits) =
-            if best == 0 { (self.network.clone(), self.network.logits(&held)) } else { kept };
-        Ok(Fitted { network, split: self.split, history, best, logits })
-    }
-
-    fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
-        FitError::Diverged { epoch, loss: loss.mean(), learning_rate: self.options.learning_rate }
-    }
-
-    /// `None` where training was stopped before the epoch's end.
-    fn epoch(&mut self, epoch: usize, rng: &mut Pcg64) -> Result<Option<Loss>, FitError> {
-        let order = self.order(rng);
-        let batches = order.len().div_ceil(self.options.batch_size);
-        let mut total = Loss::default();
-        for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
-            if self.training.stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let examples: Vec<_> = batch.iter().map(|index| self.example(*index, rng)).collect();
-            let passed = (epoch - 1) as f64 + index as f64 / batches as f64;
-            let step = Step {
-                weights: &self.weights,
-                regularisation: self.regularisation,
-                augment: self.augment.as_ref(),
-                seed: self.options.seed(self.member) << 64 | (epoch as u128) << 32 | index as u128,
-            };
-            let loss = self.network.backward(&examples, step, &mut self.workspace);
-            if !loss.sum.is_finite() {
-                return Err(self.diverged(epoch, loss));
-            }
-            if self.options.clip > 0.0 {
-                clip_norm(self.workspace.gradients_mut(), self.options.clip as f32);
-            }
-            let rate = self.learning_rate.at(passed);
-            self.optimizer.step(rate, self.network.parameters_mut(), self.workspace.gradients());
-            total.add(loss);
-        }
-        Ok(Some(total))
-    }
-
-    /// The windows of an epoch, in the order that they are trained on.
-    fn order(&self, rng: &mut Pcg64) -> Vec<usize> {
-        let mut order = self.split.training.clone();
-        order.shuffle(rng);
-        if self.options.balance != Balance::Sampling {
-            return order;
-        }
-        let classes = self.dataset.card.labels.len();
-        let mut by_label = vec![Vec::new(); classes];
-        order.iter().for_each(|index| by_label[self.dataset.labels[*index]].push(*index));
-        by_label.retain(|windows| !windows.is_empty());
-        let each = order.len().div_ceil(by_label.len().max(1));
-        let mut drawn: Vec<usize> =
-            by_label.iter().flat_map(|windows| windows.iter().cycle().take(each)).copied().collect();
-        drawn.shuffle(rng);
-        drawn
-    }
-
-    fn example(&self, index: usize, rng: &mut impl Rng) -> Example<'a> {
-        let place = self.dataset.places[index];
-        let window = if self.options.shift && place.earlier + place.later > 0 {
-            let by = rng.random_range(0..=place.earlier + place.later) as isize - place.earlier as isize;
-            self.dataset.shifted(index, by)
-        } else {
-            self.dataset.window(index)
-        };
-        Example { window, label: self.dataset.labels[index] }
-    }
-
-    fn validation(&self, logits: &[f32]) -> Option<Loss> {
-        let classes = self.weights.len();
-        let mut probabilities = logits.to_vec();
-        super::activation::softmax_rows(&mut probabilities, classes);
-        let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
-        let mut loss = Loss::default();
-        for (row, label) in probabilities.chunks_exact(classes).zip(labels) {
-            let sum = cost(row[label], self.weights[label]);
-            loss.add(Loss { sum, correct: usize::from(most_probable(row) == label), windows: 1 });
-        }
-        (loss.windows > 0).then_some(loss)
-    }
 }
 
 /// Counts probabilities, row-major [N, K], against their windows' labels.
@@ -303,6 +149,7 @@ mod tests {
     use super::*;
     use crate::train::cross_validation::Trained;
     use crate::train::optimizer::OptimizerKind;
+    use crate::train::options::Balance;
     use crate::train::schedule::Schedule;
     use crate::train::tests::waves;
 

@@ -12,6 +12,7 @@ pub mod cross_validation;
 mod cut;
 pub mod dataset;
 pub mod dense;
+pub mod diagnose;
 pub mod dropout;
 pub mod ensemble;
 mod exact;
@@ -38,6 +39,7 @@ pub mod settings;
 mod shard;
 pub mod split;
 pub mod summary;
+pub mod trainer;
 pub mod trees;
 
 /// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.

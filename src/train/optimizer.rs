@@ -65,9 +65,15 @@ impl Optimizer {
         Self { options, steps: 0, first: zeros(first), second: zeros(second) }
     }
 
-    /// The mean squares of the gradients, where the kind keeps them.
-    pub fn second_moment(&self) -> Option<&[f32]> {
-        (!self.second.is_empty()).then_some(&self.second)
+    /// What each gradient is multiplied by before the learning rate; empty where it is 1 for all.
+    pub fn preconditioner(&self) -> Vec<f32> {
+        let correction = (1.0 - f64::from(BETA[1]).powi(self.steps.max(1))) as f32;
+        let of = |square: &f32| match self.options.kind {
+            OptimizerKind::Sgd => 1.0,
+            OptimizerKind::RmsProp => 1.0 / (square + EPSILON).sqrt(),
+            OptimizerKind::Adam | OptimizerKind::AdamW => 1.0 / ((square / correction).sqrt() + EPSILON),
+        };
+        self.second.iter().map(of).collect()
     }
 
     /// Moves the parameters by one step against the gradients.

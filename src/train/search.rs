@@ -140,7 +140,7 @@ pub fn search(
 
 impl Candidate {
     fn new(options: &FitOptions, begun_with: &FitOptions) -> Self {
-        let flags = flags(options, begun_with);
+        let flags = options.flags(begun_with);
         let tried = Tried { flags, folds: 0, epochs: 0, balanced_accuracy: 0.0 };
         Self { options: options.clone(), tried, trained: None }
     }
@@ -175,23 +175,6 @@ fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
         summary: options.summary && rng.random::<f64>() < 0.8,
         ..options.clone()
     }
-}
-
-/// What differs, as flags.
-fn flags(options: &FitOptions, from: &FitOptions) -> String {
-    let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
-    let before = table(from);
-    let changed = table(options).into_iter().filter(|(key, value)| before.get(key) != Some(value));
-    let text = changed.map(|(key, value)| {
-        let value = match &value {
-            toml::Value::Array(values) => {
-                values.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
-            }
-            other => other.to_string().trim_matches('"').to_owned(),
-        };
-        format!("--{key}={value}")
-    });
-    text.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -108,6 +108,25 @@ pub fn join(
     RunConfig::deserialize(table).map_err(|error| bad(error.message().to_owned()))
 }
 
+impl FitOptions {
+    /// What differs from other settings, as flags; a setting that follows from the recordings here is not among them.
+    pub fn flags(&self, from: &FitOptions) -> String {
+        let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
+        let before = table(from);
+        let changed = table(self).into_iter().filter(|(key, value)| before.get(key) != Some(value));
+        let text = changed.map(|(key, value)| {
+            let value = match &value {
+                toml::Value::Array(values) => {
+                    values.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+                }
+                other => other.to_string().trim_matches('"').to_owned(),
+            };
+            format!("--{key}={value}")
+        });
+        text.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Settings of which every key is there.
 fn filled() -> RunConfig {
     let options = FitOptions {

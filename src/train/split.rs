@@ -68,6 +68,49 @@ impl Split {
         split
     }
 
+    /// As [`Split::new`]; where no label has a second recording, the last part of each recording is held out instead, without the
+    /// windows that overlap what is trained on, and with a warning.
+    pub fn for_one(dataset: &Dataset, share: f64, seed: u64) -> Self {
+        let split = Self::new(dataset, share, seed);
+        if share <= 0.0 || !split.validation.is_empty() {
+            return split;
+        }
+        let mut split = Self {
+            warnings: vec![
+                "no label has a second recording, so the end of each recording is held out: scores on a new drive will be lower; record \
+                 each surface at least twice"
+                    .into(),
+            ],
+            ..Self::default()
+        };
+        for source in 0..dataset.recordings.len() {
+            let windows: Vec<usize> = (0..dataset.len()).filter(|i| dataset.sources[*i] == source).collect();
+            let held = (windows.len() as f64 * share).round() as usize;
+            let (training, validation) = windows.split_at(windows.len() - held);
+            let first = validation.first().map_or(usize::MAX, |window| dataset.places[*window].start);
+            let apart = |window: &&usize| dataset.places[**window].start + dataset.card.window <= first;
+            split.training.extend(training.iter().filter(apart));
+            split.validation.extend(validation);
+        }
+        split
+    }
+
+    /// Some windows without a share of each label's groups, drawn by the seed; of each label at least one group stays.
+    pub fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
+        let among: std::collections::BTreeSet<usize> = windows.iter().copied().collect();
+        let mut rng = Pcg64::new(u128::from(seed), super::streams::SPLIT);
+        let mut kept = Vec::new();
+        for (_, mut groups) in groups_by_label(dataset) {
+            groups.iter_mut().for_each(|group| group.retain(|window| among.contains(window)));
+            groups.retain(|group| !group.is_empty());
+            groups.shuffle(&mut rng);
+            let gone = ((groups.len() as f64 * without).round() as usize).min(groups.len().saturating_sub(1));
+            kept.extend(groups.into_iter().skip(gone).flatten());
+        }
+        kept.sort_unstable();
+        kept
+    }
+
     /// Deals each label's groups, shuffled by the seed, to `folds` parts, and holds out each part once. A label with a single
     /// group is never held out, with a warning; where that is so of every label, there is one split that holds out nothing.
     pub fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {

@@ -28,6 +28,8 @@ pub struct Chart {
     pub range: Option<(f64, f64)>,
     /// The lines.
     pub lines: Vec<Line>,
+    /// Places on the x axis that a thin upright line marks.
+    pub marks: Vec<f64>,
 }
 
 /// A line of a chart.
@@ -81,6 +83,9 @@ impl Chart {
                     @for at in even(first, last, 6) {
                         line.tick x1=(format!("{:.1}", x(at))) x2=(format!("{:.1}", x(at))) y1=(height) y2=(height + 4.0) {}
                         text x=(format!("{:.1}", x(at))) y=(height + 18.0) text-anchor="middle" { (plain(at)) }
+                    }
+                    @for at in self.marks.iter().filter(|at| (first..=last).contains(*at)) {
+                        line.mark x1=(format!("{:.1}", x(*at))) x2=(format!("{:.1}", x(*at))) y1=(TOP) y2=(height) {}
                     }
                     line.axis x1=(LEFT) x2=(WIDTH - RIGHT) y1=(height) y2=(height) {}
                     text.name x=((LEFT + WIDTH - RIGHT) / 2.0) y=(HEIGHT - 6.0) text-anchor="middle" { (self.x) }

@@ -167,6 +167,7 @@ impl Report<'_> {
             logarithmic,
             range,
             lines,
+            ..Chart::default()
         };
         html! {
             div.pair {
@@ -369,6 +370,6 @@ fn cell(count: u64, total: f64) -> Markup {
     }
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "–".into() }
 }

@@ -1,0 +1,158 @@
+//! The largest eigenvalue of the preconditioned Hessian: above 2 / learning rate, gradient descent leaps away from the valley that it
+//! is in (Cohen et al. 2021; with RMSprop's and Adam's preconditioner, Cohen et al. 2022).
+
+use crate::train::optimizer::OptimizerKind;
+use crate::train::trainer::Trainer;
+
+/// How far a finite difference goes, as a norm in the space of the parameters.
+const REACH: f64 = 2e-2;
+
+/// The state of a power iteration, from which the next one starts.
+#[derive(Clone, Debug, Default)]
+pub struct Direction(Vec<f64>);
+
+/// The largest eigenvalue, by absolute value, of D^½ H D^½: H is the Hessian of the mean loss of these windows, and D what the
+/// optimiser multiplies gradients by before the learning rate does. Power iteration on products that are central differences of
+/// gradients; it starts from `direction` and leaves there what it found.
+pub fn sharpness(
+    trainer: &mut Trainer<'_>,
+    windows: &[usize],
+    direction: &mut Direction,
+    iterations: usize,
+) -> f64 {
+    let parameters = trainer.network().parameters().to_vec();
+    let root: Vec<f64> =
+        trainer.optimizer().preconditioner().iter().map(|by| f64::from(*by).sqrt()).collect();
+    let root = if root.is_empty() { vec![1.0; parameters.len()] } else { root };
+    if direction.0.len() != parameters.len() {
+        // Any start does that is not by chance at right angles to what is looked for.
+        direction.0 = (0..parameters.len()).map(|index| (index as f64 * 0.7 + 1.0).sin()).collect();
+    }
+    let vector = &mut direction.0;
+    let mut largest = 0.0;
+    for _ in 0..iterations {
+        normalise(vector);
+        let step: Vec<f64> = vector.iter().zip(&root).map(|(value, root)| value * root).collect();
+        let reach = REACH / norm(&step).max(1e-30);
+        let mut moved = |sign: f64| -> Vec<f64> {
+            let at: Vec<f32> = parameters
+                .iter()
+                .zip(&step)
+                .map(|(value, step)| (f64::from(*value) + sign * reach * step) as f32)
+                .collect();
+            trainer.gradient(&at, windows).1.iter().map(|gradient| f64::from(*gradient)).collect()
+        };
+        let (ahead, behind) = (moved(1.0), moved(-1.0));
+        let product = ahead.iter().zip(&behind).zip(&root);
+        let product: Vec<f64> =
+            product.map(|((ahead, behind), root)| root * (ahead - behind) / (2.0 * reach)).collect();
+        largest = product.iter().zip(vector.iter()).map(|(one, other)| one * other).sum();
+        *vector = product;
+    }
+    normalise(vector);
+    largest
+}
+
+/// The sharpness above which an optimiser at this learning rate does not stay in a valley.
+pub fn limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
+    let share = match kind {
+        OptimizerKind::Sgd => momentum,
+        OptimizerKind::RmsProp => 0.0,
+        OptimizerKind::Adam | OptimizerKind::AdamW => 0.9,
+    };
+    // With momentum β as a running mean, 1 - β of a gradient comes at once (Cohen et al. 2022, equation 3); SGD's is not a mean.
+    match kind {
+        OptimizerKind::Sgd => (2.0 + 2.0 * share) / learning_rate,
+        _ => (2.0 + 2.0 * share) / ((1.0 - share) * learning_rate),
+    }
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+fn normalise(values: &mut [f64]) {
+    let by = norm(values);
+    if by > 0.0 {
+        values.iter_mut().for_each(|value| *value /= by);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::exact;
+    use crate::train::fit::{Epoch, Training};
+    use crate::train::options::FitOptions;
+    use crate::train::split::Split;
+    use crate::train::tests::waves;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn the_largest_eigenvalue_agrees_with_the_whole_hessian_in_double_precision() {
+        let dataset = waves(2, 2, 4);
+        let options = FitOptions {
+            hidden: Some(2),
+            epochs: Some(8),
+            optimizer: OptimizerKind::RmsProp,
+            summary: false,
+            learning_rate: 1e-2,
+            balance: crate::train::options::Balance::None,
+            folds: Some(0),
+            ..FitOptions::default()
+        };
+        let (stop, quiet) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
+        let training = Training { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
+        let split = Split::new(&dataset, 0.5, 0);
+        let windows = split.training.clone();
+        let mut trainer = Trainer::new(&training, split, 0);
+        (0..4).for_each(|_| drop(trainer.epoch().unwrap()));
+        let found = sharpness(&mut trainer, &windows, &mut Direction::default(), 60);
+        let loss = |parameters: &[f64]| {
+            let costs = windows.iter().map(|window| {
+                let mut row = exact::logits(trainer.network(), parameters, dataset.window(*window));
+                exact::softmax(&mut row);
+                -row[dataset.labels[*window]].ln()
+            });
+            costs.sum::<f64>() / windows.len() as f64
+        };
+        let at = exact::widened(trainer.network());
+        let root: Vec<f64> =
+            trainer.optimizer().preconditioner().iter().map(|by| f64::from(*by).sqrt()).collect();
+        let (count, by) = (at.len(), 1e-4);
+        let moved = |i: usize, j: usize, si: f64, sj: f64| {
+            let mut to = at.clone();
+            to[i] += si * by;
+            to[j] += sj * by;
+            loss(&to)
+        };
+        let mut hessian = vec![0.0; count * count];
+        for i in 0..count {
+            for j in 0..=i {
+                let second =
+                    moved(i, j, 1., 1.) - moved(i, j, 1., -1.) - moved(i, j, -1., 1.) + moved(i, j, -1., -1.);
+                hessian[i * count + j] = second / (4.0 * by * by) * root[i] * root[j];
+                hessian[j * count + i] = hessian[i * count + j];
+            }
+        }
+        let mut vector: Vec<f64> = (0..count).map(|i| (i as f64 + 0.3).cos()).collect();
+        let mut expected = 0.0;
+        for _ in 0..300 {
+            normalise(&mut vector);
+            let product: Vec<f64> = hessian
+                .chunks_exact(count)
+                .map(|row| row.iter().zip(&vector).map(|(one, other)| one * other).sum())
+                .collect();
+            expected = product.iter().zip(&vector).map(|(one, other)| one * other).sum();
+            vector = product;
+        }
+        assert!((found / expected - 1.0).abs() < 0.03, "{found} {expected}");
+    }
+
+    #[test]
+    fn limits_are_those_of_the_papers() {
+        assert_eq!(limit(OptimizerKind::RmsProp, 0.0, 0.001), 2000.0);
+        assert!((limit(OptimizerKind::Adam, 0.0, 0.001) - 38_000.0).abs() < 1e-6);
+        assert!((limit(OptimizerKind::Sgd, 0.9, 0.1) - 38.0).abs() < 1e-9);
+    }
+}

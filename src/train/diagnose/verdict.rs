@@ -1,0 +1,306 @@
+//! From what was measured to what is wrong: pure rules over effects, in one place.
+
+use super::cause::Cause;
+use super::curve::{median, spikes};
+use super::label_errors::Suspect;
+use super::laboratory::Outcome;
+use super::screening::{ChannelCheck, Duplicate};
+use super::trial::Trial;
+use crate::train::dataset::Dataset;
+use crate::train::options::FitOptions;
+
+/// A cause, with what speaks for it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// By how much mending it raised balanced accuracy on held-out recordings, as a share; of a leaky split, by how much the score is
+    /// too good.
+    pub effect: f64,
+    /// The interval of the effect, at 90 %.
+    pub interval: [f64; 2],
+    /// What was seen.
+    pub evidence: String,
+    /// What to do.
+    pub fix: String,
+    #[serde(skip)]
+    score: f64,
+    #[serde(skip)]
+    rank: u8,
+}
+
+/// Everything that a verdict rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The settings that misbehave.
+    pub options: &'a FitOptions,
+    /// The windows.
+    pub dataset: &'a Dataset,
+    /// What the channels are like.
+    pub channels: &'a [ChannelCheck],
+    /// Recordings that hold the same drive.
+    pub duplicates: &'a [Duplicate],
+    /// Every stretch of a label, the most suspicious first.
+    pub stretches: &'a [Suspect],
+    /// Balanced accuracy of trees on recordings that they have not seen.
+    pub trees: f64,
+    /// The trainings as they are, seed by seed.
+    pub control: &'a [Option<Outcome>],
+    /// What was tried.
+    pub trials: &'a [Trial],
+    /// Whether the trainings were cut to fewer epochs than asked for.
+    pub shortened: bool,
+    /// The learning rate at which the range test's loss falls fastest.
+    pub steepest: Option<f64>,
+}
+
+/// A gain of balanced accuracy that counts.
+const ACCURACY: f64 = 0.03;
+/// A fall of the validation loss that counts: to three quarters, as a logarithm.
+const LOSS: f64 = 0.29;
+/// A fall of roughness that counts: to half, as a logarithm.
+const ROUGHNESS: f64 = 0.69;
+/// A training loss that goes up by less than this from epoch to epoch, in nats, is smooth.
+pub const SMOOTH: f64 = 0.02;
+/// The share of windows in which a channel is still from which on it counts as stuck.
+const STUCK: f64 = 0.15;
+/// The share of stretches from which on suspected labels are a cause, and how many there have to be.
+const SUSPECTED: (f64, usize) = (0.04, 2);
+/// A jump of the training loss that counts as a spike, in nats.
+pub const SPIKE: f64 = 0.05;
+
+impl Evidence<'_> {
+    /// The causes, the first the one to mend first.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            [self.leak(), self.dead(), self.inseparable(), self.labels(), self.few()]
+                .into_iter()
+                .flatten()
+                .chain(self.trials.iter().filter_map(|trial| self.training(trial)))
+                .collect();
+        let hopeless = findings.iter().any(|finding| finding.cause == Cause::NotSeparable);
+        findings.retain(|finding| !hopeless || finding.rank == 0);
+        self.prefer_the_batch(&mut findings);
+        findings.sort_by(|one, other| one.rank.cmp(&other.rank).then(other.score.total_cmp(&one.score)));
+        let mut seen = std::collections::BTreeSet::new();
+        findings.retain(|finding| seen.insert(finding.cause));
+        findings
+    }
+
+    fn trial(&self, cause: Cause) -> Option<&Trial> {
+        self.trials.iter().find(|trial| trial.cause == Some(cause))
+    }
+
+    fn mean(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+        mean(self.control, of)
+    }
+
+    fn of(&self, cause: Cause, rank: u8, evidence: String, fix: String) -> Finding {
+        let accuracy = self.trial(cause).and_then(|trial| trial.effect).map(|effect| effect.accuracy);
+        let sign = if cause == Cause::LeakySplit { -1.0 } else { 1.0 };
+        let [low, high] = accuracy.map_or([0.0, 0.0], |a| [a.low, a.high]);
+        let interval = if sign < 0.0 { [-high, -low] } else { [low, high] };
+        let effect = sign * accuracy.map_or(0.0, |accuracy| accuracy.mean);
+        Finding { cause, effect, interval, evidence, fix, score: effect, rank }
+    }
+
+    fn leak(&self) -> Option<Finding> {
+        let first = self.duplicates.first()?;
+        let name = |index: usize| &self.dataset.recordings[index].name;
+        let evidence = format!(
+            "{} and {} hold the same drive, step by step{}",
+            name(first.one),
+            name(first.other),
+            match self.duplicates.len() - 1 {
+                0 => String::new(),
+                more => format!(", and so do {more} more pairs"),
+            }
+        );
+        let fix =
+            "keep one file of each drive, or give both the same group under [group] in dataset.toml".into();
+        Some(self.of(Cause::LeakySplit, 0, evidence, fix))
+    }
+
+    fn dead(&self) -> Option<Finding> {
+        let worst = self.channels.iter().max_by(|one, other| one.stuck.total_cmp(&other.stuck))?;
+        (worst.stuck >= STUCK).then(|| {
+            let evidence = format!(
+                "channel {:?} does not change at all in {:.0} % of the windows",
+                worst.name,
+                100.0 * worst.stuck
+            );
+            let others: Vec<&str> = self
+                .channels
+                .iter()
+                .filter(|c| c.stuck < STUCK)
+                .map(|channel| channel.name.as_str())
+                .collect();
+            let fix = if others.is_empty() {
+                "mend the sensor or its wire, and record those drives again".to_owned()
+            } else {
+                format!(
+                    "mend the sensor or its wire; until then leave it out with --channels={}",
+                    others.join(",")
+                )
+            };
+            self.of(Cause::DeadChannel, 0, evidence, fix)
+        })
+    }
+
+    fn inseparable(&self) -> Option<Finding> {
+        let labels = self.dataset.card.labels.len() as f64;
+        let guess = 1.0 / labels;
+        let chance = guess + 1.7 * (guess * (1.0 - guess) / self.stretches.len().max(1) as f64).sqrt();
+        let best = self
+            .trials
+            .iter()
+            .filter(|trial| {
+                trial.cause.is_some_and(|cause| cause != Cause::LeakySplit && cause != Cause::LabelErrors)
+            })
+            .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
+            .fold(self.mean(|outcome| outcome.accuracy), f64::max);
+        (self.trees < chance && best < chance + 0.05).then(|| {
+            let evidence = format!(
+                "on recordings not seen, trees on summary statistics reach {:.0} % and the best of all networks {:.0} %, where guessing \
+                 reaches {:.0} %",
+                100.0 * self.trees,
+                100.0 * best,
+                100.0 * guess
+            );
+            let fix = "check how the recordings got their labels; if they are right, add a channel that feels the floor".into();
+            self.of(Cause::NotSeparable, 0, evidence, fix)
+        })
+    }
+
+    fn labels(&self) -> Option<Finding> {
+        let suspects: Vec<&Suspect> = self.stretches.iter().filter(|stretch| stretch.suspected).collect();
+        let share = suspects.len() as f64 / self.stretches.len().max(1) as f64;
+        let first = suspects.first()?;
+        (share >= SUSPECTED.0 && suspects.len() >= SUSPECTED.1).then(|| {
+            let evidence = format!(
+                "{} of {} drives look like another surface to a model that has not seen them; {} most of all, which is labelled {} and \
+                 looks like {}",
+                suspects.len(),
+                self.stretches.len(),
+                first.recording,
+                first.label,
+                first.looks_like
+            );
+            let fix = "look at the list of suspected recordings, and move those that are wrong to the right folder".into();
+            self.of(Cause::LabelErrors, 1, evidence, fix)
+        })
+    }
+
+    /// Whether more recordings help, which only counts where nothing else is wrong with how they are learned.
+    fn few(&self) -> Option<Finding> {
+        let half = self.trials.iter().find(|trial| trial.what.starts_with("50 %"))?.effect?.accuracy;
+        let accuracy = self.mean(|outcome| outcome.accuracy);
+        let fewer = half.mean <= -0.04 && half.high < 0.0;
+        (fewer && accuracy < 0.85 && accuracy < self.trees + 0.05).then(|| Finding {
+            cause: Cause::TooFewWindows,
+            effect: -half.mean,
+            interval: [-half.high, -half.low],
+            evidence: format!(
+                "with half of the recordings balanced accuracy is {:.1} points lower, so it still rises with every drive",
+                -100.0 * half.mean
+            ),
+            fix: "record more drives of each surface".into(),
+            score: 0.0,
+            rank: 3,
+        })
+    }
+
+    fn training(&self, trial: &Trial) -> Option<Finding> {
+        let (cause, effect) = (trial.cause?, trial.effect?);
+        if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors) {
+            return None;
+        }
+        if cause == Cause::LearningRateTooLow && self.shortened {
+            // Fewer epochs than asked for make any rate look too low; the range test has to say the same.
+            self.steepest.filter(|steepest| *steepest > 5.0 * self.options.learning_rate)?;
+        }
+        let no_worse = effect.accuracy.mean > -0.02;
+        let accuracy = effect.accuracy.at_least(ACCURACY);
+        let loss = !trial.other_loss && no_worse && effect.loss.at_least(LOSS);
+        let rough = self.mean(|outcome| outcome.roughness);
+        let smoother =
+            rough >= SMOOTH && no_worse && effect.roughness.at_least(ROUGHNESS) && effect.loss.mean > -0.1;
+        let rarest =
+            cause == Cause::ClassImbalance && effect.rarest.at_least(0.05) && effect.accuracy.mean > 0.0;
+        let spiky = cause != Cause::GradientSpikes || self.spikes(self.control) >= 1.0;
+        if !(accuracy || loss || smoother || rarest) || !spiky {
+            return None;
+        }
+        let score = effect.accuracy.mean.max(0.0)
+            + if loss { 0.1 * effect.loss.mean.min(1.0) } else { 0.0 }
+            + if smoother { 0.05 * effect.roughness.mean.min(2.0) } else { 0.0 }
+            + if rarest { 0.5 * effect.rarest.mean } else { 0.0 };
+        let change = |of: &dyn Fn(&Outcome) -> f64| (self.mean(of), mean(&trial.outcomes, of));
+        let (right, loss, rough) = (
+            change(&|outcome| outcome.accuracy),
+            change(&|outcome| outcome.loss),
+            change(&|outcome| outcome.roughness),
+        );
+        let evidence = format!(
+            "with {}, balanced accuracy goes from {:.1} to {:.1} %, the validation loss from {:.2} to {:.2}, and the training loss goes up by \
+             {:.3} and not by {:.3} nats an epoch",
+            trial.what,
+            100.0 * right.0,
+            100.0 * right.1,
+            loss.0,
+            loss.1,
+            rough.1,
+            rough.0
+        );
+        let flags = trial.options.flags(self.options);
+        let flags = if cause == Cause::TooFewWindows {
+            format!("--hop={}", trial.options.hop.unwrap_or(1))
+        } else {
+            flags
+        };
+        let fix = format!("train with {}", if flags.is_empty() { "the change" } else { &flags });
+        Some(Finding { score, ..self.of_trial(trial, cause, evidence, fix) })
+    }
+
+    fn of_trial(&self, trial: &Trial, cause: Cause, evidence: String, fix: String) -> Finding {
+        let accuracy = trial.effect.map(|effect| effect.accuracy);
+        let interval = accuracy.map_or([0.0, 0.0], |a| [a.low, a.high]);
+        Finding {
+            cause,
+            effect: accuracy.map_or(0.0, |a| a.mean),
+            interval,
+            evidence,
+            fix,
+            score: 0.0,
+            rank: 2,
+        }
+    }
+
+    /// A lower learning rate, fewer units or clipping also calm the noise of tiny batches: where larger ones do about as much, they are
+    /// the cause.
+    fn prefer_the_batch(&self, findings: &mut [Finding]) {
+        let most = findings
+            .iter()
+            .filter(|finding| finding.rank == 2)
+            .map(|finding| finding.score)
+            .fold(0.0, f64::max);
+        let batch = findings.iter_mut().filter(|finding| finding.cause == Cause::BatchTooSmall);
+        for finding in batch.filter(|finding| self.options.batch_size <= 8 && finding.score >= 0.4 * most) {
+            finding.score += most;
+        }
+    }
+
+    fn spikes(&self, outcomes: &[Option<Outcome>]) -> f64 {
+        let count = |outcome: &Outcome| {
+            let losses: Vec<f64> = outcome.history.iter().map(|epoch| epoch.loss).collect();
+            spikes(&losses, SPIKE).len() as f64
+        };
+        median(outcomes.iter().flatten().map(count).collect())
+    }
+}
+
+/// The mean over the seeds that were run; NaN of none.
+pub fn mean(outcomes: &[Option<Outcome>], of: impl Fn(&Outcome) -> f64) -> f64 {
+    let values: Vec<f64> = outcomes.iter().flatten().map(of).collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
