@@ -153,7 +153,9 @@ fn tell(diagnosis: &Diagnosis, data: &[PathBuf]) {
     for warning in &diagnosis.warnings {
         eprintln!("warning: {warning}");
     }
-    if diagnosis.findings.is_empty() {
+    if !diagnosis.conclusive() {
+        eprintln!("there was no time for enough trainings to say anything; give a larger --budget");
+    } else if diagnosis.findings.is_empty() {
         eprintln!(
             "nothing is wrong with this training: none of {} changes mended anything",
             diagnosis.trials.len()

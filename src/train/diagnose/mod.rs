@@ -111,10 +111,8 @@ pub struct Spike {
 
 /// Trees of a baseline that has to be quick.
 const TREES: usize = 100;
-/// Seeds that changes are tried over.
-const SEEDS: usize = 5;
-/// The fewest, where time is short.
-const FEW_SEEDS: usize = 3;
+/// Seeds that changes are tried over: as many as there is time for.
+const SEEDS: [usize; 2] = [5, 3];
 /// Epochs before and after a spike at which the sharpness is measured.
 const AROUND: usize = 10;
 
@@ -165,8 +163,11 @@ impl Question<'_> {
         let reference = FitOptions { epochs: Some(whole), ..options.clone() };
         let task = artificial::cos_against_arccos(dataset, options.seed);
         let artificial_epochs = (whole * dataset.len()).div_ceil(task.len()).max(2);
-        let artificial_options =
-            FitOptions { epochs: Some(artificial_epochs.min(whole)), hop: None, ..options.clone() };
+        let artificial_options = FitOptions {
+            epochs: Some(artificial_epochs.min(whole.div_ceil(2)).max(2)),
+            hop: None,
+            ..options.clone()
+        };
         let artificial = Experiment::new(artificial_options, &task);
         let early = laboratory(0.4);
         let mut first = (None, None);
@@ -193,7 +194,7 @@ impl Question<'_> {
         for part in limited
             .each(2, |job| {
                 Some(match job {
-                    0 => (None, self.range(&split)),
+                    0 => (None, self.range(&split, epoch, &limited)),
                     _ => (self.spike(&reference, &split, at, losses.len(), epoch, &limited), Vec::new()),
                 })
             })?
@@ -225,12 +226,14 @@ impl Question<'_> {
             .len()
                 + 1
         };
-        let late = laboratory(if stretches.is_empty() { 0.9 } else { 0.78 });
+        let late = laboratory(if stretches.is_empty() { 0.9 } else { 0.72 });
         // What a training takes is about what the one that misbehaves takes; larger networks are not tried.
         let affordable = |seeds: usize| {
             0.8 * late.left().as_secs_f64() * threads as f64 / (plan(2) * seeds) as f64 / epoch
         };
-        let seeds = if affordable(SEEDS) < 0.3 * options.epochs() as f64 { FEW_SEEDS } else { SEEDS };
+        // Fewer seeds where time is short, then fewer epochs.
+        let enough = |seeds: &usize| affordable(*seeds) >= options.epochs() as f64 * 0.5;
+        let seeds = SEEDS.into_iter().find(enough).unwrap_or(SEEDS[1]);
         let epochs = options.epochs().min(affordable(seeds) as usize).max(2);
         let short = FitOptions { epochs: Some(epochs), ..options.clone() };
         let subject = Subject {
@@ -355,11 +358,13 @@ impl Question<'_> {
         Some(seen)
     }
 
-    fn range(&self, split: &Split) -> Vec<(f64, f64)> {
+    fn range(&self, split: &Split, epoch: f64, laboratory: &Laboratory<'_>) -> Vec<(f64, f64)> {
         let quiet = |_: usize, _: &Epoch| {};
         let training =
             Training { options: self.options, dataset: self.dataset, stop: self.stop, progress: &quiet };
-        let losses = Trainer::new(&training, split.clone(), 0).range_test(1e-6, 3.0, 150);
+        let each = epoch / split.training.len().div_ceil(self.options.batch_size) as f64;
+        let steps = ((0.1 * laboratory.left().as_secs_f64() / each) as usize).clamp(20, 150);
+        let losses = Trainer::new(&training, split.clone(), 0).range_test(1e-6, 3.0, steps);
         // A running mean: a batch's loss is mostly chance.
         let around = |index: usize| {
             let part = &losses[index.saturating_sub(7)..(index + 8).min(losses.len())];
@@ -466,7 +471,7 @@ impl Question<'_> {
                 experiment
             })
             .collect();
-        let mut rows = laboratory.run(&experiments, diagnosis.seeds)?.into_iter();
+        let mut rows = laboratory.run(&experiments, SEEDS[1].min(diagnosis.seeds))?.into_iter();
         let candidates = experiments.into_iter().map(|one| one.options).zip(rows.by_ref());
         let mut candidates = candidates.filter(|(_, row)| row.iter().flatten().count() > 0);
         let (Some(defaults), second) = (candidates.next(), candidates.next()) else { return Ok(None) };
@@ -564,6 +569,11 @@ impl Diagnosis {
         Some(shown.flags(&defaults))
     }
 
+    /// Whether there was time for enough trainings to say anything.
+    pub fn conclusive(&self) -> bool {
+        self.control.iter().flatten().count() >= 2
+    }
+
     /// Everything for programs.
     pub fn json(&self) -> serde_json::Value {
         let side = |outcomes: &[Option<Outcome>]| {
@@ -583,7 +593,8 @@ impl Diagnosis {
         let losses: Vec<f64> = self.history.iter().map(|epoch| epoch.loss).collect();
         serde_json::json!({
             "verdict": self.findings,
-            "healthy": self.findings.is_empty(),
+            "healthy": self.conclusive() && self.findings.is_empty(),
+            "conclusive": self.conclusive(),
             "command": self.command(),
             "before": side(&self.control),
             "after": self.mended.as_ref().map(|(_, outcomes)| side(outcomes)),

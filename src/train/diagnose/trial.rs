@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
         }
         if let Some(finer) = self.finer {
             // As many steps as before, so that what helps is the windows and not longer training.
-            let epochs = (options.epochs() * dataset.len()).div_ceil(finer.len().max(1)).max(2);
+            let epochs = (options.epochs() * dataset.len()).div_ceil(finer.len().max(1));
             let dense = FitOptions { hop: Some(finer.card.hop), epochs: Some(epochs), ..same() };
             let what = format!("a window every {} steps and not every {}", finer.card.hop, dataset.card.hop);
             let change = with(what, Some(Cause::TooFewWindows), dense);
@@ -139,7 +139,9 @@ impl<'a> Subject<'a> {
         }
         for share in [0.5, 0.25] {
             let what = format!("{:.0} % of the recordings that are trained on", 100.0 * share);
-            let change = with(what, None, same());
+            // As many steps as with all of them.
+            let epochs = (options.epochs() as f64 / share).round() as usize;
+            let change = with(what, None, FitOptions { epochs: Some(epochs), ..same() });
             changes.push(Change { experiment: Experiment { share, ..change.experiment }, ..change });
         }
         if !self.suspects.is_empty() {

@@ -66,6 +66,8 @@ pub const SMOOTH: f64 = 0.02;
 const STUCK: f64 = 0.15;
 /// The share of stretches from which on suspected labels are a cause, and how many there have to be.
 const SUSPECTED: (f64, usize) = (0.04, 2);
+/// A training loss, in nats, below which a network has learned its windows.
+const LEARNED: f64 = 0.1;
 /// A jump of the training loss that counts as a spike, in nats.
 pub const SPIKE: f64 = 0.05;
 
@@ -211,7 +213,11 @@ impl Evidence<'_> {
     }
 
     fn training(&self, trial: &Trial) -> Option<Finding> {
-        let (cause, effect) = (trial.cause?, trial.effect?);
+        let (mut cause, effect) = (trial.cause?, trial.effect?);
+        if cause == Cause::GradientSpikes && !self.spikes_late() {
+            // What calms a training that has not yet learned calms steps that are too long.
+            cause = Cause::LearningRateTooHigh;
+        }
         if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors) {
             return None;
         }
@@ -223,12 +229,22 @@ impl Evidence<'_> {
         let accuracy = effect.accuracy.at_least(ACCURACY);
         let loss = !trial.other_loss && no_worse && effect.loss.at_least(LOSS);
         let rough = self.mean(|outcome| outcome.roughness);
-        let smoother =
-            rough >= SMOOTH && no_worse && effect.roughness.at_least(ROUGHNESS) && effect.loss.mean > -0.1;
+        // Dropout is meant to roughen the training loss, and costs a little of the other.
+        let dropout = cause == Cause::RegularisationTooStrong;
+        let loss = loss && !dropout;
+        // More windows a pass make every pass smoother, and dropout is meant to roughen the training loss and to cost a little of
+        // the other: neither says anything.
+        let dropout = cause == Cause::RegularisationTooStrong;
+        let loss = loss && !dropout;
+        let smoother = !dropout
+            && cause != Cause::TooFewWindows
+            && rough >= SMOOTH
+            && no_worse
+            && effect.roughness.at_least(ROUGHNESS)
+            && effect.loss.high > 0.0;
         let rarest =
             cause == Cause::ClassImbalance && effect.rarest.at_least(0.05) && effect.accuracy.mean > 0.0;
-        let spiky = cause != Cause::GradientSpikes || self.spikes(self.control) >= 1.0;
-        if !(accuracy || loss || smoother || rarest) || !spiky {
+        if !(accuracy || loss || smoother || rarest) {
             return None;
         }
         let score = effect.accuracy.mean.max(0.0)
@@ -290,12 +306,21 @@ impl Evidence<'_> {
         }
     }
 
-    fn spikes(&self, outcomes: &[Option<Outcome>]) -> f64 {
-        let count = |outcome: &Outcome| {
-            let losses: Vec<f64> = outcome.history.iter().map(|epoch| epoch.loss).collect();
-            spikes(&losses, SPIKE).len() as f64
+    /// Whether the loss jumps out of a valley in which it was already small.
+    fn spikes_late(&self) -> bool {
+        let of = |outcome: &Outcome, value: &dyn Fn(&[f64]) -> f64| {
+            value(&outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>())
         };
-        median(outcomes.iter().flatten().map(count).collect())
+        let count = median(
+            self.control
+                .iter()
+                .flatten()
+                .map(|one| of(one, &|losses| spikes(losses, SPIKE).len() as f64))
+                .collect(),
+        );
+        let small = |losses: &[f64]| median(losses[losses.len() / 2..].to_vec());
+        let settled = median(self.control.iter().flatten().map(|one| of(one, &small)).collect());
+        count >= 1.0 && settled < LEARNED
     }
 }
 
