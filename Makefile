@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench diagnose-suite fluctuating-loss model onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -15,7 +15,7 @@ export ORT_DYLIB_PATH
 export PATH := $(PATH):/usr/sbin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
 	@cargo build --release --locked --bin underfoot
@@ -39,6 +39,12 @@ lint: ## check the format, clippy's lints and the documentation
 bench: onnxruntime ## measure the parts and the whole
 	cargo bench --locked
 	scripts/bench
+
+diagnose-suite: build ## spoil trainings one way at a time and count how often diagnose finds it
+	scripts/diagnose-suite
+
+fluctuating-loss: build ## run what docs/fluctuating-loss.md tells of
+	scripts/fluctuating-loss
 
 model: onnxruntime ## train the model that the demo runs
 	scripts/make-model

@@ -129,12 +129,11 @@ pub fn run(args: Diagnose, matches: &ArgMatches) -> anyhow::Result<()> {
 
 fn bar(budget: Duration) -> Option<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:20} {elapsed} of {len} s: {msg}").ok();
-    let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
+    style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
         let bar = ProgressBar::new(budget.as_secs()).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
-    });
-    bar
+    })
 }
 
 /// Writes the page aside and moves it into place.

@@ -146,6 +146,8 @@ pub fn confusion(labels: &[String], probabilities: &[f32], truth: impl Iterator<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::train::cross_validation::Trained;
     use crate::train::optimizer::OptimizerKind;

@@ -206,8 +206,8 @@ mod tests {
         for _ in 0..200 {
             let drawn = drawn(&options, &mut rng);
             drawn.check().unwrap();
-            assert!(!flags(&drawn, &options).contains('"'));
+            assert!(!drawn.flags(&options).contains('"'));
         }
-        assert_eq!(flags(&options, &options), "");
+        assert_eq!(options.flags(&options), "");
     }
 }

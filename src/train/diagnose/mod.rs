@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use self::cause::Cause;
 use self::curve::{roughness, spikes};
 use self::label_errors::Suspect;
 use self::laboratory::{Effect, Experiment, Laboratory, Outcome};
@@ -79,7 +80,7 @@ pub struct Diagnosis {
     /// What was tried.
     pub trials: Vec<Trial>,
     /// The settings to train with instead, with what came of them.
-    pub mended: Option<(FitOptions, Vec<Option<Outcome>>)>,
+    pub mended: Option<Mended>,
     /// What the channels are like.
     pub channels: Vec<ChannelCheck>,
     /// Recordings that hold the same drive.
@@ -97,6 +98,9 @@ pub struct Diagnosis {
     /// What should be known, a sentence each.
     pub warnings: Vec<String>,
 }
+
+/// Settings to train with instead, and what came of them, seed by seed.
+pub type Mended = (FitOptions, Vec<Option<Outcome>>);
 
 /// The sharpness around a spike.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -419,7 +423,7 @@ impl Question<'_> {
         suspects: &BTreeSet<usize>,
         live: Option<&Dataset>,
         laboratory: &Laboratory<'_>,
-    ) -> Result<Option<(FitOptions, Vec<Option<Outcome>>)>, FitError> {
+    ) -> Result<Option<Mended>, FitError> {
         let asked = self.options;
         let mut options = asked.clone();
         for finding in diagnosis.findings.iter().rev() {
@@ -454,7 +458,7 @@ impl Question<'_> {
             _ => dataset,
         };
         let share = diagnosis.epochs as f64 / asked.epochs() as f64;
-        let experiments: Vec<Experiment<'_>> = [defaults, options]
+        let experiments: Vec<Experiment<'_>> = [options, defaults]
             .into_iter()
             .map(|options| {
                 let dataset = finer(options.hop.filter(|hop| Some(*hop) != asked.hop).or(options.hop));
@@ -471,20 +475,19 @@ impl Question<'_> {
                 experiment
             })
             .collect();
-        let mut rows = laboratory.run(&experiments, SEEDS[1].min(diagnosis.seeds))?.into_iter();
-        let candidates = experiments.into_iter().map(|one| one.options).zip(rows.by_ref());
-        let mut candidates = candidates.filter(|(_, row)| row.iter().flatten().count() > 0);
-        let (Some(defaults), second) = (candidates.next(), candidates.next()) else { return Ok(None) };
-        let score = |row: &[Option<Outcome>]| mean(row, |outcome| outcome.accuracy);
-        Ok(Some(match second {
-            // The defaults are shorter to write down, and were measured on more data than these.
-            Some(own) if score(&own.1) > score(&defaults.1) + 0.01 => own,
-            _ => defaults,
-        }))
+        let rows = laboratory.run(&experiments, SEEDS[1].min(diagnosis.seeds))?;
+        let candidates: Vec<Mended> = experiments
+            .into_iter()
+            .map(|one| one.options)
+            .zip(rows)
+            .filter(|(_, row)| row.iter().flatten().count() > 0)
+            .collect();
+        let score = |mended: &Mended| mean(&mended.1, |outcome| outcome.accuracy);
+        // The defaults, which stand last, are shorter to write down and were measured on more data than these.
+        let [own, defaults] = candidates.as_slice() else { return Ok(candidates.into_iter().next()) };
+        Ok(Some(if score(own) > score(defaults) + 0.01 { own.clone() } else { defaults.clone() }))
     }
 }
-
-use self::cause::Cause;
 
 /// The training as it is.
 #[derive(Clone, Debug, Default)]

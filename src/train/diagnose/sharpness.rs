@@ -106,7 +106,9 @@ mod tests {
         let split = Split::new(&dataset, 0.5, 0);
         let windows = split.training.clone();
         let mut trainer = Trainer::new(&training, split, 0);
-        (0..4).for_each(|_| drop(trainer.epoch().unwrap()));
+        for _ in 0..4 {
+            trainer.epoch().unwrap();
+        }
         let found = sharpness(&mut trainer, &windows, &mut Direction::default(), 60);
         let loss = |parameters: &[f64]| {
             let costs = windows.iter().map(|window| {

@@ -241,7 +241,7 @@ impl Evidence<'_> {
             && rough >= SMOOTH
             && no_worse
             && effect.roughness.at_least(ROUGHNESS)
-            && effect.loss.high > 0.0;
+            && effect.loss.high >= 0.0;
         let rarest =
             cause == Cause::ClassImbalance && effect.rarest.at_least(0.05) && effect.accuracy.mean > 0.0;
         if !(accuracy || loss || smoother || rarest) {
@@ -328,4 +328,123 @@ impl Evidence<'_> {
 pub fn mean(outcomes: &[Option<Outcome>], of: impl Fn(&Outcome) -> f64) -> f64 {
     let values: Vec<f64> = outcomes.iter().flatten().map(of).collect();
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::diagnose::laboratory::Effect;
+    use crate::train::fit::Epoch;
+    use crate::train::tests::waves;
+
+    /// Five seeds that reach this accuracy, with a training loss that goes up and down by this much around 0.02.
+    fn outcomes(accuracy: f64, swing: f64) -> Vec<Option<Outcome>> {
+        let one = |seed: usize| {
+            let epoch = |epoch: usize| Epoch {
+                epoch,
+                loss: 0.02 + if epoch.is_multiple_of(20) { swing } else { 0.0 },
+                accuracy: 1.0,
+                validation_loss: Some(0.5),
+                validation_accuracy: Some(accuracy),
+                learning_rate: 1e-3,
+            };
+            let accuracy = accuracy + 0.002 * seed as f64;
+            Some(Outcome {
+                history: (1..=100).map(epoch).collect(),
+                accuracy,
+                rarest: accuracy,
+                loss: 0.5,
+                training_loss: 0.02,
+                roughness: swing / 20.0,
+                validation_roughness: 0.0,
+                diverged: false,
+            })
+        };
+        (0..5).map(one).collect()
+    }
+
+    fn trial(cause: Cause, control: &[Option<Outcome>], after: Vec<Option<Outcome>>) -> Trial {
+        Trial {
+            what: "a change".into(),
+            cause: Some(cause),
+            options: FitOptions { clip: 0.5, ..FitOptions::default() },
+            effect: Effect::of(control, &after),
+            outcomes: after,
+            other_loss: false,
+        }
+    }
+
+    fn causes(batch_size: usize, control: &[Option<Outcome>], trials: &[Trial], trees: f64) -> Vec<Cause> {
+        let dataset = waves(4, 5, 2);
+        let options = FitOptions { batch_size, ..FitOptions::default() };
+        let stretches: Vec<Suspect> = (0..20)
+            .map(|source| Suspect {
+                source,
+                recording: String::new(),
+                label: String::new(),
+                looks_like: String::new(),
+                own: 0.9,
+                other: 0.1,
+                suspected: false,
+                windows: Vec::new(),
+            })
+            .collect();
+        let evidence = Evidence {
+            options: &options,
+            dataset: &dataset,
+            channels: &[],
+            duplicates: &[],
+            stretches: &stretches,
+            trees,
+            control,
+            trials,
+            shortened: false,
+            steepest: None,
+        };
+        evidence.findings().iter().map(|finding| finding.cause).collect()
+    }
+
+    #[test]
+    fn what_mends_nothing_is_not_named_and_what_mends_most_stands_first() {
+        let control = outcomes(0.8, 0.0);
+        let trials = [
+            trial(Cause::LearningRateTooHigh, &control, outcomes(0.81, 0.0)),
+            trial(Cause::NetworkTooLarge, &control, outcomes(0.85, 0.0)),
+            trial(Cause::RegularisationTooStrong, &control, outcomes(0.92, 0.0)),
+        ];
+        assert_eq!(
+            causes(32, &control, &trials, 0.9),
+            [Cause::RegularisationTooStrong, Cause::NetworkTooLarge]
+        );
+        assert_eq!(causes(32, &control, &trials[..1], 0.9), []);
+    }
+
+    #[test]
+    fn tiny_batches_stand_before_what_merely_calms_them() {
+        let control = outcomes(0.7, 0.0);
+        let trials = [
+            trial(Cause::LearningRateTooHigh, &control, outcomes(0.85, 0.0)),
+            trial(Cause::BatchTooSmall, &control, outcomes(0.8, 0.0)),
+        ];
+        assert_eq!(causes(2, &control, &trials, 0.9)[0], Cause::BatchTooSmall);
+        assert_eq!(causes(32, &control, &trials, 0.9)[0], Cause::LearningRateTooHigh);
+    }
+
+    #[test]
+    fn late_spikes_are_named_where_calming_the_steps_ends_them() {
+        let control = outcomes(0.8, 1.0);
+        let calmer = || outcomes(0.8, 0.1);
+        let trials = [trial(Cause::GradientSpikes, &control, calmer())];
+        assert_eq!(causes(32, &control, &trials, 0.9), [Cause::GradientSpikes]);
+        let smooth = outcomes(0.8, 0.0);
+        assert_eq!(causes(32, &smooth, &[trial(Cause::GradientSpikes, &smooth, calmer())], 0.9), []);
+    }
+
+    #[test]
+    fn where_nothing_beats_guessing_no_setting_is_blamed() {
+        let control = outcomes(0.2, 0.0);
+        let trials = [trial(Cause::LearningRateTooHigh, &control, outcomes(0.28, 0.0))];
+        assert_eq!(causes(32, &control, &trials, 0.25), [Cause::NotSeparable]);
+        assert_eq!(causes(32, &control, &trials, 0.9), [Cause::LearningRateTooHigh]);
+    }
 }

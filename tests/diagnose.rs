@@ -1,0 +1,111 @@
+//! Finding out why a training misbehaves, as its user does.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn diagnose(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
+    command.arg("diagnose").args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Simulated drives of two surfaces, below `data`.
+fn simulated(drives: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("data");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
+    let done =
+        command.args(["simulate", "--drives", drives, "--seconds", "6", "--out"]).arg(&out).output().unwrap();
+    assert!(done.status.success());
+    for surface in ["carpet", "grass", "gravel", "wood"] {
+        std::fs::remove_dir_all(out.join(surface)).unwrap();
+    }
+    folder
+}
+
+const SMALL: [&str; 6] =
+    ["--hop=100", "--hidden=4", "--epochs=3", "--batch-size=16", "--window=50", "--budget=20s"];
+
+#[test]
+fn a_drive_in_two_files_is_named_in_the_json_and_on_the_page() {
+    let folder = simulated("4");
+    for entry in std::fs::read_dir(folder.path().join("data/tile")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, path.with_file_name(format!("again-{}", path.file_name().unwrap().display())))
+            .unwrap();
+    }
+    let done = diagnose(&[&["data", "--json", "--out", "why.html"], &SMALL[..]].concat(), folder.path());
+    let told = text(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((found["healthy"].as_bool(), found["conclusive"].as_bool()), (Some(false), Some(true)));
+    let first = &found["verdict"][0];
+    assert_eq!(first["cause"], "leaky_split", "{}", found["verdict"]);
+    assert!(first["evidence"].as_str().unwrap().contains("hold the same drive"), "{first}");
+    assert!(
+        first["interval"].as_array().unwrap().len() == 2
+            && first["fix"].is_string()
+            && first["effect"].is_f64()
+    );
+    assert!(told.contains("1. The same drive is in several files (leaky_split)"), "{told}");
+    assert!(told.contains("train with: underfoot-train fit data --out model.onnx"), "{told}");
+    let page = std::fs::read_to_string(folder.path().join("why.html")).unwrap();
+    for expected in [
+        "The same drive is in several files",
+        "The whole curve",
+        "How much of it is normal",
+        "Would more drives help?",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(
+        !page.contains("http://") && !page.contains("https://") && !page.contains("<script"),
+        "it needs nothing else"
+    );
+    let changes = found["trials"].as_array().unwrap();
+    assert!(changes.iter().any(|trial| trial["change"] == "a tenth of the learning rate"), "{changes:?}");
+}
+
+#[test]
+fn one_recording_of_each_surface_is_split_in_time_with_a_warning() {
+    let folder = simulated("1");
+    let done = diagnose(&[&["data", "--json", "--hop=10"], &SMALL[1..]].concat(), folder.path());
+    let told = text(&done.stderr);
+    assert!(done.status.success(), "{told}");
+    assert!(told.contains("warning: no label has a second recording"), "{told}");
+    let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(found["warnings"][0].as_str().unwrap().contains("record each surface at least twice"), "{found}");
+}
+
+#[test]
+fn what_cannot_be_diagnosed_is_one_clear_line() {
+    let folder = simulated("2");
+    let one = folder.path().join("one/tile");
+    std::fs::create_dir_all(&one).unwrap();
+    let from = std::fs::read_dir(folder.path().join("data/tile")).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(from, one.join("a.csv")).unwrap();
+    for (arguments, code, expected) in [
+        (&["one"][..], 1, "a model tells at least two surfaces apart"),
+        (&["nowhere"], 1, "nowhere"),
+        (&[], 1, "name a folder of recordings"),
+        (&["data", "--budget=1s"], 1, "--budget is 1s"),
+        (&["data", "--out=no/why.html"], 1, "is not a folder"),
+        (&["data", "--dropout=2"], 2, "--dropout is 2"),
+        (
+            &["data", "--preset=fluctuating-loss", "--batch-size=4"],
+            2,
+            "--preset fluctuating-loss sets it to 32",
+        ),
+        (&["data", "--window=5000"], 1, "no recording is long enough"),
+    ] {
+        let done = diagnose(arguments, folder.path());
+        let told = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.lines().count() == 1 && told.contains(expected), "{arguments:?}: {told}");
+    }
+}
