@@ -64,6 +64,11 @@ impl LearningRate {
         (self.rate * factor) as f32
     }
 
+    /// Multiplies it from here on.
+    pub fn scale(&mut self, by: f64) {
+        self.rate *= by;
+    }
+
     /// Is told the loss of each epoch, that of validation where there is one.
     pub fn epoch_ended(&mut self, loss: f64) {
         if self.options.schedule != Schedule::Plateau {

@@ -149,6 +149,11 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Multiplies the learning rate from here on.
+    pub fn scale_learning_rate(&mut self, by: f64) {
+        self.learning_rate.scale(by);
+    }
+
     /// The mean loss of some windows as they are, with nothing left out or changed, and its gradient.
     pub fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
         let mut network = self.network.clone();

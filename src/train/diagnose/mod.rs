@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use self::cause::Cause;
 use self::curve::{roughness, spikes};
+use self::estimate::Estimate;
 use self::label_errors::Suspect;
 use self::laboratory::{Effect, Experiment, Laboratory, Outcome};
 use self::neighbours::Neighbours;
@@ -33,6 +34,7 @@ use super::baseline::Features;
 use super::dataset::Dataset;
 use super::fit::{Epoch, FitError, Training, confusion};
 use super::options::FitOptions;
+use super::schedule::Schedule;
 use super::split::Split;
 use super::trainer::Trainer;
 use super::trees::TreesOptions;
@@ -111,6 +113,11 @@ pub struct Spike {
     pub sharpness: Vec<(usize, f64)>,
     /// What it may be at this learning rate: 2 / learning rate for RMSprop.
     pub limit: f64,
+    /// Trained on from before the spike in other orders, as it was and at a tenth of the learning rate: the mean roughness of the
+    /// training loss of each, in nats an epoch.
+    pub calmed: Option<[f64; 2]>,
+    /// By what factor that fell, as a natural logarithm.
+    pub fall: Option<Estimate>,
 }
 
 /// Trees of a baseline that has to be quick.
@@ -161,7 +168,7 @@ impl Question<'_> {
             stretches.iter().filter(|one| one.suspected).flat_map(|one| one.windows.clone()).collect();
 
         progress(Some("training as it is"));
-        let epoch = self.epoch_time(&split)?.max(1e-5);
+        let epoch = self.epoch_time(options, dataset, &split)?.max(1e-5);
         let left = all.left().as_secs_f64();
         let whole = options.epochs().min((0.2 * left / epoch) as usize).max(2);
         let reference = FitOptions { epochs: Some(whole), ..options.clone() };
@@ -285,6 +292,8 @@ impl Question<'_> {
             trials: &trials,
             shortened: epochs < options.epochs(),
             steepest: steepest(&range),
+            history: &seen.history,
+            spike: spike.as_ref(),
         };
         let findings = evidence.findings();
         let mut diagnosis = Diagnosis {
@@ -317,10 +326,9 @@ impl Question<'_> {
     }
 
     /// Seconds that an epoch takes on one thread.
-    fn epoch_time(&self, split: &Split) -> Result<f64, FitError> {
+    fn epoch_time(&self, options: &FitOptions, dataset: &Dataset, split: &Split) -> Result<f64, FitError> {
         let quiet = |_: usize, _: &Epoch| {};
-        let training =
-            Training { options: self.options, dataset: self.dataset, stop: self.stop, progress: &quiet };
+        let training = Training { options, dataset, stop: self.stop, progress: &quiet };
         super::fit::pool(1)?.install(|| {
             let mut trainer = Trainer::new(&training, split.clone(), 0);
             // The first epoch also fills memory.
@@ -402,9 +410,22 @@ impl Question<'_> {
         let mut trainer = Trainer::new(&training, split.clone(), 0);
         let (mut direction, mut found) = (Direction::default(), Vec::new());
         let mut limit = f64::INFINITY;
+        let (mut before, mut after) = (Vec::new(), Vec::new());
         while trainer.epochs() < end && !laboratory.over() {
             let rate = trainer.learning_rate();
             trainer.epoch().ok()??;
+            if at.is_some() && trainer.epochs() == first {
+                for seed in 1..=SEEDS[0] as u64 {
+                    let (Some(same), Some(slower)) = (
+                        trained_on(&trainer, seed, 1.0, laboratory),
+                        trained_on(&trainer, seed, 0.1, laboratory),
+                    ) else {
+                        break;
+                    };
+                    before.push(same);
+                    after.push(slower);
+                }
+            }
             if trainer.epochs() >= first {
                 let times = if found.is_empty() { 3 } else { 1 };
                 let value =
@@ -413,7 +434,16 @@ impl Question<'_> {
                 limit = sharpness::limit(options.optimizer, options.momentum, f64::from(rate));
             }
         }
-        (!found.is_empty()).then_some(Spike { epoch: at, sharpness: found, limit })
+        let falls: Vec<f64> =
+            before.iter().zip(&after).map(|(b, a)| ((b + 1e-4) / (a + 1e-4)).ln()).collect();
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        (!found.is_empty()).then(|| Spike {
+            epoch: at,
+            sharpness: found,
+            limit,
+            calmed: (!falls.is_empty()).then(|| [mean(&before), mean(&after)]),
+            fall: Estimate::of(&falls),
+        })
     }
 
     /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them.
@@ -440,6 +470,9 @@ impl Question<'_> {
                 options = changed(&options, &trial.options, &diagnosis.options, diagnosis.epochs);
             }
         }
+        if diagnosis.findings.iter().any(|finding| finding.cause == Cause::GradientSpikes) {
+            options.schedule = Schedule::Cosine;
+        }
         let dataset = live.unwrap_or(self.dataset);
         let defaults = FitOptions {
             rate: asked.rate,
@@ -457,25 +490,23 @@ impl Question<'_> {
             }
             _ => dataset,
         };
-        let share = diagnosis.epochs as f64 / asked.epochs() as f64;
-        let experiments: Vec<Experiment<'_>> = [options, defaults]
-            .into_iter()
-            .map(|options| {
-                let dataset = finer(options.hop.filter(|hop| Some(*hop) != asked.hop).or(options.hop));
-                let same_windows = dataset.len() == self.dataset.len();
-                let options = options.resolved(dataset);
-                let epochs = (options.epochs() as f64 * share).ceil() as usize;
-                let mut experiment =
-                    Experiment::new(FitOptions { epochs: Some(epochs.max(2)), ..options }, dataset);
-                if diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors)
-                    && same_windows
-                {
-                    experiment.untrained = suspects.clone();
-                }
-                experiment
-            })
-            .collect();
-        let rows = laboratory.run(&experiments, SEEDS[1].min(diagnosis.seeds))?;
+        let seeds = SEEDS[1].min(diagnosis.seeds);
+        let time =
+            laboratory.left().as_secs_f64() * laboratory.workers.min(2 * seeds) as f64 / (2 * seeds) as f64;
+        let mut experiments = Vec::new();
+        for options in [options, defaults] {
+            let dataset = finer(options.hop.filter(|hop| Some(*hop) != asked.hop).or(options.hop));
+            let same_windows = dataset.len() == self.dataset.len();
+            let options = options.resolved(dataset);
+            let mut experiment = Experiment::new(options.clone(), dataset);
+            let epoch = self.epoch_time(&options, dataset, &experiment.split(0))?.max(1e-5);
+            experiment.options.epochs = Some(options.epochs().min((0.8 * time / epoch) as usize).max(2));
+            if diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors) && same_windows {
+                experiment.untrained = suspects.clone();
+            }
+            experiments.push(experiment);
+        }
+        let rows = laboratory.run(&experiments, seeds)?;
         let candidates: Vec<Mended> = experiments
             .into_iter()
             .map(|one| one.options)
@@ -504,6 +535,20 @@ impl std::fmt::Debug for Question<'_> {
             .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
+}
+
+/// The roughness of the training loss where a training goes on for some epochs in another order, at a multiple of its learning rate.
+fn trained_on(trainer: &Trainer<'_>, seed: u64, by: f64, laboratory: &Laboratory<'_>) -> Option<f64> {
+    let mut other = trainer.continued(seed);
+    other.scale_learning_rate(by);
+    let mut losses = Vec::new();
+    for _ in 0..3 * AROUND {
+        if laboratory.over() {
+            return None;
+        }
+        losses.push(other.epoch().ok()??.loss);
+    }
+    Some(roughness(&losses))
 }
 
 /// Settings with what a trial changed in others.

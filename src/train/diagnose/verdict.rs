@@ -1,5 +1,6 @@
 //! From what was measured to what is wrong: pure rules over effects, in one place.
 
+use super::Spike;
 use super::cause::Cause;
 use super::curve::{median, spikes};
 use super::label_errors::Suspect;
@@ -7,6 +8,7 @@ use super::laboratory::Outcome;
 use super::screening::{ChannelCheck, Duplicate};
 use super::trial::Trial;
 use crate::train::dataset::Dataset;
+use crate::train::fit::Epoch;
 use crate::train::options::FitOptions;
 
 /// A cause, with what speaks for it.
@@ -52,6 +54,10 @@ pub struct Evidence<'a> {
     pub shortened: bool,
     /// The learning rate at which the range test's loss falls fastest.
     pub steepest: Option<f64>,
+    /// The training as it is, every epoch.
+    pub history: &'a [Epoch],
+    /// What was measured around its last spike.
+    pub spike: Option<&'a Spike>,
 }
 
 /// A gain of balanced accuracy that counts.
@@ -75,7 +81,7 @@ impl Evidence<'_> {
     /// The causes, the first the one to mend first.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
-            [self.leak(), self.dead(), self.inseparable(), self.labels(), self.few()]
+            [self.leak(), self.dead(), self.inseparable(), self.labels(), self.few(), self.caught()]
                 .into_iter()
                 .flatten()
                 .chain(self.trials.iter().filter_map(|trial| self.training(trial)))
@@ -209,6 +215,29 @@ impl Evidence<'_> {
             fix: "record more drives of each surface".into(),
             score: 0.0,
             rank: 3,
+        })
+    }
+
+    /// A spike of the whole curve that the curvature explains, and that shorter steps from before it end.
+    fn caught(&self) -> Option<Finding> {
+        let (spike, losses) = (self.spike?, self.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>());
+        let (epoch, [before, after]) = (spike.epoch?, spike.calmed?);
+        let late = median(losses[losses.len() / 2..].to_vec()) < LEARNED;
+        let highest = spike.sharpness.iter().map(|(_, value)| *value).fold(0.0, f64::max);
+        let ends = spike.fall.is_some_and(|fall| fall.at_least(ROUGHNESS));
+        (late && ends && highest > spike.limit).then(|| Finding {
+            cause: Cause::GradientSpikes,
+            effect: 0.0,
+            interval: [0.0, 0.0],
+            evidence: format!(
+                "the loss jumps {} times, last at epoch {epoch}, where the valley is {:.0} times as steep as steps of this length allow; trained on \
+                 from before it, the loss goes up by {before:.3} nats an epoch, and by {after:.3} at a tenth of the learning rate",
+                spikes(&losses, SPIKE).len(),
+                highest / spike.limit
+            ),
+            fix: "let the learning rate fall to 0 over the training: --schedule=cosine".into(),
+            score: 0.2,
+            rank: 2,
         })
     }
 
@@ -400,6 +429,8 @@ mod tests {
             trials,
             shortened: false,
             steepest: None,
+            history: &[],
+            spike: None,
         };
         evidence.findings().iter().map(|finding| finding.cause).collect()
     }
