@@ -199,8 +199,11 @@ impl Question<'_> {
 
         progress(Some("measuring steps"));
         let losses: Vec<f64> = seen.history.iter().map(|epoch| epoch.loss).collect();
-        let at = spikes(&losses, SPIKE).last().copied();
         let limited = laboratory(0.55);
+        // The last one that there is time to get to again, and to look around at.
+        let reached = 0.4 * limited.left().as_secs_f64() / epoch;
+        let jumps = spikes(&losses, SPIKE);
+        let at = jumps.iter().rev().find(|at| **at as f64 <= reached).or(jumps.first()).copied();
         let (mut range, mut spike) = (Vec::new(), None);
         for part in limited
             .each(2, |job| {

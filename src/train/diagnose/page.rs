@@ -265,14 +265,14 @@ impl Page<'_> {
             } }
             @if found.range.len() > 20 {
                 h3 { "Range test of the learning rate" }
-                (Chart {
+                div.pair { (Chart {
                     title: "Loss against a growing learning rate".into(),
                     x: "logarithm of the learning rate, base 10".into(),
                     y: "loss of a batch, nats".into(),
                     lines: vec![Line { colour: 0, points: found.range.iter().map(|(rate, loss)| (rate.log10(), *loss)).collect(), ..Line::default() }],
                     marks: vec![found.options.learning_rate.log10()],
                     ..Chart::default()
-                }.svg())
+                }.svg()) }
                 p.soft { "From the first weights on, with a learning rate that grows at every step (Smith, 2015). The upright line is the one in use: it should stand where the loss falls, well before it rises." }
             }
         }
@@ -472,7 +472,7 @@ impl Page<'_> {
                 (percent(1.0 - found.neighbours.low)) " (Cover and Hart, 1967). With as few as these it is a hint and no proof: its own error is not yet what it would become."
             }
             h3 { "Would more drives help?" }
-            (chart.svg())
+            div.pair { (chart.svg()) }
             h3 { "Can this training learn anything?" }
             @match &found.artificial {
                 Some(outcome) => {

@@ -163,13 +163,13 @@ fn even(low: f64, high: f64, count: usize) -> Vec<f64> {
 
 /// A number with no more digits than it needs.
 fn plain(value: f64) -> String {
+    // Longer ones would reach into the axis' name.
+    if value != 0.0 && value.abs() < 9e-4 {
+        return format!("{value:.0e}");
+    }
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text.is_empty() || text == "-0" || text == "0" && value != 0.0 {
-        format!("{value:.0e}")
-    } else {
-        text.to_owned()
-    }
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -195,7 +195,7 @@ mod tests {
         let texts: Vec<String> = chart.ticks(-3.0, 0.5).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts[0], "0.001");
         assert!(chart.ticks(-0.05, 0.05).len() > 2, "also within one decade");
-        assert_eq!(plain(0.30000000000000004), "0.3");
+        assert_eq!([plain(0.30000000000000004), plain(0.000_05), plain(0.0)], ["0.3", "5e-5", "0"]);
     }
 
     #[test]
