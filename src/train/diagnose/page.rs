@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Diagnosis;
+use super::cause::Cause;
 use super::curve::{roughness, spikes};
 use super::estimate::Estimate;
 use super::label_errors::Suspect;
@@ -192,6 +193,12 @@ impl Page<'_> {
         let ratio = spread.seen / spread.sampling.max(1e-12);
         if spread.seen < SMOOTH {
             format!("Its loss hardly fluctuates: by {:.4} nats from epoch to epoch.", spread.seen)
+        } else if ratio <= 2.0 && self.diagnosis.findings.iter().any(|one| one.cause == Cause::GradientSpikes)
+        {
+            format!(
+                "Its loss fluctuates by {:.3} nats from epoch to epoch, and by {:.3} from one order of the windows to another: it jumps in any order.",
+                spread.seen, spread.sampling
+            )
         } else if ratio <= 2.0 {
             format!(
                 "Its loss fluctuates by {:.3} nats from epoch to epoch. The order of the windows alone makes {:.3}: that is normal for batches of {batch}.",
@@ -265,7 +272,7 @@ impl Page<'_> {
             } }
             @if found.range.len() > 20 {
                 h3 { "Range test of the learning rate" }
-                div.pair { (Chart {
+                div.one { (Chart {
                     title: "Loss against a growing learning rate".into(),
                     x: "logarithm of the learning rate, base 10".into(),
                     y: "loss of a batch, nats".into(),
@@ -472,7 +479,7 @@ impl Page<'_> {
                 (percent(1.0 - found.neighbours.low)) " (Cover and Hart, 1967). With as few as these it is a hint and no proof: its own error is not yet what it would become."
             }
             h3 { "Would more drives help?" }
-            div.pair { (chart.svg()) }
+            div.one { (chart.svg()) }
             h3 { "Can this training learn anything?" }
             @match &found.artificial {
                 Some(outcome) => {
