@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::ArgMatches;
@@ -12,6 +13,7 @@ use crate::recordings;
 use crate::train::dataset::{Dataset, DatasetOptions};
 use crate::train::diagnose::page::Page;
 use crate::train::diagnose::{Diagnosis, Question};
+use crate::train::export;
 use crate::train::options::FitOptions;
 use crate::train::preset::Preset;
 use crate::train::settings::{self, RunConfig};
@@ -111,14 +113,17 @@ pub fn run(args: Diagnose, matches: &ArgMatches) -> anyhow::Result<()> {
         stop: &stop,
         progress: &progress,
     };
-    let diagnosis = question.answer()?;
+    let mut diagnosis = question.answer()?;
+    if stop.load(Ordering::Relaxed) {
+        diagnosis.warnings.push("it was interrupted, and tells what was known by then".into());
+    }
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
     tell(&diagnosis, &data);
     if let Some(out) = out {
         let page = Page { diagnosis: &diagnosis, dataset: &dataset, data: &data }.html();
-        write(&out, &page)?;
+        export::write(&out, page.as_bytes())?;
         eprintln!("the report is {}", out.display());
     }
     if json {
@@ -134,18 +139,6 @@ fn bar(budget: Duration) -> Option<ProgressBar> {
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
     })
-}
-
-/// Writes the page aside and moves it into place.
-fn write(out: &std::path::Path, page: &str) -> anyhow::Result<()> {
-    let failed =
-        |why: std::io::Error| anyhow::anyhow!("--out {out:?} cannot be written: {why}; name another place");
-    let parent =
-        out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let mut aside = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-    aside.write_all(page.as_bytes()).map_err(failed)?;
-    aside.persist(out).map_err(|error| failed(error.error))?;
-    Ok(())
 }
 
 fn tell(diagnosis: &Diagnosis, data: &[PathBuf]) {
