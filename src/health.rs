@@ -19,6 +19,10 @@ pub struct Health {
     sources: Vec<SourceHealth>,
     streams: AtomicU64,
     predictions: AtomicU64,
+    /// Windows handed to the model.
+    windows: AtomicU64,
+    /// Rounds of the loop that follows the streams.
+    rounds: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +82,22 @@ pub struct SourceReport {
     pub samples: u64,
 }
 
+/// How far the work has come, to see whether it moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    windows: u64,
+    predictions: u64,
+    rounds: u64,
+}
+
+impl Progress {
+    /// Whether streams were followed since, and windows that waited then came out.
+    pub(crate) fn moved_since(&self, before: &Progress) -> bool {
+        let waited = before.windows > before.predictions;
+        self.rounds != before.rounds && (!waited || self.predictions != before.predictions)
+    }
+}
+
 impl Health {
     /// Counters at zero for sources of these names; one without samples for longer than its time is silent.
     pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {
@@ -93,6 +113,8 @@ impl Health {
             sources: sources.into_iter().map(source).collect(),
             streams: AtomicU64::new(0),
             predictions: AtomicU64::new(0),
+            windows: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
         }
     }
 
@@ -140,6 +162,26 @@ impl Health {
     /// Counts predictions given.
     pub(crate) fn predictions(&self, count: usize) {
         self.predictions.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a window handed to the model.
+    pub(crate) fn window(&self) {
+        self.windows.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a round of the loop that follows the streams.
+    pub(crate) fn round(&self) {
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How far the work has come.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            // Before the windows, so that one that comes out in between is not taken for one that waits.
+            predictions: self.predictions.load(Ordering::Relaxed),
+            windows: self.windows.load(Ordering::Relaxed),
+            rounds: self.rounds.load(Ordering::Relaxed),
+        }
     }
 
     /// Everything left out since the start.
@@ -193,6 +235,25 @@ mod tests {
         assert_eq!(report.sources[1].state, State::Silent);
         health.state(1, State::Ended);
         assert!(health.report().healthy);
+    }
+
+    #[test]
+    fn work_that_waits_has_to_come_out_for_the_daemon_to_move() {
+        let health = Health::new([]);
+        let mut before = health.progress();
+        let mut look = |health: &Health| {
+            let now = health.progress();
+            now.moved_since(&std::mem::replace(&mut before, now))
+        };
+        assert!(!look(&health), "no round");
+        health.round();
+        health.window();
+        assert!(look(&health), "nothing waited before");
+        health.round();
+        assert!(!look(&health), "the window waits still");
+        health.round();
+        health.predictions(1);
+        assert!(look(&health));
     }
 
     #[test]

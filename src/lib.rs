@@ -23,6 +23,7 @@
 //! | [`decode`] | bytes to samples: CSV, JSON, binary frames, messages |
 //! | [`recordings`] | CSV files of samples with their labels, found in folders |
 //! | [`simulator`] | robots on six surfaces, for trying things out |
+//! | [`supervisor`] | what the service manager is told |
 //! | [`lanes`], [`stamp`] | every stream's state; times for samples that carry none |
 //! | [`lane`], [`clock`], [`resample`], [`window`] | one stream from samples to windows |
 //! | [`pending`], [`infer`] | windows that wait, and the batches that run |
@@ -62,6 +63,7 @@ pub mod sink;
 pub mod source;
 mod stages;
 pub mod stamp;
+pub mod supervisor;
 pub mod surfaces;
 pub mod train;
 pub mod window;

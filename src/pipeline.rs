@@ -28,6 +28,7 @@ use crate::source::serial::Serial;
 use crate::source::simulator::Simulator;
 use crate::source::{Event, Feed, stdin};
 use crate::stages;
+use crate::supervisor;
 use crate::surfaces::Surfaces;
 
 /// Blocks that may wait for the lanes.
@@ -85,6 +86,8 @@ pub struct Pipeline {
     pub recorder: Option<Recorder>,
     /// The counters; it has each source's name.
     pub health: Arc<Health>,
+    /// Whether the service manager is told how it is.
+    pub supervised: bool,
     /// How long work in flight may take to end at shutdown.
     pub drain: Duration,
 }
@@ -121,7 +124,7 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Ended, PipelineError> {
-        let Self { sources, broker, serving, recorder, health, drain } = self;
+        let Self { sources, broker, serving, recorder, health, supervised, drain } = self;
         let (trigger, asked) = shutdown::channel();
         let (events, received) = mpsc::channel(BLOCKS);
         let mut tasks = JoinSet::new();
@@ -134,6 +137,11 @@ impl Pipeline {
         drop(events);
         let publisher = broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, &asked, &health));
 
+        if supervised {
+            tasks.spawn(supervisor::run(health.clone(), asked.clone()));
+            supervisor::ready();
+        }
+
         let on_fault = if serving.is_some() { OnFault::Pause } else { OnFault::End };
         let recording = recorder.map(|recorder| Recording::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
@@ -145,6 +153,9 @@ impl Pipeline {
         let ended = tokio::select! {
             ended = &mut stages => ended,
             () = shutdown => {
+                if supervised {
+                    supervisor::stopping();
+                }
                 trigger.pull();
                 let drained = tokio::time::timeout(drain, &mut stages).await;
                 drained.unwrap_or(Err(PipelineError::Drain(drain)))

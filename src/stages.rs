@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::drops::Drops;
 use crate::health::Health;
 use crate::infer::Inferred;
-use crate::lanes::{Lanes, Work};
+use crate::lanes::{Lanes, Task, Work};
 use crate::model::session::ModelError;
 use crate::pending::Pending;
 use crate::sink::recorder::Recording;
@@ -38,11 +38,11 @@ pub(crate) async fn follow(
             biased;
             permit = work.reserve(), if !pending.is_empty() => match (permit, pending.pop()) {
                 (Ok(permit), Some(next)) => {
-                    permit.send(next);
+                    hand(permit, next, health);
                     while let Ok(permit) = work.try_reserve()
                         && let Some(next) = pending.pop()
                     {
-                        permit.send(next);
+                        hand(permit, next, health);
                     }
                 }
                 // Inference has failed; it says why.
@@ -71,9 +71,17 @@ pub(crate) async fn follow(
                 health.streams(lanes.len());
             }
         }
+        health.round();
         health.dropped("streams", &mut drops);
         health.dropped("streams", pending.drops());
     }
+}
+
+fn hand(permit: mpsc::Permit<'_, Work>, work: Work, health: &Health) {
+    if matches!(work.task, Task::Window { .. }) {
+        health.window();
+    }
+    permit.send(work);
 }
 
 fn take(

@@ -190,8 +190,7 @@ fn a_wrong_password_is_one_line_with_the_user_and_never_the_password() {
 fn the_right_password_from_a_file_is_accepted() {
     let broker = Broker::with_user("robot", "the-right-one");
     let folder = support::folder();
-    let file = folder.path().join("password");
-    std::fs::write(&file, "the-right-one\n").unwrap();
+    let file = support::private(folder.path(), "the-right-one\n");
     let user = format!("username = 'robot'\npassword_file = {file:?}\n");
     let mut daemon = Daemon::run(&(broker.section() + &user + ROBOTS));
     daemon.wait_for_line("connected to the broker");

@@ -120,7 +120,9 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<Broker>, Fail
     let Some(host) = &config.mqtt.host else { return Ok(None) };
     let password = config.password().map_err(Failure::config)?;
     let password = password.as_ref().map(|password| password.reveal());
-    let (connection, publisher) = mqtt::connect(&config.mqtt, host, password, &config.publish.base, role);
+    let tls = mqtt::tls::client(&config.mqtt).map_err(Failure::config)?;
+    let (connection, publisher) =
+        mqtt::connect(&config.mqtt, host, password, tls, &config.publish.base, role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
     Ok(Some(Broker { connection, publisher, health }))
 }

@@ -106,6 +106,7 @@ impl Replay {
             serving: Some(serving),
             recorder: None,
             health: health.clone(),
+            supervised: false,
             drain: config.limits.drain,
         };
         let ended = block_on(pipeline.run(interrupted()))?.map_err(Failure::failed)?;

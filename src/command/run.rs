@@ -109,6 +109,7 @@ fn serve(config: &Config) -> Result<(), Failure> {
             serving: Some(serving),
             recorder,
             health: health.clone(),
+            supervised: true,
             drain: config.limits.drain,
         };
         let ended = pipeline.run(interrupted()).await.map_err(Failure::failed)?;

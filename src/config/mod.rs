@@ -4,7 +4,7 @@ pub mod load;
 mod secret;
 mod source;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ use crate::decide::DecideOptions;
 
 /// The commented sample, with every key; its values are the defaults.
 pub const SAMPLE: &str = include_str!("../../config/underfoot.toml");
+
+/// The credential that holds the broker's password, where the service manager passes one and the configuration has none.
+pub const CREDENTIAL: &str = "underfoot.mqtt-password";
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +87,17 @@ pub struct Mqtt {
     /// A file with the password, in place of `password`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// Whether the broker is spoken to in TLS.
+    pub tls: bool,
+    /// The certificates of the CA that signed the broker's, in PEM; those of the system where none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that this daemon shows the broker, in PEM, with those between it and the CA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_file: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
     /// How long the connection may be idle before it is checked.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
@@ -98,6 +112,10 @@ impl Default for Mqtt {
             username: None,
             password: None,
             password_file: None,
+            tls: false,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
             keep_alive: Duration::from_secs(15),
         }
     }
@@ -274,6 +292,7 @@ impl Config {
                 "keep it or mqtt.password, not both",
             ));
         }
+        self.mqtt.validate_tls()?;
         if let Some(label) = &self.record.label {
             let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
             if !plain {
@@ -294,17 +313,67 @@ impl Config {
         Ok(())
     }
 
-    /// The broker's password, from the config or from its file.
+    /// The broker's password: from the config, from its file, or from the service manager's credential [`CREDENTIAL`].
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or others can read it.
     pub fn password(&self) -> Result<Option<Secret>, BadValue> {
-        let Some(path) = &self.mqtt.password_file else { return Ok(self.mqtt.password.clone()) };
-        let text = std::fs::read_to_string(path);
+        let credential = || {
+            let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+            Some(PathBuf::from(folder).join(CREDENTIAL)).filter(|path| path.is_file())
+        };
+        let named = self.mqtt.password_file.clone();
+        let Some(path) = named.or_else(|| credential().filter(|_| self.mqtt.password.is_none())) else {
+            return Ok(self.mqtt.password.clone());
+        };
+        only_ours("mqtt.password_file", &path)?;
+        let text = std::fs::read_to_string(&path);
         let text = text
-            .map_err(|why| BadValue::new("mqtt.password_file", path, format!("it cannot be read: {why}")))?;
+            .map_err(|why| BadValue::new("mqtt.password_file", &path, format!("it cannot be read: {why}")))?;
         Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
     }
+}
+
+impl Mqtt {
+    fn validate_tls(&self) -> Result<(), BadValue> {
+        let files = [
+            ("mqtt.ca_file", &self.ca_file),
+            ("mqtt.certificate_file", &self.certificate_file),
+            ("mqtt.key_file", &self.key_file),
+        ];
+        for (key, path) in files {
+            if !self.tls && path.is_some() {
+                return Err(BadValue::new(
+                    key,
+                    path,
+                    "it is for TLS only; set mqtt.tls = true, and mqtt.port",
+                ));
+            }
+        }
+        if self.certificate_file.is_some() != self.key_file.is_some() {
+            return Err(BadValue::new(
+                "mqtt.key_file",
+                &self.key_file,
+                "mqtt.certificate_file and mqtt.key_file go together",
+            ));
+        }
+        if let Some(path) = &self.key_file {
+            only_ours("mqtt.key_file", path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a secret that everybody on this computer can read. A missing file is told of by who reads it.
+fn only_ours(key: &str, path: &Path) -> Result<(), BadValue> {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let mode = metadata.permissions().mode() & 0o777;
+    if metadata.is_file() && mode & 0o007 != 0 {
+        let mend = format!("everybody can read it (mode {mode:03o}); run `chmod o= {}`", path.display());
+        return Err(BadValue::new(key, path, mend));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -324,7 +393,8 @@ mod tests {
         let config = load::parse(&switched_on, "sample").unwrap();
         assert_eq!(config.sources.len(), 5);
         // Two ways to give a password: the sample shows both.
-        let config = Config { mqtt: Mqtt { password_file: None, ..config.mqtt.clone() }, ..config };
+        let mqtt = Mqtt { password_file: None, tls: true, ..config.mqtt.clone() };
+        let config = Config { mqtt, ..config };
         config.validate().unwrap();
     }
 
@@ -336,6 +406,8 @@ mod tests {
             ("[record]\nlabel = '../x'", "record.label is \"../x\"; it takes the name of a folder"),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it takes 0 to 1"),
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is 500ms; it takes whole seconds"),
+            ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is Some(\"ca\"); it is for TLS only"),
+            ("[mqtt]\ntls = true\nkey_file = 'k'", "mqtt.key_file is Some(\"k\"); mqtt.certificate_file and"),
             ("[limits]\ndrain = '0s'", "limits.drain is 0ns; it takes at least \"100ms\""),
             (
                 "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",

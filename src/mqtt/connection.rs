@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::TIMEOUT;
 use super::subscription::{Subscribed, take};
+use super::tls;
 use crate::health::State;
 use crate::shutdown::Shutdown;
 use crate::source::backoff;
@@ -123,6 +124,9 @@ impl Connection {
 
     fn explain(&self, error: &ConnectionError) -> String {
         let broker = &self.broker;
+        if let Some(why) = tls::explain(error) {
+            return format!("the broker at {broker} and TLS: {why}");
+        }
         match error {
             ConnectionError::ConnectionRefused(
                 ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
@@ -145,6 +149,9 @@ impl Connection {
             ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
                 format!("the broker at {broker} does not answer; check mqtt.host, mqtt.port and the network")
             }
+            ConnectionError::Tls(why) => format!(
+                "the broker at {broker} breaks off while TLS is set up ({why}); see that mqtt.port is its TLS port, often 8883"
+            ),
             error => format!(
                 "the connection to the broker at {broker} broke: {error}; if this goes on, see that no other client is called {:?}, and set mqtt.client_id",
                 self.events.mqtt_options.client_id()

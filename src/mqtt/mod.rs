@@ -7,12 +7,14 @@
 mod connection;
 mod publisher;
 mod subscription;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, LastWill, MqttOptions, QoS};
+use rumqttc::{AsyncClient, LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
 use tokio::sync::watch;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::Mqtt;
 
@@ -41,6 +43,7 @@ pub fn connect(
     config: &Mqtt,
     host: &str,
     password: Option<&str>,
+    tls: Option<Arc<ClientConfig>>,
     base: &str,
     role: Role,
 ) -> (Connection, Publisher) {
@@ -58,6 +61,9 @@ pub fn connect(
     }
     if let Some(username) = &config.username {
         options.set_credentials(username.clone(), password.unwrap_or_default());
+    }
+    if let Some(tls) = tls {
+        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(tls)));
     }
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     // A prediction must not wait for the one before to be acknowledged.

@@ -29,13 +29,28 @@ impl Broker {
         Self::new("allow_anonymous true\n")
     }
 
+    /// A broker with these lines in its configuration.
+    pub(crate) fn with(access: &str) -> Self {
+        let mut broker = Self::new(access);
+        broker.up();
+        broker
+    }
+
     /// A broker that asks for this user and password.
     pub(crate) fn with_user(user: &str, password: &str) -> Self {
-        let mut broker = Self::new("allow_anonymous false\n");
+        Self::with_users("allow_anonymous false\n", &[(user, password)])
+    }
+
+    /// A broker with these lines in its configuration that knows these users.
+    pub(crate) fn with_users(access: &str, users: &[(&str, &str)]) -> Self {
+        let mut broker = Self::new(access);
         let passwords = broker.folder.path().join("passwords");
-        let mut passwd = program("mosquitto_passwd", "mosquitto");
-        let made = passwd.args(["-c", "-b"]).arg(&passwords).args([user, password]).output().unwrap();
-        assert!(made.status.success(), "{made:?}");
+        std::fs::write(&passwords, "").unwrap();
+        for (user, password) in users {
+            let mut passwd = program("mosquitto_passwd", "mosquitto");
+            let made = passwd.arg("-b").arg(&passwords).args([user, password]).output().unwrap();
+            assert!(made.status.success(), "{made:?}");
+        }
         let config = broker.folder.path().join("mosquitto.conf");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(config, format!("{text}password_file {}\n", passwords.display())).unwrap();

@@ -2,8 +2,10 @@
 #![allow(dead_code)] // each file of tests uses a part
 
 pub(crate) mod broker;
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod pty;
 pub(crate) mod recording;
 
@@ -122,4 +124,13 @@ pub(crate) fn program(name: &str, package: &str) -> Command {
     Command::new(found.unwrap_or_else(|| {
         panic!("{name} is missing; run `make test-tools`, or install the package {package}")
     }))
+}
+
+/// A file that holds a secret and that only its owner reads.
+pub(crate) fn private(folder: &Path, secret: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("secret");
+    std::fs::write(&path, secret).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }

@@ -139,6 +139,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
         serving: Some(serving),
         recorder: None,
         health,
+        supervised: false,
         drain: config.limits.drain,
     };
     let driven = async {

@@ -1,0 +1,99 @@
+//! What the service manager is told: that the daemon is ready, how it is, and that it moves.
+//!
+//! The protocol is that of sd_notify(3); without a manager that listens, nothing is sent. The watchdog is fed only while the
+//! pipeline moves: while streams are looked after, and windows that wait for the model come out of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use crate::health::{Health, Progress, Report, State};
+use crate::shutdown::Shutdown;
+
+/// How often the status line is looked at where no watchdog sets the pace.
+const STATUS: Duration = Duration::from_secs(5);
+
+/// Says that samples are being served.
+pub(crate) fn ready() {
+    send(&[NotifyState::Ready]);
+}
+
+/// Says that the daemon is ending.
+pub(crate) fn stopping() {
+    send(&[NotifyState::Stopping, NotifyState::Status("publishing what is in flight")]);
+}
+
+/// Tells how the daemon is, and feeds the watchdog, until the shutdown.
+pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
+    // Twice in the time that the manager allows, as sd_watchdog_enabled(3) advises.
+    let watchdog = sd_notify::watchdog_enabled().map(|within| within / 2);
+    let mut looks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
+    let mut pace = tokio::time::interval(watchdog.unwrap_or(STATUS));
+    let (mut said, mut before) = (String::new(), None::<Progress>);
+    loop {
+        tokio::select! {
+            _ = pace.tick() => {
+                let now = health.progress();
+                let moves = before.as_ref().is_none_or(|before| now.moved_since(before));
+                before = Some(now);
+                if !moves {
+                    tracing::error!("the pipeline does not move; the watchdog is not fed");
+                } else if watchdog.is_some() {
+                    send(&[NotifyState::Watchdog]);
+                }
+            }
+            _ = looks.tick() => {
+                let status = status(&health.report());
+                if status != said {
+                    send(&[NotifyState::Status(&status)]);
+                    said = status;
+                }
+            }
+            () = shutdown.requested() => return,
+        }
+    }
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("the service manager cannot be told: {error}");
+    }
+}
+
+/// One line for `systemctl status`.
+fn status(report: &Report) -> String {
+    let mut line = match report.streams {
+        0 => "no stream yet".to_owned(),
+        1 => "1 stream".to_owned(),
+        count => format!("{count} streams"),
+    };
+    line += &format!(", {} predictions", report.predictions);
+    for source in &report.sources {
+        let word = match source.state {
+            State::Ok | State::Ended => continue,
+            State::Connecting => "connecting",
+            State::Silent => "silent",
+        };
+        line += &format!(", {} is {word}", source.name);
+    }
+    let dropped: u64 = report.dropped.values().sum();
+    if dropped > 0 {
+        line += &format!(", {dropped} dropped");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_names_the_sources_that_give_nothing() {
+        let health = Health::new([("serial0".into(), STATUS), ("fleet".into(), STATUS)]);
+        health.samples(0, 1);
+        health.streams(1);
+        health.predictions(3);
+        assert_eq!(status(&health.report()), "1 stream, 3 predictions, fleet is connecting");
+    }
+}

@@ -1,0 +1,110 @@
+//! The daemon as a service: what the manager is told, and the units.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use support::daemon::Daemon;
+use support::{folder, program, underfoot, wait_for};
+
+/// A stand-in for the service manager.
+struct Manager {
+    folder: tempfile::TempDir,
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = folder();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self { folder, socket }
+    }
+
+    /// `underfoot run` under it, with this configuration and watchdog.
+    fn start(&self, config: &str, watchdog: Duration) -> Daemon {
+        let file = self.folder.path().join("underfoot.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = underfoot(["run", "--stdout", "-c"]);
+        command.arg(file).env("NOTIFY_SOCKET", self.folder.path().join("notify"));
+        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        Daemon::command(command)
+    }
+
+    fn heard(&self) -> Option<String> {
+        let mut buffer = [0; 4096];
+        let length = self.socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+    }
+
+    /// Waits for a message, and gives it.
+    fn wait_for(&self, part: &str) -> String {
+        wait_for(&format!("the message {part:?}"), || self.heard().filter(|message| message.contains(part)))
+    }
+}
+
+fn stalling(sections: &str) -> String {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");
+    format!("[model]\npath = {model:?}\n{sections}")
+}
+
+fn samples(from: usize, value: f64) -> String {
+    (from..from + 30).map(|step| format!("{},{value}\n", step as f64 / 100.0)).collect()
+}
+
+#[test]
+fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
+    let manager = Manager::new();
+    let config = stalling("[[source]]\nkind = 'stdin'\nstream = 'cart'\n");
+    let mut daemon = manager.start(&config, Duration::from_secs(4));
+    manager.wait_for("READY=1");
+    daemon.feed(samples(0, 1.0));
+    manager.wait_for("STATUS=1 stream, 5 predictions");
+    for _ in 0..2 {
+        manager.wait_for("WATCHDOG=1");
+    }
+    let ended = daemon.terminate();
+    manager.wait_for("STOPPING=1");
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_model_that_never_answers_stops_the_watchdog() {
+    let manager = Manager::new();
+    let config = stalling("[limits]\ndrain = '200ms'\n[[source]]\nkind = 'stdin'\nstream = 'cart'\n");
+    let mut daemon = manager.start(&config, Duration::from_secs(4));
+    manager.wait_for("WATCHDOG=1");
+    daemon.feed(samples(0, 1000.0));
+    daemon.wait_for_lines("the watchdog is not fed", 1);
+    while manager.heard().is_some() {}
+    daemon.wait_for_lines("the watchdog is not fed", 3);
+    let after: Vec<_> = std::iter::from_fn(|| manager.heard()).collect();
+    assert!(after.iter().all(|message| !message.contains("WATCHDOG")), "{after:?}");
+    daemon.kill();
+}
+
+#[test]
+fn the_units_are_valid_and_leave_the_service_little() {
+    let folder = folder();
+    for (unit, name) in
+        [("underfoot.service", "underfoot.service"), ("underfoot@.service", "underfoot@rover.service")]
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(unit);
+        let text = std::fs::read_to_string(path).unwrap();
+        // The unit names the installed program; what was built here stands in for it.
+        let text = text.replace("/usr/bin/underfoot", env!("CARGO_BIN_EXE_underfoot"));
+        let unit = folder.path().join(name);
+        std::fs::write(&unit, text.replace("Documentation=man:underfoot(1)\n", "")).unwrap();
+        let verified = program("systemd-analyze", "systemd").arg("verify").arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&verified.stderr);
+        assert!(verified.status.success() && said.is_empty(), "{said}");
+        let mut security = program("systemd-analyze", "systemd");
+        let judged =
+            security.args(["security", "--offline=true", "--threshold=20"]).arg(&unit).output().unwrap();
+        let said = String::from_utf8_lossy(&judged.stdout);
+        assert!(judged.status.success(), "{said}{}", String::from_utf8_lossy(&judged.stderr));
+    }
+}

@@ -1,0 +1,97 @@
+//! The broker behind TLS: who is believed, and what is said of who is not.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::broker::Broker;
+use support::certificates::{Authority, Files};
+use support::daemon::{Daemon, config};
+use support::{assert_says, folder, private, run};
+
+const SIMULATOR: &str = "[[source]]\nkind = 'simulator'\n";
+
+fn listener(authority: &Authority, files: &Files) -> String {
+    let Files { certificate, key } = files;
+    let ca = authority.certificate.display();
+    format!(
+        "allow_anonymous true\ncafile {ca}\ncertfile {}\nkeyfile {}\n",
+        certificate.display(),
+        key.display()
+    )
+}
+
+fn trusting(broker: &Broker, authority: &Authority) -> String {
+    format!("{}tls = true\nca_file = {:?}\n", broker.section(), authority.certificate)
+}
+
+#[test]
+fn a_broker_with_tls_a_password_and_the_example_acl_is_served() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    let acl = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl");
+    let access = listener(&authority, &authority.sign("127.0.0.1")).replace("true", "false");
+    let broker =
+        Broker::with_users(&format!("{access}acl_file {acl}\n"), &[("underfoot", "moon"), ("rover", "sun")]);
+    let user = format!("username = 'underfoot'\npassword_file = {:?}\n", private(home.path(), "moon"));
+    let robots = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
+    let mut daemon = Daemon::run(&(trusting(&broker, &authority) + &user + robots));
+    daemon.wait_for_line("connected to the broker");
+    broker.wait_for_subscription("robots/+/current");
+    assert_eq!(daemon.stderr.count("refuses"), 0, "{:?}", daemon.stderr.all());
+    assert_eq!(daemon.terminate().code, Some(0));
+}
+
+#[test]
+fn a_client_certificate_is_shown_where_the_broker_asks_for_one() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    let access = listener(&authority, &authority.sign("127.0.0.1")) + "require_certificate true\n";
+    let broker = Broker::with(&access);
+    let mut daemon = Daemon::run(&(trusting(&broker, &authority) + SIMULATOR));
+    assert_says(&daemon.wait_for_line("WARN"), &["asks for a client certificate", "mqtt.certificate_file"]);
+    let Files { certificate, key } = authority.sign("rover");
+    let own = format!("certificate_file = {certificate:?}\nkey_file = {key:?}\n");
+    let mut daemon = Daemon::run(&(trusting(&broker, &authority) + &own + SIMULATOR));
+    daemon.wait_for_line("connected to the broker");
+}
+
+#[test]
+fn a_certificate_that_is_not_believed_says_why() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    for (files, expected) in [
+        (authority.sign_expired("127.0.0.1"), "its certificate has expired"),
+        (authority.sign("example.org"), "its certificate is for another host"),
+        (authority.self_signed("127.0.0.1"), "name its CA in mqtt.ca_file"),
+    ] {
+        let broker = Broker::with(&listener(&authority, &files));
+        let mut daemon = Daemon::run(&(trusting(&broker, &authority) + SIMULATOR));
+        assert_says(&daemon.wait_for_line("WARN"), &[&broker.address(), expected]);
+    }
+    let plain = Broker::start();
+    let mut daemon = Daemon::run(&(trusting(&plain, &authority) + SIMULATOR));
+    assert_says(&daemon.wait_for_line("WARN"), &[&plain.address(), "TLS", "mqtt.port"]);
+}
+
+#[test]
+fn files_that_tls_and_passwords_need_are_refused_in_one_line() {
+    let home = folder();
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let broker = "[mqtt]\nhost = '127.0.0.1'\n";
+    let (open, empty) = (write("open", "secret"), write("empty.crt", "no certificate"));
+    for (keys, expected) in [
+        (format!("username = 'u'\npassword_file = {open:?}\n"), "everybody can read it (mode 644)"),
+        (format!("tls = true\nca_file = {empty:?}\n"), "there is no certificate in it"),
+        ("tls = true\nca_file = '/nowhere/ca.crt'\n".into(), "it cannot be read: No such file"),
+        ("ca_file = 'ca.crt'\n".into(), "set mqtt.tls = true"),
+    ] {
+        let file = write("underfoot.toml", &config(&format!("{broker}{keys}{SIMULATOR}")));
+        let line = run(["run", "-c", file.to_str().unwrap()]).one_line(78);
+        assert_says(&line, &[expected]);
+        assert!(!line.contains("secret"), "{line}");
+    }
+}
