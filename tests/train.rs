@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use support::disk::on_a_small_disk;
 
 fn trainer(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
@@ -198,6 +202,34 @@ fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
         assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
         assert!(!root.join("m.onnx").exists() && !root.join("m.run").exists());
     }
+}
+
+#[test]
+fn a_full_disk_is_told_in_one_line_and_leaves_no_part_of_a_model() {
+    let folder = simulated();
+    let disk = folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let cases: [(&[&str], &str); 2] = [
+        (
+            &["--out", "disk/m.onnx"],
+            "the run's folder \"disk/m.run\" cannot be written: No space left on device",
+        ),
+        (
+            &["--out", "disk/m.onnx", "--run", "m.run"],
+            "the model was trained: the model \"disk/m.onnx\" cannot be written: No space",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let mut command = on_a_small_disk(4, &disk, env!("CARGO_BIN_EXE_underfoot-train"));
+        command.args(["fit", "data", "--folds", "0"]).args(arguments).args(QUICK);
+        let done = command.current_dir(folder.path()).output().unwrap();
+        let told = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{told}");
+        assert!(told.contains(expected), "{told}");
+        assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+        assert_eq!(text(&done.stdout), "left:\n");
+    }
+    assert!(folder.path().join("m.run/model.onnx").exists(), "the run keeps what was trained");
 }
 
 #[test]

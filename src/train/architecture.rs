@@ -94,7 +94,7 @@ impl Architecture {
 
     /// Values of a window's summary; 0 where it takes no part.
     pub fn summarised(&self) -> usize {
-        if self.summary { super::summary::FEATURES * self.channels } else { 0 }
+        if self.summary { super::summary::features(self.window) * self.channels } else { 0 }
     }
 
     /// The layers, with their places among the parameters.

@@ -5,7 +5,7 @@ use super::dataset::Dataset;
 use super::fit::{FitError, confusion, pool};
 use super::input::Input;
 use super::split::Split;
-use super::summary::{FEATURES, summarise};
+use super::summary::{LAGS, features, summarise};
 use super::trees::{Trees, TreesOptions};
 use crate::score::Confusion;
 
@@ -72,11 +72,9 @@ impl Features {
 
 /// Quantiles of each channel beside its summary.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
-/// Steps between the values whose correlation is taken.
-const LAGS: [usize; 4] = [1, 2, 4, 8];
 
 fn columns(dataset: &Dataset) -> usize {
-    dataset.card.channels.len() * (FEATURES + QUANTILES.len() + LAGS.len())
+    dataset.card.channels.len() * (features(dataset.card.window) + QUANTILES.len() + LAGS.len())
 }
 
 /// The summary of a window and, for each channel, quantiles and autocorrelations.

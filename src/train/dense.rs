@@ -67,7 +67,8 @@ impl Dense {
 
 /// The larger of each value and 0, in place.
 pub fn relu(values: &mut [f32]) {
-    values.iter_mut().for_each(|value| *value = value.max(0.0));
+    // Not `max`, which would hide a value that is no number.
+    values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
 }
 
 /// From the gradient of what [`relu`] gave to that of what it took, in place.

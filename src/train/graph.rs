@@ -4,6 +4,7 @@ use super::architecture::Pooling;
 use super::ensemble::Ensemble;
 use super::input::Scaling;
 use super::network::Network;
+use super::summary::lags;
 use crate::model::onnx::{
     AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integers, integers_of, node, table,
     value,
@@ -189,6 +190,7 @@ impl Member<'_> {
 
     /// The window's summary, [N, summarised]; see [`summarise`](super::summary::summarise).
     fn summary(&mut self, ordered: &str, scaling: &Scaling) -> String {
+        let network = self.network;
         let over = |keep: i64| vec![integers_of("axes", &[1]), integer("keepdims", keep)];
         let mean = self.add("ReduceMean", &[ordered], "window_mean", over(0));
         let kept = self.add("ReduceMean", &[ordered], "window_mean_kept", over(1));
@@ -198,15 +200,20 @@ impl Member<'_> {
         let deviation = self.add("Sqrt", &[&variance], "window_deviation", vec![]);
         let smallest = self.add("ReduceMin", &[ordered], "window_smallest", over(0));
         let largest = self.add("ReduceMax", &[ordered], "window_largest", over(0));
-        let [zero, one] = [self.integers("from_zero", &[0]), self.integers("from_one", &[1])];
-        let minus = self.integers("to_minus_one", &[-1]);
-        let end = self.integers("to_end", &[i64::MAX]);
-        let after = self.add("Slice", &[ordered, &one, &end, &one], "window_after", vec![]);
-        let before = self.add("Slice", &[ordered, &zero, &minus, &one], "window_before", vec![]);
-        let difference = self.add("Sub", &[&after, &before], "window_difference", vec![]);
-        let size = self.add("Abs", &[&difference], "window_change", vec![]);
-        let change = self.add("ReduceMean", &[&size], "window_mean_change", over(0));
-        let all = self.joined(&[mean, deviation, smallest, largest, change], 1, "window_summary");
+        let [from, end] = [self.integers("from_step", &[0]), self.integers("to_end", &[i64::MAX])];
+        let axis = self.integers("step_axis", &[1]);
+        let mut all = vec![mean, deviation, smallest, largest];
+        for lag in lags(network.architecture().window) {
+            let name = |what: &str| format!("window_{what}{lag}");
+            let [later, earlier] = [("lag", lag as i64), ("back", -(lag as i64))]
+                .map(|(what, steps)| self.integers(&name(what), &[steps]));
+            let after = self.add("Slice", &[ordered, &later, &end, &axis], &name("after"), vec![]);
+            let before = self.add("Slice", &[ordered, &from, &earlier, &axis], &name("before"), vec![]);
+            let difference = self.add("Sub", &[&after, &before], &name("difference"), vec![]);
+            let size = self.add("Abs", &[&difference], &name("change"), vec![]);
+            all.push(self.add("ReduceMean", &[&size], &name("mean_change"), over(0)));
+        }
+        let all = self.joined(&all, 1, "window_summary");
         self.scaled(&all, scaling, "summary")
     }
 

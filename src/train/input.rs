@@ -256,7 +256,7 @@ mod tests {
         for (row, window) in windows.chunks_exact(8).enumerate() {
             input.write(window, row, 40, &mut steps, &mut summary);
         }
-        for (values, width) in [(&steps, 4), (&summary, 10)] {
+        for (values, width) in [(&steps, 4), (&summary, architecture().summarised())] {
             for column in 0..width {
                 let column: Vec<_> = values.iter().skip(column).step_by(width).collect();
                 let mean = column.iter().copied().sum::<f32>() / column.len() as f32;

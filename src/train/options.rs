@@ -43,14 +43,14 @@ pub struct FitOptions {
     /// First differences beside the channels
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]
     pub differences: bool,
-    /// Mean, deviation, range and mean change of each channel beside what the LSTM gives
+    /// Mean, deviation, range and mean changes of each channel beside what the LSTM gives
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]
     pub summary: bool,
     /// What takes interchangeable channels (augment.permutations in dataset.toml) in one order, that of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
     pub canonical_order: CanonicalOrder,
     /// Units of a dense layer with ReLU before the last, 0 for none
-    #[arg(long, value_name = "UNITS", default_value_t = 0, help_heading = "Network")]
+    #[arg(long, value_name = "UNITS", default_value_t = 64, help_heading = "Network")]
     pub dense: usize,
     /// Batch normalisation before the dense layers
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]

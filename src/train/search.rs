@@ -152,7 +152,7 @@ fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
     let learning_rate = pick(&[1e-3, 2e-3, 3e-3, 5e-3]);
     let dropout = pick(&[0.0, 0.1, 0.2, 0.35, 0.5]);
     let weight_decay = pick(&[0.0, 0.01, 0.05, 0.2]);
-    let (hidden, dense) = (pick(&[16.0, 24.0, 32.0, 48.0, 64.0]), pick(&[0.0, 0.0, 16.0, 32.0]));
+    let (hidden, dense) = (pick(&[16.0, 24.0, 32.0, 48.0, 64.0]), pick(&[0.0, 32.0, 64.0, 64.0]));
     let (scale, jitter) = (pick(&[0.0, 0.0, 0.03, 0.1]), pick(&[0.0, 0.0, 0.03, 0.1]));
     let (batch_size, epochs) = (pick(&[32.0, 64.0, 128.0]), pick(&[0.5, 1.0, 2.0]));
     let pooling = [

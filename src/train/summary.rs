@@ -1,10 +1,21 @@
 //! A window's summary statistics, which stand beside the recurrent state.
 
-/// Statistics a channel.
-pub const FEATURES: usize = 5;
+/// Steps over which changes are taken: what a spectrum would tell of rollers and rough ground, without one.
+pub const LAGS: [usize; 4] = [1, 2, 4, 8];
+
+/// Those of [`LAGS`] that fit into a window of so many steps.
+pub fn lags(window: usize) -> impl Iterator<Item = usize> {
+    LAGS.into_iter().filter(move |lag| *lag < window)
+}
+
+/// Statistics a channel in a window of so many steps.
+pub fn features(window: usize) -> usize {
+    4 + lags(window).count()
+}
 
 /// Appends the summary of a window, row-major [W, C]: for each channel the mean; then for each the standard deviation, the
-/// smallest value, the largest, and the mean absolute first difference. C times [`FEATURES`] values in all.
+/// smallest value, the largest, and the mean absolute difference of steps so far apart, for each of [`lags`]. C times [`features`]
+/// values in all.
 pub fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
     let steps = (window.len() / channels.max(1)).max(1);
     let column = |channel: usize| window.iter().skip(channel).step_by(channels.max(1)).copied();
@@ -20,9 +31,11 @@ pub fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
     }
     summary.extend((0..channels).map(|channel| column(channel).fold(f32::INFINITY, f32::min)));
     summary.extend((0..channels).map(|channel| column(channel).fold(f32::NEG_INFINITY, f32::max)));
-    for channel in 0..channels {
-        let pairs = column(channel).zip(column(channel).skip(1));
-        summary.push(mean(&mut pairs.map(|(before, after)| (after - before).abs()), steps - 1));
+    for lag in lags(steps) {
+        for channel in 0..channels {
+            let pairs = column(channel).zip(column(channel).skip(lag));
+            summary.push(mean(&mut pairs.map(|(before, after)| (after - before).abs()), steps - lag));
+        }
     }
 }
 
@@ -36,6 +49,7 @@ mod tests {
         let mut summary = Vec::new();
         summarise(&window, 2, &mut summary);
         let deviation = 0.5f32.sqrt();
-        assert_eq!(summary, [2.0, 10.0, deviation, 0.0, 1.0, 10.0, 3.0, 10.0, 1.0, 0.0]);
+        assert_eq!(summary, [2.0, 10.0, deviation, 0.0, 1.0, 10.0, 3.0, 10.0, 1.0, 0.0, 1.0, 0.0]);
+        assert_eq!(summary.len(), 2 * features(4));
     }
 }

@@ -83,6 +83,15 @@ impl<'a> Experiment<'a> {
     }
 }
 
+/// Seeds that changes are tried over: as many as there is time for.
+pub(super) const SEEDS: [usize; 2] = [5, 3];
+
+/// One of two kinds of work.
+enum Either<A, B> {
+    One(A),
+    Other(B),
+}
+
 impl Laboratory<'_> {
     /// Whether it is time to end.
     pub fn over(&self) -> bool {
@@ -123,6 +132,26 @@ impl Laboratory<'_> {
             }
         });
         Ok(results.into_inner().unwrap_or_default())
+    }
+
+    /// Does two pieces of work of different kinds; `None` for what there was no time for.
+    ///
+    /// # Errors
+    /// [`FitError::Threads`].
+    pub(super) fn both<A: Send, B: Send>(
+        &self,
+        one: impl Fn() -> A + Sync,
+        other: impl Fn() -> B + Sync,
+    ) -> Result<(Option<A>, Option<B>), FitError> {
+        let (mut results, each) =
+            ((None, None), |job| Some(if job == 0 { Either::One(one()) } else { Either::Other(other()) }));
+        for result in self.each(2, each)?.into_iter().flatten() {
+            match result {
+                Either::One(result) => results.0 = Some(result),
+                Either::Other(result) => results.1 = Some(result),
+            }
+        }
+        Ok(results)
     }
 
     /// Runs each experiment over the seeds 0, 1, …: a row an experiment, with `None` for what there was no time for.

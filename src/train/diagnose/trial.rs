@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Question;
 use super::cause::Cause;
+use super::inspection::Cleaned;
 use super::laboratory::{Effect, Experiment, Outcome};
 use super::screening;
 use crate::train::dataset::Dataset;
@@ -60,6 +62,18 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    /// Of a question, with these settings.
+    pub(super) fn of(question: &Question<'a>, cleaned: &'a Cleaned, options: &'a FitOptions) -> Self {
+        Self {
+            options,
+            dataset: question.dataset,
+            finer: question.finer,
+            live: cleaned.live.as_ref(),
+            grouped: cleaned.grouped.as_ref(),
+            suspects: &cleaned.suspects,
+        }
+    }
+
     /// Every change that applies.
     pub fn changes(&self) -> Vec<Change<'a>> {
         let Self { options, dataset, .. } = *self;

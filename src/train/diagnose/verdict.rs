@@ -1,11 +1,11 @@
 //! From what was measured to what is wrong: pure rules over effects, in one place.
 
-use super::Spike;
 use super::cause::Cause;
 use super::curve::{median, spikes};
+use super::inspection::Inspection;
 use super::label_errors::Suspect;
 use super::laboratory::Outcome;
-use super::screening::{ChannelCheck, Duplicate};
+use super::spike::Spike;
 use super::trial::Trial;
 use crate::train::dataset::Dataset;
 use crate::train::fit::Epoch;
@@ -38,14 +38,8 @@ pub struct Evidence<'a> {
     pub options: &'a FitOptions,
     /// The windows.
     pub dataset: &'a Dataset,
-    /// What the channels are like.
-    pub channels: &'a [ChannelCheck],
-    /// Recordings that hold the same drive.
-    pub duplicates: &'a [Duplicate],
-    /// Every stretch of a label, the most suspicious first.
-    pub stretches: &'a [Suspect],
-    /// Balanced accuracy of trees on recordings that they have not seen.
-    pub trees: f64,
+    /// What the recordings show.
+    pub inspection: &'a Inspection,
     /// The trainings as they are, seed by seed.
     pub control: &'a [Option<Outcome>],
     /// What was tried.
@@ -113,13 +107,13 @@ impl Evidence<'_> {
     }
 
     fn leak(&self) -> Option<Finding> {
-        let first = self.duplicates.first()?;
+        let first = self.inspection.duplicates.first()?;
         let name = |index: usize| &self.dataset.recordings[index].name;
         let evidence = format!(
             "{} and {} hold the same drive, step by step{}",
             name(first.one),
             name(first.other),
-            match self.duplicates.len() - 1 {
+            match self.inspection.duplicates.len() - 1 {
                 0 => String::new(),
                 more => format!(", and so do {more} more pairs"),
             }
@@ -130,7 +124,7 @@ impl Evidence<'_> {
     }
 
     fn dead(&self) -> Option<Finding> {
-        let worst = self.channels.iter().max_by(|one, other| one.stuck.total_cmp(&other.stuck))?;
+        let worst = self.inspection.channels.iter().max_by(|one, other| one.stuck.total_cmp(&other.stuck))?;
         (worst.stuck >= STUCK).then(|| {
             let evidence = format!(
                 "channel {:?} does not change at all in {:.0} % of the windows",
@@ -138,6 +132,7 @@ impl Evidence<'_> {
                 100.0 * worst.stuck
             );
             let others: Vec<&str> = self
+                .inspection
                 .channels
                 .iter()
                 .filter(|c| c.stuck < STUCK)
@@ -158,7 +153,8 @@ impl Evidence<'_> {
     fn inseparable(&self) -> Option<Finding> {
         let labels = self.dataset.card.labels.len() as f64;
         let guess = 1.0 / labels;
-        let chance = guess + 1.7 * (guess * (1.0 - guess) / self.stretches.len().max(1) as f64).sqrt();
+        let chance =
+            guess + 1.7 * (guess * (1.0 - guess) / self.inspection.stretches.len().max(1) as f64).sqrt();
         let best = self
             .trials
             .iter()
@@ -167,11 +163,11 @@ impl Evidence<'_> {
             })
             .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
             .fold(self.mean(|outcome| outcome.accuracy), f64::max);
-        (self.trees < chance && best < chance + 0.05).then(|| {
+        (self.inspection.trees < chance && best < chance + 0.05).then(|| {
             let evidence = format!(
                 "on recordings not seen, trees on summary statistics reach {:.0} % and the best of all networks {:.0} %, where guessing \
                  reaches {:.0} %",
-                100.0 * self.trees,
+                100.0 * self.inspection.trees,
                 100.0 * best,
                 100.0 * guess
             );
@@ -181,15 +177,16 @@ impl Evidence<'_> {
     }
 
     fn labels(&self) -> Option<Finding> {
-        let suspects: Vec<&Suspect> = self.stretches.iter().filter(|stretch| stretch.suspected).collect();
-        let share = suspects.len() as f64 / self.stretches.len().max(1) as f64;
+        let suspects: Vec<&Suspect> =
+            self.inspection.stretches.iter().filter(|stretch| stretch.suspected).collect();
+        let share = suspects.len() as f64 / self.inspection.stretches.len().max(1) as f64;
         let first = suspects.first()?;
         (share >= SUSPECTED.0 && suspects.len() >= SUSPECTED.1).then(|| {
             let evidence = format!(
                 "{} of {} drives look like another surface to a model that has not seen them; {} most of all, which is labelled {} and \
                  looks like {}",
                 suspects.len(),
-                self.stretches.len(),
+                self.inspection.stretches.len(),
                 first.recording,
                 first.label,
                 first.looks_like
@@ -204,7 +201,7 @@ impl Evidence<'_> {
         let half = self.trials.iter().find(|trial| trial.what.starts_with("50 %"))?.effect?.accuracy;
         let accuracy = self.mean(|outcome| outcome.accuracy);
         let fewer = half.mean <= -0.04 && half.high < 0.0;
-        (fewer && accuracy < 0.85 && accuracy < self.trees + 0.05).then(|| Finding {
+        (fewer && accuracy < 0.85 && accuracy < self.inspection.trees + 0.05).then(|| Finding {
             cause: Cause::TooFewWindows,
             effect: -half.mean,
             interval: [-half.high, -half.low],
@@ -258,9 +255,6 @@ impl Evidence<'_> {
         let accuracy = effect.accuracy.at_least(ACCURACY);
         let loss = !trial.other_loss && no_worse && effect.loss.at_least(LOSS);
         let rough = self.mean(|outcome| outcome.roughness);
-        // Dropout is meant to roughen the training loss, and costs a little of the other.
-        let dropout = cause == Cause::RegularisationTooStrong;
-        let loss = loss && !dropout;
         // More windows a pass make every pass smoother, and dropout is meant to roughen the training loss and to cost a little of
         // the other: neither says anything.
         let dropout = cause == Cause::RegularisationTooStrong;
@@ -363,6 +357,7 @@ pub fn mean(outcomes: &[Option<Outcome>], of: impl Fn(&Outcome) -> f64) -> f64 {
 mod tests {
     use super::*;
     use crate::train::diagnose::laboratory::Effect;
+    use crate::train::diagnose::neighbours::Neighbours;
     use crate::train::fit::Epoch;
     use crate::train::tests::waves;
 
@@ -418,13 +413,18 @@ mod tests {
                 windows: Vec::new(),
             })
             .collect();
+        let inspection = Inspection {
+            channels: Vec::new(),
+            duplicates: Vec::new(),
+            stretches,
+            neighbours: Neighbours { error: 0.0, low: 0.0, high: 0.0 },
+            trees,
+            leaky_trees: trees,
+        };
         let evidence = Evidence {
             options: &options,
             dataset: &dataset,
-            channels: &[],
-            duplicates: &[],
-            stretches: &stretches,
-            trees,
+            inspection: &inspection,
             control,
             trials,
             shortened: false,

@@ -1,0 +1,100 @@
+//! The first screen: what is wrong, what to do, and what that does.
+
+use maud::{Markup, html};
+
+use super::{Page, points, share_line};
+use crate::train::diagnose::laboratory::Outcome;
+use crate::train::diagnose::mend::Mended;
+use crate::train::diagnose::verdict::mean;
+use crate::train::fit::Epoch;
+use crate::train::report::chart::Chart;
+use crate::train::report::percent;
+
+impl Page<'_> {
+    pub(super) fn verdict(&self) -> Markup {
+        let found = self.diagnosis;
+        html! {
+            h1 { @if !found.conclusive() { "There was no time to say what is wrong with this training" } @else if found.findings.is_empty() { "Nothing is wrong with this training" } @else { "Why this training misbehaves" } }
+            p.soft {
+                (self.dataset.len()) " windows of " (self.dataset.card.window) " steps from " (self.dataset.recordings.len()) " recordings of "
+                (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out other recordings, for "
+                (found.epochs) " epochs"
+                @if found.epochs < found.options.epochs() {
+                    ", which is fewer than the " (found.options.epochs()) " that were asked for: there was no time for more. Give a larger "
+                    code { "--budget" } " to be surer"
+                }
+                "."
+            }
+            @for warning in &found.warnings { p.warn { "Warning: " (warning) } }
+            @if found.conclusive() && found.findings.is_empty() {
+                div.verdict.good {
+                    h3 { "It is healthy" }
+                    p { "None of " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
+                }
+            }
+            @for (index, finding) in found.findings.iter().enumerate() {
+                div.verdict {
+                    h3 { (index + 1) ". " (finding.cause.title()) }
+                    p { (finding.cause.meaning()) }
+                    p { b { "Seen: " } (finding.evidence) "." }
+                    p { b { "What to do: " } (finding.fix) "." }
+                    @if finding.effect != 0.0 {
+                        p.soft {
+                            "Effect: " (points(finding.effect)) " points of balanced accuracy on recordings not trained on, at 90 % between "
+                            (points(finding.interval[0])) " and " (points(finding.interval[1])) "."
+                        }
+                    }
+                }
+            }
+            @if let Some(mended) = &found.mended {
+                h2 { "Train like this instead" }
+                pre.command { (self.command()) }
+                (side_by_side(mended))
+            }
+        }
+    }
+
+    pub(super) fn command(&self) -> String {
+        let data: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
+        let flags = self.diagnosis.command().unwrap_or_default();
+        format!("underfoot-train fit {} --out model.onnx {flags}", data.join(" ")).trim_end().to_owned()
+    }
+}
+
+/// The training as it was beside the one to use instead.
+fn side_by_side(mended: &Mended) -> Markup {
+    let Mended { before, after, .. } = mended;
+    let row = |name: &str, of: fn(&Outcome) -> f64, share: bool| {
+        let shown = |side: &[Option<Outcome>]| {
+            let value = mean(side, of);
+            if share { percent(value) } else { format!("{value:.3}") }
+        };
+        html! { tr { td { (name) } td.n { (shown(before)) } td.n { (shown(after)) } } }
+    };
+    let first = |side: &[Option<Outcome>]| {
+        side.iter().flatten().next().map(|one| one.history.clone()).unwrap_or_default()
+    };
+    let (old, new) = (first(before), first(after));
+    let chart = |of: &dyn Fn(&Epoch) -> Option<f64>, title: &str, y: &str| Chart {
+        title: title.into(),
+        x: "share of the training, %".into(),
+        y: y.into(),
+        lines: vec![share_line("before", 1, &old, of), share_line("after", 0, &new, of)],
+        ..Chart::default()
+    };
+    html! {
+        div.scroll { table {
+            tr { th { "mean over the seeds" } th { "before" } th { "after" } }
+            tr { td { "epochs, in about the same time" } td.n { (old.len()) } td.n { (new.len()) } }
+            (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
+            (row("validation loss at the end, nats", |outcome| outcome.loss, false))
+            (row("roughness of the validation loss, nats an epoch", |outcome| outcome.validation_roughness, false))
+            (row("roughness of the training loss, nats an epoch", |outcome| outcome.roughness, false))
+        } }
+        div.pair {
+            (chart(&|epoch| Some(epoch.loss), "Training loss before and after", "training loss, nats").svg())
+            (chart(&|epoch| epoch.validation_loss, "Validation loss before and after", "validation loss, nats").svg())
+        }
+        p.soft { "The curves are those of the first seed." }
+    }
+}

@@ -1,0 +1,98 @@
+//! The training as it is: its whole curve, its noise on the way, and the range test of its learning rate.
+
+use std::time::{Duration, Instant};
+
+use super::Question;
+use super::laboratory::Laboratory;
+use super::sampling::{self, Noise, Spread};
+use crate::train::dataset::Dataset;
+use crate::train::fit::{Epoch, FitError, Training, pool};
+use crate::train::options::FitOptions;
+use crate::train::split::Split;
+use crate::train::trainer::Trainer;
+
+/// Learning rates, and the loss at each.
+pub(super) type RangeTest = Vec<(f64, f64)>;
+
+/// The training as it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) history: Vec<Epoch>,
+    pub(super) noise: Vec<Noise>,
+    pub(super) spread: Option<Spread>,
+}
+
+impl Question<'_> {
+    /// Seconds that an epoch takes on one thread.
+    pub(super) fn epoch_time(
+        &self,
+        options: &FitOptions,
+        dataset: &Dataset,
+        split: &Split,
+    ) -> Result<f64, FitError> {
+        let quiet = |_: usize, _: &Epoch| {};
+        let training = Training { options, dataset, stop: self.stop, progress: &quiet };
+        pool(1)?.install(|| {
+            let mut trainer = Trainer::new(&training, split.clone(), 0);
+            // The first epoch also fills memory.
+            let first = Instant::now();
+            drop(trainer.epoch());
+            let first = first.elapsed();
+            if first > Duration::from_secs(1) {
+                return Ok(first.as_secs_f64());
+            }
+            let begun = Instant::now();
+            drop(trainer.epoch());
+            Ok(begun.elapsed().as_secs_f64())
+        })
+    }
+
+    /// The training as it is, with its noise on the way.
+    pub(super) fn reference(&self, options: &FitOptions, split: &Split, laboratory: &Laboratory<'_>) -> Seen {
+        let quiet = |_: usize, _: &Epoch| {};
+        let training = Training { options, dataset: self.dataset, stop: self.stop, progress: &quiet };
+        let mut trainer = Trainer::new(&training, split.clone(), 0);
+        let epochs = options.epochs();
+        let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
+        let mut seen = Seen::default();
+        let mut resampled = Vec::new();
+        while trainer.epochs() < epochs && !laboratory.over() {
+            match trainer.epoch() {
+                Ok(Some(epoch)) => seen.history.push(epoch),
+                _ => break,
+            }
+            if trainer.epochs() == early || trainer.epochs() == late {
+                seen.noise.push(sampling::noise(&mut trainer, options.batch_size));
+            }
+            if trainer.epochs() == late {
+                resampled = sampling::resampled(&trainer, 8);
+            }
+        }
+        let after: Vec<f64> = seen.history.iter().skip(late).take(30).map(|epoch| epoch.loss).collect();
+        seen.spread = sampling::spread(&after, &resampled);
+        seen
+    }
+
+    /// The range test: learning rates, and the running mean of the loss at each.
+    pub(super) fn range(&self, split: &Split, epoch: f64, laboratory: &Laboratory<'_>) -> RangeTest {
+        let quiet = |_: usize, _: &Epoch| {};
+        let training =
+            Training { options: self.options, dataset: self.dataset, stop: self.stop, progress: &quiet };
+        let each = epoch / split.training.len().div_ceil(self.options.batch_size) as f64;
+        let steps = ((0.1 * laboratory.left().as_secs_f64() / each) as usize).clamp(20, 150);
+        let losses = Trainer::new(&training, split.clone(), 0).range_test(1e-6, 3.0, steps);
+        // A running mean: a batch's loss is mostly chance.
+        let around = |index: usize| {
+            let part = &losses[index.saturating_sub(7)..(index + 8).min(losses.len())];
+            part.iter().map(|(_, loss)| loss).sum::<f64>() / part.len() as f64
+        };
+        (0..losses.len()).map(|index| (losses[index].0, around(index))).collect()
+    }
+}
+
+/// The learning rate at which the loss of a range test falls fastest.
+pub(super) fn steepest(range: &[(f64, f64)]) -> Option<f64> {
+    let fall = |pair: &&[(f64, f64)]| pair[10].1 - pair[0].1;
+    let windows = range.windows(11).collect::<Vec<_>>();
+    windows.iter().min_by(|one, other| fall(one).total_cmp(&fall(other))).map(|pair| pair[5].0)
+}
