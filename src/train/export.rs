@@ -199,7 +199,7 @@ mod tests {
             layers: 2,
             differences: true,
             summary: true,
-            dense: 5,
+            dense: Some(5),
             batch_norm: true,
             pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
             ..FitOptions::default()

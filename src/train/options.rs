@@ -49,9 +49,10 @@ pub struct FitOptions {
     /// What takes interchangeable channels (augment.permutations in dataset.toml) in one order, that of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
     pub canonical_order: CanonicalOrder,
-    /// Units of a dense layer with ReLU before the last, 0 for none
-    #[arg(long, value_name = "UNITS", default_value_t = 64, help_heading = "Network")]
-    pub dense: usize,
+    /// Units of a dense layer with ReLU before the last, 0 for none [default: 64 with 32 recordings of each surface or more, else none]
+    #[arg(long, value_name = "UNITS", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense: Option<usize>,
     /// Batch normalisation before the dense layers
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, help_heading = "Network")]
     pub batch_norm: bool,
@@ -222,7 +223,7 @@ impl FitOptions {
         let checks = [
             count("--hidden", self.hidden.unwrap_or(1), "1 to 4096 units", 1..=4096),
             count("--layers", self.layers, "1 to 8 layers", 1..=8),
-            count("--dense", self.dense, "0 to 4096 units", 0..=4096),
+            count("--dense", self.dense.unwrap_or(0), "0 to 4096 units", 0..=4096),
             share("--dropout", self.dropout),
             share("--input-dropout", self.input_dropout),
             share("--recurrent-dropout", self.recurrent_dropout),

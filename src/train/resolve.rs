@@ -1,5 +1,7 @@
 //! From settings and recordings to what the parts of training take.
 
+use std::collections::BTreeSet;
+
 use super::architecture::Architecture;
 use super::augment::Augment;
 use super::dataset::Dataset;
@@ -11,6 +13,9 @@ use super::schedule::{LearningRate, ScheduleOptions};
 
 /// Units, where none are asked for.
 const HIDDEN: usize = 32;
+/// Units of the dense layer where each surface has so many recordings or more, and none are asked for. On 48 drives a surface the layer
+/// gained a point of balanced accuracy on drives not seen; on 7 to 27 it lost four.
+const DENSE: (usize, usize) = (64, 32);
 /// Steps that a training takes, where no epochs are asked for.
 const STEPS: f64 = 3000.0;
 
@@ -25,6 +30,7 @@ impl FitOptions {
             hop: Some(dataset.card.hop),
             channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
             hidden: Some(self.hidden.unwrap_or(HIDDEN)),
+            dense: Some(self.dense.unwrap_or_else(|| dense(dataset))),
             epochs: Some(self.epochs.unwrap_or_else(|| ((STEPS / steps).round() as usize).clamp(20, 500))),
             folds: Some(folds),
             validation: (folds == 0).then(|| self.validation()),
@@ -36,9 +42,23 @@ impl FitOptions {
         self.hidden.unwrap_or(HIDDEN)
     }
 
+    pub(super) fn dense(&self) -> usize {
+        self.dense.unwrap_or(0)
+    }
+
     pub(super) fn epochs(&self) -> usize {
         self.epochs.unwrap_or(1)
     }
+}
+
+/// Units of the dense layer that these recordings are enough for.
+fn dense(dataset: &Dataset) -> usize {
+    let (units, enough) = DENSE;
+    let mut recordings = vec![BTreeSet::new(); dataset.card.labels.len()];
+    for (label, source) in dataset.labels.iter().zip(&dataset.sources) {
+        recordings[*label].insert(&dataset.recordings[*source].group);
+    }
+    if recordings.iter().all(|groups| groups.len() >= enough) { units } else { 0 }
 }
 
 /// Settings as the parts of training take them. Those that follow from the recordings have to be filled in.
@@ -64,7 +84,7 @@ impl FitOptions {
             pooling: self.pooling.clone(),
             differences: self.differences,
             summary: self.summary,
-            dense: self.dense,
+            dense: self.dense(),
             batch_norm: self.batch_norm,
             orders: if canonical { dataset.orders() } else { Vec::new() },
             ordered_steps: self.canonical_order == CanonicalOrder::All,
@@ -111,5 +131,19 @@ impl FitOptions {
                 scaling: Input::measure(&plain, windows).scaling().clone(),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::tests::waves;
+
+    #[test]
+    fn a_dense_layer_is_for_those_who_have_many_recordings_and_a_flag_goes_before() {
+        let dense = |options: FitOptions, groups: usize| options.resolved(&waves(2, groups, 1)).dense;
+        assert_eq!(dense(FitOptions::default(), 31), Some(0));
+        assert_eq!(dense(FitOptions::default(), 32), Some(64));
+        assert_eq!(dense(FitOptions { dense: Some(8), ..FitOptions::default() }, 2), Some(8));
     }
 }

@@ -165,7 +165,7 @@ fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
         dropout,
         weight_decay,
         hidden: Some(hidden as usize),
-        dense: dense as usize,
+        dense: Some(dense as usize),
         scale,
         jitter,
         batch_size: batch_size as usize,

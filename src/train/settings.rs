@@ -134,6 +134,7 @@ fn filled() -> RunConfig {
         hop: Some(1),
         channels: vec![String::new()],
         hidden: Some(1),
+        dense: Some(0),
         epochs: Some(1),
         folds: Some(0),
         validation: Some(0.0),

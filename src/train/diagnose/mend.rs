@@ -14,7 +14,7 @@ use crate::train::schedule::Schedule;
 /// What to train with instead, and what came of it beside the training as it was, each in the same time.
 #[derive(Clone, Debug)]
 pub struct Mended {
-    /// The settings.
+    /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
     pub options: FitOptions,
     /// The training as it was, seed by seed.
     pub before: Vec<Option<Outcome>>,
@@ -68,7 +68,8 @@ impl Question<'_> {
         };
         let seeds = SEEDS[1].min(diagnosis.seeds);
         let label_errors = diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
-        let candidates = [options, defaults].map(|options| {
+        let candidates = [options, defaults];
+        let trained = candidates.each_ref().map(|options| {
             let dataset = finer(options.hop);
             let mut experiment = Experiment::new(options.resolved(dataset), dataset);
             if label_errors && dataset.len() == self.dataset.len() {
@@ -77,7 +78,7 @@ impl Question<'_> {
             experiment
         });
         let mut experiments = vec![Experiment::new(asked.clone(), self.dataset)];
-        experiments.extend(candidates);
+        experiments.extend(trained);
         let runs = experiments.len() * seeds;
         let rounds = runs.div_ceil(laboratory.workers.max(1)) as f64;
         for experiment in &mut experiments {
@@ -87,7 +88,7 @@ impl Question<'_> {
             experiment.options.epochs = Some(experiment.options.epochs().min(affordable).max(2));
         }
         let rows = laboratory.run(&experiments, seeds)?;
-        let settings = experiments.into_iter().map(|one| one.options);
+        let settings = [asked.clone()].into_iter().chain(candidates);
         let mut rows = settings.zip(rows).filter(|(_, row)| row.iter().flatten().count() > 0);
         let Some((_, before)) = rows.next() else { return Ok(None) };
         let mended = |(options, after)| Mended { options, before: before.clone(), after };

@@ -93,7 +93,6 @@ mod tests {
         let dataset = waves(2, 2, 4);
         let options = FitOptions {
             hidden: Some(2),
-            dense: 0,
             epochs: Some(8),
             optimizer: OptimizerKind::RmsProp,
             summary: false,

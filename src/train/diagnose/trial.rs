@@ -116,9 +116,9 @@ impl<'a> Subject<'a> {
             changes.push(with("AdamW as the optimiser".into(), cause, other));
         }
         if options.hidden() > 16 {
-            let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense / 8);
+            let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense() / 8);
             let what = format!("{hidden} units and not {}", options.hidden());
-            let smaller = FitOptions { hidden: Some(hidden), dense, ..same() };
+            let smaller = FitOptions { hidden: Some(hidden), dense: Some(dense), ..same() };
             changes.push(with(what, Some(Cause::NetworkTooLarge), smaller));
         }
         if options.dropout + options.input_dropout + options.recurrent_dropout + options.channel_dropout > 0.0

@@ -1,0 +1,192 @@
+//! The README's walk-through, command by command and in its order, on simulated drives.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::broker::Broker;
+use support::daemon::Daemon;
+use support::pty::Pty;
+use support::{assert_says, program, run, underfoot, wait_for};
+
+/// Drives on each surface that are recorded; one more is kept for the look at drives that the model has not seen.
+const DRIVES: usize = 3;
+/// What the README calls the board's port.
+const PORT: &str = "/dev/serial/by-id/usb-…";
+
+/// Where the walk has got to.
+struct Walk {
+    folder: tempfile::TempDir,
+    broker: Broker,
+    pty: Pty,
+    /// What `underfoot run` began.
+    daemon: Option<Daemon>,
+    walked: BTreeSet<String>,
+}
+
+/// The lines of each fenced block of a language below a heading, without their comments.
+fn blocks(heading: &str, language: &str) -> Vec<Vec<String>> {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
+    let (mut blocks, mut within) = (Vec::new(), None::<Vec<String>>);
+    for line in section.lines().map(str::trim) {
+        match &mut within {
+            None if line == format!("```{language}") => within = Some(Vec::new()),
+            None => {}
+            Some(_) if line == "```" => blocks.extend(within.take()),
+            Some(lines) => {
+                let command = line.split(" #").next().unwrap_or_default().trim_end();
+                lines.extend(Some(command.to_owned()).filter(|line| !line.is_empty()));
+            }
+        }
+    }
+    blocks
+}
+
+impl Walk {
+    fn new() -> Self {
+        let folder = support::folder();
+        let pty = Pty::open(&folder.path().join("board"));
+        let pool = folder.path().join("pool");
+        let drives = (DRIVES + 1).to_string();
+        run(["simulate", "--seconds", "8", "--drives", &drives, "--out", pool.to_str().unwrap()]).ok();
+        Self { folder, broker: Broker::start(), pty, daemon: None, walked: BTreeSet::new() }
+    }
+
+    /// What the board prints on a drive, a line a sample.
+    fn drive(&self, surface: &str, index: usize) -> String {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("pool").join(surface))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+        let text = std::fs::read_to_string(&files[index]).unwrap();
+        let rows = text.lines().skip(1).map(|row| {
+            let (t, current) = row.split_once(',').unwrap();
+            format!("{t},{current},{:.4}\n", 0.05 + 0.9 * current.parse::<f64>().unwrap())
+        });
+        rows.collect()
+    }
+
+    /// A command as the README has it, with this walk's port, and less work where it would take minutes.
+    fn arguments(&self, line: &str) -> Vec<String> {
+        let port = self.pty.link.to_str().unwrap();
+        let line = line.replace(PORT, port).replace("--budget 10m", "--budget 15s").replace('\'', "");
+        let quick = if line.starts_with("underfoot-train fit") { " --epochs 3 --hop 50" } else { "" };
+        (line + quick).split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn step(&mut self, line: &str) {
+        let arguments = self.arguments(line);
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let name = words[..2.min(words.len())].join(" ");
+        match name.as_str() {
+            "underfoot record" => self.record(&words[1..]),
+            "underfoot-train fit" => {
+                self.train(&words[1..]);
+                let root = self.folder.path();
+                assert!(root.join("model.onnx").is_file() && root.join("model.run/report.html").is_file());
+                for surface in ["gravel", "tile"] {
+                    let folder = root.join("new-drives").join(surface);
+                    std::fs::create_dir_all(&folder).unwrap();
+                    let rows = self.drive(surface, DRIVES);
+                    std::fs::write(folder.join("last.csv"), format!("t,left,right\n{rows}")).unwrap();
+                }
+            }
+            "underfoot-train diagnose" => {
+                self.train(&words[1..]);
+                assert!(self.folder.path().join("why.html").is_file());
+            }
+            "underfoot-train evaluate" => {
+                assert_says(&self.train(&words[1..]), &["2 recordings", "accuracy"])
+            }
+            "underfoot replay" => {
+                let told = self.tool(&words[1..]).output().unwrap();
+                assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+                assert_says(&String::from_utf8_lossy(&told.stdout), &["gravel", "tile"]);
+            }
+            "underfoot check" => {
+                let told = self.tool(&words[1..]).output().unwrap();
+                assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+            }
+            "underfoot run" => {
+                let mut daemon = Daemon::command(self.tool(&words[1..]));
+                daemon.wait_for_line("connected to the broker");
+                daemon.wait_for_line("the serial port is open");
+                self.daemon = Some(daemon);
+            }
+            "mosquitto_sub -v" => {
+                let mut listener = program("mosquitto_sub", "mosquitto-clients");
+                listener.args(&words[1..]).args(["-p", &self.broker.port.to_string()]);
+                let listener = Daemon::command(listener);
+                // What is retained comes at once: from then on it listens.
+                listener.wait_for_output(2);
+                let rows = self.drive("gravel", DRIVES);
+                self.pty.send(rows.as_bytes());
+                wait_for("a surface", || {
+                    let heard = listener.stdout.all();
+                    heard.iter().any(|line| line.starts_with("underfoot/rover/surface {")).then_some(())
+                });
+                listener.kill();
+            }
+            other => panic!("the README has a command that this walk does not know: {other:?}"),
+        }
+        self.walked.insert(name);
+    }
+
+    fn tool(&self, arguments: &[&str]) -> Command {
+        let mut command = underfoot(arguments);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn train(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
+        let done = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{arguments:?}: {told}");
+        told
+    }
+
+    /// Some drives on the surface that the command names, each a recording of its own.
+    fn record(&mut self, arguments: &[&str]) {
+        let label = arguments[1 + arguments.iter().position(|word| *word == "--label").unwrap()];
+        for index in 0..DRIVES {
+            let rows = self.drive(label, index);
+            let mut daemon = Daemon::command(self.tool(arguments));
+            daemon.wait_for_line("the serial port is open");
+            self.pty.send(rows.as_bytes());
+            let folder = self.folder.path().join("recordings").join(label);
+            wait_for("the drive on the disk", || {
+                let mut files: Vec<_> =
+                    std::fs::read_dir(&folder).ok()?.map(|file| file.unwrap().path()).collect();
+                files.sort();
+                let text = files.iter().map(|file| std::fs::read_to_string(file).unwrap().lines().count());
+                let lines: usize = text.sum();
+                (files.len() == index + 1 && lines == (index + 1) * (rows.lines().count() + 1)).then_some(())
+            });
+            let ended = daemon.terminate();
+            assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_it_says() {
+    const SECTION: &str = "Use it on your robot";
+    let mut walk = Walk::new();
+    let toml = blocks(SECTION, "toml").remove(0).join("\n").replace(PORT, walk.pty.link.to_str().unwrap());
+    let toml = toml.replace("[mqtt]", &format!("[mqtt]\nport = {}", walk.broker.port));
+    std::fs::write(walk.folder.path().join("underfoot.toml"), toml).unwrap();
+    for line in blocks(SECTION, "sh").concat() {
+        walk.step(&line);
+    }
+    let walked: Vec<&str> = walk.walked.iter().map(String::as_str).collect();
+    for command in ["record", "replay", "check", "run"] {
+        assert!(walked.contains(&format!("underfoot {command}").as_str()), "{walked:?}");
+    }
+    assert_eq!(walk.daemon.take().unwrap().terminate().code, Some(0));
+}
