@@ -146,8 +146,13 @@ fn tell(diagnosis: &Diagnosis, data: &[PathBuf]) {
     for warning in &diagnosis.warnings {
         eprintln!("warning: {warning}");
     }
-    if !diagnosis.conclusive() {
-        eprintln!("there was no time for enough trainings to say anything; give a larger --budget");
+    if diagnosis.findings.is_empty() && !diagnosis.healthy() {
+        eprintln!(
+            "there was no time to say anything: trainings of {} of {} epochs over {} seeds; give a larger --budget",
+            diagnosis.epochs,
+            diagnosis.options.epochs(),
+            diagnosis.control.iter().flatten().count()
+        );
     } else if diagnosis.findings.is_empty() {
         eprintln!(
             "nothing is wrong with this training: none of {} changes mended anything",

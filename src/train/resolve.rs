@@ -46,7 +46,8 @@ impl FitOptions {
         self.dense.unwrap_or(0)
     }
 
-    pub(super) fn epochs(&self) -> usize {
+    /// Passes over the training windows.
+    pub fn epochs(&self) -> usize {
         self.epochs.unwrap_or(1)
     }
 }

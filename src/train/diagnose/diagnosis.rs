@@ -70,6 +70,11 @@ impl Diagnosis {
         self.control.iter().flatten().count() >= 2
     }
 
+    /// Whether nothing is wrong, as far as trainings of a third of the epochs or more can tell.
+    pub fn healthy(&self) -> bool {
+        self.conclusive() && self.findings.is_empty() && 3 * self.epochs >= self.options.epochs()
+    }
+
     /// Everything for programs.
     pub fn json(&self) -> serde_json::Value {
         let side = |outcomes: &[Option<Outcome>]| {
@@ -90,7 +95,7 @@ impl Diagnosis {
         let losses: Vec<f64> = self.history.iter().map(|epoch| epoch.loss).collect();
         serde_json::json!({
             "verdict": self.findings,
-            "healthy": self.conclusive() && self.findings.is_empty(),
+            "healthy": self.healthy(),
             "conclusive": self.conclusive(),
             "command": self.command(),
             "before": side(self.mended.as_ref().map_or(&self.control, |mended| &mended.before)),

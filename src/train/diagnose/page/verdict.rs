@@ -14,7 +14,7 @@ impl Page<'_> {
     pub(super) fn verdict(&self) -> Markup {
         let found = self.diagnosis;
         html! {
-            h1 { @if !found.conclusive() { "There was no time to say what is wrong with this training" } @else if found.findings.is_empty() { "Nothing is wrong with this training" } @else { "Why this training misbehaves" } }
+            h1 { @if found.findings.is_empty() && !found.healthy() { "There was no time to say what is wrong with this training" } @else if found.healthy() { "Nothing is wrong with this training" } @else { "Why this training misbehaves" } }
             p.soft {
                 (self.dataset.len()) " windows of " (self.dataset.card.window) " steps from " (self.dataset.recordings.len()) " recordings of "
                 (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out other recordings, for "
@@ -26,7 +26,7 @@ impl Page<'_> {
                 "."
             }
             @for warning in &found.warnings { p.warn { "Warning: " (warning) } }
-            @if found.conclusive() && found.findings.is_empty() {
+            @if found.healthy() {
                 div.verdict.good {
                     h3 { "It is healthy" }
                     p { "None of " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
