@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
-use underfoot::command::{check, config, demo, failure, model, record, replay, run, simulate};
+use underfoot::command::{check, config, demo, failure, forget, model, record, replay, run, simulate};
 
 /// Tells what a robot drives on from the current its motors draw.
 ///
@@ -19,6 +19,7 @@ enum Cli {
     Simulate(simulate::Simulate),
     Demo(demo::Demo),
     Check(check::Check),
+    Forget(forget::Forget),
     Config(config::Show),
     #[command(subcommand)]
     Model(model::Command),
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Cli::Simulate(simulate) => simulate.run(),
         Cli::Demo(demo) => demo.run(),
         Cli::Check(check) => check.run(),
+        Cli::Forget(forget) => forget.run(),
         Cli::Config(config) => config.run(),
         Cli::Model(model) => model.run(),
     })
