@@ -18,6 +18,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod simulate;
+pub mod watch;
 
 use std::future::Future;
 
