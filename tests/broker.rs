@@ -271,3 +271,31 @@ fn a_check_and_a_recording_beside_the_daemon_leave_it_alone() {
     assert_eq!(client.on("underfoot/status"), ["online"]);
     assert_eq!(daemon.stderr.count("connected to the broker"), 1);
 }
+
+#[test]
+fn two_daemons_of_one_name_say_so_once_and_leave_each_other_time() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let twin = || Daemon::run(&(broker.section() + "client_id = 'twin'\n" + ROBOTS));
+    let mut twins = [twin(), twin()];
+    for daemon in &mut twins {
+        let said = daemon.wait_for_line("another client has the same name");
+        assert_says(&said, &["WARN", "\"twin\"", &broker.address(), "in [mqtt] client_id"]);
+    }
+    let [first, second] = twins;
+    let ended = second.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    let warnings = ended.stderr.iter().filter(|line| line.contains("WARN")).count();
+    assert!(warnings <= 3, "two of the first breaks, one of their cause: {:?}", ended.stderr);
+    // The one that is left serves.
+    client.wait_for("underfoot/status", |message| message.payload == "offline");
+    let heard = client.on("underfoot/status").len();
+    wait_for("the daemon that is left", || {
+        let since = client.on("underfoot/status");
+        since.get(heard - 1..).unwrap().iter().any(|status| status == "online").then_some(())
+    });
+    assert_eq!(first.stderr.count("another client has the same name"), 1);
+    let connected = broker.log().iter().filter(|line| line.contains("as twin")).count();
+    assert!(connected <= 12, "{connected} connections are a storm");
+    assert_eq!(first.terminate().code, Some(0));
+}

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
-use underfoot::command::{check, config, demo, failure, model, record, replay, run, simulate};
+use underfoot::command::{check, config, demo, failure, forget, model, record, replay, run, simulate, watch};
 
 /// Tells what a robot drives on from the current its motors draw.
 ///
@@ -19,6 +19,8 @@ enum Cli {
     Simulate(simulate::Simulate),
     Demo(demo::Demo),
     Check(check::Check),
+    Watch(watch::Watch),
+    Forget(forget::Forget),
     Config(config::Show),
     #[command(subcommand)]
     Model(model::Command),
@@ -26,7 +28,7 @@ enum Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_));
+    let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_) | Cli::Watch(_));
     let filter = EnvFilter::builder()
         .with_env_var("UNDERFOOT_LOG")
         .try_from_env()
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Cli::Simulate(simulate) => simulate.run(),
         Cli::Demo(demo) => demo.run(),
         Cli::Check(check) => check.run(),
+        Cli::Watch(watch) => watch.run(),
+        Cli::Forget(forget) => forget.run(),
         Cli::Config(config) => config.run(),
         Cli::Model(model) => model.run(),
     })

@@ -14,6 +14,7 @@ use crate::mqtt::{self, Role, Subscription};
 use crate::pipeline::{Broker, Source};
 use crate::prediction::Json;
 use crate::recordings;
+use crate::sink::home_assistant::HomeAssistant;
 use crate::source::bytes::Bytes;
 use crate::source::file::{Faults, Files};
 use crate::source::serial::Serial;
@@ -125,6 +126,18 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<Broker>, Fail
         mqtt::connect(&config.mqtt, host, password, tls, &config.publish.base, role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
     Ok(Some(Broker { connection, publisher, health }))
+}
+
+/// Who tells Home Assistant of the streams, if it is told.
+pub(crate) fn home_assistant(
+    config: &Config,
+    broker: &Broker,
+    card: &Card,
+    model: &Path,
+) -> Option<HomeAssistant> {
+    let options = &config.home_assistant;
+    let model = model.file_stem().unwrap_or_default().to_string_lossy();
+    options.enabled.then(|| HomeAssistant::new(broker.publisher.clone(), options, &card.labels, &model))
 }
 
 /// The writer of outcomes for a model.

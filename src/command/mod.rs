@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod bench;
+mod broker;
 pub mod check;
 pub mod config;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod diagnose;
 pub mod evaluate;
 pub mod failure;
 pub mod fit;
+pub mod forget;
 mod interrupt;
 pub mod model;
 mod progress;
@@ -16,6 +18,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod simulate;
+pub mod watch;
 
 use std::future::Future;
 

@@ -83,7 +83,9 @@ fn serve(config: &Config) -> Result<(), Failure> {
             let info = info(&card, &model, hop);
             broker.publisher.retain("status", b"online".to_vec());
             broker.publisher.retain("info", serde_json::to_vec(&info).unwrap_or_default());
-            sinks.push(Sink::Mqtt(Topics::new(broker.publisher.clone(), json.clone())));
+            let topics = Topics::new(broker.publisher.clone(), json.clone());
+            sinks
+                .push(Sink::Mqtt(topics.announcing(assemble::home_assistant(config, broker, &card, &model))));
         }
         if config.publish.stdout || broker.is_none() {
             sinks.push(Sink::Lines(Lines::new(Format::Jsonl, json, &card.labels, true, std::io::stdout())));

@@ -1,5 +1,6 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
+mod home_assistant;
 pub mod load;
 mod secret;
 mod source;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use home_assistant::HomeAssistant;
 pub use secret::Secret;
 pub(crate) use source::parse_speed;
 pub use source::{Input, Kind, Source};
@@ -35,6 +37,8 @@ pub struct Config {
     pub decide: DecideOptions,
     /// Where surfaces go.
     pub publish: Publish,
+    /// Whether Home Assistant is told of the robots.
+    pub home_assistant: HomeAssistant,
     /// Where samples are recorded, if anywhere.
     pub record: Record,
     /// Bounds on what can grow.
@@ -270,18 +274,8 @@ impl Config {
         if self.window.reorder > Duration::from_secs(60) {
             return Err(BadValue::new("window.reorder", self.window.reorder, "it takes at most \"60s\""));
         }
-        let base = &self.publish.base;
-        if base.is_empty()
-            || base.starts_with(['/', '$'])
-            || base.ends_with('/')
-            || base.contains(['+', '#', '\0'])
-        {
-            return Err(BadValue::new(
-                "publish.base",
-                base,
-                "it takes a topic without \"+\" and \"#\", such as \"underfoot\"",
-            ));
-        }
+        topic("publish.base", &self.publish.base, "underfoot")?;
+        self.home_assistant.validate(self.mqtt.host.is_some())?;
         if self.mqtt.host.as_deref().is_some_and(str::is_empty) {
             return Err(BadValue::new("mqtt.host", "", "name the broker's host"));
         }
@@ -364,6 +358,19 @@ impl Mqtt {
     }
 }
 
+/// Refuses what no topic to publish on may be, or start with.
+fn topic(key: &str, topic: &str, example: &str) -> Result<(), BadValue> {
+    let fits = !topic.is_empty()
+        && !topic.starts_with(['/', '$'])
+        && !topic.ends_with('/')
+        && !topic.contains(['+', '#', '\0']);
+    if fits {
+        return Ok(());
+    }
+    let mend = format!("it takes a topic without \"+\" and \"#\", such as {example:?}");
+    Err(BadValue::new(key, topic, mend))
+}
+
 /// Refuses a secret that everybody on this computer can read. A missing file is told of by who reads it.
 fn only_ours(key: &str, path: &Path) -> Result<(), BadValue> {
     use std::os::unix::fs::PermissionsExt;
@@ -403,6 +410,15 @@ mod tests {
         for (toml, expected) in [
             ("[model]\nbatch = 0", "model.batch is 0; it takes 1 to 4096"),
             ("[publish]\nbase = 'a/#'", "publish.base is \"a/#\"; it takes a topic without"),
+            (
+                "[home_assistant]\nprefix = 'a/+'",
+                "home_assistant.prefix is \"a/+\"; it takes a topic without",
+            ),
+            (
+                "[home_assistant]\nenabled = true",
+                "home_assistant.enabled is true; it is told over MQTT, and mqtt.host is missing",
+            ),
+            ("[home_assistant]\ndevices = 0", "home_assistant.devices is 0; it takes 1 to 10000"),
             ("[record]\nlabel = '../x'", "record.label is \"../x\"; it takes the name of a folder"),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it takes 0 to 1"),
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is 500ms; it takes whole seconds"),

@@ -1,21 +1,19 @@
 //! The network's side of the connection: it comes and goes.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use rumqttc::{ConnectReturnCode, ConnectionError, Event, EventLoop, Packet, SubscribeReasonCode};
+use rumqttc::{
+    ConnectReturnCode, ConnectionError, Event, EventLoop, Packet, StateError, SubscribeReasonCode,
+};
 use tokio::sync::watch;
 
-use super::TIMEOUT;
+use super::breaks::{Breaks, Fault};
+use super::publisher::Retained;
 use super::subscription::{Subscribed, take};
 use super::tls;
 use crate::health::State;
 use crate::shutdown::Shutdown;
-use crate::source::backoff;
-
-/// The same fault is logged again after this many tries.
-const SAY_AGAIN: u32 = 100;
-/// A connection that ends sooner than this did not work: the next try waits longer.
-const STEADY: Duration = Duration::from_secs(5);
 
 /// The network's side.
 pub struct Connection {
@@ -24,9 +22,15 @@ pub struct Connection {
     pub(super) events: EventLoop,
     /// One more at each connection that the broker accepts; 0 while there is none.
     pub(super) accepted: watch::Sender<u64>,
+    pub(super) retained: Arc<Retained>,
 }
 
 impl Connection {
+    /// The broker's host and port.
+    pub fn broker(&self) -> &str {
+        &self.broker
+    }
+
     /// Connects once and says what is wrong, as `underfoot check` does.
     ///
     /// # Errors
@@ -44,9 +48,8 @@ impl Connection {
     /// Samples go to the feeds until the shutdown; after it only publishing goes on.
     pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown) {
         let mut feeds = Some(feeds);
-        let mut waits = backoff();
-        let (mut said, mut tries, mut connections) = (String::new(), 0u32, 0u64);
-        let mut connected = None;
+        let mut breaks = self.breaks();
+        let mut connections = 0;
         loop {
             let polled = {
                 let poll = std::pin::pin!(self.events.poll());
@@ -56,13 +59,18 @@ impl Connection {
                         // To cancel it could cut a packet in two: the same future is waited for again.
                         polled = &mut poll => break polled,
                         () = shutdown.requested(), if feeds.is_some() => feeds = None,
+                        () = until(breaks.settles()) => {
+                            tracing::info!(broker = self.broker, "the connection to the broker holds again");
+                            breaks.settle();
+                        }
                     }
                 }
             };
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    tracing::info!(broker = self.broker, tries = tries + 1, "connected to the broker");
-                    (said, tries, connected) = (String::new(), 0, Some(Instant::now()));
+                    if let Some(tries) = breaks.accepted(Instant::now()) {
+                        tracing::info!(broker = self.broker, tries, "connected to the broker");
+                    }
                     connections += 1;
                     self.accepted.send_replace(connections);
                     for (_, feed) in feeds.iter().flatten() {
@@ -71,6 +79,7 @@ impl Connection {
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     let topic = String::from_utf8_lossy(publish.topic.as_bytes()).into_owned();
+                    self.retained.heard(&topic, &publish.payload);
                     let done = match &feeds {
                         Some(feeds) => take(feeds, &topic, &publish.payload).await,
                         None => Ok(()),
@@ -96,25 +105,19 @@ impl Connection {
                     self.accepted.send_replace(0);
                     // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
                     self.events.state.collision = None;
-                    if connected.take().is_some_and(|since| since.elapsed() > STEADY) {
-                        waits = backoff();
-                    }
                     for (_, feed) in feeds.iter().flatten() {
                         feed.state(State::Connecting);
                     }
-                    tries += 1;
-                    let why = self.explain(&error);
-                    if why != said || tries % SAY_AGAIN == 0 {
-                        tracing::warn!(tries, "{why}; trying again");
-                        said = why;
+                    let verdict = breaks.broke(Instant::now(), self.fault(&error));
+                    if let Some(why) = verdict.news {
+                        tracing::warn!(tries = verdict.tries, "{why}; trying again");
                     }
                     if feeds.is_none() {
                         // The daemon ends, and nobody is there to say goodbye to.
                         return;
                     }
-                    let wait = waits.next().unwrap_or(TIMEOUT);
                     tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
+                        () = tokio::time::sleep(verdict.wait) => {}
                         () = shutdown.requested() => return,
                     }
                 }
@@ -122,7 +125,21 @@ impl Connection {
         }
     }
 
-    fn explain(&self, error: &ConnectionError) -> String {
+    /// The record of this connection's faults.
+    pub(super) fn breaks(&self) -> Breaks {
+        Breaks::new(&self.broker, &self.events.mqtt_options.client_id())
+    }
+
+    pub(super) fn fault(&self, error: &ConnectionError) -> Fault {
+        let cut = matches!(
+            error,
+            ConnectionError::Io(_)
+                | ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted)
+        );
+        Fault { why: self.explain(error), cut }
+    }
+
+    pub(super) fn explain(&self, error: &ConnectionError) -> String {
         let broker = &self.broker;
         if let Some(why) = tls::explain(error) {
             return format!("the broker at {broker} and TLS: {why}");
@@ -153,9 +170,16 @@ impl Connection {
                 "the broker at {broker} breaks off while TLS is set up ({why}); see that mqtt.port is its TLS port, often 8883"
             ),
             error => format!(
-                "the connection to the broker at {broker} broke: {error}; if this goes on, see that no other client is called {:?}, and set mqtt.client_id",
-                self.events.mqtt_options.client_id()
+                "the connection to the broker at {broker} broke: {error}; if this goes on, look into the broker's log"
             ),
         }
+    }
+}
+
+/// Waits for a moment, or for ever.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -4,7 +4,10 @@
 //! accepted the connection. [`Publisher`] keeps every retained topic, so that all of them can be published again
 //! after an outage: what is retained is sent when it is dirty, and a new connection makes everything dirty.
 
+mod breaks;
+mod clear;
 mod connection;
+mod listener;
 mod publisher;
 mod subscription;
 pub mod tls;
@@ -19,6 +22,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::config::Mqtt;
 
 pub use connection::Connection;
+pub use listener::{Heard, Message};
 pub use publisher::Publisher;
 pub use subscription::{Subscribed, Subscription};
 
@@ -75,9 +79,10 @@ pub fn connect(
         username: config.username.clone(),
         events,
         accepted,
+        retained: Arc::default(),
     };
-    let publisher =
-        Publisher { client, base: base.to_owned(), role, accepted: watched, retained: Arc::default() };
+    let retained = connection.retained.clone();
+    let publisher = Publisher { client, base: base.to_owned(), role, accepted: watched, retained };
     (connection, publisher)
 }
 

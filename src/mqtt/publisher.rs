@@ -1,7 +1,7 @@
 //! The topics' side of the connection: what is published, and what is published again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rumqttc::{AsyncClient, QoS};
 use tokio::sync::{Notify, watch};
@@ -22,6 +22,15 @@ pub struct Publisher {
 pub(super) struct Retained {
     topics: Mutex<BTreeMap<String, Entry>>,
     changed: Notify,
+    renewal: OnceLock<Renewal>,
+}
+
+/// A message that asks for retained topics anew.
+struct Renewal {
+    topic: String,
+    payload: &'static [u8],
+    /// What the topics start with.
+    below: String,
 }
 
 struct Entry {
@@ -42,14 +51,31 @@ impl Publisher {
 
     /// Keeps a retained topic at this payload, across outages.
     pub fn retain(&self, topic: &str, payload: Vec<u8>) {
+        self.retain_at(format!("{}/{topic}", self.base), payload);
+    }
+
+    /// The same for a topic that is not below the base.
+    pub fn retain_at(&self, topic: String, payload: Vec<u8>) {
         let entry = Entry { payload, dirty: true };
-        self.lock().insert(format!("{}/{topic}", self.base), entry);
+        self.retained.lock().insert(topic, entry);
         self.retained.changed.notify_one();
+    }
+
+    /// Publishes the retained topics that start so again, whenever this payload comes by this topic. Only the first such wish
+    /// counts.
+    pub fn renew_on(&self, topic: &str, payload: &'static [u8], below: String) {
+        let renewal = Renewal { topic: topic.to_owned(), payload, below };
+        self.retained.renewal.get_or_init(|| renewal);
+    }
+
+    /// What every topic starts with.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// Does not publish a topic again after the next outage.
     pub fn release(&self, topic: &str) {
-        self.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
+        self.retained.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
     }
 
     /// Subscribes at each connection, and publishes what is retained and dirty, for ever.
@@ -61,8 +87,9 @@ impl Publisher {
             if connection > 0 {
                 if connection != seen {
                     seen = connection;
-                    self.lock().values_mut().for_each(|entry| entry.dirty = true);
-                    for filter in &filters {
+                    self.retained.lock().values_mut().for_each(|entry| entry.dirty = true);
+                    let renewal = self.retained.renewal.get().map(|renewal| &renewal.topic);
+                    for filter in filters.iter().chain(renewal) {
                         self.in_time(self.client.subscribe(filter, QoS::AtMostOnce)).await;
                     }
                 }
@@ -89,6 +116,7 @@ impl Publisher {
     async fn flush(&self) {
         loop {
             let next = self
+                .retained
                 .lock()
                 .iter()
                 .find(|(_, entry)| entry.dirty)
@@ -99,7 +127,8 @@ impl Publisher {
                 // The connection is dead or stuck. It stays dirty for the next change or connection.
                 return;
             }
-            if let Some(entry) = self.lock().get_mut(&topic).filter(|entry| entry.payload == payload) {
+            if let Some(entry) = self.retained.lock().get_mut(&topic).filter(|entry| entry.payload == payload)
+            {
                 entry.dirty = false;
             }
         }
@@ -109,8 +138,20 @@ impl Publisher {
     async fn in_time(&self, request: impl Future<Output = Result<(), rumqttc::ClientError>>) -> bool {
         matches!(tokio::time::timeout(TIMEOUT, request).await, Ok(Ok(())))
     }
+}
+
+impl Retained {
+    /// Looks whether a message asks for topics anew.
+    pub(super) fn heard(&self, topic: &str, payload: &[u8]) {
+        let asked = |renewal: &&Renewal| renewal.topic == topic && renewal.payload == payload;
+        let Some(renewal) = self.renewal.get().filter(asked) else { return };
+        let mut topics = self.lock();
+        let below = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&renewal.below));
+        below.for_each(|(_, entry)| entry.dirty = true);
+        self.changed.notify_one();
+    }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
-        self.retained.topics.lock().unwrap_or_else(PoisonError::into_inner)
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

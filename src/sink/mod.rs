@@ -1,5 +1,6 @@
 //! Where outcomes go.
 
+pub mod home_assistant;
 pub mod lines;
 pub mod mqtt;
 pub mod recorder;

@@ -1,5 +1,6 @@
 //! Outcomes as MQTT topics.
 
+use super::home_assistant::HomeAssistant;
 use crate::drops::{Drops, Reason};
 use crate::mqtt::Publisher;
 use crate::prediction::{Json, Outcome};
@@ -8,12 +9,18 @@ use crate::prediction::{Json, Outcome};
 pub struct Topics {
     publisher: Publisher,
     json: Json,
+    home_assistant: Option<HomeAssistant>,
 }
 
 impl Topics {
     /// Topics below the publisher's base.
     pub fn new(publisher: Publisher, json: Json) -> Self {
-        Self { publisher, json }
+        Self { publisher, json, home_assistant: None }
+    }
+
+    /// The same, and Home Assistant is told of each stream.
+    pub fn announcing(self, home_assistant: Option<HomeAssistant>) -> Self {
+        Self { home_assistant, ..self }
     }
 
     /// Publishes an outcome; a prediction that finds no broker is counted.
@@ -29,6 +36,9 @@ impl Topics {
                 }
             }
             Outcome::Change(change) => {
+                if let Some(home_assistant) = &mut self.home_assistant {
+                    home_assistant.see(&change.stream);
+                }
                 self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
             }
             // The unknown surface came before this; it stays on the broker.

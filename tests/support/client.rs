@@ -27,10 +27,18 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, and waits until the broker has taken the subscription.
     pub(crate) fn new(broker: &Broker, filter: &str) -> Self {
+        Self::of(broker, None, filter)
+    }
+
+    /// The same with a user whose password is "sun".
+    pub(crate) fn of(broker: &Broker, user: Option<&str>, filter: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut options = MqttOptions::new(name, "127.0.0.1", broker.port);
         options.set_max_packet_size(1 << 25, 1 << 25);
+        if let Some(user) = user {
+            options.set_credentials(user, "sun");
+        }
         let (client, mut connection) = rumqttc::Client::new(options, 64);
         client.subscribe(filter, QoS::AtLeastOnce).unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
@@ -56,6 +64,11 @@ impl Client {
 
     pub(crate) fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>) {
         self.client.publish(topic, QoS::AtMostOnce, false, payload).unwrap();
+    }
+
+    /// Publishes what stays on the broker.
+    pub(crate) fn retain(&self, topic: &str, payload: impl Into<Vec<u8>>) {
+        self.client.publish(topic, QoS::AtMostOnce, true, payload).unwrap();
     }
 
     pub(crate) fn messages(&self) -> Vec<Message> {

@@ -8,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod pty;
 pub(crate) mod recording;
+pub(crate) mod terminal;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

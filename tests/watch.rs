@@ -1,0 +1,218 @@
+//! Watching the fleet: a table on a terminal, a line a change elsewhere, whatever comes by the broker.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use support::broker::Broker;
+use support::certificates::{Authority, Files};
+use support::client::Client;
+use support::daemon::Daemon;
+use support::recording::Recording;
+use support::terminal::Terminal;
+use support::{assert_says, folder, json, run, underfoot, wait_for};
+
+const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
+/// The first window names a surface, whatever the model says.
+const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
+
+fn surface(name: &str, since: f64) -> String {
+    format!(
+        r#"{{"surface":"{name}","confidence":0.8,"since":{since},"t":{since},"previous":"unknown","model":"m"}}"#
+    )
+}
+
+fn prediction(name: &str, t: f64) -> String {
+    format!(
+        r#"{{"t":{t},"surface":"{name}","confidence":0.84,"probabilities":{{"{name}":0.5,"tile":0.3,"sand":0.2}},"quality":{{}}}}"#
+    )
+}
+
+/// Watches a broker on a terminal.
+fn on_a_terminal(broker: &Broker, lines: u16, columns: u16) -> Terminal {
+    let terminal = Terminal::run(underfoot(["watch", "--mqtt", &broker.address()]), lines, columns);
+    broker.wait_for_subscription("underfoot/+/surface");
+    terminal
+}
+
+/// Watches a broker where there is no terminal.
+fn in_lines(broker: &Broker) -> Daemon {
+    Daemon::command(underfoot(["watch", "--mqtt", &broker.address()]))
+}
+
+#[test]
+fn every_change_of_a_daemons_streams_is_a_line_where_there_is_no_terminal() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let mut watch = in_lines(&broker);
+    broker.wait_for_subscription("underfoot/+/surface");
+    let mut daemon = Daemon::run(&(broker.section() + CART + DECIDE));
+    watch.wait_for_line("underfoot is online");
+    // One by one: what changes while the broker is told of the change before is told as one.
+    let recording = Recording::tour(61, 1.0);
+    daemon.feed(recording.csv(0..50));
+    watch.wait_for_output(1);
+    daemon.feed(recording.csv(50..300));
+    watch.wait_for_output(2);
+    daemon.close();
+    assert_eq!(daemon.wait().code, Some(0));
+    watch.wait_for_line("underfoot is offline");
+    client.wait_for("underfoot/status", |message| message.payload == "offline");
+    let mut surfaces: Vec<_> = client.on("underfoot/cart/surface").iter().map(json).collect();
+    surfaces.dedup_by(|next, before| next["surface"] == before["surface"]);
+    assert!(surfaces.len() > 2, "{surfaces:?}");
+    let ended = watch.interrupt();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    let said: Vec<_> = ended.stdout.iter().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
+    assert_eq!(said.len(), surfaces.len(), "{said:?}");
+    for (line, surface) in said.iter().zip(&surfaces) {
+        assert!(line[0].starts_with("20") && line[0].ends_with('Z'), "{line:?}");
+        assert_eq!((line[1], line[2]), ("cart", surface["surface"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_table_is_drawn_in_place_within_the_terminal_and_ctrl_c_gives_the_terminal_back() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    client.retain("underfoot/status", "online");
+    client.retain("underfoot/old/surface", surface("sand", 5.0));
+    client.wait_for("underfoot/old/surface", |_| true);
+    let terminal = on_a_terminal(&broker, 24, 100);
+    let line = terminal.wait_for_line("old");
+    assert!(line.starts_with("dim: ") && line.ends_with("not yet"), "{line}");
+    assert_says(&terminal.wait_for_line("connected, underfoot online"), &[&broker.address()]);
+
+    client.publish("underfoot/rover/surface", surface("gravel", 1.0));
+    client.publish("underfoot/rover/prediction", prediction("gravel", 3.0));
+    let line = terminal.wait_for_line("tile 30 %, sand 20 %");
+    assert_says(&line, &["rover", "gravel", "########..  84 %", "ago"]);
+    assert!(!line.starts_with("dim: "), "{line}");
+    client.publish("underfoot/rover/surface", surface("grass", 4.0));
+    terminal.wait_for_line("grass");
+    client.publish("underfoot/status", "offline");
+    terminal.wait_for_line("underfoot offline for ");
+
+    for robot in 0..30 {
+        client.publish(&format!("underfoot/r{robot:02}/surface"), surface("gravel", 1.0));
+    }
+    terminal.wait_for_line("and 13 more");
+    terminal.resize(10, 30);
+    let fits = |lines: &[String]| {
+        lines.len() == 10 && lines.iter().all(|line| line.trim_start_matches("dim: ").chars().count() < 30)
+    };
+    terminal.wait_for("a small table", fits);
+    terminal.resize(40, 120);
+    terminal.wait_for("a large table", |lines| lines.len() == 36);
+
+    let (code, written) = terminal.interrupt();
+    assert_eq!(code, Some(0));
+    assert!(written.starts_with("\x1b[?1049h\x1b[?25l"), "it takes a screen of its own");
+    assert!(written.ends_with("\x1b[?25h\x1b[?1049l"), "the cursor and the screen are there again");
+}
+
+#[test]
+fn no_payload_and_no_name_steers_the_terminal() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "$SYS/nothing");
+    let hostile = r"\u001b[2J\u001b]0;owned\u0007\u009b31m\u202egravel\r\n\u001b[?1049l";
+    let terminal = on_a_terminal(&broker, 24, 160);
+    let mut lines = in_lines(&broker);
+    wait_for("a second subscription", || {
+        let asked = |line: &&String| line.contains("underfoot/+/surface (QoS ");
+        (broker.log().iter().filter(asked).count() >= 2).then_some(())
+    });
+    client.publish("underfoot/a\u{202e}b\u{200b}c/surface", surface(hostile, 1.0));
+    client.publish("underfoot/a\u{202e}b\u{200b}c/prediction", prediction(hostile, 2.0));
+    client.publish("underfoot/status", "\x1b[2J");
+    let health = format!(
+        r#"{{"healthy":false,"uptime":1,"streams":1,"sources":[{{"name":"{hostile}","state":"silent"}}],"dropped":{{"{hostile}":1}}}}"#
+    );
+    client.publish("underfoot/health", health);
+    let shown = "[2J]0;owned31mgravel[?1049l";
+    assert_says(&terminal.wait_for_line("abc"), &[shown]);
+    terminal.wait_for_line(&format!("not healthy, {shown} is silent"));
+    assert_says(&lines.wait_for_output(1)[0], &[" abc ", shown]);
+    assert!(lines.lives());
+    let (code, written) = terminal.interrupt();
+    assert_eq!(code, Some(0));
+    let own = [
+        "\x1b[?1049h",
+        "\x1b[?25l",
+        "\x1b[H",
+        "\x1b[K",
+        "\x1b[J",
+        "\x1b[2m",
+        "\x1b[0m",
+        "\x1b[?25h",
+        "\x1b[?1049l",
+    ];
+    let rest = own.iter().fold(written, |text, sequence| text.replace(sequence, ""));
+    let steers = |c: char| (c.is_control() && c != '\r' && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+    assert!(!rest.contains(steers), "{rest:?}");
+    assert!(!lines.terminate().stdout.concat().contains(steers));
+}
+
+#[test]
+fn a_broker_that_is_away_is_told_once_and_waited_for() {
+    let mut broker = Broker::down();
+    let mut lines = in_lines(&broker);
+    assert_says(&lines.wait_for_line("cannot be reached"), &[&broker.address(), "trying again"]);
+    let terminal = Terminal::run(underfoot(["watch", "--mqtt", &broker.address()]), 24, 200);
+    terminal.wait_for_line("away for ");
+    terminal.wait_for_line("cannot be reached");
+    broker.up();
+    terminal.wait_for_line(" connected, underfoot not heard");
+    lines.wait_for_line("connected to the broker");
+    assert_eq!(lines.stderr.count("cannot be reached"), 1, "{:?}", lines.stderr.all());
+    broker.stop();
+    terminal.wait_for_line("away for ");
+    assert_eq!(terminal.interrupt().0, Some(0));
+    assert_eq!(lines.terminate().code, Some(0));
+}
+
+#[test]
+fn it_comes_by_the_configurations_user_and_tls_beside_the_daemon() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    let Files { certificate, key } = authority.sign("127.0.0.1");
+    let (ca, certificate, key) = (authority.certificate.display(), certificate.display(), key.display());
+    let access = format!("allow_anonymous false\ncafile {ca}\ncertfile {certificate}\nkeyfile {key}\n");
+    let broker = Broker::with_users(&access, &[("robot", "moon")]);
+    let with = |password: &str, name: &str| {
+        let file = home.path().join(name);
+        let tls = format!("tls = true\nca_file = '{ca}'\nusername = 'robot'\npassword = '{password}'\n");
+        std::fs::write(&file, support::daemon::config(&(broker.section() + &tls + CART))).unwrap();
+        Daemon::command(underfoot(["watch", "-c", file.to_str().unwrap()]))
+    };
+    let tls = format!("tls = true\nca_file = '{ca}'\nusername = 'robot'\npassword = 'moon'\n");
+    let mut daemon = Daemon::run(&(broker.section() + &tls + CART));
+    daemon.wait_for_line("connected to the broker");
+    let mut watch = with("moon", "right.toml");
+    watch.wait_for_line("underfoot is online");
+    let mut wrong = with("hunter2", "wrong.toml");
+    let said = wrong.wait_for_line("refuses the user");
+    assert_says(&said, &["\"robot\"", "mqtt.password_file", "trying again"]);
+    wait_for("three refusals", || {
+        (broker.log().iter().filter(|line| line.contains("not authorised")).count() >= 3).then_some(())
+    });
+    let ended = wrong.interrupt();
+    assert_eq!((ended.code, ended.stderr.len()), (Some(0), 1), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("hunter2"));
+    assert_eq!(watch.interrupt().code, Some(0));
+    // Nobody took the daemon's place, and no last will spoke for it.
+    assert_eq!(daemon.stderr.count("connected to the broker"), 1);
+    let again = with("moon", "right.toml").wait_for_line("underfoot is");
+    assert_eq!(again, "underfoot is online");
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused_in_one_line() {
+    let home = folder();
+    let empty = home.path().join("empty.toml");
+    std::fs::write(&empty, "").unwrap();
+    let line = run(["watch", "-c", empty.to_str().unwrap()]).one_line(78);
+    assert_says(&line, &["mqtt.host is missing", "--mqtt HOST:PORT"]);
+    let line = run(["watch", "--mqtt", "localhost:1883", "--base", "a/#"]).one_line(78);
+    assert_says(&line, &["publish.base is \"a/#\""]);
+    assert_eq!(run(["watch", "--mqtt", "localhost"]).code, Some(2));
+}
