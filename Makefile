@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench diagnose-suite fluctuating-loss model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny diagnose-suite fluctuating-loss model onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -39,6 +39,15 @@ lint: ## check the format, clippy's lints and the documentation
 bench: onnxruntime ## measure the parts and the whole
 	cargo bench --locked
 	scripts/bench
+
+deb: ## make the Debian package
+	@scripts/make-deb
+
+test-deb: ## look at the package, and install, upgrade and purge it in a throw-away copy of this machine (as root)
+	@scripts/test-deb
+
+deny: ## check the licences, versions and origin of the crates that the programs are made of
+	@deny=$$(scripts/cargo-tool cargo-deny) && cargo fetch --locked && "$$deny" --offline --locked check licenses bans sources
 
 diagnose-suite: build ## spoil trainings one way at a time and count how often diagnose finds it
 	scripts/diagnose-suite

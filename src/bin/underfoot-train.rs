@@ -10,7 +10,7 @@ use underfoot::train::settings::SettingsError;
 /// Train models that tell what a robot drives on
 #[derive(Debug, Parser)]
 #[command(name = "underfoot-train", version)]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }

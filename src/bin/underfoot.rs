@@ -12,7 +12,7 @@ use underfoot::command::{check, config, demo, failure, forget, model, record, re
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 a configuration or model that cannot work.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
-enum Cli {
+pub(crate) enum Cli {
     Run(run::Run),
     Replay(replay::Replay),
     Record(record::Record),

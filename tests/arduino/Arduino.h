@@ -1,0 +1,102 @@
+// What the sketches use of a board, on the host: a clock that moves with each reading, a converter that reads what the test
+// knows, and a serial port that is standard output. The program takes the seconds that the sketch is to run.
+
+#ifndef ARDUINO_H
+#define ARDUINO_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+namespace board {
+
+// Microseconds since the board was started. It begins a second before a counter of 32 bits wraps.
+static uint64_t now = 4294967296ULL - 1000000;
+static bool ready = false;  // setup() is over, and the motors turn
+static bool masked = false;
+
+struct Timer {
+  uint64_t period = 0;  // 0: not started
+  uint64_t due = 0;
+  void (*fire)() = nullptr;
+};
+static Timer timer;
+
+inline void start(uint64_t period, void (*fire)()) {
+  timer.period = period;
+  timer.due = now + period;
+  timer.fire = fire;
+}
+
+// Lets time pass, and the timer fire.
+inline void pass(uint64_t micros) {
+  now += micros;
+  if (timer.period != 0 && !masked && now >= timer.due) {
+    timer.due += timer.period;
+    timer.fire();
+  }
+}
+
+// What pin `i` reads when no current flows, and how much more when the motors turn.
+inline int reading(int i) { return 512 + (ready ? 20 * (i + 1) : 0); }
+
+}  // namespace board
+
+static const uint8_t A0 = 0, A1 = 1;
+
+inline uint32_t micros() {
+  board::pass(4);
+  return static_cast<uint32_t>(board::now);
+}
+
+inline uint32_t millis() { return static_cast<uint32_t>(board::now / 1000); }
+
+inline int analogRead(uint8_t pin) {
+  board::pass(112);
+  return board::reading(pin);
+}
+
+inline uint32_t analogReadMilliVolts(uint8_t) { return static_cast<uint32_t>(board::reading(0)); }
+
+inline void noInterrupts() { board::masked = true; }
+inline void interrupts() { board::masked = false; }
+
+struct HardwareSerial {
+  void begin(unsigned long) {}
+  size_t print(const char* text) { return fwrite(text, 1, strlen(text), stdout); }
+  size_t write(uint8_t byte) { return fwrite(&byte, 1, 1, stdout); }
+  size_t write(const uint8_t* bytes, size_t length) { return fwrite(bytes, 1, length, stdout); }
+  int availableForWrite() { return 63; }
+};
+static HardwareSerial Serial __attribute__((unused));
+
+// Timer1 of an AVR at 16 MHz. It starts once its interrupt is asked for.
+#define F_CPU 16000000UL
+#define _BV(bit) (1 << (bit))
+#define WGM12 3
+#define CS11 1
+#define CS10 0
+#define OCIE1A 1
+#define ISR(vector) void vector()
+void TIMER1_COMPA_vect() __attribute__((weak));
+static uint16_t OCR1A __attribute__((unused)), TCNT1 __attribute__((unused));
+static uint8_t TCCR1A __attribute__((unused)), TCCR1B __attribute__((unused));
+struct Mask {
+  void operator=(int) { board::start((OCR1A + 1ULL) * 64 * 1000000 / F_CPU, TIMER1_COMPA_vect); }
+};
+static Mask TIMSK1 __attribute__((unused));
+
+void setup();
+void loop();
+
+int main(int, char** args) {
+  setup();
+  board::ready = true;
+  const uint64_t end = board::now + static_cast<uint64_t>(atof(args[1]) * 1e6);
+  while (board::now < end) loop();
+}
+
+#endif

@@ -1,0 +1,116 @@
+//! The Debian package's parts are there, and its configuration is one that the program knows.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use underfoot::config::{Config, load};
+
+use support::program;
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// The package's description in Cargo.toml.
+fn description() -> toml::Table {
+    let manifest: toml::Table = std::fs::read_to_string(path("Cargo.toml")).unwrap().parse().unwrap();
+    manifest["package"]["metadata"]["deb"].as_table().unwrap().clone()
+}
+
+/// Where each file of the package comes from and where it goes.
+fn assets() -> Vec<(String, String)> {
+    let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
+    let asset = |asset: &toml::Value| (text(&asset[0]), text(&asset[1]));
+    description()["assets"].as_array().unwrap().iter().map(asset).collect()
+}
+
+/// The files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a pattern with at most one `*` in its last part, or a `**` before it, names a file.
+fn is_there(pattern: &str) -> bool {
+    let Some((before, _)) = pattern.split_once('*') else { return path(pattern).is_file() };
+    let (folder, start) = before.rsplit_once('/').unwrap();
+    let end = pattern.rsplit('*').next().unwrap();
+    path(folder).is_dir()
+        && files(&path(folder)).iter().any(|file| {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            name.starts_with(start) && name.ends_with(end)
+        })
+}
+
+#[test]
+fn every_file_of_the_package_is_kept_here_or_made_by_its_script() {
+    let script = std::fs::read_to_string(path("scripts/make-deb")).unwrap();
+    let documents = std::fs::read_to_string(path("examples/documents.rs")).unwrap();
+    for (source, _) in assets() {
+        // What the script makes is named there, or comes from the example that it runs.
+        let made = match source.strip_prefix("target/release/deb/") {
+            None => is_there(&source),
+            Some(made) => {
+                let (folder, name) = made.rsplit_once('/').unwrap_or(("", made));
+                let name = name.trim_start_matches('*').trim_end_matches(".gz");
+                let named = if folder.is_empty() { name } else { folder };
+                [&script, &documents].iter().any(|text| text.contains(named))
+            }
+        };
+        assert!(made, "{source} is in Cargo.toml, under [package.metadata.deb], and nowhere else");
+    }
+}
+
+#[test]
+fn files_lie_where_the_program_and_the_units_look_for_them() {
+    let assets = assets();
+    for (source, folder) in [
+        ("target/release/deb/bin/*", "usr/bin/"),
+        ("target/release/deb/libonnxruntime.so", "usr/lib/underfoot/"),
+        ("deploy/debian/underfoot.toml", "etc/underfoot/"),
+    ] {
+        assert!(assets.contains(&(source.into(), folder.into())), "{source} in {folder}");
+    }
+    let configuration = description()["conf-files"][0].as_str().unwrap().to_owned();
+    assert_eq!(configuration, load::DEFAULT_FILE);
+}
+
+#[test]
+fn the_installed_configuration_changes_nothing_and_what_it_suggests_is_valid() {
+    let text = std::fs::read_to_string(path("deploy/debian/underfoot.toml")).unwrap();
+    assert_eq!(load::parse(&text, "underfoot.toml").unwrap(), Config::default());
+    // A line that starts with # and no space is a setting that its user may want.
+    let uncommented: String = text
+        .lines()
+        .filter(|line| !line.starts_with("# ") && *line != "#")
+        .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
+        .collect();
+    let config = load::parse(&uncommented, "underfoot.toml").unwrap();
+    config.validate().unwrap();
+    assert!(config.model.path.is_some() && config.mqtt.host.is_some());
+    assert_eq!(config.sources.len(), 1);
+}
+
+#[test]
+fn the_simulated_robot_of_the_examples_is_valid_and_takes_the_packages_model() {
+    let text = std::fs::read_to_string(path("deploy/debian/simulated.toml")).unwrap();
+    let config = load::parse(&text, "simulated.toml").unwrap();
+    config.validate().unwrap();
+    let model = config.model.path.unwrap();
+    let shipped = assets().into_iter().find(|(source, _)| source.ends_with(".onnx")).unwrap();
+    let name = Path::new(&shipped.0).file_name().unwrap();
+    assert_eq!(model, Path::new("/").join(shipped.1).join(name));
+}
+
+#[test]
+fn the_scripts_that_run_at_an_installation_are_scripts() {
+    use std::os::unix::fs::PermissionsExt;
+    for name in ["postinst", "prerm", "postrm"] {
+        let file = path("deploy/debian").join(name);
+        let checked = program("sh", "dash").arg("-n").arg(&file).output().unwrap();
+        assert!(checked.status.success(), "{name}: {}", String::from_utf8_lossy(&checked.stderr));
+        assert!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o100 != 0, "{name} is executable");
+    }
+}

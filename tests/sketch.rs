@@ -1,0 +1,280 @@
+//! The board's side of the wire: what the header encodes and the sketches send is what the decoders read.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use underfoot::channel::{Channel, TimeInput, TimeUnit};
+use underfoot::clock::{Clock, Placed};
+use underfoot::columns::Columns;
+use underfoot::config::{Kind, load};
+use underfoot::decode::message::{self, MessageFormat};
+use underfoot::decode::{Stream, StreamFormat, binary};
+use underfoot::drops::{Drops, Reason};
+use underfoot::sample::Samples;
+
+use support::{folder, program};
+
+const LIBRARY: &str = "deploy/microcontroller";
+/// Seconds that a sketch runs; the board's counter wraps after the first.
+const SECONDS: usize = 5;
+/// What an ampere is in steps of the sketches' converter, the other way round.
+const AMPERES: f32 = 5.0 / 1023.0 / 0.1;
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// A program of C++ that is built for the host, with every warning an error.
+struct Built {
+    _folder: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Built {
+    fn new(source: &str, extra: &[&str]) -> Self {
+        let folder = folder();
+        let program = folder.path().join("program");
+        // The sanitizers find what a board would suffer in silence. A compiler may come without their libraries.
+        let sanitizers = ["-fsanitize=undefined,address", "-fno-sanitize-recover=all"];
+        if !compile(source, extra, &sanitizers, &program).status.success() {
+            let plain = compile(source, extra, &[], &program);
+            assert!(plain.status.success(), "{source}: {}", String::from_utf8_lossy(&plain.stderr));
+        }
+        Self { _folder: folder, program }
+    }
+
+    /// What it writes, given this on its standard input.
+    fn run(&self, args: &[&str], input: Vec<u8>) -> Vec<u8> {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let feeding = std::thread::spawn(move || stdin.write_all(&input));
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        feeding.join().unwrap().unwrap();
+        ended.stdout
+    }
+}
+
+fn compile(source: &str, extra: &[&str], sanitizers: &[&str], program: &Path) -> Output {
+    let mut command = self::program("g++", "g++");
+    command.args(["-std=c++11", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-O1"]);
+    command.args(sanitizers).args(extra);
+    for include in [path(LIBRARY).join("src"), path("tests/arduino")] {
+        command.arg("-I").arg(include);
+    }
+    command.arg("-o").arg(program).args(["-x", "c++"]).arg(path(source)).output().unwrap()
+}
+
+fn encoder() -> Built {
+    Built::new("tests/arduino/encode.cpp", &[])
+}
+
+fn columns(count: usize) -> Columns {
+    let channels: Vec<_> = (0..count).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();
+    Columns::of(&channels).unwrap()
+}
+
+fn micros() -> TimeInput {
+    TimeInput { unit: TimeUnit::Us, ..TimeInput::default() }
+}
+
+/// What underfoot makes of these bytes.
+fn read(format: StreamFormat, bytes: &[u8], channels: usize) -> (Samples, Drops) {
+    let mut stream = Stream::new(format, columns(channels), micros());
+    let (mut samples, mut drops) = (Samples::new(channels), Drops::default());
+    stream.feed(bytes, &mut samples, &mut drops);
+    stream.finish(&mut samples, &mut drops);
+    (samples, drops)
+}
+
+/// Samples as the encoder takes them.
+fn packed(rows: &[(u32, Vec<f32>)]) -> Vec<u8> {
+    let row = |(micros, values): &(u32, Vec<f32>)| {
+        let values = values.iter().flat_map(|value| value.to_le_bytes());
+        micros.to_le_bytes().into_iter().chain(values).collect::<Vec<_>>()
+    };
+    rows.iter().flat_map(row).collect()
+}
+
+/// Values that are hard on an encoder: none, all and some bytes zero, the largest, the smallest, and no numbers.
+const EXTREMES: [f32; 14] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    f32::MAX,
+    f32::MIN,
+    f32::MIN_POSITIVE,
+    1e-45,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::NAN,
+    1.234_567_9,
+    -0.000_049,
+    16_777_216.0,
+];
+
+/// Rows in which each extreme comes to stand in each channel, and the counter wraps.
+fn extreme_rows(channels: usize) -> Vec<(u32, Vec<f32>)> {
+    let row = |i: usize| {
+        let values = (0..channels).map(|channel| EXTREMES[(i + channel) % EXTREMES.len()]);
+        ((u32::MAX - 70_000).wrapping_add(i as u32 * 10_000), values.collect())
+    };
+    (0..2 * EXTREMES.len()).map(row).collect()
+}
+
+#[test]
+fn the_headers_frames_are_those_of_the_program_byte_for_byte() {
+    let encoder = encoder();
+    for channels in [1, 3, 60, 61, 64] {
+        let mut rows = extreme_rows(channels);
+        // No zero at all, so that COBS meets its longest run.
+        rows.push((0x0101_0101, vec![f32::from_bits(0x4142_4344); channels]));
+        let frames = encoder.run(&["frame", &channels.to_string()], packed(&rows));
+        let mut expected = Vec::new();
+        for (sequence, (micros, values)) in rows.iter().enumerate() {
+            binary::encode(sequence as u16, *micros, values, &mut expected);
+        }
+        assert_eq!(frames, expected, "{channels} channels");
+        let (samples, drops) = read(StreamFormat::Binary, &frames, channels);
+        assert_eq!((samples.len(), drops.total()), (rows.len(), 0), "{:?}", drops.first());
+        for ((time, decoded), (micros, values)) in samples.iter().zip(&rows) {
+            assert_eq!(time.nanos(), i64::from(*micros) * 1000);
+            let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+            assert!(decoded.iter().zip(values).all(same), "{decoded:?} came of {values:?}");
+        }
+    }
+}
+
+#[test]
+fn the_frames_numbers_wrap_without_a_loss_and_a_frame_that_is_left_out_is_counted() {
+    let encoder = encoder();
+    let rows: Vec<_> = (0..70_000_u32).map(|i| (i * 10_000, vec![i as f32])).collect();
+    let mut frames = encoder.run(&["frame", "1"], packed(&rows));
+    let (samples, drops) = read(StreamFormat::Binary, &frames, 1);
+    assert_eq!((samples.len(), drops.total()), (rows.len(), 0));
+    let end = frames.iter().position(|byte| *byte == 0).unwrap();
+    let second = end + 1 + frames[end + 1..].iter().position(|byte| *byte == 0).unwrap();
+    frames.drain(end + 1..=second);
+    let (samples, drops) = read(StreamFormat::Binary, &frames, 1);
+    assert_eq!((samples.len(), drops.count(Reason::LostFrame)), (rows.len() - 1, 1));
+}
+
+#[test]
+fn the_headers_lines_say_each_value_to_four_decimals_and_nan_where_there_is_none() {
+    let encoder = encoder();
+    let mut rows = extreme_rows(3);
+    for value in [0.99994, 0.99996, 9.99996, 4_294_967_040.0, 4_294_967_296.0, -3.25, 1e9, 123_456.78] {
+        rows.push((0, vec![value, -value, 0.5]));
+    }
+    let lines = encoder.run(&["line", "3"], packed(&rows));
+    let text = String::from_utf8(lines.clone()).unwrap();
+    assert!(text.contains("\n0,1.0000,-1.0000,0.5000\n"), "{text}");
+    let (samples, drops) = read(StreamFormat::Csv, &lines, 3);
+    assert_eq!((samples.len(), drops.total()), (rows.len(), 0), "{:?}", drops.first());
+    for ((time, decoded), (micros, values)) in samples.iter().zip(&rows) {
+        assert_eq!(time.nanos(), i64::from(*micros) * 1000);
+        for (decoded, value) in decoded.iter().zip(values) {
+            if value.abs() < 4_294_967_296.0 {
+                // Half of the last decimal, and float32's own step.
+                let error = (f64::from(*decoded) - f64::from(*value)).abs();
+                assert!(error <= 0.000_051 + f64::from(value.abs()) * 6e-8, "{decoded} came of {value}");
+            } else {
+                assert!(decoded.is_nan(), "{decoded} came of {value}");
+            }
+        }
+    }
+}
+
+/// The bytes that a sketch sends in [`SECONDS`].
+fn sketch(name: &str) -> Vec<u8> {
+    let source = format!("{LIBRARY}/examples/{name}/{name}.ino");
+    Built::new(&source, &["-include", "Arduino.h"]).run(&[&SECONDS.to_string()], Vec::new())
+}
+
+/// Fails unless samples came at this rate without a gap, each with these values but for the first, in which the motors start.
+fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
+    let expected = SECONDS * rate;
+    assert!((expected - 20..=expected + 1).contains(&samples.len()), "{} of {expected}", samples.len());
+    let period = 1_000_000_000 / rate as i64;
+    let mut clock = Clock::new(2 * period);
+    let mut places = Vec::new();
+    for (index, (time, row)) in samples.iter().enumerate() {
+        let Placed::Next(placed) = clock.place(time) else { panic!("sample {index} is out of order") };
+        places.push(placed);
+        let close = row.iter().zip(values).all(|(value, expected)| (value - expected).abs() < 1e-4);
+        assert!(close || index == 0, "sample {index} is {row:?}, not {values:?}");
+    }
+    let steps: Vec<_> = places.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    assert!(steps.iter().all(|step| (step - period).abs() < period / 10), "{steps:?}");
+    let drift = (places[places.len() - 1].since(places[0]) - steps.len() as i64 * period).abs();
+    assert!(drift < period / 10, "the period drifts by {drift} ns");
+    let wrapped = samples.times().windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert_eq!(wrapped, 1, "the counter wraps once in a test");
+}
+
+#[test]
+fn the_sketch_of_lines_sends_a_hundred_samples_a_second_in_ampere() {
+    let bytes = sketch("SerialCsv");
+    assert!(bytes.starts_with(b"t,current\n"));
+    let mut stream =
+        Stream::new(StreamFormat::Csv, Columns::of(&[Channel::in_ampere("current")]).unwrap(), micros());
+    let (mut samples, mut drops) = (Samples::new(1), Drops::default());
+    stream.feed(&bytes, &mut samples, &mut drops);
+    assert_eq!(drops.total(), 0, "{:?}", drops.first());
+    assert_steady(&samples, 100, &[20.0 * AMPERES]);
+}
+
+#[test]
+fn the_sketch_of_frames_sends_two_hundred_samples_a_second_in_ampere() {
+    let bytes = sketch("SerialBinary");
+    let (samples, drops) = read(StreamFormat::Binary, &bytes, 2);
+    assert_eq!(drops.total(), 0, "{:?}", drops.first());
+    assert_steady(&samples, 200, &[20.0 * AMPERES, 40.0 * AMPERES]);
+}
+
+#[test]
+fn the_sketch_of_messages_sends_batches_below_the_robots_topic() {
+    let bytes = sketch("Esp32Mqtt");
+    let (mut rest, mut samples, mut drops) = (bytes.as_slice(), Samples::new(1), Drops::default());
+    let mut messages = 0;
+    while let Some((head, behind)) = rest.split_at_checked(8) {
+        let length = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize;
+        let (topic, behind) = behind.split_at(length(0));
+        let (payload, behind) = behind.split_at(length(4));
+        assert_eq!(topic, b"robots/rover/current");
+        message::decode(MessageFormat::Csv, payload, &columns(1), &micros(), &mut samples, &mut drops);
+        rest = behind;
+        messages += 1;
+    }
+    assert_eq!(drops.total(), 0, "{:?}", drops.first());
+    assert_eq!(samples.len(), 20 * messages);
+    assert_steady(&samples, 100, &[20.0 / 264.0]);
+}
+
+#[test]
+fn the_configurations_beside_the_sketches_are_valid() {
+    let page = std::fs::read_to_string(path(LIBRARY).join("README.md")).unwrap();
+    let blocks = page.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let kinds: Vec<_> = blocks
+        .map(|block| {
+            let config = load::parse(block, "README.md").unwrap();
+            config.validate().unwrap();
+            config.sources[0].kind
+        })
+        .collect();
+    assert!(matches!(kinds[..], [Kind::Serial, Kind::Serial, Kind::Mqtt]), "{kinds:?}");
+}
+
+#[test]
+fn the_library_has_the_programs_version() {
+    let properties = std::fs::read_to_string(path(LIBRARY).join("library.properties")).unwrap();
+    let expected = concat!("version=", env!("CARGO_PKG_VERSION"));
+    assert!(properties.lines().any(|line| line == expected), "{properties}");
+}
