@@ -23,6 +23,7 @@ pub struct Health {
     windows: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
+    reloads: Mutex<Reloads>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ struct Ledger {
 #[derive(Debug)]
 struct SourceHealth {
     name: String,
-    silence: Duration,
+    silence: Mutex<Duration>,
     samples: AtomicU64,
     state: Mutex<(State, Instant)>,
 }
@@ -67,6 +68,8 @@ pub struct Report {
     pub predictions: u64,
     /// The sources.
     pub sources: Vec<SourceReport>,
+    /// How often the configuration and the model were read again.
+    pub reloads: Reloads,
     /// What was left out, by reason.
     pub dropped: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -80,6 +83,21 @@ pub struct SourceReport {
     pub state: State,
     /// Samples it gave.
     pub samples: u64,
+}
+
+/// How often the configuration and the model were read again, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloads {
+    /// Reloads that took over.
+    pub done: u64,
+    /// Reloads that were refused: what ran before goes on.
+    pub failed: u64,
+    /// Why the last reload was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Keys that have changed and take effect at the next start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_restart: Vec<String>,
 }
 
 /// How far the work has come, to see whether it moves.
@@ -103,7 +121,7 @@ impl Health {
     pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {
         let source = |(name, silence)| SourceHealth {
             name,
-            silence,
+            silence: Mutex::new(silence),
             samples: AtomicU64::new(0),
             state: Mutex::new((State::Connecting, Instant::now())),
         };
@@ -115,6 +133,7 @@ impl Health {
             predictions: AtomicU64::new(0),
             windows: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
+            reloads: Mutex::default(),
         }
     }
 
@@ -184,6 +203,26 @@ impl Health {
         }
     }
 
+    /// Sets how long every source may be without samples before it is silent.
+    pub(crate) fn silence(&self, silence: Duration) {
+        self.sources.iter().for_each(|source| *lock(&source.silence) = silence);
+    }
+
+    /// Counts a reload: with the keys that take a restart, or why it was refused.
+    pub(crate) fn reloaded(&self, outcome: Result<Vec<String>, String>) {
+        let mut reloads = lock(&self.reloads);
+        match outcome {
+            Ok(needs_restart) => {
+                let done = reloads.done + 1;
+                *reloads = Reloads { done, failed: reloads.failed, error: None, needs_restart };
+            }
+            Err(why) => {
+                reloads.failed += 1;
+                reloads.error = Some(why);
+            }
+        }
+    }
+
     /// Everything left out since the start.
     pub fn drops(&self) -> Drops {
         lock(&self.drops).total.clone()
@@ -198,6 +237,7 @@ impl Health {
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),
             sources,
+            reloads: lock(&self.reloads).clone(),
             dropped: lock(&self.drops).total.iter().map(|(reason, count)| (reason.name(), count)).collect(),
         }
     }
@@ -206,7 +246,7 @@ impl Health {
 impl SourceHealth {
     fn report(&self) -> SourceReport {
         let (state, since) = *lock(&self.state);
-        let silent = state == State::Ok && since.elapsed() > self.silence;
+        let silent = state == State::Ok && since.elapsed() > *lock(&self.silence);
         SourceReport {
             name: self.name.clone(),
             state: if silent { State::Silent } else { state },
@@ -235,6 +275,18 @@ mod tests {
         assert_eq!(report.sources[1].state, State::Silent);
         health.state(1, State::Ended);
         assert!(health.report().healthy);
+    }
+
+    #[test]
+    fn a_refused_reload_is_told_until_one_takes_over() {
+        let health = Health::new([]);
+        health.reloaded(Ok(vec!["publish.base".into()]));
+        health.reloaded(Err("no such file".into()));
+        let reloads = health.report().reloads;
+        assert_eq!((reloads.done, reloads.failed, reloads.error.as_deref()), (1, 1, Some("no such file")));
+        assert_eq!(reloads.needs_restart, ["publish.base"], "what is refused changes nothing");
+        health.reloaded(Ok(vec![]));
+        assert_eq!(health.report().reloads, Reloads { done: 2, failed: 1, ..Reloads::default() });
     }
 
     #[test]

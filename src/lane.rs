@@ -46,6 +46,8 @@ pub enum Reset {
     Restart,
     /// A live stream went silent.
     Silence,
+    /// Another model took over, which takes other windows.
+    Model,
 }
 
 /// How a lane works: the model's side from its card, the rest from the config.
@@ -69,6 +71,7 @@ impl LaneOptions {
 /// One stream's state. It does no I/O and reads no clock.
 #[derive(Clone, Debug)]
 pub struct Lane {
+    card: Card,
     held: VecDeque<(Time, Vec<f32>)>,
     reorder: i64,
     track: Track,
@@ -85,17 +88,31 @@ struct Track {
 impl Lane {
     /// A lane before its first sample.
     pub fn new(options: &LaneOptions) -> Self {
-        let card = &options.card;
-        let channels = card.channels.len();
         Self {
+            card: options.card.clone(),
             held: VecDeque::new(),
             reorder: options.reorder,
-            track: Track {
-                clock: Clock::new((card.resample.max_gap * 1e9) as i64),
-                resampler: Resampler::new(card.resample.method, card.rate, channels),
-                ring: Ring::new(card.window, channels, options.hop),
-            },
+            track: Track::new(options, Clock::new(max_gap(&options.card))),
         }
+    }
+
+    /// Goes on as these options say. The window is kept where the card takes the same ones; says whether it was not, and there
+    /// was anything in it.
+    pub fn serve(&mut self, options: &LaneOptions, drops: &mut Drops, emit: impl FnMut(Output)) -> bool {
+        if options.reorder == 0 {
+            self.finish(drops, emit);
+        }
+        self.reorder = options.reorder;
+        let card = std::mem::replace(&mut self.card, options.card.clone());
+        let same = |own: &Card| (own.channels.len(), own.rate, own.window, own.resample);
+        if same(&card) == same(&options.card) {
+            self.track.ring.set_hop(options.hop);
+            return false;
+        }
+        let mut clock = self.track.clock.clone();
+        clock.set_max_gap(max_gap(&options.card));
+        let mut before = std::mem::replace(&mut self.track, Track::new(options, clock));
+        before.clear()
     }
 
     /// Takes samples with the card's channels and gives what they complete.
@@ -149,7 +166,21 @@ impl Lane {
     }
 }
 
+fn max_gap(card: &Card) -> i64 {
+    (card.resample.max_gap * 1e9) as i64
+}
+
 impl Track {
+    fn new(options: &LaneOptions, clock: Clock) -> Self {
+        let card = &options.card;
+        let channels = card.channels.len();
+        Self {
+            clock,
+            resampler: Resampler::new(card.resample.method, card.rate, channels),
+            ring: Ring::new(card.window, channels, options.hop),
+        }
+    }
+
     fn push(&mut self, raw: Time, row: &[f32], drops: &mut Drops, emit: &mut impl FnMut(Output)) {
         let (time, reset) = match self.clock.place(raw) {
             Placed::Next(time) => (time, None),
@@ -282,6 +313,30 @@ mod tests {
         let wrap = (1i64 << 32) * 1_000_000;
         let wraps: Vec<_> = (0..4000i64).map(|i| (if i % 2 == 0 { wrap - 1 } else { 0 }, 1.0)).collect();
         assert!(run(&options(2, 1, 0.1, 0), &wraps).0.len() < 10_000);
+    }
+
+    #[test]
+    fn another_hop_keeps_the_window_and_other_windows_do_not() {
+        let samples = |range: std::ops::Range<i64>| {
+            let mut samples = Samples::new(1);
+            range.for_each(|i| samples.push(Time::from_nanos(i * 10_000_000).unwrap(), [i as f32]));
+            samples
+        };
+        let mut drops = Drops::default();
+        let mut lane = Lane::new(&options(10, 4, 0.1, 20_000_000));
+        let mut times = Vec::new();
+        let mut note = |output| match output {
+            Output::Window(window) => times.push(window.time.nanos() / 10_000_000),
+            Output::Reset { .. } => times.push(-1),
+        };
+        lane.push(&samples(0..20), &mut drops, &mut note);
+        assert!(!lane.serve(&options(10, 2, 0.1, 0), &mut drops, &mut note));
+        lane.push(&samples(20..24), &mut drops, &mut note);
+        assert!(lane.serve(&options(5, 2, 0.1, 0), &mut drops, &mut note));
+        assert_eq!(lane.newest(), Time::from_nanos(230_000_000));
+        lane.push(&samples(24..30), &mut drops, &mut note);
+        assert_eq!(times, [9, 13, 17, 20, 22, 28], "samples held back are not lost");
+        assert_eq!(drops.total(), 0);
     }
 
     #[test]

@@ -140,6 +140,18 @@ impl Lanes {
         }
     }
 
+    /// Follows streams as these options say from now on. A stream keeps its window where the model takes the same ones.
+    pub fn serve(&mut self, options: LanesOptions, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        for (stream, entry) in &mut self.lanes {
+            let arrived = entry.arrived;
+            if entry.lane.serve(&options.lane, drops, |output| emit(work(stream, output, arrived))) {
+                let task = Task::Reset { time: entry.time(), why: Reset::Model };
+                emit(Work { stream: stream.clone(), task });
+            }
+        }
+        self.options = options;
+    }
+
     /// Ends a stream: gives what it still held, and forgets it.
     pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(Work)) {
         if let Some(mut entry) = self.lanes.remove(stream) {

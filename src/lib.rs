@@ -27,6 +27,7 @@
 //! | [`lanes`], [`stamp`] | every stream's state; times for samples that carry none |
 //! | [`lane`], [`clock`], [`resample`], [`window`] | one stream from samples to windows |
 //! | [`pending`], [`infer`] | windows that wait, and the batches that run |
+//! | [`terms`], [`swap`], [`reload`] | what surfaces are decided by, and how that changes while the daemon runs |
 //! | [`model`] | the card, the ONNX Runtime library, the session, the ONNX file |
 //! | [`surfaces`], [`decide`] | probabilities to surfaces |
 //! | [`prediction`], [`sink`] | what comes out, how it is written, and where it goes |
@@ -54,6 +55,7 @@ pub mod pending;
 pub mod pipeline;
 pub mod prediction;
 pub mod recordings;
+pub mod reload;
 pub mod resample;
 pub mod sample;
 pub mod score;
@@ -65,5 +67,7 @@ mod stages;
 pub mod stamp;
 pub mod supervisor;
 pub mod surfaces;
+pub mod swap;
+pub mod terms;
 pub mod train;
 pub mod window;

@@ -1,5 +1,6 @@
 //! What comes out for a stream: predictions, and changes of its surface. And how they are written.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::ser::SerializeMap;
@@ -7,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::card::UNKNOWN;
 use crate::sample::{StreamId, Time};
+use crate::terms::Terms;
 
 /// What comes out, in order per stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,8 @@ pub enum Outcome {
     Change(Change),
     /// The stream ended.
     End(StreamId),
+    /// What follows is decided by something else, perhaps with other labels.
+    Terms(Arc<Terms>),
 }
 
 /// One window's prediction, and what is decided with it.

@@ -1,19 +1,20 @@
 //! Every stream's decided surface, from probabilities in order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::decide::{DecideOptions, Decider, Decision};
+use crate::decide::{Decider, Decision};
 use crate::infer::Inferred;
-use crate::lanes::Task;
-use crate::model::card::Card;
+use crate::lanes::{Task, Work};
 use crate::prediction::{Change, Outcome, Prediction};
 use crate::sample::{StreamId, Time};
+use crate::terms::Terms;
 
 /// The deciders of all streams. It does no I/O and reads no clock.
 #[derive(Debug)]
 pub struct Surfaces {
-    card: Card,
+    terms: Arc<Terms>,
     /// A stream before its first window.
     fresh: Decider,
     streams: HashMap<StreamId, Entry>,
@@ -25,15 +26,16 @@ pub struct Surfaces {
 #[derive(Debug)]
 struct Entry {
     decider: Decider,
-    surface: Option<usize>,
-    since: Time,
+    /// The stream's newest window, or its start.
+    time: Time,
+    last: Change,
 }
 
 impl Surfaces {
     /// No stream yet.
-    pub fn new(options: DecideOptions, card: &Card, hop: usize) -> Self {
-        let fresh = Decider::new(options, card, hop);
-        Self { card: card.clone(), fresh, streams: HashMap::new(), early: BTreeMap::new(), next: 0 }
+    pub fn new(terms: Terms) -> Self {
+        let fresh = fresh(&terms);
+        Self { terms: Arc::new(terms), fresh, streams: HashMap::new(), early: BTreeMap::new(), next: 0 }
     }
 
     /// Takes a batch and gives what follows from it, in the order of tickets.
@@ -41,47 +43,55 @@ impl Surfaces {
         self.early.insert(inferred.ticket, inferred);
         while let Some(inferred) = self.early.remove(&self.next) {
             self.next += 1;
-            let mut rows = inferred.probabilities.chunks_exact(self.card.labels.len());
+            if let Some(terms) = inferred.terms {
+                self.take_over(*terms, &mut emit);
+            }
+            let labels = self.terms.card.labels.len();
+            let mut rows = inferred.probabilities.chunks_exact(labels);
             for work in inferred.work {
-                let stream = work.stream;
-                match work.task {
-                    Task::Start { time } => self.start(stream, time, &mut emit),
-                    Task::Window { window, arrived } => {
-                        let row = rows.next().unwrap_or_default();
-                        self.window(stream, (window.time, window.measured), row, arrived, &mut emit);
-                    }
-                    Task::Reset { time, .. } => {
-                        if let Some(entry) = self.streams.get_mut(&stream) {
-                            entry.decider.reset();
-                            entry.change(
-                                &stream,
-                                time,
-                                Decision { surface: None, confidence: 0.0 },
-                                &mut emit,
-                            );
-                        }
-                    }
-                    Task::End { time } => {
-                        if let Some(mut entry) = self.streams.remove(&stream) {
-                            entry.change(
-                                &stream,
-                                time,
-                                Decision { surface: None, confidence: 0.0 },
-                                &mut emit,
-                            );
-                        }
-                        emit(Outcome::End(stream));
-                    }
+                self.work(work, &mut rows, &mut emit);
+            }
+        }
+    }
+
+    fn work<'a>(
+        &mut self,
+        Work { stream, task }: Work,
+        rows: &mut impl Iterator<Item = &'a [f32]>,
+        emit: &mut impl FnMut(Outcome),
+    ) {
+        match task {
+            Task::Start { time } => self.start(stream, time, emit),
+            Task::Window { window, arrived } => {
+                let row = rows.next().unwrap_or_default();
+                self.window(stream, (window.time, window.measured), row, arrived, emit);
+            }
+            Task::Reset { time, .. } => {
+                if let Some(entry) = self.streams.get_mut(&stream) {
+                    entry.decider.reset();
+                    entry.change(time, Decision::UNKNOWN, emit);
                 }
+            }
+            Task::End { time } => {
+                if let Some(mut entry) = self.streams.remove(&stream) {
+                    entry.change(time, Decision::UNKNOWN, emit);
+                }
+                emit(Outcome::End(stream));
             }
         }
     }
 
     fn start(&mut self, stream: StreamId, time: Time, emit: &mut impl FnMut(Outcome)) {
-        let entry = Entry { decider: self.fresh.clone(), surface: None, since: time };
-        self.streams.insert(stream.clone(), entry);
-        let change = Change { stream, time, since: time, surface: None, confidence: 0.0, previous: None };
-        emit(Outcome::Change(change));
+        let last = Change {
+            stream: stream.clone(),
+            time,
+            since: time,
+            surface: None,
+            confidence: 0.0,
+            previous: None,
+        };
+        emit(Outcome::Change(last.clone()));
+        self.streams.insert(stream, Entry { decider: self.fresh.clone(), time, last });
     }
 
     fn window(
@@ -97,8 +107,9 @@ impl Surfaces {
             self.start(stream.clone(), time, emit);
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
+        entry.time = time;
         let decision = entry.decider.step(time, probabilities);
-        entry.change(&stream, time, decision, emit);
+        entry.change(time, decision, emit);
         emit(Outcome::Prediction(Prediction {
             stream,
             time,
@@ -109,43 +120,71 @@ impl Surfaces {
             arrived,
         }));
     }
+
+    /// Decides by other terms from here on. Beliefs are kept where the labels are; else each surface is unknown until the stream's
+    /// next window. Where another model takes over, every surface is told again.
+    fn take_over(&mut self, terms: Terms, emit: &mut impl FnMut(Outcome)) {
+        let before = std::mem::replace(&mut self.terms, Arc::new(terms));
+        let (old, new) = (&before.card.labels, &self.terms.card.labels);
+        self.fresh = fresh(&self.terms);
+        emit(Outcome::Terms(self.terms.clone()));
+        let same_model = before.card == self.terms.card && before.model == self.terms.model;
+        for entry in self.streams.values_mut() {
+            if old == new {
+                entry.decider.adopt(&self.fresh);
+            } else {
+                entry.decider = self.fresh.clone();
+                // What it was, as far as the other labels have it.
+                let previous = entry.last.surface.and_then(|surface| old.get(surface));
+                entry.last.previous = Some(previous.and_then(|name| new.iter().position(|own| own == name)));
+                entry.last.surface = None;
+                entry.last.confidence = 0.0;
+                (entry.last.time, entry.last.since) = (entry.time, entry.time);
+            }
+            if !same_model {
+                emit(Outcome::Change(entry.last.clone()));
+            }
+        }
+    }
+}
+
+fn fresh(terms: &Terms) -> Decider {
+    Decider::new(terms.decide, &terms.card, terms.hop)
 }
 
 impl Entry {
-    fn change(&mut self, stream: &StreamId, time: Time, decision: Decision, emit: &mut impl FnMut(Outcome)) {
-        if decision.surface == self.surface {
+    fn change(&mut self, time: Time, decision: Decision, emit: &mut impl FnMut(Outcome)) {
+        if decision.surface == self.last.surface {
             return;
         }
-        let previous = std::mem::replace(&mut self.surface, decision.surface);
-        self.since = time;
+        let previous = Some(self.last.surface);
         let Decision { surface, confidence } = decision;
-        let change = Change {
-            stream: stream.clone(),
-            time,
-            since: self.since,
-            surface,
-            confidence,
-            previous: Some(previous),
-        };
-        emit(Outcome::Change(change));
+        let stream = self.last.stream.clone();
+        self.last = Change { stream, time, since: time, surface, confidence, previous };
+        emit(Outcome::Change(self.last.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::DecideOptions;
     use crate::lane::{Reset, Window};
-    use crate::lanes::Work;
+    use crate::model::card::Card;
+
+    fn terms(model: &str, labels: &[&str]) -> Terms {
+        let card = Card::of_test(10, 1, labels);
+        Terms { card, model: model.into(), hop: 1, decide: DecideOptions::default() }
+    }
 
     fn surfaces() -> Surfaces {
-        let card = Card::of_test(10, 1, &["a", "b"]);
-        Surfaces::new(DecideOptions::default(), &card, 1)
+        Surfaces::new(terms("first", &["a", "b"]))
     }
 
     fn batch(ticket: u64, tasks: Vec<Task>, probabilities: &[f32]) -> Inferred {
         let stream = StreamId::new("rover").unwrap();
         let work = tasks.into_iter().map(|task| Work { stream: stream.clone(), task }).collect();
-        Inferred { ticket, work, probabilities: probabilities.to_vec() }
+        Inferred { ticket, terms: None, work, probabilities: probabilities.to_vec() }
     }
 
     fn window(seconds: f64) -> Task {
@@ -185,5 +224,59 @@ mod tests {
         let second = batch(1, vec![window(1.0)], &[0.1, 0.9]);
         let first = batch(0, vec![Task::Start { time }], &[]);
         assert_eq!(changes(&mut surfaces(), vec![second, first]), [None, Some(1)]);
+    }
+
+    #[test]
+    fn another_model_with_the_same_labels_keeps_the_surface_and_tells_it_again() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let other = Inferred {
+            terms: Some(Box::new(terms("second", &["a", "b"]))),
+            ..batch(1, vec![window(1.1)], &[0.8, 0.2])
+        };
+        assert_eq!(changes(&mut surfaces(), vec![first, other]), [None, Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn another_decision_alone_changes_no_surface() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let mut strict = terms("first", &["a", "b"]);
+        strict.decide = DecideOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decide };
+        let other = Inferred { terms: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
+        let next = batch(2, vec![window(1.1)], &[0.9, 0.1]);
+        assert_eq!(changes(&mut surfaces(), vec![first, other, next]), [None, Some(0), None]);
+    }
+
+    #[test]
+    fn with_other_labels_a_surface_is_unknown_until_the_next_window() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.1, 0.9]);
+        let other = Inferred {
+            terms: Some(Box::new(terms("second", &["b", "c", "d"]))),
+            ..batch(1, vec![window(1.1)], &[0.1, 0.1, 0.8])
+        };
+        let mut outcomes = Vec::new();
+        let mut surfaces = surfaces();
+        for batch in [first, other] {
+            surfaces.push(batch, |outcome| outcomes.push(outcome));
+        }
+        let [
+            _,
+            _,
+            _,
+            Outcome::Terms(terms),
+            Outcome::Change(unknown),
+            Outcome::Change(named),
+            Outcome::Prediction(prediction),
+        ] = outcomes.as_slice()
+        else {
+            panic!("{outcomes:?}")
+        };
+        assert_eq!(terms.model, "second");
+        // "b" is the first of the new labels.
+        assert_eq!((unknown.surface, unknown.previous), (None, Some(Some(0))));
+        assert_eq!((named.surface, named.previous), (Some(2), Some(None)));
+        assert_eq!(prediction.probabilities.len(), 3);
     }
 }

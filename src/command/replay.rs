@@ -71,13 +71,14 @@ impl Replay {
         config.model.path = Some(self.model.clone());
         config.model.threads = self.threads.into();
         let recordings = recordings::find(&self.paths, self.dataset.as_deref()).map_err(Failure::failed)?;
+        config.window.hop = self.hop.map(|hop| hop as usize);
+        config.decide = decide;
         let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
-        let hop = self.hop.map_or(card.hop, |hop| hop as usize);
         let truth = Truth::default();
         let faults = Faults::default();
-        let json = assemble::json(&card, &self.model);
+        let terms = assemble::terms(&config, card.clone());
         let sinks = vec![
-            Sink::Lines(Lines::new(self.format, json, &card.labels, false, std::io::stdout())),
+            Sink::Lines(Lines::new(self.format, terms.json(), &card.labels, false, std::io::stdout())),
             Sink::Score(Score::new(&card, truth.clone())),
         ];
         let files = Files {
@@ -92,11 +93,11 @@ impl Replay {
             batch: self.batch.into(),
             pending: config.limits.windows,
             lanes: LanesOptions {
-                lane: LaneOptions { hop, ..LaneOptions::of(&card) },
+                lane: LaneOptions { hop: terms.hop, ..LaneOptions::of(&card) },
                 streams: usize::MAX,
                 quiet: None,
             },
-            decide,
+            terms,
             sinks,
         };
         let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));
@@ -105,6 +106,7 @@ impl Replay {
             broker: None,
             serving: Some(serving),
             recorder: None,
+            reload: None,
             health: health.clone(),
             supervised: false,
             drain: config.limits.drain,

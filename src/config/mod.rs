@@ -1,5 +1,6 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
+pub mod change;
 pub mod load;
 mod secret;
 mod source;

@@ -80,6 +80,7 @@ impl Lines {
                 let sure = format!("{:.0} %", 100.0 * change.confidence);
                 self.text.extend_from_slice(table(change.stream.as_str(), &time, surface, &sure).as_bytes());
             }
+            (_, Outcome::Terms(terms)) => return self.json = terms.json(),
             _ => return,
         }
         self.windows += 1;

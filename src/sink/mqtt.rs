@@ -3,6 +3,7 @@
 use crate::drops::{Drops, Reason};
 use crate::mqtt::Publisher;
 use crate::prediction::{Json, Outcome};
+use crate::terms::Terms;
 
 /// Publishes predictions as they come, and keeps each stream's surface retained.
 pub struct Topics {
@@ -11,9 +12,10 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Topics below the publisher's base.
-    pub fn new(publisher: Publisher, json: Json) -> Self {
-        Self { publisher, json }
+    /// Topics below the publisher's base, of surfaces that are decided under these terms.
+    pub fn new(publisher: Publisher, terms: &Terms) -> Self {
+        publisher.retain("info", terms.info());
+        Self { publisher, json: terms.json() }
     }
 
     /// Publishes an outcome; a prediction that finds no broker is counted.
@@ -33,6 +35,10 @@ impl Topics {
             }
             // The unknown surface came before this; it stays on the broker.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
+            Outcome::Terms(terms) => {
+                self.json = terms.json();
+                self.publisher.retain("info", terms.info());
+            }
         }
     }
 }
