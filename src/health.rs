@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::drops::{Drops, Reason};
+use crate::problems::{News, Problem};
 
 /// The same kind of fault is logged once in this time; in between it is counted.
 const QUIET: Duration = Duration::from_secs(60);
@@ -24,6 +25,17 @@ pub struct Health {
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
     reloads: Mutex<Reloads>,
+    problems: Mutex<Troubles>,
+}
+
+/// What is wrong with the streams' input, and when each kind was last logged.
+#[derive(Debug, Default)]
+struct Troubles {
+    listed: Vec<Problem>,
+    count: usize,
+    logged: Vec<(&'static str, Instant)>,
+    /// Whether a problem was logged since all was well.
+    told: bool,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +72,12 @@ pub enum State {
 pub struct Report {
     /// Whether every source that should give samples does.
     pub healthy: bool,
+    /// Whether that is so, and their samples are as they should be.
+    pub state: Condition,
+    /// What is wrong with the streams' input, up to a hundred.
+    pub problems: Vec<Problem>,
+    /// How many problems there are.
+    pub problem_count: usize,
     /// Seconds since the start.
     pub uptime: u64,
     /// Streams that are followed.
@@ -72,6 +90,16 @@ pub struct Report {
     pub reloads: Reloads,
     /// What was left out, by reason.
     pub dropped: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// How the daemon is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// All is well.
+    Ok,
+    /// A source gives no samples, or a stream's input has a problem.
+    Degraded,
 }
 
 /// One source at one moment.
@@ -134,6 +162,7 @@ impl Health {
             windows: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
             reloads: Mutex::default(),
+            problems: Mutex::default(),
         }
     }
 
@@ -208,6 +237,28 @@ impl Health {
         self.sources.iter().for_each(|source| *lock(&source.silence) = silence);
     }
 
+    /// Takes what changed in what is wrong with the streams' input. The first of each kind is logged, then again once a minute.
+    pub(crate) fn problems(&self, news: News) {
+        let mut troubles = lock(&self.problems);
+        for problem in news.begun {
+            let kind = problem.problem;
+            if troubles.logged.iter().any(|(logged, at)| *logged == kind && at.elapsed() < QUIET) {
+                continue;
+            }
+            troubles.logged.retain(|(logged, _)| *logged != kind);
+            troubles.logged.push((kind, Instant::now()));
+            troubles.told = true;
+            tracing::warn!(stream = %problem.stream, problem = kind, total = news.count, "{}", problem.detail);
+        }
+        for Problem { stream, channel, problem, .. } in news.ended {
+            tracing::debug!(%stream, channel, problem, "it is well again");
+        }
+        if news.count == 0 && std::mem::take(&mut troubles.told) {
+            tracing::info!("the input of every stream is well again");
+        }
+        (troubles.listed, troubles.count) = (news.now, news.count);
+    }
+
     /// Counts a reload: with the keys that take a restart, or why it was refused.
     pub(crate) fn reloaded(&self, outcome: Result<Vec<String>, String>) {
         let mut reloads = lock(&self.reloads);
@@ -231,8 +282,13 @@ impl Health {
     /// The counters now.
     pub fn report(&self) -> Report {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
+        let healthy = sources.iter().all(|source| matches!(source.state, State::Ok | State::Ended));
+        let troubles = lock(&self.problems);
         Report {
-            healthy: sources.iter().all(|source| matches!(source.state, State::Ok | State::Ended)),
+            healthy,
+            state: if healthy && troubles.count == 0 { Condition::Ok } else { Condition::Degraded },
+            problems: troubles.listed.clone(),
+            problem_count: troubles.count,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),

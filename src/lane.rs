@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use crate::clock::{Clock, Placed};
 use crate::drops::{Drops, Reason};
+use crate::gauge::Gauge;
 use crate::model::card::Card;
+use crate::quality::{Quality, QualityOptions};
 use crate::resample::Resampler;
 use crate::sample::{Samples, Time};
 use crate::window::Ring;
@@ -33,8 +35,8 @@ pub struct Window {
     pub time: Time,
     /// Its steps, oldest first, row-major [W, C].
     pub values: Vec<f32>,
-    /// The share of its steps that were measured rather than interpolated, from 0 to 1.
-    pub measured: f64,
+    /// How far it can be trusted.
+    pub quality: Quality,
 }
 
 /// Why a window was emptied.
@@ -46,6 +48,8 @@ pub enum Reset {
     Restart,
     /// A live stream went silent.
     Silence,
+    /// Samples of a live stream come, and none has a number in these channels, a bit each.
+    Missing(u64),
     /// Another model took over, which takes other windows.
     Model,
 }
@@ -59,12 +63,14 @@ pub struct LaneOptions {
     pub hop: usize,
     /// How long samples are held back to be put in order, in nanoseconds; 0 for not at all.
     pub reorder: i64,
+    /// When input is told to be bad.
+    pub quality: QualityOptions,
 }
 
 impl LaneOptions {
     /// The card's own way: its hop, and no sample held back.
     pub fn of(card: &Card) -> Self {
-        Self { card: card.clone(), hop: card.hop, reorder: 0 }
+        Self { card: card.clone(), hop: card.hop, reorder: 0, quality: QualityOptions::default() }
     }
 }
 
@@ -74,6 +80,8 @@ pub struct Lane {
     card: Card,
     held: VecDeque<(Time, Vec<f32>)>,
     reorder: i64,
+    /// The channels without a number in every sample since the last that could be used.
+    missing: u64,
     track: Track,
 }
 
@@ -83,6 +91,7 @@ struct Track {
     clock: Clock,
     resampler: Resampler,
     ring: Ring,
+    gauge: Gauge,
 }
 
 impl Lane {
@@ -92,6 +101,7 @@ impl Lane {
             card: options.card.clone(),
             held: VecDeque::new(),
             reorder: options.reorder,
+            missing: 0,
             track: Track::new(options, Clock::new(max_gap(&options.card))),
         }
     }
@@ -107,6 +117,7 @@ impl Lane {
         let same = |own: &Card| (own.channels.len(), own.rate, own.window, own.resample);
         if same(&card) == same(&options.card) {
             self.track.ring.set_hop(options.hop);
+            self.track.gauge.serve(&options.card, options.quality);
             return false;
         }
         let mut clock = self.track.clock.clone();
@@ -117,12 +128,19 @@ impl Lane {
 
     /// Takes samples with the card's channels and gives what they complete.
     pub fn push(&mut self, samples: &Samples, drops: &mut Drops, mut emit: impl FnMut(Output)) {
+        self.track.gauge.limit(samples.limits());
         for (time, row) in samples.iter() {
             if row.iter().any(|value| !value.is_finite()) {
+                let bits = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
+                let bits = bits.fold(0, |bits, (index, _)| bits | 1u64 << (index % 64));
+                self.missing = if self.missing == 0 { bits } else { self.missing & bits };
                 drops.add(Reason::NotFinite, || {
                     format!("the sample at {} s has a value that is not finite", time.seconds())
                 });
-            } else if self.reorder == 0 {
+                continue;
+            }
+            self.missing = 0;
+            if self.reorder == 0 {
                 self.track.push(time, row, drops, &mut emit);
             } else {
                 self.hold(time, row.to_vec());
@@ -138,6 +156,11 @@ impl Lane {
         for (time, row) in std::mem::take(&mut self.held) {
             self.track.push(time, &row, drops, &mut emit);
         }
+    }
+
+    /// The channels without a number in every sample since the last that could be used, a bit each.
+    pub fn missing(&self) -> u64 {
+        self.missing
     }
 
     /// The newest sample that was placed, in the stream's own time with wrapped counters made whole.
@@ -178,6 +201,7 @@ impl Track {
             clock,
             resampler: Resampler::new(card.resample.method, card.rate, channels),
             ring: Ring::new(card.window, channels, options.hop),
+            gauge: Gauge::new(card, options.quality),
         }
     }
 
@@ -190,6 +214,7 @@ impl Track {
                 return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
             }
             Placed::Late => {
+                self.gauge.late();
                 return drops.add(Reason::Late, || {
                     format!("the sample at {} s came after a newer one", raw.seconds())
                 });
@@ -199,17 +224,26 @@ impl Track {
             self.clear();
             emit(Output::Reset { time, why });
         }
-        let Self { resampler, ring, .. } = self;
+        let Self { resampler, ring, gauge, .. } = self;
+        gauge.sample(row);
+        let mut stepped = false;
         resampler.push(time, row, |step| {
             let time = step.time;
+            gauge.step(step.values);
+            stepped = true;
             if ring.push(step) {
-                emit(Output::Window(Window { time, values: ring.window(), measured: ring.measured() }));
+                let quality = gauge.quality(ring.measured());
+                emit(Output::Window(Window { time, values: ring.window(), quality }));
             }
         });
+        if stepped {
+            gauge.stepped();
+        }
     }
 
     fn clear(&mut self) -> bool {
         self.resampler.reset();
+        self.gauge.clear();
         self.ring.clear()
     }
 }
@@ -223,7 +257,7 @@ mod tests {
     fn options(window: usize, hop: usize, max_gap: f64, reorder: i64) -> LaneOptions {
         let mut card = Card::of_test(window, hop, &["a", "b"]);
         card.resample.max_gap = max_gap;
-        LaneOptions { card, hop, reorder }
+        LaneOptions { hop, reorder, ..LaneOptions::of(&card) }
     }
 
     fn run(options: &LaneOptions, samples: &[(i64, f32)]) -> (Vec<Output>, Drops) {
@@ -288,7 +322,17 @@ mod tests {
         bad.insert(40, (395_000_000, f32::NAN));
         let (outputs, drops) = run(&options(10, 5, 0.1, 0), &bad);
         assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate, 1 late");
-        assert_eq!(outputs, run(&options(10, 5, 0.1, 0), &good).0);
+        let late = |output: &Output| matches!(output, Output::Window(window) if window.quality.late > 0.0);
+        assert_eq!(outputs.iter().filter(|output| late(output)).count(), 2, "the windows of that time tell");
+        let told_apart = |mut outputs: Vec<Output>| {
+            for output in &mut outputs {
+                if let Output::Window(window) = output {
+                    window.quality.late = 0.0;
+                }
+            }
+            outputs
+        };
+        assert_eq!(told_apart(outputs), run(&options(10, 5, 0.1, 0), &good).0);
     }
 
     #[test]

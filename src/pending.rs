@@ -94,6 +94,7 @@ mod tests {
 
     use super::*;
     use crate::lane::{Reset, Window};
+    use crate::quality::Quality;
     use crate::sample::{StreamId, Time};
 
     fn at(nanos: i64) -> Time {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     fn window(nanos: i64) -> Task {
-        let window = Window { time: at(nanos), values: vec![], measured: 1.0 };
+        let window = Window { time: at(nanos), values: vec![], quality: Quality::default() };
         Task::Window { window, arrived: Instant::now() }
     }
 

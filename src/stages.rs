@@ -116,6 +116,9 @@ pub(crate) async fn decide(
         health.predictions(batch.windows());
         surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
         flush_all(&mut sinks, &mut drops, health);
+        if let Some(news) = surfaces.news() {
+            health.problems(news);
+        }
     }
     Ok(sinks)
 }

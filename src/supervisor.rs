@@ -89,6 +89,13 @@ fn status(report: &Report) -> String {
         };
         line += &format!(", {} is {word}", source.name);
     }
+    if let Some(problem) = report.problems.first() {
+        let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
+        line += &format!(", {channel}{} is {}", problem.stream, problem.problem);
+        if report.problem_count > 1 {
+            line += &format!(" and {} more problems", report.problem_count - 1);
+        }
+    }
     let dropped: u64 = report.dropped.values().sum();
     if dropped > 0 {
         line += &format!(", {dropped} dropped");

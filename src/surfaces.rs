@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use crate::decide::{Decider, Decision};
 use crate::infer::Inferred;
+use crate::lane::{Reset, Window};
 use crate::lanes::{Task, Work};
 use crate::prediction::{Change, Outcome, Prediction};
+use crate::problems::{News, Problems};
 use crate::sample::{StreamId, Time};
 use crate::terms::Terms;
 
@@ -18,6 +20,7 @@ pub struct Surfaces {
     /// A stream before its first window.
     fresh: Decider,
     streams: HashMap<StreamId, Entry>,
+    problems: Problems,
     /// Batches that came before one with a lower ticket; no more of them than threads of inference.
     early: BTreeMap<u64, Inferred>,
     next: u64,
@@ -35,7 +38,19 @@ impl Surfaces {
     /// No stream yet.
     pub fn new(terms: Terms) -> Self {
         let fresh = fresh(&terms);
-        Self { terms: Arc::new(terms), fresh, streams: HashMap::new(), early: BTreeMap::new(), next: 0 }
+        Self {
+            terms: Arc::new(terms),
+            fresh,
+            streams: HashMap::new(),
+            problems: Problems::default(),
+            early: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// What changed in what is wrong with the streams, since this was last asked.
+    pub fn news(&mut self) -> Option<News> {
+        self.problems.news()
     }
 
     /// Takes a batch and gives what follows from it, in the order of tickets.
@@ -60,21 +75,29 @@ impl Surfaces {
         rows: &mut impl Iterator<Item = &'a [f32]>,
         emit: &mut impl FnMut(Outcome),
     ) {
+        self.problems.take(&stream, &task, &self.terms.card.channels);
         match task {
             Task::Start { time } => self.start(stream, time, emit),
             Task::Window { window, arrived } => {
                 let row = rows.next().unwrap_or_default();
-                self.window(stream, (window.time, window.measured), row, arrived, emit);
+                self.window(stream, window, row, arrived, emit);
             }
-            Task::Reset { time, .. } => {
+            Task::Reset { time, why } => {
                 if let Some(entry) = self.streams.get_mut(&stream) {
                     entry.decider.reset();
-                    entry.change(time, Decision::UNKNOWN, emit);
+                    let reason = match why {
+                        Reset::Gap => "samples are missing",
+                        Reset::Restart => "the clock started again",
+                        Reset::Silence => "no sample comes",
+                        Reset::Missing(_) => "a channel is silent",
+                        Reset::Model => "another model took over",
+                    };
+                    entry.change(time, Decision::UNKNOWN, Some(reason.into()), emit);
                 }
             }
             Task::End { time } => {
                 if let Some(mut entry) = self.streams.remove(&stream) {
-                    entry.change(time, Decision::UNKNOWN, emit);
+                    entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), emit);
                 }
                 emit(Outcome::End(stream));
             }
@@ -89,6 +112,7 @@ impl Surfaces {
             surface: None,
             confidence: 0.0,
             previous: None,
+            reason: Some("no window is complete yet".into()),
         };
         emit(Outcome::Change(last.clone()));
         self.streams.insert(stream, Entry { decider: self.fresh.clone(), time, last });
@@ -97,7 +121,7 @@ impl Surfaces {
     fn window(
         &mut self,
         stream: StreamId,
-        (time, measured): (Time, f64),
+        Window { time, quality, .. }: Window,
         probabilities: &[f32],
         arrived: Instant,
         emit: &mut impl FnMut(Outcome),
@@ -108,15 +132,24 @@ impl Surfaces {
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
         entry.time = time;
-        let decision = entry.decider.step(time, probabilities);
-        entry.change(time, decision, emit);
+        let (decision, reason) = match quality.withheld() {
+            None => {
+                let decision = entry.decider.step(time, probabilities);
+                (decision, decision.surface.is_none().then(|| "no surface is likely enough".to_owned()))
+            }
+            Some(fault) => {
+                entry.decider.reset();
+                (Decision::UNKNOWN, Some(fault.reason()))
+            }
+        };
+        entry.change(time, decision, reason, emit);
         emit(Outcome::Prediction(Prediction {
             stream,
             time,
             surface: decision.surface,
             confidence: decision.confidence,
             probabilities: probabilities.to_vec(),
-            measured,
+            quality,
             arrived,
         }));
     }
@@ -140,6 +173,7 @@ impl Surfaces {
                 entry.last.surface = None;
                 entry.last.confidence = 0.0;
                 (entry.last.time, entry.last.since) = (entry.time, entry.time);
+                entry.last.reason = Some("another model took over".into());
             }
             if !same_model {
                 emit(Outcome::Change(entry.last.clone()));
@@ -153,14 +187,25 @@ fn fresh(terms: &Terms) -> Decider {
 }
 
 impl Entry {
-    fn change(&mut self, time: Time, decision: Decision, emit: &mut impl FnMut(Outcome)) {
+    /// Where the surface stays unknown, another reason is told, too.
+    fn change(
+        &mut self,
+        time: Time,
+        decision: Decision,
+        reason: Option<String>,
+        emit: &mut impl FnMut(Outcome),
+    ) {
         if decision.surface == self.last.surface {
+            if reason != self.last.reason {
+                (self.last.time, self.last.reason) = (time, reason);
+                emit(Outcome::Change(self.last.clone()));
+            }
             return;
         }
         let previous = Some(self.last.surface);
         let Decision { surface, confidence } = decision;
         let stream = self.last.stream.clone();
-        self.last = Change { stream, time, since: time, surface, confidence, previous };
+        self.last = Change { stream, time, since: time, surface, confidence, previous, reason };
         emit(Outcome::Change(self.last.clone()));
     }
 }
@@ -168,9 +213,10 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::Channel;
     use crate::decide::DecideOptions;
-    use crate::lane::{Reset, Window};
     use crate::model::card::Card;
+    use crate::quality::{Fault, FaultKind, Quality};
 
     fn terms(model: &str, labels: &[&str]) -> Terms {
         let card = Card::of_test(10, 1, labels);
@@ -189,7 +235,8 @@ mod tests {
 
     fn window(seconds: f64) -> Task {
         let time = Time::from_seconds(seconds).unwrap();
-        Task::Window { window: Window { time, values: vec![], measured: 1.0 }, arrived: Instant::now() }
+        let window = Window { time, values: vec![], quality: Quality::default() };
+        Task::Window { window, arrived: Instant::now() }
     }
 
     fn changes(surfaces: &mut Surfaces, batches: Vec<Inferred>) -> Vec<Option<usize>> {
@@ -216,6 +263,50 @@ mod tests {
         ];
         let found = changes(&mut surfaces(), vec![batch(0, tasks, &[0.9, 0.1, 0.1, 0.9])]);
         assert_eq!(found, [None, Some(0), None, Some(1), None]);
+    }
+
+    #[test]
+    fn a_fault_withholds_the_surface_with_its_reason_and_is_news() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let channel = Channel::in_ampere("left");
+        let fault = Fault { channel, kind: FaultKind::Stuck { value: 1.0 }, withholds: true };
+        let stuck = |fault: &Fault| {
+            let quality = Quality { faults: vec![fault.clone()], ..Quality::default() };
+            let window = Window { time: Time::from_seconds(1.1).unwrap(), values: vec![], quality };
+            Task::Window { window, arrived: Instant::now() }
+        };
+        let told = Fault { withholds: false, ..fault.clone() };
+        let tasks = vec![Task::Start { time }, window(1.0), stuck(&told), stuck(&fault), window(1.2)];
+        let (mut surfaces, mut found) = (surfaces(), Vec::new());
+        surfaces.push(batch(0, tasks, &[0.9, 0.1].repeat(4)), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.surface, change.reason.unwrap_or_default()));
+            }
+        });
+        let unknown = |reason: &str| (None, reason.to_owned());
+        let named = (Some(0), String::new());
+        assert_eq!(
+            found,
+            [unknown("no window is complete yet"), named.clone(), unknown("left is stuck"), named]
+        );
+        let news = surfaces.news().unwrap();
+        assert_eq!((news.begun.len(), news.ended.len(), news.count), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_surface_that_stays_unknown_tells_another_reason() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let mut found = Vec::new();
+        let tasks = vec![Task::Start { time }, window(1.0), window(2.0)];
+        let mut unsure = terms("first", &["a", "b"]);
+        unsure.decide.min_confidence = 0.9;
+        Surfaces::new(unsure).push(batch(0, tasks, &[0.5; 4]), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.since, change.reason.unwrap_or_default()));
+            }
+        });
+        let reasons = ["no window is complete yet", "no surface is likely enough"];
+        assert_eq!(found, reasons.map(|reason| (time, reason.to_owned())));
     }
 
     #[test]

@@ -129,7 +129,12 @@ pub(crate) fn silences(config: &Config) -> impl Iterator<Item = (String, Duratio
 pub(crate) fn lanes(config: &Config, card: &Card) -> LanesOptions {
     let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
     LanesOptions {
-        lane: LaneOptions { card: card.clone(), hop: config.window.hop.unwrap_or(card.hop), reorder },
+        lane: LaneOptions {
+            card: card.clone(),
+            hop: config.window.hop.unwrap_or(card.hop),
+            reorder,
+            quality: config.quality,
+        },
         streams: config.limits.streams,
         quiet: Some(Quiet { silence: config.limits.silence, idle: config.limits.idle }),
     }

@@ -7,11 +7,12 @@ use super::{Config, Limits, Model, Publish};
 impl Config {
     /// This configuration with all of `new` that can change while the daemon runs.
     pub fn adopting(&self, new: &Config) -> Config {
-        let Config { model, window, decide, publish, limits, .. } = new.clone();
+        let Config { model, window, decide, quality, publish, limits, .. } = new.clone();
         Config {
             model: Model { path: model.path, ..self.model.clone() },
             window,
             decide,
+            quality,
             publish: Publish { health: publish.health, ..self.publish.clone() },
             limits: Limits { payload: self.limits.payload, drain: self.limits.drain, ..limits },
             ..self.clone()
