@@ -166,6 +166,11 @@ impl Health {
         }
     }
 
+    /// Adds what a stage left out for a reason that it has told itself.
+    pub(crate) fn count(&self, drops: &mut Drops) {
+        lock(&self.drops).total.merge(&drops.take());
+    }
+
     /// Adds what a stage left out, and logs the first of each kind, then again once a minute with the count.
     pub fn dropped(&self, origin: &str, drops: &mut Drops) {
         if drops.total() == 0 {
