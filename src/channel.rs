@@ -48,6 +48,12 @@ pub struct ChannelInput {
     /// Added after scaling, 0 where none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<f64>,
+    /// The lowest value that the sensor can tell, in the channel's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The highest value that the sensor can tell, in the channel's unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
 }
 
 impl ChannelInput {
@@ -195,6 +201,16 @@ pub enum BadInput {
         unit: String,
         /// The model's unit.
         wanted: String,
+    },
+    /// Limits between which there is nothing.
+    #[error("channel {name:?} has min {min} and max {max}; they take numbers in its unit, min below max")]
+    Limits {
+        /// The name.
+        name: String,
+        /// Its lowest value.
+        min: f64,
+        /// Its highest value.
+        max: f64,
     },
     /// A scale or offset that loses the value.
     #[error(

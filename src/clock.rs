@@ -40,6 +40,11 @@ impl Clock {
         Self { max_gap: max_gap.max(1), newest: None, wrapped: 0 }
     }
 
+    /// Bridges up to `max_gap` nanoseconds from the next sample on.
+    pub fn set_max_gap(&mut self, max_gap: i64) {
+        self.max_gap = max_gap.max(1);
+    }
+
     /// The newest sample's place.
     pub fn newest(&self) -> Option<Time> {
         self.newest

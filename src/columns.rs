@@ -1,7 +1,9 @@
 //! Channels from the raw columns of an input.
 
+use std::sync::Arc;
+
 use crate::channel::{BadInput, Channel, ChannelInput, names};
-use crate::sample::{Samples, Time};
+use crate::sample::{Limits, Samples, Time};
 
 /// Channels made from the raw columns of an input, in the order the channels were listed.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +13,8 @@ pub struct Columns {
     recipes: Vec<Recipe>,
     /// Every channel is its own column, unscaled: the usual case, and the fast one.
     plain: bool,
+    /// The sensors' limits, where any is known.
+    limits: Option<Arc<[Limits]>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +22,7 @@ struct Recipe {
     columns: Vec<usize>,
     scale: f64,
     offset: f64,
+    limits: Limits,
 }
 
 impl Columns {
@@ -38,20 +43,27 @@ impl Columns {
             if !scale.is_finite() || !offset.is_finite() || scale == 0.0 {
                 return Err(BadInput::Scale { name: channel.name, scale, offset });
             }
+            let (min, max) = (input.min.unwrap_or(f64::NEG_INFINITY), input.max.unwrap_or(f64::INFINITY));
+            let given = |limit: Option<f64>| limit.is_none_or(f64::is_finite);
+            if !(min < max && given(input.min) && given(input.max)) {
+                return Err(BadInput::Limits { name: channel.name, min, max });
+            }
+            let limits = Limits { min: min as f32, max: max as f32 };
             let columns = input.columns().into_iter().map(|column| {
                 names.iter().position(|name| name == column).unwrap_or_else(|| {
                     names.push(column.to_owned());
                     names.len() - 1
                 })
             });
-            recipes.push(Recipe { columns: columns.collect(), scale, offset });
+            recipes.push(Recipe { columns: columns.collect(), scale, offset, limits });
             channels.push(channel);
         }
         if channels.is_empty() {
             return Err(BadInput::None);
         }
         let plain = is_plain(&recipes);
-        Ok(Self { names, channels, recipes, plain })
+        let limits = limits(&recipes);
+        Ok(Self { names, channels, recipes, plain, limits })
     }
 
     /// Channels that each stand in a column of their own name.
@@ -88,6 +100,7 @@ impl Columns {
             }
             selected.recipes.push(self.recipes[index].clone());
         }
+        selected.limits = limits(&selected.recipes);
         selected.plain = is_plain(&selected.recipes) && selected.recipes.len() == self.names.len();
         Ok(selected)
     }
@@ -104,7 +117,7 @@ impl Columns {
 
     /// No samples yet, with as many channels as these columns make.
     pub fn samples(&self) -> Samples {
-        Samples::new(self.channels.len())
+        Samples::new(self.channels.len()).within(self.limits.clone())
     }
 
     /// Adds the sample that a raw row makes: one value a column, in the order of [`Columns::names`].
@@ -119,6 +132,11 @@ impl Columns {
             samples.push(time, self.recipes.iter().map(channel));
         }
     }
+}
+
+fn limits(recipes: &[Recipe]) -> Option<Arc<[Limits]>> {
+    let known = recipes.iter().any(|recipe| recipe.limits.are_known());
+    known.then(|| recipes.iter().map(|recipe| recipe.limits).collect())
 }
 
 fn is_plain(recipes: &[Recipe]) -> bool {
@@ -143,6 +161,18 @@ mod tests {
         let mut samples = columns.samples();
         columns.push(Time::from_seconds(0.0).unwrap(), &[1.5, 10.0], &mut samples);
         assert_eq!(samples.values(), [4.0, 11.5]);
+    }
+
+    #[test]
+    fn samples_carry_the_limits_of_their_sensors() {
+        let inputs = [input("name = 'm1'"), input("name = 'm2'\nmin = -5\nmax = 5.5")];
+        let columns = Columns::new(&inputs).unwrap();
+        let limits = columns.samples().limits().unwrap().to_vec();
+        assert_eq!(limits, [Limits::default(), Limits { min: -5.0, max: 5.5 }]);
+        let first = columns.select(&[Channel::in_ampere("m1")], "x").unwrap();
+        assert_eq!(first.samples().limits(), None);
+        let bad = Columns::new(&[input("name = 'm1'\nmin = 2\nmax = 1")]).unwrap_err().to_string();
+        assert!(bad.starts_with("channel \"m1\" has min 2 and max 1; they take"), "{bad}");
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub struct Decision {
     pub confidence: f64,
 }
 
+impl Decision {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { surface: None, confidence: 0.0 };
+}
+
 /// Decides for one stream. It does no I/O and reads no clock.
 #[derive(Clone, Debug)]
 pub struct Decider {
@@ -91,6 +96,12 @@ impl Decider {
         let sum: f64 = self.belief.iter().sum();
         self.belief.iter_mut().for_each(|belief| *belief /= sum);
         self.decide()
+    }
+
+    /// Goes on with the settings of `fresh`, which decides among the same labels, and keeps what it believes.
+    pub fn adopt(&mut self, fresh: &Decider) {
+        self.options = fresh.options;
+        self.exponent = fresh.exponent;
     }
 
     /// Forgets what it believed: the next window is the first. The surface is unknown until then.

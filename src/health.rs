@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::drops::{Drops, Reason};
+use crate::problems::{News, Problem};
 
 /// The same kind of fault is logged once in this time; in between it is counted.
 const QUIET: Duration = Duration::from_secs(60);
@@ -23,6 +24,18 @@ pub struct Health {
     windows: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
+    reloads: Mutex<Reloads>,
+    problems: Mutex<Troubles>,
+}
+
+/// What is wrong with the streams' input, and when each kind was last logged.
+#[derive(Debug, Default)]
+struct Troubles {
+    listed: Vec<Problem>,
+    count: usize,
+    logged: Vec<(&'static str, Instant)>,
+    /// Whether a problem was logged since all was well.
+    told: bool,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +48,7 @@ struct Ledger {
 #[derive(Debug)]
 struct SourceHealth {
     name: String,
-    silence: Duration,
+    silence: Mutex<Duration>,
     samples: AtomicU64,
     state: Mutex<(State, Instant)>,
 }
@@ -59,6 +72,12 @@ pub enum State {
 pub struct Report {
     /// Whether every source that should give samples does.
     pub healthy: bool,
+    /// Whether that is so, and their samples are as they should be.
+    pub state: Condition,
+    /// What is wrong with the streams' input, up to a hundred.
+    pub problems: Vec<Problem>,
+    /// How many problems there are.
+    pub problem_count: usize,
     /// Seconds since the start.
     pub uptime: u64,
     /// Streams that are followed.
@@ -67,8 +86,20 @@ pub struct Report {
     pub predictions: u64,
     /// The sources.
     pub sources: Vec<SourceReport>,
+    /// How often the configuration and the model were read again.
+    pub reloads: Reloads,
     /// What was left out, by reason.
     pub dropped: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// How the daemon is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// All is well.
+    Ok,
+    /// A source gives no samples, or a stream's input has a problem.
+    Degraded,
 }
 
 /// One source at one moment.
@@ -80,6 +111,21 @@ pub struct SourceReport {
     pub state: State,
     /// Samples it gave.
     pub samples: u64,
+}
+
+/// How often the configuration and the model were read again, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reloads {
+    /// Reloads that took over.
+    pub done: u64,
+    /// Reloads that were refused: what ran before goes on.
+    pub failed: u64,
+    /// Why the last reload was refused, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Keys that have changed and take effect at the next start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_restart: Vec<String>,
 }
 
 /// How far the work has come, to see whether it moves.
@@ -103,7 +149,7 @@ impl Health {
     pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {
         let source = |(name, silence)| SourceHealth {
             name,
-            silence,
+            silence: Mutex::new(silence),
             samples: AtomicU64::new(0),
             state: Mutex::new((State::Connecting, Instant::now())),
         };
@@ -115,7 +161,14 @@ impl Health {
             predictions: AtomicU64::new(0),
             windows: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
+            reloads: Mutex::default(),
+            problems: Mutex::default(),
         }
+    }
+
+    /// Adds what a stage left out for a reason that it has told itself.
+    pub(crate) fn count(&self, drops: &mut Drops) {
+        lock(&self.drops).total.merge(&drops.take());
     }
 
     /// Adds what a stage left out, and logs the first of each kind, then again once a minute with the count.
@@ -184,6 +237,48 @@ impl Health {
         }
     }
 
+    /// Sets how long every source may be without samples before it is silent.
+    pub(crate) fn silence(&self, silence: Duration) {
+        self.sources.iter().for_each(|source| *lock(&source.silence) = silence);
+    }
+
+    /// Takes what changed in what is wrong with the streams' input. The first of each kind is logged, then again once a minute.
+    pub(crate) fn problems(&self, news: News) {
+        let mut troubles = lock(&self.problems);
+        for problem in news.begun {
+            let kind = problem.problem;
+            if troubles.logged.iter().any(|(logged, at)| *logged == kind && at.elapsed() < QUIET) {
+                continue;
+            }
+            troubles.logged.retain(|(logged, _)| *logged != kind);
+            troubles.logged.push((kind, Instant::now()));
+            troubles.told = true;
+            tracing::warn!(stream = %problem.stream, problem = kind, total = news.count, "{}", problem.detail);
+        }
+        for Problem { stream, channel, problem, .. } in news.ended {
+            tracing::debug!(%stream, channel, problem, "it is well again");
+        }
+        if news.count == 0 && std::mem::take(&mut troubles.told) {
+            tracing::info!("the input of every stream is well again");
+        }
+        (troubles.listed, troubles.count) = (news.now, news.count);
+    }
+
+    /// Counts a reload: with the keys that take a restart, or why it was refused.
+    pub(crate) fn reloaded(&self, outcome: Result<Vec<String>, String>) {
+        let mut reloads = lock(&self.reloads);
+        match outcome {
+            Ok(needs_restart) => {
+                let done = reloads.done + 1;
+                *reloads = Reloads { done, failed: reloads.failed, error: None, needs_restart };
+            }
+            Err(why) => {
+                reloads.failed += 1;
+                reloads.error = Some(why);
+            }
+        }
+    }
+
     /// Everything left out since the start.
     pub fn drops(&self) -> Drops {
         lock(&self.drops).total.clone()
@@ -192,12 +287,18 @@ impl Health {
     /// The counters now.
     pub fn report(&self) -> Report {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
+        let healthy = sources.iter().all(|source| matches!(source.state, State::Ok | State::Ended));
+        let troubles = lock(&self.problems);
         Report {
-            healthy: sources.iter().all(|source| matches!(source.state, State::Ok | State::Ended)),
+            healthy,
+            state: if healthy && troubles.count == 0 { Condition::Ok } else { Condition::Degraded },
+            problems: troubles.listed.clone(),
+            problem_count: troubles.count,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),
             sources,
+            reloads: lock(&self.reloads).clone(),
             dropped: lock(&self.drops).total.iter().map(|(reason, count)| (reason.name(), count)).collect(),
         }
     }
@@ -206,7 +307,7 @@ impl Health {
 impl SourceHealth {
     fn report(&self) -> SourceReport {
         let (state, since) = *lock(&self.state);
-        let silent = state == State::Ok && since.elapsed() > self.silence;
+        let silent = state == State::Ok && since.elapsed() > *lock(&self.silence);
         SourceReport {
             name: self.name.clone(),
             state: if silent { State::Silent } else { state },
@@ -235,6 +336,18 @@ mod tests {
         assert_eq!(report.sources[1].state, State::Silent);
         health.state(1, State::Ended);
         assert!(health.report().healthy);
+    }
+
+    #[test]
+    fn a_refused_reload_is_told_until_one_takes_over() {
+        let health = Health::new([]);
+        health.reloaded(Ok(vec!["publish.base".into()]));
+        health.reloaded(Err("no such file".into()));
+        let reloads = health.report().reloads;
+        assert_eq!((reloads.done, reloads.failed, reloads.error.as_deref()), (1, 1, Some("no such file")));
+        assert_eq!(reloads.needs_restart, ["publish.base"], "what is refused changes nothing");
+        health.reloaded(Ok(vec![]));
+        assert_eq!(health.report().reloads, Reloads { done: 2, failed: 1, ..Reloads::default() });
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use crate::clock::{Clock, Placed};
 use crate::drops::{Drops, Reason};
+use crate::gauge::Gauge;
 use crate::model::card::Card;
+use crate::quality::{Quality, QualityOptions};
 use crate::resample::Resampler;
 use crate::sample::{Samples, Time};
 use crate::window::Ring;
@@ -33,8 +35,8 @@ pub struct Window {
     pub time: Time,
     /// Its steps, oldest first, row-major [W, C].
     pub values: Vec<f32>,
-    /// The share of its steps that were measured rather than interpolated, from 0 to 1.
-    pub measured: f64,
+    /// How far it can be trusted.
+    pub quality: Quality,
 }
 
 /// Why a window was emptied.
@@ -46,6 +48,10 @@ pub enum Reset {
     Restart,
     /// A live stream went silent.
     Silence,
+    /// Samples of a live stream come, and none has a number in these channels, a bit each.
+    Missing(u64),
+    /// Another model took over, which takes other windows.
+    Model,
 }
 
 /// How a lane works: the model's side from its card, the rest from the config.
@@ -57,20 +63,25 @@ pub struct LaneOptions {
     pub hop: usize,
     /// How long samples are held back to be put in order, in nanoseconds; 0 for not at all.
     pub reorder: i64,
+    /// When input is told to be bad.
+    pub quality: QualityOptions,
 }
 
 impl LaneOptions {
     /// The card's own way: its hop, and no sample held back.
     pub fn of(card: &Card) -> Self {
-        Self { card: card.clone(), hop: card.hop, reorder: 0 }
+        Self { card: card.clone(), hop: card.hop, reorder: 0, quality: QualityOptions::default() }
     }
 }
 
 /// One stream's state. It does no I/O and reads no clock.
 #[derive(Clone, Debug)]
 pub struct Lane {
+    card: Card,
     held: VecDeque<(Time, Vec<f32>)>,
     reorder: i64,
+    /// The channels without a number in every sample since the last that could be used.
+    missing: u64,
     track: Track,
 }
 
@@ -80,32 +91,56 @@ struct Track {
     clock: Clock,
     resampler: Resampler,
     ring: Ring,
+    gauge: Gauge,
 }
 
 impl Lane {
     /// A lane before its first sample.
     pub fn new(options: &LaneOptions) -> Self {
-        let card = &options.card;
-        let channels = card.channels.len();
         Self {
+            card: options.card.clone(),
             held: VecDeque::new(),
             reorder: options.reorder,
-            track: Track {
-                clock: Clock::new((card.resample.max_gap * 1e9) as i64),
-                resampler: Resampler::new(card.resample.method, card.rate, channels),
-                ring: Ring::new(card.window, channels, options.hop),
-            },
+            missing: 0,
+            track: Track::new(options, Clock::new(max_gap(&options.card))),
         }
+    }
+
+    /// Goes on as these options say. The window is kept where the card takes the same ones; says whether it was not, and there
+    /// was anything in it.
+    pub fn serve(&mut self, options: &LaneOptions, drops: &mut Drops, emit: impl FnMut(Output)) -> bool {
+        if options.reorder == 0 {
+            self.finish(drops, emit);
+        }
+        self.reorder = options.reorder;
+        let card = std::mem::replace(&mut self.card, options.card.clone());
+        let same = |own: &Card| (own.channels.len(), own.rate, own.window, own.resample);
+        if same(&card) == same(&options.card) {
+            self.track.ring.set_hop(options.hop);
+            self.track.gauge.serve(&options.card, options.quality);
+            return false;
+        }
+        let mut clock = self.track.clock.clone();
+        clock.set_max_gap(max_gap(&options.card));
+        let mut before = std::mem::replace(&mut self.track, Track::new(options, clock));
+        before.clear()
     }
 
     /// Takes samples with the card's channels and gives what they complete.
     pub fn push(&mut self, samples: &Samples, drops: &mut Drops, mut emit: impl FnMut(Output)) {
+        self.track.gauge.limit(samples.limits());
         for (time, row) in samples.iter() {
             if row.iter().any(|value| !value.is_finite()) {
+                let bits = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
+                let bits = bits.fold(0, |bits, (index, _)| bits | 1u64 << (index % 64));
+                self.missing = if self.missing == 0 { bits } else { self.missing & bits };
                 drops.add(Reason::NotFinite, || {
                     format!("the sample at {} s has a value that is not finite", time.seconds())
                 });
-            } else if self.reorder == 0 {
+                continue;
+            }
+            self.missing = 0;
+            if self.reorder == 0 {
                 self.track.push(time, row, drops, &mut emit);
             } else {
                 self.hold(time, row.to_vec());
@@ -121,6 +156,11 @@ impl Lane {
         for (time, row) in std::mem::take(&mut self.held) {
             self.track.push(time, &row, drops, &mut emit);
         }
+    }
+
+    /// The channels without a number in every sample since the last that could be used, a bit each.
+    pub fn missing(&self) -> u64 {
+        self.missing
     }
 
     /// The newest sample that was placed, in the stream's own time with wrapped counters made whole.
@@ -149,7 +189,22 @@ impl Lane {
     }
 }
 
+fn max_gap(card: &Card) -> i64 {
+    (card.resample.max_gap * 1e9) as i64
+}
+
 impl Track {
+    fn new(options: &LaneOptions, clock: Clock) -> Self {
+        let card = &options.card;
+        let channels = card.channels.len();
+        Self {
+            clock,
+            resampler: Resampler::new(card.resample.method, card.rate, channels),
+            ring: Ring::new(card.window, channels, options.hop),
+            gauge: Gauge::new(card, options.quality),
+        }
+    }
+
     fn push(&mut self, raw: Time, row: &[f32], drops: &mut Drops, emit: &mut impl FnMut(Output)) {
         let (time, reset) = match self.clock.place(raw) {
             Placed::Next(time) => (time, None),
@@ -159,6 +214,7 @@ impl Track {
                 return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
             }
             Placed::Late => {
+                self.gauge.late();
                 return drops.add(Reason::Late, || {
                     format!("the sample at {} s came after a newer one", raw.seconds())
                 });
@@ -168,17 +224,26 @@ impl Track {
             self.clear();
             emit(Output::Reset { time, why });
         }
-        let Self { resampler, ring, .. } = self;
+        let Self { resampler, ring, gauge, .. } = self;
+        gauge.sample(row);
+        let mut stepped = false;
         resampler.push(time, row, |step| {
             let time = step.time;
+            gauge.step(step.values);
+            stepped = true;
             if ring.push(step) {
-                emit(Output::Window(Window { time, values: ring.window(), measured: ring.measured() }));
+                let quality = gauge.quality(ring.measured());
+                emit(Output::Window(Window { time, values: ring.window(), quality }));
             }
         });
+        if stepped {
+            gauge.stepped();
+        }
     }
 
     fn clear(&mut self) -> bool {
         self.resampler.reset();
+        self.gauge.clear();
         self.ring.clear()
     }
 }
@@ -192,7 +257,7 @@ mod tests {
     fn options(window: usize, hop: usize, max_gap: f64, reorder: i64) -> LaneOptions {
         let mut card = Card::of_test(window, hop, &["a", "b"]);
         card.resample.max_gap = max_gap;
-        LaneOptions { card, hop, reorder }
+        LaneOptions { hop, reorder, ..LaneOptions::of(&card) }
     }
 
     fn run(options: &LaneOptions, samples: &[(i64, f32)]) -> (Vec<Output>, Drops) {
@@ -257,7 +322,17 @@ mod tests {
         bad.insert(40, (395_000_000, f32::NAN));
         let (outputs, drops) = run(&options(10, 5, 0.1, 0), &bad);
         assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate, 1 late");
-        assert_eq!(outputs, run(&options(10, 5, 0.1, 0), &good).0);
+        let late = |output: &Output| matches!(output, Output::Window(window) if window.quality.late > 0.0);
+        assert_eq!(outputs.iter().filter(|output| late(output)).count(), 2, "the windows of that time tell");
+        let told_apart = |mut outputs: Vec<Output>| {
+            for output in &mut outputs {
+                if let Output::Window(window) = output {
+                    window.quality.late = 0.0;
+                }
+            }
+            outputs
+        };
+        assert_eq!(told_apart(outputs), run(&options(10, 5, 0.1, 0), &good).0);
     }
 
     #[test]
@@ -282,6 +357,30 @@ mod tests {
         let wrap = (1i64 << 32) * 1_000_000;
         let wraps: Vec<_> = (0..4000i64).map(|i| (if i % 2 == 0 { wrap - 1 } else { 0 }, 1.0)).collect();
         assert!(run(&options(2, 1, 0.1, 0), &wraps).0.len() < 10_000);
+    }
+
+    #[test]
+    fn another_hop_keeps_the_window_and_other_windows_do_not() {
+        let samples = |range: std::ops::Range<i64>| {
+            let mut samples = Samples::new(1);
+            range.for_each(|i| samples.push(Time::from_nanos(i * 10_000_000).unwrap(), [i as f32]));
+            samples
+        };
+        let mut drops = Drops::default();
+        let mut lane = Lane::new(&options(10, 4, 0.1, 20_000_000));
+        let mut times = Vec::new();
+        let mut note = |output| match output {
+            Output::Window(window) => times.push(window.time.nanos() / 10_000_000),
+            Output::Reset { .. } => times.push(-1),
+        };
+        lane.push(&samples(0..20), &mut drops, &mut note);
+        assert!(!lane.serve(&options(10, 2, 0.1, 0), &mut drops, &mut note));
+        lane.push(&samples(20..24), &mut drops, &mut note);
+        assert!(lane.serve(&options(5, 2, 0.1, 0), &mut drops, &mut note));
+        assert_eq!(lane.newest(), Time::from_nanos(230_000_000));
+        lane.push(&samples(24..30), &mut drops, &mut note);
+        assert_eq!(times, [9, 13, 17, 20, 22, 28], "samples held back are not lost");
+        assert_eq!(drops.total(), 0);
     }
 
     #[test]

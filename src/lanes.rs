@@ -140,6 +140,18 @@ impl Lanes {
         }
     }
 
+    /// Follows streams as these options say from now on. A stream keeps its window where the model takes the same ones.
+    pub fn serve(&mut self, options: LanesOptions, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        for (stream, entry) in &mut self.lanes {
+            let arrived = entry.arrived;
+            if entry.lane.serve(&options.lane, drops, |output| emit(work(stream, output, arrived))) {
+                let task = Task::Reset { time: entry.time(), why: Reset::Model };
+                emit(Work { stream: stream.clone(), task });
+            }
+        }
+        self.options = options;
+    }
+
     /// Ends a stream: gives what it still held, and forgets it.
     pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(Work)) {
         if let Some(mut entry) = self.lanes.remove(stream) {
@@ -170,8 +182,10 @@ impl Lanes {
                 entry.silent = true;
                 let arrived = entry.arrived;
                 entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
-                if entry.lane.clear() {
-                    let task = Task::Reset { time: entry.time(), why: Reset::Silence };
+                let missing = entry.lane.missing();
+                if entry.lane.clear() || missing != 0 {
+                    let why = if missing == 0 { Reset::Silence } else { Reset::Missing(missing) };
+                    let task = Task::Reset { time: entry.time(), why };
                     emit(Work { stream: stream.clone(), task });
                 }
             }
@@ -282,7 +296,13 @@ mod tests {
         assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate");
         let (mut all, mut drops) = (Vec::new(), Drops::default());
         lanes.sweep(later, &mut drops, |work| all.push(work.task));
-        assert!(matches!(all[..], [Task::Reset { why: Reset::Silence, .. }]));
+        assert!(matches!(all[..], [Task::Reset { why: Reset::Silence, .. }]), "{all:?}");
+        run(&mut lanes, vec![block("a", later, &[(30, f32::NAN)])]);
+        let (mut all, mut drops) = (Vec::new(), Drops::default());
+        run(&mut lanes, vec![block("a", later, &[(40, 1.0), (50, f32::NAN)])]);
+        let later = later + Duration::from_secs(6);
+        lanes.sweep(later, &mut drops, |work| all.push(work.task));
+        assert!(matches!(all[..], [Task::Reset { why: Reset::Missing(1), .. }]), "{all:?}");
     }
 
     #[test]

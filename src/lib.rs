@@ -26,7 +26,9 @@
 //! | [`supervisor`] | what the service manager is told |
 //! | [`lanes`], [`stamp`] | every stream's state; times for samples that carry none |
 //! | [`lane`], [`clock`], [`resample`], [`window`] | one stream from samples to windows |
+//! | [`gauge`], [`quality`], [`problems`] | how far input can be trusted, and what is wrong with it |
 //! | [`pending`], [`infer`] | windows that wait, and the batches that run |
+//! | [`terms`], [`swap`], [`reload`] | what surfaces are decided by, and how that changes while the daemon runs |
 //! | [`model`] | the card, the ONNX Runtime library, the session, the ONNX file |
 //! | [`surfaces`], [`decide`] | probabilities to surfaces |
 //! | [`prediction`], [`sink`] | what comes out, how it is written, and where it goes |
@@ -44,6 +46,7 @@ pub mod config;
 pub mod decide;
 pub mod decode;
 pub mod drops;
+pub mod gauge;
 pub mod health;
 pub mod infer;
 pub mod lane;
@@ -53,7 +56,10 @@ pub mod mqtt;
 pub mod pending;
 pub mod pipeline;
 pub mod prediction;
+pub mod problems;
+pub mod quality;
 pub mod recordings;
+pub mod reload;
 pub mod resample;
 pub mod sample;
 pub mod score;
@@ -65,5 +71,7 @@ mod stages;
 pub mod stamp;
 pub mod supervisor;
 pub mod surfaces;
+pub mod swap;
+pub mod terms;
 pub mod train;
 pub mod window;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use crate::drops::{Drops, Reason};
 use crate::lanes::{Task, Work};
+use crate::swap::{Item, Swap};
 
 /// A queue in order. Over its bound a live daemon drops the oldest windows; replay asks [`Pending::has_room`] and waits instead.
-#[derive(Debug)]
 pub struct Pending {
-    queue: VecDeque<Work>,
+    queue: VecDeque<Item>,
     bound: usize,
     live: bool,
     drops: Drops,
@@ -22,15 +22,21 @@ impl Pending {
 
     /// Adds work at the end.
     pub fn push(&mut self, work: Work) {
-        self.queue.push_back(work);
+        self.queue.push_back(Item::Work(work));
         // Now and then, so that dropping costs little a window.
         if self.live && self.queue.len() > 2 * self.bound {
             self.shed();
         }
     }
 
-    /// Takes the oldest work.
-    pub fn pop(&mut self) -> Option<Work> {
+    /// Adds what takes over after all that waits; it is never dropped.
+    pub fn swap(&mut self, swap: Box<Swap>) {
+        self.bound = swap.pending;
+        self.queue.push_back(Item::Swap(swap));
+    }
+
+    /// Takes what has waited longest.
+    pub fn pop(&mut self) -> Option<Item> {
         self.queue.pop_front()
     }
 
@@ -66,8 +72,8 @@ impl Pending {
     /// Gives how many could not be dropped.
     fn drop_oldest(&mut self, mut over: usize, may_go: impl Fn(&Task) -> bool) -> usize {
         let Self { queue, bound, drops, .. } = self;
-        queue.retain(|work| {
-            let goes = over > 0 && may_go(&work.task);
+        queue.retain(|item| {
+            let goes = over > 0 && matches!(item, Item::Work(work) if may_go(&work.task));
             if goes {
                 over -= 1;
                 drops.add(Reason::Overload, || {
@@ -88,6 +94,7 @@ mod tests {
 
     use super::*;
     use crate::lane::{Reset, Window};
+    use crate::quality::Quality;
     use crate::sample::{StreamId, Time};
 
     fn at(nanos: i64) -> Time {
@@ -98,8 +105,13 @@ mod tests {
         pending.push(Work { stream: StreamId::new("a").unwrap(), task });
     }
 
+    fn pop(pending: &mut Pending) -> Task {
+        let Some(Item::Work(work)) = pending.pop() else { panic!("no work waits") };
+        work.task
+    }
+
     fn window(nanos: i64) -> Task {
-        let window = Window { time: at(nanos), values: vec![], measured: 1.0 };
+        let window = Window { time: at(nanos), values: vec![], quality: Quality::default() };
         Task::Window { window, arrived: Instant::now() }
     }
 
@@ -111,8 +123,8 @@ mod tests {
             push(&mut pending, task);
         }
         assert_eq!(pending.drops().count(Reason::Overload), 2);
-        assert_eq!(pending.pop().unwrap().task, reset);
-        assert!(matches!(pending.pop().unwrap().task, Task::Window { window, .. } if window.time == at(3)));
+        assert_eq!(pop(&mut pending), reset);
+        assert!(matches!(pop(&mut pending), Task::Window { window, .. } if window.time == at(3)));
     }
 
     #[test]

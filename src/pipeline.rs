@@ -8,10 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::decide::DecideOptions;
 use crate::drops::Drops;
 use crate::health::Health;
 use crate::infer::{self, Queue};
@@ -19,6 +18,7 @@ use crate::lanes::{Lanes, LanesOptions};
 use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscribed, Subscription};
 use crate::pending::Pending;
+use crate::reload::{self, Reload};
 use crate::shutdown::{self, Shutdown};
 use crate::sink::Sink;
 use crate::sink::recorder::{OnFault, Recorder, Recording};
@@ -30,6 +30,8 @@ use crate::source::{Event, Feed, stdin};
 use crate::stages;
 use crate::supervisor;
 use crate::surfaces::Surfaces;
+use crate::swap::Swap;
+use crate::terms::Terms;
 
 /// Blocks that may wait for the lanes.
 const BLOCKS: usize = 64;
@@ -68,8 +70,8 @@ pub struct Serving {
     pub pending: usize,
     /// How streams are followed.
     pub lanes: LanesOptions,
-    /// How probabilities become a surface.
-    pub decide: DecideOptions,
+    /// What surfaces are decided by.
+    pub terms: Terms,
     /// Where outcomes go.
     pub sinks: Vec<Sink>,
 }
@@ -86,6 +88,8 @@ pub struct Pipeline {
     pub recorder: Option<Recorder>,
     /// The counters; it has each source's name.
     pub health: Arc<Health>,
+    /// How another configuration takes over; a tool has one for good.
+    pub reload: Option<Reload>,
     /// Whether the service manager is told how it is.
     pub supervised: bool,
     /// How long work in flight may take to end at shutdown.
@@ -124,7 +128,7 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Ended, PipelineError> {
-        let Self { sources, broker, serving, recorder, health, supervised, drain } = self;
+        let Self { sources, broker, serving, recorder, health, reload, supervised, drain } = self;
         let (trigger, asked) = shutdown::channel();
         let (events, received) = mpsc::channel(BLOCKS);
         let mut tasks = JoinSet::new();
@@ -135,7 +139,14 @@ impl Pipeline {
             spawn_source(&mut tasks, source, feed, asked.clone(), &mut subscribed);
         }
         drop(events);
-        let publisher = broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, &asked, &health));
+        let every = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
+        let (pace, paced) = watch::channel(every);
+        let publisher =
+            broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, paced, &asked, &health));
+        let (swaps, swapped) = mpsc::channel(1);
+        if let Some(reload) = reload {
+            tasks.spawn(reload::run(reload, swaps, pace, health.clone(), supervised, asked.clone()));
+        }
 
         if supervised {
             tasks.spawn(supervisor::run(health.clone(), asked.clone()));
@@ -146,7 +157,7 @@ impl Pipeline {
         let recording = recorder.map(|recorder| Recording::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
             match serving {
-                Some(serving) => serve(received, serving, recording, &health, drain).await,
+                Some(serving) => serve(received, swapped, serving, recording, &health, drain).await,
                 None => record(received, recording, &health, drain).await,
             }
         });
@@ -193,6 +204,7 @@ fn spawn_broker(
     tasks: &mut JoinSet<()>,
     broker: Broker,
     subscribed: Vec<Subscribed>,
+    paced: watch::Receiver<Duration>,
     shutdown: &Shutdown,
     health: &Arc<Health>,
 ) -> Publisher {
@@ -207,16 +219,22 @@ fn spawn_broker(
             () = asked.requested() => {}
         }
     });
-    if let Some(every) = every {
-        tasks.spawn(publish_health(health.clone(), publisher.clone(), every, shutdown.clone()));
+    if every.is_some() {
+        tasks.spawn(publish_health(health.clone(), publisher.clone(), paced, shutdown.clone()));
     }
     publisher
 }
 
-async fn publish_health(health: Arc<Health>, topics: Publisher, every: Duration, mut shutdown: Shutdown) {
-    let mut ticks = tokio::time::interval(every);
+async fn publish_health(
+    health: Arc<Health>,
+    topics: Publisher,
+    mut every: watch::Receiver<Duration>,
+    mut shutdown: Shutdown,
+) {
+    let mut ticks = tokio::time::interval(*every.borrow_and_update());
     loop {
         tokio::select! {
+            Ok(()) = every.changed() => ticks = tokio::time::interval(*every.borrow_and_update()),
             _ = ticks.tick() => {
                 topics.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default());
             }
@@ -228,12 +246,13 @@ async fn publish_health(health: Arc<Health>, topics: Publisher, every: Duration,
 /// Samples to outcomes: lanes, inference on its own threads, decisions.
 async fn serve(
     events: mpsc::Receiver<Event>,
+    swaps: mpsc::Receiver<Box<Swap>>,
     serving: Serving,
     recording: Option<Recording>,
     health: &Arc<Health>,
     drain: Duration,
 ) -> Result<Ended, PipelineError> {
-    let Serving { models, batch, pending, lanes, decide, sinks } = serving;
+    let Serving { models, batch, pending, lanes, terms, sinks } = serving;
     // Each thread finds a whole batch waiting when it has ended one.
     let (work, queued) = mpsc::channel(batch * (models.len() + 1));
     let (results, inferred) = mpsc::channel(models.len() + 1);
@@ -247,10 +266,10 @@ async fn serve(
         .collect();
     drop((queue, results));
 
-    let surfaces = Surfaces::new(decide, &lanes.lane.card, lanes.lane.hop);
+    let surfaces = Surfaces::new(terms);
     let lanes = Lanes::new(lanes);
     let pending = Pending::new(pending, lanes.live());
-    let following = stages::follow(events, lanes, pending, work, recording.as_ref(), health);
+    let following = stages::follow(events, swaps, lanes, pending, work, recording.as_ref(), health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;

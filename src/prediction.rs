@@ -1,12 +1,15 @@
 //! What comes out for a stream: predictions, and changes of its surface. And how they are written.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::model::card::UNKNOWN;
+use crate::quality::{Fault, Quality};
 use crate::sample::{StreamId, Time};
+use crate::terms::Terms;
 
 /// What comes out, in order per stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,8 @@ pub enum Outcome {
     Change(Change),
     /// The stream ended.
     End(StreamId),
+    /// What follows is decided by something else, perhaps with other labels.
+    Terms(Arc<Terms>),
 }
 
 /// One window's prediction, and what is decided with it.
@@ -32,8 +37,8 @@ pub struct Prediction {
     pub confidence: f64,
     /// The window's own probabilities, one a label.
     pub probabilities: Vec<f32>,
-    /// The share of the window's steps that were measured, from 0 to 1.
-    pub measured: f64,
+    /// How far the window can be trusted.
+    pub quality: Quality,
     /// When its last sample arrived.
     pub arrived: Instant,
 }
@@ -61,6 +66,8 @@ pub struct Change {
     pub confidence: f64,
     /// The surface before; `None` at the stream's start.
     pub previous: Option<Option<usize>>,
+    /// Why the surface is unknown, where it is; another reason alone is told as a change whose time is after `since`.
+    pub reason: Option<String>,
 }
 
 /// Writes outcomes as JSON, with a model's labels.
@@ -91,22 +98,32 @@ impl Json {
             surface: &'a str,
             confidence: f64,
             probabilities: Probabilities<'a>,
-            quality: Quality,
+            quality: Measures,
         }
         #[derive(Serialize)]
-        struct Quality {
+        struct Measures {
             measured: f64,
             interpolated: f64,
+            clipped: f64,
+            late: f64,
+            drift: Option<f64>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            faults: Vec<String>,
         }
+        let Quality { measured, clipped, late, drift, faults } = &prediction.quality;
         let body = Body {
             stream: with_stream.then_some(&prediction.stream),
             t: micros(prediction.time),
             surface: self.name(prediction.surface),
             confidence: round(prediction.confidence),
             probabilities: Probabilities(&self.labels, &prediction.probabilities),
-            quality: Quality {
-                measured: round(prediction.measured),
-                interpolated: round(1.0 - prediction.measured),
+            quality: Measures {
+                measured: round(*measured),
+                interpolated: round(1.0 - measured),
+                clipped: round(*clipped),
+                late: round(*late),
+                drift: drift.map(round),
+                faults: faults.iter().map(Fault::reason).collect(),
             },
         };
         write(&body, out);
@@ -122,6 +139,8 @@ impl Json {
             t: f64,
             previous: Option<&'a str>,
             model: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
         }
         let body = Body {
             surface: self.name(change.surface),
@@ -130,6 +149,7 @@ impl Json {
             t: micros(change.time),
             previous: change.previous.map(|previous| self.name(previous)),
             model: &self.model,
+            reason: change.reason.as_deref(),
         };
         let mut out = Vec::new();
         write(&body, &mut out);
@@ -177,14 +197,14 @@ mod tests {
             surface: None,
             confidence: 0.55556,
             probabilities: vec![0.25, 0.75],
-            measured: 0.9,
+            quality: Quality { measured: 0.9, clipped: 0.25, ..Quality::default() },
             arrived: Instant::now(),
         };
         let mut out = Vec::new();
         json.prediction(&prediction, true, &mut out);
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            r#"{"stream":"rover","t":12.3,"surface":"unknown","confidence":0.5556,"probabilities":{"a":0.25,"b \"2\"":0.75},"quality":{"measured":0.9,"interpolated":0.1}}"#
+            r#"{"stream":"rover","t":12.3,"surface":"unknown","confidence":0.5556,"probabilities":{"a":0.25,"b \"2\"":0.75},"quality":{"measured":0.9,"interpolated":0.1,"clipped":0.25,"late":0.0,"drift":null}}"#
         );
         assert_eq!(prediction.likeliest(), Some(1));
     }
@@ -199,6 +219,7 @@ mod tests {
             surface: Some(0),
             confidence: 1.0,
             previous: None,
+            reason: None,
         };
         let json = Json::new(&["a".into()], "m");
         let text = String::from_utf8(json.change(&change)).unwrap();

@@ -150,12 +150,46 @@ pub struct Samples {
     channels: usize,
     times: Vec<Time>,
     values: Vec<f32>,
+    limits: Option<Arc<[Limits]>>,
+}
+
+/// Where a channel's sensor ends: values at these or beyond say no more than that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// The lowest value.
+    pub min: f32,
+    /// The highest value.
+    pub max: f32,
+}
+
+impl Default for Limits {
+    /// Not known.
+    fn default() -> Self {
+        Self { min: f32::NEG_INFINITY, max: f32::INFINITY }
+    }
+}
+
+impl Limits {
+    /// Whether either of them is known.
+    pub fn are_known(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 impl Samples {
     /// No samples yet, of `channels` channels (at least one).
     pub fn new(channels: usize) -> Self {
-        Self { channels: channels.max(1), times: Vec::new(), values: Vec::new() }
+        Self { channels: channels.max(1), times: Vec::new(), values: Vec::new(), limits: None }
+    }
+
+    /// The same of sensors with these limits, one a channel.
+    pub fn within(self, limits: Option<Arc<[Limits]>>) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The sensors' limits, as far as they are known.
+    pub fn limits(&self) -> Option<&Arc<[Limits]>> {
+        self.limits.as_ref()
     }
 
     /// How many channels each sample has.

@@ -15,16 +15,18 @@ use crate::sink::recorder::Recording;
 use crate::sink::{Sink, flush_all, take_all};
 use crate::source::{Block, Event};
 use crate::surfaces::Surfaces;
+use crate::swap::{Item, Swap};
 
 /// How often silent streams are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// Samples to windows.
+/// Samples to windows; what `swaps` brings takes over between two blocks of them.
 pub(crate) async fn follow(
     mut events: mpsc::Receiver<Event>,
+    mut swaps: mpsc::Receiver<Box<Swap>>,
     mut lanes: Lanes,
     mut pending: Pending,
-    work: mpsc::Sender<Work>,
+    work: mpsc::Sender<Item>,
     recording: Option<&Recording>,
     health: &Arc<Health>,
 ) {
@@ -47,6 +49,10 @@ pub(crate) async fn follow(
                 }
                 // Inference has failed; it says why.
                 _ => return,
+            },
+            Some(swap) = swaps.recv(), if open => {
+                lanes.serve(swap.lanes.clone(), &mut drops, |work| pending.push(work));
+                pending.swap(swap);
             },
             event = events.recv(), if open && (live || pending.has_room()) => {
                 match event {
@@ -77,11 +83,11 @@ pub(crate) async fn follow(
     }
 }
 
-fn hand(permit: mpsc::Permit<'_, Work>, work: Work, health: &Health) {
-    if matches!(work.task, Task::Window { .. }) {
+fn hand(permit: mpsc::Permit<'_, Item>, item: Item, health: &Health) {
+    if matches!(&item, Item::Work(Work { task: Task::Window { .. }, .. })) {
         health.window();
     }
-    permit.send(work);
+    permit.send(item);
 }
 
 fn take(
@@ -110,6 +116,9 @@ pub(crate) async fn decide(
         health.predictions(batch.windows());
         surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
         flush_all(&mut sinks, &mut drops, health);
+        if let Some(news) = surfaces.news() {
+            health.problems(news);
+        }
     }
     Ok(sinks)
 }

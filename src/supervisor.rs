@@ -24,6 +24,18 @@ pub(crate) fn stopping() {
     send(&[NotifyState::Stopping, NotifyState::Status("publishing what is in flight")]);
 }
 
+/// Says that the configuration is being read again.
+pub(crate) fn reloading() {
+    // The manager tells by the time whether this is about the signal that it sent last.
+    let now = NotifyState::monotonic_usec_now();
+    send(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
+}
+
+/// Says that samples are being served again, and how the daemon is.
+pub(crate) fn reloaded(report: &Report) {
+    send(&[NotifyState::Ready, NotifyState::Status(&status(report))]);
+}
+
 /// Tells how the daemon is, and feeds the watchdog, until the shutdown.
 pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     // Twice in the time that the manager allows, as sd_watchdog_enabled(3) advises.
@@ -77,9 +89,22 @@ fn status(report: &Report) -> String {
         };
         line += &format!(", {} is {word}", source.name);
     }
+    if let Some(problem) = report.problems.first() {
+        let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
+        line += &format!(", {channel}{} is {}", problem.stream, problem.problem);
+        if report.problem_count > 1 {
+            line += &format!(" and {} more problems", report.problem_count - 1);
+        }
+    }
     let dropped: u64 = report.dropped.values().sum();
     if dropped > 0 {
         line += &format!(", {dropped} dropped");
+    }
+    if !report.reloads.needs_restart.is_empty() {
+        line += &format!(", a restart is needed for {}", report.reloads.needs_restart.join(", "));
+    }
+    if let Some(why) = &report.reloads.error {
+        line += &format!(", the last reload failed: {why}");
     }
     line
 }
@@ -95,5 +120,7 @@ mod tests {
         health.streams(1);
         health.predictions(3);
         assert_eq!(status(&health.report()), "1 stream, 3 predictions, fleet is connecting");
+        health.reloaded(Err("x.toml, line 3: no".into()));
+        assert!(status(&health.report()).ends_with(", the last reload failed: x.toml, line 3: no"));
     }
 }

@@ -1,22 +1,26 @@
 //! Every stream's decided surface, from probabilities in order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::decide::{DecideOptions, Decider, Decision};
+use crate::decide::{Decider, Decision};
 use crate::infer::Inferred;
-use crate::lanes::Task;
-use crate::model::card::Card;
+use crate::lane::{Reset, Window};
+use crate::lanes::{Task, Work};
 use crate::prediction::{Change, Outcome, Prediction};
+use crate::problems::{News, Problems};
 use crate::sample::{StreamId, Time};
+use crate::terms::Terms;
 
 /// The deciders of all streams. It does no I/O and reads no clock.
 #[derive(Debug)]
 pub struct Surfaces {
-    card: Card,
+    terms: Arc<Terms>,
     /// A stream before its first window.
     fresh: Decider,
     streams: HashMap<StreamId, Entry>,
+    problems: Problems,
     /// Batches that came before one with a lower ticket; no more of them than threads of inference.
     early: BTreeMap<u64, Inferred>,
     next: u64,
@@ -25,15 +29,28 @@ pub struct Surfaces {
 #[derive(Debug)]
 struct Entry {
     decider: Decider,
-    surface: Option<usize>,
-    since: Time,
+    /// The stream's newest window, or its start.
+    time: Time,
+    last: Change,
 }
 
 impl Surfaces {
     /// No stream yet.
-    pub fn new(options: DecideOptions, card: &Card, hop: usize) -> Self {
-        let fresh = Decider::new(options, card, hop);
-        Self { card: card.clone(), fresh, streams: HashMap::new(), early: BTreeMap::new(), next: 0 }
+    pub fn new(terms: Terms) -> Self {
+        let fresh = fresh(&terms);
+        Self {
+            terms: Arc::new(terms),
+            fresh,
+            streams: HashMap::new(),
+            problems: Problems::default(),
+            early: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// What changed in what is wrong with the streams, since this was last asked.
+    pub fn news(&mut self) -> Option<News> {
+        self.problems.news()
     }
 
     /// Takes a batch and gives what follows from it, in the order of tickets.
@@ -41,53 +58,70 @@ impl Surfaces {
         self.early.insert(inferred.ticket, inferred);
         while let Some(inferred) = self.early.remove(&self.next) {
             self.next += 1;
-            let mut rows = inferred.probabilities.chunks_exact(self.card.labels.len());
+            if let Some(terms) = inferred.terms {
+                self.take_over(*terms, &mut emit);
+            }
+            let labels = self.terms.card.labels.len();
+            let mut rows = inferred.probabilities.chunks_exact(labels);
             for work in inferred.work {
-                let stream = work.stream;
-                match work.task {
-                    Task::Start { time } => self.start(stream, time, &mut emit),
-                    Task::Window { window, arrived } => {
-                        let row = rows.next().unwrap_or_default();
-                        self.window(stream, (window.time, window.measured), row, arrived, &mut emit);
-                    }
-                    Task::Reset { time, .. } => {
-                        if let Some(entry) = self.streams.get_mut(&stream) {
-                            entry.decider.reset();
-                            entry.change(
-                                &stream,
-                                time,
-                                Decision { surface: None, confidence: 0.0 },
-                                &mut emit,
-                            );
-                        }
-                    }
-                    Task::End { time } => {
-                        if let Some(mut entry) = self.streams.remove(&stream) {
-                            entry.change(
-                                &stream,
-                                time,
-                                Decision { surface: None, confidence: 0.0 },
-                                &mut emit,
-                            );
-                        }
-                        emit(Outcome::End(stream));
-                    }
+                self.work(work, &mut rows, &mut emit);
+            }
+        }
+    }
+
+    fn work<'a>(
+        &mut self,
+        Work { stream, task }: Work,
+        rows: &mut impl Iterator<Item = &'a [f32]>,
+        emit: &mut impl FnMut(Outcome),
+    ) {
+        self.problems.take(&stream, &task, &self.terms.card.channels);
+        match task {
+            Task::Start { time } => self.start(stream, time, emit),
+            Task::Window { window, arrived } => {
+                let row = rows.next().unwrap_or_default();
+                self.window(stream, window, row, arrived, emit);
+            }
+            Task::Reset { time, why } => {
+                if let Some(entry) = self.streams.get_mut(&stream) {
+                    entry.decider.reset();
+                    let reason = match why {
+                        Reset::Gap => "samples are missing",
+                        Reset::Restart => "the clock started again",
+                        Reset::Silence => "no sample comes",
+                        Reset::Missing(_) => "a channel is silent",
+                        Reset::Model => "another model took over",
+                    };
+                    entry.change(time, Decision::UNKNOWN, Some(reason.into()), emit);
                 }
+            }
+            Task::End { time } => {
+                if let Some(mut entry) = self.streams.remove(&stream) {
+                    entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), emit);
+                }
+                emit(Outcome::End(stream));
             }
         }
     }
 
     fn start(&mut self, stream: StreamId, time: Time, emit: &mut impl FnMut(Outcome)) {
-        let entry = Entry { decider: self.fresh.clone(), surface: None, since: time };
-        self.streams.insert(stream.clone(), entry);
-        let change = Change { stream, time, since: time, surface: None, confidence: 0.0, previous: None };
-        emit(Outcome::Change(change));
+        let last = Change {
+            stream: stream.clone(),
+            time,
+            since: time,
+            surface: None,
+            confidence: 0.0,
+            previous: None,
+            reason: Some("no window is complete yet".into()),
+        };
+        emit(Outcome::Change(last.clone()));
+        self.streams.insert(stream, Entry { decider: self.fresh.clone(), time, last });
     }
 
     fn window(
         &mut self,
         stream: StreamId,
-        (time, measured): (Time, f64),
+        Window { time, quality, .. }: Window,
         probabilities: &[f32],
         arrived: Instant,
         emit: &mut impl FnMut(Outcome),
@@ -97,60 +131,112 @@ impl Surfaces {
             self.start(stream.clone(), time, emit);
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
-        let decision = entry.decider.step(time, probabilities);
-        entry.change(&stream, time, decision, emit);
+        entry.time = time;
+        let (decision, reason) = match quality.withheld() {
+            None => {
+                let decision = entry.decider.step(time, probabilities);
+                (decision, decision.surface.is_none().then(|| "no surface is likely enough".to_owned()))
+            }
+            Some(fault) => {
+                entry.decider.reset();
+                (Decision::UNKNOWN, Some(fault.reason()))
+            }
+        };
+        entry.change(time, decision, reason, emit);
         emit(Outcome::Prediction(Prediction {
             stream,
             time,
             surface: decision.surface,
             confidence: decision.confidence,
             probabilities: probabilities.to_vec(),
-            measured,
+            quality,
             arrived,
         }));
     }
+
+    /// Decides by other terms from here on. Beliefs are kept where the labels are; else each surface is unknown until the stream's
+    /// next window. Where another model takes over, every surface is told again.
+    fn take_over(&mut self, terms: Terms, emit: &mut impl FnMut(Outcome)) {
+        let before = std::mem::replace(&mut self.terms, Arc::new(terms));
+        let (old, new) = (&before.card.labels, &self.terms.card.labels);
+        self.fresh = fresh(&self.terms);
+        emit(Outcome::Terms(self.terms.clone()));
+        let same_model = before.card == self.terms.card && before.model == self.terms.model;
+        for entry in self.streams.values_mut() {
+            if old == new {
+                entry.decider.adopt(&self.fresh);
+            } else {
+                entry.decider = self.fresh.clone();
+                // What it was, as far as the other labels have it.
+                let previous = entry.last.surface.and_then(|surface| old.get(surface));
+                entry.last.previous = Some(previous.and_then(|name| new.iter().position(|own| own == name)));
+                entry.last.surface = None;
+                entry.last.confidence = 0.0;
+                (entry.last.time, entry.last.since) = (entry.time, entry.time);
+                entry.last.reason = Some("another model took over".into());
+            }
+            if !same_model {
+                emit(Outcome::Change(entry.last.clone()));
+            }
+        }
+    }
+}
+
+fn fresh(terms: &Terms) -> Decider {
+    Decider::new(terms.decide, &terms.card, terms.hop)
 }
 
 impl Entry {
-    fn change(&mut self, stream: &StreamId, time: Time, decision: Decision, emit: &mut impl FnMut(Outcome)) {
-        if decision.surface == self.surface {
+    /// Where the surface stays unknown, another reason is told, too.
+    fn change(
+        &mut self,
+        time: Time,
+        decision: Decision,
+        reason: Option<String>,
+        emit: &mut impl FnMut(Outcome),
+    ) {
+        if decision.surface == self.last.surface {
+            if reason != self.last.reason {
+                (self.last.time, self.last.reason) = (time, reason);
+                emit(Outcome::Change(self.last.clone()));
+            }
             return;
         }
-        let previous = std::mem::replace(&mut self.surface, decision.surface);
-        self.since = time;
+        let previous = Some(self.last.surface);
         let Decision { surface, confidence } = decision;
-        let change = Change {
-            stream: stream.clone(),
-            time,
-            since: self.since,
-            surface,
-            confidence,
-            previous: Some(previous),
-        };
-        emit(Outcome::Change(change));
+        let stream = self.last.stream.clone();
+        self.last = Change { stream, time, since: time, surface, confidence, previous, reason };
+        emit(Outcome::Change(self.last.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lane::{Reset, Window};
-    use crate::lanes::Work;
+    use crate::channel::Channel;
+    use crate::decide::DecideOptions;
+    use crate::model::card::Card;
+    use crate::quality::{Fault, FaultKind, Quality};
+
+    fn terms(model: &str, labels: &[&str]) -> Terms {
+        let card = Card::of_test(10, 1, labels);
+        Terms { card, model: model.into(), hop: 1, decide: DecideOptions::default() }
+    }
 
     fn surfaces() -> Surfaces {
-        let card = Card::of_test(10, 1, &["a", "b"]);
-        Surfaces::new(DecideOptions::default(), &card, 1)
+        Surfaces::new(terms("first", &["a", "b"]))
     }
 
     fn batch(ticket: u64, tasks: Vec<Task>, probabilities: &[f32]) -> Inferred {
         let stream = StreamId::new("rover").unwrap();
         let work = tasks.into_iter().map(|task| Work { stream: stream.clone(), task }).collect();
-        Inferred { ticket, work, probabilities: probabilities.to_vec() }
+        Inferred { ticket, terms: None, work, probabilities: probabilities.to_vec() }
     }
 
     fn window(seconds: f64) -> Task {
         let time = Time::from_seconds(seconds).unwrap();
-        Task::Window { window: Window { time, values: vec![], measured: 1.0 }, arrived: Instant::now() }
+        let window = Window { time, values: vec![], quality: Quality::default() };
+        Task::Window { window, arrived: Instant::now() }
     }
 
     fn changes(surfaces: &mut Surfaces, batches: Vec<Inferred>) -> Vec<Option<usize>> {
@@ -180,10 +266,108 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_withholds_the_surface_with_its_reason_and_is_news() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let channel = Channel::in_ampere("left");
+        let fault = Fault { channel, kind: FaultKind::Stuck { value: 1.0 }, withholds: true };
+        let stuck = |fault: &Fault| {
+            let quality = Quality { faults: vec![fault.clone()], ..Quality::default() };
+            let window = Window { time: Time::from_seconds(1.1).unwrap(), values: vec![], quality };
+            Task::Window { window, arrived: Instant::now() }
+        };
+        let told = Fault { withholds: false, ..fault.clone() };
+        let tasks = vec![Task::Start { time }, window(1.0), stuck(&told), stuck(&fault), window(1.2)];
+        let (mut surfaces, mut found) = (surfaces(), Vec::new());
+        surfaces.push(batch(0, tasks, &[0.9, 0.1].repeat(4)), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.surface, change.reason.unwrap_or_default()));
+            }
+        });
+        let unknown = |reason: &str| (None, reason.to_owned());
+        let named = (Some(0), String::new());
+        assert_eq!(
+            found,
+            [unknown("no window is complete yet"), named.clone(), unknown("left is stuck"), named]
+        );
+        let news = surfaces.news().unwrap();
+        assert_eq!((news.begun.len(), news.ended.len(), news.count), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_surface_that_stays_unknown_tells_another_reason() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let mut found = Vec::new();
+        let tasks = vec![Task::Start { time }, window(1.0), window(2.0)];
+        let mut unsure = terms("first", &["a", "b"]);
+        unsure.decide.min_confidence = 0.9;
+        Surfaces::new(unsure).push(batch(0, tasks, &[0.5; 4]), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.since, change.reason.unwrap_or_default()));
+            }
+        });
+        let reasons = ["no window is complete yet", "no surface is likely enough"];
+        assert_eq!(found, reasons.map(|reason| (time, reason.to_owned())));
+    }
+
+    #[test]
     fn batches_that_threads_finish_out_of_order_are_put_in_order() {
         let time = Time::from_seconds(0.0).unwrap();
         let second = batch(1, vec![window(1.0)], &[0.1, 0.9]);
         let first = batch(0, vec![Task::Start { time }], &[]);
         assert_eq!(changes(&mut surfaces(), vec![second, first]), [None, Some(1)]);
+    }
+
+    #[test]
+    fn another_model_with_the_same_labels_keeps_the_surface_and_tells_it_again() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let other = Inferred {
+            terms: Some(Box::new(terms("second", &["a", "b"]))),
+            ..batch(1, vec![window(1.1)], &[0.8, 0.2])
+        };
+        assert_eq!(changes(&mut surfaces(), vec![first, other]), [None, Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn another_decision_alone_changes_no_surface() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let mut strict = terms("first", &["a", "b"]);
+        strict.decide = DecideOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decide };
+        let other = Inferred { terms: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
+        let next = batch(2, vec![window(1.1)], &[0.9, 0.1]);
+        assert_eq!(changes(&mut surfaces(), vec![first, other, next]), [None, Some(0), None]);
+    }
+
+    #[test]
+    fn with_other_labels_a_surface_is_unknown_until_the_next_window() {
+        let time = Time::from_seconds(0.0).unwrap();
+        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.1, 0.9]);
+        let other = Inferred {
+            terms: Some(Box::new(terms("second", &["b", "c", "d"]))),
+            ..batch(1, vec![window(1.1)], &[0.1, 0.1, 0.8])
+        };
+        let mut outcomes = Vec::new();
+        let mut surfaces = surfaces();
+        for batch in [first, other] {
+            surfaces.push(batch, |outcome| outcomes.push(outcome));
+        }
+        let [
+            _,
+            _,
+            _,
+            Outcome::Terms(terms),
+            Outcome::Change(unknown),
+            Outcome::Change(named),
+            Outcome::Prediction(prediction),
+        ] = outcomes.as_slice()
+        else {
+            panic!("{outcomes:?}")
+        };
+        assert_eq!(terms.model, "second");
+        // "b" is the first of the new labels.
+        assert_eq!((unknown.surface, unknown.previous), (None, Some(Some(0))));
+        assert_eq!((named.surface, named.previous), (Some(2), Some(None)));
+        assert_eq!(prediction.probabilities.len(), 3);
     }
 }

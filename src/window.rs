@@ -47,6 +47,16 @@ impl Ring {
         true
     }
 
+    /// Moves the windows to come another distance apart; the next one is that far from the last, or due with the next step.
+    pub fn set_hop(&mut self, hop: usize) {
+        let hop = hop.max(1);
+        // A ring that is not full yet has had no window.
+        if self.filled == self.steps {
+            self.until_due = (hop + self.until_due).saturating_sub(self.hop).max(1);
+        }
+        self.hop = hop;
+    }
+
     /// Empties the ring: the next window is due `steps` steps from now. Says whether there was anything in it.
     pub fn clear(&mut self) -> bool {
         let had_any = self.filled > 0;
@@ -89,6 +99,30 @@ mod tests {
             }
             let expected: Vec<usize> = (0..count).filter(|i| i + 1 >= steps && (i + 1 - steps) % hop == 0).collect();
             prop_assert_eq!(due, expected);
+        }
+
+        #[test]
+        fn after_another_hop_the_next_window_is_that_far_from_the_last(
+            before in 1usize..20,
+            after in 1usize..20,
+            at in 0usize..60,
+        ) {
+            let steps = 10;
+            let mut ring = Ring::new(steps, 1, before);
+            let mut due = Vec::new();
+            for i in 0..100 {
+                if i == at {
+                    ring.set_hop(after);
+                }
+                if ring.push(Step { time: Time::from_nanos(0).unwrap(), values: &[0.0], measured: true }) {
+                    due.push(i);
+                }
+            }
+            prop_assert_eq!(due[0], steps - 1);
+            for pair in due.windows(2) {
+                let expected = if pair[1] < at { before } else { after.max(at.saturating_sub(pair[0])) };
+                prop_assert_eq!(pair[1] - pair[0], expected);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use support::daemon::Daemon;
+use support::disk::on_a_small_disk;
 use support::pty::Pty;
 use support::recording::{Recording, replay};
 use support::{assert_same, assert_says, run, underfoot, wait_for};
@@ -147,4 +148,61 @@ fn the_daemon_records_what_it_predicts_from() {
     assert_same(&ended.stdout, &recording.replayed());
     let file = found(&out.join("tile")).unwrap();
     assert_eq!(samples(&rows(&file)), samples(&recording.csv(0..600)));
+}
+
+#[test]
+fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_there_is_room() {
+    let recording = Recording::tour(66, 20.0);
+    let folder = support::folder();
+    let disk = folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let (file, stream) = (folder.path().join("underfoot.toml"), &recording.stream);
+    let sections = format!(
+        "[record]\nfolder = {disk:?}\nlabel = 'tile'\n[[source]]\nkind = 'stdin'\nstream = '{stream}'\n"
+    );
+    std::fs::write(&file, support::daemon::config(&sections)).unwrap();
+    let mut command = on_a_small_disk(64, &disk, env!("CARGO_BIN_EXE_underfoot"));
+    command.args(["run", "--stdout", "-c"]).arg(&file);
+    let mut daemon = Daemon::command(command);
+    daemon.wait_for_line("ready");
+    // The disk as the daemon sees it.
+    let seen = PathBuf::from(format!("/proc/{}/root{}", daemon.id(), disk.join("tile").display()));
+    daemon.feed(recording.csv(0..700));
+    let first = wait_for("700 rows on the disk", || {
+        let file = found(&seen)?;
+        (rows(&file).lines().count() == 700).then_some(file)
+    });
+    daemon.feed(recording.csv(700..6000));
+    let said = daemon.wait_for_line("predictions go on, and recording is tried again");
+    assert_says(
+        &said,
+        &["ERROR", "the recording", "cannot be written: No space left on device", "make room"],
+    );
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len() / 2 - 20);
+    let kept = samples(&rows(&first));
+    assert!(kept.len() >= 700, "{}", kept.len());
+    assert_eq!(kept, samples(&recording.csv(0..kept.len())));
+
+    std::fs::remove_file(&first).unwrap();
+    let mut fed = 6000;
+    wait_for("recording again", || {
+        if fed < 11_000 {
+            daemon.feed(recording.csv(fed..fed + 1));
+            fed += 1;
+        }
+        found(&seen).filter(|file| !rows(file).is_empty()).map(drop)
+    });
+    // As much as the disk has room for.
+    daemon.feed(recording.csv(fed..fed + 500));
+    daemon.close();
+    let ended = daemon.wait();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    let (predictions, left) = ended.stdout.split_at(ended.stdout.len() - 2);
+    assert_same(predictions, &expected[..predictions.len()]);
+    assert_eq!(left, ["left:", "tile"]);
+    let said = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
+    assert_eq!((said("ERROR"), said("WARN")), (1, 0), "{:?}", ended.stderr);
+    assert_eq!(said("recording recording="), 2, "{:?}", ended.stderr);
+    assert_says(ended.stderr.last().unwrap(), &["ended", "not_recorded"]);
 }

@@ -3,48 +3,11 @@
 
 mod support;
 
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
-use support::daemon::Daemon;
-use support::{folder, program, underfoot, wait_for};
-
-/// A stand-in for the service manager.
-struct Manager {
-    folder: tempfile::TempDir,
-    socket: UnixDatagram,
-}
-
-impl Manager {
-    fn new() -> Self {
-        let folder = folder();
-        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        Self { folder, socket }
-    }
-
-    /// `underfoot run` under it, with this configuration and watchdog.
-    fn start(&self, config: &str, watchdog: Duration) -> Daemon {
-        let file = self.folder.path().join("underfoot.toml");
-        std::fs::write(&file, config).unwrap();
-        let mut command = underfoot(["run", "--stdout", "-c"]);
-        command.arg(file).env("NOTIFY_SOCKET", self.folder.path().join("notify"));
-        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
-        Daemon::command(command)
-    }
-
-    fn heard(&self) -> Option<String> {
-        let mut buffer = [0; 4096];
-        let length = self.socket.recv(&mut buffer).ok()?;
-        Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
-    }
-
-    /// Waits for a message, and gives it.
-    fn wait_for(&self, part: &str) -> String {
-        wait_for(&format!("the message {part:?}"), || self.heard().filter(|message| message.contains(part)))
-    }
-}
+use support::manager::Manager;
+use support::{folder, program};
 
 fn stalling(sections: &str) -> String {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::Digest as _;
+
 use super::failure::Failure;
 use crate::channel::{Channel, names};
 use crate::config::{Config, Kind, Source as Configured};
@@ -12,27 +14,39 @@ use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::mqtt::{self, Role, Subscription};
 use crate::pipeline::{Broker, Source};
-use crate::prediction::Json;
 use crate::recordings;
 use crate::sink::home_assistant::HomeAssistant;
 use crate::source::bytes::Bytes;
 use crate::source::file::{Faults, Files};
 use crate::source::serial::Serial;
 use crate::source::simulator::Simulator;
+use crate::terms::Terms;
 
 /// How fast a port is where nothing else is said.
 pub(crate) const BAUD: u32 = 115_200;
 /// A port that is silent for this long is opened again, where nothing else is said.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// SHA-256 of a file.
+pub(crate) type Digest = [u8; 32];
+
 /// Loads the model once for each thread that runs it, and gives its card.
 pub(crate) fn models(config: &Config) -> Result<(Card, Vec<Model>), Failure> {
-    let Some(path) = &config.model.path else {
-        return Err(Failure::config(
-            "model.path is missing; give the .onnx file that `underfoot-train fit --out` wrote",
-        ));
-    };
-    let load = || Model::open(path, config.model.runtime.as_deref()).map_err(Failure::config);
+    let (_, bytes) = read_model(config)?;
+    load_models(config, &bytes)
+}
+
+/// Reads the model's file, and gives its hash, too.
+pub(crate) fn read_model(config: &Config) -> Result<(Digest, Vec<u8>), Failure> {
+    let path = model_path(config)?;
+    let bytes = Model::read(path, config.model.runtime.as_deref()).map_err(Failure::config)?;
+    Ok((sha2::Sha256::digest(&bytes).into(), bytes))
+}
+
+/// As [`models`], of a file that was read.
+pub(crate) fn load_models(config: &Config, bytes: &[u8]) -> Result<(Card, Vec<Model>), Failure> {
+    let path = model_path(config)?;
+    let load = || Model::from_bytes(bytes, path, config.model.runtime.as_deref()).map_err(Failure::config);
     let first = load()?;
     let card = first.card().clone();
     let mut models = vec![first];
@@ -40,6 +54,12 @@ pub(crate) fn models(config: &Config) -> Result<(Card, Vec<Model>), Failure> {
         models.push(load()?);
     }
     Ok((card, models))
+}
+
+fn model_path(config: &Config) -> Result<&Path, Failure> {
+    config.model.path.as_deref().ok_or_else(|| {
+        Failure::config("model.path is missing; give the .onnx file that `underfoot-train fit --out` wrote")
+    })
 }
 
 /// The sources, each checked against the channels that are wanted, or against nothing.
@@ -110,7 +130,12 @@ pub(crate) fn silences(config: &Config) -> impl Iterator<Item = (String, Duratio
 pub(crate) fn lanes(config: &Config, card: &Card) -> LanesOptions {
     let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
     LanesOptions {
-        lane: LaneOptions { card: card.clone(), hop: config.window.hop.unwrap_or(card.hop), reorder },
+        lane: LaneOptions {
+            card: card.clone(),
+            hop: config.window.hop.unwrap_or(card.hop),
+            reorder,
+            quality: config.quality,
+        },
         streams: config.limits.streams,
         quiet: Some(Quiet { silence: config.limits.silence, idle: config.limits.idle }),
     }
@@ -129,18 +154,14 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<Broker>, Fail
 }
 
 /// Who tells Home Assistant of the streams, if it is told.
-pub(crate) fn home_assistant(
-    config: &Config,
-    broker: &Broker,
-    card: &Card,
-    model: &Path,
-) -> Option<HomeAssistant> {
+pub(crate) fn home_assistant(config: &Config, broker: &Broker, terms: &Terms) -> Option<HomeAssistant> {
     let options = &config.home_assistant;
-    let model = model.file_stem().unwrap_or_default().to_string_lossy();
-    options.enabled.then(|| HomeAssistant::new(broker.publisher.clone(), options, &card.labels, &model))
+    options.enabled.then(|| HomeAssistant::new(broker.publisher.clone(), options, terms))
 }
 
-/// The writer of outcomes for a model.
-pub(crate) fn json(card: &Card, model: &Path) -> Json {
-    Json::new(&card.labels, &model.file_stem().unwrap_or_default().to_string_lossy())
+/// What surfaces are decided by.
+pub(crate) fn terms(config: &Config, card: Card) -> Terms {
+    let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
+    let (model, hop) = (model.to_string_lossy().into_owned(), config.window.hop.unwrap_or(card.hop));
+    Terms { card, model, hop, decide: config.decide }
 }

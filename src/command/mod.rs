@@ -15,6 +15,7 @@ mod interrupt;
 pub mod model;
 mod progress;
 pub mod record;
+mod reload;
 pub mod replay;
 pub mod run;
 pub mod simulate;
@@ -37,6 +38,28 @@ pub(crate) async fn interrupted() {
         }
         _ => std::future::pending().await,
     }
+}
+
+/// The system's wishes that the configuration be read again. From here on they do not end the process.
+///
+/// # Errors
+/// Where the system does not let the signal be caught.
+pub(crate) fn hangups() -> std::io::Result<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup())
+}
+
+/// Resolves when the terminal that the daemon was started at goes away, which the system tells by the same signal.
+pub(crate) async fn hung_up() {
+    use std::io::IsTerminal;
+    if let (true, Ok(mut hangups)) = (std::io::stderr().is_terminal(), hangups()) {
+        while hangups.recv().await.is_some() {
+            if !std::io::stderr().is_terminal() {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// Runs a future on a runtime of one thread, which is all that waiting needs.

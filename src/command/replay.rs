@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::{assemble, block_on, interrupted};
 use crate::config::{Config, parse_speed};
-use crate::decide::DecideOptions;
 use crate::health::Health;
 use crate::lane::LaneOptions;
 use crate::lanes::LanesOptions;
@@ -48,7 +47,7 @@ pub struct Replay {
     /// Windows that run together at the most
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
-    /// Take the decision's settings from this configuration
+    /// Take the settings of the decision and of the quality from this configuration
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -63,21 +62,21 @@ impl Replay {
     /// # Errors
     /// [`Failure`] with exit code 1; a recording with a fault does not keep the others from being replayed.
     pub fn run(self) -> Result<(), Failure> {
-        let decide = match &self.config {
-            Some(file) => crate::config::load::load(Some(file), &[]).map_err(Failure::failed)?.decide,
-            None => DecideOptions::default(),
-        };
         let mut config = Config::default();
+        if let Some(file) = &self.config {
+            let given = crate::config::load::load(Some(file), &[]).map_err(Failure::failed)?;
+            (config.decide, config.quality) = (given.decide, given.quality);
+        }
         config.model.path = Some(self.model.clone());
         config.model.threads = self.threads.into();
         let recordings = recordings::find(&self.paths, self.dataset.as_deref()).map_err(Failure::failed)?;
+        config.window.hop = self.hop.map(|hop| hop as usize);
         let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
-        let hop = self.hop.map_or(card.hop, |hop| hop as usize);
         let truth = Truth::default();
         let faults = Faults::default();
-        let json = assemble::json(&card, &self.model);
+        let terms = assemble::terms(&config, card.clone());
         let sinks = vec![
-            Sink::Lines(Lines::new(self.format, json, &card.labels, false, std::io::stdout())),
+            Sink::Lines(Lines::new(self.format, terms.json(), &card.labels, false, std::io::stdout())),
             Sink::Score(Score::new(&card, truth.clone())),
         ];
         let files = Files {
@@ -92,11 +91,11 @@ impl Replay {
             batch: self.batch.into(),
             pending: config.limits.windows,
             lanes: LanesOptions {
-                lane: LaneOptions { hop, ..LaneOptions::of(&card) },
+                lane: LaneOptions { hop: terms.hop, quality: config.quality, ..LaneOptions::of(&card) },
                 streams: usize::MAX,
                 quiet: None,
             },
-            decide,
+            terms,
             sinks,
         };
         let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));
@@ -105,6 +104,7 @@ impl Replay {
             broker: None,
             serving: Some(serving),
             recorder: None,
+            reload: None,
             health: health.clone(),
             supervised: false,
             drain: config.limits.drain,

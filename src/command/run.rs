@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::failure::Failure;
-use super::{assemble, block_on, interrupted};
+use super::reload::Reloader;
+use super::{assemble, block_on, hangups, hung_up, interrupted};
 use crate::config::Config;
 use crate::config::load;
 use crate::health::Health;
 use crate::model::card::Card;
 use crate::mqtt::Role;
 use crate::pipeline::{Pipeline, Serving};
+use crate::reload::Reload;
 use crate::sink::Sink;
 use crate::sink::lines::{Format, Lines};
 use crate::sink::mqtt::Topics;
@@ -34,18 +34,6 @@ pub struct Run {
     stdout: bool,
 }
 
-/// What `underfoot/info` says.
-#[derive(Serialize)]
-struct Info<'a> {
-    underfoot: &'static str,
-    model: String,
-    labels: &'a [String],
-    channels: &'a [crate::channel::Channel],
-    rate: f64,
-    window: usize,
-    hop: usize,
-}
-
 impl Run {
     /// Runs the daemon.
     ///
@@ -60,72 +48,82 @@ impl Run {
             flags.push(("publish.stdout", "true".into()));
         }
         let config = load::load(self.config.as_deref(), &flags).map_err(Failure::config)?;
-        serve(&config)
+        // The signals, and the timers of the broker's connection, belong to the runtime.
+        block_on(serve(config, self.config, flags))?
     }
 }
 
-/// Serves a configuration until the system's wish to end.
-fn serve(config: &Config) -> Result<(), Failure> {
+/// Serves a configuration until the system's wish to end; reads it again from its file, with these flags, at the system's wish.
+async fn serve(
+    config: Config,
+    file: Option<PathBuf>,
+    flags: Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
     let begun = Instant::now();
-    let (card, models) = assemble::models(config)?;
-    let model = config.model.path.clone().unwrap_or_default();
-    let sources = assemble::sources(config, Some(&card.channels))?;
-    let lanes = assemble::lanes(config, &card);
-    let hop = lanes.lane.hop;
-    let recorder = recorder(config, &card)?;
-    let health = Arc::new(Health::new(assemble::silences(config)));
-    block_on(async {
-        // The connection's timers belong to the runtime.
-        let broker = assemble::broker(config, Role::Daemon)?;
-        let json = assemble::json(&card, &model);
-        let mut sinks = Vec::new();
-        if let Some(broker) = &broker {
-            let info = info(&card, &model, hop);
-            broker.publisher.retain("status", b"online".to_vec());
-            broker.publisher.retain("info", serde_json::to_vec(&info).unwrap_or_default());
-            let topics = Topics::new(broker.publisher.clone(), json.clone());
-            sinks
-                .push(Sink::Mqtt(topics.announcing(assemble::home_assistant(config, broker, &card, &model))));
+    let wishes = hangups().map_err(|error| Failure::failed(format!("signals: {error}")))?;
+    let (digest, bytes) = assemble::read_model(&config)?;
+    let (card, models) = assemble::load_models(&config, &bytes)?;
+    drop(bytes);
+    let sources = assemble::sources(&config, Some(&card.channels))?;
+    let lanes = assemble::lanes(&config, &card);
+    let terms = assemble::terms(&config, card);
+    let recorder = recorder(&config, &terms.card)?;
+    let health = Arc::new(Health::new(assemble::silences(&config)));
+    let broker = assemble::broker(&config, Role::Daemon)?;
+    let mut sinks = Vec::new();
+    if let Some(broker) = &broker {
+        broker.publisher.retain("status", b"online".to_vec());
+        let topics = Topics::new(broker.publisher.clone(), &terms);
+        sinks.push(Sink::Mqtt(topics.announcing(assemble::home_assistant(&config, broker, &terms))));
+    }
+    if config.publish.stdout || broker.is_none() {
+        let labels = &terms.card.labels;
+        sinks.push(Sink::Lines(Lines::new(Format::Jsonl, terms.json(), labels, true, std::io::stdout())));
+    }
+    tracing::info!(
+        model = %config.model.path.clone().unwrap_or_default().display(),
+        labels = terms.card.labels.join(" "),
+        sources = sources.len(),
+        ready_ms = begun.elapsed().as_millis() as u64,
+        "ready"
+    );
+    let serving = Serving {
+        models,
+        batch: config.model.batch,
+        pending: config.limits.windows,
+        lanes,
+        terms: terms.clone(),
+        sinks,
+    };
+    let drain = config.limits.drain;
+    let mut reloader = Reloader { file, flags, running: config, terms, digest };
+    let pipeline = Pipeline {
+        sources,
+        broker,
+        serving: Some(serving),
+        recorder,
+        health: health.clone(),
+        reload: Some(Reload { wishes, prepare: Box::new(move || reloader.prepare()) }),
+        supervised: true,
+        drain,
+    };
+    let shutdown = async {
+        tokio::select! {
+            () = interrupted() => {}
+            () = hung_up() => {}
         }
-        if config.publish.stdout || broker.is_none() {
-            sinks.push(Sink::Lines(Lines::new(Format::Jsonl, json, &card.labels, true, std::io::stdout())));
+    };
+    let ended = pipeline.run(shutdown).await.map_err(Failure::failed)?;
+    for sink in ended.sinks {
+        if let Sink::Lines(lines) = sink {
+            lines
+                .finish(drain)
+                .map_err(|error| Failure::failed(format!("standard output cannot be written: {error}")))?;
         }
-        tracing::info!(
-            model = %model.display(),
-            labels = card.labels.join(" "),
-            sources = sources.len(),
-            ready_ms = begun.elapsed().as_millis() as u64,
-            "ready"
-        );
-        let serving = Serving {
-            models,
-            batch: config.model.batch,
-            pending: config.limits.windows,
-            lanes,
-            decide: config.decide,
-            sinks,
-        };
-        let pipeline = Pipeline {
-            sources,
-            broker,
-            serving: Some(serving),
-            recorder,
-            health: health.clone(),
-            supervised: true,
-            drain: config.limits.drain,
-        };
-        let ended = pipeline.run(interrupted()).await.map_err(Failure::failed)?;
-        for sink in ended.sinks {
-            if let Sink::Lines(lines) = sink {
-                lines.finish(config.limits.drain).map_err(|error| {
-                    Failure::failed(format!("standard output cannot be written: {error}"))
-                })?;
-            }
-        }
-        let report = health.report();
-        tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
-        Ok(())
-    })?
+    }
+    let report = health.report();
+    tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
+    Ok(())
 }
 
 fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
@@ -144,16 +142,4 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
         // A disk that is full or not there yet may be well at the next start.
         _ => Failure::failed(format!("record.folder: {error}")),
     })
-}
-
-fn info<'a>(card: &'a Card, model: &std::path::Path, hop: usize) -> Info<'a> {
-    Info {
-        underfoot: env!("CARGO_PKG_VERSION"),
-        model: model.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        labels: &card.labels,
-        channels: &card.channels,
-        rate: card.rate,
-        window: card.window,
-        hop,
-    }
 }

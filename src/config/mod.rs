@@ -1,5 +1,6 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
+pub mod change;
 mod home_assistant;
 pub mod load;
 mod secret;
@@ -16,6 +17,7 @@ pub(crate) use source::parse_speed;
 pub use source::{Input, Kind, Source};
 
 use crate::decide::DecideOptions;
+use crate::quality::QualityOptions;
 
 /// The commented sample, with every key; its values are the defaults.
 pub const SAMPLE: &str = include_str!("../../config/underfoot.toml");
@@ -35,6 +37,8 @@ pub struct Config {
     pub window: Window,
     /// How probabilities become a surface.
     pub decide: DecideOptions,
+    /// When input is told to be bad, and what follows.
+    pub quality: QualityOptions,
     /// Where surfaces go.
     pub publish: Publish,
     /// Whether Home Assistant is told of the robots.
@@ -253,7 +257,18 @@ impl Config {
                 "it takes 0 to decide.min_confidence",
             ));
         }
-        for (key, value) in [("limits.idle", self.limits.idle), ("publish.health", self.publish.health)] {
+        let quality = &self.quality;
+        if !(quality.clipped > 0.0 && quality.clipped <= 1.0) {
+            return Err(BadValue::new("quality.clipped", quality.clipped, "it takes more than 0, up to 1"));
+        }
+        if !(quality.drift > 1.0 && quality.drift <= 1000.0) {
+            return Err(BadValue::new("quality.drift", quality.drift, "it takes more than 1, up to 1000"));
+        }
+        for (key, value) in [
+            ("limits.idle", self.limits.idle),
+            ("publish.health", self.publish.health),
+            ("quality.drift_time", quality.drift_time),
+        ] {
             if value < Duration::from_secs(1) {
                 return Err(BadValue::new(key, value, "it takes at least \"1s\""));
             }
@@ -424,6 +439,9 @@ mod tests {
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is 500ms; it takes whole seconds"),
             ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is Some(\"ca\"); it is for TLS only"),
             ("[mqtt]\ntls = true\nkey_file = 'k'", "mqtt.key_file is Some(\"k\"); mqtt.certificate_file and"),
+            ("[quality]\nclipped = 0.0", "quality.clipped is 0.0; it takes more than 0, up to 1"),
+            ("[quality]\ndrift = 1.0", "quality.drift is 1.0; it takes more than 1"),
+            ("[quality]\ndrift_time = '0s'", "quality.drift_time is 0ns; it takes at least"),
             ("[limits]\ndrain = '0s'", "limits.drain is 0ns; it takes at least \"100ms\""),
             (
                 "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",

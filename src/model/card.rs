@@ -168,6 +168,24 @@ impl Card {
 }
 
 #[cfg(test)]
+impl Training {
+    /// A training of tests, with these statistics.
+    pub(crate) fn of_test(statistics: Vec<Statistics>) -> Self {
+        Self {
+            data_digest: String::new(),
+            recordings: 1,
+            windows_per_class: Vec::new(),
+            validation: Vec::new(),
+            folds: 0,
+            validation_scores: None,
+            chosen_on_validation: false,
+            seed: 1,
+            statistics,
+        }
+    }
+}
+
+#[cfg(test)]
 impl Card {
     /// A card for tests: one channel at 100 Hz, interpolated, with gaps of up to 0.1 s.
     pub(crate) fn of_test(window: usize, hop: usize, labels: &[&str]) -> Self {

@@ -1,5 +1,7 @@
 //! A model in ONNX Runtime: windows in, probabilities out.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView3;
@@ -86,10 +88,28 @@ impl Model {
     /// # Errors
     /// [`ModelError`]: no runtime, no model, no card, or a card that does not fit the graph.
     pub fn open(path: &Path, library: Option<&Path>) -> Result<Self, ModelError> {
+        Self::from_bytes(&Self::read(path, library)?, path, library)
+    }
+
+    /// Reads a model's file.
+    ///
+    /// # Errors
+    /// [`ModelError`]: no runtime, or no file that stays as it is while it is read.
+    pub fn read(path: &Path, library: Option<&Path>) -> Result<Vec<u8>, ModelError> {
         // A missing library is told of before a missing file: it is missing for every model.
         runtime::environment(library)?;
-        let bytes = std::fs::read(path).map_err(|why| ModelError::Read { path: path.into(), why })?;
-        Self::from_bytes(&bytes, path, library)
+        let read = || {
+            let mut file = File::open(path)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            // The path is asked, too: another file may have taken its place.
+            let (open, named) = (file.metadata()?, std::fs::metadata(path)?);
+            if [open.len(), named.len()] != [bytes.len() as u64; 2] {
+                return Err(io::Error::other("it changed while it was read"));
+            }
+            Ok(bytes)
+        };
+        read().map_err(|why| ModelError::Read { path: path.into(), why })
     }
 
     /// Loads a model from memory with the card in it; `path` is what messages call it.

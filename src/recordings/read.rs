@@ -21,6 +21,8 @@ pub struct Reader<'a> {
     file: File,
     buffer: Vec<u8>,
     rows: Rows,
+    /// No samples yet, of the recording's sensors.
+    empty: Samples,
     drops: Drops,
     /// Samples given so far, which is the time where there is none but a rate.
     given: u64,
@@ -57,6 +59,7 @@ impl<'a> Reader<'a> {
         let group = Some(&layout.split).filter(|split| split.group_by == GroupBy::Column);
         let texts = [label.and_then(|l| l.column.as_deref()), group.and_then(|s| s.column.as_deref())];
         let texts = texts.into_iter().flatten().map(TextColumn::new).collect();
+        let empty = columns.samples();
         let delimiter = u8::try_from(layout.csv.delimiter).unwrap_or(b',');
         let rows = Rows::recorded(
             columns,
@@ -71,11 +74,17 @@ impl<'a> Reader<'a> {
             file,
             buffer,
             rows,
+            empty,
             drops: Drops::default(),
             given: 0,
             last: b'\n',
             ended: false,
         })
+    }
+
+    /// No samples yet, with the recording's channels and their limits.
+    pub fn samples(&self) -> Samples {
+        self.empty.clone()
     }
 
     /// Adds the next samples; says whether there may be more.

@@ -14,6 +14,7 @@ use crate::config;
 use crate::model::card::UNKNOWN;
 use crate::mqtt::Publisher;
 use crate::sample::StreamId;
+use crate::terms::Terms;
 
 /// What Home Assistant says on its status topic when it has started.
 const BIRTH: &[u8] = b"online";
@@ -35,13 +36,13 @@ pub struct HomeAssistant {
 
 impl HomeAssistant {
     /// No stream yet; those that come are told of by this publisher.
-    pub fn new(publisher: Publisher, config: &config::HomeAssistant, labels: &[String], model: &str) -> Self {
+    pub fn new(publisher: Publisher, config: &config::HomeAssistant, terms: &Terms) -> Self {
         publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
             publisher,
             prefix: config.prefix.clone(),
-            options: labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect(),
-            model: model.to_owned(),
+            options: options(terms),
+            model: terms.model.clone(),
             devices: config.devices,
             announced: HashSet::new(),
             full: false,
@@ -63,10 +64,28 @@ impl HomeAssistant {
             return;
         }
         self.announced.insert(stream.clone());
+        self.announce(stream);
+    }
+
+    /// Announces every stream again where a reload has changed what there is to tell of.
+    pub fn take_over(&mut self, terms: &Terms) {
+        let options = options(terms);
+        if (&options, &terms.model) != (&self.options, &self.model) {
+            (self.options, self.model) = (options, terms.model.clone());
+            self.announced.iter().for_each(|stream| self.announce(stream));
+        }
+    }
+
+    fn announce(&self, stream: &StreamId) {
         let base = self.publisher.base();
         let payload = device(base, stream, &self.options, &self.model).to_string();
         self.publisher.retain_at(topic(&self.prefix, base, stream), payload.into_bytes());
     }
+}
+
+/// What a surface may be.
+fn options(terms: &Terms) -> Vec<String> {
+    terms.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
 }
 
 /// The topic of a stream's device.

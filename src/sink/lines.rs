@@ -74,12 +74,16 @@ impl Lines {
                 self.text.push(b'\n');
             }
             (Format::Csv, Outcome::Prediction(prediction)) => self.row(prediction),
-            (Format::Table, Outcome::Change(change)) if change.previous.is_some() => {
+            (Format::Table, Outcome::Change(change))
+                // Another reason for the same is no change to tell.
+                if change.previous.is_some() && change.time == change.since =>
+            {
                 let surface = self.json.name(change.surface);
                 let time = format!("{:.2} s", micros(change.time));
                 let sure = format!("{:.0} %", 100.0 * change.confidence);
                 self.text.extend_from_slice(table(change.stream.as_str(), &time, surface, &sure).as_bytes());
             }
+            (_, Outcome::Terms(terms)) => return self.json = terms.json(),
             _ => return,
         }
         self.windows += 1;
@@ -89,7 +93,7 @@ impl Lines {
     }
 
     fn row(&mut self, prediction: &Prediction) {
-        let Prediction { stream, time, surface, confidence, probabilities, measured, .. } = prediction;
+        let Prediction { stream, time, surface, confidence, probabilities, quality, .. } = prediction;
         let mut row = format!(
             "{},{},{},{}",
             field(stream.as_str()),
@@ -97,7 +101,7 @@ impl Lines {
             field(self.json.name(*surface)),
             round(*confidence)
         );
-        for value in probabilities.iter().map(|p| f64::from(*p)).chain([*measured]) {
+        for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
             row.push_str(&format!(",{}", round(value)));
         }
         row.push('\n');
@@ -169,6 +173,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::quality::Quality;
     use crate::sample::Time;
 
     #[derive(Clone, Default)]
@@ -192,7 +197,7 @@ mod tests {
             surface: Some(1),
             confidence: 0.75,
             probabilities: vec![0.25, 0.75],
-            measured: 1.0,
+            quality: Quality::default(),
             arrived: Instant::now(),
         })
     }

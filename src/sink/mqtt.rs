@@ -4,6 +4,7 @@ use super::home_assistant::HomeAssistant;
 use crate::drops::{Drops, Reason};
 use crate::mqtt::Publisher;
 use crate::prediction::{Json, Outcome};
+use crate::terms::Terms;
 
 /// Publishes predictions as they come, and keeps each stream's surface retained.
 pub struct Topics {
@@ -13,9 +14,10 @@ pub struct Topics {
 }
 
 impl Topics {
-    /// Topics below the publisher's base.
-    pub fn new(publisher: Publisher, json: Json) -> Self {
-        Self { publisher, json, home_assistant: None }
+    /// Topics below the publisher's base, of surfaces that are decided under these terms.
+    pub fn new(publisher: Publisher, terms: &Terms) -> Self {
+        publisher.retain("info", terms.info());
+        Self { publisher, json: terms.json(), home_assistant: None }
     }
 
     /// The same, and Home Assistant is told of each stream.
@@ -43,6 +45,13 @@ impl Topics {
             }
             // The unknown surface came before this; it stays on the broker.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
+            Outcome::Terms(terms) => {
+                self.json = terms.json();
+                if let Some(home_assistant) = &mut self.home_assistant {
+                    home_assistant.take_over(terms);
+                }
+                self.publisher.retain("info", terms.info());
+            }
         }
     }
 }

@@ -70,6 +70,8 @@ struct Open {
     clock: Clock,
     stamper: Stamper,
     samples: u64,
+    /// Those of them that are on the disk.
+    kept: u64,
     dirty: bool,
     used: Instant,
 }
@@ -165,17 +167,20 @@ impl Recorder {
     }
 
     /// Lets go of every file, after a fault; what is recorded next begins new ones. One that nothing reached is removed: a disk
-    /// that stays full would gather them.
-    fn abandon(&mut self) {
-        for (_, Open { out, path, samples, .. }) in self.files.drain() {
+    /// that stays full would gather them. Gives how many samples may not be on the disk.
+    fn abandon(&mut self) -> u64 {
+        let mut lost = 0;
+        for (_, Open { out, path, samples, kept, .. }) in self.files.drain() {
+            lost += samples - kept;
             // What is still buffered finds no room; it must not be tried again on the way out.
             let (file, _) = out.into_parts();
             if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
                 let _ = std::fs::remove_file(&path);
             } else {
-                told(&mut self.written, path, samples);
+                told(&mut self.written, path, kept);
             }
         }
+        lost
     }
 
     /// Closes every file and gives them with their samples.
@@ -211,7 +216,6 @@ impl Open {
         for path in names.map(|name| folder.join(name)) {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
-                    tracing::info!(recording = %path.display(), "recording");
                     let mut out = BufWriter::new(file);
                     let mut header = "t".to_owned();
                     for channel in channels {
@@ -226,6 +230,7 @@ impl Open {
                         clock,
                         stamper,
                         samples: 0,
+                        kept: 0,
                         dirty: true,
                         used: Instant::now(),
                     });
@@ -259,7 +264,12 @@ impl Open {
             return Ok(());
         }
         let done = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
-        done.map_err(|error| named(&self.path, &error))
+        done.map_err(|error| named(&self.path, &error))?;
+        if self.kept == 0 && self.samples > 0 {
+            tracing::info!(recording = %self.path.display(), "recording");
+        }
+        self.kept = self.samples;
+        Ok(())
     }
 }
 
@@ -323,6 +333,8 @@ fn record(
     let mut drops = Drops::default();
     let mut flushed = Instant::now();
     let mut paused: Option<Instant> = None;
+    // A fault is told once, until samples reach the disk again.
+    let mut failing = false;
     loop {
         let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
         paused = paused.filter(|since| since.elapsed() < PAUSE);
@@ -342,16 +354,28 @@ fn record(
         if flushed.elapsed() >= FLUSH {
             flushed = Instant::now();
             done = done.and_then(|()| recorder.sync());
+            failing = failing && (done.is_err() || recorder.files.is_empty());
         }
         if let Err(error) = done {
             if on_fault == OnFault::End {
                 return Err(error);
             }
-            tracing::error!("{error}; trying again in {}", humantime::format_duration(PAUSE));
-            recorder.abandon();
-            paused = Some(Instant::now());
+            if !failing {
+                let again = humantime::format_duration(PAUSE);
+                tracing::error!(
+                    "{error}; predictions go on, and recording is tried again every {again}: make room, or mend the disk"
+                );
+            }
+            let lost = recorder.abandon();
+            drops.add_many(Reason::NotRecorded, lost, String::new);
+            (failing, paused) = (true, Some(Instant::now()));
         }
-        health.dropped("recorder", &mut drops);
+        if failing {
+            // What is left out now was told of.
+            health.count(&mut drops);
+        } else {
+            health.dropped("recorder", &mut drops);
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Score {
     pub fn take(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Prediction(prediction) => self.count(prediction),
-            Outcome::Change(_) => {}
+            Outcome::Change(_) | Outcome::Terms(_) => {}
             Outcome::End(stream) => self.truth.forget(stream),
         }
     }

@@ -105,7 +105,7 @@ impl Files {
         let mut pace = Pace::new(self.speed);
         let mut told = false;
         loop {
-            let mut samples = Samples::new(self.channels.len());
+            let mut samples = reader.samples();
             let more = reader.next_block(&mut samples);
             if let Some(truth) = self.truth.as_ref().filter(|_| {
                 // A label column is known as far as it has been read.
@@ -160,7 +160,8 @@ impl Pace {
         if self.speed.is_infinite() {
             return feed.send(stream, samples, None, &mut none).await;
         }
-        let mut due = Samples::new(samples.channels());
+        let none_yet = || Samples::new(samples.channels()).within(samples.limits().cloned());
+        let mut due = none_yet();
         for (time, row) in samples.iter() {
             let now = Instant::now();
             let (first, begun) = *self.start.get_or_insert((time, now));
@@ -170,7 +171,7 @@ impl Pace {
             match at {
                 Some(at) if at <= now + Self::TOGETHER => {}
                 Some(at) if at <= now + Duration::from_secs(3600) => {
-                    let ready = std::mem::replace(&mut due, Samples::new(samples.channels()));
+                    let ready = std::mem::replace(&mut due, none_yet());
                     feed.send(stream, ready, None, &mut none).await?;
                     tokio::time::sleep_until(at).await;
                 }

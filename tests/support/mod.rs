@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod disk;
+pub(crate) mod manager;
 pub(crate) mod pty;
 pub(crate) mod recording;
 pub(crate) mod terminal;

@@ -18,9 +18,14 @@ pub(crate) struct Recording {
 impl Recording {
     /// A drive over all surfaces, some seconds on each.
     pub(crate) fn tour(seed: u32, seconds: f64) -> Self {
+        Self::tour_at(100, seed, seconds)
+    }
+
+    /// The same with so many samples a second.
+    pub(crate) fn tour_at(rate: u32, seed: u32, seconds: f64) -> Self {
         let folder = super::folder();
-        let (seed, seconds) = (seed.to_string(), seconds.to_string());
-        simulate(folder.path(), &["--tour", "--seed", &seed, "--seconds", &seconds]);
+        let [rate, seed, seconds] = [rate.to_string(), seed.to_string(), seconds.to_string()];
+        simulate(folder.path(), &["--tour", "--rate", &rate, "--seed", &seed, "--seconds", &seconds]);
         let stream = format!("tour{seed}");
         let path = folder.path().join(&stream).with_extension("csv");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -34,6 +39,15 @@ impl Recording {
         self.rows.drain(range);
         let lines: String = self.csv(0..self.rows.len());
         std::fs::write(&self.path, format!("t,current\n{lines}")).unwrap();
+        self
+    }
+
+    /// The same recording with other values; they are told the row's number and its value.
+    pub(crate) fn with(mut self, value: impl Fn(usize, f64) -> f64) -> Self {
+        for (index, (_, current)) in self.rows.iter_mut().enumerate() {
+            *current = format!("{:.4}", value(index, current.parse().unwrap()));
+        }
+        std::fs::write(&self.path, format!("t,current\n{}", self.csv(0..self.rows.len()))).unwrap();
         self
     }
 

@@ -99,15 +99,16 @@ type Drives = Vec<(StreamId, Drive)>;
 async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Board) -> Result<(), Failure> {
     let mut config = Config::default();
     config.mqtt.host = broker.as_ref().map(|_| "127.0.0.1".into());
+    config.model.path = Some("simulated.onnx".into());
     config.mqtt.port = broker.as_ref().map_or(0, |broker| broker.port);
     let card = model.card().clone();
+    let terms = assemble::terms(&config, card.clone());
     let (sender, outcomes) = sync_channel(OUTCOMES);
     let mut sinks = vec![Sink::Watch(sender)];
     let connection = assemble::broker(&config, Role::Daemon)?;
     let sources: Vec<_> = if let Some(connection) = &connection {
-        let json = assemble::json(&card, Path::new("simulated"));
         connection.publisher.retain("status", b"online".to_vec());
-        sinks.push(Sink::Mqtt(Topics::new(connection.publisher.clone(), json)));
+        sinks.push(Sink::Mqtt(Topics::new(connection.publisher.clone(), &terms)));
         let columns = Columns::of(&card.channels).map_err(Failure::failed)?;
         let subscription = crate::mqtt::Subscription {
             topic: "robots/{stream}/current".into(),
@@ -130,7 +131,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
         batch: config.model.batch,
         pending: config.limits.windows,
         lanes: assemble::lanes(&config, &card),
-        decide: config.decide,
+        terms,
         sinks,
     };
     let pipeline = Pipeline {
@@ -138,6 +139,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
         broker: connection,
         serving: Some(serving),
         recorder: None,
+        reload: None,
         health,
         supervised: false,
         drain: config.limits.drain,

@@ -1,0 +1,95 @@
+//! What differs between two configurations, and what of it a running daemon can take over.
+
+use toml::Value;
+
+use super::{Config, Limits, Model, Publish};
+
+impl Config {
+    /// This configuration with all of `new` that can change while the daemon runs.
+    pub fn adopting(&self, new: &Config) -> Config {
+        let Config { model, window, decide, quality, publish, limits, .. } = new.clone();
+        Config {
+            model: Model { path: model.path, ..self.model.clone() },
+            window,
+            decide,
+            quality,
+            publish: Publish { health: publish.health, ..self.publish.clone() },
+            limits: Limits { payload: self.limits.payload, drain: self.limits.drain, ..limits },
+            ..self.clone()
+        }
+    }
+}
+
+/// The keys in which two configurations differ, such as `decide.dwell`.
+pub fn changed(before: &Config, after: &Config) -> Vec<String> {
+    let mut keys = Vec::new();
+    let value = |config: &Config| Value::try_from(config).unwrap_or(Value::Boolean(false));
+    differences("", &value(before), &value(after), &mut keys);
+    // It is masked wherever it is written.
+    if before.mqtt.password != after.mqtt.password && !keys.iter().any(|key| key == "mqtt.password") {
+        keys.push("mqtt.password".into());
+    }
+    keys
+}
+
+fn differences(path: &str, before: &Value, after: &Value, keys: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Table(before), Value::Table(after)) => {
+            let names: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+            for name in names {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match (before.get(name), after.get(name)) {
+                    (Some(before), Some(after)) => differences(&path, before, after, keys),
+                    _ => note(path, keys),
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (before, after) in before.iter().zip(after) {
+                differences(path, before, after, keys);
+            }
+        }
+        (before, after) if before == after => {}
+        _ => note(path.to_owned(), keys),
+    }
+}
+
+/// Two sources may differ in the same key.
+fn note(key: String, keys: &mut Vec<String>) {
+    if !keys.contains(&key) {
+        keys.push(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::parse;
+    use super::*;
+
+    const BEFORE: &str = "[model]\npath = 'a.onnx'\n[mqtt]\npassword = 'one'\n[window]\nhop = 5\n\
+        [[source]]\nkind = 'stdin'\n[[source]]\nkind = 'serial'\nport = 'a'\n";
+    const AFTER: &str = "[model]\npath = 'b.onnx'\nthreads = 2\n[mqtt]\npassword = 'two'\n[decide]\ndwell = '3s'\n\
+        [limits]\nidle = '1m'\ndrain = '1s'\n[publish]\nhealth = '2s'\nbase = 'x'\n\
+        [[source]]\nkind = 'stdin'\n[[source]]\nkind = 'serial'\nport = 'b'\n";
+
+    #[test]
+    fn what_a_running_daemon_takes_over_and_what_takes_a_restart_are_all_that_differs() {
+        let (before, after) = (parse(BEFORE, "x").unwrap(), parse(AFTER, "x").unwrap());
+        let adopted = before.adopting(&after);
+        assert_eq!(
+            changed(&before, &adopted),
+            ["decide.dwell", "limits.idle", "model.path", "publish.health", "window.hop"]
+        );
+        assert_eq!(
+            changed(&adopted, &after),
+            ["limits.drain", "model.threads", "publish.base", "source.port", "mqtt.password"]
+        );
+        assert!(changed(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn one_source_more_is_told_as_such() {
+        let (none, one) = (parse("", "x").unwrap(), parse("[[source]]\nkind = 'stdin'", "x").unwrap());
+        assert_eq!(changed(&none, &one), ["source"]);
+    }
+}

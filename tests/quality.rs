@@ -1,0 +1,202 @@
+//! Sensors that are stuck, saturated, silent or have drifted, and input that is well.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use serde_json::Value;
+use support::broker::Broker;
+use support::client::Client;
+use support::daemon::{Daemon, config};
+use support::pty::Pty;
+use support::recording::{Recording, replay, simulate};
+use support::{assert_same, assert_says, json};
+
+/// The first window names a surface, whatever the model says.
+const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
+const STDIN: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
+
+/// Waits until this problem is the only one, and gives it.
+fn problem(client: &Client, word: &str) -> Value {
+    let report = client.health(|report| report["problems"][0]["problem"] == word);
+    assert_eq!((&report["state"], &report["problem_count"]), (&"degraded".into(), &1.into()), "{report}");
+    report["problems"][0].clone()
+}
+
+/// Waits until all is well.
+fn well(client: &Client) {
+    client.health(|report| report["state"] == "ok" && report["problems"].as_array().unwrap().is_empty());
+}
+
+/// Waits until the newest surface of a stream is so.
+fn surface(client: &Client, stream: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    support::wait_for("a surface", || {
+        client.on(&format!("underfoot/{stream}/surface")).last().map(json).filter(&fits)
+    })
+}
+
+fn unknown(surface: &Value, reason: &str) -> bool {
+    surface["surface"] == "unknown" && surface["reason"] == reason
+}
+
+/// Windows whose `quality.faults` has this.
+fn with_fault(lines: &[String], fault: &str) -> usize {
+    let has = |line: &&String| {
+        json(line)["quality"]["faults"].as_array().is_some_and(|all| all.contains(&fault.into()))
+    };
+    lines.iter().filter(has).count()
+}
+
+#[test]
+fn a_stuck_sensor_is_named_its_surface_is_unknown_and_both_are_well_again() {
+    let stuck = |row: usize, value: f64| if (400..800).contains(&row) { 1.4321 } else { value };
+    let recording = Recording::tour(81, 2.0).with(stuck);
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let stream = recording.stream.clone();
+    let mut daemon = Daemon::run(&(broker.section() + DECIDE + &pty.section(&stream, "csv")));
+    daemon.wait_for_line("the serial port is open");
+    pty.send(recording.csv(0..400).as_bytes());
+    surface(&client, &stream, |surface| surface["surface"] != "unknown");
+    pty.send(recording.csv(400..800).as_bytes());
+    let found = problem(&client, "stuck");
+    assert_eq!((&found["stream"], &found["channel"]), (&stream.clone().into(), &"current".into()), "{found}");
+    assert_says(found["detail"].as_str().unwrap(), &["current stays at 1.4321 A", "check the sensor"]);
+    surface(&client, &stream, |surface| unknown(surface, "current is stuck"));
+    pty.send(recording.csv(800..1200).as_bytes());
+    well(&client);
+    let now = surface(&client, &stream, |surface| surface["surface"] != "unknown");
+    assert!(now.get("reason").is_none(), "{now}");
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, DECIDE).unwrap();
+    let expected = replay(&[&recording.path], &["--config", file.to_str().unwrap()]);
+    let expected: Vec<_> = expected.lines().map(str::to_owned).collect();
+    daemon.wait_for_output(expected.len());
+    let ended = daemon.terminate();
+    assert_same(&ended.stdout, &expected);
+    // From a whole window without a change, at the 500th sample, until a quarter of one has changes.
+    assert_eq!(with_fault(&expected, "current is stuck"), 33);
+    assert_eq!(ended.stderr.iter().filter(|line| line.contains("stays at")).count(), 1, "{:?}", ended.stderr);
+}
+
+#[test]
+fn a_saturated_sensor_is_named_by_its_equal_extremes_or_by_its_limits() {
+    let saturated =
+        |row: usize, value: f64| if (400..800).contains(&row) && row % 50 < 30 { 3.6 } else { value };
+    let recording = Recording::tour(82, 2.0).with(saturated);
+    let lines = recording.replayed();
+    let spoiled = with_fault(&lines, "current is saturated");
+    assert!((38..=50).contains(&spoiled), "{spoiled}");
+    for line in lines.iter().map(json) {
+        let (clipped, t) = (line["quality"]["clipped"].as_f64().unwrap(), line["t"].as_f64().unwrap());
+        let faults = line["quality"].get("faults").is_some();
+        assert!(!faults || line["surface"] == "unknown", "{line}");
+        // The fifth of the first row is at 4.04 s; the last leaves the window 1 s after 7.79 s.
+        let within = (4.05..8.75).contains(&t);
+        assert!(clipped <= 0.6 && (clipped > 0.0) == within, "{line}");
+    }
+    // The same sensor where somebody has said where it ends.
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let channel = "[[source.channel]]\nname = 'current'\nmax = 1.2\n";
+    let mut daemon = Daemon::run(&(broker.section() + DECIDE + STDIN + channel));
+    let recording = Recording::tour(83, 1.0)
+        .with(|row, value| if row < 300 { value.min(1.1) } else { value.clamp(1.3, 2.0) });
+    daemon.feed(recording.csv(0..300));
+    daemon.wait_for_output(21);
+    daemon.feed(recording.csv(300..600));
+    let found = problem(&client, "saturated");
+    assert_eq!((&found["stream"], &found["channel"]), (&"cart".into(), &"current".into()), "{found}");
+    surface(&client, "cart", |surface| unknown(surface, "current is saturated"));
+    let last = json(daemon.wait_for_output(51).last().unwrap());
+    assert_eq!(last["quality"]["clipped"], 1.0, "{last}");
+}
+
+#[test]
+fn the_surface_stays_named_where_the_configuration_says_so() {
+    let recording = Recording::tour(84, 1.0).with(|row, value| if row < 300 { value } else { 1.4321 });
+    let folder = support::folder();
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, format!("{DECIDE}[quality]\nunknown_when_stuck = false\n")).unwrap();
+    let lines = replay(&[&recording.path], &["--config", file.to_str().unwrap()]);
+    let lines: Vec<_> = lines.lines().map(str::to_owned).collect();
+    assert!(with_fault(&lines, "current is stuck") > 10, "it is told all the same");
+    assert!(lines.iter().all(|line| json(line)["surface"] != "unknown"));
+}
+
+#[test]
+fn a_silent_sensor_is_named_and_well_again_when_samples_come() {
+    let recording = Recording::tour(85, 1.0);
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let text = config(&(broker.section() + DECIDE + STDIN)).replace("silence = '10m'", "silence = '500ms'");
+    let mut daemon = Daemon::of(&text);
+    daemon.feed(recording.csv(0..300));
+    let found = problem(&client, "silent");
+    assert_eq!((&found["stream"], found.get("channel")), (&"cart".into(), None), "{found}");
+    surface(&client, "cart", |surface| unknown(surface, "no sample comes"));
+    // Samples without a number: the board is there, its sensor is not.
+    for row in 300..400 {
+        daemon.feed(format!("{},nan\n", recording.rows[row].0));
+    }
+    daemon.feed(recording.csv(400..450));
+    for row in 450..500 {
+        daemon.feed(format!("{},nan\n", recording.rows[row].0));
+    }
+    let report = client.health(|report| report["problems"][0]["channel"] == "current");
+    assert_says(report["problems"][0]["detail"].as_str().unwrap(), &["without a number for current"]);
+}
+
+#[test]
+fn input_that_has_drifted_is_told_with_its_numbers_and_ends() {
+    let recording = Recording::tour(86, 4.0)
+        .with(|row, value| if (600..1400).contains(&row) { 4.0 * value } else { value });
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let mut daemon = Daemon::run(&(broker.section() + DECIDE + "[quality]\ndrift_time = '2s'\n" + STDIN));
+    daemon.feed(recording.csv(0..600));
+    daemon.wait_for_output(51);
+    well(&client);
+    daemon.feed(recording.csv(600..1400));
+    let found = problem(&client, "drifted");
+    assert_eq!((&found["stream"], &found["channel"]), (&"cart".into(), &"current".into()), "{found}");
+    let numbers = ["A on average", "times as far from the training's 1.393 \u{b1} 0.411 A"];
+    assert_says(found["detail"].as_str().unwrap(), &numbers);
+    let lines = daemon.wait_for_output(131);
+    let last = json(&lines[130]);
+    assert!(last["quality"]["drift"].as_f64().unwrap() > 3.0, "{last}");
+    assert_ne!(last["surface"], "unknown", "drift is told, and no more");
+    daemon.feed(recording.csv(1400..2400));
+    well(&client);
+}
+
+#[test]
+fn drives_on_every_surface_raise_nothing() {
+    let folder = support::folder();
+    // Longer than the three minutes after which drift is looked at.
+    simulate(folder.path(), &["--drives", "1", "--seconds", "240", "--seed", "87"]);
+    let out = replay(&[folder.path()], &[]) + &replay(&[Recording::tour(88, 50.0).path], &[]);
+    let mut farthest = 0.0f64;
+    for line in out.lines().map(json) {
+        let quality = &line["quality"];
+        assert!(quality.get("faults").is_none(), "{line}");
+        assert_eq!((&quality["clipped"], &quality["late"]), (&0.0.into(), &0.0.into()), "{line}");
+        farthest = farthest.max(quality["drift"].as_f64().unwrap_or_default());
+    }
+    println!("{} windows, drift up to {farthest}", out.lines().count());
+    assert!((0.5..2.5).contains(&farthest), "{farthest}");
+}
+
+#[test]
+fn late_samples_are_a_share_of_their_windows() {
+    let mut recording = Recording::tour(89, 1.0);
+    // Each tenth sample comes after the next one.
+    for row in (1..599).step_by(10) {
+        recording.rows.swap(row, row + 1);
+    }
+    let recording = recording.with(|_, value| value);
+    let lines = recording.replayed();
+    let last = json(lines.last().unwrap());
+    assert_eq!(last["quality"]["late"], 0.1, "{last}");
+}

@@ -1,0 +1,264 @@
+//! Another configuration or model while samples flow.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::broker::Broker;
+use support::client::Client;
+use support::daemon::{Daemon, config};
+use support::manager::Manager;
+use support::recording::{Recording, replay};
+use support::{assert_same, assert_says, json, model, wait_for};
+
+const WATCHDOG: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A model of the same function in other bytes, with these labels in place of others of the same length.
+fn variant(path: &Path, note: &str, labels: &[(&str, &str)]) {
+    let mut bytes = std::fs::read(model()).unwrap();
+    for (old, new) in labels {
+        assert_eq!(old.len(), new.len());
+        let (old, new) = (format!("\"{old}\""), format!("\"{new}\""));
+        let at = bytes.windows(old.len()).position(|part| part == old.as_bytes()).unwrap();
+        bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+    }
+    // ModelProto.doc_string
+    bytes.extend([0x32, u8::try_from(note.len()).unwrap()]);
+    bytes.extend(note.as_bytes());
+    replace(path, &bytes);
+}
+
+/// Puts a file in the place of another, at once.
+fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+/// A daemon under a manager with a model of its own, on a stream from standard input.
+struct Setup {
+    manager: Manager,
+    daemon: Daemon,
+    model: PathBuf,
+    reloads: usize,
+}
+
+impl Setup {
+    fn new(recording: &Recording, sections: &str) -> Self {
+        let manager = Manager::new();
+        let model = manager.folder.path().join("drives.onnx");
+        variant(&model, "first", &[]);
+        let daemon = manager.start(&Self::text(&model, recording, sections), WATCHDOG);
+        manager.wait_for("READY=1");
+        Self { manager, daemon, model, reloads: 0 }
+    }
+
+    fn text(model: &Path, recording: &Recording, sections: &str) -> String {
+        let text =
+            config(&format!("{sections}[[source]]\nkind = 'stdin'\nstream = '{}'\n", recording.stream));
+        let text = text.replace("[model]\n", "[model]\nthreads = 2\n");
+        text.replace(&support::model().display().to_string(), &model.display().to_string())
+    }
+
+    fn write(&self, recording: &Recording, sections: &str) {
+        replace(&self.manager.file(), Self::text(&self.model, recording, sections));
+    }
+
+    /// Asks for a reload, and gives the status line after it.
+    fn reload(&mut self) -> String {
+        self.daemon.hang_up();
+        let reloading = self.manager.wait_for("RELOADING=1");
+        assert_says(&reloading, &["MONOTONIC_USEC="]);
+        self.reloads += 1;
+        self.manager.wait_for("READY=1")
+    }
+
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+#[test]
+fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
+    let recording = Recording::tour_at(1000, 71, 10.0);
+    let expected = recording.replayed();
+    let mut setup = Setup::new(&recording, "");
+    let each = recording.rows.len() / 100;
+    let (mut early, mut refused) = (0, 0);
+    for round in 0..100 {
+        let rows = round * each..(round + 1) * each;
+        // Half of the samples before the reload, half while it goes on.
+        let middle = rows.start + each / 2;
+        setup.daemon.feed(recording.csv(rows.start..middle));
+        let status = match round % 6 {
+            1 => {
+                replace(&setup.manager.file(), "[decide]\ndwel = '3s'\n");
+                setup.daemon.feed(recording.csv(middle..rows.end));
+                setup.reload()
+            }
+            4 => {
+                let whole = std::fs::read(&setup.model).unwrap();
+                // Cut anywhere: a model that is being copied.
+                std::fs::write(&setup.model, &whole[..whole.len() * (round + 1) / 101]).unwrap();
+                setup.daemon.feed(recording.csv(middle..rows.end));
+                setup.reload()
+            }
+            _ => {
+                variant(&setup.model, &format!("round {round}"), &[]);
+                setup.write(&recording, "");
+                setup.daemon.hang_up();
+                setup.daemon.feed(recording.csv(middle..rows.end));
+                setup.manager.wait_for("RELOADING=1");
+                setup.manager.wait_for("READY=1")
+            }
+        };
+        match round % 6 {
+            1 => assert_says(&status, &["the last reload failed: ", "unknown key \"decide.dwel\""]),
+            4 => assert_says(&status, &["the last reload failed: ", "drives.onnx"]),
+            _ => assert!(!status.contains("failed"), "{status}"),
+        }
+        refused += usize::from(status.contains("failed"));
+        if round == 20 {
+            early = setup.memory();
+        }
+    }
+    setup.daemon.feed(recording.csv(100 * each..recording.rows.len()));
+    setup.daemon.wait_for_output(expected.len());
+    let late = setup.memory();
+    println!("{early} KiB after 20 reloads, {late} KiB after 100, {refused} refused");
+    assert!(late < early + 6 * 1024, "{early} KiB after 20 reloads, {late} KiB after 100");
+    assert_eq!(refused, 33);
+    let ended = setup.daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_same(&ended.stdout, &expected);
+    assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=none"]);
+    let said = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
+    assert_eq!(said("the reload failed, and what ran before goes on"), refused);
+    assert_eq!(said("the model's file"), 100 - refused);
+}
+
+#[test]
+fn every_cut_of_a_model_is_refused() {
+    let recording = Recording::tour(72, 1.0);
+    let mut setup = Setup::new(&recording, "");
+    let whole = std::fs::read(&setup.model).unwrap();
+    for tenth in 0..10 {
+        std::fs::write(&setup.model, &whole[..whole.len() * tenth / 10]).unwrap();
+        assert_says(&setup.reload(), &["the last reload failed: ", "drives.onnx"]);
+    }
+    replace(&setup.model, &whole);
+    assert!(!setup.reload().contains("failed"));
+    setup.daemon.feed(recording.csv(0..600));
+    setup.daemon.wait_for_output(recording.replayed().len());
+}
+
+#[test]
+fn a_model_with_other_labels_takes_over_and_its_labels_appear() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let recording = Recording::tour(73, 2.0);
+    let decide = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
+    let mut setup = Setup::new(&recording, &(broker.section() + decide));
+    setup.daemon.feed(recording.csv(0..300));
+    let before = setup.daemon.wait_for_output(21);
+    let labels = [("carpet", "velvet"), ("gravel", "pebble"), ("grass", "sedge"), ("tile", "slab")];
+    let labels = [&labels[..], &[("wood", "deck"), ("concrete", "pavement")]].concat();
+    let other = setup.model.with_file_name("other.onnx");
+    variant(&other, "other", &labels);
+    setup.model = other;
+    setup.write(&recording, &(broker.section() + decide));
+    setup.reload();
+    let info = |message: &support::client::Message| message.payload.contains("\"model\":\"other\"");
+    assert_says(&client.wait_for("underfoot/info", info).payload, &["velvet", "pavement"]);
+    let topic = format!("underfoot/{}/surface", recording.stream);
+    let surface = json(client.wait_for(&topic, info).payload);
+    assert_eq!(surface["surface"], "unknown", "nothing is decided by the other labels yet: {surface}");
+
+    setup.daemon.feed(recording.csv(300..1200));
+    let expected = replay(&[&recording.path], &[]);
+    let count = expected.lines().count();
+    let lines = setup.daemon.wait_for_output(count);
+    assert_same(&lines[..21], &before);
+    // The same windows, by their own probabilities; what is decided from them begins anew.
+    for (line, expected) in lines.iter().zip(expected.lines()).skip(21) {
+        let (line, expected) = (json(line), json(expected));
+        assert_eq!(line["t"], expected["t"]);
+        for (old, new) in &labels {
+            assert_eq!(line["probabilities"][new], expected["probabilities"][old], "{line}");
+        }
+        let named = line["surface"].as_str().unwrap();
+        assert!(labels.iter().any(|(_, new)| *new == named), "{line}");
+    }
+    client.wait_for(&topic, |message| info(message) && !message.payload.contains("unknown"));
+}
+
+#[test]
+fn hop_and_decision_change_and_what_cannot_is_named() {
+    let recording = Recording::tour(74, 2.0);
+    let mut setup = Setup::new(&recording, "");
+    setup.daemon.feed(recording.csv(0..300));
+    setup.daemon.wait_for_output(21);
+    setup.write(
+        &recording,
+        "[window]\nhop = 25\n[decide]\nmin_confidence = 1.0\nhysteresis = 0.0\n[record]\nlabel = 'x'\n",
+    );
+    let status = setup.reload();
+    assert_says(&status, &["a restart is needed for record.label"]);
+    setup.daemon.wait_for_line("restart the daemon for what cannot change while it runs: record.label");
+    assert_says(
+        &setup.daemon.wait_for_line("reloaded"),
+        &["decide.hysteresis, decide.min_confidence, window.hop"],
+    );
+    setup.daemon.feed(recording.csv(300..1200));
+    let lines = setup.daemon.wait_for_output(21 + 36);
+    let times: Vec<_> =
+        lines.iter().map(|line| (json(line)["t"].as_f64().unwrap() * 100.0).round()).collect();
+    let steps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps[..20].iter().all(|step| *step == 10.0), "{steps:?}");
+    assert!(steps[20..].iter().all(|step| *step == 25.0), "{steps:?}");
+    assert!(lines[21..].iter().all(|line| json(line)["surface"] == "unknown"), "nothing is that sure");
+}
+
+#[test]
+fn a_model_of_other_channels_takes_a_restart_and_is_named() {
+    let recording = Recording::tour(76, 1.0);
+    let mut setup = Setup::new(&recording, "");
+    setup.daemon.feed(recording.csv(0..300));
+    setup.daemon.wait_for_output(21);
+    variant(&setup.model, "other", &[("current", "voltage")]);
+    setup.write(&recording, "[decide]\ndwell = '19s'\n");
+    let status = setup.reload();
+    let says = "model.path (it takes the channels voltage in place of current)";
+    assert_says(&status, &["a restart is needed for ", says]);
+    assert_says(&setup.daemon.wait_for_line("reloaded"), &["decide.dwell"]);
+    setup.daemon.feed(recording.csv(300..600));
+    let lines = setup.daemon.wait_for_output(51);
+    for (line, expected) in lines.iter().zip(recording.replayed()) {
+        assert_eq!(json(line)["probabilities"], json(expected)["probabilities"]);
+    }
+}
+
+#[test]
+fn many_wishes_during_a_reload_are_one_and_counters_are_published() {
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let recording = Recording::tour(75, 1.0);
+    let mut setup = Setup::new(&recording, &broker.section());
+    std::fs::remove_file(setup.manager.file()).unwrap();
+    setup.reload();
+    let report = client.health(|report| report["reloads"]["failed"] == 1);
+    assert_says(report["reloads"]["error"].as_str().unwrap(), &["underfoot.toml", "cannot be read"]);
+    setup.write(&recording, &broker.section());
+    for _ in 0..50 {
+        setup.daemon.hang_up();
+    }
+    let report = client.health(|report| report["reloads"]["done"].as_u64().unwrap() >= 1);
+    assert!(report["reloads"].get("error").is_none(), "{report}");
+    setup.reload();
+    let done = client.health(|report| report["reloads"]["done"].as_u64().unwrap() >= 2);
+    assert!(done["reloads"]["done"].as_u64().unwrap() < 50, "{done}");
+    wait_for("the daemon", || setup.daemon.lives().then_some(()));
+}

@@ -1,0 +1,47 @@
+//! A stand-in for the service manager.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::daemon::Daemon;
+use super::{folder, underfoot, wait_for};
+
+pub(crate) struct Manager {
+    pub(crate) folder: tempfile::TempDir,
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    pub(crate) fn new() -> Self {
+        let folder = folder();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Self { folder, socket }
+    }
+
+    /// The configuration of what it starts.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("underfoot.toml")
+    }
+
+    /// `underfoot run` under it, with this configuration and watchdog.
+    pub(crate) fn start(&self, config: &str, watchdog: Duration) -> Daemon {
+        std::fs::write(self.file(), config).unwrap();
+        let mut command = underfoot(["run", "--stdout", "-c"]);
+        command.arg(self.file()).env("NOTIFY_SOCKET", self.folder.path().join("notify"));
+        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        Daemon::command(command)
+    }
+
+    pub(crate) fn heard(&self) -> Option<String> {
+        let mut buffer = [0; 4096];
+        let length = self.socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+    }
+
+    /// Waits for a message, and gives it.
+    pub(crate) fn wait_for(&self, part: &str) -> String {
+        wait_for(&format!("the message {part:?}"), || self.heard().filter(|message| message.contains(part)))
+    }
+}
