@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::counters::Counters;
 use crate::drops::{Drops, Reason};
 
 /// The same kind of fault is logged once in this time; in between it is counted.
@@ -23,6 +24,8 @@ pub struct Health {
     windows: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
+    /// What only the metrics tell.
+    pub counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +40,7 @@ struct SourceHealth {
     name: String,
     silence: Duration,
     samples: AtomicU64,
+    reopened: AtomicU64,
     state: Mutex<(State, Instant)>,
 }
 
@@ -80,6 +84,9 @@ pub struct SourceReport {
     pub state: State,
     /// Samples it gave.
     pub samples: u64,
+    /// How often it was opened again.
+    #[serde(skip)]
+    pub reopened: u64,
 }
 
 /// How far the work has come, to see whether it moves.
@@ -105,6 +112,7 @@ impl Health {
             name,
             silence,
             samples: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
             state: Mutex::new((State::Connecting, Instant::now())),
         };
         Self {
@@ -115,6 +123,7 @@ impl Health {
             predictions: AtomicU64::new(0),
             windows: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
+            counters: Counters::default(),
         }
     }
 
@@ -154,6 +163,13 @@ impl Health {
         }
     }
 
+    /// Counts a source that is opened again.
+    pub(crate) fn reopened(&self, source: usize) {
+        if let Some(source) = self.sources.get(source) {
+            source.reopened.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Says how many streams are followed.
     pub(crate) fn streams(&self, count: usize) {
         self.streams.store(count as u64, Ordering::Relaxed);
@@ -172,6 +188,12 @@ impl Health {
     /// Counts a round of the loop that follows the streams.
     pub(crate) fn round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Windows that were handed to the model, and those that came out of it.
+    pub(crate) fn windows(&self) -> (u64, u64) {
+        let Progress { windows, predictions, .. } = self.progress();
+        (windows, predictions)
     }
 
     /// How far the work has come.
@@ -211,6 +233,7 @@ impl SourceHealth {
             name: self.name.clone(),
             state: if silent { State::Silent } else { state },
             samples: self.samples.load(Ordering::Relaxed),
+            reopened: self.reopened.load(Ordering::Relaxed),
         }
     }
 }

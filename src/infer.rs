@@ -1,9 +1,11 @@
 //! Batches: whatever windows are ready run together, across streams.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::health::Health;
 use crate::lanes::{Task, Work};
 use crate::model::session::{Model, ModelError};
 
@@ -57,6 +59,7 @@ pub fn run(
     queue: &Queue,
     batch: usize,
     results: &mpsc::Sender<Result<Inferred, ModelError>>,
+    health: &Health,
 ) {
     let mut windows = Vec::new();
     while let Some(mut inferred) = queue.next(batch) {
@@ -66,7 +69,14 @@ pub fn run(
                 windows.extend_from_slice(&window.values);
             }
         }
-        let result = if windows.is_empty() { Ok(Vec::new()) } else { model.probabilities(&windows) };
+        let result = if windows.is_empty() {
+            Ok(Vec::new())
+        } else {
+            let begun = Instant::now();
+            let probabilities = model.probabilities(&windows);
+            health.counters.inference.observe(begun.elapsed());
+            probabilities
+        };
         let result = result.map(|probabilities| {
             inferred.probabilities = probabilities;
             inferred

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::drops::Drops;
 use crate::health::Health;
+use crate::http::Tap;
 use crate::infer::Inferred;
 use crate::lanes::{Lanes, Task, Work};
 use crate::model::session::ModelError;
@@ -26,6 +27,7 @@ pub(crate) async fn follow(
     mut pending: Pending,
     work: mpsc::Sender<Work>,
     recording: Option<&Recording>,
+    tap: Option<&Tap>,
     health: &Arc<Health>,
 ) {
     let live = lanes.live();
@@ -51,7 +53,7 @@ pub(crate) async fn follow(
             event = events.recv(), if open && (live || pending.has_room()) => {
                 match event {
                     Some(Event::Samples(block)) => {
-                        take(block, &mut lanes, &mut pending, recording, &mut drops);
+                        take(block, &mut lanes, &mut pending, recording, tap, &mut drops);
                     }
                     Some(Event::End(stream)) => {
                         lanes.end(&stream, &mut drops, |work| pending.push(work));
@@ -72,14 +74,17 @@ pub(crate) async fn follow(
             }
         }
         health.round();
+        health.counters.waits(events.len(), pending.len());
         health.dropped("streams", &mut drops);
         health.dropped("streams", pending.drops());
     }
 }
 
 fn hand(permit: mpsc::Permit<'_, Work>, work: Work, health: &Health) {
-    if matches!(work.task, Task::Window { .. }) {
-        health.window();
+    match &work.task {
+        Task::Window { .. } => health.window(),
+        Task::Reset { why, .. } => health.counters.gap(*why),
+        Task::Start { .. } | Task::End { .. } => {}
     }
     permit.send(work);
 }
@@ -89,9 +94,13 @@ fn take(
     lanes: &mut Lanes,
     pending: &mut Pending,
     recording: Option<&Recording>,
+    tap: Option<&Tap>,
     drops: &mut Drops,
 ) {
     lanes.push(&mut block, drops, |work| pending.push(work));
+    if let Some(tap) = tap {
+        tap.samples(&block);
+    }
     if let Some(recording) = recording {
         recording.take(&Event::Samples(block), drops);
     }

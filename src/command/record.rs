@@ -97,6 +97,7 @@ impl Record {
                 broker,
                 serving: None,
                 recorder: Some(recorder),
+                http: None,
                 health: health.clone(),
                 supervised: false,
                 drain: config.limits.drain,

@@ -1,7 +1,7 @@
 //! `underfoot run`: the daemon.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,12 +12,14 @@ use super::{assemble, block_on, interrupted};
 use crate::config::Config;
 use crate::config::load;
 use crate::health::Health;
+use crate::http::{self, Server};
 use crate::model::card::Card;
 use crate::mqtt::Role;
 use crate::pipeline::{Pipeline, Serving};
 use crate::sink::Sink;
 use crate::sink::lines::{Format, Lines};
 use crate::sink::mqtt::Topics;
+use crate::sink::page::Page;
 use crate::sink::recorder::{Recorder, RecorderOptions};
 
 /// Read samples and publish surfaces until told to end
@@ -75,6 +77,8 @@ fn serve(config: &Config) -> Result<(), Failure> {
     let recorder = recorder(config, &card)?;
     let health = Arc::new(Health::new(assemble::silences(config)));
     block_on(async {
+        // The page's address comes first: a port in use is told at once.
+        let server = server(config, &card, hop, &health)?;
         // The connection's timers belong to the runtime.
         let broker = assemble::broker(config, Role::Daemon)?;
         let json = assemble::json(&card, &model);
@@ -86,7 +90,17 @@ fn serve(config: &Config) -> Result<(), Failure> {
             sinks.push(Sink::Mqtt(Topics::new(broker.publisher.clone(), json.clone())));
         }
         if config.publish.stdout || broker.is_none() {
-            sinks.push(Sink::Lines(Lines::new(Format::Jsonl, json, &card.labels, true, std::io::stdout())));
+            sinks.push(Sink::Lines(Lines::new(
+                Format::Jsonl,
+                json.clone(),
+                &card.labels,
+                true,
+                std::io::stdout(),
+            )));
+        }
+        if let Some(server) = &server {
+            // After the others, so that what they take is in the latency.
+            sinks.push(Sink::Page(Page::new(server.tap(), json, health.clone())));
         }
         tracing::info!(
             model = %model.display(),
@@ -108,6 +122,7 @@ fn serve(config: &Config) -> Result<(), Failure> {
             broker,
             serving: Some(serving),
             recorder,
+            http: server,
             health: health.clone(),
             supervised: true,
             drain: config.limits.drain,
@@ -124,6 +139,17 @@ fn serve(config: &Config) -> Result<(), Failure> {
         tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
         Ok(())
     })?
+}
+
+/// The page, the metrics and the probes, if they are served.
+fn server(config: &Config, card: &Card, hop: usize, health: &Arc<Health>) -> Result<Option<Server>, Failure> {
+    let Some(address) = config.http.address().map_err(Failure::config)? else { return Ok(None) };
+    let broker = config.mqtt.host.as_ref().map(|host| format!("{host}:{}", config.mqtt.port));
+    let model = config.model.path.as_deref().and_then(Path::file_stem).unwrap_or_default();
+    let about = http::About::new(card, &model.to_string_lossy(), hop, broker);
+    let server = Server::bind(address, &config.http.hosts, about, health.clone());
+    // What holds the port may end, and an address may come with the network: trying again may help.
+    server.map(Some).map_err(Failure::failed)
 }
 
 fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {

@@ -1,5 +1,6 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
+mod http;
 pub mod load;
 mod secret;
 mod source;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use http::Http;
 pub use secret::Secret;
 pub(crate) use source::parse_speed;
 pub use source::{Input, Kind, Source};
@@ -37,6 +39,8 @@ pub struct Config {
     pub publish: Publish,
     /// Where samples are recorded, if anywhere.
     pub record: Record,
+    /// The page, the metrics and the probes.
+    pub http: Http,
     /// Bounds on what can grow.
     pub limits: Limits,
     /// Where samples come from.
@@ -293,6 +297,7 @@ impl Config {
             ));
         }
         self.mqtt.validate_tls()?;
+        self.http.validate()?;
         if let Some(label) = &self.record.label {
             let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
             if !plain {
@@ -408,6 +413,8 @@ mod tests {
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is 500ms; it takes whole seconds"),
             ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is Some(\"ca\"); it is for TLS only"),
             ("[mqtt]\ntls = true\nkey_file = 'k'", "mqtt.key_file is Some(\"k\"); mqtt.certificate_file and"),
+            ("[http]\nlisten = '8089'", "http.listen is \"8089\"; it takes an address and a port"),
+            ("[http]\nhosts = ['robot.local:80']", "http.hosts is \"robot.local:80\"; it takes names"),
             ("[limits]\ndrain = '0s'", "limits.drain is 0ns; it takes at least \"100ms\""),
             (
                 "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",

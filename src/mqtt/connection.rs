@@ -1,5 +1,6 @@
 //! The network's side of the connection: it comes and goes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::{ConnectReturnCode, ConnectionError, Event, EventLoop, Packet, SubscribeReasonCode};
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use super::TIMEOUT;
 use super::subscription::{Subscribed, take};
 use super::tls;
-use crate::health::State;
+use crate::health::{Health, State};
 use crate::shutdown::Shutdown;
 use crate::source::backoff;
 
@@ -42,7 +43,7 @@ impl Connection {
     /// Keeps the connection until the client asks to disconnect; connects again, with growing waits, for ever.
     ///
     /// Samples go to the feeds until the shutdown; after it only publishing goes on.
-    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown) {
+    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
         let mut feeds = Some(feeds);
         let mut waits = backoff();
         let (mut said, mut tries, mut connections) = (String::new(), 0u32, 0u64);
@@ -64,6 +65,7 @@ impl Connection {
                     tracing::info!(broker = self.broker, tries = tries + 1, "connected to the broker");
                     (said, tries, connected) = (String::new(), 0, Some(Instant::now()));
                     connections += 1;
+                    health.counters.connected();
                     self.accepted.send_replace(connections);
                     for (_, feed) in feeds.iter().flatten() {
                         feed.state(State::Silent);
@@ -94,6 +96,7 @@ impl Connection {
                 Err(ConnectionError::RequestsDone) => return,
                 Err(error) => {
                     self.accepted.send_replace(0);
+                    health.counters.disconnected();
                     // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
                     self.events.state.collision = None;
                     if connected.take().is_some_and(|since| since.elapsed() > STEADY) {

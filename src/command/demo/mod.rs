@@ -138,6 +138,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
         broker: connection,
         serving: Some(serving),
         recorder: None,
+        http: None,
         health,
         supervised: false,
         drain: config.limits.drain,
