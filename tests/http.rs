@@ -194,8 +194,7 @@ fn a_model_that_never_answers_makes_the_daemon_not_alive() {
 
 #[test]
 fn only_this_computers_names_and_those_given_are_answered() {
-    let (_daemon, address) =
-        daemon(&format!("{ROBOT}").replace("[[source]]", "hosts = ['robot.local']\n[[source]]"));
+    let (_daemon, address) = daemon(&ROBOT.replace("[[source]]", "hosts = ['robot.local']\n[[source]]"));
     let port = address.rsplit_once(':').unwrap().1;
     let ask = |host: &str| raw(&address, &format!("GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n"));
     for host in
@@ -308,6 +307,17 @@ fn pages_hear_what_standard_output_says() {
     let spans = &bodies(&lines, "trace")[0]["spans"];
     let span: Vec<f64> = spans[0].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
     assert!(span.len() == 4 && span[2] <= span[1] && span[1] <= span[3], "{span:?}");
+}
+
+#[test]
+fn a_page_of_another_site_takes_up_no_place() {
+    let (_daemon, address) = daemon(ROBOT);
+    for site in ["cross-site", "same-site"] {
+        let request = format!("GET /events HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: {site}\r\n\r\n");
+        assert_eq!(raw(&address, &request).status, 403, "{site}");
+    }
+    let link = format!("GET / HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+    assert_eq!(raw(&address, &link).status, 200, "a link to the page may be followed");
 }
 
 #[test]

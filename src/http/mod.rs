@@ -187,10 +187,10 @@ impl Server {
 
     fn flush(&mut self) {
         let tap = &self.site.tap;
-        if self.flushed % REPORT == 0 {
+        if self.flushed.is_multiple_of(REPORT) {
             tap.health(self.site.report());
         }
-        if self.flushed % HEARTBEAT == 0 {
+        if self.flushed.is_multiple_of(HEARTBEAT) {
             tap.heartbeat();
         }
         self.flushed = self.flushed.wrapping_add(1);

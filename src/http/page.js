@@ -79,7 +79,9 @@
     if (seconds < 60) return `${seconds} s`;
     const minutes = Math.floor(seconds / 60);
     if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
-    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    const hours = Math.floor(minutes / 60);
+    if (hours < 24) return `${hours} h ${minutes % 60} min`;
+    return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   };
 
   /** Changes a text only where it differs: what is read aloud is read once. */
@@ -204,7 +206,7 @@
     /** What changes with time alone. */
     tick() {
       const newest = this.changes.at(-1);
-      const since = newest ? `for ${lasting(now() - newest.at)}` : '';
+      const since = newest && newest.surface !== null ? `for ${lasting(now() - newest.at)}` : '';
       say(this.part('since'), this.gone ? 'ended' : since);
       const last = this.spans.length ? this.spans.at(this.spans.length - 1, 0) + span : null;
       const age = last === null ? null : now() - last;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -67,16 +67,8 @@ impl Site {
 
     /// Answers a request on a connection that came by the address `local`.
     pub(super) fn answer(&self, request: &Request<Incoming>, local: IpAddr) -> Response<Body> {
-        self.route(request.method(), request.uri().path(), request.headers().get(header::HOST), local)
-    }
-
-    fn route(
-        &self,
-        method: &Method,
-        path: &str,
-        host: Option<&HeaderValue>,
-        local: IpAddr,
-    ) -> Response<Body> {
+        let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
+        let host = fields.get(header::HOST);
         if let Some(why) = host::refuse(host.map(HeaderValue::as_bytes), local, &self.hosts) {
             return text(StatusCode::FORBIDDEN, why + "\n");
         }
@@ -89,6 +81,10 @@ impl Site {
             "/" => whole(StatusCode::OK, HTML, include_str!("page.html")),
             "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", include_str!("page.css")),
             "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", include_str!("page.js")),
+            "/events" if foreign(fields) => text(
+                StatusCode::FORBIDDEN,
+                "the events are for the page of this daemon, not for another site\n",
+            ),
             "/events" => self.events(method),
             "/metrics" => {
                 let text = metrics::write(&self.health, &self.tap.about(), self.tap.pages());
@@ -136,6 +132,12 @@ impl Site {
             }
         }
     }
+}
+
+/// Whether a browser says that a page of another site asks. It could read nothing, but it would take up a place.
+fn foreign(fields: &HeaderMap) -> bool {
+    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_some_and(|site| site != b"same-origin" && site != b"none")
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

@@ -6,6 +6,9 @@ use std::net::TcpStream;
 use super::PATIENCE;
 use super::daemon::{Daemon, Lines};
 
+/// Bytes that no answer but the events has.
+const ENOUGH: u64 = 1 << 18;
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
@@ -45,7 +48,7 @@ pub(crate) fn raw(address: &str, request: &str) -> Response {
     let mut text = Vec::new();
     // An answer before the whole question was read may end with a reset.
     let _ = stream.write_all(request.as_bytes());
-    let _ = stream.read_to_end(&mut text);
+    let _ = stream.take(ENOUGH).read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
