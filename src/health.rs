@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::counters::Counters;
 use crate::drops::{Drops, Reason};
 use crate::problems::{News, Problem};
 
@@ -26,6 +27,8 @@ pub struct Health {
     rounds: AtomicU64,
     reloads: Mutex<Reloads>,
     problems: Mutex<Troubles>,
+    /// What only the metrics tell.
+    pub counters: Counters,
 }
 
 /// What is wrong with the streams' input, and when each kind was last logged.
@@ -50,6 +53,7 @@ struct SourceHealth {
     name: String,
     silence: Mutex<Duration>,
     samples: AtomicU64,
+    reopened: AtomicU64,
     state: Mutex<(State, Instant)>,
 }
 
@@ -111,6 +115,9 @@ pub struct SourceReport {
     pub state: State,
     /// Samples it gave.
     pub samples: u64,
+    /// How often it was opened again.
+    #[serde(skip)]
+    pub reopened: u64,
 }
 
 /// How often the configuration and the model were read again, and what came of it.
@@ -151,6 +158,7 @@ impl Health {
             name,
             silence: Mutex::new(silence),
             samples: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
             state: Mutex::new((State::Connecting, Instant::now())),
         };
         Self {
@@ -163,6 +171,7 @@ impl Health {
             rounds: AtomicU64::new(0),
             reloads: Mutex::default(),
             problems: Mutex::default(),
+            counters: Counters::default(),
         }
     }
 
@@ -207,6 +216,13 @@ impl Health {
         }
     }
 
+    /// Counts a source that is opened again.
+    pub(crate) fn reopened(&self, source: usize) {
+        if let Some(source) = self.sources.get(source) {
+            source.reopened.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Says how many streams are followed.
     pub(crate) fn streams(&self, count: usize) {
         self.streams.store(count as u64, Ordering::Relaxed);
@@ -225,6 +241,12 @@ impl Health {
     /// Counts a round of the loop that follows the streams.
     pub(crate) fn round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Windows that were handed to the model, and those that came out of it.
+    pub(crate) fn windows(&self) -> (u64, u64) {
+        let Progress { windows, predictions, .. } = self.progress();
+        (windows, predictions)
     }
 
     /// How far the work has come.
@@ -312,6 +334,7 @@ impl SourceHealth {
             name: self.name.clone(),
             state: if silent { State::Silent } else { state },
             samples: self.samples.load(Ordering::Relaxed),
+            reopened: self.reopened.load(Ordering::Relaxed),
         }
     }
 }

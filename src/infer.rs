@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::health::Health;
 use crate::lanes::{Task, Work};
 use crate::model::session::{Model, ModelError};
 use crate::swap::{Item, Swap};
@@ -110,7 +112,13 @@ impl Waiting {
 /// Runs one thread of inference until the queue ends, or the results' receiver does.
 ///
 /// A lone window waits for nothing; what queued while the model was busy runs as one batch of at most `batch` windows.
-pub fn run(model: Model, queue: &Queue, batch: usize, results: &mpsc::Sender<Result<Inferred, ModelError>>) {
+pub fn run(
+    model: Model,
+    queue: &Queue,
+    batch: usize,
+    results: &mpsc::Sender<Result<Inferred, ModelError>>,
+    health: &Health,
+) {
     let mut own = Own { model, generation: 0 };
     let mut windows = Vec::new();
     while let Some(mut inferred) = queue.next(batch, &mut own) {
@@ -120,7 +128,14 @@ pub fn run(model: Model, queue: &Queue, batch: usize, results: &mpsc::Sender<Res
                 windows.extend_from_slice(&window.values);
             }
         }
-        let result = if windows.is_empty() { Ok(Vec::new()) } else { own.model.probabilities(&windows) };
+        let result = if windows.is_empty() {
+            Ok(Vec::new())
+        } else {
+            let begun = Instant::now();
+            let probabilities = own.model.probabilities(&windows);
+            health.counters.inference.observe(begun.elapsed());
+            probabilities
+        };
         let result = result.map(|probabilities| {
             inferred.probabilities = probabilities;
             inferred

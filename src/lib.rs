@@ -33,7 +33,8 @@
 //! | [`surfaces`], [`decide`] | probabilities to surfaces |
 //! | [`prediction`], [`sink`] | what comes out, how it is written, and where it goes |
 //! | [`score`] | how good predictions are |
-//! | [`health`], [`shutdown`] | what the daemon counts about itself, and how it ends |
+//! | [`health`], [`counters`], [`shutdown`] | what the daemon counts about itself, and how it ends |
+//! | [`http`] | the page, the metrics and the probes |
 //! | [`pipeline`] | the wiring: the one place where tasks are spawned; `stages` has the loops between its channels |
 //! | [`train`] | labelled recordings to a model: windows, LSTM, optimiser, export |
 //! | [`command`] | what each subcommand does |
@@ -43,11 +44,13 @@ pub mod clock;
 pub mod columns;
 pub mod command;
 pub mod config;
+pub mod counters;
 pub mod decide;
 pub mod decode;
 pub mod drops;
 pub mod gauge;
 pub mod health;
+pub mod http;
 pub mod infer;
 pub mod lane;
 pub mod lanes;

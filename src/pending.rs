@@ -40,6 +40,11 @@ impl Pending {
         self.queue.pop_front()
     }
 
+    /// How much waits.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::drops::Drops;
 use crate::health::Health;
+use crate::http::{Server, Tap};
 use crate::infer::{self, Queue};
 use crate::lanes::{Lanes, LanesOptions};
 use crate::model::session::{Model, ModelError};
@@ -86,6 +87,8 @@ pub struct Pipeline {
     pub serving: Option<Serving>,
     /// The recorder, if samples are recorded.
     pub recorder: Option<Recorder>,
+    /// The page, the metrics and the probes, if they are served.
+    pub http: Option<Server>,
     /// The counters; it has each source's name.
     pub health: Arc<Health>,
     /// How another configuration takes over; a tool has one for good.
@@ -128,7 +131,7 @@ impl Pipeline {
     /// # Errors
     /// [`PipelineError`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Ended, PipelineError> {
-        let Self { sources, broker, serving, recorder, health, reload, supervised, drain } = self;
+        let Self { sources, broker, serving, recorder, http, health, reload, supervised, drain } = self;
         let (trigger, asked) = shutdown::channel();
         let (events, received) = mpsc::channel(BLOCKS);
         let mut tasks = JoinSet::new();
@@ -148,6 +151,10 @@ impl Pipeline {
             tasks.spawn(reload::run(reload, swaps, pace, health.clone(), supervised, asked.clone()));
         }
 
+        let tap = http.as_ref().map(Server::tap);
+        if let Some(server) = http {
+            tasks.spawn(spawn_connections(server, asked.clone()));
+        }
         if supervised {
             tasks.spawn(supervisor::run(health.clone(), asked.clone()));
             supervisor::ready();
@@ -157,7 +164,7 @@ impl Pipeline {
         let recording = recorder.map(|recorder| Recording::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
             match serving {
-                Some(serving) => serve(received, swapped, serving, recording, &health, drain).await,
+                Some(serving) => serve(received, swapped, serving, recording, tap, &health, drain).await,
                 None => record(received, recording, &health, drain).await,
             }
         });
@@ -210,7 +217,7 @@ fn spawn_broker(
 ) -> Publisher {
     let Broker { connection, publisher, health: every } = broker;
     let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
-    tasks.spawn(connection.run(subscribed, shutdown.clone()));
+    tasks.spawn(connection.run(subscribed, shutdown.clone(), health.clone()));
     let mut asked = shutdown.clone();
     let topics = publisher.clone();
     tasks.spawn(async move {
@@ -223,6 +230,19 @@ fn spawn_broker(
         tasks.spawn(publish_health(health.clone(), publisher.clone(), paced, shutdown.clone()));
     }
     publisher
+}
+
+/// Serves each client in a task of its own, as many as the server lets in.
+async fn spawn_connections(mut server: Server, mut shutdown: Shutdown) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            connection = server.next() => drop(connections.spawn(connection)),
+            Some(_) = connections.join_next() => {}
+            // Those who still look are cut off when the set is dropped.
+            () = shutdown.requested() => return,
+        }
+    }
 }
 
 async fn publish_health(
@@ -249,6 +269,7 @@ async fn serve(
     swaps: mpsc::Receiver<Box<Swap>>,
     serving: Serving,
     recording: Option<Recording>,
+    tap: Option<Tap>,
     health: &Arc<Health>,
     drain: Duration,
 ) -> Result<Ended, PipelineError> {
@@ -260,8 +281,8 @@ async fn serve(
     let threads: Vec<_> = models
         .into_iter()
         .map(|model| {
-            let (queue, results) = (queue.clone(), results.clone());
-            std::thread::spawn(move || infer::run(model, &queue, batch, &results))
+            let (queue, results, health) = (queue.clone(), results.clone(), health.clone());
+            std::thread::spawn(move || infer::run(model, &queue, batch, &results, &health))
         })
         .collect();
     drop((queue, results));
@@ -269,7 +290,8 @@ async fn serve(
     let surfaces = Surfaces::new(terms);
     let lanes = Lanes::new(lanes);
     let pending = Pending::new(pending, lanes.live());
-    let following = stages::follow(events, swaps, lanes, pending, work, recording.as_ref(), health);
+    let following =
+        stages::follow(events, swaps, lanes, pending, work, recording.as_ref(), tap.as_ref(), health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;

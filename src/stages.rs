@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::drops::Drops;
 use crate::health::Health;
+use crate::http::Tap;
 use crate::infer::Inferred;
-use crate::lanes::{Lanes, Task, Work};
+use crate::lanes::{Lanes, Task};
 use crate::model::session::ModelError;
 use crate::pending::Pending;
 use crate::sink::recorder::Recording;
@@ -28,6 +29,7 @@ pub(crate) async fn follow(
     mut pending: Pending,
     work: mpsc::Sender<Item>,
     recording: Option<&Recording>,
+    tap: Option<&Tap>,
     health: &Arc<Health>,
 ) {
     let live = lanes.live();
@@ -57,7 +59,7 @@ pub(crate) async fn follow(
             event = events.recv(), if open && (live || pending.has_room()) => {
                 match event {
                     Some(Event::Samples(block)) => {
-                        take(block, &mut lanes, &mut pending, recording, &mut drops);
+                        take(block, &mut lanes, &mut pending, recording, tap, &mut drops);
                     }
                     Some(Event::End(stream)) => {
                         lanes.end(&stream, &mut drops, |work| pending.push(work));
@@ -78,14 +80,19 @@ pub(crate) async fn follow(
             }
         }
         health.round();
+        health.counters.waits(events.len(), pending.len());
         health.dropped("streams", &mut drops);
         health.dropped("streams", pending.drops());
     }
 }
 
 fn hand(permit: mpsc::Permit<'_, Item>, item: Item, health: &Health) {
-    if matches!(&item, Item::Work(Work { task: Task::Window { .. }, .. })) {
-        health.window();
+    if let Item::Work(work) = &item {
+        match &work.task {
+            Task::Window { .. } => health.window(),
+            Task::Reset { why, .. } => health.counters.gap(*why),
+            Task::Start { .. } | Task::End { .. } => {}
+        }
     }
     permit.send(item);
 }
@@ -95,9 +102,13 @@ fn take(
     lanes: &mut Lanes,
     pending: &mut Pending,
     recording: Option<&Recording>,
+    tap: Option<&Tap>,
     drops: &mut Drops,
 ) {
     lanes.push(&mut block, drops, |work| pending.push(work));
+    if let Some(tap) = tap {
+        tap.samples(&block);
+    }
     if let Some(recording) = recording {
         recording.take(&Event::Samples(block), drops);
     }

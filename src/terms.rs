@@ -20,6 +20,15 @@ pub struct Terms {
     pub decide: DecideOptions,
 }
 
+#[cfg(test)]
+impl Terms {
+    /// Of a model of these labels.
+    pub(crate) fn of_test(labels: &[&str], model: &str) -> Self {
+        let card = Card::of_test(10, 1, labels);
+        Self { card, model: model.into(), hop: 1, decide: DecideOptions::default() }
+    }
+}
+
 impl Terms {
     /// The writer of outcomes under these terms.
     pub fn json(&self) -> Json {

@@ -98,6 +98,7 @@ impl Record {
                 serving: None,
                 recorder: Some(recorder),
                 reload: None,
+                http: None,
                 health: health.clone(),
                 supervised: false,
                 drain: config.limits.drain,

@@ -105,6 +105,7 @@ impl Replay {
             serving: Some(serving),
             recorder: None,
             reload: None,
+            http: None,
             health: health.clone(),
             supervised: false,
             drain: config.limits.drain,
@@ -128,7 +129,7 @@ impl Replay {
                         })?;
                     }
                 }
-                Sink::Mqtt(_) | Sink::Watch(_) => {}
+                Sink::Mqtt(_) | Sink::Page(_) | Sink::Watch(_) => {}
             }
         }
         let drops = health.drops();

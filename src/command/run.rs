@@ -11,6 +11,7 @@ use super::{assemble, block_on, hangups, hung_up, interrupted};
 use crate::config::Config;
 use crate::config::load;
 use crate::health::Health;
+use crate::http::{self, Server};
 use crate::model::card::Card;
 use crate::mqtt::Role;
 use crate::pipeline::{Pipeline, Serving};
@@ -18,7 +19,9 @@ use crate::reload::Reload;
 use crate::sink::Sink;
 use crate::sink::lines::{Format, Lines};
 use crate::sink::mqtt::Topics;
+use crate::sink::page::Page;
 use crate::sink::recorder::{Recorder, RecorderOptions};
+use crate::terms::Terms;
 
 /// Read samples and publish surfaces until told to end
 #[derive(Debug, clap::Args)]
@@ -69,6 +72,8 @@ async fn serve(
     let terms = assemble::terms(&config, card);
     let recorder = recorder(&config, &terms.card)?;
     let health = Arc::new(Health::new(assemble::silences(&config)));
+    // The page's address comes before the broker: a port in use is told at once.
+    let server = server(&config, &terms, &health)?;
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
     if let Some(broker) = &broker {
@@ -79,6 +84,10 @@ async fn serve(
     if config.publish.stdout || broker.is_none() {
         let labels = &terms.card.labels;
         sinks.push(Sink::Lines(Lines::new(Format::Jsonl, terms.json(), labels, true, std::io::stdout())));
+    }
+    if let Some(server) = &server {
+        // After the others, so that what they take is in the latency.
+        sinks.push(Sink::Page(Page::new(server.tap(), terms.json(), health.clone())));
     }
     tracing::info!(
         model = %config.model.path.clone().unwrap_or_default().display(),
@@ -102,6 +111,7 @@ async fn serve(
         broker,
         serving: Some(serving),
         recorder,
+        http: server,
         health: health.clone(),
         reload: Some(Reload { wishes, prepare: Box::new(move || reloader.prepare()) }),
         supervised: true,
@@ -124,6 +134,16 @@ async fn serve(
     let report = health.report();
     tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
     Ok(())
+}
+
+/// The page, the metrics and the probes, if they are served.
+fn server(config: &Config, terms: &Terms, health: &Arc<Health>) -> Result<Option<Server>, Failure> {
+    let Some(address) = config.http.address().map_err(Failure::config)? else { return Ok(None) };
+    let broker = config.mqtt.host.as_ref().map(|host| format!("{host}:{}", config.mqtt.port));
+    let about = http::About::new(terms, broker);
+    let server = Server::bind(address, &config.http.hosts, about, health.clone());
+    // What holds the port may end, and an address may come with the network: trying again may help.
+    server.map(Some).map_err(Failure::failed)
 }
 
 fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {

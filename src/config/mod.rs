@@ -2,6 +2,7 @@
 
 pub mod change;
 mod home_assistant;
+mod http;
 pub mod load;
 mod secret;
 mod source;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use home_assistant::HomeAssistant;
+pub use http::Http;
 pub use secret::Secret;
 pub(crate) use source::parse_speed;
 pub use source::{Input, Kind, Source};
@@ -45,6 +47,8 @@ pub struct Config {
     pub home_assistant: HomeAssistant,
     /// Where samples are recorded, if anywhere.
     pub record: Record,
+    /// The page, the metrics and the probes.
+    pub http: Http,
     /// Bounds on what can grow.
     pub limits: Limits,
     /// Where samples come from.
@@ -302,6 +306,7 @@ impl Config {
             ));
         }
         self.mqtt.validate_tls()?;
+        self.http.validate()?;
         if let Some(label) = &self.record.label {
             let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
             if !plain {
@@ -442,6 +447,8 @@ mod tests {
             ("[quality]\nclipped = 0.0", "quality.clipped is 0.0; it takes more than 0, up to 1"),
             ("[quality]\ndrift = 1.0", "quality.drift is 1.0; it takes more than 1"),
             ("[quality]\ndrift_time = '0s'", "quality.drift_time is 0ns; it takes at least"),
+            ("[http]\nlisten = '8089'", "http.listen is \"8089\"; it takes an address and a port"),
+            ("[http]\nhosts = ['robot.local:80']", "http.hosts is \"robot.local:80\"; it takes names"),
             ("[limits]\ndrain = '0s'", "limits.drain is 0ns; it takes at least \"100ms\""),
             (
                 "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",

@@ -12,7 +12,7 @@ use super::breaks::{Breaks, Fault};
 use super::publisher::Retained;
 use super::subscription::{Subscribed, take};
 use super::tls;
-use crate::health::State;
+use crate::health::{Health, State};
 use crate::shutdown::Shutdown;
 
 /// The network's side.
@@ -46,7 +46,7 @@ impl Connection {
     /// Keeps the connection until the client asks to disconnect; connects again, with growing waits, for ever.
     ///
     /// Samples go to the feeds until the shutdown; after it only publishing goes on.
-    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown) {
+    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
         let mut feeds = Some(feeds);
         let mut breaks = self.breaks();
         let mut connections = 0;
@@ -72,6 +72,7 @@ impl Connection {
                         tracing::info!(broker = self.broker, tries, "connected to the broker");
                     }
                     connections += 1;
+                    health.counters.connected();
                     self.accepted.send_replace(connections);
                     for (_, feed) in feeds.iter().flatten() {
                         feed.state(State::Silent);
@@ -103,6 +104,7 @@ impl Connection {
                 Err(ConnectionError::RequestsDone) => return,
                 Err(error) => {
                     self.accepted.send_replace(0);
+                    health.counters.disconnected();
                     // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
                     self.events.state.collision = None;
                     for (_, feed) in feeds.iter().flatten() {

@@ -3,6 +3,7 @@
 pub mod home_assistant;
 pub mod lines;
 pub mod mqtt;
+pub mod page;
 pub mod recorder;
 pub mod score;
 
@@ -20,6 +21,8 @@ pub enum Sink {
     Mqtt(mqtt::Topics),
     /// Text, such as standard output.
     Lines(lines::Lines),
+    /// The page and the metrics.
+    Page(page::Page),
     /// Labels that are known, to score against.
     Score(score::Score),
     /// A channel, to be watched, with the moment each outcome came out.
@@ -32,6 +35,7 @@ impl Sink {
         match self {
             Sink::Mqtt(topics) => topics.take(outcome, drops),
             Sink::Lines(lines) => lines.take(outcome, drops),
+            Sink::Page(page) => page.take(outcome),
             Sink::Score(score) => score.take(outcome),
             Sink::Watch(sender) => {
                 // Who watches a screen does not miss what came too fast to be read.

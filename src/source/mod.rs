@@ -112,6 +112,11 @@ impl Feed {
         self.health.dropped(&self.name, drops);
     }
 
+    /// Counts that the source is opened again.
+    pub fn reopened(&self) {
+        self.health.reopened(self.index);
+    }
+
     /// Says how the source is.
     pub fn state(&self, state: State) {
         self.health.state(self.index, state);

@@ -60,6 +60,7 @@ impl Serial {
     pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
         let mut waits = backoff();
         let mut said = String::new();
+        let mut before = false;
         loop {
             feed.state(State::Connecting);
             let why = match self.open() {
@@ -71,6 +72,9 @@ impl Serial {
                         "the serial port is open"
                     );
                     feed.state(State::Silent);
+                    if std::mem::replace(&mut before, true) {
+                        feed.reopened();
+                    }
                     said.clear();
                     let opened = std::time::Instant::now();
                     let ended = bytes::read(&feed, &self.bytes, &mut port, &mut shutdown).await;

@@ -2,10 +2,12 @@
 #![allow(dead_code)] // each file of tests uses a part
 
 pub(crate) mod broker;
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod disk;
+pub(crate) mod http;
 pub(crate) mod manager;
 pub(crate) mod pty;
 pub(crate) mod recording;

@@ -140,6 +140,7 @@ async fn watch(model: Model, drives: Drives, broker: Option<Broker>, board: Boar
         serving: Some(serving),
         recorder: None,
         reload: None,
+        http: None,
         health,
         supervised: false,
         drain: config.limits.drain,

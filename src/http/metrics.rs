@@ -1,0 +1,219 @@
+//! The metrics, under the names that Prometheus asks for.
+
+use super::About;
+use super::exposition::{Exposition, Kind};
+use super::process::Process;
+use crate::drops::Reason;
+use crate::health::{Health, Report, State};
+use crate::model::card::UNKNOWN;
+
+/// Every state of a source, by its name.
+const STATES: [(State, &str); 4] = [
+    (State::Connecting, "connecting"),
+    (State::Ok, "ok"),
+    (State::Silent, "silent"),
+    (State::Ended, "ended"),
+];
+
+/// All metrics now; `pages` is how many pages are open.
+pub(super) fn write(health: &Health, about: &About, pages: usize) -> String {
+    let mut text = Exposition::default();
+    let report = health.report();
+    about_itself(&mut text, about);
+    sources(&mut text, &report);
+    pipeline(&mut text, health, &report, about);
+    outside(&mut text, health, pages);
+    if let Some(process) = Process::now() {
+        self::process(&mut text, process);
+    }
+    text.finish()
+}
+
+fn about_itself(text: &mut Exposition, about: &About) {
+    text.family("underfoot_build_info", Kind::Gauge, "The version of underfoot; always 1.")
+        .sample(&[("version", about.version)], 1.0);
+    let (rate, window, hop) = (about.rate.to_string(), about.window.to_string(), about.hop.to_string());
+    let labels = [("model", about.model.as_str()), ("rate_hz", &rate), ("window", &window), ("hop", &hop)];
+    text.family("underfoot_model_info", Kind::Gauge, "The model that is served; always 1.")
+        .sample(&labels, 1.0);
+}
+
+fn sources(text: &mut Exposition, report: &Report) {
+    text.family("underfoot_healthy", Kind::Gauge, "Whether every source that should give samples does.")
+        .sample(&[], f64::from(u8::from(report.healthy)));
+    let mut family = text.family("underfoot_samples_total", Kind::Counter, "Samples that a source gave.");
+    for source in &report.sources {
+        family.sample(&[("source", &source.name)], source.samples as f64);
+    }
+    let mut family = text.family("underfoot_source_up", Kind::Gauge, "Whether a source gives samples.");
+    for source in &report.sources {
+        family.sample(&[("source", &source.name)], f64::from(u8::from(source.state == State::Ok)));
+    }
+    let mut family =
+        text.family("underfoot_source_state", Kind::Gauge, "How a source is: 1 for the state it is in.");
+    for source in &report.sources {
+        for (state, name) in STATES {
+            let is = f64::from(u8::from(source.state == state));
+            family.sample(&[("source", &source.name), ("state", name)], is);
+        }
+    }
+    let mut family =
+        text.family("underfoot_source_reopens_total", Kind::Counter, "Serial ports that were opened again.");
+    for source in &report.sources {
+        family.sample(&[("source", &source.name)], source.reopened as f64);
+    }
+    let mut family = text.family(
+        "underfoot_dropped_total",
+        Kind::Counter,
+        "What was left out, by reason: samples, lines, frames, messages or windows.",
+    );
+    for reason in Reason::ALL {
+        let count = report.dropped.get(reason.name()).copied().unwrap_or_default();
+        family.sample(&[("reason", reason.name())], count as f64);
+    }
+}
+
+fn pipeline(text: &mut Exposition, health: &Health, report: &Report, about: &About) {
+    let counters = &health.counters;
+    let mut family =
+        text.family("underfoot_reloads_total", Kind::Counter, "Reloads of the configuration and the model.");
+    family.sample(&[("result", "done")], report.reloads.done as f64);
+    family.sample(&[("result", "refused")], report.reloads.failed as f64);
+    text.family("underfoot_problems", Kind::Gauge, "What is wrong with the streams' input now.")
+        .sample(&[], report.problem_count as f64);
+    text.family("underfoot_streams", Kind::Gauge, "Streams that are followed.")
+        .sample(&[], report.streams as f64);
+    let mut family = text.family(
+        "underfoot_gaps_total",
+        Kind::Counter,
+        "Windows that were emptied: by a gap, a clock that started again, or a stream that fell silent.",
+    );
+    for (reason, count) in counters.gaps() {
+        family.sample(&[("reason", reason)], count as f64);
+    }
+    let (windows, predicted) = health.windows();
+    text.family("underfoot_windows_total", Kind::Counter, "Windows that were handed to the model.")
+        .sample(&[], windows as f64);
+    let mut surfaces = counters.surfaces();
+    for label in about.labels.iter().map(String::as_str).chain([UNKNOWN]) {
+        surfaces.entry(label.to_owned()).or_default();
+    }
+    let mut family = text.family(
+        "underfoot_predictions_total",
+        Kind::Counter,
+        "Predictions, by the surface decided with them.",
+    );
+    for (surface, count) in &surfaces {
+        family.sample(&[("surface", surface)], *count as f64);
+    }
+    text.family(
+        "underfoot_inference_duration_seconds",
+        Kind::Histogram,
+        "How long a batch of windows is in the model.",
+    )
+    .histogram(&counters.inference.distribution());
+    text.family(
+        "underfoot_latency_seconds",
+        Kind::Histogram,
+        "From the arrival of a window's last sample to its prediction.",
+    )
+    .histogram(&counters.latency.distribution());
+    let waiting = counters.waiting();
+    let mut family = text.family(
+        "underfoot_queue_depth",
+        Kind::Gauge,
+        "What waits: blocks of samples, windows, and windows that the model has.",
+    );
+    family.sample(&[("queue", "blocks")], waiting.blocks as f64);
+    family.sample(&[("queue", "windows")], waiting.windows as f64);
+    family.sample(&[("queue", "model")], windows.saturating_sub(predicted) as f64);
+}
+
+fn outside(text: &mut Exposition, health: &Health, pages: usize) {
+    let (connected, connects) = health.counters.broker();
+    text.family("underfoot_mqtt_connected", Kind::Gauge, "Whether the broker is there.")
+        .sample(&[], f64::from(u8::from(connected)));
+    text.family("underfoot_mqtt_connects_total", Kind::Counter, "Connections that the broker accepted.")
+        .sample(&[], connects as f64);
+    text.family(
+        "underfoot_mqtt_reconnects_total",
+        Kind::Counter,
+        "Connections that the broker accepted after the first.",
+    )
+    .sample(&[], connects.saturating_sub(1) as f64);
+    text.family("underfoot_http_pages", Kind::Gauge, "Pages that are open.").sample(&[], pages as f64);
+}
+
+fn process(text: &mut Exposition, process: Process) {
+    text.family("process_cpu_seconds_total", Kind::Counter, "Seconds on the processor.")
+        .sample(&[], process.cpu);
+    text.family("process_resident_memory_bytes", Kind::Gauge, "Memory that is really there.")
+        .sample(&[], process.resident);
+    text.family("process_start_time_seconds", Kind::Gauge, "When the process started, since 1970.")
+        .sample(&[], process.start);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::drops::Drops;
+    use crate::terms::Terms;
+
+    fn about() -> About {
+        About::new(&Terms::of_test(&["a", "b \"2\""], "m"), None)
+    }
+
+    #[test]
+    fn every_reason_state_and_surface_is_there_from_the_start() {
+        let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
+        let text = write(&health, &about(), 0);
+        for reason in Reason::ALL {
+            let line = format!("underfoot_dropped_total{{reason=\"{}\"}} 0\n", reason.name());
+            assert!(text.contains(&line), "{line}");
+        }
+        for line in [
+            "underfoot_source_state{source=\"fleet\",state=\"connecting\"} 1\n",
+            "underfoot_source_state{source=\"fleet\",state=\"silent\"} 0\n",
+            "underfoot_source_up{source=\"fleet\"} 0\n",
+            "underfoot_predictions_total{surface=\"b \\\"2\\\"\"} 0\n",
+            "underfoot_predictions_total{surface=\"unknown\"} 0\n",
+            "underfoot_gaps_total{reason=\"silence\"} 0\n",
+            "underfoot_latency_seconds_count 0\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
+        health.samples(0, 5);
+        health.window();
+        health.window();
+        health.predictions(1);
+        health.counters.surface("a", 1);
+        health.counters.waits(2, 3);
+        health.counters.connected();
+        health.counters.connected();
+        let mut drops = Drops::default();
+        drops.add_many(Reason::Late, 4, String::new);
+        health.dropped("fleet", &mut drops);
+        let text = write(&health, &about(), 2);
+        for line in [
+            "underfoot_samples_total{source=\"fleet\"} 5\n",
+            "underfoot_source_up{source=\"fleet\"} 1\n",
+            "underfoot_dropped_total{reason=\"late\"} 4\n",
+            "underfoot_windows_total 2\n",
+            "underfoot_predictions_total{surface=\"a\"} 1\n",
+            "underfoot_queue_depth{queue=\"blocks\"} 2\n",
+            "underfoot_queue_depth{queue=\"windows\"} 3\n",
+            "underfoot_queue_depth{queue=\"model\"} 1\n",
+            "underfoot_mqtt_reconnects_total 1\n",
+            "underfoot_http_pages 2\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
+}

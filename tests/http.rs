@@ -1,0 +1,373 @@
+//! What the daemon serves: the metrics, the probes, the events, and whom it refuses.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{Read, Write};
+
+use support::broker::Broker;
+use support::client::Client;
+use support::daemon::{Daemon, config};
+use support::http::{Response, address, connect, deaf, events, get, raw};
+use support::{assert_says, folder, json, underfoot, wait_for};
+
+/// The page on a port that the system chooses.
+const HTTP: &str = "[http]\nlisten = '127.0.0.1:0'\n";
+const ROBOT: &str = "[[source]]\nkind = 'simulator'\nstream = 'rover'\nname = 'a \"quoted\" \\ name'\n";
+
+fn daemon(sections: &str) -> (Daemon, String) {
+    let mut daemon = Daemon::run(&format!("{HTTP}{sections}"));
+    let address = address(&mut daemon);
+    (daemon, address)
+}
+
+/// Metrics, read as Prometheus reads them: each sample's name and labels with its value.
+fn parse(text: &str) -> BTreeMap<String, f64> {
+    let mut samples = BTreeMap::new();
+    let (mut kinds, mut helped, mut family) = (HashMap::new(), HashSet::new(), "");
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            family = help.split_once(' ').unwrap().0;
+            assert!(helped.insert(family), "{family} is there twice");
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(name, family, "the type comes after the help");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            kinds.insert(name, kind);
+        } else {
+            let (sample, value) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = sample.split_once('{').unwrap_or((sample, "}"));
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit()), "{line}");
+            let own = match kinds[family] {
+                "histogram" => {
+                    ["_bucket", "_sum", "_count"].iter().any(|end| name == format!("{family}{end}"))
+                }
+                _ => name == family,
+            };
+            assert!(own, "{line} is below {family}");
+            labelled(labels);
+            let value = if value == "+Inf" { f64::INFINITY } else { value.parse().unwrap() };
+            assert!(samples.insert(sample.to_owned(), value).is_none(), "{sample} is there twice");
+        }
+    }
+    assert_eq!(helped.len(), kinds.len());
+    samples
+}
+
+/// Fails unless what stands in braces is names with escaped values.
+fn labelled(mut labels: &str) {
+    while labels != "}" {
+        let (name, rest) = labels.split_once("=\"").unwrap();
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        let mut escaped = false;
+        let end = rest.find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        labels = &rest[end.unwrap() + 1..];
+        labels = labels.strip_prefix(',').unwrap_or(labels);
+    }
+}
+
+fn metrics(address: &str) -> BTreeMap<String, f64> {
+    let response = get(address, "/metrics");
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(response.body.ends_with('\n'));
+    parse(&response.body)
+}
+
+fn sum(samples: &BTreeMap<String, f64>, family: &str) -> f64 {
+    let own = |name: &&String| name.split('{').next() == Some(family);
+    samples.keys().filter(own).map(|name| samples[name]).sum()
+}
+
+#[test]
+fn metrics_parse_and_counters_grow() {
+    let (daemon, address) = daemon(ROBOT);
+    daemon.wait_for_output(3);
+    let before = metrics(&address);
+    for family in [
+        "underfoot_samples_total",
+        "underfoot_windows_total",
+        "underfoot_predictions_total",
+        "underfoot_inference_duration_seconds_count",
+        "underfoot_latency_seconds_count",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "underfoot_streams",
+        "underfoot_build_info",
+        "underfoot_model_info",
+    ] {
+        assert!(sum(&before, family) > 0.0, "{family}: {before:#?}");
+    }
+    assert!(before.contains_key(r#"underfoot_samples_total{source="a \"quoted\" \\ name"}"#), "{before:#?}");
+    assert_eq!(sum(&before, "underfoot_source_state"), 1.0, "a source is in one state");
+    assert_eq!(before["underfoot_dropped_total{reason=\"corrupt_frame\"}"], 0.0);
+    assert_eq!(
+        before["underfoot_latency_seconds_bucket{le=\"+Inf\"}"],
+        before["underfoot_latency_seconds_count"]
+    );
+    wait_for("counters that grow", || {
+        let now = metrics(&address);
+        let grew = |family| sum(&now, family) > sum(&before, family);
+        let steady = now.iter().all(|(name, value)| !name.contains("_total") || value >= &before[name]);
+        assert!(steady, "{before:#?} {now:#?}");
+        (grew("underfoot_samples_total")
+            && grew("underfoot_predictions_total")
+            && grew("underfoot_latency_seconds_count"))
+        .then_some(())
+    });
+}
+
+#[test]
+fn drops_gaps_and_the_broker_are_counted() {
+    let mut broker = Broker::start();
+    let source = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
+    let (_daemon, address) = daemon(&format!("{}{source}", broker.section()));
+    broker.wait_for_subscription("robots/+/current");
+    {
+        let robot = Client::new(&broker, "nothing");
+        robot.publish("robots/cart/current", "no numbers");
+        for seconds in [1.0, 1.01, 1000.0] {
+            robot.publish("robots/cart/current", format!("{{\"t\":{seconds},\"current\":1}}"));
+        }
+        wait_for("the gap", || {
+            (metrics(&address)["underfoot_gaps_total{reason=\"gap\"}"] > 0.0).then_some(())
+        });
+    }
+    let now = metrics(&address);
+    assert_eq!(now["underfoot_dropped_total{reason=\"malformed\"}"], 1.0);
+    assert_eq!((now["underfoot_mqtt_connected"], now["underfoot_mqtt_connects_total"]), (1.0, 1.0));
+    broker.stop();
+    wait_for("the broker's end", || (metrics(&address)["underfoot_mqtt_connected"] == 0.0).then_some(()));
+    broker.up();
+    wait_for("the broker", || (metrics(&address)["underfoot_mqtt_reconnects_total"] == 1.0).then_some(()));
+}
+
+#[test]
+fn a_daemon_whose_sources_give_samples_is_alive_and_ready() {
+    let (daemon, address) = daemon(ROBOT);
+    daemon.wait_for_output(1);
+    let live = get(&address, "/livez");
+    assert_eq!((live.status, live.body.as_str()), (200, "ok\n"));
+    let ready = get(&address, "/readyz");
+    assert_eq!(ready.status, 200);
+    let body = json(&ready.body);
+    assert_eq!((&body["ready"], &body["model"]), (&true.into(), &"simulated".into()));
+}
+
+#[test]
+fn a_silent_source_makes_the_daemon_not_ready_and_is_named() {
+    let config = config("").replace("'10m'", "'200ms'");
+    let config = format!("{config}{HTTP}[[source]]\nkind = 'stdin'\nname = 'board'\n");
+    let mut daemon = Daemon::of(&config);
+    let address = address(&mut daemon);
+    let ready = get(&address, "/readyz");
+    assert_eq!(ready.status, 503);
+    daemon.feed("1.0,1.0\n");
+    let body = wait_for("the silence", || {
+        let ready = get(&address, "/readyz");
+        Some(json(&ready.body)).filter(|body| body["not_ok"][0]["state"] == "silent")
+    });
+    assert_eq!((&body["ready"], &body["not_ok"][0]["source"]), (&false.into(), &"board".into()));
+    assert_eq!(get(&address, "/livez").status, 200, "a silent board is no reason to start again");
+}
+
+#[test]
+fn a_model_that_never_answers_makes_the_daemon_not_alive() {
+    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");
+    let config = format!(
+        "[model]\npath = {model:?}\n[limits]\ndrain = '200ms'\n{HTTP}[[source]]\nkind = 'stdin'\nstream = 'cart'\n"
+    );
+    let mut daemon = Daemon::of(&config);
+    let address = address(&mut daemon);
+    let samples: String = (0..30).map(|step| format!("{},1000.0\n", f64::from(step) / 100.0)).collect();
+    daemon.feed(samples);
+    let stuck = wait_for("the probe", || Some(get(&address, "/livez")).filter(|live| live.status == 503));
+    assert_says(&stuck.body, &["the pipeline does not move"]);
+    daemon.kill();
+}
+
+#[test]
+fn only_this_computers_names_and_those_given_are_answered() {
+    let (_daemon, address) = daemon(&ROBOT.replace("[[source]]", "hosts = ['robot.local']\n[[source]]"));
+    let port = address.rsplit_once(':').unwrap().1;
+    let ask = |host: &str| raw(&address, &format!("GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    for host in
+        ["localhost", &format!("localhost:{port}"), "127.0.0.1", "[::1]", &format!("robot.local:{port}")]
+    {
+        assert_eq!(ask(host).status, 200, "{host}");
+    }
+    for path in ["/", "/metrics", "/events", "/nothing"] {
+        let refused = raw(&address, &format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
+        assert_eq!(refused.status, 403, "{path}");
+        assert_eq!(refused.body.lines().count(), 1);
+        assert_says(&refused.body, &["evil.example", "set http.hosts = [\"evil.example\"]"]);
+    }
+    assert_eq!(raw(&address, "GET / HTTP/1.1\r\n\r\n").status, 403, "no name at all");
+}
+
+#[test]
+fn nothing_can_be_changed() {
+    let (_daemon, address) = daemon(ROBOT);
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+        let request = format!("{method} /metrics HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
+        let refused = raw(&address, &request);
+        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+    for path in ["/", "/metrics", "/livez", "/events"] {
+        let head = raw(&address, &format!("HEAD {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
+    assert_eq!(get(&address, "/../../etc/passwd").status, 404);
+}
+
+#[test]
+fn every_answer_tells_browsers_to_trust_nothing_else() {
+    let (_daemon, address) = daemon(ROBOT);
+    for path in ["/", "/page.css", "/page.js", "/metrics", "/readyz", "/nothing"] {
+        let response = get(&address, path);
+        assert_says(
+            response.field("content-security-policy").unwrap(),
+            &["default-src 'self'", "frame-ancestors 'none'"],
+        );
+        assert_eq!(response.field("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(response.field("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(response.field("access-control-allow-origin"), None, "{path}");
+    }
+    let page = get(&address, "/").body;
+    assert!(!page.contains("http://") || !page.contains("src=\"http"), "nothing comes from elsewhere");
+}
+
+#[test]
+fn a_port_in_use_is_told_in_one_line() {
+    let (_daemon, address) = daemon(ROBOT);
+    let folder = folder();
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, config(&format!("[http]\nlisten = '{address}'\n{ROBOT}"))).unwrap();
+    let mut command = underfoot(["run", "-c"]);
+    let ran: support::Ran = command.arg(file).output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let errors: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(
+        errors,
+        [format!(
+            "error: http.listen is \"{address}\", and another program has that port; end it, or set another port"
+        )]
+    );
+}
+
+/// The events of a name among these lines.
+fn bodies(lines: &[String], name: &str) -> Vec<serde_json::Value> {
+    let event = format!("event: {name}");
+    let named = lines.windows(2).filter(|pair| pair[0] == event);
+    named.map(|pair| json(pair[1].strip_prefix("data: ").unwrap())).collect()
+}
+
+#[test]
+fn pages_hear_what_standard_output_says() {
+    let (daemon, address) = daemon(ROBOT);
+    let heard = events(&address);
+    let told = wait_for("predictions, traces and health", || {
+        let lines = heard.all();
+        let all =
+            ["hello", "trace", "health", "prediction"].iter().all(|name| !bodies(&lines, name).is_empty());
+        let told = bodies(&lines, "prediction");
+        (all && told.len() >= 5).then_some(told)
+    });
+    let lines = heard.all();
+    assert_eq!(lines[0], "HTTP/1.1 200 OK");
+    assert!(
+        lines.iter().any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")),
+        "{lines:?}"
+    );
+    assert!(lines.iter().any(|line| line.starts_with("retry: ")));
+    assert!(lines.iter().any(|line| line.starts_with(": heartbeat")));
+    let ids: Vec<u64> = lines.iter().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+    assert!(ids.len() > 5 && ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
+    let hello = &bodies(&lines, "hello")[0];
+    assert_eq!(hello["about"]["channels"][0]["unit"], "A");
+    let labels: Vec<_> =
+        hello["about"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    for told in told {
+        let said = wait_for("the same on standard output", || {
+            daemon.stdout.all().into_iter().map(json).find(|line| line["t"] == told["t"])
+        });
+        for field in ["stream", "surface", "confidence"] {
+            assert_eq!(said[field], told[field], "{field}");
+        }
+        for (label, probability) in labels.iter().zip(told["probabilities"].as_array().unwrap()) {
+            assert_eq!(&said["probabilities"][label], probability);
+        }
+    }
+    let spans = &bodies(&lines, "trace")[0]["spans"];
+    let span: Vec<f64> = spans[0].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+    assert!(span.len() == 4 && span[2] <= span[1] && span[1] <= span[3], "{span:?}");
+}
+
+#[test]
+fn a_page_of_another_site_takes_up_no_place() {
+    let (_daemon, address) = daemon(ROBOT);
+    for site in ["cross-site", "same-site"] {
+        let request = format!("GET /events HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: {site}\r\n\r\n");
+        assert_eq!(raw(&address, &request).status, 403, "{site}");
+    }
+    let link = format!("GET / HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+    assert_eq!(raw(&address, &link).status, 200, "a link to the page may be followed");
+}
+
+#[test]
+fn pages_over_the_limit_are_refused_and_let_in_when_one_leaves() {
+    let (_daemon, address) = daemon(ROBOT);
+    let mut pages: Vec<_> = (0..8)
+        .map(|_| {
+            let (page, status) = deaf(&address);
+            assert_says(&status, &["200 OK"]);
+            page
+        })
+        .collect();
+    let refused: Response = get(&address, "/events");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("5")));
+    assert_eq!(metrics(&address)["underfoot_http_pages"], 8.0, "everything else is answered");
+    pages.pop();
+    wait_for("a place", || deaf(&address).1.contains("200 OK").then_some(()));
+}
+
+#[test]
+fn who_asks_nothing_is_hung_up_on_and_the_others_are_served() {
+    let (_daemon, address) = daemon(ROBOT);
+    let mut idle: Vec<_> = (0..40).map(|_| connect(&address)).collect();
+    idle[1].write_all(b"GET / HTTP/1.1\r\nHost: local").unwrap();
+    assert_eq!(get(&address, "/livez").status, 200);
+    let mut nothing = Vec::new();
+    for stream in &mut idle[..2] {
+        nothing.clear();
+        let _ = stream.read_to_end(&mut nothing);
+        assert!(!String::from_utf8_lossy(&nothing).contains("200 OK"));
+    }
+}
+
+#[test]
+fn a_request_that_is_too_large_or_no_http_is_refused() {
+    let (_daemon, address) = daemon(ROBOT);
+    let large = format!("GET /{} HTTP/1.1\r\nHost: {address}\r\n\r\n", "x".repeat(100_000));
+    assert!([0, 400, 414, 431].contains(&raw(&address, &large).status));
+    let many: String = (0..200).map(|number| format!("X{number}: y\r\n")).collect();
+    let many = raw(&address, &format!("GET / HTTP/1.1\r\nHost: {address}\r\n{many}\r\n"));
+    assert_eq!(many.status, 431);
+    assert_eq!(raw(&address, "what is this\r\n\r\n").status, 400);
+    assert_eq!(get(&address, "/livez").status, 200);
+}
+
+#[test]
+fn an_open_page_does_not_hold_the_daemon_up_at_its_end() {
+    let (daemon, address) = daemon(ROBOT);
+    let heard = events(&address);
+    wait_for("the first event", || (heard.count("event: health") > 0).then_some(()));
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+}
