@@ -9,6 +9,7 @@ use std::process::Command;
 
 use support::broker::Broker;
 use support::daemon::Daemon;
+use support::manager::Manager;
 use support::pty::Pty;
 use support::{assert_says, program, run, underfoot, wait_for};
 
@@ -118,6 +119,39 @@ impl Walk {
                 daemon.wait_for_line("the serial port is open");
                 self.daemon = Some(daemon);
             }
+            "sudo install" => {
+                // What it puts below /etc is where the unit's own line looks for it.
+                let etc = self.folder.path().join("etc");
+                std::fs::create_dir_all(&etc).unwrap();
+                for name in ["model.onnx", "underfoot.toml"] {
+                    assert!(line.contains(name), "{line}");
+                    std::fs::copy(self.folder.path().join(name), etc.join(name)).unwrap();
+                }
+            }
+            "sudo sed" => {
+                assert!(line.contains("\"/etc/underfoot/model.onnx\""), "{line}");
+                let etc = self.folder.path().join("etc");
+                let text = std::fs::read_to_string(etc.join("underfoot.toml")).unwrap();
+                let model = etc.join("model.onnx");
+                let text = text.replace("\"model.onnx\"", &format!("{model:?}"));
+                std::fs::write(etc.join("underfoot.toml"), text).unwrap();
+            }
+            "sudo systemctl" => {
+                assert!(line.ends_with("enable --now underfoot"), "{line}");
+                assert_eq!(self.daemon.take().unwrap().terminate().code, Some(0), "run in the terminal ends");
+                self.daemon = Some(self.service());
+            }
+            "underfoot watch" => {
+                let mut watch = self.tool(&words[1..]);
+                watch.env("TERM", "dumb");
+                let watch = Daemon::command(watch);
+                let rows = self.drive("gravel", DRIVES);
+                self.pty.send(rows.as_bytes());
+                wait_for("a line of the surface", || {
+                    watch.stdout.all().iter().any(|line| line.contains("rover")).then_some(())
+                });
+                watch.kill();
+            }
             "mosquitto_sub -v" => {
                 let mut listener = program("mosquitto_sub", "mosquitto-clients");
                 listener.args(&words[1..]).args(["-p", &self.broker.port.to_string()]);
@@ -141,6 +175,21 @@ impl Walk {
         let mut command = underfoot(arguments);
         command.current_dir(self.folder.path());
         command
+    }
+
+    /// The daemon, as the unit's own line starts it, under a stand-in for the service manager.
+    fn service(&self) -> Daemon {
+        let unit =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/underfoot.service"));
+        let unit = unit.unwrap();
+        let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        assert_eq!(line, "/usr/bin/underfoot run", "it reads /etc/underfoot/underfoot.toml");
+        let config = self.folder.path().join("etc/underfoot.toml");
+        let manager = Manager::new();
+        let mut daemon = manager.command(self.tool(&["run", "-c", config.to_str().unwrap()]));
+        manager.wait_for("READY=1");
+        daemon.wait_for_line("connected to the broker");
+        daemon
     }
 
     fn train(&self, arguments: &[&str]) -> String {
@@ -185,7 +234,7 @@ fn every_command_of_the_readme_does_what_it_says() {
         walk.step(&line);
     }
     let walked: Vec<&str> = walk.walked.iter().map(String::as_str).collect();
-    for command in ["record", "replay", "check", "run"] {
+    for command in ["record", "replay", "check", "run", "watch"] {
         assert!(walked.contains(&format!("underfoot {command}").as_str()), "{walked:?}");
     }
     assert_eq!(walk.daemon.take().unwrap().terminate().code, Some(0));

@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use super::daemon::Daemon;
@@ -29,8 +30,13 @@ impl Manager {
     pub(crate) fn start(&self, config: &str, watchdog: Duration) -> Daemon {
         std::fs::write(self.file(), config).unwrap();
         let mut command = underfoot(["run", "--stdout", "-c"]);
-        command.arg(self.file()).env("NOTIFY_SOCKET", self.folder.path().join("notify"));
-        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        command.arg(self.file()).env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        self.command(command)
+    }
+
+    /// A program under it.
+    pub(crate) fn command(&self, mut command: Command) -> Daemon {
+        command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
         Daemon::command(command)
     }
 

@@ -56,6 +56,8 @@ pub struct Evidence<'a> {
 
 /// A gain of balanced accuracy that counts.
 const ACCURACY: f64 = 0.03;
+/// Balanced accuracy from which on a training is good.
+const GOOD: f64 = 0.9;
 /// A fall of the validation loss that counts: to three quarters, as a logarithm.
 const LOSS: f64 = 0.29;
 /// A fall of roughness that counts: to half, as a logarithm.
@@ -258,7 +260,9 @@ impl Evidence<'_> {
         // More windows a pass make every pass smoother, and dropout is meant to roughen the training loss and to cost a little of
         // the other: neither says anything.
         let dropout = cause == Cause::RegularisationTooStrong;
-        let loss = loss && !dropout;
+        // More windows make any loss lower; where nearly all are told right already, that mends nothing.
+        let plenty = cause == Cause::TooFewWindows && self.mean(|outcome| outcome.accuracy) >= GOOD;
+        let loss = loss && !dropout && !plenty;
         let smoother = !dropout
             && cause != Cause::TooFewWindows
             && rough >= SMOOTH
