@@ -28,7 +28,7 @@ use crate::source::file::Files;
 use crate::source::serial::Serial;
 use crate::source::simulator::Simulator;
 use crate::source::{Event, Feed, stdin};
-use crate::stages;
+use crate::stages::{self, Onlookers};
 use crate::supervisor;
 use crate::surfaces::Surfaces;
 use crate::swap::Swap;
@@ -290,8 +290,8 @@ async fn serve(
     let surfaces = Surfaces::new(terms);
     let lanes = Lanes::new(lanes);
     let pending = Pending::new(pending, lanes.live());
-    let following =
-        stages::follow(events, swaps, lanes, pending, work, recording.as_ref(), tap.as_ref(), health);
+    let onlookers = Onlookers { recording: recording.as_ref(), tap: tap.as_ref() };
+    let following = stages::follow(events, swaps, lanes, pending, work, onlookers, health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;

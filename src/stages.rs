@@ -14,12 +14,30 @@ use crate::model::session::ModelError;
 use crate::pending::Pending;
 use crate::sink::recorder::Recording;
 use crate::sink::{Sink, flush_all, take_all};
-use crate::source::{Block, Event};
+use crate::source::Event;
 use crate::surfaces::Surfaces;
 use crate::swap::{Item, Swap};
 
 /// How often silent streams are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
+
+/// Who sees samples beside the lanes, with their times.
+#[derive(Clone, Copy)]
+pub(crate) struct Onlookers<'a> {
+    pub(crate) recording: Option<&'a Recording>,
+    pub(crate) tap: Option<&'a Tap>,
+}
+
+impl Onlookers<'_> {
+    fn take(self, event: &Event, drops: &mut Drops) {
+        if let (Some(tap), Event::Samples(block)) = (self.tap, event) {
+            tap.samples(block);
+        }
+        if let Some(recording) = self.recording {
+            recording.take(event, drops);
+        }
+    }
+}
 
 /// Samples to windows; what `swaps` brings takes over between two blocks of them.
 pub(crate) async fn follow(
@@ -28,8 +46,7 @@ pub(crate) async fn follow(
     mut lanes: Lanes,
     mut pending: Pending,
     work: mpsc::Sender<Item>,
-    recording: Option<&Recording>,
-    tap: Option<&Tap>,
+    onlookers: Onlookers<'_>,
     health: &Arc<Health>,
 ) {
     let live = lanes.live();
@@ -58,14 +75,13 @@ pub(crate) async fn follow(
             },
             event = events.recv(), if open && (live || pending.has_room()) => {
                 match event {
-                    Some(Event::Samples(block)) => {
-                        take(block, &mut lanes, &mut pending, recording, tap, &mut drops);
+                    Some(Event::Samples(mut block)) => {
+                        lanes.push(&mut block, &mut drops, |work| pending.push(work));
+                        onlookers.take(&Event::Samples(block), &mut drops);
                     }
                     Some(Event::End(stream)) => {
                         lanes.end(&stream, &mut drops, |work| pending.push(work));
-                        if let Some(recording) = recording {
-                            recording.take(&Event::End(stream), &mut drops);
-                        }
+                        onlookers.take(&Event::End(stream), &mut drops);
                     }
                     None => {
                         open = false;
@@ -95,23 +111,6 @@ fn hand(permit: mpsc::Permit<'_, Item>, item: Item, health: &Health) {
         }
     }
     permit.send(item);
-}
-
-fn take(
-    mut block: Block,
-    lanes: &mut Lanes,
-    pending: &mut Pending,
-    recording: Option<&Recording>,
-    tap: Option<&Tap>,
-    drops: &mut Drops,
-) {
-    lanes.push(&mut block, drops, |work| pending.push(work));
-    if let Some(tap) = tap {
-        tap.samples(&block);
-    }
-    if let Some(recording) = recording {
-        recording.take(&Event::Samples(block), drops);
-    }
 }
 
 /// Probabilities to outcomes.

@@ -6,8 +6,13 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use support::broker::Broker;
+use support::certificates::{Authority, Files};
+use support::daemon::{Daemon, config};
 use support::manager::Manager;
-use support::{folder, program};
+use support::pty::Pty;
+use support::recording::Recording;
+use support::{folder, private, program, underfoot, wait_for};
 
 fn stalling(sections: &str) -> String {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");
@@ -32,6 +37,63 @@ fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
     let ended = daemon.terminate();
     manager.wait_for("STOPPING=1");
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+}
+
+#[test]
+fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    let Files { certificate, key } = authority.sign("127.0.0.1");
+    let (ca, acl) = (&authority.certificate, concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl"));
+    let access = format!(
+        "allow_anonymous false\nacl_file {acl}\ncafile {}\ncertfile {}\nkeyfile {}\n",
+        ca.display(),
+        certificate.display(),
+        key.display()
+    );
+    let broker = Broker::with_users(&access, &[("underfoot", "moon"), ("viewer", "sun")]);
+    let mut pty = Pty::open(&home.path().join("board"));
+    let manager = Manager::new();
+    let user = format!("tls = true\nca_file = {ca:?}\nusername = 'underfoot'\n");
+    let sections = config(&(broker.section() + &user + &pty.section("cart", "csv")));
+    std::fs::write(manager.file(), sections).unwrap();
+    // As LoadCredential in the unit leaves it.
+    let credential = private(home.path(), "moon");
+    std::fs::rename(credential, home.path().join("underfoot.mqtt-password")).unwrap();
+    let mut command = underfoot(["run", "-c"]);
+    command.arg(manager.file()).env("CREDENTIALS_DIRECTORY", home.path()).env("WATCHDOG_USEC", "4000000");
+    let mut daemon = manager.command(command);
+    manager.wait_for("READY=1");
+    daemon.wait_for_line("connected to the broker");
+    daemon.wait_for_line("the serial port is open");
+
+    let mut listener = program("mosquitto_sub", "mosquitto-clients");
+    listener.arg("--cafile").arg(ca).args([
+        "-h",
+        "127.0.0.1",
+        "-u",
+        "viewer",
+        "-P",
+        "sun",
+        "-t",
+        "underfoot/#",
+        "-v",
+        "-p",
+    ]);
+    let listener = Daemon::command({
+        listener.arg(broker.port.to_string());
+        listener
+    });
+    listener.wait_for_output(2);
+    let recording = Recording::tour(71, 4.0);
+    pty.send(recording.csv(0..recording.rows.len()).as_bytes());
+    for topic in ["underfoot/cart/prediction {", "underfoot/cart/surface {"] {
+        wait_for(topic, || listener.stdout.all().iter().any(|line| line.starts_with(topic)).then_some(()));
+    }
+    manager.wait_for("STATUS=1 stream");
+    manager.wait_for("WATCHDOG=1");
+    listener.kill();
+    assert_eq!(daemon.terminate().code, Some(0));
 }
 
 #[test]
