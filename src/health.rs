@@ -151,6 +151,18 @@ impl Progress {
     }
 }
 
+/// Looks again and again whether the work moves.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher(Option<Progress>);
+
+impl Watcher {
+    /// Whether the work has moved since the last look; at the first it is taken to move.
+    pub(crate) fn moves(&mut self, health: &Health) -> bool {
+        let now = health.progress();
+        self.0.replace(now).is_none_or(|before| now.moved_since(&before))
+    }
+}
+
 impl Health {
     /// Counters at zero for sources of these names; one without samples for longer than its time is silent.
     pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {

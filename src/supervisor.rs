@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use crate::health::{Health, Progress, Report, State};
+use crate::health::{Health, Report, State, Watcher};
 use crate::shutdown::Shutdown;
 
 /// How often the status line is looked at where no watchdog sets the pace.
@@ -42,14 +42,11 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     let watchdog = sd_notify::watchdog_enabled().map(|within| within / 2);
     let mut looks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
     let mut pace = tokio::time::interval(watchdog.unwrap_or(STATUS));
-    let (mut said, mut before) = (String::new(), None::<Progress>);
+    let (mut said, mut watcher) = (String::new(), Watcher::default());
     loop {
         tokio::select! {
             _ = pace.tick() => {
-                let now = health.progress();
-                let moves = before.as_ref().is_none_or(|before| now.moved_since(before));
-                before = Some(now);
-                if !moves {
+                if !watcher.moves(&health) {
                     tracing::error!("the pipeline does not move; the watchdog is not fed");
                 } else if watchdog.is_some() {
                     send(&[NotifyState::Watchdog]);

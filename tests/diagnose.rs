@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
 
-use std::io::{BufRead, BufReader, Read};
+mod support;
+
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use support::{interrupted, json};
 
 fn diagnose(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
@@ -96,21 +99,9 @@ fn an_interrupted_diagnosis_tells_what_it_has_and_that_it_was_interrupted() {
         "--hidden=4",
         "--epochs=1000000",
     ]);
-    command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("training as it is") {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before its first training");
-    }
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
-        .unwrap();
-    let mut rest = String::new();
-    lines.read_to_string(&mut rest).unwrap();
-    let done = child.wait_with_output().unwrap();
-    assert!(done.status.success() && rest.contains("warning: it was interrupted"), "{rest}");
-    let found: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let ended = interrupted(command.current_dir(folder.path()), "training as it is");
+    assert!(ended.code == Some(0) && ended.stderr.contains("warning: it was interrupted"), "{ended:?}");
+    let found = json(ended.stdout);
     assert_eq!((&found["conclusive"], &found["healthy"]), (&false.into(), &false.into()), "{found}");
     let page = std::fs::read_to_string(folder.path().join("why.html")).unwrap();
     assert!(page.contains("There was no time to say what is wrong") && page.contains("it was interrupted"));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use support::broker::Broker;
-use support::certificates::{Authority, Files};
+use support::certificates::Authority;
 use support::daemon::{Daemon, config};
 use support::manager::Manager;
 use support::pty::Pty;
@@ -43,14 +43,10 @@ fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
 fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes() {
     let home = folder();
     let authority = Authority::new(home.path());
-    let Files { certificate, key } = authority.sign("127.0.0.1");
-    let (ca, acl) = (&authority.certificate, concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl"));
-    let access = format!(
-        "allow_anonymous false\nacl_file {acl}\ncafile {}\ncertfile {}\nkeyfile {}\n",
-        ca.display(),
-        certificate.display(),
-        key.display()
-    );
+    let acl = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl");
+    let ca = &authority.certificate;
+    let listener = authority.listener(&authority.sign("127.0.0.1"));
+    let access = format!("allow_anonymous false\nacl_file {acl}\n{listener}");
     let broker = Broker::with_users(&access, &[("underfoot", "moon"), ("viewer", "sun")]);
     let mut pty = Pty::open(&home.path().join("board"));
     let manager = Manager::new();

@@ -11,13 +11,7 @@ use support::{assert_says, folder, private, run};
 const SIMULATOR: &str = "[[source]]\nkind = 'simulator'\n";
 
 fn listener(authority: &Authority, files: &Files) -> String {
-    let Files { certificate, key } = files;
-    let ca = authority.certificate.display();
-    format!(
-        "allow_anonymous true\ncafile {ca}\ncertfile {}\nkeyfile {}\n",
-        certificate.display(),
-        key.display()
-    )
+    format!("allow_anonymous true\n{}", authority.listener(files))
 }
 
 fn trusting(broker: &Broker, authority: &Authority) -> String {

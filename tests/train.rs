@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use support::disk::on_a_small_disk;
+use support::interrupted;
 
 fn trainer(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
@@ -123,18 +123,9 @@ fn an_interrupted_training_still_writes_what_it_has() {
         "--validation",
         "0.25",
     ]);
-    let mut child = command.current_dir(folder.path()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("epoch 1 of") {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before an epoch");
-    }
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
-        .unwrap();
-    let mut rest = String::new();
-    lines.read_to_string(&mut rest).unwrap();
-    assert!(child.wait().unwrap().success(), "{rest}");
+    let ended = interrupted(command.current_dir(folder.path()), "epoch 1 of");
+    let rest = ended.stderr;
+    assert_eq!(ended.code, Some(0), "{rest}");
     assert!(folder.path().join("m.onnx").is_file() && rest.contains("wrote m.onnx"), "{rest}");
 }
 

@@ -29,7 +29,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 pub use tap::Tap;
 
 use crate::channel::Channel;
-use crate::health::{Health, Progress};
+use crate::health::{Health, Watcher};
 use crate::terms::Terms;
 use patient::Patient;
 use reply::Site;
@@ -125,7 +125,7 @@ pub struct Server {
     flushes: Interval,
     flushed: u32,
     looks: Interval,
-    before: Option<Progress>,
+    watcher: Watcher,
 }
 
 impl Server {
@@ -151,7 +151,7 @@ impl Server {
             flushes,
             flushed: 0,
             looks: interval(LOOK),
-            before: None,
+            watcher: Watcher::default(),
         })
     }
 
@@ -177,10 +177,8 @@ impl Server {
                 _ = self.flushes.tick(), if watched => self.flush(),
                 () = self.site.tap.begun(), if !watched => self.flushed = 0,
                 _ = self.looks.tick() => {
-                    let now = self.site.health.progress();
-                    let moves = self.before.as_ref().is_none_or(|before| now.moved_since(before));
+                    let moves = self.watcher.moves(&self.site.health);
                     self.site.moves(moves);
-                    self.before = Some(now);
                 }
             }
         }

@@ -93,11 +93,7 @@ impl Connection {
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
                     let topics = feeds.iter().flatten().map(|(subscription, _)| subscription.filter());
-                    tracing::warn!(
-                        "the broker at {} refuses a subscription, one of {}; allow this user to read it in the broker's ACL",
-                        self.broker,
-                        topics.collect::<Vec<_>>().join(", ")
-                    );
+                    tracing::warn!("{}", self.refused(&topics.collect::<Vec<_>>()));
                 }
                 Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
                 Ok(_) => {}
@@ -130,6 +126,14 @@ impl Connection {
     /// The record of this connection's faults.
     pub(super) fn breaks(&self) -> Breaks {
         Breaks::new(&self.broker, &self.events.mqtt_options.client_id())
+    }
+
+    /// What to say of a subscription to one of these topics that the broker refuses.
+    pub(super) fn refused(&self, filters: &[String]) -> String {
+        let (broker, filters) = (&self.broker, filters.join(", "));
+        format!(
+            "the broker at {broker} refuses a subscription, one of {filters}; allow this user to read it in the broker's ACL"
+        )
     }
 
     pub(super) fn fault(&self, error: &ConnectionError) -> Fault {

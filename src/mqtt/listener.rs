@@ -53,11 +53,7 @@ impl Connection {
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    Heard::Refused(format!(
-                        "the broker at {} refuses a subscription, one of {}; allow this user to read it in the broker's ACL",
-                        self.broker,
-                        filters.join(", ")
-                    ))
+                    Heard::Refused(self.refused(filters))
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => Heard::Message(Message {
                     topic: publish.topic,

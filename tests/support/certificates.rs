@@ -28,6 +28,13 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), folder: folder.to_owned(), certificate }
     }
 
+    /// What a broker's configuration says of this CA and its own certificate.
+    pub(crate) fn listener(&self, files: &Files) -> String {
+        let Files { certificate, key } = files;
+        let (ca, certificate, key) = (self.certificate.display(), certificate.display(), key.display());
+        format!("cafile {ca}\ncertfile {certificate}\nkeyfile {key}\n")
+    }
+
     /// A certificate for a host or a client.
     pub(crate) fn sign(&self, name: &str) -> Files {
         self.signed(name, name, |_| {})

@@ -63,6 +63,24 @@ pub(crate) fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
     underfoot(args).output().unwrap().into()
 }
 
+/// Runs a program, and interrupts it as Ctrl-C does when it has said this on standard error. Standard error is what came after that.
+pub(crate) fn interrupted(command: &mut Command, needle: &str) -> Ran {
+    use std::io::{BufRead, BufReader, Read};
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(needle) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it said {needle:?}");
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    Ran { stderr: rest, ..child.wait_with_output().unwrap().into() }
+}
+
 /// What a program said, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ran {

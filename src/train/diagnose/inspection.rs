@@ -15,8 +15,8 @@ use crate::train::trees::TreesOptions;
 
 /// Trees of a baseline that has to be quick.
 const TREES: usize = 100;
-/// A channel that is still in fewer windows than this is alive.
-const LIVE: f64 = 0.15;
+/// The share of windows in which a channel is still from which on it counts as stuck.
+pub(super) const STUCK: f64 = 0.15;
 
 /// What the recordings show.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub(super) fn inspect(
     let stretches = label_errors::rank(known, &probabilities);
     let suspected = stretches.iter().filter(|one| one.suspected);
     let suspects = suspected.flat_map(|one| one.windows.clone()).collect();
-    let live: Vec<usize> = (0..channels.len()).filter(|channel| channels[*channel].stuck < LIVE).collect();
+    let live: Vec<usize> = (0..channels.len()).filter(|channel| channels[*channel].stuck < STUCK).collect();
     let live = (!live.is_empty() && live.len() < channels.len()).then(|| dataset.with_channels(&live));
     let inspection = Inspection { channels, duplicates, stretches, neighbours, trees, leaky_trees };
     Ok((inspection, Cleaned { grouped, live, suspects }))

@@ -35,9 +35,10 @@ use self::spike::Spike;
 use self::trial::{Subject, Trial};
 use self::verdict::{Evidence, SPIKE};
 use super::dataset::Dataset;
-use super::fit::FitError;
+use super::fit::{FitError, Training};
 use super::options::FitOptions;
 use super::split::Split;
+use super::trainer::Trainer;
 
 /// What is to be found out.
 #[derive(Clone, Copy)]
@@ -141,6 +142,12 @@ impl Question<'_> {
             diagnosis.mended = self.mended(&diagnosis, &cleaned, &all)?;
         }
         Ok(diagnosis)
+    }
+
+    /// A training on these windows, before its first epoch.
+    fn trainer<'a>(&'a self, options: &'a FitOptions, dataset: &'a Dataset, split: &Split) -> Trainer<'a> {
+        let training = Training { options, dataset, stop: self.stop, progress: &|_, _| {} };
+        Trainer::new(&training, split.clone(), 0)
     }
 
     /// The training as it is, every epoch or as many as there is time for, and beside it the same settings on the artificial task.

@@ -6,10 +6,9 @@ use super::Question;
 use super::laboratory::Laboratory;
 use super::sampling::{self, Noise, Spread};
 use crate::train::dataset::Dataset;
-use crate::train::fit::{Epoch, FitError, Training, pool};
+use crate::train::fit::{Epoch, FitError, pool};
 use crate::train::options::FitOptions;
 use crate::train::split::Split;
-use crate::train::trainer::Trainer;
 
 /// Learning rates, and the loss at each.
 pub(super) type RangeTest = Vec<(f64, f64)>;
@@ -30,10 +29,8 @@ impl Question<'_> {
         dataset: &Dataset,
         split: &Split,
     ) -> Result<f64, FitError> {
-        let quiet = |_: usize, _: &Epoch| {};
-        let training = Training { options, dataset, stop: self.stop, progress: &quiet };
         pool(1)?.install(|| {
-            let mut trainer = Trainer::new(&training, split.clone(), 0);
+            let mut trainer = self.trainer(options, dataset, split);
             // The first epoch also fills memory.
             let first = Instant::now();
             drop(trainer.epoch());
@@ -49,9 +46,7 @@ impl Question<'_> {
 
     /// The training as it is, with its noise on the way.
     pub(super) fn reference(&self, options: &FitOptions, split: &Split, laboratory: &Laboratory<'_>) -> Seen {
-        let quiet = |_: usize, _: &Epoch| {};
-        let training = Training { options, dataset: self.dataset, stop: self.stop, progress: &quiet };
-        let mut trainer = Trainer::new(&training, split.clone(), 0);
+        let mut trainer = self.trainer(options, self.dataset, split);
         let epochs = options.epochs();
         let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
         let mut seen = Seen::default();
@@ -75,12 +70,9 @@ impl Question<'_> {
 
     /// The range test: learning rates, and the running mean of the loss at each.
     pub(super) fn range(&self, split: &Split, epoch: f64, laboratory: &Laboratory<'_>) -> RangeTest {
-        let quiet = |_: usize, _: &Epoch| {};
-        let training =
-            Training { options: self.options, dataset: self.dataset, stop: self.stop, progress: &quiet };
         let each = epoch / split.training.len().div_ceil(self.options.batch_size) as f64;
         let steps = ((0.1 * laboratory.left().as_secs_f64() / each) as usize).clamp(20, 150);
-        let losses = Trainer::new(&training, split.clone(), 0).range_test(1e-6, 3.0, steps);
+        let losses = self.trainer(self.options, self.dataset, split).range_test(1e-6, 3.0, steps);
         // A running mean: a batch's loss is mostly chance.
         let around = |index: usize| {
             let part = &losses[index.saturating_sub(7)..(index + 8).min(losses.len())];

@@ -5,7 +5,6 @@ use super::curve::roughness;
 use super::estimate::Estimate;
 use super::laboratory::{Laboratory, SEEDS};
 use super::sharpness::{self, Direction, sharpness};
-use crate::train::fit::{Epoch, Training};
 use crate::train::options::FitOptions;
 use crate::train::split::Split;
 use crate::train::trainer::Trainer;
@@ -40,8 +39,6 @@ impl Question<'_> {
         epoch: f64,
         laboratory: &Laboratory<'_>,
     ) -> Option<Spike> {
-        let quiet = |_: usize, _: &Epoch| {};
-        let training = Training { options, dataset: self.dataset, stop: self.stop, progress: &quiet };
         let (first, end) = match at {
             Some(at) => (at.saturating_sub(AROUND).max(1), (at + AROUND).min(last)),
             None => (last.saturating_sub(1).max(1), last),
@@ -52,7 +49,7 @@ impl Question<'_> {
         if iterations < 2 {
             return None;
         }
-        let mut trainer = Trainer::new(&training, split.clone(), 0);
+        let mut trainer = self.trainer(options, self.dataset, split);
         let (mut direction, mut found) = (Direction::default(), Vec::new());
         let mut limit = f64::INFINITY;
         let (mut before, mut after) = (Vec::new(), Vec::new());

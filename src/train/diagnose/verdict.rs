@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::curve::{median, spikes};
-use super::inspection::Inspection;
+use super::inspection::{Inspection, STUCK};
 use super::label_errors::Suspect;
 use super::laboratory::Outcome;
 use super::spike::Spike;
@@ -64,8 +64,6 @@ const LOSS: f64 = 0.29;
 const ROUGHNESS: f64 = 0.69;
 /// A training loss that goes up by less than this from epoch to epoch, in nats, is smooth.
 pub const SMOOTH: f64 = 0.02;
-/// The share of windows in which a channel is still from which on it counts as stuck.
-const STUCK: f64 = 0.15;
 /// The share of stretches from which on suspected labels are a cause, and how many there have to be.
 const SUSPECTED: (f64, usize) = (0.04, 2);
 /// A training loss, in nats, below which a network has learned its windows.

@@ -31,6 +31,23 @@ pub struct Report<'a> {
     pub config: &'a str,
 }
 
+/// A whole page that needs nothing else.
+pub(crate) fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
+}
+
 /// One recording's windows held out.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RecordingScore {
@@ -49,43 +66,32 @@ impl Report<'_> {
     pub fn html(&self) -> String {
         let windows = self.trained.windows(self.dataset);
         let scored = windows.total() > 0;
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { "underfoot: training report" }
-                    style { (PreEscaped(include_str!("style.css"))) }
-                }
-                body {
-                    h1 { "Training report" }
-                    p.soft { (self.made_of()) }
-                    @if scored { (self.verdict(&windows)) } @else {
-                        p { "Nothing was held out, so how good the model is on a new drive is not known." }
-                    }
-                    @for warning in &self.trained.warnings { p.warn { "Warning: " (warning) } }
-                    h2 { "Loss and accuracy, every epoch" }
-                    (self.curves())
-                    @if scored {
-                        h2 { "What is taken for what" }
-                        div.pair {
-                            div { h3 { "Each window alone" } (table(&windows)) }
-                            div { h3 { "Decided, as the daemon decides" } (table(&self.trained.decisions(self.dataset))) }
-                        }
-                        h2 { "How sure, and how often right" }
-                        (self.calibration())
-                        h2 { "Recordings, the worst first" }
-                        (self.recordings())
-                        h2 { "Windows it gets most wrong" }
-                        (self.worst())
-                    }
-                    h2 { "The settings" }
-                    details { summary { "config.toml" } pre { (self.config) } }
-                }
+        let body = html! {
+            h1 { "Training report" }
+            p.soft { (self.made_of()) }
+            @if scored { (self.verdict(&windows)) } @else {
+                p { "Nothing was held out, so how good the model is on a new drive is not known." }
             }
+            @for warning in &self.trained.warnings { p.warn { "Warning: " (warning) } }
+            h2 { "Loss and accuracy, every epoch" }
+            (self.curves())
+            @if scored {
+                h2 { "What is taken for what" }
+                div.pair {
+                    div { h3 { "Each window alone" } (table(&windows)) }
+                    div { h3 { "Decided, as the daemon decides" } (table(&self.trained.decisions(self.dataset))) }
+                }
+                h2 { "How sure, and how often right" }
+                (self.calibration())
+                h2 { "Recordings, the worst first" }
+                (self.recordings())
+                h2 { "Windows it gets most wrong" }
+                (self.worst())
+            }
+            h2 { "The settings" }
+            details { summary { "config.toml" } pre { (self.config) } }
         };
-        page.into_string()
+        document("underfoot: training report", &body)
     }
 
     fn made_of(&self) -> String {

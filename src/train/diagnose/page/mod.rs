@@ -7,12 +7,13 @@ mod verdict;
 
 use std::path::PathBuf;
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::html;
 
 use super::diagnosis::Diagnosis;
 use crate::train::dataset::Dataset;
 use crate::train::fit::Epoch;
 use crate::train::report::chart::Line;
+use crate::train::report::document;
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -28,28 +29,17 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// The page.
     pub fn html(&self) -> String {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { "underfoot: why a training misbehaves" }
-                    style { (PreEscaped(include_str!("../../report/style.css"))) }
-                }
-                body {
-                    (self.verdict())
-                    (self.curve())
-                    (self.normal())
-                    (self.changes())
-                    (self.steps())
-                    (self.windows())
-                    (self.suspects())
-                    (self.reach())
-                }
-            }
+        let body = html! {
+            (self.verdict())
+            (self.curve())
+            (self.normal())
+            (self.changes())
+            (self.steps())
+            (self.windows())
+            (self.suspects())
+            (self.reach())
         };
-        page.into_string()
+        document("underfoot: why a training misbehaves", &body)
     }
 }
 
