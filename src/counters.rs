@@ -18,7 +18,7 @@ pub struct Counters {
     pub latency: Histogram,
     /// Blocks and windows that wait, when they were last looked at.
     waiting: [AtomicU64; 2],
-    gaps: [AtomicU64; 3],
+    gaps: [AtomicU64; Counters::GAPS.len()],
     connects: AtomicU64,
     connected: AtomicBool,
     surfaces: Mutex<BTreeMap<String, u64>>,
@@ -35,8 +35,7 @@ pub struct Waiting {
 
 impl Counters {
     /// Why a window was emptied, by the name in the metrics.
-    const GAPS: [(Reset, &'static str); 3] =
-        [(Reset::Gap, "gap"), (Reset::Restart, "restart"), (Reset::Silence, "silence")];
+    const GAPS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
 
     /// Says what waits.
     pub(crate) fn waits(&self, blocks: usize, windows: usize) {
@@ -53,14 +52,21 @@ impl Counters {
 
     /// Counts a window that was emptied.
     pub(crate) fn gap(&self, why: Reset) {
-        for ((reset, _), count) in Self::GAPS.iter().zip(&self.gaps) {
-            count.fetch_add(u64::from(*reset == why), Ordering::Relaxed);
+        let index = match why {
+            Reset::Gap => 0,
+            Reset::Restart => 1,
+            Reset::Silence => 2,
+            Reset::Missing(_) => 3,
+            Reset::Model => 4,
+        };
+        if let Some(count) = self.gaps.get(index) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Windows that were emptied, by reason.
     pub fn gaps(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Self::GAPS.iter().zip(&self.gaps).map(|((_, name), count)| (*name, count.load(Ordering::Relaxed)))
+        Self::GAPS.iter().zip(&self.gaps).map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
     }
 
     /// Says that the broker accepted a connection.
@@ -143,6 +149,18 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_to_empty_a_window_is_counted_under_its_name() {
+        let counters = Counters::default();
+        for why in
+            [Reset::Gap, Reset::Restart, Reset::Silence, Reset::Missing(1), Reset::Missing(6), Reset::Model]
+        {
+            counters.gap(why);
+        }
+        let gaps: Vec<_> = counters.gaps().collect();
+        assert_eq!(gaps, [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1)]);
+    }
 
     #[test]
     fn a_time_is_counted_in_every_bucket_whose_bound_it_does_not_pass() {

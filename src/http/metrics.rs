@@ -86,7 +86,7 @@ fn pipeline(text: &mut Exposition, health: &Health, report: &Report, about: &Abo
     let mut family = text.family(
         "underfoot_gaps_total",
         Kind::Counter,
-        "Windows that were emptied: by a gap, a clock that started again, or a stream that fell silent.",
+        "Windows that were emptied: by a gap, a clock that started again, a stream that fell silent or had no values, or another model.",
     );
     for (reason, count) in counters.gaps() {
         family.sample(&[("reason", reason)], count as f64);
