@@ -187,6 +187,9 @@ mod tests {
     fn gaps_are_counted_by_reason() {
         let counters = Counters::default();
         counters.gap(Reset::Restart);
-        assert_eq!(counters.gaps().collect::<Vec<_>>(), [("gap", 0), ("restart", 1), ("silence", 0)]);
+        assert_eq!(
+            counters.gaps().collect::<Vec<_>>(),
+            [("gap", 0), ("restart", 1), ("silence", 0), ("missing", 0), ("model", 0)]
+        );
     }
 }
