@@ -34,8 +34,15 @@ impl Manager {
         self.command(command)
     }
 
-    /// A program under it.
+    /// A program under it, with the environment that the unit gives it.
     pub(crate) fn command(&self, mut command: Command) -> Daemon {
+        let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/underfoot.service");
+        for line in std::fs::read_to_string(unit).unwrap().lines() {
+            if let Some((name, value)) = line.strip_prefix("Environment=").and_then(|set| set.split_once('='))
+            {
+                command.env(name, value);
+            }
+        }
         command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
         Daemon::command(command)
     }
