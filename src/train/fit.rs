@@ -106,7 +106,7 @@ impl Training<'_> {
         }
         let mut trainer = Trainer::new(self, split, member);
         let (mut history, mut best, mut lowest) = (Vec::new(), 0, f64::INFINITY);
-        let mut kept = (trainer.network().clone(), Vec::new());
+        let mut kept = (trainer.kept().clone(), Vec::new());
         while trainer.epochs() < self.options.epochs() {
             let Some(figures) = trainer.epoch()? else { break };
             (self.progress)(member, &figures);
@@ -115,7 +115,7 @@ impl Training<'_> {
             let loss = figures.validation_loss.filter(|_| self.options.patience > 0);
             if loss.is_none_or(|loss| loss < lowest) {
                 (lowest, best) = (loss.unwrap_or(lowest), figures.epoch);
-                kept = (trainer.network().clone(), trainer.held().to_vec());
+                kept = (trainer.kept().clone(), trainer.held().to_vec());
             } else if figures.epoch - best >= self.options.patience {
                 break;
             }

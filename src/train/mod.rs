@@ -41,6 +41,7 @@ pub mod split;
 pub mod summary;
 pub mod trainer;
 pub mod trees;
+pub mod weight_average;
 
 /// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.
 mod streams {

@@ -118,6 +118,9 @@ pub struct FitOptions {
     /// Scale gradients down to this norm, 0 for not at all
     #[arg(long, value_name = "NORM", default_value_t = 1.0, help_heading = "Training")]
     pub clip: f64,
+    /// How much of the averaged weights stays at each step, 0 for no average; the average is what is validated and kept
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99, help_heading = "Training")]
+    pub weight_average: f64,
     /// Windows in a step
     #[arg(long, value_name = "WINDOWS", default_value_t = 64, help_heading = "Training")]
     pub batch_size: usize,
@@ -230,6 +233,7 @@ impl FitOptions {
             share("--label-smoothing", self.label_smoothing),
             share("--channel-dropout", self.channel_dropout),
             share("--momentum", self.momentum),
+            share("--weight-average", self.weight_average),
             least("--jitter", self.jitter, "a number from 0 on"),
             least("--scale", self.scale, "a number from 0 on"),
             least("--weight-decay", self.weight_decay, "a number from 0 on"),

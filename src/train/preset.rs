@@ -43,6 +43,7 @@ learning-rate = 0.001
 schedule = "constant"
 warmup = 0.0
 clip = 0.0
+weight-average = 0.0
 batch-size = 32
 epochs = 1500
 patience = 0

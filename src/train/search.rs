@@ -154,6 +154,7 @@ fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
     let weight_decay = pick(&[0.0, 0.01, 0.05, 0.2]);
     let (hidden, dense) = (pick(&[16.0, 24.0, 32.0, 48.0, 64.0]), pick(&[0.0, 32.0, 64.0, 64.0]));
     let (scale, jitter) = (pick(&[0.0, 0.0, 0.03, 0.1]), pick(&[0.0, 0.0, 0.03, 0.1]));
+    let weight_average = pick(&[0.0, 0.98, 0.995]);
     let (batch_size, epochs) = (pick(&[32.0, 64.0, 128.0]), pick(&[0.5, 1.0, 2.0]));
     let pooling = [
         vec![Pooling::Last, Pooling::Mean, Pooling::Max],
@@ -164,6 +165,7 @@ fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
         learning_rate,
         dropout,
         weight_decay,
+        weight_average,
         hidden: Some(hidden as usize),
         dense: Some(dense as usize),
         scale,

@@ -17,6 +17,7 @@ use super::options::{Balance, FitOptions};
 use super::schedule::LearningRate;
 use super::split::Split;
 use super::streams;
+use super::weight_average::WeightAverage;
 
 /// A network in training.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Trainer<'a> {
     seed: u128,
     split: Split,
     network: Network,
+    /// What is validated and kept in its place, where asked for.
+    average: Option<WeightAverage>,
     optimizer: Optimizer,
     learning_rate: LearningRate,
     regularisation: Regularisation,
@@ -62,6 +65,8 @@ impl<'a> Trainer<'a> {
             dataset,
             stop,
             seed,
+            average: (options.weight_average > 0.0)
+                .then(|| WeightAverage::new(options.weight_average as f32, &network)),
             optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
             learning_rate: options.learning_rate(),
             regularisation: options.regularisation(),
@@ -112,6 +117,11 @@ impl<'a> Trainer<'a> {
         &self.network
     }
 
+    /// The network that is validated and kept: with its weights averaged, or as it is.
+    pub fn kept(&self) -> &Network {
+        self.average.as_ref().map_or(&self.network, WeightAverage::network)
+    }
+
     /// Logits of the windows held out after the last epoch, row-major [N, K].
     pub fn held(&self) -> &[f32] {
         &self.held
@@ -137,6 +147,7 @@ impl<'a> Trainer<'a> {
             seed,
             split: self.split.clone(),
             network: self.network.clone(),
+            average: self.average.clone(),
             optimizer: self.optimizer.clone(),
             learning_rate: self.learning_rate.clone(),
             regularisation: self.regularisation,
@@ -169,9 +180,9 @@ impl<'a> Trainer<'a> {
         (loss.mean(), self.workspace.gradients())
     }
 
-    /// The network as it is, with its logits of the windows held out.
+    /// The network to keep, with its logits of the windows held out.
     pub fn now(&self) -> (Network, Vec<f32>) {
-        (self.network.clone(), self.answers())
+        (self.kept().clone(), self.answers())
     }
 
     /// Which windows are trained on and which are held out.
@@ -187,7 +198,7 @@ impl<'a> Trainer<'a> {
     fn answers(&self) -> Vec<f32> {
         let held: Vec<&[f32]> =
             self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
-        self.network.logits(&held)
+        self.kept().logits(&held)
     }
 
     fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
@@ -227,6 +238,9 @@ impl<'a> Trainer<'a> {
             clip_norm(self.workspace.gradients_mut(), self.options.clip as f32);
         }
         self.optimizer.step(rate, self.network.parameters_mut(), self.workspace.gradients());
+        if let Some(average) = &mut self.average {
+            average.follow(&self.network);
+        }
         Ok(loss)
     }
 

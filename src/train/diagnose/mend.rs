@@ -11,7 +11,7 @@ use crate::train::fit::FitError;
 use crate::train::options::FitOptions;
 use crate::train::schedule::Schedule;
 
-/// What to train with instead, and what came of it beside the training as it was, each in the same time.
+/// What to train with instead, and what came of it beside the training as it was, each for as many of its epochs as there was time for.
 #[derive(Clone, Debug)]
 pub struct Mended {
     /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
@@ -22,82 +22,129 @@ pub struct Mended {
     pub after: Vec<Option<Outcome>>,
 }
 
+/// The share of the time left that goes to the candidates; the rest is for the training as it was, of which there may be far more epochs.
+const CANDIDATES: f64 = 0.4;
+
 impl Question<'_> {
-    /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them.
+    /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them, beside the training
+    /// as it was.
     pub(super) fn mended(
         &self,
         diagnosis: &Diagnosis,
         cleaned: &Cleaned,
         laboratory: &Laboratory<'_>,
     ) -> Result<Option<Mended>, FitError> {
-        let (asked, live) = (self.options, cleaned.live.as_ref());
-        let mut options = asked.clone();
+        let own = self.with_causes_mended(diagnosis);
+        let defaults = FitOptions {
+            rate: self.options.rate,
+            window: self.options.window,
+            channels: own.channels.clone(),
+            folds: Some(0),
+            validation: self.options.validation,
+            seed: self.options.seed,
+            ..FitOptions::default()
+        };
+        let candidates = [own, defaults];
+        let wrong = diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
+        let experiments = candidates.each_ref().map(|options| self.candidate(options, cleaned, wrong));
+        // No core is to stand idle for the last of them.
+        let seeds = SEEDS[1].next_multiple_of(laboratory.workers.max(1)).min(SEEDS[0]);
+        let soon = laboratory.deadline - laboratory.left().mul_f64(1.0 - CANDIDATES);
+        let rows = self.run_within(&experiments, seeds, &Laboratory { deadline: soon, ..*laboratory })?;
+        // Of equals the defaults, which stand last: they are shorter to write down and were measured on more data than these.
+        let best = candidates
+            .into_iter()
+            .zip(rows)
+            .filter(|(_, row)| row.iter().any(Option::is_some))
+            .max_by(|(_, one), (_, other)| (worth(one) - EQUAL).total_cmp(&worth(other)));
+        let Some((options, after)) = best else { return Ok(None) };
+        let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
+        let before = self.run_within(&as_it_was, seeds, laboratory)?.pop().unwrap_or_default();
+        let tried = before.iter().any(Option::is_some);
+        Ok(tried.then_some(Mended { options, before, after }))
+    }
+
+    /// The settings with the best change for each cause, the first cause's last.
+    fn with_causes_mended(&self, diagnosis: &Diagnosis) -> FitOptions {
+        let mut options = self.options.clone();
         for finding in diagnosis.findings.iter().rev() {
-            let trial = diagnosis.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
-            let best = |one: &&Trial, other: &&Trial| {
-                let gain = |trial: &Trial| {
-                    trial
-                        .effect
-                        .map_or(0.0, |e| e.accuracy.mean + 0.1 * e.loss.mean + 0.05 * e.roughness.mean)
-                };
-                gain(one).total_cmp(&gain(other))
+            let gain = |trial: &&Trial| {
+                trial.effect.map_or(0.0, |effect| {
+                    effect.accuracy.mean + 0.1 * effect.loss.mean + 0.05 * effect.roughness.mean
+                })
             };
-            if let Some(trial) = trial.max_by(best) {
+            let trials = diagnosis.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
+            if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
                 options = changed(&options, &trial.options, &diagnosis.options, diagnosis.epochs);
             }
         }
-        if diagnosis.findings.iter().any(|finding| finding.cause == Cause::GradientSpikes) {
+        let found = |cause| diagnosis.findings.iter().any(|finding| finding.cause == cause);
+        if found(Cause::GradientSpikes) {
             options.schedule = Schedule::Cosine;
         }
-        let dataset = live.unwrap_or(self.dataset);
-        let defaults = FitOptions {
-            rate: asked.rate,
-            window: asked.window,
-            hop: None,
-            channels: options.channels.clone(),
-            folds: Some(0),
-            validation: asked.validation,
-            seed: asked.seed,
-            ..FitOptions::default()
-        };
-        let finer = |hop: Option<usize>| match self.finer {
-            Some(finer) if hop.is_none_or(|hop| hop < asked.hop.unwrap_or(usize::MAX)) && live.is_none() => {
-                finer
-            }
-            _ => dataset,
-        };
-        let seeds = SEEDS[1].min(diagnosis.seeds);
-        let label_errors = diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
-        let candidates = [options, defaults];
-        let trained = candidates.each_ref().map(|options| {
-            let dataset = finer(options.hop);
-            let mut experiment = Experiment::new(options.resolved(dataset), dataset);
-            if label_errors && dataset.len() == self.dataset.len() {
-                experiment.untrained = cleaned.suspects.clone();
-            }
-            experiment
-        });
-        let mut experiments = vec![Experiment::new(asked.clone(), self.dataset)];
-        experiments.extend(trained);
-        let runs = experiments.len() * seeds;
-        let rounds = runs.div_ceil(laboratory.workers.max(1)) as f64;
-        for experiment in &mut experiments {
-            let split = experiment.split(0);
-            let epoch = self.epoch_time(&experiment.options, experiment.dataset, &split)?.max(1e-5);
-            let affordable = (0.85 * laboratory.left().as_secs_f64() / rounds / epoch) as usize;
-            experiment.options.epochs = Some(experiment.options.epochs().min(affordable).max(2));
+        if [Cause::GradientSpikes, Cause::LearningRateTooHigh, Cause::BatchTooSmall].into_iter().any(found) {
+            // What single steps do to the network that is kept.
+            options.weight_average = FitOptions::default().weight_average;
         }
-        let rows = laboratory.run(&experiments, seeds)?;
-        let settings = [asked.clone()].into_iter().chain(candidates);
-        let mut rows = settings.zip(rows).filter(|(_, row)| row.iter().flatten().count() > 0);
-        let Some((_, before)) = rows.next() else { return Ok(None) };
-        let mended = |(options, after)| Mended { options, before: before.clone(), after };
-        let candidates: Vec<Mended> = rows.map(mended).collect();
-        let score = |mended: &Mended| mean(&mended.after, |outcome| outcome.accuracy);
-        // The defaults, which stand last, are shorter to write down and were measured on more data than these.
-        let [own, defaults] = candidates.as_slice() else { return Ok(candidates.into_iter().next()) };
-        Ok(Some(if score(own) > score(defaults) + 0.01 { own.clone() } else { defaults.clone() }))
+        options
     }
+
+    /// A training with other settings, on the windows that they ask for.
+    fn candidate<'a>(
+        &'a self,
+        options: &FitOptions,
+        cleaned: &'a Cleaned,
+        wrong_labels: bool,
+    ) -> Experiment<'a> {
+        let smaller = options.hop.is_none_or(|hop| hop < self.options.hop.unwrap_or(usize::MAX));
+        let dataset = match (&cleaned.live, self.finer) {
+            (Some(live), _) => live,
+            (None, Some(finer)) if smaller => finer,
+            _ => self.dataset,
+        };
+        let mut experiment = Experiment::new(options.resolved(dataset), dataset);
+        if wrong_labels && dataset.len() == self.dataset.len() {
+            experiment.untrained = cleaned.suspects.clone();
+        }
+        experiment
+    }
+
+    /// Runs experiments over seeds, each for as many of its epochs as there is time for; what one does not need the others get.
+    fn run_within(
+        &self,
+        experiments: &[Experiment<'_>],
+        seeds: usize,
+        laboratory: &Laboratory<'_>,
+    ) -> Result<Vec<Vec<Option<Outcome>>>, FitError> {
+        let epoch = |experiment: &Experiment<'_>| {
+            Ok(self.epoch_time(&experiment.options, experiment.dataset, &experiment.split(0))?.max(1e-5))
+        };
+        let times: Vec<f64> = experiments.iter().map(epoch).collect::<Result<_, FitError>>()?;
+        let needed = |index: usize| times[index] * experiments[index].options.epochs() as f64;
+        let rounds = (experiments.len() * seeds).div_ceil(laboratory.workers.max(1)) as f64;
+        let each = 0.93 * laboratory.left().as_secs_f64() / rounds;
+        let (longer, shorter): (Vec<usize>, Vec<usize>) =
+            (0..experiments.len()).partition(|index| needed(*index) > each);
+        let spare: f64 = shorter.into_iter().map(|index| each - needed(index)).sum();
+        let each = each + spare / longer.len().max(1) as f64;
+        let shortened = experiments.iter().zip(&times).map(|(experiment, time)| {
+            let epochs = experiment.options.epochs().min((each / time) as usize).max(2);
+            let options = FitOptions { epochs: Some(epochs), ..experiment.options.clone() };
+            Experiment { options, ..experiment.clone() }
+        });
+        laboratory.run(&shortened.collect::<Vec<_>>(), seeds)
+    }
+}
+
+/// By how much settings have to be better than those that stand last to be taken for better.
+const EQUAL: f64 = 0.01;
+
+/// How good trainings are, in shares of balanced accuracy: a loss that is lower by a tenth counts as much as a point, and a validation
+/// loss that is half as rough as three.
+fn worth(outcomes: &[Option<Outcome>]) -> f64 {
+    let loss = mean(outcomes, |outcome| (outcome.loss + 1e-3).ln());
+    let roughness = mean(outcomes, |outcome| (outcome.validation_roughness + 1e-3).ln());
+    mean(outcomes, |outcome| outcome.accuracy) - 0.1 * loss - 0.05 * roughness
 }
 
 /// Settings with what a trial changed in others.

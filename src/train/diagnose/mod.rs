@@ -61,7 +61,7 @@ pub struct Question<'a> {
 mod until {
     pub(super) const REFERENCE: f64 = 0.4;
     pub(super) const STEPS: f64 = 0.55;
-    pub(super) const CHANGES: f64 = 0.78;
+    pub(super) const CHANGES: f64 = 0.75;
 }
 
 /// The trainings with one thing changed, and the one that they are held against.

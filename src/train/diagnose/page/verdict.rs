@@ -49,7 +49,7 @@ impl Page<'_> {
             @if let Some(mended) = &found.mended {
                 h2 { "Train like this instead" }
                 pre.command { (self.command()) }
-                (side_by_side(mended))
+                (side_by_side(mended, found.options.epochs()))
             }
         }
     }
@@ -62,7 +62,7 @@ impl Page<'_> {
 }
 
 /// The training as it was beside the one to use instead.
-fn side_by_side(mended: &Mended) -> Markup {
+fn side_by_side(mended: &Mended, asked: usize) -> Markup {
     let Mended { before, after, .. } = mended;
     let row = |name: &str, of: fn(&Outcome) -> f64, share: bool| {
         let shown = |side: &[Option<Outcome>]| {
@@ -85,7 +85,11 @@ fn side_by_side(mended: &Mended) -> Markup {
     html! {
         div.scroll { table {
             tr { th { "mean over the seeds" } th { "before" } th { "after" } }
-            tr { td { "epochs, in about the same time" } td.n { (old.len()) } td.n { (new.len()) } }
+            tr {
+                td { "epochs" }
+                td.n { (old.len()) @if old.len() < asked { ", in the time there was, of " (asked) } }
+                td.n { (new.len()) }
+            }
             (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
             (row("validation loss at the end, nats", |outcome| outcome.loss, false))
             (row("roughness of the validation loss, nats an epoch", |outcome| outcome.validation_roughness, false))
