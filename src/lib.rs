@@ -35,6 +35,7 @@
 //! | [`score`] | how good predictions are |
 //! | [`health`], [`counters`], [`shutdown`] | what the daemon counts about itself, and how it ends |
 //! | [`http`] | the page, the metrics and the probes |
+//! | [`logging`], [`journal`] | where the log goes, and in what form |
 //! | [`pipeline`] | the wiring: the one place where tasks are spawned; `stages` has the loops between its channels |
 //! | [`train`] | labelled recordings to a model: windows, LSTM, optimiser, export |
 //! | [`command`] | what each subcommand does |
@@ -52,8 +53,10 @@ pub mod gauge;
 pub mod health;
 pub mod http;
 pub mod infer;
+pub mod journal;
 pub mod lane;
 pub mod lanes;
+pub mod logging;
 pub mod model;
 pub mod mqtt;
 pub mod pending;

@@ -250,7 +250,7 @@ fn a_port_in_use_is_told_in_one_line() {
     let file = folder.path().join("underfoot.toml");
     std::fs::write(&file, config(&format!("[http]\nlisten = '{address}'\n{ROBOT}"))).unwrap();
     let mut command = underfoot(["run", "-c"]);
-    let ran: support::Ran = command.arg(file).output().unwrap().into();
+    let ran: support::Ran = command.arg(&file).output().unwrap().into();
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let errors: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(
@@ -259,6 +259,9 @@ fn a_port_in_use_is_told_in_one_line() {
             "error: http.listen is \"{address}\", and another program has that port; end it, or set another port"
         )]
     );
+    let checked: support::Ran = underfoot(["check", "-c"]).arg(file).output().unwrap().into();
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(checked.stdout.contains(&format!("failed  page: http.listen is \"{address}\"")), "{checked:?}");
 }
 
 /// The events of a name among these lines.

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use support::browser::Browser;
 use support::daemon::Daemon;
 use support::http::address;
@@ -113,5 +115,29 @@ fn the_page_fits_a_telephone_and_names_what_is_wrong() {
     assert_eq!(wide, true, "nothing sticks out");
     let state = browser.text("[...document.querySelectorAll('#sources tr')].at(-1).children[1].textContent");
     assert!(state.contains("connecting"), "{state}");
+    assert_eq!(browser.faults(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+#[ignore = "it takes ten minutes; cargo test --test page -- --ignored --nocapture"]
+fn the_page_left_open_for_ten_minutes_holds_no_more_than_before() {
+    let mut daemon = Daemon::run(&robots("127.0.0.1:0"));
+    let address = address(&mut daemon);
+    let browser = Browser::open(1280, 900);
+    browser.go(&format!("http://{address}/"));
+    overall(&browser, "All is well: 3 streams");
+    let begun = Instant::now();
+    let mut held = Vec::new();
+    for minute in 0..=10 {
+        // Time itself is what is tried here.
+        std::thread::sleep(
+            (begun + Duration::from_secs(60 * minute)).saturating_duration_since(Instant::now()),
+        );
+        held.push(browser.memory());
+        println!("after {minute} minutes: {:?}", held[held.len() - 1]);
+    }
+    // The traces and timelines are full after two minutes.
+    let (early, late) = (held[2], held[10]);
+    assert!(late.0 < 1.1 * early.0 && late.1 < 1.1 * early.1, "{held:?}");
     assert_eq!(browser.faults(), Vec::<serde_json::Value>::new());
 }

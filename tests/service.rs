@@ -4,6 +4,7 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use support::broker::Broker;
@@ -41,6 +42,35 @@ fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
 
 #[test]
 fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes() {
+    serves_a_board_over_tls(|manager, sections| {
+        std::fs::write(manager.file(), config(sections)).unwrap();
+        let mut command = underfoot(["run", "-c"]);
+        command.arg(manager.file());
+        command
+    });
+}
+
+/// In a throw-away copy of this machine, into which `make test-deb` has installed the package.
+#[test]
+#[ignore = "it is for an installed package; make test-deb runs it"]
+fn the_installed_service_started_as_its_unit_says_serves_a_board_over_tls() {
+    serves_a_board_over_tls(|_, sections| {
+        let folder = Path::new("/etc/underfoot/conf.d");
+        std::fs::create_dir_all(folder).unwrap();
+        let example = std::fs::read_to_string("/usr/share/doc/underfoot/examples/simulated.toml").unwrap();
+        let example: toml::Table = example.parse().unwrap();
+        let model = format!("[model]\npath = {}\n", example["model"]["path"]);
+        std::fs::write(folder.join("50-board.toml"), model + sections).unwrap();
+        let unit = std::fs::read_to_string("/usr/lib/systemd/system/underfoot.service").unwrap();
+        let mut line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap().split(' ');
+        let mut command = Command::new(line.next().unwrap());
+        command.args(line).env_remove("ORT_DYLIB_PATH");
+        command
+    });
+}
+
+/// Starts the program that serves these sections, with a board, a broker that asks for TLS and a password, and a manager.
+fn serves_a_board_over_tls(start: impl FnOnce(&Manager, &str) -> Command) {
     let home = folder();
     let authority = Authority::new(home.path());
     let acl = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl");
@@ -51,13 +81,11 @@ fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes
     let mut pty = Pty::open(&home.path().join("board"));
     let manager = Manager::new();
     let user = format!("tls = true\nca_file = {ca:?}\nusername = 'underfoot'\n");
-    let sections = config(&(broker.section() + &user + &pty.section("cart", "csv")));
-    std::fs::write(manager.file(), sections).unwrap();
+    let mut command = start(&manager, &(broker.section() + &user + &pty.section("cart", "csv")));
     // As LoadCredential in the unit leaves it.
     let credential = private(home.path(), "moon");
     std::fs::rename(credential, home.path().join("underfoot.mqtt-password")).unwrap();
-    let mut command = underfoot(["run", "-c"]);
-    command.arg(manager.file()).env("CREDENTIALS_DIRECTORY", home.path()).env("WATCHDOG_USEC", "4000000");
+    command.env("CREDENTIALS_DIRECTORY", home.path()).env("WATCHDOG_USEC", "4000000");
     let mut daemon = manager.command(command);
     manager.wait_for("READY=1");
     daemon.wait_for_line("connected to the broker");

@@ -1,11 +1,10 @@
 //! The daemon and its tools.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 use underfoot::command::{check, config, demo, failure, forget, model, record, replay, run, simulate, watch};
+use underfoot::logging;
 
 /// Tells what a robot drives on from the current its motors draw.
 ///
@@ -29,16 +28,9 @@ pub(crate) enum Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_) | Cli::Watch(_));
-    let filter = EnvFilter::builder()
-        .with_env_var("UNDERFOOT_LOG")
-        .try_from_env()
-        .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info" }));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    if let Err(error) = logging::start(if quiet { "error" } else { "info" }) {
+        return failure::exit(Err(failure::Failure::usage(error)));
+    }
     failure::exit(match cli {
         Cli::Run(run) => run.run(),
         Cli::Replay(replay) => replay.run(),

@@ -6,11 +6,12 @@ use super::failure::Failure;
 use super::{assemble, block_on};
 use crate::channel::names;
 use crate::config::load;
+use crate::http;
 use crate::model::card::Card;
 use crate::mqtt::Role;
 use crate::pipeline::Source;
 
-/// Look at the configuration, the model, each source and the broker, and say what is wrong
+/// Look at the configuration, the model, each source, the page's address and the broker, and say what is wrong
 #[derive(Debug, clap::Args)]
 pub struct Check {
     /// The configuration; /etc/underfoot/underfoot.toml where none is named
@@ -59,6 +60,14 @@ impl Check {
                         tell(&format!("source {name}"), look(source));
                     }
                 }
+            }
+            match config.http.address() {
+                Ok(None) => {}
+                Ok(Some(address)) => {
+                    let tried = http::try_address(address).map_err(Failure::failed);
+                    tell("page", tried.map(|url| format!("it will be at {url}")));
+                }
+                Err(error) => tell("page", Err(Failure::config(error))),
             }
             match assemble::broker(&config, Role::Tool("check")) {
                 Ok(None) => {}

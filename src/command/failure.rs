@@ -20,6 +20,11 @@ impl Failure {
         Self { message: message.to_string(), code: 1 }
     }
 
+    /// It was called wrongly: exit code 2.
+    pub fn usage(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 2 }
+    }
+
     /// The configuration, the model or the runtime library cannot work: exit code 78.
     pub fn config(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: CONFIG }

@@ -51,8 +51,9 @@ struct Record {
 enum Mapping {
     /// Not known yet: the header is still to come.
     None,
-    /// By position; a field more than columns is the time, which comes first.
-    Position,
+    /// By position; a field more than columns is the time, which comes first. Once a row had one, an empty field at the end is a value
+    /// that is missing, and not what a comma at the end of each line leaves.
+    Position { timed: bool },
     /// By the header's names.
     Names { time: Option<usize>, columns: Vec<usize> },
 }
@@ -111,7 +112,10 @@ impl Rows {
     ) -> Self {
         let record =
             Record { text: vec![0; 1024], text_len: 0, ends: vec![0; 64], ends_len: 0, skipping: false };
-        let mapping = if header == Header::Anywhere { Mapping::Position } else { Mapping::None };
+        let mapping = match header {
+            Header::Anywhere => Mapping::Position { timed: false },
+            Header::Row(_) => Mapping::None,
+        };
         let raw = vec![0.0; columns.names().len()];
         Self { reader, record, columns, time, header, mapping, row: 0, raw, texts }
     }
@@ -265,13 +269,14 @@ impl Rows {
                 (Reason::Malformed, format!("column {name:?} holds {}, which is not a number", quote(field)))
             })
         };
-        let time = match &self.mapping {
+        let time = match &mut self.mapping {
             Mapping::None => {
                 return Err((Reason::Malformed, "there is no header that names the columns".into()));
             }
-            Mapping::Position => {
-                let given =
-                    if fields.last().is_some_and(<[u8]>::is_empty) { fields.len() - 1 } else { fields.len() };
+            Mapping::Position { timed } => {
+                let missing = *timed && fields.len() == wanted + 1;
+                let open = fields.last().is_some_and(<[u8]>::is_empty) && !missing;
+                let given = fields.len() - usize::from(open);
                 if given != wanted && given != wanted + 1 {
                     let names = self.columns.names().join(", ");
                     let problem = format!(
@@ -284,10 +289,13 @@ impl Rows {
                 for (index, name) in self.columns.names().iter().enumerate() {
                     self.raw[index] = number(first + index, name)?;
                 }
+                *timed |= first == 1;
                 (first == 1).then_some(0)
             }
             Mapping::Names { time, columns } => {
-                for ((slot, &field), name) in self.raw.iter_mut().zip(columns).zip(self.columns.names()) {
+                for ((slot, &field), name) in
+                    self.raw.iter_mut().zip(columns.iter()).zip(self.columns.names())
+                {
                     *slot = number(field, name)?;
                 }
                 *time
@@ -380,6 +388,21 @@ mod tests {
         let (samples, drops) = decode(&mut rows, "0.5,1,2\r\n3,4\n", 3);
         assert_eq!(samples[0], (0.5, vec![1.0, 2.0]));
         assert_eq!((samples[1].0, &samples[1].1), (Time::ARRIVAL.seconds(), &vec![3.0, 4.0]));
+        assert_eq!(drops.total(), 0);
+    }
+
+    #[test]
+    fn a_last_value_that_is_missing_leaves_the_row_its_time_and_so_does_a_comma_at_the_end() {
+        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let (samples, drops) = decode(&mut rows, "0.5,1,2\n0.6,3,\n0.7,4,5,\n", 3);
+        assert_eq!(samples.iter().map(|(t, _)| *t).collect::<Vec<_>>(), [0.5, 0.6, 0.7]);
+        assert!(
+            samples[1].1[0] == 3.0 && samples[1].1[1].is_nan() && samples[2].1 == [4.0, 5.0],
+            "{samples:?}"
+        );
+        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let (samples, _) = decode(&mut rows, "1,2,\n3,4,\n", 3);
+        assert!(samples.iter().all(|(t, _)| *t == Time::ARRIVAL.seconds()), "{samples:?}");
         assert_eq!(drops.total(), 0);
     }
 

@@ -128,6 +128,15 @@ pub struct Server {
     watcher: Watcher,
 }
 
+/// Whether an address can be listened at: where the page would be. It belongs to the runtime that it is asked in.
+///
+/// # Errors
+/// [`BindError`].
+pub(crate) fn try_address(address: SocketAddr) -> Result<String, BindError> {
+    let listener = listen(address).map_err(|error| BindError::new(address, &error))?;
+    Ok(host::url(listener.local_addr().unwrap_or(address)))
+}
+
 impl Server {
     /// Listens at an address; `hosts` are names that clients may call this computer by. It belongs to the runtime it is made in.
     ///

@@ -213,6 +213,25 @@ mod tests {
     }
 
     #[test]
+    fn averaged_weights_change_what_is_validated_and_kept_and_no_step_of_the_training() {
+        let dataset = waves(3, 5, 8);
+        let fit = |weight_average| {
+            let options = FitOptions { weight_average, patience: 0, ..quick() }.resolved(&dataset);
+            let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
+            let training =
+                Training { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
+            training.fit(Split::for_one(&dataset, 0.2, 0), 0).unwrap()
+        };
+        let (plain, averaged) = (fit(0.0), fit(0.9));
+        let losses = |member: &Fitted| member.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+        assert_eq!(losses(&plain), losses(&averaged));
+        assert_ne!(plain.network, averaged.network);
+        let held: Vec<&[f32]> =
+            averaged.split.validation.iter().map(|window| dataset.window(*window)).collect();
+        assert_eq!(averaged.network.logits(&held), averaged.logits);
+    }
+
+    #[test]
     fn every_optimizer_and_schedule_learns() {
         let dataset = waves(2, 5, 8);
         let optimizers =

@@ -88,6 +88,14 @@ impl Browser {
         entries.as_array().unwrap().iter().filter(own).cloned().collect()
     }
 
+    /// Bytes that the page's scripts hold once what they no longer need is gone, and the nodes of its document.
+    pub(crate) fn memory(&self) -> (f64, f64) {
+        let ask = |name: &str| self.command("goog/cdp/execute", &json!({ "cmd": name, "params": json!({}) }));
+        ask("HeapProfiler.collectGarbage");
+        let held = ask("Runtime.getHeapUsage")["usedSize"].as_f64().unwrap();
+        (held, ask("Memory.getDOMCounters")["nodes"].as_f64().unwrap())
+    }
+
     fn command(&self, path: &str, body: &Value) -> Value {
         self.ask("POST", &format!("/session/{}/{path}", self.session), body)
     }

@@ -32,6 +32,13 @@ impl Page<'_> {
                     p { "None of " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
                 }
             }
+            @if let Some(mended) = &found.mended {
+                div.verdict.good {
+                    h3 { "Train like this instead" }
+                    pre.command { (self.command()) }
+                    p { (gain(mended)) }
+                }
+            }
             @for (index, finding) in found.findings.iter().enumerate() {
                 div.verdict {
                     h3 { (index + 1) ". " (finding.cause.title()) }
@@ -47,8 +54,7 @@ impl Page<'_> {
                 }
             }
             @if let Some(mended) = &found.mended {
-                h2 { "Train like this instead" }
-                pre.command { (self.command()) }
+                h2 { "Before and after" }
                 (side_by_side(mended, found.options.epochs()))
             }
         }
@@ -58,6 +64,18 @@ impl Page<'_> {
         let data: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
         let flags = self.diagnosis.command().unwrap_or_default();
         format!("underfoot-train fit {} --out model.onnx {flags}", data.join(" ")).trim_end().to_owned()
+    }
+}
+
+/// What the training to use instead does, in a sentence.
+fn gain(mended: &Mended) -> Markup {
+    let change = |of: fn(&Outcome) -> f64| (mean(&mended.before, of), mean(&mended.after, of));
+    let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
+    let rough = change(|outcome| outcome.validation_roughness);
+    html! {
+        "On recordings not trained on: " b { (percent(right.0)) " told right before, " (percent(right.1)) " after" }
+        "; the loss at the end " (format!("{:.2}", loss.0)) " before, " (format!("{:.2}", loss.1)) " after; it goes up by "
+        (format!("{:.3}", rough.0)) " nats from one epoch to the next before, by " (format!("{:.3}", rough.1)) " after."
     }
 }
 
@@ -87,7 +105,7 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
             tr { th { "mean over the seeds" } th { "before" } th { "after" } }
             tr {
                 td { "epochs" }
-                td.n { (old.len()) @if old.len() < asked { ", in the time there was, of " (asked) } }
+                td.n { (old.len()) @if old.len() < asked { " of " (asked) } }
                 td.n { (new.len()) }
             }
             (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
@@ -99,6 +117,9 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
             (chart(&|epoch| Some(epoch.loss), "Training loss before and after", "training loss, nats").svg())
             (chart(&|epoch| epoch.validation_loss, "Validation loss before and after", "validation loss, nats").svg())
         }
-        p.soft { "The curves are those of the first seed." }
+        p.soft {
+            "The curves are those of the first seed."
+            @if old.len() < asked { " There was no time for all the epochs of the training as it was." }
+        }
     }
 }

@@ -1,0 +1,154 @@
+//! The system's journal, each event with its fields: `journalctl UNDERFOOT_STREAM=rover` finds what concerns one robot.
+//!
+//! The wire format is that of systemd's native journal protocol. The message that `journalctl` shows has the fields behind it, too,
+//! as on a terminal.
+
+use std::fmt::{Debug, Write as _};
+use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+/// Where the journal listens.
+pub const SOCKET: &str = "/run/systemd/journal/socket";
+/// How long the journal may take to accept an event before standard error is told instead.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The journal, as a place for events.
+#[derive(Debug)]
+pub struct Journal {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// The journal that listens at a path.
+    ///
+    /// # Errors
+    /// Where nothing listens there.
+    pub fn at(path: &Path) -> std::io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        // An entry without fields is left out by the journal, and tells whether it is there.
+        socket.send_to(&[], path)?;
+        Ok(Self { socket, path: path.into() })
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Journal {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut entry = Entry::default();
+        event.record(&mut entry);
+        let bytes = entry.encode(*event.metadata().level());
+        // By its path each time: a journal that was started again listens at a new socket.
+        if self.socket.send_to(&bytes, &self.path).is_err() {
+            drop(writeln!(std::io::stderr(), "{}", entry.text()));
+        }
+    }
+}
+
+/// An event, field by field.
+#[derive(Debug, Default)]
+struct Entry {
+    message: String,
+    /// The fields as they stand behind the message.
+    shown: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        format!("{}{}", self.message, self.shown)
+    }
+
+    fn encode(&self, level: Level) -> Vec<u8> {
+        // As syslog counts them.
+        let priority = match level {
+            Level::ERROR => "3",
+            Level::WARN => "4",
+            Level::INFO => "6",
+            Level::DEBUG | Level::TRACE => "7",
+        };
+        let mut bytes = Vec::new();
+        put(&mut bytes, "MESSAGE", &self.text());
+        put(&mut bytes, "PRIORITY", priority);
+        put(&mut bytes, "SYSLOG_IDENTIFIER", "underfoot");
+        for (name, value) in &self.fields {
+            put(&mut bytes, &format!("UNDERFOOT_{}", name.to_ascii_uppercase()), value);
+        }
+        bytes
+    }
+}
+
+/// A field: `NAME=value`, or with its length before it where it has more than one line.
+fn put(bytes: &mut Vec<u8>, name: &str, value: &str) {
+    bytes.extend(name.as_bytes());
+    if value.contains('\n') {
+        bytes.push(b'\n');
+        bytes.extend((value.len() as u64).to_le_bytes());
+    } else {
+        bytes.push(b'=');
+    }
+    bytes.extend(value.as_bytes());
+    bytes.push(b'\n');
+}
+
+impl Visit for Entry {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message.push_str(value);
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(self.shown, " {}={value:?}", field.name());
+            self.fields.push((field.name(), value.to_owned()));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            let _ = write!(self.shown, " {}={value:?}", field.name());
+            self.fields.push((field.name(), format!("{value:?}")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[test]
+    fn an_event_reaches_the_journal_with_its_fields_and_is_shown_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        assert!(Journal::at(&path).is_err());
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let heard = || {
+            let mut bytes = [0; 1000];
+            let length = journal.recv(&mut bytes).unwrap();
+            bytes[..length].to_vec()
+        };
+        let subscriber = tracing_subscriber::registry().with(Journal::at(&path).unwrap());
+        assert_eq!(heard(), b"");
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(stream = "rover", total = 3, path = %"a b", "{} is stuck", "m1");
+            tracing::info!(why = "one\ntwo", "reloaded");
+        });
+        assert_eq!(
+            String::from_utf8(heard()).unwrap(),
+            "MESSAGE=m1 is stuck stream=\"rover\" total=3 path=a b\nPRIORITY=4\nSYSLOG_IDENTIFIER=underfoot\nUNDERFOOT_STREAM=rover\n\
+             UNDERFOOT_TOTAL=3\nUNDERFOOT_PATH=a b\n"
+        );
+        // Lines of a value are not lines of the entry.
+        let second = heard();
+        assert!(second.starts_with(b"MESSAGE=reloaded why=\"one\\ntwo\"\nPRIORITY=6\n"));
+        assert!(second.ends_with(b"UNDERFOOT_WHY\n\x07\0\0\0\0\0\0\0one\ntwo\n"));
+    }
+}
