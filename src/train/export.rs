@@ -115,9 +115,13 @@ pub fn compare(
     let compared: Vec<&[f32]> = compared.chunks_exact(size).collect();
     let ours = exact::probabilities(ensemble, &compared);
     let difference = largest_difference(&ours, &theirs);
-    let rounding = largest_difference(&ours, &ensemble.probabilities(&compared));
-    let allowed = (ROUNDING * rounding).min(MOST_ROUNDING).max(TOLERANCE);
+    let allowed = allowed(largest_difference(&ours, &ensemble.probabilities(&compared)));
     if difference <= allowed { Ok(difference) } else { Err(ExportError::Differs { difference, allowed }) }
+}
+
+/// How far ONNX Runtime may be from double precision where the trainer's own pass in single precision is so far from it.
+fn allowed(rounding: f32) -> f32 {
+    (ROUNDING * rounding).clamp(TOLERANCE, MOST_ROUNDING)
 }
 
 /// The largest difference of two values. One that is no number is the worst of all; `f32::max` would pass over it.
@@ -251,14 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn a_network_so_sure_that_it_makes_much_of_rounding_is_written_all_the_same() {
-        let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
-        let card = card(&trained, &dataset);
-        let mut sure = trained.ensemble.clone();
-        sure.soften(2e-4);
-        let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();
-        let difference = compare(&onnx::file(graph(&sure), &card), &card, &sure, &windows, None).unwrap();
-        assert!((TOLERANCE..MOST_ROUNDING).contains(&difference), "{difference}");
+    fn what_rounding_explains_is_allowed_and_no_more() {
+        assert_eq!([0.0, 2e-6, 5e-6, 0.1].map(allowed), [TOLERANCE, TOLERANCE, 2e-5, MOST_ROUNDING]);
+        assert!(allowed(f32::NAN).is_nan(), "which no difference is below");
     }
 
     #[test]
