@@ -105,7 +105,10 @@ pub fn join(
             }
         }
     }
-    RunConfig::deserialize(table).map_err(|error| bad(error.message().to_owned()))
+    let mut joined = RunConfig::deserialize(table).map_err(|error| bad(error.message().to_owned()))?;
+    // Their number changes nothing of what comes out, so it is no setting of a run and stands in no table.
+    joined.options.threads = flags.options.threads;
+    Ok(joined)
 }
 
 impl FitOptions {
@@ -158,9 +161,11 @@ mod tests {
         std::fs::write(file.path(), "batch-size = 8\ndropout = 0.5\ndata = ['there']\n").unwrap();
         let mut flags = defaults();
         flags.options.batch_size = 16;
+        flags.options.threads = 3;
         let joined = join(&flags, |key| key == "batch-size", None, Some(file.path())).unwrap();
         assert_eq!((joined.options.batch_size, joined.options.dropout), (16, 0.5));
         assert_eq!((joined.options.layers, joined.data), (1, vec!["there".into()]));
+        assert_eq!(joined.options.threads, 3, "which stands in no table");
     }
 
     #[test]

@@ -56,7 +56,10 @@ impl Question<'_> {
             candidates.into_iter().zip(rows).filter(|(_, row)| row.iter().any(Option::is_some)).reduce(
                 |own, defaults| if worth(&own.1) > worth(&defaults.1) + EQUAL { own } else { defaults },
             );
-        let Some((options, after)) = best else { return Ok(None) };
+        let Some((mut options, after)) = best else { return Ok(None) };
+        // What `fit` picks by itself is left to it.
+        options.dense =
+            options.dense.filter(|_| options.dense != FitOptions::default().resolved(self.dataset).dense);
         let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
         let before = self.run_within(&as_it_was, seeds, laboratory)?.pop().unwrap_or_default();
         let tried = before.iter().any(Option::is_some);
