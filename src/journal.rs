@@ -4,10 +4,10 @@
 //! as on a terminal.
 
 use std::fmt::{Debug, Write as _};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -15,14 +15,13 @@ use tracing_subscriber::layer::{Context, Layer};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
-/// How long the journal may take to accept an event before standard error is told instead.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// The journal, as a place for events.
 #[derive(Debug)]
 pub struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
+    /// Events that it was too busy to take, since the last that it took.
+    lost: AtomicU64,
 }
 
 impl Journal {
@@ -32,10 +31,11 @@ impl Journal {
     /// Where nothing listens there.
     pub fn at(path: &Path) -> std::io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        // Samples do not wait for the log.
+        socket.set_nonblocking(true)?;
         // An entry without fields is left out by the journal, and tells whether it is there.
         socket.send_to(&[], path)?;
-        Ok(Self { socket, path: path.into() })
+        Ok(Self { socket, path: path.into(), lost: AtomicU64::new(0) })
     }
 }
 
@@ -43,10 +43,17 @@ impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut entry = Entry::default();
         event.record(&mut entry);
-        let bytes = entry.encode(*event.metadata().level());
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            entry.fields.push(("lost_before", lost.to_string()));
+        }
         // By its path each time: a journal that was started again listens at a new socket.
-        if self.socket.send_to(&bytes, &self.path).is_err() {
-            drop(writeln!(std::io::stderr(), "{}", entry.text()));
+        match self.socket.send_to(&entry.encode(*event.metadata().level()), &self.path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+            }
+            Err(_) => drop(writeln!(std::io::stderr(), "{}", entry.text())),
         }
     }
 }
@@ -150,5 +157,23 @@ mod tests {
         let second = heard();
         assert!(second.starts_with(b"MESSAGE=reloaded why=\"one\\ntwo\"\nPRIORITY=6\n"));
         assert!(second.ends_with(b"UNDERFOOT_WHY\n\x07\0\0\0\0\0\0\0one\ntwo\n"));
+    }
+
+    #[test]
+    fn a_journal_that_is_too_busy_is_not_waited_for_and_what_it_lost_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let subscriber = tracing_subscriber::registry().with(Journal::at(&path).unwrap());
+        journal.set_nonblocking(true).unwrap();
+        let mut bytes = [0; 1000];
+        tracing::subscriber::with_default(subscriber, || {
+            (0..10_000).for_each(|event| tracing::info!(event, "busy"));
+            let taken = std::iter::from_fn(|| journal.recv(&mut bytes).ok()).count() - 1;
+            tracing::info!("well again");
+            let length = journal.recv(&mut bytes).unwrap();
+            let lost = format!("UNDERFOOT_LOST_BEFORE={}\n", 10_000 - taken);
+            assert!(String::from_utf8_lossy(&bytes[..length]).ends_with(&lost), "{taken}, {bytes:?}");
+        });
     }
 }

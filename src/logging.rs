@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use rustix::fs::Stat;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -55,8 +56,7 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let filter = match set(FILTER) {
         None => EnvFilter::new(default),
-        Some(value) => EnvFilter::try_new(value.to_string_lossy())
-            .map_err(|error| LoggingError::Filter(value, error.to_string()))?,
+        Some(value) => filter(&value.to_string_lossy()).map_err(|why| LoggingError::Filter(value, why))?,
     };
     let format = match set(FORMAT) {
         None => LogFormat::Auto,
@@ -84,6 +84,14 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
         }
     }
     Ok(())
+}
+
+/// What a filter's text means, or what is wrong with it. A single word is a level: as the name of a module it would silence all others.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    if text.chars().all(char::is_alphabetic) {
+        text.parse::<LevelFilter>().map_err(|error| error.to_string())?;
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
 }
 
 /// Whether standard error is what the service manager has connected to the journal.

@@ -35,6 +35,8 @@ fn what_cannot_be_logged_is_wrong_usage_and_is_named() {
         wrong.contains("UNDERFOOT_LOG_FORMAT is \"xml\"; it takes auto, text, journal or json"),
         "{wrong}"
     );
+    let wrong = said("UNDERFOOT_LOG", "inof");
+    assert!(wrong.contains("UNDERFOOT_LOG is \"inof\", which says nothing"), "{wrong}");
     let wrong = said("UNDERFOOT_LOG", "underfoot=loud");
     assert!(wrong.contains("UNDERFOOT_LOG is \"underfoot=loud\", which says nothing"), "{wrong}");
 }

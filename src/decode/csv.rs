@@ -289,7 +289,8 @@ impl Rows {
                 for (index, name) in self.columns.names().iter().enumerate() {
                     self.raw[index] = number(first + index, name)?;
                 }
-                *timed |= first == 1;
+                // A board that sends no times does not begin to; a row that had a number too many was a damaged one.
+                *timed &= first == 1 || open;
                 (first == 1).then_some(0)
             }
             Mapping::Names { time, columns } => {
@@ -303,12 +304,16 @@ impl Rows {
         };
         let Some(field) = time else { return Ok(Time::ARRIVAL) };
         let text = fields.get(field).unwrap_or_default();
-        self.time.unit.parse(text.trim_ascii()).ok_or_else(|| {
+        let parsed = self.time.unit.parse(text.trim_ascii()).ok_or_else(|| {
             (
                 Reason::BadTime,
                 format!("column {:?} holds {}, which is not a time", self.time.column(), quote(text)),
             )
-        })
+        })?;
+        if let Mapping::Position { timed } = &mut self.mapping {
+            *timed = true;
+        }
+        Ok(parsed)
     }
 }
 

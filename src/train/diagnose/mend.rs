@@ -6,7 +6,6 @@ use super::diagnosis::Diagnosis;
 use super::inspection::Cleaned;
 use super::laboratory::{Experiment, Laboratory, Outcome, SEEDS};
 use super::trial::Trial;
-use super::verdict::mean;
 use crate::train::fit::FitError;
 use crate::train::options::FitOptions;
 use crate::train::schedule::Schedule;
@@ -16,6 +15,8 @@ use crate::train::schedule::Schedule;
 pub struct Mended {
     /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
     pub options: FitOptions,
+    /// Epochs of a whole training with them.
+    pub epochs: usize,
     /// The training as it was, seed by seed.
     pub before: Vec<Option<Outcome>>,
     /// With these settings, seed by seed.
@@ -52,18 +53,21 @@ impl Question<'_> {
         let soon = laboratory.deadline - laboratory.left().mul_f64(1.0 - CANDIDATES);
         let rows = self.run_within(&experiments, seeds, &Laboratory { deadline: soon, ..*laboratory })?;
         // Of equals the defaults: they are shorter to write down and were measured on more data than these.
-        let best =
-            candidates.into_iter().zip(rows).filter(|(_, row)| row.iter().any(Option::is_some)).reduce(
-                |own, defaults| if worth(&own.1) > worth(&defaults.1) + EQUAL { own } else { defaults },
-            );
-        let Some((mut options, after)) = best else { return Ok(None) };
+        let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
+        let best = candidates
+            .into_iter()
+            .zip(epochs)
+            .zip(rows)
+            .filter(|(_, row)| row.iter().any(Option::is_some))
+            .reduce(|own, defaults| if gain(&defaults.1, &own.1) > EQUAL { own } else { defaults });
+        let Some(((mut options, epochs), after)) = best else { return Ok(None) };
         // What `fit` picks by itself is left to it.
         options.dense =
             options.dense.filter(|_| options.dense != FitOptions::default().resolved(self.dataset).dense);
         let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
         let before = self.run_within(&as_it_was, seeds, laboratory)?.pop().unwrap_or_default();
-        let tried = before.iter().any(Option::is_some);
-        Ok(tried.then_some(Mended { options, before, after }))
+        // What is no better is not recommended.
+        Ok((gain(&before, &after) > 0.0).then_some(Mended { options, epochs, before, after }))
     }
 
     /// The settings with the best change for each cause, the first cause's last.
@@ -141,12 +145,15 @@ impl Question<'_> {
 /// By how much settings have to be better than the defaults to be taken for better.
 const EQUAL: f64 = 0.01;
 
-/// How good trainings are, in shares of balanced accuracy: a loss that is lower by a tenth counts as much as a point, and a validation
-/// loss that is half as rough as three.
-fn worth(outcomes: &[Option<Outcome>]) -> f64 {
-    let loss = mean(outcomes, |outcome| (outcome.loss + 1e-3).ln());
-    let roughness = mean(outcomes, |outcome| (outcome.validation_roughness + 1e-3).ln());
-    mean(outcomes, |outcome| outcome.accuracy) - 0.1 * loss - 0.05 * roughness
+/// How much better trainings are than others, in shares of balanced accuracy, over the seeds that were run of both: a loss that is lower
+/// by a tenth counts as much as a point, and a validation loss that is half as rough as three. 0 where no seed was.
+fn gain(before: &[Option<Outcome>], after: &[Option<Outcome>]) -> f64 {
+    let worth = |one: &Outcome| {
+        one.accuracy - 0.1 * (one.loss + 1e-3).ln() - 0.05 * (one.validation_roughness + 1e-3).ln()
+    };
+    let pairs = before.iter().zip(after).filter_map(|(before, after)| before.as_ref().zip(after.as_ref()));
+    let gains: Vec<f64> = pairs.map(|(before, after)| worth(after) - worth(before)).collect();
+    gains.iter().sum::<f64>() / gains.len().max(1) as f64
 }
 
 /// Settings with what a trial changed in others.

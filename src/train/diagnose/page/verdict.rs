@@ -73,7 +73,7 @@ fn gain(mended: &Mended) -> Markup {
     let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
     let rough = change(|outcome| outcome.validation_roughness);
     html! {
-        "On recordings not trained on: " b { (percent(right.0)) " told right before, " (percent(right.1)) " after" }
+        "On recordings not trained on: balanced accuracy " b { (percent(right.0)) " before, " (percent(right.1)) " after" }
         "; the loss at the end " (format!("{:.2}", loss.0)) " before, " (format!("{:.2}", loss.1)) " after; it goes up by "
         (format!("{:.3}", rough.0)) " nats from one epoch to the next before, by " (format!("{:.3}", rough.1)) " after."
     }
@@ -82,6 +82,7 @@ fn gain(mended: &Mended) -> Markup {
 /// The training as it was beside the one to use instead.
 fn side_by_side(mended: &Mended, asked: usize) -> Markup {
     let Mended { before, after, .. } = mended;
+    let fell_apart = before.iter().flatten().any(|outcome| outcome.diverged);
     let row = |name: &str, of: fn(&Outcome) -> f64, share: bool| {
         let shown = |side: &[Option<Outcome>]| {
             let value = mean(side, of);
@@ -106,7 +107,7 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
             tr {
                 td { "epochs" }
                 td.n { (old.len()) @if old.len() < asked { " of " (asked) } }
-                td.n { (new.len()) }
+                td.n { (new.len()) @if new.len() < mended.epochs { " of " (mended.epochs) } }
             }
             (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
             (row("validation loss at the end, nats", |outcome| outcome.loss, false))
@@ -119,7 +120,8 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
         }
         p.soft {
             "The curves are those of the first seed."
-            @if old.len() < asked { " There was no time for all the epochs of the training as it was." }
+            @if fell_apart { " The training as it was fell apart before its end." }
+            @else if old.len() < asked { " There was no time for all the epochs of the training as it was." }
         }
     }
 }
