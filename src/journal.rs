@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Context, Layer};
 
 /// Where the journal listens.
 pub const SOCKET: &str = "/run/systemd/journal/socket";
+
 /// The journal, as a place for events.
 #[derive(Debug)]
 pub struct Journal {
@@ -43,15 +44,15 @@ impl<S: Subscriber> Layer<S> for Journal {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut entry = Entry::default();
         event.record(&mut entry);
-        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let lost = self.lost.load(Ordering::Relaxed);
         if lost > 0 {
             entry.fields.push(("lost_before", lost.to_string()));
         }
         // By its path each time: a journal that was started again listens at a new socket.
         match self.socket.send_to(&entry.encode(*event.metadata().level()), &self.path) {
-            Ok(_) => {}
+            Ok(_) => drop(self.lost.fetch_sub(lost, Ordering::Relaxed)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.lost.fetch_add(lost + 1, Ordering::Relaxed);
+                self.lost.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => drop(writeln!(std::io::stderr(), "{}", entry.text())),
         }
@@ -68,6 +69,12 @@ struct Entry {
 }
 
 impl Entry {
+    fn add(&mut self, name: &'static str, shown: &dyn Debug, value: String) {
+        // Writing to a string does not fail.
+        let _ = write!(self.shown, " {name}={shown:?}");
+        self.fields.push((name, value));
+    }
+
     fn text(&self) -> String {
         format!("{}{}", self.message, self.shown)
     }
@@ -109,9 +116,7 @@ impl Visit for Entry {
         if field.name() == "message" {
             self.message.push_str(value);
         } else {
-            // Writing to a string does not fail.
-            let _ = write!(self.shown, " {}={value:?}", field.name());
-            self.fields.push((field.name(), value.to_owned()));
+            self.add(field.name(), &value, value.to_owned());
         }
     }
 
@@ -119,8 +124,7 @@ impl Visit for Entry {
         if field.name() == "message" {
             let _ = write!(self.message, "{value:?}");
         } else {
-            let _ = write!(self.shown, " {}={value:?}", field.name());
-            self.fields.push((field.name(), format!("{value:?}")));
+            self.add(field.name(), value, format!("{value:?}"));
         }
     }
 }

@@ -56,7 +56,9 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let filter = match set(FILTER) {
         None => EnvFilter::new(default),
-        Some(value) => filter(&value.to_string_lossy()).map_err(|why| LoggingError::Filter(value, why))?,
+        Some(value) => {
+            parse_filter(&value.to_string_lossy()).map_err(|why| LoggingError::Filter(value, why))?
+        }
     };
     let format = match set(FORMAT) {
         None => LogFormat::Auto,
@@ -66,28 +68,26 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
             .ok_or(LoggingError::Format(value))?,
     };
     let registry = tracing_subscriber::registry().with(filter);
-    let text = || {
-        let ansi = std::io::stderr().is_terminal();
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_target(false)
-    };
     let journal = || Journal::at(Path::new(SOCKET));
-    match format {
-        LogFormat::Journal => registry.with(journal().map_err(LoggingError::Journal)?).init(),
-        LogFormat::Auto if is_journal() => match journal() {
-            Ok(journal) => registry.with(journal).init(),
-            Err(_) => registry.with(text()).init(),
-        },
-        LogFormat::Auto | LogFormat::Text => registry.with(text()).init(),
-        LogFormat::Json => {
-            let json = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-            registry.with(json.with_span_list(false).with_target(false).with_writer(std::io::stderr)).init();
+    let journal = match format {
+        LogFormat::Journal => Some(journal().map_err(LoggingError::Journal)?),
+        LogFormat::Auto if is_journal() => journal().ok(),
+        _ => None,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    match (journal, format) {
+        (Some(journal), _) => registry.with(journal).init(),
+        (None, LogFormat::Json) => {
+            let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            registry.with(json).init();
         }
+        (None, _) => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
     }
     Ok(())
 }
 
 /// What a filter's text means, or what is wrong with it. A single word is a level: as the name of a module it would silence all others.
-fn filter(text: &str) -> Result<EnvFilter, String> {
+fn parse_filter(text: &str) -> Result<EnvFilter, String> {
     if text.chars().all(char::is_alphabetic) {
         text.parse::<LevelFilter>().map_err(|error| error.to_string())?;
     }

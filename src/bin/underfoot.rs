@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use underfoot::command::failure::Failure;
 use underfoot::command::{check, config, demo, failure, forget, model, record, replay, run, simulate, watch};
-use underfoot::logging::{self, LoggingError};
+use underfoot::logging;
 
 /// Tells what a robot drives on from the current its motors draw.
 ///
@@ -30,11 +29,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_) | Cli::Watch(_));
     if let Err(error) = logging::start(if quiet { "error" } else { "info" }) {
-        return failure::exit(Err(match error {
-            // A journal that is started again is soon there.
-            LoggingError::Journal(_) => Failure::failed(error),
-            LoggingError::Format(_) | LoggingError::Filter(..) => Failure::usage(error),
-        }));
+        return failure::exit(Err(error.into()));
     }
     failure::exit(match cli {
         Cli::Run(run) => run.run(),

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::logging::LoggingError;
+
 /// The exit code of a configuration that cannot work, so that a service manager does not start it again (`EX_CONFIG` of sysexits.h).
 pub const CONFIG: u8 = 78;
 
@@ -33,6 +35,16 @@ impl Failure {
     /// The same, where starting again could help: for the tools that nobody restarts.
     pub fn or_failed(self) -> Self {
         Self { code: 1, ..self }
+    }
+}
+
+impl From<LoggingError> for Failure {
+    fn from(error: LoggingError) -> Self {
+        match error {
+            // A journal that is started again is soon there.
+            LoggingError::Journal(_) => Self::failed(error),
+            LoggingError::Format(_) | LoggingError::Filter(..) => Self::usage(error),
+        }
     }
 }
 

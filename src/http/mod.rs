@@ -133,7 +133,7 @@ pub struct Server {
 /// # Errors
 /// [`BindError`].
 pub(crate) fn try_address(address: SocketAddr) -> Result<String, BindError> {
-    let listener = listen(address).map_err(|error| BindError::new(address, &error))?;
+    let listener = listen(address)?;
     Ok(host::url(listener.local_addr().unwrap_or(address)))
 }
 
@@ -148,7 +148,7 @@ impl Server {
         about: About,
         health: Arc<Health>,
     ) -> Result<Self, BindError> {
-        let listener = listen(address).map_err(|error| BindError::new(address, &error))?;
+        let listener = listen(address)?;
         let bound = listener.local_addr().unwrap_or(address);
         tracing::info!(address = %bound, url = host::url(bound), "the page is served");
         let mut flushes = interval(FLUSH);
@@ -206,14 +206,17 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A daemon that starts again need not wait for old connections to be forgotten.
-    socket.set_reuseaddr(true)?;
-    // Connections inherit it.
-    socket.set_send_buffer_size(SENDING)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A daemon that starts again need not wait for old connections to be forgotten.
+        socket.set_reuseaddr(true)?;
+        // Connections inherit it.
+        socket.set_send_buffer_size(SENDING)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| BindError::new(address, &error))
 }
 
 /// The next connection, once there is a seat for it.

@@ -56,9 +56,6 @@ impl Diagnosis {
         if shown.hop == Some((shown.window / 10).max(1)) {
             shown.hop = None;
         }
-        if shown.hidden == Some(32) {
-            shown.hidden = None;
-        }
         if shown.channels.len() == self.inspection.channels.len() {
             shown.channels.clear();
         }

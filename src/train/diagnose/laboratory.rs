@@ -246,6 +246,11 @@ impl Outcome {
     }
 }
 
+/// By what factor a loss or a roughness fell, as a natural logarithm. What is as small as a thousandth does not matter.
+pub(super) fn fall(before: f64, after: f64) -> f64 {
+    ((before + 1e-3) / (after + 1e-3)).ln()
+}
+
 /// What a change did, seed by seed against the same seeds without it.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Effect {
@@ -267,8 +272,6 @@ impl Effect {
         let estimate = |of: &dyn Fn(&Outcome, &Outcome) -> f64| {
             Estimate::of(&pairs.iter().map(|(before, after)| of(before, after)).collect::<Vec<_>>())
         };
-        // What is as small as this does not matter.
-        let fall = |before: f64, after: f64| ((before + 1e-3) / (after + 1e-3)).ln();
         Some(Self {
             accuracy: estimate(&|before, after| after.accuracy - before.accuracy)?,
             rarest: estimate(&|before, after| after.rarest - before.rarest)?,

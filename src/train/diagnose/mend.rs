@@ -4,7 +4,7 @@ use super::Question;
 use super::cause::Cause;
 use super::diagnosis::Diagnosis;
 use super::inspection::Cleaned;
-use super::laboratory::{Experiment, Laboratory, Outcome, SEEDS};
+use super::laboratory::{Effect, Experiment, Laboratory, Outcome, SEEDS, fall};
 use super::trial::Trial;
 use crate::train::fit::FitError;
 use crate::train::options::FitOptions;
@@ -62,8 +62,9 @@ impl Question<'_> {
             .reduce(|own, defaults| if gain(&defaults.1, &own.1) > EQUAL { own } else { defaults });
         let Some(((mut options, epochs), after)) = best else { return Ok(None) };
         // What `fit` picks by itself is left to it.
-        options.dense =
-            options.dense.filter(|_| options.dense != FitOptions::default().resolved(self.dataset).dense);
+        let picked = FitOptions::default().resolved(self.dataset);
+        options.hidden = options.hidden.filter(|_| options.hidden != picked.hidden);
+        options.dense = options.dense.filter(|_| options.dense != picked.dense);
         let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
         let before = self.run_within(&as_it_was, seeds, laboratory)?.pop().unwrap_or_default();
         // What is no better is not recommended.
@@ -75,9 +76,8 @@ impl Question<'_> {
         let mut options = self.options.clone();
         for finding in diagnosis.findings.iter().rev() {
             let gain = |trial: &&Trial| {
-                trial.effect.map_or(0.0, |effect| {
-                    effect.accuracy.mean + 0.1 * effect.loss.mean + 0.05 * effect.roughness.mean
-                })
+                let worth = |e: Effect| worth(e.accuracy.mean, e.loss.mean, e.roughness.mean);
+                trial.effect.map_or(0.0, worth)
             };
             let trials = diagnosis.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
             if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
@@ -145,14 +145,21 @@ impl Question<'_> {
 /// By how much settings have to be better than the defaults to be taken for better.
 const EQUAL: f64 = 0.01;
 
-/// How much better trainings are than others, in shares of balanced accuracy, over the seeds that were run of both: a loss that is lower
-/// by a tenth counts as much as a point, and a validation loss that is half as rough as three. 0 where no seed was.
+/// What a rise of balanced accuracy and falls of a loss and of a roughness, as logarithms, are worth together, in shares of balanced
+/// accuracy: a loss that is lower by a tenth counts as much as a point, and one that is half as rough as three.
+fn worth(accuracy: f64, loss: f64, roughness: f64) -> f64 {
+    accuracy + 0.1 * loss + 0.05 * roughness
+}
+
+/// How much better trainings are than others, with the roughness of their validation loss, over the seeds that were run of both; 0 where
+/// no seed was.
 fn gain(before: &[Option<Outcome>], after: &[Option<Outcome>]) -> f64 {
-    let worth = |one: &Outcome| {
-        one.accuracy - 0.1 * (one.loss + 1e-3).ln() - 0.05 * (one.validation_roughness + 1e-3).ln()
+    let gain = |before: &Outcome, after: &Outcome| {
+        let roughness = fall(before.validation_roughness, after.validation_roughness);
+        worth(after.accuracy - before.accuracy, fall(before.loss, after.loss), roughness)
     };
     let pairs = before.iter().zip(after).filter_map(|(before, after)| before.as_ref().zip(after.as_ref()));
-    let gains: Vec<f64> = pairs.map(|(before, after)| worth(after) - worth(before)).collect();
+    let gains: Vec<f64> = pairs.map(|(before, after)| gain(before, after)).collect();
     gains.iter().sum::<f64>() / gains.len().max(1) as f64
 }
 

@@ -164,8 +164,7 @@ impl Evidence<'_> {
             .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
             .fold(self.mean(|outcome| outcome.accuracy), f64::max);
         // Where most drives look like another surface there is no telling which labels are wrong.
-        let stretches = &self.inspection.stretches;
-        let most = 2 * stretches.iter().filter(|one| one.suspected).count() > stretches.len();
+        let most = 2 * self.suspects().len() > self.inspection.stretches.len();
         let slack = if most { 0.05 } else { 0.0 };
         (self.inspection.trees < chance + slack && best < chance + slack + 0.05).then(|| {
             let evidence = format!(
@@ -180,9 +179,12 @@ impl Evidence<'_> {
         })
     }
 
+    fn suspects(&self) -> Vec<&Suspect> {
+        self.inspection.stretches.iter().filter(|stretch| stretch.suspected).collect()
+    }
+
     fn labels(&self) -> Option<Finding> {
-        let suspects: Vec<&Suspect> =
-            self.inspection.stretches.iter().filter(|stretch| stretch.suspected).collect();
+        let suspects = self.suspects();
         let share = suspects.len() as f64 / self.inspection.stretches.len().max(1) as f64;
         let first = suspects.first()?;
         (share >= SUSPECTED.0 && suspects.len() >= SUSPECTED.1).then(|| {
