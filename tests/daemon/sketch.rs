@@ -1,7 +1,4 @@
 //! The board's side of the wire: what the header encodes and the sketches send is what the decoders read.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +13,7 @@ use underfoot::decode::{Stream, StreamFormat, binary};
 use underfoot::drops::{Drops, Reason};
 use underfoot::sample::Samples;
 
-use support::{folder, program};
+use crate::support::{folder, program};
 
 const LIBRARY: &str = "deploy/microcontroller";
 /// Seconds that a sketch runs; the board's counter wraps after the first.
