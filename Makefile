@@ -20,8 +20,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
-	@cargo build --release --locked --bin underfoot
-	@"$(TARGET)/release/underfoot" demo
+	@cargo build --locked --no-default-features --bin underfoot
+	@"$(TARGET)/debug/underfoot" demo
 
 test: test-tools onnxruntime lint ## set up, lint, then run every test
 ifeq ($(FETCH)$(UNDERFOOT_TEST_ORT_OLD),yes)

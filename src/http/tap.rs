@@ -371,12 +371,16 @@ mod tests {
         heard(&mut page);
         tap.samples(&block("rover", 1000));
         tap.samples(&block("rover", 1050));
+        let begun = Instant::now();
         tap.prediction(&prediction("rover"), "a", Duration::from_millis(3));
         tap.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        let at_once = begun.elapsed() < PACE;
         tap.change(&change("rover"), "a");
         tap.end(&stream("rover"));
         tap.flush();
-        let events = heard(&mut page);
+        let mut events = heard(&mut page);
+        // On a machine that stood still meanwhile the second one did not come at once.
+        events.dedup_by(|one, other| !at_once && one.0 == "prediction" && other.0 == "prediction");
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["prediction", "change", "end"], "a second prediction at once is left out");
         assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
