@@ -20,7 +20,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
-	@cargo build --locked --no-default-features --bin underfoot
+# Built once and for nobody to debug, so without what either would need: somebody waits for it.
+	@CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --no-default-features --bin underfoot
 	@"$(TARGET)/debug/underfoot" demo
 
 test: test-tools onnxruntime lint ## set up, lint, then run every test
