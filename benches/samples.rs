@@ -4,16 +4,12 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
-
-use underfoot::channel::{Channel, TimeInput};
-use underfoot::columns::Columns;
-use underfoot::decide::{DecideOptions, Decider};
-use underfoot::decode::csv::{Header, Rows};
-use underfoot::decode::{Stream, StreamFormat, binary};
-use underfoot::drops::Drops;
-use underfoot::lane::{Lane, LaneOptions};
+use underfoot::decision::{DecisionFilter, DecisionOptions};
+use underfoot::decode::csv::{CsvRows, Header};
+use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::model::card::{Card, Method, Resample};
-use underfoot::sample::{Samples, Time};
+use underfoot::signal::{Channel, Columns, Drops, Samples, Time, TimeInput};
+use underfoot::stream::{StreamWindower, WindowerOptions};
 
 /// Samples in one pass; at 100 Hz, ten minutes of driving.
 const SAMPLES: u32 = 60_000;
@@ -82,11 +78,11 @@ fn decode(
     count
 }
 
-fn recorded() -> Rows {
-    Rows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
+fn recorded() -> CsvRows {
+    CsvRows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
 }
 
-fn windows(lane: &mut Lane, samples: &Samples, drops: &mut Drops) {
+fn windows(lane: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
     lane.push(samples, drops, |output| drop(black_box(output)));
 }
 
@@ -107,26 +103,27 @@ fn samples(criterion: &mut Criterion) {
     {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut stream = Stream::new(format, columns(), TimeInput::default());
+                let mut stream = StreamDecoder::new(format, columns(), TimeInput::default());
                 let count = decode(bytes, |bytes, samples, drops| stream.feed(bytes, samples, drops), |_| {});
                 assert_eq!(count, SAMPLES as usize);
             });
         });
     }
     for (name, method) in [("linear", Method::Linear), ("mean", Method::Mean)] {
-        let options = LaneOptions::of(&card(method));
+        let options = WindowerOptions::of(&card(method));
         let mut decoded = columns().samples();
         recorded().feed(&csv, &mut decoded, &mut Drops::default());
         group.bench_function(format!("resample and window, {name}"), |bencher| {
             bencher.iter_batched_ref(
-                || Lane::new(&options),
+                || StreamWindower::new(&options),
                 |lane| windows(lane, &decoded, &mut Drops::default()),
                 BatchSize::SmallInput,
             );
         });
         group.bench_function(format!("decode CSV, resample and window, {name}"), |bencher| {
             bencher.iter(|| {
-                let (mut rows, mut lane, mut drops) = (recorded(), Lane::new(&options), Drops::default());
+                let (mut rows, mut lane, mut drops) =
+                    (recorded(), StreamWindower::new(&options), Drops::default());
                 decode(
                     &csv,
                     |bytes, samples, drops| rows.feed(bytes, samples, drops),
@@ -144,7 +141,7 @@ fn decisions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decisions");
     group.throughput(Throughput::Elements(1));
     group.bench_function("six surfaces", |bencher| {
-        let mut decider = Decider::new(DecideOptions::default(), &card, card.hop);
+        let mut decider = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
         let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
         bencher.iter(|| {
             time = time.offset(100_000_000);

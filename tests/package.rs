@@ -5,9 +5,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use underfoot::config::{Config, load};
-
 use support::program;
+use underfoot::config::{Config, load};
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::logging::LoggingError;
+use crate::log::LoggingError;
 
 /// The exit code of a configuration that cannot work, so that a service manager does not start it again (`EX_CONFIG` of sysexits.h).
 pub const CONFIG: u8 = 78;

@@ -1,25 +1,9 @@
 //! What each subcommand does. The binaries only parse and dispatch.
 
-pub mod assemble;
-pub mod bench;
-mod broker;
-pub mod check;
-pub mod config;
-pub mod demo;
-pub mod diagnose;
-pub mod evaluate;
 pub mod failure;
-pub mod fit;
-pub mod forget;
-mod interrupt;
-pub mod model;
-mod progress;
-pub mod record;
-mod reload;
-pub mod replay;
-pub mod run;
-pub mod simulate;
-pub mod watch;
+pub mod service;
+pub mod tools;
+pub mod training;
 
 use std::future::Future;
 

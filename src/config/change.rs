@@ -2,19 +2,19 @@
 
 use toml::Value;
 
-use super::{Config, Limits, Model, Publish};
+use super::{Config, LimitsConfig, ModelConfig, PublishConfig};
 
 impl Config {
     /// This configuration with all of `new` that can change while the daemon runs.
     pub fn adopting(&self, new: &Config) -> Config {
         let Config { model, window, decide, quality, publish, limits, .. } = new.clone();
         Config {
-            model: Model { path: model.path, ..self.model.clone() },
+            model: ModelConfig { path: model.path, ..self.model.clone() },
             window,
             decide,
             quality,
-            publish: Publish { health: publish.health, ..self.publish.clone() },
-            limits: Limits { payload: self.limits.payload, drain: self.limits.drain, ..limits },
+            publish: PublishConfig { health: publish.health, ..self.publish.clone() },
+            limits: LimitsConfig { payload: self.limits.payload, drain: self.limits.drain, ..limits },
             ..self.clone()
         }
     }
@@ -63,8 +63,8 @@ fn note(key: String, keys: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::parse;
     use super::*;
+    use crate::config::load::parse;
 
     const BEFORE: &str = "[model]\npath = 'a.onnx'\n[mqtt]\npassword = 'one'\n[window]\nhop = 5\n\
         [[source]]\nkind = 'stdin'\n[[source]]\nkind = 'serial'\nport = 'a'\n";

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::BadValue;
+use super::ValueError;
 
 /// How robots are announced to Home Assistant, by its MQTT discovery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct HomeAssistant {
+pub struct HomeAssistantConfig {
     /// Whether they are.
     pub enabled: bool,
     /// What the topics that Home Assistant looks at start with.
@@ -18,7 +18,7 @@ pub struct HomeAssistant {
     pub devices: usize,
 }
 
-impl Default for HomeAssistant {
+impl Default for HomeAssistantConfig {
     fn default() -> Self {
         Self {
             enabled: false,
@@ -29,22 +29,22 @@ impl Default for HomeAssistant {
     }
 }
 
-impl HomeAssistant {
-    pub(super) fn validate(&self, broker: bool) -> Result<(), BadValue> {
+impl HomeAssistantConfig {
+    pub(super) fn validate(&self, broker: bool) -> Result<(), ValueError> {
         if self.enabled && !broker {
-            return Err(BadValue::new(
+            return Err(ValueError::new(
                 "home_assistant.enabled",
                 true,
                 "it is told over MQTT, and mqtt.host is missing; name the broker that Home Assistant uses",
             ));
         }
         if !(1..=10_000).contains(&self.devices) {
-            return Err(BadValue::new("home_assistant.devices", self.devices, "it takes 1 to 10000"));
+            return Err(ValueError::new("home_assistant.devices", self.devices, "it takes 1 to 10000"));
         }
         for (key, topic) in
             [("home_assistant.prefix", &self.prefix), ("home_assistant.status_topic", &self.status_topic)]
         {
-            super::topic(key, topic, "homeassistant")?;
+            crate::config::topic(key, topic, "homeassistant")?;
         }
         Ok(())
     }

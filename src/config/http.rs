@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::BadValue;
+use super::ValueError;
 
 /// The page, the metrics and the probes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Http {
+pub struct HttpConfig {
     /// The address and port; nothing is served where none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
@@ -18,15 +18,15 @@ pub struct Http {
     pub hosts: Vec<String>,
 }
 
-impl Http {
-    pub(super) fn validate(&self) -> Result<(), BadValue> {
+impl HttpConfig {
+    pub(super) fn validate(&self) -> Result<(), ValueError> {
         self.address()?;
         let plain = |name: &&String| {
             !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         };
         match self.hosts.iter().find(|name| !plain(name)) {
-            Some(name) => Err(BadValue::new(
+            Some(name) => Err(ValueError::new(
                 "http.hosts",
                 name,
                 "it takes names without a scheme or a port, such as [\"robot.local\"]",
@@ -36,10 +36,10 @@ impl Http {
     }
 
     /// Where to listen, if anywhere.
-    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, BadValue> {
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, ValueError> {
         let Some(listen) = &self.listen else { return Ok(None) };
         let bad = || {
-            BadValue::new(
+            ValueError::new(
                 "http.listen",
                 listen,
                 "it takes an address and a port, such as \"127.0.0.1:8089\" or \"[::1]:8089\"",
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn hosts_are_a_list_or_a_text_with_commas() {
         for toml in ["hosts = ['a.local', 'b']", "hosts = 'a.local, b'"] {
-            let http: Http = toml::from_str(toml).unwrap();
+            let http: HttpConfig = toml::from_str(toml).unwrap();
             assert_eq!(http.hosts, ["a.local", "b"]);
         }
     }
@@ -80,9 +80,9 @@ mod tests {
     #[test]
     fn an_address_of_either_family_will_do() {
         for listen in ["127.0.0.1:0", "[::1]:8089", "0.0.0.0:80"] {
-            let http = Http { listen: Some(listen.into()), hosts: Vec::new() };
+            let http = HttpConfig { listen: Some(listen.into()), hosts: Vec::new() };
             assert_eq!(http.address().unwrap().unwrap().to_string(), listen);
         }
-        assert_eq!(Http::default().address(), Ok(None));
+        assert_eq!(HttpConfig::default().address(), Ok(None));
     }
 }

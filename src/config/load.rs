@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{BadValue, Config, SAMPLE};
+use super::{Config, SAMPLE, ValueError};
 
 /// Where the service's configuration is, unless `-c` names another.
 pub const DEFAULT_FILE: &str = "/etc/underfoot/underfoot.toml";
@@ -45,7 +45,7 @@ pub enum ConfigError {
     },
     /// A value that makes no sense.
     #[error(transparent)]
-    Value(#[from] BadValue),
+    Value(#[from] ValueError),
 }
 
 /// Reads and checks the configuration.

@@ -1,25 +1,25 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
 pub mod change;
-mod home_assistant;
-mod http;
+pub mod home_assistant;
+pub mod http;
 pub mod load;
-mod secret;
-mod source;
+pub mod secret;
+pub mod source;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use home_assistant::HomeAssistant;
-pub use http::Http;
-pub use secret::Secret;
-pub(crate) use source::parse_speed;
-pub use source::{Input, Kind, Source};
+pub use self::home_assistant::HomeAssistantConfig;
+pub use self::http::HttpConfig;
+pub use self::secret::Secret;
+pub(crate) use self::source::parse_speed;
+pub use self::source::{SourceConfig, SourceInput, SourceKind};
 
-use crate::decide::DecideOptions;
-use crate::quality::QualityOptions;
+use crate::decision::DecisionOptions;
+use crate::stream::QualityOptions;
 
 /// The commented sample, with every key; its values are the defaults.
 pub const SAMPLE: &str = include_str!("../../config/underfoot.toml");
@@ -32,34 +32,34 @@ pub const CREDENTIAL: &str = "underfoot.mqtt-password";
 #[serde(default)]
 pub struct Config {
     /// The model to serve.
-    pub model: Model,
+    pub model: ModelConfig,
     /// The broker.
-    pub mqtt: Mqtt,
+    pub mqtt: MqttConfig,
     /// How windows are cut.
-    pub window: Window,
+    pub window: WindowConfig,
     /// How probabilities become a surface.
-    pub decide: DecideOptions,
+    pub decide: DecisionOptions,
     /// When input is told to be bad, and what follows.
     pub quality: QualityOptions,
     /// Where surfaces go.
-    pub publish: Publish,
+    pub publish: PublishConfig,
     /// Whether Home Assistant is told of the robots.
-    pub home_assistant: HomeAssistant,
+    pub home_assistant: HomeAssistantConfig,
     /// Where samples are recorded, if anywhere.
-    pub record: Record,
+    pub record: RecordConfig,
     /// The page, the metrics and the probes.
-    pub http: Http,
+    pub http: HttpConfig,
     /// Bounds on what can grow.
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     /// Where samples come from.
     #[serde(rename = "source")]
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceConfig>,
 }
 
 /// The model to serve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Model {
+pub struct ModelConfig {
     /// The ONNX file, with its card.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -72,7 +72,7 @@ pub struct Model {
     pub threads: usize,
 }
 
-impl Default for Model {
+impl Default for ModelConfig {
     fn default() -> Self {
         Self { path: None, runtime: None, batch: 64, threads: 1 }
     }
@@ -81,7 +81,7 @@ impl Default for Model {
 /// The broker, for MQTT sources and for publishing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Mqtt {
+pub struct MqttConfig {
     /// The broker's host; no MQTT where none is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -115,7 +115,7 @@ pub struct Mqtt {
     pub keep_alive: Duration,
 }
 
-impl Default for Mqtt {
+impl Default for MqttConfig {
     fn default() -> Self {
         Self {
             host: None,
@@ -136,7 +136,7 @@ impl Default for Mqtt {
 /// How windows are cut.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Window {
+pub struct WindowConfig {
     /// Steps between two predictions; the model's where none is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hop: Option<usize>,
@@ -148,7 +148,7 @@ pub struct Window {
 /// Where surfaces go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Publish {
+pub struct PublishConfig {
     /// What every MQTT topic starts with.
     pub base: String,
     /// Whether predictions are also written to standard output, a JSON object a line.
@@ -158,7 +158,7 @@ pub struct Publish {
     pub health: Duration,
 }
 
-impl Default for Publish {
+impl Default for PublishConfig {
     fn default() -> Self {
         Self { base: "underfoot".into(), stdout: false, health: Duration::from_secs(30) }
     }
@@ -167,7 +167,7 @@ impl Default for Publish {
 /// Where samples are recorded, if anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Record {
+pub struct RecordConfig {
     /// The folder; nothing is recorded where none is named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
@@ -179,7 +179,7 @@ pub struct Record {
 /// Bounds on what can grow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Streams at once.
     pub streams: usize,
     /// A stream without samples for this long is forgotten.
@@ -197,7 +197,7 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-impl Default for Limits {
+impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             streams: 1024,
@@ -213,13 +213,13 @@ impl Default for Limits {
 /// A value that makes no sense, with its key and what the key takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} is {value}; {mend}")]
-pub struct BadValue {
+pub struct ValueError {
     key: String,
     value: String,
     mend: String,
 }
 
-impl BadValue {
+impl ValueError {
     pub(crate) fn new(key: impl Into<String>, value: impl std::fmt::Debug, mend: impl Into<String>) -> Self {
         Self { key: key.into(), value: format!("{value:?}"), mend: mend.into() }
     }
@@ -229,13 +229,13 @@ impl Config {
     /// Checks what no type can.
     ///
     /// # Errors
-    /// The first [`BadValue`].
-    pub fn validate(&self) -> Result<(), BadValue> {
+    /// The first [`ValueError`].
+    pub fn validate(&self) -> Result<(), ValueError> {
         let within = |key: &str, value: usize, low: usize, high: usize| {
             if (low..=high).contains(&value) {
                 Ok(())
             } else {
-                Err(BadValue::new(key, value, format!("it takes {low} to {high}")))
+                Err(ValueError::new(key, value, format!("it takes {low} to {high}")))
             }
         };
         within("model.batch", self.model.batch, 1, 4096)?;
@@ -246,16 +246,16 @@ impl Config {
         within("window.hop", self.window.hop.unwrap_or(1), 1, 1_000_000)?;
         let decide = &self.decide;
         if decide.dwell < Duration::from_millis(1) {
-            return Err(BadValue::new("decide.dwell", decide.dwell, "it takes at least \"1ms\""));
+            return Err(ValueError::new("decide.dwell", decide.dwell, "it takes at least \"1ms\""));
         }
         if !(decide.evidence > 0.0 && decide.evidence <= 1e6) {
-            return Err(BadValue::new("decide.evidence", decide.evidence, "it takes more than 0"));
+            return Err(ValueError::new("decide.evidence", decide.evidence, "it takes more than 0"));
         }
         if !(0.0..=1.0).contains(&decide.min_confidence) {
-            return Err(BadValue::new("decide.min_confidence", decide.min_confidence, "it takes 0 to 1"));
+            return Err(ValueError::new("decide.min_confidence", decide.min_confidence, "it takes 0 to 1"));
         }
         if !(0.0..=decide.min_confidence).contains(&decide.hysteresis) {
-            return Err(BadValue::new(
+            return Err(ValueError::new(
                 "decide.hysteresis",
                 decide.hysteresis,
                 "it takes 0 to decide.min_confidence",
@@ -263,10 +263,10 @@ impl Config {
         }
         let quality = &self.quality;
         if !(quality.clipped > 0.0 && quality.clipped <= 1.0) {
-            return Err(BadValue::new("quality.clipped", quality.clipped, "it takes more than 0, up to 1"));
+            return Err(ValueError::new("quality.clipped", quality.clipped, "it takes more than 0, up to 1"));
         }
         if !(quality.drift > 1.0 && quality.drift <= 1000.0) {
-            return Err(BadValue::new("quality.drift", quality.drift, "it takes more than 1, up to 1000"));
+            return Err(ValueError::new("quality.drift", quality.drift, "it takes more than 1, up to 1000"));
         }
         for (key, value) in [
             ("limits.idle", self.limits.idle),
@@ -274,12 +274,12 @@ impl Config {
             ("quality.drift_time", quality.drift_time),
         ] {
             if value < Duration::from_secs(1) {
-                return Err(BadValue::new(key, value, "it takes at least \"1s\""));
+                return Err(ValueError::new(key, value, "it takes at least \"1s\""));
             }
         }
         let keep_alive = self.mqtt.keep_alive;
         if !(1..=65535).contains(&keep_alive.as_secs()) || keep_alive.subsec_nanos() > 0 {
-            return Err(BadValue::new(
+            return Err(ValueError::new(
                 "mqtt.keep_alive",
                 keep_alive,
                 "it takes whole seconds, from \"1s\" to \"65535s\"",
@@ -287,19 +287,19 @@ impl Config {
         }
         for (key, value) in [("limits.drain", self.limits.drain), ("limits.silence", self.limits.silence)] {
             if value < Duration::from_millis(100) {
-                return Err(BadValue::new(key, value, "it takes at least \"100ms\""));
+                return Err(ValueError::new(key, value, "it takes at least \"100ms\""));
             }
         }
         if self.window.reorder > Duration::from_secs(60) {
-            return Err(BadValue::new("window.reorder", self.window.reorder, "it takes at most \"60s\""));
+            return Err(ValueError::new("window.reorder", self.window.reorder, "it takes at most \"60s\""));
         }
         topic("publish.base", &self.publish.base, "underfoot")?;
         self.home_assistant.validate(self.mqtt.host.is_some())?;
         if self.mqtt.host.as_deref().is_some_and(str::is_empty) {
-            return Err(BadValue::new("mqtt.host", "", "name the broker's host"));
+            return Err(ValueError::new("mqtt.host", "", "name the broker's host"));
         }
         if self.mqtt.password.is_some() && self.mqtt.password_file.is_some() {
-            return Err(BadValue::new(
+            return Err(ValueError::new(
                 "mqtt.password_file",
                 &self.mqtt.password_file,
                 "keep it or mqtt.password, not both",
@@ -310,14 +310,14 @@ impl Config {
         if let Some(label) = &self.record.label {
             let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
             if !plain {
-                return Err(BadValue::new("record.label", label, "it takes the name of a folder"));
+                return Err(ValueError::new("record.label", label, "it takes the name of a folder"));
             }
         }
         let mut names = std::collections::BTreeSet::new();
         for (index, source) in self.sources.iter().enumerate() {
             source.validate(index, self.mqtt.host.is_some())?;
             if !names.insert(source.name(index)) {
-                return Err(BadValue::new(
+                return Err(ValueError::new(
                     "source.name",
                     source.name(index),
                     "give each source a name of its own",
@@ -331,7 +331,7 @@ impl Config {
     ///
     /// # Errors
     /// The file cannot be read, or others can read it.
-    pub fn password(&self) -> Result<Option<Secret>, BadValue> {
+    pub fn password(&self) -> Result<Option<Secret>, ValueError> {
         let credential = || {
             let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
             Some(PathBuf::from(folder).join(CREDENTIAL)).filter(|path| path.is_file())
@@ -342,14 +342,15 @@ impl Config {
         };
         only_ours("mqtt.password_file", &path)?;
         let text = std::fs::read_to_string(&path);
-        let text = text
-            .map_err(|why| BadValue::new("mqtt.password_file", &path, format!("it cannot be read: {why}")))?;
+        let text = text.map_err(|why| {
+            ValueError::new("mqtt.password_file", &path, format!("it cannot be read: {why}"))
+        })?;
         Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
     }
 }
 
-impl Mqtt {
-    fn validate_tls(&self) -> Result<(), BadValue> {
+impl MqttConfig {
+    fn validate_tls(&self) -> Result<(), ValueError> {
         let files = [
             ("mqtt.ca_file", &self.ca_file),
             ("mqtt.certificate_file", &self.certificate_file),
@@ -357,7 +358,7 @@ impl Mqtt {
         ];
         for (key, path) in files {
             if !self.tls && path.is_some() {
-                return Err(BadValue::new(
+                return Err(ValueError::new(
                     key,
                     path,
                     "it is for TLS only; set mqtt.tls = true, and mqtt.port",
@@ -365,7 +366,7 @@ impl Mqtt {
             }
         }
         if self.certificate_file.is_some() != self.key_file.is_some() {
-            return Err(BadValue::new(
+            return Err(ValueError::new(
                 "mqtt.key_file",
                 &self.key_file,
                 "mqtt.certificate_file and mqtt.key_file go together",
@@ -379,7 +380,7 @@ impl Mqtt {
 }
 
 /// Refuses what no topic to publish on may be, or start with.
-fn topic(key: &str, topic: &str, example: &str) -> Result<(), BadValue> {
+fn topic(key: &str, topic: &str, example: &str) -> Result<(), ValueError> {
     let fits = !topic.is_empty()
         && !topic.starts_with(['/', '$'])
         && !topic.ends_with('/')
@@ -388,17 +389,17 @@ fn topic(key: &str, topic: &str, example: &str) -> Result<(), BadValue> {
         return Ok(());
     }
     let mend = format!("it takes a topic without \"+\" and \"#\", such as {example:?}");
-    Err(BadValue::new(key, topic, mend))
+    Err(ValueError::new(key, topic, mend))
 }
 
 /// Refuses a secret that everybody on this computer can read. A missing file is told of by who reads it.
-fn only_ours(key: &str, path: &Path) -> Result<(), BadValue> {
+fn only_ours(key: &str, path: &Path) -> Result<(), ValueError> {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let mode = metadata.permissions().mode() & 0o777;
     if metadata.is_file() && mode & 0o007 != 0 {
         let mend = format!("everybody can read it (mode {mode:03o}); run `chmod o= {}`", path.display());
-        return Err(BadValue::new(key, path, mend));
+        return Err(ValueError::new(key, path, mend));
     }
     Ok(())
 }
@@ -420,7 +421,7 @@ mod tests {
         let config = load::parse(&switched_on, "sample").unwrap();
         assert_eq!(config.sources.len(), 5);
         // Two ways to give a password: the sample shows both.
-        let mqtt = Mqtt { password_file: None, tls: true, ..config.mqtt.clone() };
+        let mqtt = MqttConfig { password_file: None, tls: true, ..config.mqtt.clone() };
         let config = Config { mqtt, ..config };
         config.validate().unwrap();
     }

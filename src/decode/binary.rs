@@ -13,11 +13,8 @@
 //! COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999) keeps 0x00 out of the frame, so that after lost
 //! or damaged bytes the next 0x00 is the start of a good frame.
 
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
-
 use super::{Splitter, quote};
+use crate::signal::{Columns, Drops, Reason, Samples, Time};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 7;
@@ -133,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn columns(count: usize) -> Columns {
         let channels: Vec<_> = (0..count).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();

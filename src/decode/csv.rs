@@ -2,12 +2,8 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use crate::channel::{TimeInput, TimeUnit};
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
-
 use super::{MAX_LINE, quote};
+use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput, TimeUnit};
 
 /// The most fields in a line; a longer line is dropped.
 const MAX_FIELDS: usize = 1024;
@@ -24,9 +20,9 @@ pub enum Header {
 
 /// Decodes rows, one sample each.
 #[derive(Debug)]
-pub struct Rows {
+pub struct CsvRows {
     reader: Reader,
-    record: Record,
+    record: CsvRecord,
     columns: Columns,
     time: TimeInput,
     header: Header,
@@ -38,7 +34,7 @@ pub struct Rows {
 
 /// The record being read, and how far.
 #[derive(Debug, Default)]
-struct Record {
+struct CsvRecord {
     text: Vec<u8>,
     text_len: usize,
     ends: Vec<usize>,
@@ -84,7 +80,7 @@ impl TextColumn {
     }
 }
 
-impl Rows {
+impl CsvRows {
     /// A decoder of recorded rows: quoted fields are known, and the header stands where it is said to.
     pub fn recorded(
         columns: Columns,
@@ -111,7 +107,7 @@ impl Rows {
         texts: Vec<TextColumn>,
     ) -> Self {
         let record =
-            Record { text: vec![0; 1024], text_len: 0, ends: vec![0; 64], ends_len: 0, skipping: false };
+            CsvRecord { text: vec![0; 1024], text_len: 0, ends: vec![0; 64], ends_len: 0, skipping: false };
         let mapping = match header {
             Header::Anywhere => Mapping::Position { timed: false },
             Header::Row(_) => Mapping::None,
@@ -360,13 +356,13 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn columns(names: &[&str]) -> Columns {
         Columns::of(&names.iter().map(|name| Channel::in_ampere(name)).collect::<Vec<_>>()).unwrap()
     }
 
-    fn decode(rows: &mut Rows, text: &str, chunk: usize) -> (Vec<(f64, Vec<f32>)>, Drops) {
+    fn decode(rows: &mut CsvRows, text: &str, chunk: usize) -> (Vec<(f64, Vec<f32>)>, Drops) {
         let (mut samples, mut drops) = (rows.columns.samples(), Drops::default());
         for part in text.as_bytes().chunks(chunk) {
             rows.feed(part, &mut samples, &mut drops);
@@ -380,7 +376,7 @@ mod tests {
         let text = "Time;Current;\nms;A;\nt;x;m1;\n0;9;1.5;\n31.25;9;2.5;\n";
         let time = TimeInput { unit: TimeUnit::Ms, ..TimeInput::default() };
         for chunk in [1, 7, 1000] {
-            let mut rows = Rows::recorded(columns(&["m1"]), time.clone(), b';', Header::Row(3), vec![]);
+            let mut rows = CsvRows::recorded(columns(&["m1"]), time.clone(), b';', Header::Row(3), vec![]);
             let (samples, drops) = decode(&mut rows, text, chunk);
             assert_eq!(samples, [(0.0, vec![1.5]), (0.03125, vec![2.5])]);
             assert_eq!(drops.total(), 0, "{drops}");
@@ -389,7 +385,7 @@ mod tests {
 
     #[test]
     fn live_rows_are_read_by_position_with_or_without_a_time() {
-        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "0.5,1,2\r\n3,4\n", 3);
         assert_eq!(samples[0], (0.5, vec![1.0, 2.0]));
         assert_eq!((samples[1].0, &samples[1].1), (Time::ARRIVAL.seconds(), &vec![3.0, 4.0]));
@@ -398,14 +394,14 @@ mod tests {
 
     #[test]
     fn a_last_value_that_is_missing_leaves_the_row_its_time_and_so_does_a_comma_at_the_end() {
-        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "0.5,1,2\n0.6,3,\n0.7,4,5,\n", 3);
         assert_eq!(samples.iter().map(|(t, _)| *t).collect::<Vec<_>>(), [0.5, 0.6, 0.7]);
         assert!(
             samples[1].1[0] == 3.0 && samples[1].1[1].is_nan() && samples[2].1 == [4.0, 5.0],
             "{samples:?}"
         );
-        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, _) = decode(&mut rows, "1,2,\n3,4,\n", 3);
         assert!(samples.iter().all(|(t, _)| *t == Time::ARRIVAL.seconds()), "{samples:?}");
         assert_eq!(drops.total(), 0);
@@ -413,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_board_that_prints_its_header_may_order_its_columns_as_it_likes() {
-        let mut rows = Rows::live(columns(&["m1", "m2"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "boot v1\nm2,volts,t,m1\n20,12,1,10\n", 100);
         assert_eq!(samples, [(1.0, vec![10.0, 20.0])]);
         assert_eq!(drops.count(Reason::Malformed), 1, "the boot message");
@@ -421,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_damaged_line_is_counted_and_the_next_is_read() {
-        let mut rows = Rows::live(columns(&["current"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["current"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "0,1\n\"0.1,2\n0.2,x3\n0.3,4,5,6\nsoon,1\n0.4,5\n", 4);
         assert_eq!(samples, [(0.0, vec![1.0]), (0.4, vec![5.0])]);
         assert_eq!(drops.to_string(), "2 malformed, 2 bad_time");
@@ -429,7 +425,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_dropped_within_bounded_memory() {
-        let mut rows = Rows::live(columns(&["current"]), TimeInput::default());
+        let mut rows = CsvRows::live(columns(&["current"]), TimeInput::default());
         let text = format!("{}\n0,1\n", "9".repeat(10_000_000));
         let (samples, drops) = decode(&mut rows, &text, 65536);
         assert_eq!(samples, [(0.0, vec![1.0])]);
@@ -439,17 +435,20 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_nan_and_a_missing_column_is_named() {
-        let mut rows = Rows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), vec![]);
+        let mut rows =
+            CsvRows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), vec![]);
         let (samples, _) = decode(&mut rows, "t,m1\n0,\n", 100);
         assert!(samples[0].1[0].is_nan());
-        let mut rows = Rows::recorded(columns(&["m2"]), TimeInput::default(), b',', Header::Row(1), vec![]);
+        let mut rows =
+            CsvRows::recorded(columns(&["m2"]), TimeInput::default(), b',', Header::Row(1), vec![]);
         let (_, drops) = decode(&mut rows, "t,m1,m3\n0,1,2\n", 100);
         assert_eq!(drops.first().unwrap().1, "column \"m2\" is not in the header; it has t, m1, m3");
     }
 
     #[test]
     fn text_among_the_numbers_is_named_with_its_line() {
-        let mut rows = Rows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), vec![]);
+        let mut rows =
+            CsvRows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), vec![]);
         let (_, drops) = decode(&mut rows, "t,m1\n0,1\n1,abc\n", 100);
         assert_eq!(drops.first().unwrap().1, "line 3: column \"m1\" holds \"abc\", which is not a number");
     }
@@ -458,7 +457,7 @@ mod tests {
     fn a_label_column_is_kept_as_its_changes() {
         let text = "t,m1,floor\n0,1,wood\n1,1,wood\n2,1,\"tile, wet\"\n";
         let label = vec![TextColumn::new("floor")];
-        let mut rows = Rows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), label);
+        let mut rows = CsvRows::recorded(columns(&["m1"]), TimeInput::default(), b',', Header::Row(1), label);
         decode(&mut rows, text, 5);
         let changes: Vec<_> =
             rows.texts()[0].changes().iter().map(|(t, text)| (t.seconds(), text.as_str())).collect();

@@ -2,22 +2,18 @@
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::channel::TimeInput;
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
-
 use super::{MAX_LINE, Splitter, quote};
+use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput};
 
 /// Decodes a JSON object a line.
 #[derive(Debug)]
-pub struct Lines {
+pub struct JsonLines {
     splitter: Splitter,
     columns: Columns,
     time: TimeInput,
 }
 
-impl Lines {
+impl JsonLines {
     /// A decoder at the start of a stream.
     pub fn new(columns: Columns, time: TimeInput) -> Self {
         Self { splitter: Splitter::new(b'\n', MAX_LINE), columns, time }
@@ -50,19 +46,19 @@ pub(super) fn object(
     drops: &mut Drops,
 ) {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let seed = Object { columns, time, samples };
+    let seed = JsonObject { columns, time, samples };
     if let Err(error) = seed.deserialize(&mut json).and_then(|()| json.end()) {
         drops.add(Reason::Malformed, || format!("{error} in {}", quote(bytes)));
     }
 }
 
-struct Object<'a> {
+struct JsonObject<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     samples: &'a mut Samples,
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
+impl<'de> DeserializeSeed<'de> for JsonObject<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -70,7 +66,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'de> Visitor<'de> for JsonObject<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,7 +85,7 @@ impl<'de> Visitor<'de> for Object<'_> {
                 time = map.next_value_seed(Moment(self.time))?;
             } else if key == "samples" {
                 rows = true;
-                map.next_value_seed(Rows {
+                map.next_value_seed(JsonRows {
                     columns: self.columns,
                     time: self.time,
                     samples: &mut *self.samples,
@@ -148,13 +144,13 @@ impl Visitor<'_> for Moment<'_> {
     }
 }
 
-struct Rows<'a> {
+struct JsonRows<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     samples: &'a mut Samples,
 }
 
-impl<'de> DeserializeSeed<'de> for Rows<'_> {
+impl<'de> DeserializeSeed<'de> for JsonRows<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -162,7 +158,7 @@ impl<'de> DeserializeSeed<'de> for Rows<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de> Visitor<'de> for JsonRows<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -173,7 +169,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
         let wanted = self.columns.names().len();
         // One column more than any row needs, so that a row that is too long is seen.
         let mut row = Vec::with_capacity(wanted + 2);
-        while rows.next_element_seed(Row { row: &mut row, limit: wanted + 2 })?.is_some() {
+        while rows.next_element_seed(JsonRow { row: &mut row, limit: wanted + 2 })?.is_some() {
             let (time, values) = match row.split_first() {
                 Some((&t, values)) if values.len() == wanted => {
                     let time = self.time.unit.time(t);
@@ -198,12 +194,12 @@ impl<'de> Visitor<'de> for Rows<'_> {
 }
 
 /// Reads a row into a vector that is used again, up to a limit.
-struct Row<'a> {
+struct JsonRow<'a> {
     row: &'a mut Vec<f64>,
     limit: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
+impl<'de> DeserializeSeed<'de> for JsonRow<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -211,7 +207,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Row<'_> {
+impl<'de> Visitor<'de> for JsonRow<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -232,13 +228,13 @@ impl<'de> Visitor<'de> for Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn decode(text: &str, names: &[&str]) -> (Samples, Drops) {
         let channels: Vec<_> = names.iter().map(|name| Channel::in_ampere(name)).collect();
         let columns = Columns::of(&channels).unwrap();
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        let mut lines = Lines::new(columns, TimeInput::default());
+        let mut lines = JsonLines::new(columns, TimeInput::default());
         lines.feed(text.as_bytes(), &mut samples, &mut drops);
         lines.finish(&mut samples, &mut drops);
         (samples, drops)

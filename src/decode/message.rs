@@ -2,12 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::TimeInput;
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
-
 use super::{csv, json};
+use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput};
 
 /// How a message's payload is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +35,7 @@ pub fn decode(
         MessageFormat::Auto if text.starts_with(b"{") => json::object(payload, columns, time, samples, drops),
         _ if payload.is_empty() => drops.add(Reason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
-            let mut rows = csv::Rows::live(columns.clone(), time.clone());
+            let mut rows = csv::CsvRows::live(columns.clone(), time.clone());
             rows.feed(payload, samples, drops);
             rows.finish(samples, drops);
         }
@@ -72,7 +68,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn run(format: MessageFormat, payload: &[u8], channels: usize) -> (Samples, Drops) {
         let channels: Vec<_> = (1..=channels).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();

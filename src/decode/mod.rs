@@ -1,6 +1,6 @@
 //! Bytes to samples, without I/O and without a clock.
 //!
-//! Byte streams ([`Stream`]: serial ports, files, standard input) and messages ([`message`]: MQTT payloads) hold the
+//! Byte streams ([`StreamDecoder`]: serial ports, files, standard input) and messages ([`message`]: MQTT payloads) hold the
 //! same lines and objects. What cannot be read is counted in [`Drops`], with the first in words,
 //! and decoding goes on with the next good line or frame.
 
@@ -11,10 +11,7 @@ pub mod message;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::TimeInput;
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::Samples;
+use crate::signal::{Columns, Drops, Reason, Samples, TimeInput};
 
 /// The longest line or frame, in bytes; a longer one is dropped.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -48,40 +45,40 @@ impl std::str::FromStr for StreamFormat {
 
 /// The decoder of one byte stream.
 #[derive(Debug)]
-pub enum Stream {
+pub enum StreamDecoder {
     /// Lines of comma-separated numbers.
-    Csv(Box<csv::Rows>),
+    Csv(Box<csv::CsvRows>),
     /// A JSON object a line.
-    Json(json::Lines),
+    Json(json::JsonLines),
     /// COBS frames.
     Binary(binary::Frames),
 }
 
-impl Stream {
+impl StreamDecoder {
     /// A decoder at the start of a live stream.
     pub fn new(format: StreamFormat, columns: Columns, time: TimeInput) -> Self {
         match format {
-            StreamFormat::Csv => Stream::Csv(Box::new(csv::Rows::live(columns, time))),
-            StreamFormat::Json => Stream::Json(json::Lines::new(columns, time)),
-            StreamFormat::Binary => Stream::Binary(binary::Frames::new(columns)),
+            StreamFormat::Csv => StreamDecoder::Csv(Box::new(csv::CsvRows::live(columns, time))),
+            StreamFormat::Json => StreamDecoder::Json(json::JsonLines::new(columns, time)),
+            StreamFormat::Binary => StreamDecoder::Binary(binary::Frames::new(columns)),
         }
     }
 
     /// Decodes the next bytes; a line or frame that they leave open is kept for the next call.
     pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
         match self {
-            Stream::Csv(rows) => rows.feed(bytes, samples, drops),
-            Stream::Json(lines) => lines.feed(bytes, samples, drops),
-            Stream::Binary(frames) => frames.feed(bytes, samples, drops),
+            StreamDecoder::Csv(rows) => rows.feed(bytes, samples, drops),
+            StreamDecoder::Json(lines) => lines.feed(bytes, samples, drops),
+            StreamDecoder::Binary(frames) => frames.feed(bytes, samples, drops),
         }
     }
 
     /// Decodes what is left open, at the end of the stream.
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         match self {
-            Stream::Csv(rows) => rows.finish(samples, drops),
-            Stream::Json(lines) => lines.finish(samples, drops),
-            Stream::Binary(_) => {}
+            StreamDecoder::Csv(rows) => rows.finish(samples, drops),
+            StreamDecoder::Json(lines) => lines.finish(samples, drops),
+            StreamDecoder::Binary(_) => {}
         }
     }
 }

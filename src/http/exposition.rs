@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::counters::Distribution;
+use crate::health::Distribution;
 
 /// What a family's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,18 +1,18 @@
 //! The metrics, under the names that Prometheus asks for.
 
-use super::About;
 use super::exposition::{Exposition, Kind};
 use super::process::Process;
-use crate::drops::Reason;
-use crate::health::{Health, Report, State};
+use crate::health::{Health, HealthReport, SourceState};
 use crate::model::card::UNKNOWN;
+use crate::signal::Reason;
+use crate::sink::live::about::About;
 
 /// Every state of a source, by its name.
-const STATES: [(State, &str); 4] = [
-    (State::Connecting, "connecting"),
-    (State::Ok, "ok"),
-    (State::Silent, "silent"),
-    (State::Ended, "ended"),
+const STATES: [(SourceState, &str); 4] = [
+    (SourceState::Connecting, "connecting"),
+    (SourceState::Ok, "ok"),
+    (SourceState::Silent, "silent"),
+    (SourceState::Ended, "ended"),
 ];
 
 /// All metrics now; `pages` is how many pages are open.
@@ -24,7 +24,7 @@ pub(super) fn write(health: &Health, about: &About, pages: usize) -> String {
     pipeline(&mut text, health, &report, about);
     outside(&mut text, health, pages);
     if let Some(process) = Process::now() {
-        self::process(&mut text, process);
+        crate::http::metrics::process(&mut text, process);
     }
     text.finish()
 }
@@ -38,7 +38,7 @@ fn about_itself(text: &mut Exposition, about: &About) {
         .sample(&labels, 1.0);
 }
 
-fn sources(text: &mut Exposition, report: &Report) {
+fn sources(text: &mut Exposition, report: &HealthReport) {
     text.family("underfoot_healthy", Kind::Gauge, "Whether every source that should give samples does.")
         .sample(&[], f64::from(u8::from(report.healthy)));
     let mut family = text.family("underfoot_samples_total", Kind::Counter, "Samples that a source gave.");
@@ -47,7 +47,7 @@ fn sources(text: &mut Exposition, report: &Report) {
     }
     let mut family = text.family("underfoot_source_up", Kind::Gauge, "Whether a source gives samples.");
     for source in &report.sources {
-        family.sample(&[("source", &source.name)], f64::from(u8::from(source.state == State::Ok)));
+        family.sample(&[("source", &source.name)], f64::from(u8::from(source.state == SourceState::Ok)));
     }
     let mut family =
         text.family("underfoot_source_state", Kind::Gauge, "How a source is: 1 for the state it is in.");
@@ -73,7 +73,7 @@ fn sources(text: &mut Exposition, report: &Report) {
     }
 }
 
-fn pipeline(text: &mut Exposition, health: &Health, report: &Report, about: &About) {
+fn pipeline(text: &mut Exposition, health: &Health, report: &HealthReport, about: &About) {
     let counters = &health.counters;
     let mut family =
         text.family("underfoot_reloads_total", Kind::Counter, "Reloads of the configuration and the model.");
@@ -158,11 +158,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::drops::Drops;
-    use crate::terms::Terms;
+    use crate::decision::ServingContext;
+    use crate::signal::Drops;
 
     fn about() -> About {
-        About::new(&Terms::of_test(&["a", "b \"2\""], "m"), None)
+        About::new(&ServingContext::of_test(&["a", "b \"2\""], "m"), None)
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! A page that shows every stream live, metrics for Prometheus, and probes. Nothing can be changed by way of it.
 //!
-//! [`Server`] accepts connections; the pipeline runs each in a task of its own. Everything has a bound: connections, the time to
-//! ask, the time to take an answer, pages at once. [`Tap`] is where the pipeline tells what happens.
+//! [`HttpServer`] accepts connections; the pipeline runs each in a task of its own. Everything has a bound: connections, the time to
+//! ask, the time to take an answer, pages at once. [`LiveEvents`] is where the pipeline tells what happens.
 
-mod exposition;
-mod host;
-mod metrics;
-mod patient;
-mod process;
-mod reply;
-mod tap;
-mod trace;
+pub mod exposition;
+pub mod host;
+pub mod metrics;
+pub mod process;
+pub mod reply;
+pub mod write_timeout;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,18 +19,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-pub use tap::Tap;
-
-use crate::channel::Channel;
-use crate::health::{Health, Watcher};
-use crate::terms::Terms;
-use patient::Patient;
-use reply::Site;
+use self::reply::Site;
+use self::write_timeout::WriteTimeout;
+use crate::health::{Health, ProgressWatcher};
+use crate::sink::live::about::About;
+use crate::sink::live::events::LiveEvents;
 
 /// Connections at once; more wait for their turn.
 const CONNECTIONS: usize = 32;
@@ -56,39 +51,6 @@ const REPORT: u32 = 10;
 const HEARTBEAT: u32 = 150;
 /// How often it is looked whether the pipeline moves.
 const LOOK: Duration = Duration::from_secs(5);
-
-/// What the daemon serves, in the words of the page and the metrics.
-#[derive(Clone, Debug, Serialize)]
-pub struct About {
-    version: &'static str,
-    model: String,
-    labels: Vec<String>,
-    channels: Vec<Channel>,
-    rate: f64,
-    window: usize,
-    hop: usize,
-    max_gap: f64,
-    /// The broker's host and port, if there is one.
-    broker: Option<String>,
-}
-
-impl About {
-    /// Surfaces that are decided under these terms, and the broker that they are published by.
-    pub fn new(terms: &Terms, broker: Option<String>) -> Self {
-        let Terms { card, model, hop, .. } = terms;
-        Self {
-            version: env!("CARGO_PKG_VERSION"),
-            model: model.clone(),
-            labels: card.labels.clone(),
-            channels: card.channels.clone(),
-            rate: card.rate,
-            window: card.window,
-            hop: *hop,
-            max_gap: card.resample.max_gap,
-            broker,
-        }
-    }
-}
 
 /// Why nothing can be served at an address.
 #[derive(Debug, thiserror::Error)]
@@ -118,14 +80,14 @@ impl BindError {
 }
 
 /// A port that is listened on.
-pub struct Server {
+pub struct HttpServer {
     listener: TcpListener,
     site: Arc<Site>,
     seats: Arc<Semaphore>,
     flushes: Interval,
     flushed: u32,
     looks: Interval,
-    watcher: Watcher,
+    watcher: ProgressWatcher,
 }
 
 /// Whether an address can be listened at: where the page would be. It belongs to the runtime that it is asked in.
@@ -137,7 +99,7 @@ pub(crate) fn try_address(address: SocketAddr) -> Result<String, BindError> {
     Ok(host::url(listener.local_addr().unwrap_or(address)))
 }
 
-impl Server {
+impl HttpServer {
     /// Listens at an address; `hosts` are names that clients may call this computer by. It belongs to the runtime it is made in.
     ///
     /// # Errors
@@ -155,17 +117,17 @@ impl Server {
         flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             listener,
-            site: Arc::new(Site::new(hosts.to_vec(), health, Tap::new(about))),
+            site: Arc::new(Site::new(hosts.to_vec(), health, LiveEvents::new(about))),
             seats: Arc::new(Semaphore::new(CONNECTIONS)),
             flushes,
             flushed: 0,
             looks: interval(LOOK),
-            watcher: Watcher::default(),
+            watcher: ProgressWatcher::default(),
         })
     }
 
     /// Where the pipeline tells what happens.
-    pub fn tap(&self) -> Tap {
+    pub fn tap(&self) -> LiveEvents {
         self.site.tap.clone()
     }
 
@@ -234,7 +196,7 @@ async fn serve(stream: TcpStream, site: Arc<Site>, seat: Option<OwnedSemaphorePe
     let Ok(local) = stream.local_addr() else { return };
     // What happens is shown when it does.
     let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(Patient::new(stream, TAKING));
+    let stream = TokioIo::new(WriteTimeout::new(stream, TAKING));
     let service = service_fn(move |request| {
         let response = site.answer(&request, local.ip());
         std::future::ready(Ok::<_, Infallible>(response))

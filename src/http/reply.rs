@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::exposition::Exposition;
-use super::tap::Tap;
 use super::{host, metrics};
-use crate::health::{Health, State};
+use crate::health::{Health, SourceState};
+use crate::sink::live::events::LiveEvents;
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -40,12 +40,12 @@ const GUARDS: [(HeaderName, &str); 7] = [
 pub(super) struct Site {
     hosts: Vec<String>,
     pub(super) health: Arc<Health>,
-    pub(super) tap: Tap,
+    pub(super) tap: LiveEvents,
     moves: AtomicBool,
 }
 
 impl Site {
-    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, tap: Tap) -> Self {
+    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, tap: LiveEvents) -> Self {
         Self { hosts, health, tap, moves: AtomicBool::new(true) }
     }
 
@@ -103,7 +103,10 @@ impl Site {
     /// Whether the model is loaded, which it is before anything is served, and every source gives samples.
     fn ready(&self) -> Response<Body> {
         let report = self.health.report();
-        let amiss = report.sources.iter().filter(|source| !matches!(source.state, State::Ok | State::Ended));
+        let amiss = report
+            .sources
+            .iter()
+            .filter(|source| !matches!(source.state, SourceState::Ok | SourceState::Ended));
         let amiss: Vec<_> =
             amiss.map(|source| json!({ "source": source.name, "state": source.state })).collect();
         let status = if report.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Channel;
+use crate::signal::Channel;
 
 /// The surface where the daemon will not say; no label of a model may be called so.
 pub const UNKNOWN: &str = "unknown";
@@ -29,7 +29,7 @@ pub struct Card {
     pub made_by: String,
     /// How the model was trained; absent where a model from elsewhere was stamped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub training: Option<Training>,
+    pub training: Option<TrainingSummary>,
 }
 
 /// How samples become steps, the same in training and in service.
@@ -53,7 +53,7 @@ pub enum Method {
 
 /// What a model was trained on, and how well it did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Training {
+pub struct TrainingSummary {
     /// SHA-256 over the recordings, in hexadecimal.
     pub data_digest: String,
     /// Recordings used, training and validation.
@@ -118,8 +118,8 @@ impl Card {
     ///
     /// # Errors
     /// Not JSON of this form, another version, or a count, rate or label that cannot be served.
-    pub fn parse(json: &str) -> Result<Self, BadCard> {
-        let card: Card = serde_json::from_str(json).map_err(|error| BadCard(error.to_string()))?;
+    pub fn parse(json: &str) -> Result<Self, CardError> {
+        let card: Card = serde_json::from_str(json).map_err(|error| CardError(error.to_string()))?;
         card.validate()?;
         Ok(card)
     }
@@ -128,7 +128,7 @@ impl Card {
     ///
     /// # Errors
     /// Another version, or a count, rate or label that cannot be served.
-    pub fn validate(&self) -> Result<(), BadCard> {
+    pub fn validate(&self) -> Result<(), CardError> {
         let problem = if self.version != Self::VERSION {
             format!("version is {}, this underfoot reads {}", self.version, Self::VERSION)
         } else if self.channels.is_empty() || self.channels.len() > 64 {
@@ -152,7 +152,7 @@ impl Card {
         } else {
             return Ok(());
         };
-        Err(BadCard(problem))
+        Err(CardError(problem))
     }
 
     /// From a window's first step to its last, in nanoseconds.
@@ -168,7 +168,7 @@ impl Card {
 }
 
 #[cfg(test)]
-impl Training {
+impl TrainingSummary {
     /// A training of tests, with these statistics.
     pub(crate) fn of_test(statistics: Vec<Statistics>) -> Self {
         Self {
@@ -212,4 +212,4 @@ fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// What is wrong with a card.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadCard(String);
+pub struct CardError(String);

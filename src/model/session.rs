@@ -9,7 +9,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::card::{BadCard, Card};
+use super::card::{Card, CardError};
 use super::runtime::{self, RuntimeError, one_line};
 
 /// A loaded model with its card. One thread uses it at a time.
@@ -58,7 +58,7 @@ pub enum ModelError {
         /// The model's path.
         path: PathBuf,
         /// What is wrong.
-        why: BadCard,
+        why: CardError,
     },
     /// The card and the graph do not fit.
     #[error(

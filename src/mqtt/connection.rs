@@ -8,11 +8,11 @@ use rumqttc::{
 };
 use tokio::sync::watch;
 
-use super::breaks::{Breaks, Fault};
 use super::publisher::Retained;
+use super::reconnect::{ConnectionFault, ReconnectPolicy};
 use super::subscription::{Subscribed, take};
 use super::tls;
-use crate::health::{Health, State};
+use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
 
 /// The network's side.
@@ -75,7 +75,7 @@ impl Connection {
                     health.counters.connected();
                     self.accepted.send_replace(connections);
                     for (_, feed) in feeds.iter().flatten() {
-                        feed.state(State::Silent);
+                        feed.state(SourceState::Silent);
                     }
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
@@ -104,7 +104,7 @@ impl Connection {
                     // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
                     self.events.state.collision = None;
                     for (_, feed) in feeds.iter().flatten() {
-                        feed.state(State::Connecting);
+                        feed.state(SourceState::Connecting);
                     }
                     let verdict = breaks.broke(Instant::now(), self.fault(&error));
                     if let Some(why) = verdict.news {
@@ -124,8 +124,8 @@ impl Connection {
     }
 
     /// The record of this connection's faults.
-    pub(super) fn breaks(&self) -> Breaks {
-        Breaks::new(&self.broker, &self.events.mqtt_options.client_id())
+    pub(super) fn breaks(&self) -> ReconnectPolicy {
+        ReconnectPolicy::new(&self.broker, &self.events.mqtt_options.client_id())
     }
 
     /// What to say of a subscription to one of these topics that the broker refuses.
@@ -136,13 +136,13 @@ impl Connection {
         )
     }
 
-    pub(super) fn fault(&self, error: &ConnectionError) -> Fault {
+    pub(super) fn fault(&self, error: &ConnectionError) -> ConnectionFault {
         let cut = matches!(
             error,
             ConnectionError::Io(_)
                 | ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted)
         );
-        Fault { why: self.explain(error), cut }
+        ConnectionFault { why: self.explain(error), cut }
     }
 
     pub(super) fn explain(&self, error: &ConnectionError) -> String {

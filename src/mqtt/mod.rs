@@ -4,12 +4,12 @@
 //! accepted the connection. [`Publisher`] keeps every retained topic, so that all of them can be published again
 //! after an outage: what is retained is sent when it is dirty, and a new connection makes everything dirty.
 
-mod breaks;
-mod clear;
-mod connection;
-mod listener;
-mod publisher;
-mod subscription;
+pub mod clear;
+pub mod connection;
+pub mod listener;
+pub mod publisher;
+pub mod reconnect;
+pub mod subscription;
 pub mod tls;
 
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use rumqttc::{AsyncClient, LastWill, MqttOptions, QoS, TlsConfiguration, Transpo
 use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::config::Mqtt;
+use crate::config::MqttConfig;
 
-pub use connection::Connection;
-pub use listener::{Heard, Message};
-pub use publisher::Publisher;
-pub use subscription::{Subscribed, Subscription};
+pub use self::connection::Connection;
+pub use self::listener::{Heard, Message};
+pub use self::publisher::Publisher;
+pub use self::subscription::{Subscribed, Subscription};
 
 /// Requests that may wait for the network.
 const REQUESTS: usize = 1024;
@@ -44,7 +44,7 @@ pub enum Role {
 
 /// Makes the connection's two sides; nothing is sent before [`Connection::run`].
 pub fn connect(
-    config: &Mqtt,
+    config: &MqttConfig,
     host: &str,
     password: Option<&str>,
     tls: Option<Arc<ClientConfig>>,

@@ -20,7 +20,7 @@ pub struct Publisher {
 
 #[derive(Default)]
 pub(super) struct Retained {
-    topics: Mutex<BTreeMap<String, Entry>>,
+    topics: Mutex<BTreeMap<String, RetainedTopic>>,
     changed: Notify,
     renewal: OnceLock<Renewal>,
 }
@@ -33,7 +33,7 @@ struct Renewal {
     below: String,
 }
 
-struct Entry {
+struct RetainedTopic {
     payload: Vec<u8>,
     dirty: bool,
 }
@@ -56,7 +56,7 @@ impl Publisher {
 
     /// The same for a topic that is not below the base.
     pub fn retain_at(&self, topic: String, payload: Vec<u8>) {
-        let entry = Entry { payload, dirty: true };
+        let entry = RetainedTopic { payload, dirty: true };
         self.retained.lock().insert(topic, entry);
         self.retained.changed.notify_one();
     }
@@ -151,7 +151,7 @@ impl Retained {
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, RetainedTopic>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,9 @@
 //! Topics that samples come by, and what their messages become.
 
-use crate::columns::Columns;
-use crate::config::Input;
+use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
-use crate::drops::{Drops, Reason};
-use crate::sample::StreamId;
-use crate::source::{Closed, Feed};
+use crate::signal::{Columns, Drops, Reason, StreamId};
+use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// Topics that samples come by.
 #[derive(Clone, Debug)]
@@ -15,7 +13,7 @@ pub struct Subscription {
     /// How payloads are written.
     pub format: MessageFormat,
     /// What they hold.
-    pub input: Input,
+    pub input: SourceInput,
     /// A larger payload is left out, in bytes.
     pub max_payload: usize,
 }
@@ -35,10 +33,10 @@ impl Subscription {
 }
 
 /// Where a subscription's samples go.
-pub type Subscribed = (Subscription, Feed);
+pub type Subscribed = (Subscription, SourceHandle);
 
 /// Decodes a message for every subscription that its topic fits.
-pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), Closed> {
+pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), PipelineClosed> {
     for (subscription, feed) in feeds {
         let Some(name) = subscription.stream(topic) else { continue };
         let Subscription { input, format, max_payload, .. } = subscription;
@@ -72,14 +70,14 @@ pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{Channel, TimeInput};
+    use crate::signal::{Channel, TimeInput};
 
     fn subscription(topic: &str) -> Subscription {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
         Subscription {
             topic: topic.into(),
             format: MessageFormat::Auto,
-            input: Input { columns, time: TimeInput::default() },
+            input: SourceInput { columns, time: TimeInput::default() },
             max_payload: 1 << 20,
         }
     }

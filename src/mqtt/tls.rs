@@ -4,19 +4,18 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto::ring,
-};
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
-use crate::config::{BadValue, Mqtt};
+use crate::config::{MqttConfig, ValueError};
 
 /// The TLS side of the connection; `None` where the broker is spoken to without.
 ///
 /// # Errors
 /// A file that cannot be read or does not hold what its key says.
-pub fn client(config: &Mqtt) -> Result<Option<Arc<ClientConfig>>, BadValue> {
+pub fn client(config: &MqttConfig) -> Result<Option<Arc<ClientConfig>>, ValueError> {
     if !config.tls {
         return Ok(None);
     }
@@ -24,14 +23,16 @@ pub fn client(config: &Mqtt) -> Result<Option<Arc<ClientConfig>>, BadValue> {
     match &config.ca_file {
         Some(path) => {
             for certificate in certificates("mqtt.ca_file", path)? {
-                roots.add(certificate).map_err(|why| BadValue::new("mqtt.ca_file", path, why.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|why| ValueError::new("mqtt.ca_file", path, why.to_string()))?;
             }
         }
         None => {
             // What the system believes; single certificates that cannot be read are left out, as browsers do.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() {
-                return Err(BadValue::new(
+                return Err(ValueError::new(
                     "mqtt.tls",
                     true,
                     "this system has no certificates of its own; name the broker's CA in mqtt.ca_file, or install ca-certificates",
@@ -41,15 +42,15 @@ pub fn client(config: &Mqtt) -> Result<Option<Arc<ClientConfig>>, BadValue> {
     }
     let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|why| BadValue::new("mqtt.tls", true, why.to_string()))?;
+        .map_err(|why| ValueError::new("mqtt.tls", true, why.to_string()))?;
     let builder = versions.with_root_certificates(roots);
     let client = match (&config.certificate_file, &config.key_file) {
         (Some(certificate), Some(key)) => {
             let chain = certificates("mqtt.certificate_file", certificate)?;
             let private = PrivateKeyDer::from_pem_file(key)
-                .map_err(|why| BadValue::new("mqtt.key_file", key, pem_fault(&why, "private key")))?;
+                .map_err(|why| ValueError::new("mqtt.key_file", key, pem_fault(&why, "private key")))?;
             builder.with_client_auth_cert(chain, private).map_err(|why| {
-                BadValue::new("mqtt.key_file", key, format!("it does not fit mqtt.certificate_file: {why}"))
+                ValueError::new("mqtt.key_file", key, format!("it does not fit mqtt.certificate_file: {why}"))
             })?
         }
         _ => builder.with_no_client_auth(),
@@ -57,8 +58,8 @@ pub fn client(config: &Mqtt) -> Result<Option<Arc<ClientConfig>>, BadValue> {
     Ok(Some(Arc::new(client)))
 }
 
-fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, BadValue> {
-    let bad = |why: &pem::Error| BadValue::new(key, path, pem_fault(why, "certificate"));
+fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ValueError> {
+    let bad = |why: &pem::Error| ValueError::new(key, path, pem_fault(why, "certificate"));
     let read = CertificateDer::pem_file_iter(path).map_err(|why| bad(&why))?;
     let found: Vec<_> = read.collect::<Result<_, _>>().map_err(|why| bad(&why))?;
     if found.is_empty() { Err(bad(&pem::Error::NoItemsFound)) } else { Ok(found) }

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::RecordingError;
-use crate::channel::TimeUnit;
-use crate::sample::Time;
+use crate::signal::{Time, TimeUnit};
 
 /// The most intervals in one recording.
 const MAX_INTERVALS: usize = 1_000_000;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::RecordingError;
-use crate::channel::{ChannelInput, TimeInput, TimeUnit};
+use crate::signal::{ChannelInput, TimeInput, TimeUnit};
 
 /// The name of the file that says how to read the recordings beside and below it.
 pub const FILE_NAME: &str = "dataset.toml";
@@ -16,31 +16,31 @@ pub const FILE_NAME: &str = "dataset.toml";
 #[serde(deny_unknown_fields, default)]
 pub struct Layout {
     /// How the files are cut into fields.
-    pub csv: Csv,
+    pub csv: CsvLayout,
     /// Where the time stands.
     pub time: TimeInput,
     /// The channels; every numeric column where none is listed.
     #[serde(rename = "channel")]
     pub channels: Vec<ChannelInput>,
     /// Where the surface's name comes from.
-    pub label: Label,
+    pub label: LabelLayout,
     /// Which recordings belong together when data are split.
-    pub split: Split,
+    pub split: SplitLayout,
     /// What may be done to the data without changing the surface.
-    pub augment: Augment,
+    pub augment: AugmentLayout,
 }
 
 /// How a file is cut into fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Csv {
+pub struct CsvLayout {
     /// What stands between two fields: one ASCII character.
     pub delimiter: char,
     /// The row with the columns' names, counted from 1; those above it are skipped.
     pub header_row: usize,
 }
 
-impl Default for Csv {
+impl Default for CsvLayout {
     fn default() -> Self {
         Self { delimiter: ',', header_row: 1 }
     }
@@ -49,7 +49,7 @@ impl Default for Csv {
 /// Where the surface's name comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Label {
+pub struct LabelLayout {
     /// The kind of place.
     pub from: LabelFrom,
     /// The column, for [`LabelFrom::Column`].
@@ -73,7 +73,7 @@ pub enum LabelFrom {
 /// Which recordings belong together when data are split into training and validation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Split {
+pub struct SplitLayout {
     /// What windows that belong together have in common.
     pub group_by: GroupBy,
     /// The column, for [`GroupBy::Column`]: the text in a recording's first row names its group.
@@ -97,7 +97,7 @@ pub enum GroupBy {
 /// What may be done to the data without changing the surface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Augment {
+pub struct AugmentLayout {
     /// Orders of the channels under which the surface stays what it is.
     pub permutations: Vec<Vec<String>>,
 }

@@ -2,7 +2,7 @@
 
 pub mod labels;
 pub mod layout;
-pub mod read;
+pub mod reader;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::channel::BadInput;
-use crate::sample::StreamId;
-use layout::{LabelFrom, Layout};
+use self::layout::{LabelFrom, Layout};
+use crate::signal::{ChannelError, StreamId};
 
 /// The most recordings that one command reads.
 const MAX_RECORDINGS: usize = 100_000;
@@ -104,7 +103,7 @@ pub enum RecordingError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: BadInput,
+        why: ChannelError,
     },
     /// A row that is not what the header says.
     #[error(
@@ -226,10 +225,10 @@ pub fn digest(recordings: &[Recording]) -> Result<String, RecordingError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::reader::RecordingReader;
     use super::*;
-    use crate::channel::Channel;
-    use crate::sample::Samples;
-    use read::Reader;
+    use crate::signal::Channel;
+    use crate::signal::Samples;
 
     /// A folder of these files, for as long as it is held.
     pub(crate) fn folder(files: &[(&str, impl AsRef<[u8]>)]) -> tempfile::TempDir {
@@ -246,7 +245,7 @@ pub(crate) mod tests {
         recording: &Recording,
         wanted: Option<&[Channel]>,
     ) -> Result<(Samples, labels::Labels), RecordingError> {
-        let mut reader = Reader::open(recording, wanted)?;
+        let mut reader = RecordingReader::open(recording, wanted)?;
         let mut samples = Samples::new(wanted.map_or(1, <[Channel]>::len));
         while reader.next_block(&mut samples)? {}
         Ok((samples, reader.labels()?))

@@ -73,10 +73,10 @@ fn write_samples(path: &Path, drive: Drive) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
-    use crate::recordings::read::Reader;
+    use crate::recordings::reader::RecordingReader;
     use crate::recordings::{digest, find};
-    use crate::sample::Samples;
+    use crate::signal::Channel;
+    use crate::signal::Samples;
     use crate::simulator::drive::RATE;
 
     #[test]
@@ -99,7 +99,8 @@ mod tests {
         let drive = Drive::tour(4, RATE, 2.0);
         write_tour(folder.path(), "tour", drive.clone()).unwrap();
         let recordings = find(&[folder.path().into()], None).unwrap();
-        let mut reader = Reader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
+        let mut reader =
+            RecordingReader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
         let mut samples = Samples::new(1);
         while reader.next_block(&mut samples).unwrap() {}
         let labels = reader.labels().unwrap();

@@ -8,7 +8,7 @@ use rand_distr::{Gamma, StandardNormal};
 use rand_pcg::Pcg64;
 
 use super::surface::{Ground, Surface};
-use crate::sample::Time;
+use crate::signal::Time;
 
 /// Samples a second, where nothing else is asked for.
 pub const RATE: f64 = 100.0;
@@ -49,7 +49,7 @@ pub struct Drive {
     plan: Vec<(Surface, f64)>,
     given: u64,
     rng: Pcg64,
-    robot: Robot,
+    robot: SimulatedRobot,
     distance: f64,
     front: Axle,
     rear: Axle,
@@ -63,7 +63,7 @@ pub struct Drive {
 
 /// What differs from one robot to the next.
 #[derive(Clone, Debug)]
-struct Robot {
+struct SimulatedRobot {
     /// N: the mass with its load, times gravity.
     weight: f64,
     /// m/s.
@@ -83,7 +83,7 @@ struct Robot {
     sag: f64,
 }
 
-impl Robot {
+impl SimulatedRobot {
     fn new(rng: &mut Pcg64) -> Self {
         let mut around = |mean: f64, deviation: f64| {
             // Within three deviations, so that no robot has a mass below 0.
@@ -189,7 +189,7 @@ impl Drive {
             rate,
             plan,
             given: 0,
-            robot: Robot::new(&mut rng),
+            robot: SimulatedRobot::new(&mut rng),
             distance: 0.0,
             front: Axle::new(start, &mut rng),
             rear: Axle::new(start, &mut rng),

@@ -2,12 +2,11 @@
 
 use std::io::Write;
 
-use crate::channel::Channel;
+use super::drive::Reading;
 use crate::decode::{StreamFormat, binary};
-use crate::sample::Time;
-use crate::simulator::drive::Reading;
+use crate::signal::{Channel, Time};
 
-/// Encodes the samples of one stream, in the form that [`Stream`](crate::decode::Stream) decodes.
+/// Encodes the samples of one stream, in the form that [`StreamDecoder`](crate::decode::StreamDecoder) decodes.
 ///
 /// Values come back to the bit, and so do whole microseconds: for 52 days in text, for 71.6 minutes in frames, whose
 /// counter wraps then.
@@ -73,11 +72,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::TimeInput;
-    use crate::columns::Columns;
-    use crate::decode::Stream;
-    use crate::drops::Drops;
-    use crate::sample::Samples;
+    use crate::decode::StreamDecoder;
+    use crate::signal::Columns;
+    use crate::signal::Drops;
+    use crate::signal::Samples;
+    use crate::signal::TimeInput;
     use crate::simulator::drive::{Drive, RATE};
 
     const FORMATS: [StreamFormat; 3] = [StreamFormat::Csv, StreamFormat::Json, StreamFormat::Binary];
@@ -90,7 +89,7 @@ mod tests {
         // A decoder that begins in mid-stream waits for the end of a frame.
         let mut bytes = if format == StreamFormat::Binary { vec![0] } else { vec![] };
         samples.iter().for_each(|(time, row)| wire.encode(time, row, &mut bytes));
-        let mut stream = Stream::new(format, Columns::of(&channels).unwrap(), TimeInput::default());
+        let mut stream = StreamDecoder::new(format, Columns::of(&channels).unwrap(), TimeInput::default());
         let (mut decoded, mut drops) = (Samples::new(channels.len()), Drops::default());
         stream.feed(&bytes, &mut decoded, &mut drops);
         stream.finish(&mut decoded, &mut drops);

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::config;
+use crate::decision::ServingContext;
 use crate::model::card::UNKNOWN;
 use crate::mqtt::Publisher;
-use crate::sample::StreamId;
-use crate::terms::Terms;
+use crate::signal::StreamId;
 
 /// What Home Assistant says on its status topic when it has started.
 const BIRTH: &[u8] = b"online";
@@ -24,7 +24,7 @@ const NAME: usize = 64;
 const DIGEST: usize = 8;
 
 /// Announces each stream once.
-pub struct HomeAssistant {
+pub struct HomeAssistantDiscovery {
     publisher: Publisher,
     prefix: String,
     options: Vec<String>,
@@ -34,9 +34,9 @@ pub struct HomeAssistant {
     full: bool,
 }
 
-impl HomeAssistant {
+impl HomeAssistantDiscovery {
     /// No stream yet; those that come are told of by this publisher.
-    pub fn new(publisher: Publisher, config: &config::HomeAssistant, terms: &Terms) -> Self {
+    pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, terms: &ServingContext) -> Self {
         publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
             publisher,
@@ -68,7 +68,7 @@ impl HomeAssistant {
     }
 
     /// Announces every stream again where a reload has changed what there is to tell of.
-    pub fn take_over(&mut self, terms: &Terms) {
+    pub fn take_over(&mut self, terms: &ServingContext) {
         let options = options(terms);
         if (&options, &terms.model) != (&self.options, &self.model) {
             (self.options, self.model) = (options, terms.model.clone());
@@ -84,7 +84,7 @@ impl HomeAssistant {
 }
 
 /// What a surface may be.
-fn options(terms: &Terms) -> Vec<String> {
+fn options(terms: &ServingContext) -> Vec<String> {
     terms.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
 }
 

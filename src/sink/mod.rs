@@ -1,30 +1,31 @@
 //! Where outcomes go.
 
+pub mod evaluation;
 pub mod home_assistant;
-pub mod lines;
+pub mod json;
+pub mod live;
 pub mod mqtt;
-pub mod page;
 pub mod recorder;
-pub mod score;
+pub mod text;
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
-use crate::drops::Drops;
+use crate::decision::Outcome;
 use crate::health::Health;
-use crate::prediction::Outcome;
+use crate::signal::Drops;
 
 /// One place that outcomes go to.
 pub enum Sink {
     /// The broker.
-    Mqtt(mqtt::Topics),
+    Mqtt(mqtt::MqttSink),
     /// Text, such as standard output.
-    Lines(lines::Lines),
+    Lines(text::TextSink),
     /// The page and the metrics.
-    Page(page::Page),
+    Page(live::LiveSink),
     /// Labels that are known, to score against.
-    Score(score::Score),
+    Score(evaluation::EvaluationSink),
     /// A channel, to be watched, with the moment each outcome came out.
     Watch(SyncSender<(Instant, Outcome)>),
 }

@@ -1,27 +1,27 @@
 //! Outcomes as MQTT topics.
 
-use super::home_assistant::HomeAssistant;
-use crate::drops::{Drops, Reason};
+use super::home_assistant::HomeAssistantDiscovery;
+use super::json::JsonWriter;
+use crate::decision::{Outcome, ServingContext};
 use crate::mqtt::Publisher;
-use crate::prediction::{Json, Outcome};
-use crate::terms::Terms;
+use crate::signal::{Drops, Reason};
 
 /// Publishes predictions as they come, and keeps each stream's surface retained.
-pub struct Topics {
+pub struct MqttSink {
     publisher: Publisher,
-    json: Json,
-    home_assistant: Option<HomeAssistant>,
+    json: JsonWriter,
+    home_assistant: Option<HomeAssistantDiscovery>,
 }
 
-impl Topics {
+impl MqttSink {
     /// Topics below the publisher's base, of surfaces that are decided under these terms.
-    pub fn new(publisher: Publisher, terms: &Terms) -> Self {
+    pub fn new(publisher: Publisher, terms: &ServingContext) -> Self {
         publisher.retain("info", terms.info());
-        Self { publisher, json: terms.json(), home_assistant: None }
+        Self { publisher, json: JsonWriter::of(terms), home_assistant: None }
     }
 
     /// The same, and Home Assistant is told of each stream.
-    pub fn announcing(self, home_assistant: Option<HomeAssistant>) -> Self {
+    pub fn announcing(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
         Self { home_assistant, ..self }
     }
 
@@ -46,7 +46,7 @@ impl Topics {
             // The unknown surface came before this; it stays on the broker.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
             Outcome::Terms(terms) => {
-                self.json = terms.json();
+                self.json = JsonWriter::of(terms);
                 if let Some(home_assistant) = &mut self.home_assistant {
                     home_assistant.take_over(terms);
                 }

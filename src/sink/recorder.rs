@@ -9,14 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::channel::Channel;
-use crate::clock::{Clock, Placed};
-use crate::drops::{Drops, Reason};
 use crate::health::Health;
-use crate::sample::{StreamId, Time};
 use crate::shutdown::ends_within;
-use crate::source::{Block, Event};
-use crate::stamp::Stamper;
+use crate::signal::{Channel, Drops, Reason, SampleBatch, SourceEvent, StreamId, Time};
+use crate::stream::{Placement, TimeUnwrapper, Timestamper};
 
 /// The most that a crash loses.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -59,16 +55,16 @@ pub struct RecorderOptions {
 pub struct Recorder {
     options: RecorderOptions,
     folder: PathBuf,
-    files: HashMap<StreamId, Open>,
+    files: HashMap<StreamId, OpenRecording>,
     written: Vec<(PathBuf, u64)>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenRecording {
     out: BufWriter<File>,
     path: PathBuf,
-    clock: Clock,
-    stamper: Stamper,
+    clock: TimeUnwrapper,
+    stamper: Timestamper,
     samples: u64,
     /// Those of them that are on the disk.
     kept: u64,
@@ -93,7 +89,7 @@ impl Recorder {
     ///
     /// # Errors
     /// What the system said, with the file.
-    pub fn push(&mut self, block: &mut Block, drops: &mut Drops) -> io::Result<()> {
+    pub fn push(&mut self, block: &mut SampleBatch, drops: &mut Drops) -> io::Result<()> {
         if block.samples.is_empty() {
             return Ok(());
         }
@@ -107,7 +103,12 @@ impl Recorder {
                 });
                 return Ok(());
             }
-            let open = Open::create(&self.folder, &block.stream, &self.options.channels, Stamper::default())?;
+            let open = OpenRecording::create(
+                &self.folder,
+                &block.stream,
+                &self.options.channels,
+                Timestamper::default(),
+            )?;
             self.files.insert(block.stream.clone(), open);
         }
         let Some(open) = self.files.get_mut(&block.stream) else { return Ok(()) };
@@ -115,21 +116,22 @@ impl Recorder {
         open.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
         for (raw, row) in block.samples.iter() {
             let time = match open.clock.place(raw) {
-                Placed::Next(time) | Placed::AfterGap(time) => time,
-                Placed::AfterRestart(time) => {
+                Placement::Next(time) | Placement::AfterGap(time) => time,
+                Placement::AfterRestart(time) => {
                     let stamper = open.stamper.clone();
-                    let next = Open::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
+                    let next =
+                        OpenRecording::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
                     told(&mut self.written, done.path, done.samples);
                     open.clock.place(raw);
                     time
                 }
-                Placed::Duplicate => {
+                Placement::Duplicate => {
                     drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
                     continue;
                 }
-                Placed::Late => {
+                Placement::Late => {
                     drops.add(Reason::Late, || {
                         format!("the sample at {} s came after a newer one", raw.seconds())
                     });
@@ -163,14 +165,14 @@ impl Recorder {
         for stream in over.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
             self.end(&stream)?;
         }
-        self.files.values_mut().try_for_each(Open::sync)
+        self.files.values_mut().try_for_each(OpenRecording::sync)
     }
 
     /// Lets go of every file, after a fault; what is recorded next begins new ones. One that nothing reached is removed: a disk
     /// that stays full would gather them. Gives how many samples may not be on the disk.
     fn abandon(&mut self) -> u64 {
         let mut lost = 0;
-        for (_, Open { out, path, samples, kept, .. }) in self.files.drain() {
+        for (_, OpenRecording { out, path, samples, kept, .. }) in self.files.drain() {
             lost += samples - kept;
             // What is still buffered finds no room; it must not be tried again on the way out.
             let (file, _) = out.into_parts();
@@ -205,8 +207,13 @@ fn told(written: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
     written.push((path, samples));
 }
 
-impl Open {
-    fn create(folder: &Path, stream: &StreamId, channels: &[Channel], stamper: Stamper) -> io::Result<Self> {
+impl OpenRecording {
+    fn create(
+        folder: &Path,
+        stream: &StreamId,
+        channels: &[Channel],
+        stamper: Timestamper,
+    ) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
         let names = (1u32..10_000).map(|number| match number {
             1 => format!("{stream}-{now}.csv"),
@@ -223,7 +230,7 @@ impl Open {
                         header.push_str(&channel.name);
                     }
                     writeln!(out, "{header}").map_err(|error| named(&path, &error))?;
-                    let clock = Clock::new(MAX_GAP);
+                    let clock = TimeUnwrapper::new(MAX_GAP);
                     return Ok(Self {
                         out,
                         path,
@@ -279,12 +286,12 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
 
 /// The recorder on a thread of its own: a slow disk holds up nothing else.
 #[derive(Debug)]
-pub struct Recording {
-    sender: SyncSender<Event>,
+pub struct RecorderHandle {
+    sender: SyncSender<SourceEvent>,
     thread: JoinHandle<io::Result<Vec<(PathBuf, u64)>>>,
 }
 
-impl Recording {
+impl RecorderHandle {
     /// Starts the thread.
     pub fn start(recorder: Recorder, on_fault: OnFault, health: Arc<Health>) -> Self {
         let (sender, receiver) = sync_channel(BLOCKS);
@@ -293,9 +300,9 @@ impl Recording {
     }
 
     /// Hands on what a source told; what the disk is too slow for, or fails at, is counted.
-    pub fn take(&self, event: &Event, drops: &mut Drops) {
+    pub fn take(&self, event: &SourceEvent, drops: &mut Drops) {
         if self.sender.try_send(event.clone()).is_err()
-            && let Event::Samples(block) = event
+            && let SourceEvent::Samples(block) = event
         {
             drops.add_many(Reason::NotRecorded, block.samples.len() as u64, || {
                 "samples are not recorded: the disk is too slow, full or failing".into()
@@ -327,7 +334,7 @@ impl Recording {
 fn record(
     mut recorder: Recorder,
     on_fault: OnFault,
-    events: &Receiver<Event>,
+    events: &Receiver<SourceEvent>,
     health: &Health,
 ) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut drops = Drops::default();
@@ -339,15 +346,15 @@ fn record(
         let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
         paused = paused.filter(|since| since.elapsed() < PAUSE);
         let mut done = match event {
-            Ok(Event::Samples(block)) if paused.is_some() => {
+            Ok(SourceEvent::Samples(block)) if paused.is_some() => {
                 let count = block.samples.len() as u64;
                 drops.add_many(Reason::NotRecorded, count, || {
                     "samples are not recorded after a fault of the disk".into()
                 });
                 Ok(())
             }
-            Ok(Event::Samples(mut block)) => recorder.push(&mut block, &mut drops),
-            Ok(Event::End(stream)) => recorder.end(&stream),
+            Ok(SourceEvent::Samples(mut block)) => recorder.push(&mut block, &mut drops),
+            Ok(SourceEvent::End(stream)) => recorder.end(&stream),
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return recorder.finish(),
         };
@@ -382,16 +389,17 @@ fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recordings::{self, read::Reader};
-    use crate::sample::Samples;
-    use crate::source::Arrived;
+    use crate::recordings;
+    use crate::recordings::reader::RecordingReader;
+    use crate::signal::Arrival;
+    use crate::signal::Samples;
 
-    fn block(times: &[f64]) -> Block {
+    fn block(times: &[f64]) -> SampleBatch {
         let mut samples = Samples::new(2);
         for (index, time) in times.iter().enumerate() {
             samples.push(Time::from_seconds(*time).unwrap(), [0.1 + index as f32, f32::NAN]);
         }
-        Block { stream: StreamId::new("rover").unwrap(), samples, arrived: Arrived::now(), rate: None }
+        SampleBatch { stream: StreamId::new("rover").unwrap(), samples, arrived: Arrival::now(), rate: None }
     }
 
     #[test]
@@ -418,7 +426,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         let recording = found.iter().find(|recording| recording.path == written[0].0).unwrap();
         let mut samples = Samples::new(2);
-        let mut reader = Reader::open(recording, Some(&channels)).unwrap();
+        let mut reader = RecordingReader::open(recording, Some(&channels)).unwrap();
         while reader.next_block(&mut samples).unwrap() {}
         assert_eq!(samples.times().last().unwrap().nanos(), 7_000_000_001);
         assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());

@@ -5,26 +5,24 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Feed;
-use crate::channel::TimeInput;
-use crate::config::Input;
-use crate::decode::{Stream, StreamFormat};
-use crate::drops::Drops;
-use crate::sample::StreamId;
+use super::handle::SourceHandle;
+use crate::config::SourceInput;
+use crate::decode::{StreamDecoder, StreamFormat};
 use crate::shutdown::Shutdown;
+use crate::signal::{Drops, StreamId, TimeInput};
 
 /// Bytes read at once.
 const BUFFER: usize = 16 * 1024;
 
 /// How a byte stream is read.
 #[derive(Clone, Debug)]
-pub struct Bytes {
+pub struct ByteSource {
     /// The stream its samples belong to.
     pub stream: StreamId,
     /// How it is written.
     pub format: StreamFormat,
     /// What it holds.
-    pub input: Input,
+    pub input: SourceInput,
     /// It is given up when nothing comes for this long.
     pub silence: Option<Duration>,
 }
@@ -44,14 +42,14 @@ pub enum Ended {
 
 /// Reads until something ends it. A line or frame that is open at the end is decoded only where the other end closed.
 pub async fn read(
-    feed: &Feed,
-    bytes: &Bytes,
+    feed: &SourceHandle,
+    bytes: &ByteSource,
     reader: &mut (impl AsyncRead + Unpin),
     shutdown: &mut Shutdown,
 ) -> Ended {
-    let Bytes { stream, format, input, silence } = bytes;
+    let ByteSource { stream, format, input, silence } = bytes;
     let TimeInput { rate, .. } = input.time;
-    let mut decoder = Stream::new(*format, input.columns.clone(), input.time.clone());
+    let mut decoder = StreamDecoder::new(*format, input.columns.clone(), input.time.clone());
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     loop {

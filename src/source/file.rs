@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Closed, Feed};
-use crate::channel::Channel;
-use crate::drops::Drops;
-use crate::health::State;
+use super::handle::{PipelineClosed, SourceHandle};
+use crate::health::SourceState;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::LabelFrom;
-use crate::recordings::read::Reader;
+use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
-use crate::sample::{Samples, StreamId, Time};
 use crate::shutdown::Shutdown;
+use crate::signal::{Channel, Drops, Samples, StreamId, Time};
 
 /// Recordings to read.
 #[derive(Debug)]
-pub struct Files {
+pub struct FileSource {
     /// The recordings, in order; a stream each.
     pub recordings: Vec<Recording>,
     /// The channels that the model takes.
@@ -67,9 +65,9 @@ impl Faults {
     }
 }
 
-impl Files {
+impl FileSource {
     /// Reads them all, or until the shutdown.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
         let mut names = HashSet::new();
         for recording in &self.recordings {
             let stream = unique(recording.stream(), &mut names);
@@ -83,22 +81,22 @@ impl Files {
                     tracing::warn!(source = feed.name(), "{fault}");
                     self.faults.add(fault);
                 }
-                Err(Closed) => return,
+                Err(PipelineClosed) => return,
             }
             if feed.end(&stream).await.is_err() {
                 return;
             }
         }
-        feed.state(State::Ended);
+        feed.state(SourceState::Ended);
     }
 
     async fn read(
         &self,
         recording: &Recording,
         stream: &StreamId,
-        feed: &Feed,
-    ) -> Result<Result<(), RecordingError>, Closed> {
-        let mut reader = match Reader::open(recording, Some(&self.channels)) {
+        feed: &SourceHandle,
+    ) -> Result<Result<(), RecordingError>, PipelineClosed> {
+        let mut reader = match RecordingReader::open(recording, Some(&self.channels)) {
             Ok(reader) => reader,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -155,7 +153,12 @@ impl Pace {
         Self { speed, start: None }
     }
 
-    async fn send(&mut self, samples: Samples, stream: &StreamId, feed: &Feed) -> Result<(), Closed> {
+    async fn send(
+        &mut self,
+        samples: Samples,
+        stream: &StreamId,
+        feed: &SourceHandle,
+    ) -> Result<(), PipelineClosed> {
         let mut none = Drops::default();
         if self.speed.is_infinite() {
             return feed.send(stream, samples, None, &mut none).await;

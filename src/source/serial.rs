@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use tokio_serial::SerialPortBuilderExt;
 
-use super::bytes::{self, Bytes, Ended};
-use super::{Feed, backoff};
-use crate::health::State;
+use super::backoff::backoff;
+use super::bytes::{self, ByteSource, Ended};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
 /// Where a port is and how it is read.
 #[derive(Clone, Debug)]
-pub struct Serial {
+pub struct SerialSource {
     /// The port's path.
     pub port: String,
     /// Bits a second.
     pub baud: u32,
     /// What comes from it.
-    pub bytes: Bytes,
+    pub bytes: ByteSource,
 }
 
-impl Serial {
+impl SerialSource {
     /// Opens the port once, as `underfoot check` does.
     ///
     /// # Errors
@@ -57,12 +58,12 @@ impl Serial {
     }
 
     /// Reads until the shutdown, opening the port again after every fault and every silence.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
         let mut waits = backoff();
         let mut said = String::new();
         let mut before = false;
         loop {
-            feed.state(State::Connecting);
+            feed.state(SourceState::Connecting);
             let why = match self.open() {
                 Ok(mut port) => {
                     tracing::info!(
@@ -71,7 +72,7 @@ impl Serial {
                         baud = self.baud,
                         "the serial port is open"
                     );
-                    feed.state(State::Silent);
+                    feed.state(SourceState::Silent);
                     if std::mem::replace(&mut before, true) {
                         feed.reopened();
                     }
@@ -126,22 +127,22 @@ fn ports() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{Channel, TimeInput};
-    use crate::columns::Columns;
-    use crate::config::Input;
+    use crate::config::SourceInput;
     use crate::decode::StreamFormat;
-    use crate::sample::StreamId;
+    use crate::signal::Columns;
+    use crate::signal::StreamId;
+    use crate::signal::{Channel, TimeInput};
 
     #[test]
     fn each_fault_of_a_port_names_it_and_its_mend() {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
-        let serial = Serial {
+        let serial = SerialSource {
             port: "/dev/ttyACM0".into(),
             baud: 115_200,
-            bytes: Bytes {
+            bytes: ByteSource {
                 stream: StreamId::new("rover").unwrap(),
                 format: StreamFormat::Csv,
-                input: Input { columns, time: TimeInput::default() },
+                input: SourceInput { columns, time: TimeInput::default() },
                 silence: None,
             },
         };

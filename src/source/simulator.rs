@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Feed;
-use crate::channel::Channel;
-use crate::drops::Drops;
-use crate::health::State;
-use crate::sample::{Samples, StreamId};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
+use crate::signal::{Channel, Drops, Samples, StreamId};
 use crate::simulator::drive::{Drive, RATE};
 
 /// Seconds on each surface.
@@ -17,7 +15,7 @@ const STAY: f64 = 20.0;
 
 /// A simulated robot.
 #[derive(Clone, Debug)]
-pub struct Simulator {
+pub struct SimulatorSource {
     /// Its stream.
     pub stream: StreamId,
     /// Where it drives.
@@ -26,7 +24,7 @@ pub struct Simulator {
     pub speed: f64,
 }
 
-impl Simulator {
+impl SimulatorSource {
     /// A robot that drives over all surfaces, 20 s on each, in real time, for 33 hours.
     pub fn new(stream: StreamId, seed: u64) -> Self {
         Self { stream, drive: Drive::rounds(seed, RATE, STAY), speed: 1.0 }
@@ -38,7 +36,7 @@ impl Simulator {
     }
 
     /// Drives until the drive or the daemon ends.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
         let begun = Instant::now();
         let mut samples = Samples::new(1);
         let mut none = Drops::default();
@@ -57,7 +55,7 @@ impl Simulator {
             samples.push(reading.time, [reading.current]);
         }
         if feed.send(&self.stream, samples, None, &mut none).await.is_ok() {
-            feed.state(State::Ended);
+            feed.state(SourceState::Ended);
             // A closed pipeline needs no end.
             let _ = feed.end(&self.stream).await;
         }

@@ -1,12 +1,12 @@
 //! Standard input: one stream, until it ends.
 
-use super::Feed;
-use super::bytes::{self, Bytes, Ended};
-use crate::health::State;
+use super::bytes::{self, ByteSource, Ended};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
 /// Reads standard input to its end.
-pub async fn run(bytes: Bytes, feed: Feed, mut shutdown: Shutdown) {
+pub async fn run(bytes: ByteSource, feed: SourceHandle, mut shutdown: Shutdown) {
     match bytes::read(&feed, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
         Ended::Shutdown => return,
         Ended::Failed(error) => {
@@ -14,7 +14,7 @@ pub async fn run(bytes: Bytes, feed: Feed, mut shutdown: Shutdown) {
         }
         Ended::Closed | Ended::Silent(_) => {}
     }
-    feed.state(State::Ended);
+    feed.state(SourceState::Ended);
     // A closed pipeline needs no end.
     let _ = feed.end(&bytes.stream).await;
 }

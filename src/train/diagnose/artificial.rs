@@ -3,7 +3,8 @@
 use rand_distr::{Distribution, Normal};
 use rand_pcg::Pcg64;
 
-use crate::train::dataset::{Dataset, Source};
+use crate::train::data::dataset::Dataset;
+use crate::train::data::window_index::RecordingInfo;
 
 /// Noise on each value.
 const NOISE: f64 = 0.1;
@@ -19,7 +20,7 @@ pub fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     dataset.card.labels = vec!["arccos".into(), "cos".into()];
     dataset.recordings = (0..2 * DRIVES)
         .map(|source| format!("{}/{}", dataset.card.labels[source % 2], source / 2))
-        .map(|name| Source { group: name.clone(), name })
+        .map(|name| RecordingInfo { group: name.clone(), name })
         .collect();
     dataset.labels = (0..count).map(|index| index % 2).collect();
     dataset.sources = (0..count).map(|index| index % (2 * DRIVES)).collect();
@@ -27,7 +28,7 @@ pub fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     dataset.places = time
         .into_iter()
         .flat_map(|time| (0..count).map(move |index| (index, time)))
-        .map(|(index, time)| super::super::dataset::Place {
+        .map(|(index, time)| crate::train::data::window_index::WindowIndex {
             start: index * window,
             time,
             earlier: 0,

@@ -2,13 +2,13 @@
 
 use super::curve::{roughness, spikes};
 use super::inspection::Inspection;
-use super::laboratory::Outcome;
 use super::mend::Mended;
+use super::runner::ExperimentOutcome;
 use super::sampling::{Noise, Spread};
 use super::spike::Spike;
 use super::trial::Trial;
 use super::verdict::{Finding, SPIKE, mean};
-use crate::train::fit::Epoch;
+use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
 /// What was found out.
@@ -33,7 +33,7 @@ pub struct Diagnosis {
     /// Epochs of each training that was compared.
     pub epochs: usize,
     /// The trainings as they are.
-    pub control: Vec<Option<Outcome>>,
+    pub control: Vec<Option<ExperimentOutcome>>,
     /// What was tried.
     pub trials: Vec<Trial>,
     /// The settings to train with instead, with what came of them.
@@ -41,7 +41,7 @@ pub struct Diagnosis {
     /// What the recordings show.
     pub inspection: Inspection,
     /// Accuracy of the same training on cos against arccos, and its losses.
-    pub artificial: Option<Outcome>,
+    pub artificial: Option<ExperimentOutcome>,
     /// What should be known, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -74,7 +74,7 @@ impl Diagnosis {
 
     /// Everything for programs.
     pub fn json(&self) -> serde_json::Value {
-        let side = |outcomes: &[Option<Outcome>]| {
+        let side = |outcomes: &[Option<ExperimentOutcome>]| {
             serde_json::json!({
                 "epochs": outcomes.iter().flatten().map(|outcome| outcome.history.len()).max(),
                 "balanced_accuracy": number(mean(outcomes, |outcome| outcome.accuracy)),

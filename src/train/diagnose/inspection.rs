@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::label_errors::{self, Suspect};
-use super::laboratory::Laboratory;
 use super::neighbours::{self, Neighbours};
+use super::runner::ExperimentRunner;
 use super::screening::{self, ChannelCheck, Duplicate};
 use crate::score::Confusion;
 use crate::train::baseline::Features;
-use crate::train::dataset::Dataset;
-use crate::train::fit::{FitError, confusion};
-use crate::train::split::Split;
-use crate::train::trees::TreesOptions;
+use crate::train::baseline::trees::TreesOptions;
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::fit::epoch::FitError;
+use crate::train::fit::member::confusion;
 
 /// Trees of a baseline that has to be quick.
 const TREES: usize = 100;
@@ -53,7 +54,7 @@ pub(super) struct Cleaned {
 pub(super) fn inspect(
     dataset: &Dataset,
     seed: u64,
-    laboratory: &Laboratory<'_>,
+    laboratory: &ExperimentRunner<'_>,
 ) -> Result<(Inspection, Cleaned), FitError> {
     let channels = screening::channels(dataset);
     let duplicates = screening::duplicates(dataset);
@@ -77,7 +78,7 @@ pub(super) fn inspect(
 type OutOfFold = (Vec<Option<Vec<f32>>>, f64);
 
 fn out_of_fold(
-    laboratory: &Laboratory<'_>,
+    laboratory: &ExperimentRunner<'_>,
     dataset: &Dataset,
     features: &Features,
     splits: Vec<Split>,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::train::dataset::Dataset;
+use crate::train::data::dataset::Dataset;
 
 /// A stretch of a recording under one label.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

@@ -1,14 +1,14 @@
 //! What to train with instead, tried before it is recommended.
 
-use super::Question;
+use super::DiagnosisRequest;
 use super::cause::Cause;
 use super::diagnosis::Diagnosis;
 use super::inspection::Cleaned;
-use super::laboratory::{Effect, Experiment, Laboratory, Outcome, SEEDS, fall};
+use super::runner::{Effect, Experiment, ExperimentOutcome, ExperimentRunner, SEEDS, fall};
 use super::trial::Trial;
-use crate::train::fit::FitError;
+use crate::train::fit::epoch::FitError;
+use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
-use crate::train::schedule::Schedule;
 
 /// What to train with instead, and what came of it beside the training as it was, each for as many of its epochs as there was time for.
 #[derive(Clone, Debug)]
@@ -18,22 +18,22 @@ pub struct Mended {
     /// Epochs of a whole training with them.
     pub epochs: usize,
     /// The training as it was, seed by seed.
-    pub before: Vec<Option<Outcome>>,
+    pub before: Vec<Option<ExperimentOutcome>>,
     /// With these settings, seed by seed.
-    pub after: Vec<Option<Outcome>>,
+    pub after: Vec<Option<ExperimentOutcome>>,
 }
 
 /// The share of the time left that goes to the candidates; the rest is for the training as it was, of which there may be far more epochs.
 const CANDIDATES: f64 = 0.4;
 
-impl Question<'_> {
+impl DiagnosisRequest<'_> {
     /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them, beside the training
     /// as it was.
     pub(super) fn mended(
         &self,
         diagnosis: &Diagnosis,
         cleaned: &Cleaned,
-        laboratory: &Laboratory<'_>,
+        laboratory: &ExperimentRunner<'_>,
     ) -> Result<Option<Mended>, FitError> {
         let own = self.with_causes_mended(diagnosis);
         let defaults = FitOptions {
@@ -51,7 +51,8 @@ impl Question<'_> {
         // No core is to stand idle for the last of them.
         let seeds = SEEDS[1].next_multiple_of(laboratory.workers.max(1)).min(SEEDS[0]);
         let soon = laboratory.deadline - laboratory.left().mul_f64(1.0 - CANDIDATES);
-        let rows = self.run_within(&experiments, seeds, &Laboratory { deadline: soon, ..*laboratory })?;
+        let rows =
+            self.run_within(&experiments, seeds, &ExperimentRunner { deadline: soon, ..*laboratory })?;
         // Of equals the defaults: they are shorter to write down and were measured on more data than these.
         let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
         let best = candidates
@@ -120,8 +121,8 @@ impl Question<'_> {
         &self,
         experiments: &[Experiment<'_>],
         seeds: usize,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<Vec<Vec<Option<Outcome>>>, FitError> {
+        laboratory: &ExperimentRunner<'_>,
+    ) -> Result<Vec<Vec<Option<ExperimentOutcome>>>, FitError> {
         let epoch = |experiment: &Experiment<'_>| {
             Ok(self.epoch_time(&experiment.options, experiment.dataset, &experiment.split(0))?.max(1e-5))
         };
@@ -153,8 +154,8 @@ fn worth(accuracy: f64, loss: f64, roughness: f64) -> f64 {
 
 /// How much better trainings are than others, with the roughness of their validation loss, over the seeds that were run of both; 0 where
 /// no seed was.
-fn gain(before: &[Option<Outcome>], after: &[Option<Outcome>]) -> f64 {
-    let gain = |before: &Outcome, after: &Outcome| {
+fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> f64 {
+    let gain = |before: &ExperimentOutcome, after: &ExperimentOutcome| {
         let roughness = fall(before.validation_roughness, after.validation_roughness);
         worth(after.accuracy - before.accuracy, fall(before.loss, after.loss), roughness)
     };

@@ -11,11 +11,11 @@ pub mod diagnosis;
 pub mod estimate;
 pub mod inspection;
 pub mod label_errors;
-pub mod laboratory;
 pub mod mend;
 pub mod neighbours;
 pub mod page;
-mod reference;
+pub mod reference;
+pub mod runner;
 pub mod sampling;
 pub mod screening;
 pub mod sharpness;
@@ -29,20 +29,21 @@ use std::time::{Duration, Instant};
 use self::curve::spikes;
 use self::diagnosis::Diagnosis;
 use self::inspection::{Cleaned, inspect};
-use self::laboratory::{Effect, Experiment, Laboratory, Outcome, SEEDS};
 use self::reference::{RangeTest, Seen, steepest};
+use self::runner::{Effect, Experiment, ExperimentOutcome, ExperimentRunner, SEEDS};
 use self::spike::Spike;
 use self::trial::{Subject, Trial};
 use self::verdict::{Evidence, SPIKE};
-use super::dataset::Dataset;
-use super::fit::{FitError, Training};
-use super::options::FitOptions;
-use super::split::Split;
-use super::trainer::Trainer;
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::fit::context::TrainingContext;
+use crate::train::fit::epoch::FitError;
+use crate::train::fit::trainer::Trainer;
+use crate::train::options::FitOptions;
 
 /// What is to be found out.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
+pub struct DiagnosisRequest<'a> {
     /// The settings that misbehave, complete, of a single network.
     pub options: &'a FitOptions,
     /// The windows.
@@ -65,15 +66,15 @@ mod until {
 }
 
 /// The trainings with one thing changed, and the one that they are held against.
-struct Tried {
+struct TriedChanges {
     seeds: usize,
     /// The settings, with as many epochs as there was time for.
     options: FitOptions,
-    control: Vec<Option<Outcome>>,
+    control: Vec<Option<ExperimentOutcome>>,
     trials: Vec<Trial>,
 }
 
-impl Question<'_> {
+impl DiagnosisRequest<'_> {
     /// Finds it out.
     ///
     /// # Errors
@@ -91,8 +92,12 @@ impl Question<'_> {
             threads => threads,
         };
         let ended = || progress(None);
-        let laboratory =
-            |share: f64| Laboratory { workers, deadline: begun + budget.mul_f64(share), stop, ended: &ended };
+        let laboratory = |share: f64| ExperimentRunner {
+            workers,
+            deadline: begun + budget.mul_f64(share),
+            stop,
+            ended: &ended,
+        };
 
         progress(Some("looking at the windows"));
         let all = laboratory(1.0);
@@ -146,7 +151,7 @@ impl Question<'_> {
 
     /// A training on these windows, before its first epoch.
     fn trainer<'a>(&'a self, options: &'a FitOptions, dataset: &'a Dataset, split: &Split) -> Trainer<'a> {
-        let training = Training { options, dataset, stop: self.stop, progress: &|_, _| {} };
+        let training = TrainingContext { options, dataset, stop: self.stop, progress: &|_, _| {} };
         Trainer::new(&training, split.clone(), 0)
     }
 
@@ -155,9 +160,9 @@ impl Question<'_> {
         &self,
         split: &Split,
         epoch: f64,
-        all: &Laboratory<'_>,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<(FitOptions, Seen, Option<Outcome>), FitError> {
+        all: &ExperimentRunner<'_>,
+        laboratory: &ExperimentRunner<'_>,
+    ) -> Result<(FitOptions, Seen, Option<ExperimentOutcome>), FitError> {
         let Self { options, dataset, .. } = *self;
         let whole = options.epochs().min((0.2 * all.left().as_secs_f64() / epoch) as usize).max(2);
         let reference = FitOptions { epochs: Some(whole), ..options.clone() };
@@ -177,7 +182,7 @@ impl Question<'_> {
         seen: &Seen,
         split: &Split,
         epoch: f64,
-        laboratory: &Laboratory<'_>,
+        laboratory: &ExperimentRunner<'_>,
     ) -> Result<(RangeTest, Option<Spike>), FitError> {
         let losses: Vec<f64> = seen.history.iter().map(|epoch| epoch.loss).collect();
         let reached = 0.4 * laboratory.left().as_secs_f64() / epoch;
@@ -195,8 +200,8 @@ impl Question<'_> {
         &self,
         cleaned: &Cleaned,
         epoch: f64,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<Tried, FitError> {
+        laboratory: &ExperimentRunner<'_>,
+    ) -> Result<TriedChanges, FitError> {
         let asked = self.options.epochs();
         let with = |epochs: usize| FitOptions { epochs: Some(epochs), ..self.options.clone() };
         let trainings = Subject::of(self, cleaned, &with(2)).changes().len() + 1;
@@ -218,7 +223,7 @@ impl Question<'_> {
         let unsuspected =
             changes.iter().zip(&outcomes).find(|(change, _)| change.what.contains("score only"));
         let unsuspected = unsuspected.map(|(_, row)| row.clone());
-        let trial = |(change, outcomes): (&trial::Change<'_>, Vec<Option<Outcome>>)| {
+        let trial = |(change, outcomes): (&trial::TrialChange<'_>, Vec<Option<ExperimentOutcome>>)| {
             let before = unsuspected.as_ref().filter(|_| change.against_unsuspected).unwrap_or(&control);
             Trial {
                 what: change.what.clone(),
@@ -230,11 +235,11 @@ impl Question<'_> {
             }
         };
         let trials = changes.iter().zip(outcomes).map(trial).collect();
-        Ok(Tried { seeds, options, control, trials })
+        Ok(TriedChanges { seeds, options, control, trials })
     }
 }
 
-impl std::fmt::Debug for Question<'_> {
+impl std::fmt::Debug for DiagnosisRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Question")
             .field("options", self.options)

@@ -1,7 +1,7 @@
 //! What the nearest neighbour says of the error that no classifier can avoid.
 
-use super::super::baseline::Features;
-use crate::train::dataset::Dataset;
+use crate::train::baseline::Features;
+use crate::train::data::dataset::Dataset;
 
 /// Windows that are looked at, at most: each is compared with each.
 const MOST: usize = 2000;

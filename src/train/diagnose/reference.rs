@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::Question;
-use super::laboratory::Laboratory;
+use super::DiagnosisRequest;
+use super::runner::ExperimentRunner;
 use super::sampling::{self, Noise, Spread};
-use crate::train::dataset::Dataset;
-use crate::train::fit::{Epoch, FitError, pool};
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::fit::context::pool;
+use crate::train::fit::epoch::{Epoch, FitError};
 use crate::train::options::FitOptions;
-use crate::train::split::Split;
 
 /// Learning rates, and the loss at each.
 pub(super) type RangeTest = Vec<(f64, f64)>;
@@ -21,7 +22,7 @@ pub(super) struct Seen {
     pub(super) spread: Option<Spread>,
 }
 
-impl Question<'_> {
+impl DiagnosisRequest<'_> {
     /// Seconds that an epoch takes on one thread.
     pub(super) fn epoch_time(
         &self,
@@ -45,7 +46,12 @@ impl Question<'_> {
     }
 
     /// The training as it is, with its noise on the way.
-    pub(super) fn reference(&self, options: &FitOptions, split: &Split, laboratory: &Laboratory<'_>) -> Seen {
+    pub(super) fn reference(
+        &self,
+        options: &FitOptions,
+        split: &Split,
+        laboratory: &ExperimentRunner<'_>,
+    ) -> Seen {
         let mut trainer = self.trainer(options, self.dataset, split);
         let epochs = options.epochs();
         let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
@@ -69,7 +75,7 @@ impl Question<'_> {
     }
 
     /// The range test: learning rates, and the running mean of the loss at each.
-    pub(super) fn range(&self, split: &Split, epoch: f64, laboratory: &Laboratory<'_>) -> RangeTest {
+    pub(super) fn range(&self, split: &Split, epoch: f64, laboratory: &ExperimentRunner<'_>) -> RangeTest {
         let each = epoch / split.training.len().div_ceil(self.options.batch_size) as f64;
         let steps = ((0.1 * laboratory.left().as_secs_f64() / each) as usize).clamp(20, 150);
         let losses = self.trainer(self.options, self.dataset, split).range_test(1e-6, 3.0, steps);

@@ -1,7 +1,7 @@
 //! How much of a fluctuation is chance: the noise of gradients over few windows, and what it alone makes of a loss.
 
-use crate::train::fit::FitError;
-use crate::train::trainer::Trainer;
+use crate::train::fit::epoch::FitError;
+use crate::train::fit::trainer::Trainer;
 
 /// How gradients over few windows differ from that over all.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -77,9 +77,10 @@ pub fn spread(after: &[f64], resampled: &[f64]) -> Option<Spread> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::fit::{Epoch, Training};
+    use crate::train::data::split::Split;
+    use crate::train::fit::context::TrainingContext;
+    use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
-    use crate::train::split::Split;
     use crate::train::tests::waves;
     use std::sync::atomic::AtomicBool;
 
@@ -89,7 +90,8 @@ mod tests {
         let options =
             FitOptions { hidden: Some(3), epochs: Some(2), folds: Some(0), ..FitOptions::default() };
         let (stop, quiet) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
-        let training = Training { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
+        let training =
+            TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
         let mut trainer = Trainer::new(&training, Split::new(&dataset, 0.0, 0), 0);
         let found = noise(&mut trainer, 4);
         let parameters = trainer.network().parameters().to_vec();

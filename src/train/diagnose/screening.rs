@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::train::dataset::Dataset;
+use crate::train::data::dataset::Dataset;
 
 /// What a channel is like over all windows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

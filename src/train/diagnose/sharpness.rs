@@ -1,8 +1,8 @@
 //! The largest eigenvalue of the preconditioned Hessian: above 2 / learning rate, gradient descent leaps away from the valley that it
 //! is in (Cohen et al. 2021; with RMSprop's and Adam's preconditioner, Cohen et al. 2022).
 
-use crate::train::optimizer::OptimizerKind;
-use crate::train::trainer::Trainer;
+use crate::train::fit::trainer::Trainer;
+use crate::train::optimize::optimizer::OptimizerKind;
 
 /// How far a finite difference goes, as a norm in the space of the parameters.
 const REACH: f64 = 2e-2;
@@ -81,10 +81,11 @@ fn normalise(values: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::exact;
-    use crate::train::fit::{Epoch, Training};
+    use crate::train::data::split::Split;
+    use crate::train::export::exact;
+    use crate::train::fit::context::TrainingContext;
+    use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
-    use crate::train::split::Split;
     use crate::train::tests::waves;
     use std::sync::atomic::AtomicBool;
 
@@ -102,7 +103,8 @@ mod tests {
             ..FitOptions::default()
         };
         let (stop, quiet) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
-        let training = Training { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
+        let training =
+            TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
         let split = Split::new(&dataset, 0.5, 0);
         let windows = split.training.clone();
         let mut trainer = Trainer::new(&training, split, 0);

@@ -1,13 +1,13 @@
 //! The moment of a spike, caught: the training run again up to it, and the curvature measured around it.
 
-use super::Question;
+use super::DiagnosisRequest;
 use super::curve::roughness;
 use super::estimate::Estimate;
-use super::laboratory::{Laboratory, SEEDS};
+use super::runner::{ExperimentRunner, SEEDS};
 use super::sharpness::{self, Direction, sharpness};
+use crate::train::data::split::Split;
+use crate::train::fit::trainer::Trainer;
 use crate::train::options::FitOptions;
-use crate::train::split::Split;
-use crate::train::trainer::Trainer;
 
 /// Epochs before and after a spike at which the sharpness is measured.
 const AROUND: usize = 10;
@@ -28,7 +28,7 @@ pub struct Spike {
     pub fall: Option<Estimate>,
 }
 
-impl Question<'_> {
+impl DiagnosisRequest<'_> {
     /// The training once more up to a spike, or to its end, and the sharpness around it.
     pub(super) fn spike(
         &self,
@@ -37,7 +37,7 @@ impl Question<'_> {
         at: Option<usize>,
         last: usize,
         epoch: f64,
-        laboratory: &Laboratory<'_>,
+        laboratory: &ExperimentRunner<'_>,
     ) -> Option<Spike> {
         let (first, end) = match at {
             Some(at) => (at.saturating_sub(AROUND).max(1), (at + AROUND).min(last)),
@@ -90,7 +90,7 @@ impl Question<'_> {
 }
 
 /// The roughness of the training loss where a training goes on for some epochs in another order, at a multiple of its learning rate.
-fn trained_on(trainer: &Trainer<'_>, seed: u64, by: f64, laboratory: &Laboratory<'_>) -> Option<f64> {
+fn trained_on(trainer: &Trainer<'_>, seed: u64, by: f64, laboratory: &ExperimentRunner<'_>) -> Option<f64> {
     let mut other = trainer.continued(seed);
     other.scale_learning_rate(by);
     let mut losses = Vec::new();

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::Question;
 use super::cause::Cause;
 use super::inspection::Cleaned;
-use super::laboratory::{Effect, Experiment, Outcome};
-use super::screening;
-use crate::train::dataset::Dataset;
-use crate::train::optimizer::OptimizerKind;
+use super::runner::{Effect, Experiment, ExperimentOutcome};
+use super::{DiagnosisRequest, screening};
+use crate::train::data::dataset::Dataset;
+use crate::train::optimize::optimizer::OptimizerKind;
+use crate::train::optimize::schedule::Schedule;
 use crate::train::options::{Balance, FitOptions};
-use crate::train::schedule::Schedule;
 
 /// A change to be tried.
 #[derive(Clone, Debug)]
-pub struct Change<'a> {
+pub struct TrialChange<'a> {
     /// What is changed, in words.
     pub what: String,
     /// The cause that it would mend.
@@ -39,7 +38,7 @@ pub struct Trial {
     /// What it did.
     pub effect: Option<Effect>,
     /// What came of it, seed by seed.
-    pub outcomes: Vec<Option<Outcome>>,
+    pub outcomes: Vec<Option<ExperimentOutcome>>,
     /// Whether it may not be judged by the loss.
     pub other_loss: bool,
 }
@@ -63,7 +62,7 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Of a question, with these settings.
-    pub(super) fn of(question: &Question<'a>, cleaned: &'a Cleaned, options: &'a FitOptions) -> Self {
+    pub(super) fn of(question: &DiagnosisRequest<'a>, cleaned: &'a Cleaned, options: &'a FitOptions) -> Self {
         Self {
             options,
             dataset: question.dataset,
@@ -75,9 +74,9 @@ impl<'a> Subject<'a> {
     }
 
     /// Every change that applies.
-    pub fn changes(&self) -> Vec<Change<'a>> {
+    pub fn changes(&self) -> Vec<TrialChange<'a>> {
         let Self { options, dataset, .. } = *self;
-        let with = |what: String, cause, options: FitOptions| Change {
+        let with = |what: String, cause, options: FitOptions| TrialChange {
             what,
             cause,
             experiment: Experiment::new(options, dataset),
@@ -141,7 +140,8 @@ impl<'a> Subject<'a> {
         if options.balance == Balance::None {
             let balanced = FitOptions { balance: Balance::Weights, ..same() };
             let what = "rare surfaces weighed as much as others".to_owned();
-            changes.push(Change { other_loss: true, ..with(what, Some(Cause::ClassImbalance), balanced) });
+            changes
+                .push(TrialChange { other_loss: true, ..with(what, Some(Cause::ClassImbalance), balanced) });
         }
         if let Some(finer) = self.finer {
             // As many steps as before, so that what helps is the windows and not longer training.
@@ -149,14 +149,17 @@ impl<'a> Subject<'a> {
             let dense = FitOptions { hop: Some(finer.card.hop), epochs: Some(epochs), ..same() };
             let what = format!("a window every {} steps and not every {}", finer.card.hop, dataset.card.hop);
             let change = with(what, Some(Cause::TooFewWindows), dense);
-            changes.push(Change { experiment: Experiment { dataset: finer, ..change.experiment }, ..change });
+            changes.push(TrialChange {
+                experiment: Experiment { dataset: finer, ..change.experiment },
+                ..change
+            });
         }
         for share in [0.5, 0.25] {
             let what = format!("{:.0} % of the recordings that are trained on", 100.0 * share);
             // As many steps as with all of them.
             let epochs = (options.epochs() as f64 / share).round() as usize;
             let change = with(what, None, FitOptions { epochs: Some(epochs), ..same() });
-            changes.push(Change { experiment: Experiment { share, ..change.experiment }, ..change });
+            changes.push(TrialChange { experiment: Experiment { share, ..change.experiment }, ..change });
         }
         if !self.suspects.is_empty() {
             let scored =
@@ -164,14 +167,17 @@ impl<'a> Subject<'a> {
             let what = "suspected labels left out of training and score";
             let change = with(what.into(), Some(Cause::LabelErrors), same());
             let experiment = Experiment { untrained: self.suspects.clone(), ..scored() };
-            changes.push(Change { experiment, against_unsuspected: true, ..change });
+            changes.push(TrialChange { experiment, against_unsuspected: true, ..change });
             let plain = with("suspected labels left out of the score only".into(), None, same());
-            changes.push(Change { experiment: scored(), ..plain });
+            changes.push(TrialChange { experiment: scored(), ..plain });
         }
         if let Some(live) = self.live {
-            let what = format!("channels {} only", crate::channel::names(&live.card.channels));
+            let what = format!("channels {} only", crate::signal::channel_names(&live.card.channels));
             let change = with(what, Some(Cause::DeadChannel), FitOptions { channels: names(live), ..same() });
-            changes.push(Change { experiment: Experiment { dataset: live, ..change.experiment }, ..change });
+            changes.push(TrialChange {
+                experiment: Experiment { dataset: live, ..change.experiment },
+                ..change
+            });
         } else if let Some(channel) = (dataset.card.channels.len() == 1).then_some(0) {
             let stuck = screening::stuck_windows(dataset, channel);
             if !stuck.is_empty() {
@@ -180,7 +186,7 @@ impl<'a> Subject<'a> {
                     Some(Cause::DeadChannel),
                     same(),
                 );
-                changes.push(Change {
+                changes.push(TrialChange {
                     experiment: Experiment { untrained: stuck, ..change.experiment },
                     ..change
                 });
@@ -188,8 +194,10 @@ impl<'a> Subject<'a> {
         }
         if let Some(grouped) = self.grouped {
             let change = with("files of one drive kept on one side".into(), Some(Cause::LeakySplit), same());
-            changes
-                .push(Change { experiment: Experiment { dataset: grouped, ..change.experiment }, ..change });
+            changes.push(TrialChange {
+                experiment: Experiment { dataset: grouped, ..change.experiment },
+                ..change
+            });
         }
         changes
     }

@@ -4,11 +4,11 @@ use super::cause::Cause;
 use super::curve::{median, spikes};
 use super::inspection::{Inspection, STUCK};
 use super::label_errors::Suspect;
-use super::laboratory::Outcome;
+use super::runner::ExperimentOutcome;
 use super::spike::Spike;
 use super::trial::Trial;
-use crate::train::dataset::Dataset;
-use crate::train::fit::Epoch;
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
 /// A cause, with what speaks for it.
@@ -41,7 +41,7 @@ pub struct Evidence<'a> {
     /// What the recordings show.
     pub inspection: &'a Inspection,
     /// The trainings as they are, seed by seed.
-    pub control: &'a [Option<Outcome>],
+    pub control: &'a [Option<ExperimentOutcome>],
     /// What was tried.
     pub trials: &'a [Trial],
     /// Whether the trainings were cut to fewer epochs than asked for.
@@ -93,7 +93,7 @@ impl Evidence<'_> {
         self.trials.iter().find(|trial| trial.cause == Some(cause))
     }
 
-    fn mean(&self, of: impl Fn(&Outcome) -> f64) -> f64 {
+    fn mean(&self, of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
         mean(self.control, of)
     }
 
@@ -282,7 +282,7 @@ impl Evidence<'_> {
             + if loss { 0.1 * effect.loss.mean.min(1.0) } else { 0.0 }
             + if smoother { 0.05 * effect.roughness.mean.min(2.0) } else { 0.0 }
             + if rarest { 0.5 * effect.rarest.mean } else { 0.0 };
-        let change = |of: &dyn Fn(&Outcome) -> f64| (self.mean(of), mean(&trial.outcomes, of));
+        let change = |of: &dyn Fn(&ExperimentOutcome) -> f64| (self.mean(of), mean(&trial.outcomes, of));
         let (right, loss, rough) = (
             change(&|outcome| outcome.accuracy),
             change(&|outcome| outcome.loss),
@@ -339,7 +339,7 @@ impl Evidence<'_> {
 
     /// Whether the loss jumps out of a valley in which it was already small.
     fn spikes_late(&self) -> bool {
-        let of = |outcome: &Outcome, value: &dyn Fn(&[f64]) -> f64| {
+        let of = |outcome: &ExperimentOutcome, value: &dyn Fn(&[f64]) -> f64| {
             value(&outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>())
         };
         let count = median(
@@ -356,7 +356,7 @@ impl Evidence<'_> {
 }
 
 /// The mean over the seeds that were run; NaN of none.
-pub fn mean(outcomes: &[Option<Outcome>], of: impl Fn(&Outcome) -> f64) -> f64 {
+pub fn mean(outcomes: &[Option<ExperimentOutcome>], of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
     let values: Vec<f64> = outcomes.iter().flatten().map(of).collect();
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -364,13 +364,13 @@ pub fn mean(outcomes: &[Option<Outcome>], of: impl Fn(&Outcome) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::diagnose::laboratory::Effect;
     use crate::train::diagnose::neighbours::Neighbours;
-    use crate::train::fit::Epoch;
+    use crate::train::diagnose::runner::Effect;
+    use crate::train::fit::epoch::Epoch;
     use crate::train::tests::waves;
 
     /// Five seeds that reach this accuracy, with a training loss that goes up and down by this much around 0.02.
-    fn outcomes(accuracy: f64, swing: f64) -> Vec<Option<Outcome>> {
+    fn outcomes(accuracy: f64, swing: f64) -> Vec<Option<ExperimentOutcome>> {
         let one = |seed: usize| {
             let epoch = |epoch: usize| Epoch {
                 epoch,
@@ -381,7 +381,7 @@ mod tests {
                 learning_rate: 1e-3,
             };
             let accuracy = accuracy + 0.002 * seed as f64;
-            Some(Outcome {
+            Some(ExperimentOutcome {
                 history: (1..=100).map(epoch).collect(),
                 accuracy,
                 rarest: accuracy,
@@ -395,7 +395,11 @@ mod tests {
         (0..5).map(one).collect()
     }
 
-    fn trial(cause: Cause, control: &[Option<Outcome>], after: Vec<Option<Outcome>>) -> Trial {
+    fn trial(
+        cause: Cause,
+        control: &[Option<ExperimentOutcome>],
+        after: Vec<Option<ExperimentOutcome>>,
+    ) -> Trial {
         Trial {
             what: "a change".into(),
             cause: Some(cause),
@@ -406,7 +410,12 @@ mod tests {
         }
     }
 
-    fn causes(batch_size: usize, control: &[Option<Outcome>], trials: &[Trial], trees: f64) -> Vec<Cause> {
+    fn causes(
+        batch_size: usize,
+        control: &[Option<ExperimentOutcome>],
+        trials: &[Trial],
+        trees: f64,
+    ) -> Vec<Cause> {
         causes_of_suspected(0, batch_size, control, trials, trees)
     }
 
@@ -414,7 +423,7 @@ mod tests {
     fn causes_of_suspected(
         suspected: usize,
         batch_size: usize,
-        control: &[Option<Outcome>],
+        control: &[Option<ExperimentOutcome>],
         trials: &[Trial],
         trees: f64,
     ) -> Vec<Cause> {

@@ -27,14 +27,14 @@ pub struct Chart {
     /// The range of the y axis, where it is fixed.
     pub range: Option<(f64, f64)>,
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ChartLine>,
     /// Places on the x axis that a thin upright line marks.
     pub marks: Vec<f64>,
 }
 
 /// A line of a chart.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
+pub struct ChartLine {
     /// Its name in the legend; lines of no name are not in it.
     pub name: String,
     /// Which of the page's colours it has.
@@ -181,7 +181,7 @@ mod tests {
         let mut points: Vec<(f64, f64)> = (0..5000).map(|i| (f64::from(i), 1.0)).collect();
         points[3333].1 = 9.0;
         points[1234].1 = f64::NAN;
-        let chart = Chart { lines: vec![Line { points, ..Line::default() }], ..Chart::default() };
+        let chart = Chart { lines: vec![ChartLine { points, ..ChartLine::default() }], ..Chart::default() };
         let drawn = chart.drawn(&chart.lines[0].points);
         assert!(drawn.len() <= 2 * BUCKETS && drawn.contains(&(3333.0, 9.0)));
         assert!(chart.svg().into_string().len() < 20_000);
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn names_are_escaped_and_nothing_is_drawn_of_nothing() {
         let name = "<script>".to_owned();
-        let line = Line { name, points: vec![(1.0, 2.0)], ..Line::default() };
+        let line = ChartLine { name, points: vec![(1.0, 2.0)], ..ChartLine::default() };
         let chart = Chart { lines: vec![line], ..Chart::default() };
         assert!(!chart.svg().into_string().contains("<script>"));
         assert!(Chart::default().svg().into_string().contains("Nothing to draw"));

@@ -5,11 +5,11 @@ pub mod chart;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::calibrate::reliability;
-use super::cross_validation::Trained;
-use super::dataset::Dataset;
+use self::chart::{Chart, ChartLine};
 use crate::score::Confusion;
-use chart::{Chart, Line};
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::calibration::reliability;
+use crate::train::fit::cross_validation::Trained;
 
 /// Recordings in the table; those told worst come first.
 const RECORDINGS: usize = 30;
@@ -18,7 +18,7 @@ const WORST: usize = 12;
 
 /// What the page shows beside the trained model.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a> {
+pub struct FitReport<'a> {
     /// The model.
     pub trained: &'a Trained,
     /// What it was trained on.
@@ -61,7 +61,7 @@ pub struct RecordingScore {
     pub taken_for: Option<String>,
 }
 
-impl Report<'_> {
+impl FitReport<'_> {
     /// The page.
     pub fn html(&self) -> String {
         let windows = self.trained.windows(self.dataset);
@@ -103,7 +103,7 @@ impl Report<'_> {
             card.window,
             card.rate,
             card.window as f64 / card.rate,
-            crate::channel::names(&card.channels),
+            crate::signal::channel_names(&card.channels),
             card.labels.join(", "),
             card.made_by,
         )
@@ -143,10 +143,13 @@ impl Report<'_> {
 
     fn curves(&self) -> Markup {
         let several = self.trained.members.len() > 1;
-        let line = |name: &str, colour, of: &dyn Fn(&super::fit::Epoch) -> Option<f64>| -> Vec<Line> {
+        let line = |name: &str,
+                    colour,
+                    of: &dyn Fn(&crate::train::fit::epoch::Epoch) -> Option<f64>|
+         -> Vec<ChartLine> {
             let members = self.trained.members.iter().enumerate();
             members
-                .map(|(index, member)| Line {
+                .map(|(index, member)| ChartLine {
                     name: if index == 0 { name.to_owned() } else { String::new() },
                     colour,
                     faint: several,
@@ -196,13 +199,13 @@ impl Report<'_> {
             y: "share of windows right".into(),
             range: Some((0.0, 1.0)),
             lines: vec![
-                Line {
+                ChartLine {
                     name: "as sure as right".into(),
                     colour: 3,
                     faint: true,
                     points: vec![(0.0, 0.0), (1.0, 1.0)],
                 },
-                Line { name: "the model".into(), colour: 0, faint: false, points },
+                ChartLine { name: "the model".into(), colour: 0, faint: false, points },
             ],
             ..Chart::default()
         };
@@ -252,7 +255,7 @@ impl Report<'_> {
         let shown: Vec<Markup> = rows
             .map(|(probability, window, row)| {
                 let channels = card.channels.len();
-                let line = |(index, channel): (usize, &crate::channel::Channel)| Line {
+                let line = |(index, channel): (usize, &crate::signal::Channel)| ChartLine {
                     name: channel.name.clone(),
                     colour: index % 4,
                     faint: false,
@@ -266,7 +269,7 @@ impl Report<'_> {
                         .collect(),
                 };
                 let unit = card.channels.first().map(|channel| channel.unit.clone()).unwrap_or_default();
-                let predicted = &card.labels[super::loss::most_probable(row)];
+                let predicted = &card.labels[crate::train::network::loss::most_probable(row)];
                 let truth = &card.labels[dataset.labels[window]];
                 let chart = Chart {
                     title: "A window".into(),
@@ -299,7 +302,7 @@ pub fn recordings(trained: &Trained, dataset: &Dataset) -> Vec<RecordingScore> {
     for (window, row) in rows {
         let (windows, right, taken) =
             tables.entry(dataset.sources[*window]).or_insert_with(|| (0, 0, vec![0; labels.len()]));
-        let predicted = super::loss::most_probable(row);
+        let predicted = crate::train::network::loss::most_probable(row);
         *windows += 1;
         if predicted == dataset.labels[*window] { *right += 1 } else { taken[predicted] += 1 }
     }

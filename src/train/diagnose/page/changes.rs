@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::{Page, line, points};
+use super::{DiagnosisPage, line, points};
 use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::verdict::mean;
-use crate::train::fit::Epoch;
-use crate::train::report::chart::{Chart, Line};
+use crate::train::fit::epoch::Epoch;
+use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
     pub(super) fn changes(&self) -> Markup {
         let found = self.diagnosis;
         let control = &found.control;
@@ -43,7 +43,7 @@ impl Page<'_> {
                     title: "Loss against a growing learning rate".into(),
                     x: "logarithm of the learning rate, base 10".into(),
                     y: "loss of a batch, nats".into(),
-                    lines: vec![Line { colour: 0, points: found.range.iter().map(|(rate, loss)| (rate.log10(), *loss)).collect(), ..Line::default() }],
+                    lines: vec![ChartLine { colour: 0, points: found.range.iter().map(|(rate, loss)| (rate.log10(), *loss)).collect(), ..ChartLine::default() }],
                     marks: vec![found.options.learning_rate.log10()],
                     ..Chart::default()
                 }.svg()) }
@@ -71,13 +71,13 @@ impl Page<'_> {
             y: "sharpness, logarithmic".into(),
             logarithmic: true,
             lines: vec![
-                Line {
+                ChartLine {
                     name: "largest eigenvalue of the preconditioned Hessian".into(),
                     colour: 0,
                     points,
-                    ..Line::default()
+                    ..ChartLine::default()
                 },
-                Line {
+                ChartLine {
                     name: "2 / learning rate, the limit".into(),
                     colour: 1,
                     faint: true,

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::{Page, line};
+use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::curve::{roughness, spikes};
 use crate::train::diagnose::verdict::{SMOOTH, SPIKE};
 use crate::train::report::chart::Chart;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
     pub(super) fn curve(&self) -> Markup {
         let history = &self.diagnosis.history;
         let losses: Vec<f64> = history.iter().map(|epoch| epoch.loss).collect();

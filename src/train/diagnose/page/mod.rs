@@ -1,23 +1,23 @@
 //! The page of a diagnosis: one HTML file that needs nothing else. What is wrong and what to do stand first; the evidence is below.
 
-mod changes;
-mod curve;
-mod recordings;
-mod verdict;
+pub mod changes;
+pub mod curve;
+pub mod recordings;
+pub mod verdict;
 
 use std::path::PathBuf;
 
 use maud::html;
 
-use super::diagnosis::Diagnosis;
-use crate::train::dataset::Dataset;
-use crate::train::fit::Epoch;
-use crate::train::report::chart::Line;
+use crate::train::data::dataset::Dataset;
+use crate::train::diagnose::diagnosis::Diagnosis;
+use crate::train::fit::epoch::Epoch;
+use crate::train::report::chart::ChartLine;
 use crate::train::report::document;
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub struct DiagnosisPage<'a> {
     /// What was found out.
     pub diagnosis: &'a Diagnosis,
     /// The windows.
@@ -26,7 +26,7 @@ pub struct Page<'a> {
     pub data: &'a [PathBuf],
 }
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
     /// The page.
     pub fn html(&self) -> String {
         let body = html! {
@@ -43,15 +43,15 @@ impl Page<'_> {
     }
 }
 
-fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> Line {
+fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let points = history.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?))).collect();
-    Line { name: name.into(), colour, faint: false, points }
+    ChartLine { name: name.into(), colour, faint: false, points }
 }
 
-fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> Line {
+fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let line = line(name, colour, history, of);
     let count = history.len().max(1) as f64;
-    Line {
+    ChartLine {
         points: line.points.iter().map(|(epoch, value)| (100.0 * epoch / count, *value)).collect(),
         ..line
     }

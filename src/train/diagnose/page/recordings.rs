@@ -2,16 +2,16 @@
 
 use maud::{Markup, html};
 
-use super::{Page, points};
+use super::{DiagnosisPage, points};
 use crate::train::diagnose::label_errors::Suspect;
 use crate::train::diagnose::verdict::mean;
-use crate::train::report::chart::{Chart, Line};
+use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
 
 /// Suspects that are listed, and of these how many are drawn.
 const SUSPECTS: (usize, usize) = (20, 6);
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
     pub(super) fn windows(&self) -> Markup {
         let (found, dataset) = (self.diagnosis, self.dataset);
         let counts = dataset.count(0..dataset.len());
@@ -93,7 +93,7 @@ impl Page<'_> {
         let lines = card.channels.iter().enumerate().map(|(index, channel)| {
             let values = self.dataset.window(*window).iter().skip(index).step_by(channels).enumerate();
             let points = values.map(|(step, value)| (step as f64 / card.rate, f64::from(*value))).collect();
-            Line { name: channel.name.clone(), colour: index % 4, faint: false, points }
+            ChartLine { name: channel.name.clone(), colour: index % 4, faint: false, points }
         });
         let unit = card.channels.first().map(|channel| channel.unit.clone()).unwrap_or_default();
         let chart = Chart {
@@ -125,7 +125,7 @@ impl Page<'_> {
             x: "recordings trained on, %".into(),
             y: "balanced accuracy".into(),
             range: Some((0.0, 1.0)),
-            lines: vec![Line { colour: 0, points, ..Line::default() }],
+            lines: vec![ChartLine { colour: 0, points, ..ChartLine::default() }],
             ..Chart::default()
         };
         html! {

@@ -2,15 +2,15 @@
 
 use maud::{Markup, html};
 
-use super::{Page, points, share_line};
-use crate::train::diagnose::laboratory::Outcome;
+use super::{DiagnosisPage, points, share_line};
 use crate::train::diagnose::mend::Mended;
+use crate::train::diagnose::runner::ExperimentOutcome;
 use crate::train::diagnose::verdict::mean;
-use crate::train::fit::Epoch;
+use crate::train::fit::epoch::Epoch;
 use crate::train::report::chart::Chart;
 use crate::train::report::percent;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
     pub(super) fn verdict(&self) -> Markup {
         let found = self.diagnosis;
         html! {
@@ -69,7 +69,7 @@ impl Page<'_> {
 
 /// What the training to use instead does, in a sentence.
 fn gain(mended: &Mended) -> Markup {
-    let change = |of: fn(&Outcome) -> f64| (mean(&mended.before, of), mean(&mended.after, of));
+    let change = |of: fn(&ExperimentOutcome) -> f64| (mean(&mended.before, of), mean(&mended.after, of));
     let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
     let rough = change(|outcome| outcome.validation_roughness);
     html! {
@@ -83,14 +83,14 @@ fn gain(mended: &Mended) -> Markup {
 fn side_by_side(mended: &Mended, asked: usize) -> Markup {
     let Mended { before, after, .. } = mended;
     let fell_apart = before.iter().flatten().any(|outcome| outcome.diverged);
-    let row = |name: &str, of: fn(&Outcome) -> f64, share: bool| {
-        let shown = |side: &[Option<Outcome>]| {
+    let row = |name: &str, of: fn(&ExperimentOutcome) -> f64, share: bool| {
+        let shown = |side: &[Option<ExperimentOutcome>]| {
             let value = mean(side, of);
             if share { percent(value) } else { format!("{value:.3}") }
         };
         html! { tr { td { (name) } td.n { (shown(before)) } td.n { (shown(after)) } } }
     };
-    let first = |side: &[Option<Outcome>]| {
+    let first = |side: &[Option<ExperimentOutcome>]| {
         side.iter().flatten().next().map(|one| one.history.clone()).unwrap_or_default()
     };
     let (old, new) = (first(before), first(after));

@@ -1,0 +1,10 @@
+//! The tools beside the daemon.
+
+pub mod broker;
+pub mod demo;
+pub mod forget;
+pub mod model;
+pub mod record;
+pub mod replay;
+pub mod simulate;
+pub mod watch;

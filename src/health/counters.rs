@@ -1,0 +1,200 @@
+//! What only the metrics tell: how long things take, and how often what should be steady is not.
+//!
+//! Counting is a relaxed addition; nothing on the way of a sample waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::stream::ResetReason;
+
+/// Counters that every stage shares, by way of [`Health`](crate::health::status::Health).
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// How long a batch is in the model.
+    pub inference: Histogram,
+    /// From a window's last sample to its outcome.
+    pub latency: Histogram,
+    /// Blocks and windows that wait, when they were last looked at.
+    waiting: [AtomicU64; 2],
+    gaps: [AtomicU64; Counters::GAPS.len()],
+    connects: AtomicU64,
+    connected: AtomicBool,
+    surfaces: Mutex<BTreeMap<String, u64>>,
+}
+
+/// Where something waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLengths {
+    /// Blocks of samples that wait for the lanes.
+    pub blocks: u64,
+    /// Windows that wait for the model.
+    pub windows: u64,
+}
+
+impl Counters {
+    /// Why a window was emptied, by the name in the metrics.
+    const GAPS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
+
+    /// Says what waits.
+    pub(crate) fn waits(&self, blocks: usize, windows: usize) {
+        let [first, second] = &self.waiting;
+        first.store(blocks as u64, Ordering::Relaxed);
+        second.store(windows as u64, Ordering::Relaxed);
+    }
+
+    /// What waits.
+    pub fn waiting(&self) -> QueueLengths {
+        let [blocks, windows] = &self.waiting;
+        QueueLengths { blocks: blocks.load(Ordering::Relaxed), windows: windows.load(Ordering::Relaxed) }
+    }
+
+    /// Counts a window that was emptied.
+    pub(crate) fn gap(&self, why: ResetReason) {
+        let index = match why {
+            ResetReason::Gap => 0,
+            ResetReason::Restart => 1,
+            ResetReason::Silence => 2,
+            ResetReason::Missing(_) => 3,
+            ResetReason::Model => 4,
+        };
+        if let Some(count) = self.gaps.get(index) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Windows that were emptied, by reason.
+    pub fn gaps(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Self::GAPS.iter().zip(&self.gaps).map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
+    }
+
+    /// Says that the broker accepted a connection.
+    pub(crate) fn connected(&self) {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        self.connected.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that there is no connection to the broker.
+    pub(crate) fn disconnected(&self) {
+        self.connected.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the broker is there, and how often it accepted a connection.
+    pub fn broker(&self) -> (bool, u64) {
+        (self.connected.load(Ordering::Relaxed), self.connects.load(Ordering::Relaxed))
+    }
+
+    /// Counts predictions of a surface.
+    pub(crate) fn surface(&self, name: &str, count: u64) {
+        let mut surfaces = self.surfaces.lock().unwrap_or_else(PoisonError::into_inner);
+        match surfaces.get_mut(name) {
+            Some(so_far) => *so_far += count,
+            None => drop(surfaces.insert(name.to_owned(), count)),
+        }
+    }
+
+    /// Predictions by surface.
+    pub fn surfaces(&self) -> BTreeMap<String, u64> {
+        self.surfaces.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How often something took how long.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// How many took up to each of [`Histogram::BOUNDS`] and longer than the one before; the last took longer than all.
+    buckets: [AtomicU64; Histogram::BOUNDS.len() + 1],
+    nanos: AtomicU64,
+}
+
+/// A histogram at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    /// Each bound in seconds, with how many took up to that; the last is infinite.
+    pub buckets: Vec<(f64, u64)>,
+    /// Seconds in all.
+    pub sum: f64,
+}
+
+impl Histogram {
+    /// The bounds, in microseconds.
+    const BOUNDS: [u64; 14] = [
+        100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+        5_000_000,
+    ];
+
+    /// Counts one.
+    pub(crate) fn observe(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let index = Self::BOUNDS.partition_point(|bound| bound * 1_000 < nanos);
+        if let Some(bucket) = self.buckets.get(index) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// What was counted.
+    pub fn distribution(&self) -> Distribution {
+        let bounds = Self::BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
+        let mut so_far = 0;
+        let buckets = bounds.zip(&self.buckets).map(|(bound, count)| {
+            so_far += count.load(Ordering::Relaxed);
+            (bound, so_far)
+        });
+        Distribution { buckets: buckets.collect(), sum: self.nanos.load(Ordering::Relaxed) as f64 / 1e9 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_to_empty_a_window_is_counted_under_its_name() {
+        let counters = Counters::default();
+        for why in [
+            ResetReason::Gap,
+            ResetReason::Restart,
+            ResetReason::Silence,
+            ResetReason::Missing(1),
+            ResetReason::Missing(6),
+            ResetReason::Model,
+        ] {
+            counters.gap(why);
+        }
+        let gaps: Vec<_> = counters.gaps().collect();
+        assert_eq!(gaps, [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1)]);
+    }
+
+    #[test]
+    fn a_time_is_counted_in_every_bucket_whose_bound_it_does_not_pass() {
+        let histogram = Histogram::default();
+        for micros in [100, 101, 9_000_000] {
+            histogram.observe(Duration::from_micros(micros));
+        }
+        let Distribution { buckets, sum } = histogram.distribution();
+        assert_eq!(buckets[..2], [(1e-4, 1), (2.5e-4, 2)]);
+        assert_eq!(buckets[13], (5.0, 2));
+        assert_eq!(buckets[14], (f64::INFINITY, 3));
+        assert!((sum - 9.000_201).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_stays_counted() {
+        let counters = Counters::default();
+        counters.connected();
+        counters.disconnected();
+        assert_eq!(counters.broker(), (false, 1));
+    }
+
+    #[test]
+    fn gaps_are_counted_by_reason() {
+        let counters = Counters::default();
+        counters.gap(ResetReason::Restart);
+        assert_eq!(
+            counters.gaps().collect::<Vec<_>>(),
+            [("gap", 0), ("restart", 1), ("silence", 0), ("missing", 0), ("model", 0)]
+        );
+    }
+}
