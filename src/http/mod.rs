@@ -6,6 +6,7 @@
 mod exposition;
 mod host;
 mod metrics;
+mod page;
 mod patient;
 mod process;
 mod reply;
