@@ -6,6 +6,7 @@
 pub mod exposition;
 pub mod host;
 pub mod metrics;
+pub mod page;
 pub mod process;
 pub mod reply;
 pub mod write_timeout;

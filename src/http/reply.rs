@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::exposition::Exposition;
-use super::{host, metrics};
+use super::{host, metrics, page};
 use crate::health::{Health, SourceState};
 use crate::sink::live::events::LiveEvents;
 
@@ -78,9 +78,9 @@ impl Site {
             return response;
         }
         match path {
-            "/" => whole(StatusCode::OK, HTML, include_str!("page.html")),
-            "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", include_str!("page.css")),
-            "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", include_str!("page.js")),
+            "/" => whole(StatusCode::OK, HTML, page::HTML),
+            "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
+            "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", page::SCRIPT),
             "/events" if foreign(fields) => text(
                 StatusCode::FORBIDDEN,
                 "the events are for the page of this daemon, not for another site\n",
