@@ -67,11 +67,11 @@ pub struct Serving {
     /// Windows that run together at the most.
     pub batch: usize,
     /// Work that may wait for the model.
-    pub pending: usize,
+    pub queue_limit: usize,
     /// How streams are followed.
-    pub lanes: StreamTableOptions,
+    pub streams: StreamTableOptions,
     /// What surfaces are decided by.
-    pub terms: ServingContext,
+    pub context: ServingContext,
     /// Where outcomes go.
     pub sinks: Vec<Sink>,
 }
@@ -137,20 +137,20 @@ impl Pipeline {
 
         let mut subscribed = Vec::new();
         for (index, (name, source)) in sources.into_iter().enumerate() {
-            let feed = SourceHandle::new(index, name, events.clone(), health.clone());
-            spawn_source(&mut tasks, source, feed, asked.clone(), &mut subscribed);
+            let handle = SourceHandle::new(index, name, events.clone(), health.clone());
+            spawn_source(&mut tasks, source, handle, asked.clone(), &mut subscribed);
         }
         drop(events);
         let every = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
         let (pace, paced) = watch::channel(every);
         let publisher =
             broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, paced, &asked, &health));
-        let (swaps, swapped) = mpsc::channel(1);
+        let (handovers, handed_over) = mpsc::channel(1);
         if let Some(reload) = reload {
-            tasks.spawn(reload::run(reload, swaps, pace, health.clone(), supervised, asked.clone()));
+            tasks.spawn(reload::run(reload, handovers, pace, health.clone(), supervised, asked.clone()));
         }
 
-        let tap = http.as_ref().map(HttpServer::tap);
+        let live = http.as_ref().map(HttpServer::live);
         if let Some(server) = http {
             tasks.spawn(spawn_connections(server, asked.clone()));
         }
@@ -163,7 +163,7 @@ impl Pipeline {
         let recording = recorder.map(|recorder| RecorderHandle::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
             match serving {
-                Some(serving) => serve(received, swapped, serving, recording, tap, &health, drain).await,
+                Some(serving) => serve(received, handed_over, serving, recording, live, &health, drain).await,
                 None => record(received, recording, &health, drain).await,
             }
         });
@@ -193,16 +193,16 @@ impl Pipeline {
 fn spawn_source(
     tasks: &mut JoinSet<()>,
     source: SourceTask,
-    feed: SourceHandle,
+    handle: SourceHandle,
     shutdown: Shutdown,
     subscribed: &mut Vec<Subscribed>,
 ) {
     match source {
-        SourceTask::Mqtt(subscription) => subscribed.push((subscription, feed)),
-        SourceTask::Serial(serial) => drop(tasks.spawn(serial.run(feed, shutdown))),
-        SourceTask::Stdin(bytes) => drop(tasks.spawn(stdin::run(bytes, feed, shutdown))),
-        SourceTask::Files(files) => drop(tasks.spawn(files.run(feed, shutdown))),
-        SourceTask::Simulator(simulator) => drop(tasks.spawn(simulator.run(feed, shutdown))),
+        SourceTask::Mqtt(subscription) => subscribed.push((subscription, handle)),
+        SourceTask::Serial(serial) => drop(tasks.spawn(serial.run(handle, shutdown))),
+        SourceTask::Stdin(bytes) => drop(tasks.spawn(stdin::run(bytes, handle, shutdown))),
+        SourceTask::Files(files) => drop(tasks.spawn(files.run(handle, shutdown))),
+        SourceTask::Simulator(simulator) => drop(tasks.spawn(simulator.run(handle, shutdown))),
     }
 }
 
@@ -265,14 +265,14 @@ async fn publish_health(
 /// Samples to outcomes: lanes, inference on its own threads, decisions.
 async fn serve(
     events: mpsc::Receiver<SourceEvent>,
-    swaps: mpsc::Receiver<Box<Handover>>,
+    handovers: mpsc::Receiver<Box<Handover>>,
     serving: Serving,
     recording: Option<RecorderHandle>,
-    tap: Option<LiveEvents>,
+    live: Option<LiveEvents>,
     health: &Arc<Health>,
     drain: Duration,
 ) -> Result<PipelineEnd, PipelineError> {
-    let Serving { models, batch, pending, lanes, terms, sinks } = serving;
+    let Serving { models, batch, queue_limit, streams, context, sinks } = serving;
     // Each thread finds a whole batch waiting when it has ended one.
     let (work, queued) = mpsc::channel(batch * (models.len() + 1));
     let (results, inferred) = mpsc::channel(models.len() + 1);
@@ -286,11 +286,11 @@ async fn serve(
         .collect();
     drop((queue, results));
 
-    let surfaces = SurfaceTable::new(terms);
-    let lanes = StreamTable::new(lanes);
-    let pending = WorkQueue::new(pending, lanes.live());
-    let onlookers = Observers { recording: recording.as_ref(), tap: tap.as_ref() };
-    let following = stages::follow(events, swaps, lanes, pending, work, onlookers, health);
+    let surfaces = SurfaceTable::new(context);
+    let streams = StreamTable::new(streams);
+    let queue_limit = WorkQueue::new(queue_limit, streams.live());
+    let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
+    let following = stages::follow(events, handovers, streams, queue_limit, work, observers, health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;

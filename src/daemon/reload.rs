@@ -28,7 +28,7 @@ pub type Prepare = Box<dyn FnMut() -> Result<Prepared, String> + Send>;
 /// A configuration that can take over.
 pub struct Prepared {
     /// What takes over in its place among the work.
-    pub swap: Handover,
+    pub handover: Handover,
     /// Resolves when it has.
     pub taken: oneshot::Receiver<()>,
     /// How often counters are published.
@@ -44,7 +44,7 @@ pub struct Prepared {
 /// Reloads at every wish, until the shutdown.
 pub(crate) async fn run(
     reload: Reload,
-    swaps: mpsc::Sender<Box<Handover>>,
+    handovers: mpsc::Sender<Box<Handover>>,
     pace: watch::Sender<Duration>,
     health: Arc<Health>,
     supervised: bool,
@@ -57,7 +57,7 @@ pub(crate) async fn run(
             if supervised {
                 supervisor::reloading();
             }
-            let outcome = once(&prepare, &swaps, &pace, &health).await;
+            let outcome = once(&prepare, &handovers, &pace, &health).await;
             if let Err(why) = &outcome {
                 tracing::error!("the reload failed, and what ran before goes on: {why}");
             }
@@ -76,7 +76,7 @@ pub(crate) async fn run(
 /// One reload; gives the keys that take a restart.
 async fn once(
     prepare: &Arc<Mutex<Prepare>>,
-    swaps: &mpsc::Sender<Box<Handover>>,
+    handovers: &mpsc::Sender<Box<Handover>>,
     pace: &watch::Sender<Duration>,
     health: &Health,
 ) -> Result<Vec<String>, String> {
@@ -88,9 +88,9 @@ async fn once(
     });
     let prepared =
         preparing.await.map_err(|_| "reading it stopped by itself; please report this".to_owned())?;
-    let Prepared { swap, taken, pace: every, silence, applied, needs_restart } = prepared?;
-    let model = swap.terms.model.clone();
-    swaps.send(Box::new(swap)).await.map_err(|_| ENDING)?;
+    let Prepared { handover, taken, pace: every, silence, applied, needs_restart } = prepared?;
+    let model = handover.context.model.clone();
+    handovers.send(Box::new(handover)).await.map_err(|_| ENDING)?;
     taken.await.map_err(|_| ENDING)?;
     pace.send_replace(every);
     health.silence(silence);

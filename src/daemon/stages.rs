@@ -22,13 +22,13 @@ const SWEEP: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy)]
 pub(crate) struct Observers<'a> {
     pub(crate) recording: Option<&'a RecorderHandle>,
-    pub(crate) tap: Option<&'a LiveEvents>,
+    pub(crate) live: Option<&'a LiveEvents>,
 }
 
 impl Observers<'_> {
     fn take(self, event: &SourceEvent, drops: &mut Drops) {
-        if let (Some(tap), SourceEvent::Samples(block)) = (self.tap, event) {
-            tap.samples(block);
+        if let (Some(live), SourceEvent::Samples(batch)) = (self.live, event) {
+            live.samples(batch);
         }
         if let Some(recording) = self.recording {
             recording.take(event, drops);
@@ -36,29 +36,29 @@ impl Observers<'_> {
     }
 }
 
-/// Samples to windows; what `swaps` brings takes over between two blocks of them.
+/// Samples to windows; what `handovers` brings takes over between two blocks of them.
 pub(crate) async fn follow(
     mut events: mpsc::Receiver<SourceEvent>,
-    mut swaps: mpsc::Receiver<Box<Handover>>,
-    mut lanes: StreamTable,
-    mut pending: WorkQueue,
+    mut handovers: mpsc::Receiver<Box<Handover>>,
+    mut table: StreamTable,
+    mut queue: WorkQueue,
     work: mpsc::Sender<QueueItem>,
-    onlookers: Observers<'_>,
+    observers: Observers<'_>,
     health: &Arc<Health>,
 ) {
-    let live = lanes.live();
+    let live = table.live();
     let mut drops = Drops::default();
     let mut sweeps = tokio::time::interval(SWEEP);
     let mut open = true;
-    while open || !pending.is_empty() {
+    while open || !queue.is_empty() {
         tokio::select! {
             // What waits goes first: a lone window waits for nothing.
             biased;
-            permit = work.reserve(), if !pending.is_empty() => match (permit, pending.pop()) {
+            permit = work.reserve(), if !queue.is_empty() => match (permit, queue.pop()) {
                 (Ok(permit), Some(next)) => {
                     hand(permit, next, health);
                     while let Ok(permit) = work.try_reserve()
-                        && let Some(next) = pending.pop()
+                        && let Some(next) = queue.pop()
                     {
                         hand(permit, next, health);
                     }
@@ -66,36 +66,36 @@ pub(crate) async fn follow(
                 // Inference has failed; it says why.
                 _ => return,
             },
-            Some(swap) = swaps.recv(), if open => {
-                lanes.serve(swap.lanes.clone(), &mut drops, |work| pending.push(work));
-                pending.swap(swap);
+            Some(handover) = handovers.recv(), if open => {
+                table.reconfigure(handover.streams.clone(), &mut drops, |work| queue.push(work));
+                queue.handover(handover);
             },
-            event = events.recv(), if open && (live || pending.has_room()) => {
+            event = events.recv(), if open && (live || queue.has_room()) => {
                 match event {
-                    Some(SourceEvent::Samples(mut block)) => {
-                        lanes.push(&mut block, &mut drops, |work| pending.push(work));
-                        onlookers.take(&SourceEvent::Samples(block), &mut drops);
+                    Some(SourceEvent::Samples(mut batch)) => {
+                        table.push(&mut batch, &mut drops, |work| queue.push(work));
+                        observers.take(&SourceEvent::Samples(batch), &mut drops);
                     }
                     Some(SourceEvent::End(stream)) => {
-                        lanes.end(&stream, &mut drops, |work| pending.push(work));
-                        onlookers.take(&SourceEvent::End(stream), &mut drops);
+                        table.end(&stream, &mut drops, |work| queue.push(work));
+                        observers.take(&SourceEvent::End(stream), &mut drops);
                     }
                     None => {
                         open = false;
-                        lanes.end_all(&mut drops, |work| pending.push(work));
+                        table.end_all(&mut drops, |work| queue.push(work));
                     }
                 }
-                health.streams(lanes.len());
+                health.streams(table.len());
             },
             _ = sweeps.tick(), if live && open => {
-                lanes.sweep(Instant::now(), &mut drops, |work| pending.push(work));
-                health.streams(lanes.len());
+                table.sweep(Instant::now(), &mut drops, |work| queue.push(work));
+                health.streams(table.len());
             }
         }
         health.round();
-        health.counters.waits(events.len(), pending.len());
+        health.counters.waits(events.len(), queue.len());
         health.dropped("streams", &mut drops);
-        health.dropped("streams", pending.drops());
+        health.dropped("streams", queue.drops());
     }
 }
 
@@ -123,8 +123,8 @@ pub(crate) async fn decide(
         health.predictions(batch.windows());
         surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
         flush_all(&mut sinks, &mut drops, health);
-        if let Some(news) = surfaces.news() {
-            health.problems(news);
+        if let Some(delta) = surfaces.delta() {
+            health.problems(delta);
         }
     }
     Ok(sinks)

@@ -9,7 +9,7 @@ pub struct InferredBatch {
     /// The batch's place in the order of all batches.
     pub ticket: u64,
     /// What surfaces are decided by from this batch on, where something else takes over with it.
-    pub terms: Option<Box<ServingContext>>,
+    pub context: Option<Box<ServingContext>>,
     /// The work, in order.
     pub work: Vec<Work>,
     /// The probabilities of its windows in their order, row-major [N, K].

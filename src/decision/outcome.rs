@@ -17,7 +17,7 @@ pub enum Outcome {
     /// The stream ended.
     End(StreamId),
     /// What follows is decided by something else, perhaps with other labels.
-    Terms(Arc<ServingContext>),
+    Context(Arc<ServingContext>),
 }
 
 /// One window's prediction, and what is decided with it.

@@ -14,7 +14,7 @@ use crate::stream::{ProblemDelta, Problems, ResetReason, Task, Window, Work};
 /// The deciders of all streams. It does no I/O and reads no clock.
 #[derive(Debug)]
 pub struct SurfaceTable {
-    terms: Arc<ServingContext>,
+    context: Arc<ServingContext>,
     /// A stream before its first window.
     fresh: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
@@ -34,10 +34,10 @@ struct SurfaceEntry {
 
 impl SurfaceTable {
     /// No stream yet.
-    pub fn new(terms: ServingContext) -> Self {
-        let fresh = fresh(&terms);
+    pub fn new(context: ServingContext) -> Self {
+        let fresh = fresh(&context);
         Self {
-            terms: Arc::new(terms),
+            context: Arc::new(context),
             fresh,
             streams: HashMap::new(),
             problems: Problems::default(),
@@ -47,8 +47,8 @@ impl SurfaceTable {
     }
 
     /// What changed in what is wrong with the streams, since this was last asked.
-    pub fn news(&mut self) -> Option<ProblemDelta> {
-        self.problems.news()
+    pub fn delta(&mut self) -> Option<ProblemDelta> {
+        self.problems.delta()
     }
 
     /// Takes a batch and gives what follows from it, in the order of tickets.
@@ -56,10 +56,10 @@ impl SurfaceTable {
         self.early.insert(inferred.ticket, inferred);
         while let Some(inferred) = self.early.remove(&self.next) {
             self.next += 1;
-            if let Some(terms) = inferred.terms {
-                self.take_over(*terms, &mut emit);
+            if let Some(context) = inferred.context {
+                self.take_over(*context, &mut emit);
             }
-            let labels = self.terms.card.labels.len();
+            let labels = self.context.card.labels.len();
             let mut rows = inferred.probabilities.chunks_exact(labels);
             for work in inferred.work {
                 self.work(work, &mut rows, &mut emit);
@@ -73,7 +73,7 @@ impl SurfaceTable {
         rows: &mut impl Iterator<Item = &'a [f32]>,
         emit: &mut impl FnMut(Outcome),
     ) {
-        self.problems.take(&stream, &task, &self.terms.card.channels);
+        self.problems.take(&stream, &task, &self.context.card.channels);
         match task {
             Task::Start { time } => self.start(stream, time, emit),
             Task::Window { window, arrived } => {
@@ -154,12 +154,12 @@ impl SurfaceTable {
 
     /// Decides by other terms from here on. Beliefs are kept where the labels are; else each surface is unknown until the stream's
     /// next window. Where another model takes over, every surface is told again.
-    fn take_over(&mut self, terms: ServingContext, emit: &mut impl FnMut(Outcome)) {
-        let before = std::mem::replace(&mut self.terms, Arc::new(terms));
-        let (old, new) = (&before.card.labels, &self.terms.card.labels);
-        self.fresh = fresh(&self.terms);
-        emit(Outcome::Terms(self.terms.clone()));
-        let same_model = before.card == self.terms.card && before.model == self.terms.model;
+    fn take_over(&mut self, context: ServingContext, emit: &mut impl FnMut(Outcome)) {
+        let before = std::mem::replace(&mut self.context, Arc::new(context));
+        let (old, new) = (&before.card.labels, &self.context.card.labels);
+        self.fresh = fresh(&self.context);
+        emit(Outcome::Context(self.context.clone()));
+        let same_model = before.card == self.context.card && before.model == self.context.model;
         for entry in self.streams.values_mut() {
             if old == new {
                 entry.decider.adopt(&self.fresh);
@@ -180,8 +180,8 @@ impl SurfaceTable {
     }
 }
 
-fn fresh(terms: &ServingContext) -> DecisionFilter {
-    DecisionFilter::new(terms.decide, &terms.card, terms.hop)
+fn fresh(context: &ServingContext) -> DecisionFilter {
+    DecisionFilter::new(context.decide, &context.card, context.hop)
 }
 
 impl SurfaceEntry {
@@ -216,19 +216,19 @@ mod tests {
     use crate::signal::Channel;
     use crate::stream::{ChannelFault, FaultKind, Quality};
 
-    fn terms(model: &str, labels: &[&str]) -> ServingContext {
+    fn context(model: &str, labels: &[&str]) -> ServingContext {
         let card = Card::of_test(10, 1, labels);
         ServingContext { card, model: model.into(), hop: 1, decide: DecisionOptions::default() }
     }
 
     fn surfaces() -> SurfaceTable {
-        SurfaceTable::new(terms("first", &["a", "b"]))
+        SurfaceTable::new(context("first", &["a", "b"]))
     }
 
     fn batch(ticket: u64, tasks: Vec<Task>, probabilities: &[f32]) -> InferredBatch {
         let stream = StreamId::new("rover").unwrap();
         let work = tasks.into_iter().map(|task| Work { stream: stream.clone(), task }).collect();
-        InferredBatch { ticket, terms: None, work, probabilities: probabilities.to_vec() }
+        InferredBatch { ticket, context: None, work, probabilities: probabilities.to_vec() }
     }
 
     fn window(seconds: f64) -> Task {
@@ -287,8 +287,8 @@ mod tests {
             found,
             [unknown("no window is complete yet"), named.clone(), unknown("left is stuck"), named]
         );
-        let news = surfaces.news().unwrap();
-        assert_eq!((news.begun.len(), news.ended.len(), news.count), (1, 1, 0));
+        let delta = surfaces.delta().unwrap();
+        assert_eq!((delta.begun.len(), delta.ended.len(), delta.count), (1, 1, 0));
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let time = Time::from_seconds(0.0).unwrap();
         let mut found = Vec::new();
         let tasks = vec![Task::Start { time }, window(1.0), window(2.0)];
-        let mut unsure = terms("first", &["a", "b"]);
+        let mut unsure = context("first", &["a", "b"]);
         unsure.decide.min_confidence = 0.9;
         SurfaceTable::new(unsure).push(batch(0, tasks, &[0.5; 4]), |outcome| {
             if let Outcome::Change(change) = outcome {
@@ -320,7 +320,7 @@ mod tests {
         let time = Time::from_seconds(0.0).unwrap();
         let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
         let other = InferredBatch {
-            terms: Some(Box::new(terms("second", &["a", "b"]))),
+            context: Some(Box::new(context("second", &["a", "b"]))),
             ..batch(1, vec![window(1.1)], &[0.8, 0.2])
         };
         assert_eq!(changes(&mut surfaces(), vec![first, other]), [None, Some(0), Some(0)]);
@@ -330,9 +330,9 @@ mod tests {
     fn another_decision_alone_changes_no_surface() {
         let time = Time::from_seconds(0.0).unwrap();
         let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
-        let mut strict = terms("first", &["a", "b"]);
+        let mut strict = context("first", &["a", "b"]);
         strict.decide = DecisionOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decide };
-        let other = InferredBatch { terms: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
+        let other = InferredBatch { context: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
         let next = batch(2, vec![window(1.1)], &[0.9, 0.1]);
         assert_eq!(changes(&mut surfaces(), vec![first, other, next]), [None, Some(0), None]);
     }
@@ -342,7 +342,7 @@ mod tests {
         let time = Time::from_seconds(0.0).unwrap();
         let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.1, 0.9]);
         let other = InferredBatch {
-            terms: Some(Box::new(terms("second", &["b", "c", "d"]))),
+            context: Some(Box::new(context("second", &["b", "c", "d"]))),
             ..batch(1, vec![window(1.1)], &[0.1, 0.1, 0.8])
         };
         let mut outcomes = Vec::new();
@@ -354,7 +354,7 @@ mod tests {
             _,
             _,
             _,
-            Outcome::Terms(terms),
+            Outcome::Context(context),
             Outcome::Change(unknown),
             Outcome::Change(named),
             Outcome::Prediction(prediction),
@@ -362,7 +362,7 @@ mod tests {
         else {
             panic!("{outcomes:?}")
         };
-        assert_eq!(terms.model, "second");
+        assert_eq!(context.model, "second");
         // "b" is the first of the new labels.
         assert_eq!((unknown.surface, unknown.previous), (None, Some(Some(0))));
         assert_eq!((named.surface, named.previous), (Some(2), Some(None)));

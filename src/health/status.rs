@@ -277,9 +277,9 @@ impl Health {
     }
 
     /// Takes what changed in what is wrong with the streams' input. The first of each kind is logged, then again once a minute.
-    pub(crate) fn problems(&self, news: ProblemDelta) {
+    pub(crate) fn problems(&self, delta: ProblemDelta) {
         let mut troubles = lock(&self.problems);
-        for problem in news.begun {
+        for problem in delta.begun {
             let kind = problem.problem;
             if troubles.logged.iter().any(|(logged, at)| *logged == kind && at.elapsed() < QUIET) {
                 continue;
@@ -287,15 +287,15 @@ impl Health {
             troubles.logged.retain(|(logged, _)| *logged != kind);
             troubles.logged.push((kind, Instant::now()));
             troubles.told = true;
-            tracing::warn!(stream = %problem.stream, problem = kind, total = news.count, "{}", problem.detail);
+            tracing::warn!(stream = %problem.stream, problem = kind, total = delta.count, "{}", problem.detail);
         }
-        for Problem { stream, channel, problem, .. } in news.ended {
+        for Problem { stream, channel, problem, .. } in delta.ended {
             tracing::debug!(%stream, channel, problem, "it is well again");
         }
-        if news.count == 0 && std::mem::take(&mut troubles.told) {
+        if delta.count == 0 && std::mem::take(&mut troubles.told) {
             tracing::info!("the input of every stream is well again");
         }
-        (troubles.listed, troubles.count) = (news.now, news.count);
+        (troubles.listed, troubles.count) = (delta.now, delta.count);
     }
 
     /// Counts a reload: with the keys that take a restart, or why it was refused.

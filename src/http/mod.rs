@@ -128,15 +128,15 @@ impl HttpServer {
     }
 
     /// Where the pipeline tells what happens.
-    pub fn tap(&self) -> LiveEvents {
-        self.site.tap.clone()
+    pub fn live(&self) -> LiveEvents {
+        self.site.live.clone()
     }
 
     /// Waits for the next client and gives its connection, to be run. In between, pages are sent what happened. To be cancelled
     /// loses nothing.
     pub(crate) async fn next(&mut self) -> impl Future<Output = ()> + Send + 'static {
         loop {
-            let watched = self.site.tap.watched();
+            let watched = self.site.live.watched();
             tokio::select! {
                 (seat, accepted) = accept(&self.seats, &self.listener) => match accepted {
                     Ok(stream) => return serve(stream, self.site.clone(), seat),
@@ -147,7 +147,7 @@ impl HttpServer {
                     }
                 },
                 _ = self.flushes.tick(), if watched => self.flush(),
-                () = self.site.tap.begun(), if !watched => self.flushed = 0,
+                () = self.site.live.begun(), if !watched => self.flushed = 0,
                 _ = self.looks.tick() => {
                     let moves = self.watcher.moves(&self.site.health);
                     self.site.moves(moves);
@@ -157,15 +157,15 @@ impl HttpServer {
     }
 
     fn flush(&mut self) {
-        let tap = &self.site.tap;
+        let live = &self.site.live;
         if self.flushed.is_multiple_of(REPORT) {
-            tap.health(self.site.report());
+            live.health(self.site.report());
         }
         if self.flushed.is_multiple_of(HEARTBEAT) {
-            tap.heartbeat();
+            live.heartbeat();
         }
         self.flushed = self.flushed.wrapping_add(1);
-        tap.flush();
+        live.flush();
     }
 }
 

@@ -40,13 +40,13 @@ const GUARDS: [(HeaderName, &str); 7] = [
 pub(super) struct Site {
     hosts: Vec<String>,
     pub(super) health: Arc<Health>,
-    pub(super) tap: LiveEvents,
+    pub(super) live: LiveEvents,
     moves: AtomicBool,
 }
 
 impl Site {
-    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, tap: LiveEvents) -> Self {
-        Self { hosts, health, tap, moves: AtomicBool::new(true) }
+    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, live: LiveEvents) -> Self {
+        Self { hosts, health, live, moves: AtomicBool::new(true) }
     }
 
     /// Says whether the pipeline moves.
@@ -87,7 +87,7 @@ impl Site {
             ),
             "/events" => self.events(method),
             "/metrics" => {
-                let text = metrics::write(&self.health, &self.tap.about(), self.tap.pages());
+                let text = metrics::write(&self.health, &self.live.about(), self.live.pages());
                 whole(StatusCode::OK, Exposition::CONTENT_TYPE, text)
             }
             "/livez" if self.moves.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
@@ -110,7 +110,7 @@ impl Site {
         let amiss: Vec<_> =
             amiss.map(|source| json!({ "source": source.name, "state": source.state })).collect();
         let status = if report.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let model = self.tap.about().model;
+        let model = self.live.about().model;
         whole(
             status,
             JSON,
@@ -123,7 +123,7 @@ impl Site {
         if method == Method::HEAD {
             return whole(StatusCode::OK, kind, "");
         }
-        match self.tap.join() {
+        match self.live.join() {
             Some(events) => response(StatusCode::OK, kind, Body::Events(events)),
             None => {
                 let mut response = text(

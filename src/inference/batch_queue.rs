@@ -50,16 +50,16 @@ impl BatchQueue {
             }
             waiting.held.extend(items);
         }
-        let (mut terms, mut work) = (None, Vec::new());
+        let (mut context, mut work) = (None, Vec::new());
         while work.len() < limit {
             match waiting.held.pop_front() {
                 Some(QueueItem::Work(next)) => work.push(next),
-                Some(QueueItem::Swap(swap)) if work.is_empty() => {
-                    terms = Some(Box::new(waiting.take_over(*swap)))
+                Some(QueueItem::Handover(handover)) if work.is_empty() => {
+                    context = Some(Box::new(waiting.take_over(*handover)))
                 }
                 // One model answers a whole batch: it ends where another takes over.
-                Some(swap) => {
-                    waiting.held.push_front(swap);
+                Some(handover) => {
+                    waiting.held.push_front(handover);
                     break;
                 }
                 None => break,
@@ -71,19 +71,19 @@ impl BatchQueue {
         }
         let ticket = waiting.ticket;
         waiting.ticket += 1;
-        Some(InferredBatch { ticket, terms, work, probabilities: Vec::new() })
+        Some(InferredBatch { ticket, context, work, probabilities: Vec::new() })
     }
 }
 
 impl BatchQueueState {
-    fn take_over(&mut self, swap: Handover) -> ServingContext {
-        let Handover { models, terms, done, .. } = swap;
+    fn take_over(&mut self, handover: Handover) -> ServingContext {
+        let Handover { models, context, done, .. } = handover;
         if let Some(models) = models {
             self.models = models;
             self.generation += 1;
         }
         // Who does not wait for it any more needs no word.
         let _ = done.send(());
-        terms
+        context
     }
 }

@@ -12,11 +12,11 @@ pub struct Handover {
     /// A loaded model for each thread of inference; none where the model stays.
     pub models: Option<Vec<Model>>,
     /// What surfaces are decided by.
-    pub terms: ServingContext,
+    pub context: ServingContext,
     /// How streams are followed.
-    pub lanes: StreamTableOptions,
+    pub streams: StreamTableOptions,
     /// Work that may wait for the model.
-    pub pending: usize,
+    pub queue_limit: usize,
     /// Told when every window of before is with its model.
     pub done: oneshot::Sender<()>,
 }
@@ -26,5 +26,5 @@ pub enum QueueItem {
     /// A stream's work.
     Work(Work),
     /// What takes over after all that stands before it.
-    Swap(Box<Handover>),
+    Handover(Box<Handover>),
 }

@@ -30,9 +30,9 @@ impl WorkQueue {
     }
 
     /// Adds what takes over after all that waits; it is never dropped.
-    pub fn swap(&mut self, swap: Box<Handover>) {
-        self.bound = swap.pending;
-        self.queue.push_back(QueueItem::Swap(swap));
+    pub fn handover(&mut self, handover: Box<Handover>) {
+        self.bound = handover.queue_limit;
+        self.queue.push_back(QueueItem::Handover(handover));
     }
 
     /// Takes what has waited longest.
@@ -106,12 +106,12 @@ mod tests {
         Time::from_nanos(nanos).unwrap()
     }
 
-    fn push(pending: &mut WorkQueue, task: Task) {
-        pending.push(Work { stream: StreamId::new("a").unwrap(), task });
+    fn push(queue: &mut WorkQueue, task: Task) {
+        queue.push(Work { stream: StreamId::new("a").unwrap(), task });
     }
 
-    fn pop(pending: &mut WorkQueue) -> Task {
-        let Some(QueueItem::Work(work)) = pending.pop() else { panic!("no work waits") };
+    fn pop(queue: &mut WorkQueue) -> Task {
+        let Some(QueueItem::Work(work)) = queue.pop() else { panic!("no work waits") };
         work.task
     }
 
@@ -122,31 +122,31 @@ mod tests {
 
     #[test]
     fn the_oldest_windows_are_dropped_and_a_reset_is_kept() {
-        let mut pending = WorkQueue::new(2, true);
+        let mut queue = WorkQueue::new(2, true);
         let reset = Task::Reset { time: at(1), why: ResetReason::Silence };
         for task in [window(0), reset.clone(), window(2), window(3)] {
-            push(&mut pending, task);
+            push(&mut queue, task);
         }
-        assert_eq!(pending.drops().count(Reason::Overload), 2);
-        assert_eq!(pop(&mut pending), reset);
-        assert!(matches!(pop(&mut pending), Task::Window { window, .. } if window.time == at(3)));
+        assert_eq!(queue.drops().count(Reason::Overload), 2);
+        assert_eq!(pop(&mut queue), reset);
+        assert!(matches!(pop(&mut queue), Task::Window { window, .. } if window.time == at(3)));
     }
 
     #[test]
     fn one_push_after_another_never_holds_much_more_than_the_bound() {
-        let mut pending = WorkQueue::new(10, true);
+        let mut queue = WorkQueue::new(10, true);
         for nanos in 0..1000 {
-            push(&mut pending, window(nanos));
-            assert!(pending.queue.len() <= 20);
+            push(&mut queue, window(nanos));
+            assert!(queue.queue.len() <= 20);
         }
-        assert_eq!(pending.drops().count(Reason::Overload), 990);
+        assert_eq!(queue.drops().count(Reason::Overload), 990);
     }
 
     #[test]
     fn replay_drops_nothing() {
-        let mut pending = WorkQueue::new(2, false);
-        (0..50).for_each(|nanos| push(&mut pending, window(nanos)));
-        assert_eq!(pending.drops().total(), 0);
-        assert!(!pending.has_room());
+        let mut queue = WorkQueue::new(2, false);
+        (0..50).for_each(|nanos| push(&mut queue, window(nanos)));
+        assert_eq!(queue.drops().total(), 0);
+        assert!(!queue.has_room());
     }
 }

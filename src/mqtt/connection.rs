@@ -46,9 +46,9 @@ impl Connection {
     /// Keeps the connection until the client asks to disconnect; connects again, with growing waits, for ever.
     ///
     /// Samples go to the feeds until the shutdown; after it only publishing goes on.
-    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
-        let mut feeds = Some(feeds);
-        let mut breaks = self.breaks();
+    pub async fn run(mut self, handles: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
+        let mut handles = Some(handles);
+        let mut policy = self.policy();
         let mut connections = 0;
         loop {
             let polled = {
@@ -58,41 +58,41 @@ impl Connection {
                     tokio::select! {
                         // To cancel it could cut a packet in two: the same future is waited for again.
                         polled = &mut poll => break polled,
-                        () = shutdown.requested(), if feeds.is_some() => feeds = None,
-                        () = until(breaks.settles()) => {
+                        () = shutdown.requested(), if handles.is_some() => handles = None,
+                        () = until(policy.settles()) => {
                             tracing::info!(broker = self.broker, "the connection to the broker holds again");
-                            breaks.settle();
+                            policy.settle();
                         }
                     }
                 }
             };
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    if let Some(tries) = breaks.accepted(Instant::now()) {
+                    if let Some(tries) = policy.accepted(Instant::now()) {
                         tracing::info!(broker = self.broker, tries, "connected to the broker");
                     }
                     connections += 1;
                     health.counters.connected();
                     self.accepted.send_replace(connections);
-                    for (_, feed) in feeds.iter().flatten() {
-                        feed.state(SourceState::Silent);
+                    for (_, handle) in handles.iter().flatten() {
+                        handle.state(SourceState::Silent);
                     }
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     let topic = String::from_utf8_lossy(publish.topic.as_bytes()).into_owned();
                     self.retained.heard(&topic, &publish.payload);
-                    let done = match &feeds {
-                        Some(feeds) => take(feeds, &topic, &publish.payload).await,
+                    let done = match &handles {
+                        Some(handles) => take(handles, &topic, &publish.payload).await,
                         None => Ok(()),
                     };
                     if done.is_err() {
-                        feeds = None;
+                        handles = None;
                     }
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    let topics = feeds.iter().flatten().map(|(subscription, _)| subscription.filter());
+                    let topics = handles.iter().flatten().map(|(subscription, _)| subscription.filter());
                     tracing::warn!("{}", self.refused(&topics.collect::<Vec<_>>()));
                 }
                 Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
@@ -103,14 +103,14 @@ impl Connection {
                     health.counters.disconnected();
                     // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
                     self.events.state.collision = None;
-                    for (_, feed) in feeds.iter().flatten() {
-                        feed.state(SourceState::Connecting);
+                    for (_, handle) in handles.iter().flatten() {
+                        handle.state(SourceState::Connecting);
                     }
-                    let verdict = breaks.broke(Instant::now(), self.fault(&error));
+                    let verdict = policy.broke(Instant::now(), self.fault(&error));
                     if let Some(why) = verdict.news {
                         tracing::warn!(tries = verdict.tries, "{why}; trying again");
                     }
-                    if feeds.is_none() {
+                    if handles.is_none() {
                         // The daemon ends, and nobody is there to say goodbye to.
                         return;
                     }
@@ -124,7 +124,7 @@ impl Connection {
     }
 
     /// The record of this connection's faults.
-    pub(super) fn breaks(&self) -> ReconnectPolicy {
+    pub(super) fn policy(&self) -> ReconnectPolicy {
         ReconnectPolicy::new(&self.broker, &self.events.mqtt_options.client_id())
     }
 

@@ -39,11 +39,11 @@ pub struct Message {
 impl Connection {
     /// Asks for these topics at each connection and hands on what comes, until nobody takes it; connects again for ever.
     pub async fn listen(mut self, publisher: &Publisher, filters: &[String], heard: mpsc::Sender<Heard>) {
-        let mut breaks = self.breaks();
+        let mut policy = self.policy();
         loop {
             let told = match self.events.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    breaks.accepted(Instant::now());
+                    policy.accepted(Instant::now());
                     for filter in filters {
                         // The queue of requests is longer than any list of filters.
                         let _ = publisher.client.try_subscribe(filter, QoS::AtMostOnce);
@@ -65,7 +65,7 @@ impl Connection {
                 Err(error) => {
                     let fault = self.fault(&error);
                     let why = fault.why.clone();
-                    let verdict = breaks.broke(Instant::now(), fault);
+                    let verdict = policy.broke(Instant::now(), fault);
                     let news = verdict.news.is_some();
                     let away = Heard::Away { why: verdict.news.unwrap_or(why), news };
                     if heard.send(away).await.is_err() {

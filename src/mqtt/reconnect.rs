@@ -119,60 +119,60 @@ mod tests {
     }
 
     /// A connection that holds for so long, and is then cut off.
-    fn hold(breaks: &mut ReconnectPolicy, now: &mut Instant, seconds: u64) -> ReconnectAdvice {
-        breaks.accepted(*now);
+    fn hold(policy: &mut ReconnectPolicy, now: &mut Instant, seconds: u64) -> ReconnectAdvice {
+        policy.accepted(*now);
         *now += Duration::from_secs(seconds);
-        breaks.broke(*now, fault("broke", true))
+        policy.broke(*now, fault("broke", true))
     }
 
     #[test]
     fn a_name_that_two_clients_have_is_told_once_and_the_waits_grow() {
-        let mut breaks = ReconnectPolicy::new("here:1883", "rover");
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let mut now = Instant::now();
-        let verdicts: Vec<_> = (0..9).map(|_| hold(&mut breaks, &mut now, 1)).collect();
+        let verdicts: Vec<_> = (0..9).map(|_| hold(&mut policy, &mut now, 1)).collect();
         let news: Vec<_> = verdicts.iter().filter_map(|verdict| verdict.news.as_deref()).collect();
         assert_eq!((news.len(), news[0], news[1]), (3, "broke", "broke"), "{news:?}");
         assert!(news[2].contains("\"rover\"") && news[2].contains("[mqtt] client_id"), "{news:?}");
         assert!(verdicts[8].wait >= Duration::from_secs(30));
         // The other one waits, too: its waits are longer than what is steady elsewhere.
-        assert!(hold(&mut breaks, &mut now, 50).news.is_none());
-        assert_eq!(breaks.accepted(now), None);
+        assert!(hold(&mut policy, &mut now, 50).news.is_none());
+        assert_eq!(policy.accepted(now), None);
     }
 
     #[test]
     fn a_name_that_is_free_again_is_well_after_a_while() {
-        let mut breaks = ReconnectPolicy::new("here:1883", "rover");
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let mut now = Instant::now();
         for _ in 0..5 {
-            hold(&mut breaks, &mut now, 1);
+            hold(&mut policy, &mut now, 1);
         }
-        assert_eq!(breaks.settles(), None, "it is not connected");
-        breaks.accepted(now);
-        assert_eq!(breaks.settles(), Some(now + SETTLED));
-        breaks.settle();
-        assert_eq!(breaks.settles(), None);
-        assert_eq!(hold(&mut breaks, &mut now, 200).news.as_deref(), Some("broke"));
+        assert_eq!(policy.settles(), None, "it is not connected");
+        policy.accepted(now);
+        assert_eq!(policy.settles(), Some(now + SETTLED));
+        policy.settle();
+        assert_eq!(policy.settles(), None);
+        assert_eq!(hold(&mut policy, &mut now, 200).news.as_deref(), Some("broke"));
     }
 
     #[test]
     fn a_broker_that_restarts_often_is_no_rival() {
-        let mut breaks = ReconnectPolicy::new("here:1883", "rover");
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let mut now = Instant::now();
         for _ in 0..9 {
-            let verdict = hold(&mut breaks, &mut now, 1);
+            let verdict = hold(&mut policy, &mut now, 1);
             assert_eq!(verdict.news.as_deref(), Some("broke"));
-            let verdict = breaks.broke(now, fault("away", false));
+            let verdict = policy.broke(now, fault("away", false));
             assert_eq!(verdict.news.as_deref(), Some("away"));
-            assert!(breaks.broke(now, fault("away", false)).news.is_none(), "it was told");
+            assert!(policy.broke(now, fault("away", false)).news.is_none(), "it was told");
         }
-        assert_eq!(breaks.accepted(now), Some(4));
+        assert_eq!(policy.accepted(now), Some(4));
     }
 
     #[test]
     fn a_fault_that_stays_is_told_again_after_many_tries() {
-        let mut breaks = ReconnectPolicy::new("here:1883", "rover");
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let now = Instant::now();
-        let told = (0..200).filter(|_| breaks.broke(now, fault("away", false)).news.is_some()).count();
+        let told = (0..200).filter(|_| policy.broke(now, fault("away", false)).news.is_some()).count();
         assert_eq!(told, 3);
     }
 }

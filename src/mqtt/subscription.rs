@@ -36,8 +36,8 @@ impl Subscription {
 pub type Subscribed = (Subscription, SourceHandle);
 
 /// Decodes a message for every subscription that its topic fits.
-pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), PipelineClosed> {
-    for (subscription, feed) in feeds {
+pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), PipelineClosed> {
+    for (subscription, handle) in handles {
         let Some(name) = subscription.stream(topic) else { continue };
         let Subscription { input, format, max_payload, .. } = subscription;
         let mut drops = Drops::default();
@@ -50,19 +50,19 @@ pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> R
                         payload.len()
                     )
                 });
-                feed.dropped(&mut drops);
+                handle.dropped(&mut drops);
                 continue;
             }
             Err(why) => {
                 drops.add(Reason::StreamName, || why.to_string());
-                feed.dropped(&mut drops);
+                handle.dropped(&mut drops);
                 continue;
             }
         };
         let columns: &Columns = &input.columns;
         let mut samples = columns.samples();
         message::decode(*format, payload, columns, &input.time, &mut samples, &mut drops);
-        feed.send(&stream, samples, input.time.rate, &mut drops).await?;
+        handle.send(&stream, samples, input.time.rate, &mut drops).await?;
     }
     Ok(())
 }

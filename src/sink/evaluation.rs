@@ -69,7 +69,7 @@ impl EvaluationSink {
     pub fn take(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Prediction(prediction) => self.count(prediction),
-            Outcome::Change(_) | Outcome::Terms(_) => {}
+            Outcome::Change(_) | Outcome::Context(_) => {}
             Outcome::End(stream) => self.truth.forget(stream),
         }
     }

@@ -36,13 +36,13 @@ pub struct HomeAssistantDiscovery {
 
 impl HomeAssistantDiscovery {
     /// No stream yet; those that come are told of by this publisher.
-    pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, terms: &ServingContext) -> Self {
+    pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, context: &ServingContext) -> Self {
         publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
             publisher,
             prefix: config.prefix.clone(),
-            options: options(terms),
-            model: terms.model.clone(),
+            options: options(context),
+            model: context.model.clone(),
             devices: config.devices,
             announced: HashSet::new(),
             full: false,
@@ -68,10 +68,10 @@ impl HomeAssistantDiscovery {
     }
 
     /// Announces every stream again where a reload has changed what there is to tell of.
-    pub fn take_over(&mut self, terms: &ServingContext) {
-        let options = options(terms);
-        if (&options, &terms.model) != (&self.options, &self.model) {
-            (self.options, self.model) = (options, terms.model.clone());
+    pub fn take_over(&mut self, context: &ServingContext) {
+        let options = options(context);
+        if (&options, &context.model) != (&self.options, &self.model) {
+            (self.options, self.model) = (options, context.model.clone());
             self.announced.iter().for_each(|stream| self.announce(stream));
         }
     }
@@ -84,8 +84,8 @@ impl HomeAssistantDiscovery {
 }
 
 /// What a surface may be.
-fn options(terms: &ServingContext) -> Vec<String> {
-    terms.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
+fn options(context: &ServingContext) -> Vec<String> {
+    context.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
 }
 
 /// The topic of a stream's device.

@@ -15,9 +15,9 @@ pub struct MqttSink {
 
 impl MqttSink {
     /// Topics below the publisher's base, of surfaces that are decided under these terms.
-    pub fn new(publisher: Publisher, terms: &ServingContext) -> Self {
-        publisher.retain("info", terms.info());
-        Self { publisher, json: JsonWriter::of(terms), home_assistant: None }
+    pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
+        publisher.retain("info", context.info());
+        Self { publisher, json: JsonWriter::of(context), home_assistant: None }
     }
 
     /// The same, and Home Assistant is told of each stream.
@@ -45,12 +45,12 @@ impl MqttSink {
             }
             // The unknown surface came before this; it stays on the broker.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
-            Outcome::Terms(terms) => {
-                self.json = JsonWriter::of(terms);
+            Outcome::Context(context) => {
+                self.json = JsonWriter::of(context);
                 if let Some(home_assistant) = &mut self.home_assistant {
-                    home_assistant.take_over(terms);
+                    home_assistant.take_over(context);
                 }
-                self.publisher.retain("info", terms.info());
+                self.publisher.retain("info", context.info());
             }
         }
     }

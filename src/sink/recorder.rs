@@ -89,38 +89,38 @@ impl Recorder {
     ///
     /// # Errors
     /// What the system said, with the file.
-    pub fn push(&mut self, block: &mut SampleBatch, drops: &mut Drops) -> io::Result<()> {
-        if block.samples.is_empty() {
+    pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops) -> io::Result<()> {
+        if batch.samples.is_empty() {
             return Ok(());
         }
-        if !self.files.contains_key(&block.stream) {
+        if !self.files.contains_key(&batch.stream) {
             if self.files.len() >= self.options.streams {
-                drops.add_many(Reason::StreamLimit, block.samples.len() as u64, || {
+                drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is one more than limits.streams = {}",
-                        block.stream, self.options.streams
+                        batch.stream, self.options.streams
                     )
                 });
                 return Ok(());
             }
             let open = OpenRecording::create(
                 &self.folder,
-                &block.stream,
+                &batch.stream,
                 &self.options.channels,
                 Timestamper::default(),
             )?;
-            self.files.insert(block.stream.clone(), open);
+            self.files.insert(batch.stream.clone(), open);
         }
-        let Some(open) = self.files.get_mut(&block.stream) else { return Ok(()) };
+        let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
-        open.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
-        for (raw, row) in block.samples.iter() {
+        open.stamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        for (raw, row) in batch.samples.iter() {
             let time = match open.clock.place(raw) {
                 Placement::Next(time) | Placement::AfterGap(time) => time,
                 Placement::AfterRestart(time) => {
                     let stamper = open.stamper.clone();
                     let next =
-                        OpenRecording::create(&self.folder, &block.stream, &self.options.channels, stamper)?;
+                        OpenRecording::create(&self.folder, &batch.stream, &self.options.channels, stamper)?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
                     told(&mut self.written, done.path, done.samples);
@@ -302,9 +302,9 @@ impl RecorderHandle {
     /// Hands on what a source told; what the disk is too slow for, or fails at, is counted.
     pub fn take(&self, event: &SourceEvent, drops: &mut Drops) {
         if self.sender.try_send(event.clone()).is_err()
-            && let SourceEvent::Samples(block) = event
+            && let SourceEvent::Samples(batch) = event
         {
-            drops.add_many(Reason::NotRecorded, block.samples.len() as u64, || {
+            drops.add_many(Reason::NotRecorded, batch.samples.len() as u64, || {
                 "samples are not recorded: the disk is too slow, full or failing".into()
             });
         }
@@ -346,14 +346,14 @@ fn record(
         let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
         paused = paused.filter(|since| since.elapsed() < PAUSE);
         let mut done = match event {
-            Ok(SourceEvent::Samples(block)) if paused.is_some() => {
-                let count = block.samples.len() as u64;
+            Ok(SourceEvent::Samples(batch)) if paused.is_some() => {
+                let count = batch.samples.len() as u64;
                 drops.add_many(Reason::NotRecorded, count, || {
                     "samples are not recorded after a fault of the disk".into()
                 });
                 Ok(())
             }
-            Ok(SourceEvent::Samples(mut block)) => recorder.push(&mut block, &mut drops),
+            Ok(SourceEvent::Samples(mut batch)) => recorder.push(&mut batch, &mut drops),
             Ok(SourceEvent::End(stream)) => recorder.end(&stream),
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return recorder.finish(),
@@ -394,7 +394,7 @@ mod tests {
     use crate::signal::Arrival;
     use crate::signal::Samples;
 
-    fn block(times: &[f64]) -> SampleBatch {
+    fn batch(times: &[f64]) -> SampleBatch {
         let mut samples = Samples::new(2);
         for (index, time) in times.iter().enumerate() {
             samples.push(Time::from_seconds(*time).unwrap(), [0.1 + index as f32, f32::NAN]);
@@ -415,9 +415,9 @@ mod tests {
         };
         let mut recorder = Recorder::new(options).unwrap();
         let mut drops = Drops::default();
-        let mut first = block(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001]);
+        let mut first = batch(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001]);
         recorder.push(&mut first, &mut drops).unwrap();
-        recorder.push(&mut block(&[0.5, 0.6]), &mut drops).unwrap();
+        recorder.push(&mut batch(&[0.5, 0.6]), &mut drops).unwrap();
         assert_eq!(drops.to_string(), "1 duplicate, 1 late");
         let written = recorder.finish().unwrap();
         assert_eq!(written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(), [3, 2], "a file a clock");
@@ -446,10 +446,10 @@ mod tests {
             idle: Duration::MAX,
         };
         let mut recorder = Recorder::new(options).unwrap();
-        recorder.push(&mut block(&[1.0, 2.0]), &mut Drops::default()).unwrap();
+        recorder.push(&mut batch(&[1.0, 2.0]), &mut Drops::default()).unwrap();
         recorder.abandon();
         assert_eq!(std::fs::read_dir(folder.path().join("gravel")).unwrap().count(), 0);
-        recorder.push(&mut block(&[3.0]), &mut Drops::default()).unwrap();
+        recorder.push(&mut batch(&[3.0]), &mut Drops::default()).unwrap();
         assert_eq!(recorder.finish().unwrap().len(), 1);
     }
 }

@@ -85,7 +85,7 @@ impl TextSink {
                 let sure = format!("{:.0} %", 100.0 * change.confidence);
                 self.text.extend_from_slice(table(change.stream.as_str(), &time, surface, &sure).as_bytes());
             }
-            (_, Outcome::Terms(terms)) => return self.json = JsonWriter::of(terms),
+            (_, Outcome::Context(context)) => return self.json = JsonWriter::of(context),
             _ => return,
         }
         self.windows += 1;

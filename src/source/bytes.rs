@@ -42,7 +42,7 @@ pub enum Ended {
 
 /// Reads until something ends it. A line or frame that is open at the end is decoded only where the other end closed.
 pub async fn read(
-    feed: &SourceHandle,
+    handle: &SourceHandle,
     bytes: &ByteSource,
     reader: &mut (impl AsyncRead + Unpin),
     shutdown: &mut Shutdown,
@@ -71,7 +71,7 @@ pub async fn read(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
             Err(error) => Some(Ended::Failed(error)),
         };
-        if feed.send(stream, samples, rate, &mut drops).await.is_err() {
+        if handle.send(stream, samples, rate, &mut drops).await.is_err() {
             return Ended::Shutdown;
         }
         if let Some(ended) = ended {

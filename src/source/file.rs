@@ -67,34 +67,34 @@ impl Faults {
 
 impl FileSource {
     /// Reads them all, or until the shutdown.
-    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
+    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let mut names = HashSet::new();
         for recording in &self.recordings {
             let stream = unique(recording.stream(), &mut names);
             let done = tokio::select! {
-                done = self.read(recording, &stream, &feed) => done,
+                done = self.read(recording, &stream, &handle) => done,
                 () = shutdown.requested() => return,
             };
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(fault)) => {
-                    tracing::warn!(source = feed.name(), "{fault}");
+                    tracing::warn!(source = handle.name(), "{fault}");
                     self.faults.add(fault);
                 }
                 Err(PipelineClosed) => return,
             }
-            if feed.end(&stream).await.is_err() {
+            if handle.end(&stream).await.is_err() {
                 return;
             }
         }
-        feed.state(SourceState::Ended);
+        handle.state(SourceState::Ended);
     }
 
     async fn read(
         &self,
         recording: &Recording,
         stream: &StreamId,
-        feed: &SourceHandle,
+        handle: &SourceHandle,
     ) -> Result<Result<(), RecordingError>, PipelineClosed> {
         let mut reader = match RecordingReader::open(recording, Some(&self.channels)) {
             Ok(reader) => reader,
@@ -115,11 +115,11 @@ impl FileSource {
                 }
                 told = true;
             }
-            pace.send(samples, stream, feed).await?;
+            pace.send(samples, stream, handle).await?;
             match more {
                 Ok(true) => {}
                 Ok(false) => {
-                    feed.dropped(&mut reader.drops().clone());
+                    handle.dropped(&mut reader.drops().clone());
                     return Ok(Ok(()));
                 }
                 Err(fault) => return Ok(Err(fault)),
@@ -157,11 +157,11 @@ impl Pace {
         &mut self,
         samples: Samples,
         stream: &StreamId,
-        feed: &SourceHandle,
+        handle: &SourceHandle,
     ) -> Result<(), PipelineClosed> {
         let mut none = Drops::default();
         if self.speed.is_infinite() {
-            return feed.send(stream, samples, None, &mut none).await;
+            return handle.send(stream, samples, None, &mut none).await;
         }
         let none_yet = || Samples::new(samples.channels()).within(samples.limits().cloned());
         let mut due = none_yet();
@@ -175,14 +175,14 @@ impl Pace {
                 Some(at) if at <= now + Self::TOGETHER => {}
                 Some(at) if at <= now + Duration::from_secs(3600) => {
                     let ready = std::mem::replace(&mut due, none_yet());
-                    feed.send(stream, ready, None, &mut none).await?;
+                    handle.send(stream, ready, None, &mut none).await?;
                     tokio::time::sleep_until(at).await;
                 }
                 _ => self.start = Some((time, now)),
             }
             due.push(time, row.iter().copied());
         }
-        feed.send(stream, due, None, &mut none).await
+        handle.send(stream, due, None, &mut none).await
     }
 }
 

@@ -47,8 +47,8 @@ impl SourceHandle {
             return Ok(());
         }
         self.health.samples(self.index, samples.len());
-        let block = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
-        self.events.send(SourceEvent::Samples(block)).await.map_err(|_| PipelineClosed)
+        let batch = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
+        self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
     }
 
     /// Says that a stream came to its end.

@@ -58,27 +58,27 @@ impl SerialSource {
     }
 
     /// Reads until the shutdown, opening the port again after every fault and every silence.
-    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
+    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let mut waits = backoff();
         let mut said = String::new();
         let mut before = false;
         loop {
-            feed.state(SourceState::Connecting);
+            handle.state(SourceState::Connecting);
             let why = match self.open() {
                 Ok(mut port) => {
                     tracing::info!(
-                        source = feed.name(),
+                        source = handle.name(),
                         port = self.port,
                         baud = self.baud,
                         "the serial port is open"
                     );
-                    feed.state(SourceState::Silent);
+                    handle.state(SourceState::Silent);
                     if std::mem::replace(&mut before, true) {
-                        feed.reopened();
+                        handle.reopened();
                     }
                     said.clear();
                     let opened = std::time::Instant::now();
-                    let ended = bytes::read(&feed, &self.bytes, &mut port, &mut shutdown).await;
+                    let ended = bytes::read(&handle, &self.bytes, &mut port, &mut shutdown).await;
                     // A port that opens and fails at once is not a port that works.
                     if opened.elapsed() > Duration::from_secs(5) {
                         waits = backoff();
@@ -98,7 +98,7 @@ impl SerialSource {
                 Err(why) => why,
             };
             if why != said {
-                tracing::warn!(source = feed.name(), "{why}; trying again");
+                tracing::warn!(source = handle.name(), "{why}; trying again");
                 said = why;
             }
             let wait = waits.next().unwrap_or(Duration::from_secs(30));

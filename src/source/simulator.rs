@@ -36,7 +36,7 @@ impl SimulatorSource {
     }
 
     /// Drives until the drive or the daemon ends.
-    pub async fn run(self, feed: SourceHandle, mut shutdown: Shutdown) {
+    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let begun = Instant::now();
         let mut samples = Samples::new(1);
         let mut none = Drops::default();
@@ -44,7 +44,7 @@ impl SimulatorSource {
             let due = begun + Duration::from_secs_f64(reading.time.seconds() / self.speed);
             if due > Instant::now() {
                 let ready = std::mem::replace(&mut samples, Samples::new(1));
-                if feed.send(&self.stream, ready, None, &mut none).await.is_err() {
+                if handle.send(&self.stream, ready, None, &mut none).await.is_err() {
                     return;
                 }
                 tokio::select! {
@@ -54,10 +54,10 @@ impl SimulatorSource {
             }
             samples.push(reading.time, [reading.current]);
         }
-        if feed.send(&self.stream, samples, None, &mut none).await.is_ok() {
-            feed.state(SourceState::Ended);
+        if handle.send(&self.stream, samples, None, &mut none).await.is_ok() {
+            handle.state(SourceState::Ended);
             // A closed pipeline needs no end.
-            let _ = feed.end(&self.stream).await;
+            let _ = handle.end(&self.stream).await;
         }
     }
 }

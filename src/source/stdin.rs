@@ -6,15 +6,15 @@ use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
 /// Reads standard input to its end.
-pub async fn run(bytes: ByteSource, feed: SourceHandle, mut shutdown: Shutdown) {
-    match bytes::read(&feed, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
+pub async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: Shutdown) {
+    match bytes::read(&handle, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
         Ended::Shutdown => return,
         Ended::Failed(error) => {
-            tracing::warn!(source = feed.name(), "standard input cannot be read: {error}");
+            tracing::warn!(source = handle.name(), "standard input cannot be read: {error}");
         }
         Ended::Closed | Ended::Silent(_) => {}
     }
-    feed.state(SourceState::Ended);
+    handle.state(SourceState::Ended);
     // A closed pipeline needs no end.
-    let _ = feed.end(&bytes.stream).await;
+    let _ = handle.end(&bytes.stream).await;
 }

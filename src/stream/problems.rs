@@ -106,7 +106,7 @@ impl Problems {
     }
 
     /// What changed since this was last asked, if anything did.
-    pub fn news(&mut self) -> Option<ProblemDelta> {
+    pub fn delta(&mut self) -> Option<ProblemDelta> {
         if !std::mem::take(&mut self.moved) {
             return None;
         }
@@ -136,27 +136,27 @@ mod tests {
         Task::Window { window, arrived: Instant::now() }
     }
 
-    fn news(problems: &mut Problems, task: &Task) -> Option<(usize, usize, usize)> {
+    fn delta(problems: &mut Problems, task: &Task) -> Option<(usize, usize, usize)> {
         let channels = [Channel::in_ampere("left"), Channel::in_ampere("right")];
         problems.take(&StreamId::new("rover").unwrap(), task, &channels);
-        problems.news().map(|news| (news.begun.len(), news.ended.len(), news.count))
+        problems.delta().map(|delta| (delta.begun.len(), delta.ended.len(), delta.count))
     }
 
     #[test]
     fn a_problem_begins_once_and_ends_once_and_its_numbers_are_those_of_now() {
         let mut problems = Problems::default();
         let time = Time::from_nanos(0).unwrap();
-        assert_eq!(news(&mut problems, &window(&[])), None);
-        assert_eq!(news(&mut problems, &window(&[1.0])), Some((1, 0, 1)));
-        assert_eq!(news(&mut problems, &window(&[2.0])), Some((0, 0, 1)));
-        assert_eq!(news(&mut problems, &window(&[2.0])), None);
-        assert_eq!(news(&mut problems, &Task::Reset { time, why: ResetReason::Gap }), None);
+        assert_eq!(delta(&mut problems, &window(&[])), None);
+        assert_eq!(delta(&mut problems, &window(&[1.0])), Some((1, 0, 1)));
+        assert_eq!(delta(&mut problems, &window(&[2.0])), Some((0, 0, 1)));
+        assert_eq!(delta(&mut problems, &window(&[2.0])), None);
+        assert_eq!(delta(&mut problems, &Task::Reset { time, why: ResetReason::Gap }), None);
         assert_eq!(
-            news(&mut problems, &Task::Reset { time, why: ResetReason::Missing(0b10) }),
+            delta(&mut problems, &Task::Reset { time, why: ResetReason::Missing(0b10) }),
             Some((1, 1, 1))
         );
         assert_eq!(problems.streams.values().flatten().next().unwrap().channel.as_deref(), Some("right"));
-        assert_eq!(news(&mut problems, &Task::End { time }), Some((0, 1, 0)));
+        assert_eq!(delta(&mut problems, &Task::End { time }), Some((0, 1, 0)));
         assert!(problems.streams.is_empty());
     }
 }

@@ -26,9 +26,9 @@ pub struct QualityMonitor {
     channels: Vec<ChannelState>,
     /// What came since the step before.
     now: StepFlags,
-    marks: Vec<StepFlags>,
+    flags: Vec<StepFlags>,
     head: usize,
-    /// Steps with a channel at its limits, and samples, in `marks`.
+    /// Steps with a channel at its limits, and samples, in `flags`.
     clipped: u32,
     taken: u64,
     late: u64,
@@ -67,34 +67,34 @@ struct ChannelState {
 impl QualityMonitor {
     /// A gauge before the first sample of a stream.
     pub fn new(card: &Card, options: QualityOptions) -> Self {
-        let mut gauge = Self {
+        let mut monitor = Self {
             options,
             rate: card.rate,
             limits: None,
             channels: Vec::new(),
             now: StepFlags::default(),
-            marks: vec![StepFlags::default(); card.window],
+            flags: vec![StepFlags::default(); card.window],
             head: 0,
             clipped: 0,
             taken: 0,
             late: 0,
             steps: 0,
         };
-        gauge.serve(card, options);
-        gauge
+        monitor.reconfigure(card, options);
+        monitor
     }
 
     /// Goes on for a model of the same windows. Where its training had other statistics, drift is looked at anew.
-    pub fn serve(&mut self, card: &Card, options: QualityOptions) {
+    pub fn reconfigure(&mut self, card: &Card, options: QualityOptions) {
         self.options = options;
         let known = card.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default();
         for (index, channel) in card.channels.iter().enumerate() {
             let training = known.get(index).filter(|statistics| statistics.deviation > 0.0).copied();
             match self.channels.get_mut(index) {
-                Some(look) if look.training == training => look.channel.clone_from(channel),
-                Some(look) => {
-                    (look.training, look.mean, look.square, look.drifted) = (training, 0.0, 0.0, false);
-                    look.channel.clone_from(channel);
+                Some(state) if state.training == training => state.channel.clone_from(channel),
+                Some(state) => {
+                    (state.training, state.mean, state.square, state.drifted) = (training, 0.0, 0.0, false);
+                    state.channel.clone_from(channel);
                     self.steps = 0;
                 }
                 None => self.channels.push(ChannelState::new(channel.clone(), training)),
@@ -110,13 +110,13 @@ impl QualityMonitor {
     /// Takes a sample, before the steps that it completes.
     pub fn sample(&mut self, row: &[f32]) {
         self.now.taken += 1;
-        for (index, (look, &value)) in self.channels.iter_mut().zip(row).enumerate() {
+        for (index, (state, &value)) in self.channels.iter_mut().zip(row).enumerate() {
             let limits = self.limits.as_ref().and_then(|limits| limits.get(index));
             let bit = 1u64 << (index % 64);
-            if look.changes(value) {
+            if state.changes(value) {
                 self.now.moved |= bit;
             }
-            if look.is_at_limit(value, limits) {
+            if state.is_at_limit(value, limits) {
                 self.now.clipped |= bit;
             }
         }
@@ -130,9 +130,9 @@ impl QualityMonitor {
     /// Takes a step. More than one may be completed by a sample: what came with it holds for all of them.
     pub fn step(&mut self, values: &[f32]) {
         let now = self.now;
-        let Some(slot) = self.marks.get_mut(self.head) else { return };
+        let Some(slot) = self.flags.get_mut(self.head) else { return };
         let old = std::mem::replace(slot, now);
-        self.head = (self.head + 1) % self.marks.len();
+        self.head = (self.head + 1) % self.flags.len();
         self.clipped = self.clipped + u32::from(now.clipped != 0) - u32::from(old.clipped != 0);
         self.taken = self.taken + u64::from(now.taken) - u64::from(old.taken);
         self.late = self.late + u64::from(now.late) - u64::from(old.late);
@@ -140,12 +140,12 @@ impl QualityMonitor {
         (self.now.taken, self.now.late) = (0, 0);
         self.steps = self.steps.saturating_add(1);
         let weight = (1.0 / (self.rate * self.options.drift_time.as_secs_f64())).max(1.0 / self.steps as f64);
-        for (index, (look, &value)) in self.channels.iter_mut().zip(values).enumerate() {
+        for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
-            look.moved = look.moved + u32::from(now.moved & bit != 0) - u32::from(old.moved & bit != 0);
-            look.clipped =
-                look.clipped + u32::from(now.clipped & bit != 0) - u32::from(old.clipped & bit != 0);
-            look.drift(f64::from(value), weight);
+            state.moved = state.moved + u32::from(now.moved & bit != 0) - u32::from(old.moved & bit != 0);
+            state.clipped =
+                state.clipped + u32::from(now.clipped & bit != 0) - u32::from(old.clipped & bit != 0);
+            state.drift(f64::from(value), weight);
         }
     }
 
@@ -157,16 +157,16 @@ impl QualityMonitor {
     /// Forgets the window; what was found wrong stays until a window says otherwise.
     pub fn clear(&mut self) {
         self.now = StepFlags::default();
-        self.marks.fill(StepFlags::default());
+        self.flags.fill(StepFlags::default());
         (self.clipped, self.taken, self.late) = (0, 0, 0);
-        for look in &mut self.channels {
-            (look.moved, look.clipped, look.run, look.last) = (0, 0, 0, f32::NAN);
+        for state in &mut self.channels {
+            (state.moved, state.clipped, state.run, state.last) = (0, 0, 0, f32::NAN);
         }
     }
 
     /// How far the full window can be trusted, of whose steps the share `measured` was measured.
     pub fn quality(&mut self, measured: f64) -> Quality {
-        let steps = self.marks.len().max(1);
+        let steps = self.flags.len().max(1);
         let options = self.options;
         let warm = self.steps as f64 >= self.rate * options.drift_time.as_secs_f64();
         let mut quality = Quality {
@@ -175,22 +175,22 @@ impl QualityMonitor {
             late: self.late as f64 / (self.late + self.taken).max(1) as f64,
             ..Quality::default()
         };
-        for look in &mut self.channels {
-            look.judge(steps as u32, &options, warm);
+        for state in &mut self.channels {
+            state.judge(steps as u32, &options, warm);
             let mut add = |kind, withholds| {
-                quality.faults.push(ChannelFault { channel: look.channel.clone(), kind, withholds });
+                quality.faults.push(ChannelFault { channel: state.channel.clone(), kind, withholds });
             };
-            if look.saturated {
-                let share = f64::from(look.clipped) / steps as f64;
+            if state.saturated {
+                let share = f64::from(state.clipped) / steps as f64;
                 add(FaultKind::Saturated { share }, options.unknown_when_saturated);
-            } else if look.stuck {
-                add(FaultKind::Stuck { value: look.last }, options.unknown_when_stuck);
+            } else if state.stuck {
+                add(FaultKind::Stuck { value: state.last }, options.unknown_when_stuck);
             }
-            let Some(training) = look.training.filter(|_| warm) else { continue };
-            let distance = look.square.sqrt();
+            let Some(training) = state.training.filter(|_| warm) else { continue };
+            let distance = state.square.sqrt();
             quality.drift = Some(quality.drift.map_or(distance, |other: f64| other.max(distance)));
-            if look.drifted {
-                let mean = training.mean + training.deviation * look.mean;
+            if state.drifted {
+                let mean = training.mean + training.deviation * state.mean;
                 add(FaultKind::Drifted { mean, distance, training }, false);
             }
         }
@@ -274,13 +274,13 @@ mod tests {
     }
 
     /// One step a sample, as at the model's own rate; gives the last window.
-    fn run(gauge: &mut QualityMonitor, rows: impl IntoIterator<Item = [f32; 2]>) -> Quality {
+    fn run(monitor: &mut QualityMonitor, rows: impl IntoIterator<Item = [f32; 2]>) -> Quality {
         for row in rows {
-            gauge.sample(&row);
-            gauge.step(&row);
-            gauge.stepped();
+            monitor.sample(&row);
+            monitor.step(&row);
+            monitor.stepped();
         }
-        gauge.quality(1.0)
+        monitor.quality(1.0)
     }
 
     /// The current of a motor that is well.
@@ -294,20 +294,20 @@ mod tests {
 
     #[test]
     fn a_stuck_channel_is_named_and_is_well_again_when_it_moves() {
-        let mut gauge = QualityMonitor::new(&card(), options());
-        assert!(run(&mut gauge, well(0, 40)).faults.is_empty());
-        let stuck = run(&mut gauge, well(40, 21).map(|[left, _]| [left, 1.25]));
+        let mut monitor = QualityMonitor::new(&card(), options());
+        assert!(run(&mut monitor, well(0, 40)).faults.is_empty());
+        let stuck = run(&mut monitor, well(40, 21).map(|[left, _]| [left, 1.25]));
         assert_eq!(reasons(&stuck), ["right is stuck"]);
         assert_eq!(
             stuck.withheld().unwrap().detail(),
             "right stays at 1.25 A; check the sensor and its wires"
         );
         assert_eq!(
-            reasons(&run(&mut gauge, well(61, 2))),
+            reasons(&run(&mut monitor, well(61, 2))),
             ["right is stuck"],
             "the window is still of before"
         );
-        assert!(run(&mut gauge, well(63, 10)).faults.is_empty());
+        assert!(run(&mut monitor, well(63, 10)).faults.is_empty());
     }
 
     #[test]
@@ -316,31 +316,31 @@ mod tests {
         if let Some(training) = &mut card.training {
             training.statistics[1].deviation = 0.0;
         }
-        let mut gauge = QualityMonitor::new(&card, options());
-        assert!(run(&mut gauge, well(0, 60).map(|[left, _]| [left, 1.0])).faults.is_empty());
+        let mut monitor = QualityMonitor::new(&card, options());
+        assert!(run(&mut monitor, well(0, 60).map(|[left, _]| [left, 1.0])).faults.is_empty());
     }
 
     #[test]
     fn a_row_of_equal_extremes_is_clipped_and_rest_is_not() {
-        let mut gauge = QualityMonitor::new(&card(), options());
+        let mut monitor = QualityMonitor::new(&card(), options());
         // Every other second half of 10 steps is cut off at the converter's end.
         let cut = |(i, [left, right]): (usize, [f32; 2])| [if i % 10 < 2 { left } else { 3.0 }, right];
-        let quality = run(&mut gauge, well(0, 60).enumerate().map(cut));
+        let quality = run(&mut monitor, well(0, 60).enumerate().map(cut));
         assert_eq!(reasons(&quality), ["current is saturated"]);
         assert_eq!(quality.clipped, 0.4, "from the fifth in a row on");
-        assert!(run(&mut gauge, well(60, 20)).faults.is_empty());
-        let mut gauge = QualityMonitor::new(&card(), options());
-        let rest = run(&mut gauge, well(0, 60).map(|[_, right]| [0.0, right]));
+        assert!(run(&mut monitor, well(60, 20)).faults.is_empty());
+        let mut monitor = QualityMonitor::new(&card(), options());
+        let rest = run(&mut monitor, well(0, 60).map(|[_, right]| [0.0, right]));
         assert_eq!((reasons(&rest), rest.clipped), (vec!["current is stuck".to_owned()], 0.0));
     }
 
     #[test]
     fn known_limits_clip_at_the_first_sample() {
-        let mut gauge = QualityMonitor::new(&card(), options());
+        let mut monitor = QualityMonitor::new(&card(), options());
         let limits: Arc<[SensorLimits]> =
             [SensorLimits { min: 0.6, max: 1.4 }, SensorLimits::default()].into();
-        gauge.limit(Some(&limits));
-        let quality = run(&mut gauge, well(0, 40));
+        monitor.limit(Some(&limits));
+        let quality = run(&mut monitor, well(0, 40));
         let at = |[left, _]: &[f32; 2]| *left <= 0.6 || *left >= 1.4;
         let expected = well(20, 20).filter(at).count();
         assert_eq!(quality.clipped, expected as f64 / 20.0);
@@ -349,50 +349,50 @@ mod tests {
 
     #[test]
     fn drift_is_told_with_its_numbers_after_a_while_and_ends() {
-        let mut gauge = QualityMonitor::new(&card(), options());
-        let drift = run(&mut gauge, well(0, 199)).drift;
+        let mut monitor = QualityMonitor::new(&card(), options());
+        let drift = run(&mut monitor, well(0, 199)).drift;
         assert_eq!(drift, None, "not in the first two seconds");
-        let quality = run(&mut gauge, well(199, 400));
+        let quality = run(&mut monitor, well(199, 400));
         assert!(quality.drift.unwrap() < 1.1 && quality.faults.is_empty(), "{quality:?}");
         let far = |[left, right]: [f32; 2]| [left + 2.0, right];
-        let quality = run(&mut gauge, well(600, 1000).map(far));
+        let quality = run(&mut monitor, well(600, 1000).map(far));
         assert_eq!(reasons(&quality), ["current has drifted"]);
         let detail = quality.faults[0].detail();
         let numbers = "A on average, 4.1 times as far from the training's 1.000 \u{b1} 0.500 A";
         assert!(detail.contains(numbers), "{detail}");
         assert!(quality.withheld().is_none(), "it is told, and no more");
-        assert!(run(&mut gauge, well(1600, 1000)).faults.is_empty());
+        assert!(run(&mut monitor, well(1600, 1000)).faults.is_empty());
     }
 
     #[test]
     fn one_wild_sample_is_no_drift() {
-        let mut gauge = QualityMonitor::new(&card(), options());
-        run(&mut gauge, well(0, 400));
-        let quality = run(&mut gauge, [[1e30, 1.0]]);
+        let mut monitor = QualityMonitor::new(&card(), options());
+        run(&mut monitor, well(0, 400));
+        let quality = run(&mut monitor, [[1e30, 1.0]]);
         assert!(quality.faults.is_empty(), "{quality:?}");
     }
 
     #[test]
     fn late_samples_are_a_share_of_the_window_and_leave_with_it() {
-        let mut gauge = QualityMonitor::new(&card(), options());
-        run(&mut gauge, well(0, 20));
-        (0..5).for_each(|_| gauge.late());
-        assert_eq!(run(&mut gauge, well(20, 1)).late, 0.2);
-        assert_eq!(run(&mut gauge, well(21, 20)).late, 0.0);
+        let mut monitor = QualityMonitor::new(&card(), options());
+        run(&mut monitor, well(0, 20));
+        (0..5).for_each(|_| monitor.late());
+        assert_eq!(run(&mut monitor, well(20, 1)).late, 0.2);
+        assert_eq!(run(&mut monitor, well(21, 20)).late, 0.0);
     }
 
     #[test]
     fn a_model_with_other_statistics_looks_for_drift_anew() {
-        let mut gauge = QualityMonitor::new(&card(), options());
-        run(&mut gauge, well(0, 400));
-        gauge.serve(&card(), options());
-        assert!(run(&mut gauge, well(400, 1)).drift.is_some());
+        let mut monitor = QualityMonitor::new(&card(), options());
+        run(&mut monitor, well(0, 400));
+        monitor.reconfigure(&card(), options());
+        assert!(run(&mut monitor, well(400, 1)).drift.is_some());
         let mut other = card();
         if let Some(training) = &mut other.training {
             training.statistics[0].mean = 2.0;
         }
-        gauge.serve(&other, options());
-        assert!(run(&mut gauge, well(401, 1)).drift.is_none());
+        monitor.reconfigure(&other, options());
+        assert!(run(&mut monitor, well(401, 1)).drift.is_none());
     }
 
     proptest! {
@@ -405,9 +405,9 @@ mod tests {
             let mut card = card();
             let statistics = Statistics { mean, deviation: variance.sqrt(), min: -9.0, max: 9.0 };
             card.training = Some(TrainingSummary::of_test(vec![statistics; 2]));
-            let mut gauge = QualityMonitor::new(&card, options());
+            let mut monitor = QualityMonitor::new(&card, options());
             let rows = (0..1000).map(|i| { let value = means[part] + noise * f64::from(i).sin(); [value as f32; 2] });
-            let quality = run(&mut gauge, rows);
+            let quality = run(&mut monitor, rows);
             prop_assert!(quality.faults.iter().all(|fault| fault.kind.name() != "drifted"), "{quality:?}");
         }
     }

@@ -13,11 +13,11 @@ use crate::signal::{Drops, Reason, SampleBatch, StreamId, Time};
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamTableOptions {
     /// How each lane works.
-    pub lane: WindowerOptions,
+    pub windower: WindowerOptions,
     /// Streams at once.
     pub streams: usize,
     /// How a live stream that falls silent is treated; `None` in replay, where arrival means nothing.
-    pub quiet: Option<SilenceLimits>,
+    pub silence_limits: Option<SilenceLimits>,
 }
 
 /// What happens to a live stream without samples.
@@ -33,13 +33,13 @@ pub struct SilenceLimits {
 #[derive(Debug)]
 pub struct StreamTable {
     options: StreamTableOptions,
-    lanes: HashMap<StreamId, StreamEntry>,
+    entries: HashMap<StreamId, StreamEntry>,
 }
 
 #[derive(Debug)]
 struct StreamEntry {
-    lane: StreamWindower,
-    stamper: Timestamper,
+    windower: StreamWindower,
+    timestamper: Timestamper,
     start: Time,
     arrived: Instant,
     silent: bool,
@@ -48,65 +48,73 @@ struct StreamEntry {
 impl StreamTable {
     /// No stream yet.
     pub fn new(options: StreamTableOptions) -> Self {
-        Self { options, lanes: HashMap::new() }
+        Self { options, entries: HashMap::new() }
     }
 
     /// Whether the streams are live: what comes too fast is dropped, and silence means something.
     pub fn live(&self) -> bool {
-        self.options.quiet.is_some()
+        self.options.silence_limits.is_some()
     }
 
     /// How many streams are followed.
     pub fn len(&self) -> usize {
-        self.lanes.len()
+        self.entries.len()
     }
 
     /// Whether no stream is followed.
     pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.entries.is_empty()
     }
 
     /// Stamps a block's samples where they carry no time, takes them in, and gives what they complete.
-    pub fn push(&mut self, block: &mut SampleBatch, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        let Some(&first) = block.samples.times().first() else { return };
-        let arrived = block.arrived.instant;
-        if !self.lanes.contains_key(&block.stream) {
-            if self.lanes.len() >= self.options.streams {
-                return drops.add_many(Reason::StreamLimit, block.samples.len() as u64, || {
+    pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+        let Some(&first) = batch.samples.times().first() else { return };
+        let arrived = batch.arrived.instant;
+        if !self.entries.contains_key(&batch.stream) {
+            if self.entries.len() >= self.options.streams {
+                return drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is one more than limits.streams = {}; raise it to serve more robots",
-                        block.stream, self.options.streams
+                        batch.stream, self.options.streams
                     )
                 });
             }
-            let time = if first == Time::ARRIVAL { block.arrived.time } else { first };
+            let time = if first == Time::ARRIVAL { batch.arrived.time } else { first };
             let entry = StreamEntry {
-                lane: StreamWindower::new(&self.options.lane),
-                stamper: Timestamper::default(),
+                windower: StreamWindower::new(&self.options.windower),
+                timestamper: Timestamper::default(),
                 start: time,
                 arrived,
                 silent: false,
             };
-            self.lanes.insert(block.stream.clone(), entry);
-            emit(Work { stream: block.stream.clone(), task: Task::Start { time } });
+            self.entries.insert(batch.stream.clone(), entry);
+            emit(Work { stream: batch.stream.clone(), task: Task::Start { time } });
         }
-        let Some(entry) = self.lanes.get_mut(&block.stream) else { return };
-        entry.stamper.stamp(&mut block.samples, block.arrived.time, block.rate);
-        let stream = &block.stream;
-        let before = entry.lane.newest();
-        entry.lane.push(&block.samples, drops, |output| emit(work(stream, output, arrived)));
+        let Some(entry) = self.entries.get_mut(&batch.stream) else { return };
+        entry.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        let stream = &batch.stream;
+        let before = entry.windower.newest();
+        entry.windower.push(&batch.samples, drops, |output| emit(work(stream, output, arrived)));
         // Samples that cannot be used, of a sensor that broke or a clock that stands still, are no sign of life.
-        if entry.lane.newest() != before {
+        if entry.windower.newest() != before {
             entry.arrived = arrived;
             entry.silent = false;
         }
     }
 
     /// Follows streams as these options say from now on. A stream keeps its window where the model takes the same ones.
-    pub fn serve(&mut self, options: StreamTableOptions, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        for (stream, entry) in &mut self.lanes {
+    pub fn reconfigure(
+        &mut self,
+        options: StreamTableOptions,
+        drops: &mut Drops,
+        mut emit: impl FnMut(Work),
+    ) {
+        for (stream, entry) in &mut self.entries {
             let arrived = entry.arrived;
-            if entry.lane.serve(&options.lane, drops, |output| emit(work(stream, output, arrived))) {
+            if entry
+                .windower
+                .reconfigure(&options.windower, drops, |output| emit(work(stream, output, arrived)))
+            {
                 let task = Task::Reset { time: entry.time(), why: ResetReason::Model };
                 emit(Work { stream: stream.clone(), task });
             }
@@ -116,16 +124,16 @@ impl StreamTable {
 
     /// Ends a stream: gives what it still held, and forgets it.
     pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        if let Some(mut entry) = self.lanes.remove(stream) {
+        if let Some(mut entry) = self.entries.remove(stream) {
             let arrived = entry.arrived;
-            entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
+            entry.windower.finish(drops, |output| emit(work(stream, output, arrived)));
             emit(Work { stream: stream.clone(), task: Task::End { time: entry.time() } });
         }
     }
 
     /// Ends every stream, in the order of their names.
     pub fn end_all(&mut self, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        let mut streams: Vec<_> = self.lanes.keys().cloned().collect();
+        let mut streams: Vec<_> = self.entries.keys().cloned().collect();
         streams.sort();
         for stream in streams {
             self.end(&stream, drops, &mut emit);
@@ -134,18 +142,18 @@ impl StreamTable {
 
     /// Empties the windows of streams that fell silent, and forgets idle ones.
     pub fn sweep(&mut self, now: Instant, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        let Some(quiet) = self.options.quiet else { return };
+        let Some(silence_limits) = self.options.silence_limits else { return };
         let mut idle = Vec::new();
-        for (stream, entry) in &mut self.lanes {
+        for (stream, entry) in &mut self.entries {
             let still = now.saturating_duration_since(entry.arrived);
-            if still >= quiet.idle {
+            if still >= silence_limits.idle {
                 idle.push(stream.clone());
-            } else if still >= quiet.silence && !entry.silent {
+            } else if still >= silence_limits.silence && !entry.silent {
                 entry.silent = true;
                 let arrived = entry.arrived;
-                entry.lane.finish(drops, |output| emit(work(stream, output, arrived)));
-                let missing = entry.lane.missing();
-                if entry.lane.clear() || missing != 0 {
+                entry.windower.finish(drops, |output| emit(work(stream, output, arrived)));
+                let missing = entry.windower.missing();
+                if entry.windower.clear() || missing != 0 {
                     let why = if missing == 0 { ResetReason::Silence } else { ResetReason::Missing(missing) };
                     let task = Task::Reset { time: entry.time(), why };
                     emit(Work { stream: stream.clone(), task });
@@ -161,7 +169,7 @@ impl StreamTable {
 impl StreamEntry {
     /// The stream's time, at its newest sample.
     fn time(&self) -> Time {
-        self.lane.newest().unwrap_or(self.start)
+        self.windower.newest().unwrap_or(self.start)
     }
 }
 
@@ -184,27 +192,31 @@ mod tests {
 
     fn options(streams: usize) -> StreamTableOptions {
         let card = Card::of_test(5, 2, &["a", "b"]);
-        let quiet = SilenceLimits { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
-        StreamTableOptions { lane: WindowerOptions::of(&card), streams, quiet: Some(quiet) }
+        let silence_limits = SilenceLimits { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
+        StreamTableOptions {
+            windower: WindowerOptions::of(&card),
+            streams,
+            silence_limits: Some(silence_limits),
+        }
     }
 
-    fn block(stream: &str, instant: Instant, samples: &[(i64, f32)]) -> SampleBatch {
-        let mut block = SampleBatch {
+    fn batch(stream: &str, instant: Instant, samples: &[(i64, f32)]) -> SampleBatch {
+        let mut batch = SampleBatch {
             stream: StreamId::new(stream).unwrap(),
             samples: Samples::new(1),
             arrived: Arrival { instant, time: Time::from_nanos(0).unwrap() },
             rate: None,
         };
         for (millis, value) in samples {
-            block.samples.push(Time::from_nanos(millis * 1_000_000).unwrap(), [*value]);
+            batch.samples.push(Time::from_nanos(millis * 1_000_000).unwrap(), [*value]);
         }
-        block
+        batch
     }
 
-    fn run(lanes: &mut StreamTable, blocks: Vec<SampleBatch>) -> (Vec<Work>, Drops) {
+    fn run(entries: &mut StreamTable, batches: Vec<SampleBatch>) -> (Vec<Work>, Drops) {
         let (mut all, mut drops) = (Vec::new(), Drops::default());
-        for mut block in blocks {
-            lanes.push(&mut block, &mut drops, |work| all.push(work));
+        for mut batch in batches {
+            entries.push(&mut batch, &mut drops, |work| all.push(work));
         }
         (all, drops)
     }
@@ -214,11 +226,11 @@ mod tests {
         fn a_window_is_never_made_from_another_streams_samples(turns in prop::collection::vec(0usize..3, 1..400)) {
             let now = Instant::now();
             let mut counts = [0i64; 3];
-            let blocks = turns.iter().map(|&stream| {
+            let batches = turns.iter().map(|&stream| {
                 counts[stream] += 1;
-                block(&stream.to_string(), now, &[(counts[stream] * 10, stream as f32)])
+                batch(&stream.to_string(), now, &[(counts[stream] * 10, stream as f32)])
             });
-            let (all, drops) = run(&mut StreamTable::new(options(3)), blocks.collect());
+            let (all, drops) = run(&mut StreamTable::new(options(3)), batches.collect());
             prop_assert_eq!(drops.total(), 0);
             let mut windows = [0; 3];
             for work in all {
@@ -237,11 +249,11 @@ mod tests {
     #[test]
     fn a_stream_over_the_limit_is_refused_and_the_others_go_on() {
         let now = Instant::now();
-        let mut lanes = StreamTable::new(options(1));
+        let mut entries = StreamTable::new(options(1));
         let samples: Vec<_> = (0..5).map(|i| (i * 10, 0.0)).collect();
         let (all, drops) = run(
-            &mut lanes,
-            vec![block("a", now, &samples[..4]), block("b", now, &samples), block("a", now, &samples[4..])],
+            &mut entries,
+            vec![batch("a", now, &samples[..4]), batch("b", now, &samples), batch("a", now, &samples[4..])],
         );
         assert_eq!(drops.to_string(), "5 stream_limit");
         assert!(drops.first().unwrap().1.contains("limits.streams = 1"));
@@ -251,36 +263,36 @@ mod tests {
     #[test]
     fn a_stream_whose_samples_cannot_be_used_falls_silent() {
         let now = Instant::now();
-        let mut lanes = StreamTable::new(options(1));
-        run(&mut lanes, vec![block("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let mut entries = StreamTable::new(options(1));
+        run(&mut entries, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
         let later = now + Duration::from_secs(6);
-        let (_, drops) = run(&mut lanes, vec![block("a", later, &[(20, f32::NAN), (10, 1.0)])]);
+        let (_, drops) = run(&mut entries, vec![batch("a", later, &[(20, f32::NAN), (10, 1.0)])]);
         assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate");
         let (mut all, mut drops) = (Vec::new(), Drops::default());
-        lanes.sweep(later, &mut drops, |work| all.push(work.task));
+        entries.sweep(later, &mut drops, |work| all.push(work.task));
         assert!(matches!(all[..], [Task::Reset { why: ResetReason::Silence, .. }]), "{all:?}");
-        run(&mut lanes, vec![block("a", later, &[(30, f32::NAN)])]);
+        run(&mut entries, vec![batch("a", later, &[(30, f32::NAN)])]);
         let (mut all, mut drops) = (Vec::new(), Drops::default());
-        run(&mut lanes, vec![block("a", later, &[(40, 1.0), (50, f32::NAN)])]);
+        run(&mut entries, vec![batch("a", later, &[(40, 1.0), (50, f32::NAN)])]);
         let later = later + Duration::from_secs(6);
-        lanes.sweep(later, &mut drops, |work| all.push(work.task));
+        entries.sweep(later, &mut drops, |work| all.push(work.task));
         assert!(matches!(all[..], [Task::Reset { why: ResetReason::Missing(1), .. }]), "{all:?}");
     }
 
     #[test]
     fn a_silent_stream_is_reset_once_and_an_idle_one_is_forgotten() {
         let now = Instant::now();
-        let mut lanes = StreamTable::new(options(2));
-        run(&mut lanes, vec![block("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let mut entries = StreamTable::new(options(2));
+        run(&mut entries, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
         let (mut all, mut drops) = (Vec::new(), Drops::default());
         for seconds in [1, 6, 7, 61] {
-            lanes.sweep(now + Duration::from_secs(seconds), &mut drops, |work| all.push(work.task));
+            entries.sweep(now + Duration::from_secs(seconds), &mut drops, |work| all.push(work.task));
         }
         let newest = Time::from_nanos(10_000_000).unwrap();
         assert_eq!(
             all,
             [Task::Reset { time: newest, why: ResetReason::Silence }, Task::End { time: newest }]
         );
-        assert!(lanes.is_empty());
+        assert!(entries.is_empty());
     }
 }

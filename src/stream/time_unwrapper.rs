@@ -98,45 +98,49 @@ mod tests {
     #[test]
     fn a_wrapped_counter_goes_on_without_a_gap() {
         for wrap in WRAPS {
-            let mut clock = TimeUnwrapper::new(100 * MS);
-            clock.place(at(wrap - 10 * MS));
-            assert_eq!(clock.place(at(0)), Placement::Next(at(wrap)));
-            assert_eq!(clock.place(at(wrap - 5 * MS)), Placement::Late, "a straggler from before the wrap");
-            assert_eq!(clock.place(at(10 * MS)), Placement::Next(at(wrap + 10 * MS)));
+            let mut unwrapper = TimeUnwrapper::new(100 * MS);
+            unwrapper.place(at(wrap - 10 * MS));
+            assert_eq!(unwrapper.place(at(0)), Placement::Next(at(wrap)));
+            assert_eq!(
+                unwrapper.place(at(wrap - 5 * MS)),
+                Placement::Late,
+                "a straggler from before the wrap"
+            );
+            assert_eq!(unwrapper.place(at(10 * MS)), Placement::Next(at(wrap + 10 * MS)));
             // and again, one wrap later
-            let mut clock = TimeUnwrapper::new(wrap);
+            let mut unwrapper = TimeUnwrapper::new(wrap);
             for (raw, expected) in
                 [(0, 0), (wrap - 1, wrap - 1), (5, wrap + 5), (wrap - 1, 2 * wrap - 1), (7, 2 * wrap + 7)]
             {
-                assert_eq!(clock.place(at(raw)), Placement::Next(at(expected)));
+                assert_eq!(unwrapper.place(at(raw)), Placement::Next(at(expected)));
             }
         }
     }
 
     #[test]
     fn a_clock_that_starts_again_is_a_restart() {
-        let mut clock = TimeUnwrapper::new(100 * MS);
-        clock.place(at(3_600_000 * MS));
-        assert_eq!(clock.place(at(0)), Placement::AfterRestart(at(0)));
-        assert_eq!(clock.place(at(10 * MS)), Placement::Next(at(10 * MS)));
+        let mut unwrapper = TimeUnwrapper::new(100 * MS);
+        unwrapper.place(at(3_600_000 * MS));
+        assert_eq!(unwrapper.place(at(0)), Placement::AfterRestart(at(0)));
+        assert_eq!(unwrapper.place(at(10 * MS)), Placement::Next(at(10 * MS)));
     }
 
     #[test]
     fn late_and_repeated_samples_do_not_move_the_clock() {
-        let mut clock = TimeUnwrapper::new(100 * MS);
-        clock.place(at(1000 * MS));
-        assert_eq!(clock.place(at(1000 * MS)), Placement::Duplicate);
-        assert_eq!(clock.place(at(990 * MS)), Placement::Late);
-        assert_eq!(clock.place(at(1010 * MS)), Placement::Next(at(1010 * MS)));
-        assert_eq!(clock.place(at(1111 * MS)), Placement::AfterGap(at(1111 * MS)));
+        let mut unwrapper = TimeUnwrapper::new(100 * MS);
+        unwrapper.place(at(1000 * MS));
+        assert_eq!(unwrapper.place(at(1000 * MS)), Placement::Duplicate);
+        assert_eq!(unwrapper.place(at(990 * MS)), Placement::Late);
+        assert_eq!(unwrapper.place(at(1010 * MS)), Placement::Next(at(1010 * MS)));
+        assert_eq!(unwrapper.place(at(1111 * MS)), Placement::AfterGap(at(1111 * MS)));
     }
 
     #[test]
     fn one_wild_time_costs_one_window_and_no_more() {
-        let mut clock = TimeUnwrapper::new(100 * MS);
-        clock.place(at(0));
-        assert!(matches!(clock.place(at(i64::MAX / 2)), Placement::AfterGap(_)));
-        assert!(matches!(clock.place(at(10 * MS)), Placement::AfterRestart(_)));
-        assert!(matches!(clock.place(at(20 * MS)), Placement::Next(_)));
+        let mut unwrapper = TimeUnwrapper::new(100 * MS);
+        unwrapper.place(at(0));
+        assert!(matches!(unwrapper.place(at(i64::MAX / 2)), Placement::AfterGap(_)));
+        assert!(matches!(unwrapper.place(at(10 * MS)), Placement::AfterRestart(_)));
+        assert!(matches!(unwrapper.place(at(20 * MS)), Placement::Next(_)));
     }
 }

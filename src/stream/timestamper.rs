@@ -71,28 +71,32 @@ mod tests {
         Time::from_seconds(seconds).unwrap()
     }
 
-    fn chunk(stamper: &mut Timestamper, count: usize, arrived: f64, rate: Option<f64>) -> Vec<f64> {
+    fn batch(timestamper: &mut Timestamper, count: usize, arrived: f64, rate: Option<f64>) -> Vec<f64> {
         let mut samples = Samples::new(1);
         (0..count).for_each(|_| samples.push(Time::ARRIVAL, [0.0]));
-        stamper.stamp(&mut samples, at(arrived), rate);
+        timestamper.stamp(&mut samples, at(arrived), rate);
         samples.times().iter().map(|time| time.seconds()).collect()
     }
 
     #[test]
     fn samples_that_arrive_together_are_spread_since_the_chunk_before() {
-        let mut stamper = Timestamper::default();
-        assert_eq!(chunk(&mut stamper, 1, 10.0, None), [10.0]);
-        assert_eq!(chunk(&mut stamper, 4, 10.4, None), [10.1, 10.2, 10.3, 10.4]);
-        assert_eq!(chunk(&mut stamper, 1, 99.0, None), [99.0], "after a silence they are as old as they are");
+        let mut timestamper = Timestamper::default();
+        assert_eq!(batch(&mut timestamper, 1, 10.0, None), [10.0]);
+        assert_eq!(batch(&mut timestamper, 4, 10.4, None), [10.1, 10.2, 10.3, 10.4]);
+        assert_eq!(
+            batch(&mut timestamper, 1, 99.0, None),
+            [99.0],
+            "after a silence they are as old as they are"
+        );
     }
 
     #[test]
     fn at_a_rate_the_jitter_of_arrivals_does_not_reach_the_times() {
-        let mut stamper = Timestamper::default();
+        let mut timestamper = Timestamper::default();
         let mut times = Vec::new();
         for i in 0..100 {
             let jitter = if i % 2 == 0 { 0.03 } else { 0.0 };
-            times.extend(chunk(&mut stamper, 10, f64::from(i) * 0.1 + jitter, Some(100.0)));
+            times.extend(batch(&mut timestamper, 10, f64::from(i) * 0.1 + jitter, Some(100.0)));
         }
         assert!(times.windows(2).all(|pair| (pair[1] - pair[0] - 0.01).abs() < 1e-3));
         assert!((times[999] - 9.9).abs() < 0.05, "{}", times[999]);
@@ -100,10 +104,10 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_a_little_off_is_followed() {
-        let mut stamper = Timestamper::default();
+        let mut timestamper = Timestamper::default();
         let mut last = 0.0;
         for i in 1..2000 {
-            last = chunk(&mut stamper, 10, f64::from(i) * 0.101, Some(100.0))[9];
+            last = batch(&mut timestamper, 10, f64::from(i) * 0.101, Some(100.0))[9];
         }
         assert!((last - 1999.0 * 0.101).abs() < 0.2, "{last}");
     }

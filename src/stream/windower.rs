@@ -48,10 +48,10 @@ pub struct StreamWindower {
 /// What follows the reordering.
 #[derive(Clone, Debug)]
 struct Track {
-    clock: TimeUnwrapper,
+    unwrapper: TimeUnwrapper,
     resampler: Resampler,
     ring: WindowRing,
-    gauge: QualityMonitor,
+    monitor: QualityMonitor,
 }
 
 impl StreamWindower {
@@ -68,7 +68,7 @@ impl StreamWindower {
 
     /// Goes on as these options say. The window is kept where the card takes the same ones; says whether it was not, and there
     /// was anything in it.
-    pub fn serve(
+    pub fn reconfigure(
         &mut self,
         options: &WindowerOptions,
         drops: &mut Drops,
@@ -82,18 +82,18 @@ impl StreamWindower {
         let same = |own: &Card| (own.channels.len(), own.rate, own.window, own.resample);
         if same(&card) == same(&options.card) {
             self.track.ring.set_hop(options.hop);
-            self.track.gauge.serve(&options.card, options.quality);
+            self.track.monitor.reconfigure(&options.card, options.quality);
             return false;
         }
-        let mut clock = self.track.clock.clone();
-        clock.set_max_gap(max_gap(&options.card));
-        let mut before = std::mem::replace(&mut self.track, Track::new(options, clock));
+        let mut unwrapper = self.track.unwrapper.clone();
+        unwrapper.set_max_gap(max_gap(&options.card));
+        let mut before = std::mem::replace(&mut self.track, Track::new(options, unwrapper));
         before.clear()
     }
 
     /// Takes samples with the card's channels and gives what they complete.
     pub fn push(&mut self, samples: &Samples, drops: &mut Drops, mut emit: impl FnMut(WindowerOutput)) {
-        self.track.gauge.limit(samples.limits());
+        self.track.monitor.limit(samples.limits());
         for (time, row) in samples.iter() {
             if row.iter().any(|value| !value.is_finite()) {
                 let bits = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
@@ -130,7 +130,7 @@ impl StreamWindower {
 
     /// The newest sample that was placed, in the stream's own time with wrapped counters made whole.
     pub fn newest(&self) -> Option<Time> {
-        self.track.clock.newest()
+        self.track.unwrapper.newest()
     }
 
     /// Empties the window. Says whether there was anything in it.
@@ -159,19 +159,19 @@ fn max_gap(card: &Card) -> i64 {
 }
 
 impl Track {
-    fn new(options: &WindowerOptions, clock: TimeUnwrapper) -> Self {
+    fn new(options: &WindowerOptions, unwrapper: TimeUnwrapper) -> Self {
         let card = &options.card;
         let channels = card.channels.len();
         Self {
-            clock,
+            unwrapper,
             resampler: Resampler::new(card.resample.method, card.rate, channels),
             ring: WindowRing::new(card.window, channels, options.hop),
-            gauge: QualityMonitor::new(card, options.quality),
+            monitor: QualityMonitor::new(card, options.quality),
         }
     }
 
     fn push(&mut self, raw: Time, row: &[f32], drops: &mut Drops, emit: &mut impl FnMut(WindowerOutput)) {
-        let (time, reset) = match self.clock.place(raw) {
+        let (time, reset) = match self.unwrapper.place(raw) {
             Placement::Next(time) => (time, None),
             Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
@@ -179,7 +179,7 @@ impl Track {
                 return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
             }
             Placement::Late => {
-                self.gauge.late();
+                self.monitor.late();
                 return drops.add(Reason::Late, || {
                     format!("the sample at {} s came after a newer one", raw.seconds())
                 });
@@ -189,26 +189,26 @@ impl Track {
             self.clear();
             emit(WindowerOutput::Reset { time, why });
         }
-        let Self { resampler, ring, gauge, .. } = self;
-        gauge.sample(row);
+        let Self { resampler, ring, monitor, .. } = self;
+        monitor.sample(row);
         let mut stepped = false;
         resampler.push(time, row, |step| {
             let time = step.time;
-            gauge.step(step.values);
+            monitor.step(step.values);
             stepped = true;
             if ring.push(step) {
-                let quality = gauge.quality(ring.measured());
+                let quality = monitor.quality(ring.measured());
                 emit(WindowerOutput::Window(Window { time, values: ring.window(), quality }));
             }
         });
         if stepped {
-            gauge.stepped();
+            monitor.stepped();
         }
     }
 
     fn clear(&mut self) -> bool {
         self.resampler.reset();
-        self.gauge.clear();
+        self.monitor.clear();
         self.ring.clear()
     }
 }
@@ -226,14 +226,14 @@ mod tests {
     }
 
     fn run(options: &WindowerOptions, samples: &[(i64, f32)]) -> (Vec<WindowerOutput>, Drops) {
-        let mut lane = StreamWindower::new(options);
+        let mut windower = StreamWindower::new(options);
         let (mut outputs, mut drops) = (Vec::new(), Drops::default());
         for (time, value) in samples {
-            let mut block = Samples::new(1);
-            block.push(Time::from_nanos(*time).unwrap(), [*value]);
-            lane.push(&block, &mut drops, |output| outputs.push(output));
+            let mut batch = Samples::new(1);
+            batch.push(Time::from_nanos(*time).unwrap(), [*value]);
+            windower.push(&batch, &mut drops, |output| outputs.push(output));
         }
-        lane.finish(&mut drops, |output| outputs.push(output));
+        windower.finish(&mut drops, |output| outputs.push(output));
         (outputs, drops)
     }
 
@@ -335,18 +335,18 @@ mod tests {
             samples
         };
         let mut drops = Drops::default();
-        let mut lane = StreamWindower::new(&options(10, 4, 0.1, 20_000_000));
+        let mut windower = StreamWindower::new(&options(10, 4, 0.1, 20_000_000));
         let mut times = Vec::new();
         let mut note = |output| match output {
             WindowerOutput::Window(window) => times.push(window.time.nanos() / 10_000_000),
             WindowerOutput::Reset { .. } => times.push(-1),
         };
-        lane.push(&samples(0..20), &mut drops, &mut note);
-        assert!(!lane.serve(&options(10, 2, 0.1, 0), &mut drops, &mut note));
-        lane.push(&samples(20..24), &mut drops, &mut note);
-        assert!(lane.serve(&options(5, 2, 0.1, 0), &mut drops, &mut note));
-        assert_eq!(lane.newest(), Time::from_nanos(230_000_000));
-        lane.push(&samples(24..30), &mut drops, &mut note);
+        windower.push(&samples(0..20), &mut drops, &mut note);
+        assert!(!windower.reconfigure(&options(10, 2, 0.1, 0), &mut drops, &mut note));
+        windower.push(&samples(20..24), &mut drops, &mut note);
+        assert!(windower.reconfigure(&options(5, 2, 0.1, 0), &mut drops, &mut note));
+        assert_eq!(windower.newest(), Time::from_nanos(230_000_000));
+        windower.push(&samples(24..30), &mut drops, &mut note);
         assert_eq!(times, [9, 13, 17, 20, 22, 28], "samples held back are not lost");
         assert_eq!(drops.total(), 0);
     }

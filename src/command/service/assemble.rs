@@ -130,17 +130,17 @@ pub(crate) fn silences(config: &Config) -> impl Iterator<Item = (String, Duratio
 }
 
 /// How live streams are followed.
-pub(crate) fn lanes(config: &Config, card: &Card) -> StreamTableOptions {
+pub(crate) fn streams(config: &Config, card: &Card) -> StreamTableOptions {
     let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
     StreamTableOptions {
-        lane: WindowerOptions {
+        windower: WindowerOptions {
             card: card.clone(),
             hop: config.window.hop.unwrap_or(card.hop),
             reorder,
             quality: config.quality,
         },
         streams: config.limits.streams,
-        quiet: Some(SilenceLimits { silence: config.limits.silence, idle: config.limits.idle }),
+        silence_limits: Some(SilenceLimits { silence: config.limits.silence, idle: config.limits.idle }),
     }
 }
 
@@ -160,14 +160,14 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnect
 pub(crate) fn home_assistant(
     config: &Config,
     broker: &BrokerConnection,
-    terms: &ServingContext,
+    context: &ServingContext,
 ) -> Option<HomeAssistantDiscovery> {
     let options = &config.home_assistant;
-    options.enabled.then(|| HomeAssistantDiscovery::new(broker.publisher.clone(), options, terms))
+    options.enabled.then(|| HomeAssistantDiscovery::new(broker.publisher.clone(), options, context))
 }
 
 /// What surfaces are decided by.
-pub(crate) fn terms(config: &Config, card: Card) -> ServingContext {
+pub(crate) fn context(config: &Config, card: Card) -> ServingContext {
     let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
     let (model, hop) = (model.to_string_lossy().into_owned(), config.window.hop.unwrap_or(card.hop));
     ServingContext { card, model, hop, decide: config.decide }

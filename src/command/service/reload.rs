@@ -22,7 +22,7 @@ pub(crate) struct Reloader {
     /// What is in force: keys that take a restart are still as they were at the start.
     pub(crate) running: Config,
     /// What surfaces are decided by.
-    pub(crate) terms: ServingContext,
+    pub(crate) context: ServingContext,
     /// The bytes of the model's file, as a hash.
     pub(crate) digest: assemble::Digest,
 }
@@ -46,11 +46,11 @@ impl Reloader {
             models = Some(assemble::load_models(&running, &bytes)?);
         }
         drop(bytes);
-        let card = models.as_ref().map_or_else(|| self.terms.card.clone(), |(card, _)| card.clone());
+        let card = models.as_ref().map_or_else(|| self.context.card.clone(), |(card, _)| card.clone());
         assemble::sources(&new, Some(&card.channels))?;
 
         let mut needs_restart = changed(&running, &new);
-        let own = &self.terms.card.channels;
+        let own = &self.context.card.channels;
         let other_channels = card.channels != *own;
         if other_channels {
             // The sources were opened for the channels of the model that runs.
@@ -60,18 +60,19 @@ impl Reloader {
         }
         let (card, models, digest) = match models {
             Some((card, models)) if !other_channels => (card, Some(models), digest),
-            _ => (self.terms.card.clone(), None, self.digest),
+            _ => (self.context.card.clone(), None, self.digest),
         };
         let mut applied = changed(&self.running, &running);
         if models.is_some() && !applied.iter().any(|key| key == "model.path") {
             applied.push("the model's file".into());
         }
-        let lanes = assemble::lanes(&running, &card);
-        let terms = assemble::terms(&running, card);
+        let streams = assemble::streams(&running, &card);
+        let context = assemble::context(&running, card);
         let (done, taken) = oneshot::channel();
-        let swap = Handover { models, terms: terms.clone(), lanes, pending: running.limits.windows, done };
+        let handover =
+            Handover { models, context: context.clone(), streams, queue_limit: running.limits.windows, done };
         let (pace, silence) = (running.publish.health, running.limits.silence);
-        (self.running, self.terms, self.digest) = (running, terms, digest);
-        Ok(Prepared { swap, taken, pace, silence, applied, needs_restart })
+        (self.running, self.context, self.digest) = (running, context, digest);
+        Ok(Prepared { handover, taken, pace, silence, applied, needs_restart })
     }
 }

@@ -69,24 +69,24 @@ async fn serve(
     let (card, models) = assemble::load_models(&config, &bytes)?;
     drop(bytes);
     let sources = assemble::sources(&config, Some(&card.channels))?;
-    let lanes = assemble::lanes(&config, &card);
-    let terms = assemble::terms(&config, card);
-    let recorder = recorder(&config, &terms.card)?;
+    let streams = assemble::streams(&config, &card);
+    let context = assemble::context(&config, card);
+    let recorder = recorder(&config, &context.card)?;
     let health = Arc::new(Health::new(assemble::silences(&config)));
     // The page's address comes before the broker: a port in use is told at once.
-    let server = server(&config, &terms, &health)?;
+    let server = server(&config, &context, &health)?;
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
     if let Some(broker) = &broker {
         broker.publisher.retain("status", b"online".to_vec());
-        let topics = MqttSink::new(broker.publisher.clone(), &terms);
-        sinks.push(Sink::Mqtt(topics.announcing(assemble::home_assistant(&config, broker, &terms))));
+        let topics = MqttSink::new(broker.publisher.clone(), &context);
+        sinks.push(Sink::Mqtt(topics.announcing(assemble::home_assistant(&config, broker, &context))));
     }
     if config.publish.stdout || broker.is_none() {
-        let labels = &terms.card.labels;
+        let labels = &context.card.labels;
         sinks.push(Sink::Lines(TextSink::new(
             TextFormat::Jsonl,
-            JsonWriter::of(&terms),
+            JsonWriter::of(&context),
             labels,
             true,
             std::io::stdout(),
@@ -94,11 +94,11 @@ async fn serve(
     }
     if let Some(server) = &server {
         // After the others, so that what they take is in the latency.
-        sinks.push(Sink::Page(LiveSink::new(server.tap(), JsonWriter::of(&terms), health.clone())));
+        sinks.push(Sink::Page(LiveSink::new(server.live(), JsonWriter::of(&context), health.clone())));
     }
     tracing::info!(
         model = %config.model.path.clone().unwrap_or_default().display(),
-        labels = terms.card.labels.join(" "),
+        labels = context.card.labels.join(" "),
         sources = sources.len(),
         ready_ms = begun.elapsed().as_millis() as u64,
         "ready"
@@ -106,13 +106,13 @@ async fn serve(
     let serving = Serving {
         models,
         batch: config.model.batch,
-        pending: config.limits.windows,
-        lanes,
-        terms: terms.clone(),
+        queue_limit: config.limits.windows,
+        streams,
+        context: context.clone(),
         sinks,
     };
     let drain = config.limits.drain;
-    let mut reloader = Reloader { file, flags, running: config, terms, digest };
+    let mut reloader = Reloader { file, flags, running: config, context, digest };
     let pipeline = Pipeline {
         sources,
         broker,
@@ -146,12 +146,12 @@ async fn serve(
 /// The page, the metrics and the probes, if they are served.
 fn server(
     config: &Config,
-    terms: &ServingContext,
+    context: &ServingContext,
     health: &Arc<Health>,
 ) -> Result<Option<HttpServer>, Failure> {
     let Some(address) = config.http.address().map_err(Failure::config)? else { return Ok(None) };
     let broker = config.mqtt.host.as_ref().map(|host| format!("{host}:{}", config.mqtt.port));
-    let about = crate::sink::live::about::About::new(terms, broker);
+    let about = crate::sink::live::about::About::new(context, broker);
     let server = HttpServer::bind(address, &config.http.hosts, about, health.clone());
     // What holds the port may end, and an address may come with the network: trying again may help.
     server.map(Some).map_err(Failure::failed)

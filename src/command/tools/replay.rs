@@ -75,11 +75,11 @@ impl ReplayArgs {
         let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
         let truth = Truth::default();
         let faults = Faults::default();
-        let terms = assemble::terms(&config, card.clone());
+        let context = assemble::context(&config, card.clone());
         let sinks = vec![
             Sink::Lines(TextSink::new(
                 self.format,
-                JsonWriter::of(&terms),
+                JsonWriter::of(&context),
                 &card.labels,
                 false,
                 std::io::stdout(),
@@ -96,17 +96,17 @@ impl ReplayArgs {
         let serving = Serving {
             models,
             batch: self.batch.into(),
-            pending: config.limits.windows,
-            lanes: StreamTableOptions {
-                lane: WindowerOptions {
-                    hop: terms.hop,
+            queue_limit: config.limits.windows,
+            streams: StreamTableOptions {
+                windower: WindowerOptions {
+                    hop: context.hop,
                     quality: config.quality,
                     ..WindowerOptions::of(&card)
                 },
                 streams: usize::MAX,
-                quiet: None,
+                silence_limits: None,
             },
-            terms,
+            context,
             sinks,
         };
         let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));

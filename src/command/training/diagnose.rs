@@ -106,7 +106,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         }
     };
     let budget = budget.saturating_sub(begun.elapsed());
-    let question = DiagnosisRequest {
+    let request = DiagnosisRequest {
         options: &options,
         dataset: &dataset,
         finer: finer.as_ref(),
@@ -114,7 +114,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         stop: &stop,
         progress: &progress,
     };
-    let mut diagnosis = question.answer()?;
+    let mut diagnosis = request.answer()?;
     if stop.load(Ordering::Relaxed) {
         diagnosis.warnings.push("it was interrupted, and tells what was known by then".into());
     }

@@ -22,8 +22,8 @@ pub struct About {
 
 impl About {
     /// Surfaces that are decided under these terms, and the broker that they are published by.
-    pub fn new(terms: &ServingContext, broker: Option<String>) -> Self {
-        let ServingContext { card, model, hop, .. } = terms;
+    pub fn new(context: &ServingContext, broker: Option<String>) -> Self {
+        let ServingContext { card, model, hop, .. } = context;
         Self {
             version: env!("CARGO_PKG_VERSION"),
             model: model.clone(),

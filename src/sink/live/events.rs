@@ -87,9 +87,9 @@ impl LiveEvents {
     }
 
     /// What surfaces are decided by from now on; pages are told.
-    pub fn take_over(&self, terms: &ServingContext) {
+    pub fn take_over(&self, context: &ServingContext) {
         let mut state = self.lock();
-        state.about = About::new(terms, state.about.broker.take());
+        state.about = About::new(context, state.about.broker.take());
         if self.watched() {
             let hello = state.hello();
             state.event("hello", &hello);
@@ -137,12 +137,12 @@ impl LiveEvents {
     }
 
     /// Takes in a stream's samples, for its trace.
-    pub(crate) fn samples(&self, block: &SampleBatch) {
+    pub(crate) fn samples(&self, batch: &SampleBatch) {
         if self.watched()
-            && let Some(shown) = self.lock().streams.get_mut(&block.stream)
+            && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
             && !shown.beyond
         {
-            shown.trace.take(block);
+            shown.trace.take(batch);
         }
     }
 
@@ -288,7 +288,7 @@ mod tests {
     use crate::signal::Arrival;
     use crate::signal::{Samples, Time};
 
-    fn tap() -> LiveEvents {
+    fn live() -> LiveEvents {
         LiveEvents::new(About::new(&ServingContext::of_test(&["a", "b"], "m"), None))
     }
 
@@ -321,7 +321,7 @@ mod tests {
         }
     }
 
-    fn block(name: &str, millis: i64) -> SampleBatch {
+    fn batch(name: &str, millis: i64) -> SampleBatch {
         let mut samples = Samples::new(1);
         samples.push(Time::from_seconds(1.0).unwrap(), [2.0]);
         let time = Time::from_nanos(millis * 1_000_000).unwrap();
@@ -348,91 +348,91 @@ mod tests {
 
     #[test]
     fn nothing_is_gathered_while_nobody_looks_but_changes() {
-        let tap = tap();
-        tap.change(&change("rover"), "unknown");
-        tap.samples(&block("rover", 1000));
-        tap.samples(&block("rover", 2000));
-        tap.prediction(&prediction("rover"), "a", Duration::ZERO);
-        assert!(tap.lock().pending.is_empty());
-        let mut page = tap.join().unwrap();
+        let live = live();
+        live.change(&change("rover"), "unknown");
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 2000));
+        live.prediction(&prediction("rover"), "a", Duration::ZERO);
+        assert!(live.lock().pending.is_empty());
+        let mut page = live.join().unwrap();
         let hello = heard(&mut page);
         assert_eq!(hello.len(), 1);
         assert_eq!(hello[0].1["streams"][0]["changes"][0]["surface"], "unknown");
-        tap.flush();
+        live.flush();
         assert_eq!(heard(&mut page), []);
     }
 
     #[test]
     fn a_page_gets_traces_predictions_changes_and_ends() {
-        let tap = tap();
-        tap.change(&change("rover"), "unknown");
-        let mut page = tap.join().unwrap();
+        let live = live();
+        live.change(&change("rover"), "unknown");
+        let mut page = live.join().unwrap();
         heard(&mut page);
-        tap.samples(&block("rover", 1000));
-        tap.samples(&block("rover", 1050));
-        tap.prediction(&prediction("rover"), "a", Duration::from_millis(3));
-        tap.prediction(&prediction("rover"), "a", Duration::from_millis(3));
-        tap.change(&change("rover"), "a");
-        tap.end(&stream("rover"));
-        tap.flush();
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 1050));
+        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        live.change(&change("rover"), "a");
+        live.end(&stream("rover"));
+        live.flush();
         let events = heard(&mut page);
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["prediction", "change", "end"], "a second prediction at once is left out");
         assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
         assert_eq!(events[0].1["latency_ms"], 3.0);
-        tap.change(&change("rover"), "a");
-        tap.samples(&block("rover", 1000));
-        tap.samples(&block("rover", 1050));
-        tap.flush();
+        live.change(&change("rover"), "a");
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 1050));
+        live.flush();
         assert_eq!(heard(&mut page)[1].1["spans"], json!([[1000, 2.0, 2.0, 2.0]]));
     }
 
     #[test]
     fn pages_over_the_limit_are_refused_until_one_leaves() {
-        let tap = tap();
-        let mut pages: Vec<_> = (0..PAGES).map(|_| tap.join().unwrap()).collect();
-        assert!(tap.join().is_none());
+        let live = live();
+        let mut pages: Vec<_> = (0..PAGES).map(|_| live.join().unwrap()).collect();
+        assert!(live.join().is_none());
         pages.pop();
-        assert!(tap.join().is_some());
+        assert!(live.join().is_some());
     }
 
     #[test]
     fn a_page_that_reads_nothing_is_let_go_and_then_nothing_is_gathered() {
-        let tap = tap();
-        let page = tap.join().unwrap();
+        let live = live();
+        let page = live.join().unwrap();
         for _ in 0..QUEUE + 1 {
-            tap.heartbeat();
-            tap.flush();
+            live.heartbeat();
+            live.flush();
         }
-        assert_eq!(tap.pages(), 0);
-        assert!(!tap.watched());
+        assert_eq!(live.pages(), 0);
+        assert!(!live.watched());
         drop(page);
     }
 
     #[test]
     fn changes_are_kept_up_to_a_bound_and_streams_beyond_it_show_no_more() {
-        let tap = tap();
+        let live = live();
         let names: Vec<_> = (0..=STREAMS).map(|number| format!("robot{number:03}")).collect();
         for _ in 0..2 * CHANGES {
-            names.iter().for_each(|name| tap.change(&change(name), "a"));
+            names.iter().for_each(|name| live.change(&change(name), "a"));
         }
-        let mut page = tap.join().unwrap();
+        let mut page = live.join().unwrap();
         let hello = heard(&mut page).remove(0).1;
         let streams = hello["streams"].as_array().unwrap();
         assert!(streams.iter().all(|stream| stream["changes"].as_array().unwrap().len() == CHANGES));
         assert_eq!(streams.iter().filter(|stream| stream["beyond"] == true).count(), 1);
-        tap.prediction(&prediction(&names[STREAMS]), "a", Duration::ZERO);
-        tap.flush();
+        live.prediction(&prediction(&names[STREAMS]), "a", Duration::ZERO);
+        live.flush();
         assert_eq!(heard(&mut page), []);
     }
 
     #[test]
     fn pages_are_told_of_another_model() {
-        let tap = tap();
-        let mut page = tap.join().unwrap();
+        let live = live();
+        let mut page = live.join().unwrap();
         heard(&mut page);
-        tap.take_over(&ServingContext::of_test(&["c"], "other"));
-        tap.flush();
+        live.take_over(&ServingContext::of_test(&["c"], "other"));
+        live.flush();
         assert_eq!(heard(&mut page)[0].1["about"]["labels"], json!(["c"]));
     }
 }

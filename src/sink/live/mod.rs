@@ -13,15 +13,15 @@ use crate::sink::json::JsonWriter;
 
 /// Counts every prediction, and shows outcomes to those who look.
 pub struct LiveSink {
-    tap: LiveEvents,
+    live: LiveEvents,
     json: JsonWriter,
     health: Arc<Health>,
 }
 
 impl LiveSink {
     /// A sink that names surfaces as `json` does.
-    pub fn new(tap: LiveEvents, json: JsonWriter, health: Arc<Health>) -> Self {
-        Self { tap, json, health }
+    pub fn new(live: LiveEvents, json: JsonWriter, health: Arc<Health>) -> Self {
+        Self { live, json, health }
     }
 
     /// Takes an outcome.
@@ -32,13 +32,13 @@ impl LiveSink {
                 let surface = self.json.name(prediction.surface);
                 self.health.counters.latency.observe(latency);
                 self.health.counters.surface(surface, 1);
-                self.tap.prediction(prediction, surface, latency);
+                self.live.prediction(prediction, surface, latency);
             }
-            Outcome::Change(change) => self.tap.change(change, self.json.name(change.surface)),
-            Outcome::End(stream) => self.tap.end(stream),
-            Outcome::Terms(terms) => {
-                self.json = JsonWriter::of(terms);
-                self.tap.take_over(terms);
+            Outcome::Change(change) => self.live.change(change, self.json.name(change.surface)),
+            Outcome::End(stream) => self.live.end(stream),
+            Outcome::Context(context) => {
+                self.json = JsonWriter::of(context);
+                self.live.take_over(context);
             }
         }
     }

@@ -34,11 +34,11 @@ struct Range {
 
 impl Trace {
     /// Takes in the samples of a block.
-    pub(crate) fn take(&mut self, block: &SampleBatch) {
-        let Some(&last) = block.samples.times().last() else { return };
-        for (time, row) in block.samples.iter() {
+    pub(crate) fn take(&mut self, batch: &SampleBatch) {
+        let Some(&last) = batch.samples.times().last() else { return };
+        for (time, row) in batch.samples.iter() {
             let before = Some(last.since(time)).filter(|before| (0..SPREAD).contains(before));
-            let arrived = block.arrived.time.offset(-before.unwrap_or_default());
+            let arrived = batch.arrived.time.offset(-before.unwrap_or_default());
             let index = (arrived.nanos() / 1_000_000).div_euclid(SPAN);
             if index > self.index || index < self.index - SET_BACK {
                 self.close();
@@ -108,7 +108,7 @@ mod tests {
     use crate::signal::{Samples, StreamId, Time};
 
     /// A block that arrives at `millis`, of samples at these milliseconds of the board's own.
-    fn block(millis: i64, rows: &[(i64, [f32; 2])]) -> SampleBatch {
+    fn batch(millis: i64, rows: &[(i64, [f32; 2])]) -> SampleBatch {
         let at = |millis: i64| Time::from_nanos(millis * 1_000_000).unwrap();
         let mut samples = Samples::new(2);
         for (time, row) in rows {
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn a_span_has_the_mean_and_the_range_of_each_channel() {
         let mut trace = Trace::default();
-        trace.take(&block(1010, &[(7, [1.0, 5.0])]));
-        trace.take(&block(1030, &[(27, [2.0, f32::NAN])]));
+        trace.take(&batch(1010, &[(7, [1.0, 5.0])]));
+        trace.take(&batch(1030, &[(27, [2.0, f32::NAN])]));
         assert_eq!(trace.ready(), None, "the span is not over");
-        trace.take(&block(1060, &[(57, [0.0, 0.0])]));
+        trace.take(&batch(1060, &[(57, [0.0, 0.0])]));
         let spans = trace.ready().unwrap();
         let spans: Vec<Vec<f64>> = serde_json::from_str(&spans).unwrap();
         assert_eq!(spans, [[1000.0, 1.5, 1.0, 2.0, 5.0, 5.0, 5.0]]);
@@ -135,7 +135,7 @@ mod tests {
     fn samples_that_come_together_are_put_where_they_were_measured() {
         let mut trace = Trace::default();
         let rows: Vec<_> = (0..40).map(|i| (i * 10, [i as f32; 2])).collect();
-        trace.take(&block(5000, &rows));
+        trace.take(&batch(5000, &rows));
         let spans: Vec<Vec<f64>> = serde_json::from_str(&trace.ready().unwrap()).unwrap();
         let times: Vec<_> = spans.iter().map(|span| span[0]).collect();
         assert_eq!(times, [4600.0, 4650.0, 4700.0, 4750.0, 4800.0, 4850.0, 4900.0, 4950.0]);
@@ -145,7 +145,7 @@ mod tests {
     fn what_is_never_asked_for_does_not_grow() {
         let mut trace = Trace::default();
         for millis in 0..20_000 {
-            trace.take(&block(millis * 50, &[(0, [1.0, 2.0])]));
+            trace.take(&batch(millis * 50, &[(0, [1.0, 2.0])]));
         }
         assert!(trace.ready.len() < WAITING + 200);
     }
@@ -154,7 +154,7 @@ mod tests {
     fn a_clock_that_is_set_back_does_not_stop_the_trace() {
         let mut trace = Trace::default();
         for millis in [90_000, 10_000, 10_100] {
-            trace.take(&block(millis, &[(0, [1.0, 2.0])]));
+            trace.take(&batch(millis, &[(0, [1.0, 2.0])]));
         }
         let spans: Vec<Vec<f64>> = serde_json::from_str(&trace.ready().unwrap()).unwrap();
         assert_eq!(spans.iter().map(|span| span[0]).collect::<Vec<_>>(), [90_000.0, 10_000.0]);

@@ -1,8 +1,8 @@
 //! What was found out.
 
 use super::curve::{roughness, spikes};
+use super::fix::FixedTraining;
 use super::inspection::Inspection;
-use super::mend::Mended;
 use super::runner::ExperimentOutcome;
 use super::sampling::{Noise, Spread};
 use super::spike::Spike;
@@ -37,7 +37,7 @@ pub struct Diagnosis {
     /// What was tried.
     pub trials: Vec<Trial>,
     /// The settings to train with instead, with what came of them.
-    pub mended: Option<Mended>,
+    pub fixed: Option<FixedTraining>,
     /// What the recordings show.
     pub inspection: Inspection,
     /// Accuracy of the same training on cos against arccos, and its losses.
@@ -49,7 +49,7 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// The flags of the training to use instead; `None` where this one is healthy, or where there was no time.
     pub fn command(&self) -> Option<String> {
-        let mut shown = self.mended.as_ref()?.options.clone();
+        let mut shown = self.fixed.as_ref()?.options.clone();
         // What `fit` picks by itself is left to it.
         let defaults = FitOptions::default();
         (shown.folds, shown.validation, shown.rate, shown.epochs) = (None, None, None, None);
@@ -95,8 +95,8 @@ impl Diagnosis {
             "healthy": self.healthy(),
             "conclusive": self.conclusive(),
             "command": self.command(),
-            "before": side(self.mended.as_ref().map_or(&self.control, |mended| &mended.before)),
-            "after": self.mended.as_ref().map(|mended| side(&mended.after)),
+            "before": side(self.fixed.as_ref().map_or(&self.control, |fixed| &fixed.before)),
+            "after": self.fixed.as_ref().map(|fixed| side(&fixed.after)),
             "seeds": self.seeds,
             "epochs": self.epochs,
             "epochs_asked": self.options.epochs(),

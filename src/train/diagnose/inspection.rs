@@ -54,7 +54,7 @@ pub(super) struct Cleaned {
 pub(super) fn inspect(
     dataset: &Dataset,
     seed: u64,
-    laboratory: &ExperimentRunner<'_>,
+    runner: &ExperimentRunner<'_>,
 ) -> Result<(Inspection, Cleaned), FitError> {
     let channels = screening::channels(dataset);
     let duplicates = screening::duplicates(dataset);
@@ -62,9 +62,9 @@ pub(super) fn inspect(
     let features = Features::of(dataset);
     let neighbours = neighbours::neighbours(dataset, &features);
     let known = grouped.as_ref().unwrap_or(dataset);
-    let (probabilities, trees) = out_of_fold(laboratory, known, &features, Split::folds(known, 5, seed))?;
+    let (probabilities, trees) = out_of_fold(runner, known, &features, Split::folds(known, 5, seed))?;
     let leaky = Split::leaky_folds(dataset, 5, seed);
-    let (_, leaky_trees) = out_of_fold(laboratory, dataset, &features, leaky)?;
+    let (_, leaky_trees) = out_of_fold(runner, dataset, &features, leaky)?;
     let stretches = label_errors::rank(known, &probabilities);
     let suspected = stretches.iter().filter(|one| one.suspected);
     let suspects = suspected.flat_map(|one| one.windows.clone()).collect();
@@ -78,13 +78,13 @@ pub(super) fn inspect(
 type OutOfFold = (Vec<Option<Vec<f32>>>, f64);
 
 fn out_of_fold(
-    laboratory: &ExperimentRunner<'_>,
+    runner: &ExperimentRunner<'_>,
     dataset: &Dataset,
     features: &Features,
     splits: Vec<Split>,
 ) -> Result<OutOfFold, FitError> {
     let options = TreesOptions { trees: TREES, seed: 0 };
-    let parts = laboratory.each(splits.len(), |fold| {
+    let parts = runner.each(splits.len(), |fold| {
         let split = &splits[fold];
         (!split.validation.is_empty()).then(|| features.held_out(dataset, split, options))
     })?;

@@ -2,16 +2,16 @@
 //! mends it is its cause.
 //!
 //! The files follow the order of the work: the `inspection` of the recordings, the `reference` training as it is, its `spike`, the
-//! changes of `trial` run in the `laboratory`, the `verdict` over what they did, and the `mend`ed training; `page` shows it all.
+//! changes of `trial` run in the `runner`, the `verdict` over what they did, and the `fix`ed training; `page` shows it all.
 
 pub mod artificial;
 pub mod cause;
 pub mod curve;
 pub mod diagnosis;
 pub mod estimate;
+pub mod fix;
 pub mod inspection;
 pub mod label_errors;
-pub mod mend;
 pub mod neighbours;
 pub mod page;
 pub mod reference;
@@ -92,7 +92,7 @@ impl DiagnosisRequest<'_> {
             threads => threads,
         };
         let ended = || progress(None);
-        let laboratory = |share: f64| ExperimentRunner {
+        let runner = |share: f64| ExperimentRunner {
             workers,
             deadline: begun + budget.mul_f64(share),
             stop,
@@ -100,19 +100,18 @@ impl DiagnosisRequest<'_> {
         };
 
         progress(Some("looking at the windows"));
-        let all = laboratory(1.0);
+        let all = runner(1.0);
         let (inspection, cleaned) = inspect(dataset, options.seed, &all)?;
 
         progress(Some("training as it is"));
         let epoch = self.epoch_time(options, dataset, &split)?.max(1e-5);
-        let (reference, seen, artificial) =
-            self.as_it_is(&split, epoch, &all, &laboratory(until::REFERENCE))?;
+        let (reference, seen, artificial) = self.as_it_is(&split, epoch, &all, &runner(until::REFERENCE))?;
 
         progress(Some("measuring steps"));
-        let (range, spike) = self.measured(&reference, &seen, &split, epoch, &laboratory(until::STEPS))?;
+        let (range, spike) = self.measured(&reference, &seen, &split, epoch, &runner(until::STEPS))?;
 
         progress(Some("changing one thing at a time"));
-        let tried = self.try_changes(&cleaned, epoch, &laboratory(until::CHANGES))?;
+        let tried = self.try_changes(&cleaned, epoch, &runner(until::CHANGES))?;
         let evidence = Evidence {
             options: &tried.options,
             dataset,
@@ -137,14 +136,14 @@ impl DiagnosisRequest<'_> {
             epochs: tried.options.epochs(),
             control: tried.control,
             trials: tried.trials,
-            mended: None,
+            fixed: None,
             inspection,
             artificial,
             warnings: split.warnings,
         };
         if !diagnosis.findings.is_empty() {
             progress(Some("trying what to do instead"));
-            diagnosis.mended = self.mended(&diagnosis, &cleaned, &all)?;
+            diagnosis.fixed = self.fixed(&diagnosis, &cleaned, &all)?;
         }
         Ok(diagnosis)
     }
@@ -161,7 +160,7 @@ impl DiagnosisRequest<'_> {
         split: &Split,
         epoch: f64,
         all: &ExperimentRunner<'_>,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Result<(FitOptions, Seen, Option<ExperimentOutcome>), FitError> {
         let Self { options, dataset, .. } = *self;
         let whole = options.epochs().min((0.2 * all.left().as_secs_f64() / epoch) as usize).max(2);
@@ -170,8 +169,8 @@ impl DiagnosisRequest<'_> {
         let passes = (whole * dataset.len()).div_ceil(task.len()).min(whole.div_ceil(2)).max(2);
         let artificial =
             Experiment::new(FitOptions { epochs: Some(passes), hop: None, ..options.clone() }, &task);
-        let (seen, outcome) = laboratory
-            .both(|| self.reference(&reference, split, laboratory), || laboratory.one(&artificial, 0))?;
+        let (seen, outcome) =
+            runner.both(|| self.reference(&reference, split, runner), || runner.one(&artificial, 0))?;
         Ok((reference, seen.unwrap_or_default(), outcome.flatten()))
     }
 
@@ -182,15 +181,15 @@ impl DiagnosisRequest<'_> {
         seen: &Seen,
         split: &Split,
         epoch: f64,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Result<(RangeTest, Option<Spike>), FitError> {
         let losses: Vec<f64> = seen.history.iter().map(|epoch| epoch.loss).collect();
-        let reached = 0.4 * laboratory.left().as_secs_f64() / epoch;
+        let reached = 0.4 * runner.left().as_secs_f64() / epoch;
         let jumps = spikes(&losses, SPIKE);
         let at = jumps.iter().rev().find(|at| **at as f64 <= reached).or(jumps.first()).copied();
-        let (range, spike) = laboratory.both(
-            || self.range(split, epoch, laboratory),
-            || self.spike(reference, split, at, losses.len(), epoch, laboratory),
+        let (range, spike) = runner.both(
+            || self.range(split, epoch, runner),
+            || self.spike(reference, split, at, losses.len(), epoch, runner),
         )?;
         Ok((range.unwrap_or_default(), spike.flatten()))
     }
@@ -200,14 +199,14 @@ impl DiagnosisRequest<'_> {
         &self,
         cleaned: &Cleaned,
         epoch: f64,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Result<TriedChanges, FitError> {
         let asked = self.options.epochs();
         let with = |epochs: usize| FitOptions { epochs: Some(epochs), ..self.options.clone() };
         let trainings = Subject::of(self, cleaned, &with(2)).changes().len() + 1;
         // What a training takes is about what the one that misbehaves takes; larger networks are not tried.
         let affordable = |seeds: usize| {
-            let time = 0.8 * laboratory.left().as_secs_f64() * laboratory.workers as f64;
+            let time = 0.8 * runner.left().as_secs_f64() * runner.workers as f64;
             time / (trainings * seeds) as f64 / epoch
         };
         // Fewer seeds where time is short, then fewer epochs.
@@ -217,7 +216,7 @@ impl DiagnosisRequest<'_> {
         let changes = Subject::of(self, cleaned, &options).changes();
         let mut experiments = vec![Experiment::new(options.clone(), self.dataset)];
         experiments.extend(changes.iter().map(|change| change.experiment.clone()));
-        let mut outcomes = laboratory.run(&experiments, seeds)?.into_iter();
+        let mut outcomes = runner.run(&experiments, seeds)?.into_iter();
         let control = outcomes.next().unwrap_or_default();
         let outcomes: Vec<_> = outcomes.collect();
         let unsuspected =

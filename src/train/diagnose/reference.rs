@@ -50,14 +50,14 @@ impl DiagnosisRequest<'_> {
         &self,
         options: &FitOptions,
         split: &Split,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Seen {
         let mut trainer = self.trainer(options, self.dataset, split);
         let epochs = options.epochs();
         let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
         let mut seen = Seen::default();
         let mut resampled = Vec::new();
-        while trainer.epochs() < epochs && !laboratory.over() {
+        while trainer.epochs() < epochs && !runner.over() {
             match trainer.epoch() {
                 Ok(Some(epoch)) => seen.history.push(epoch),
                 _ => break,
@@ -75,9 +75,9 @@ impl DiagnosisRequest<'_> {
     }
 
     /// The range test: learning rates, and the running mean of the loss at each.
-    pub(super) fn range(&self, split: &Split, epoch: f64, laboratory: &ExperimentRunner<'_>) -> RangeTest {
+    pub(super) fn range(&self, split: &Split, epoch: f64, runner: &ExperimentRunner<'_>) -> RangeTest {
         let each = epoch / split.training.len().div_ceil(self.options.batch_size) as f64;
-        let steps = ((0.1 * laboratory.left().as_secs_f64() / each) as usize).clamp(20, 150);
+        let steps = ((0.1 * runner.left().as_secs_f64() / each) as usize).clamp(20, 150);
         let losses = self.trainer(self.options, self.dataset, split).range_test(1e-6, 3.0, steps);
         // A running mean: a batch's loss is mostly chance.
         let around = |index: usize| {

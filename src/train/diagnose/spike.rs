@@ -37,14 +37,14 @@ impl DiagnosisRequest<'_> {
         at: Option<usize>,
         last: usize,
         epoch: f64,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Option<Spike> {
         let (first, end) = match at {
             Some(at) => (at.saturating_sub(AROUND).max(1), (at + AROUND).min(last)),
             None => (last.saturating_sub(1).max(1), last),
         };
         // A product takes two gradients over everything, each about an epoch's time.
-        let products = laboratory.left().as_secs_f64() / epoch - end as f64;
+        let products = runner.left().as_secs_f64() / epoch - end as f64;
         let iterations = (products / 2.0 / (end + 1 - first) as f64) as usize;
         if iterations < 2 {
             return None;
@@ -53,15 +53,14 @@ impl DiagnosisRequest<'_> {
         let (mut direction, mut found) = (Direction::default(), Vec::new());
         let mut limit = f64::INFINITY;
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        while trainer.epochs() < end && !laboratory.over() {
+        while trainer.epochs() < end && !runner.over() {
             let rate = trainer.learning_rate();
             trainer.epoch().ok()??;
             if at.is_some() && trainer.epochs() == first {
                 for seed in 1..=SEEDS[0] as u64 {
-                    let (Some(same), Some(slower)) = (
-                        trained_on(&trainer, seed, 1.0, laboratory),
-                        trained_on(&trainer, seed, 0.1, laboratory),
-                    ) else {
+                    let (Some(same), Some(slower)) =
+                        (trained_on(&trainer, seed, 1.0, runner), trained_on(&trainer, seed, 0.1, runner))
+                    else {
                         break;
                     };
                     before.push(same);
@@ -90,12 +89,12 @@ impl DiagnosisRequest<'_> {
 }
 
 /// The roughness of the training loss where a training goes on for some epochs in another order, at a multiple of its learning rate.
-fn trained_on(trainer: &Trainer<'_>, seed: u64, by: f64, laboratory: &ExperimentRunner<'_>) -> Option<f64> {
+fn trained_on(trainer: &Trainer<'_>, seed: u64, by: f64, runner: &ExperimentRunner<'_>) -> Option<f64> {
     let mut other = trainer.continued(seed);
     other.scale_learning_rate(by);
     let mut losses = Vec::new();
     for _ in 0..3 * AROUND {
-        if laboratory.over() {
+        if runner.over() {
             return None;
         }
         losses.push(other.epoch().ok()??.loss);

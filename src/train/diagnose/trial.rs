@@ -62,11 +62,11 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     /// Of a question, with these settings.
-    pub(super) fn of(question: &DiagnosisRequest<'a>, cleaned: &'a Cleaned, options: &'a FitOptions) -> Self {
+    pub(super) fn of(request: &DiagnosisRequest<'a>, cleaned: &'a Cleaned, options: &'a FitOptions) -> Self {
         Self {
             options,
-            dataset: question.dataset,
-            finer: question.finer,
+            dataset: request.dataset,
+            finer: request.finer,
             live: cleaned.live.as_ref(),
             grouped: cleaned.grouped.as_ref(),
             suspects: &cleaned.suspects,

@@ -136,7 +136,7 @@ impl TrainingContext<'_> {
         }
         let mut ensemble = Ensemble::of(networks);
         if let Some(calibration) = &calibration {
-            ensemble.soften(calibration.temperature);
+            ensemble.scale_temperature(calibration.temperature);
         }
         Trained { options: options.clone(), ensemble, members, held, calibration, searched: false, warnings }
     }

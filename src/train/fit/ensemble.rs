@@ -32,8 +32,8 @@ impl Ensemble {
     }
 
     /// Divides every logit by a temperature, which leaves the order of the labels and changes how sure it is.
-    pub fn soften(&mut self, temperature: f64) {
-        self.members.iter_mut().for_each(|network| network.soften(temperature));
+    pub fn scale_temperature(&mut self, temperature: f64) {
+        self.members.iter_mut().for_each(|network| network.scale_temperature(temperature));
     }
 
     /// The mean of the members' logits, row-major [N, K], of windows, each row-major [W, C].

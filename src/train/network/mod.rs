@@ -110,7 +110,7 @@ impl Network {
     }
 
     /// Divides every logit by a temperature, which leaves the order of the labels and changes how sure it is.
-    pub fn soften(&mut self, temperature: f64) {
+    pub fn scale_temperature(&mut self, temperature: f64) {
         let place = self.architecture.layers().output.1;
         self.parameters[place].iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
     }

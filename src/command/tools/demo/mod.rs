@@ -107,13 +107,13 @@ async fn watch(
     config.model.path = Some("simulated.onnx".into());
     config.mqtt.port = broker.as_ref().map_or(0, |broker| broker.port);
     let card = model.card().clone();
-    let terms = assemble::terms(&config, card.clone());
+    let context = assemble::context(&config, card.clone());
     let (sender, outcomes) = sync_channel(OUTCOMES);
     let mut sinks = vec![Sink::Watch(sender)];
     let connection = assemble::broker(&config, Role::Daemon)?;
     let sources: Vec<_> = if let Some(connection) = &connection {
         connection.publisher.retain("status", b"online".to_vec());
-        sinks.push(Sink::Mqtt(MqttSink::new(connection.publisher.clone(), &terms)));
+        sinks.push(Sink::Mqtt(MqttSink::new(connection.publisher.clone(), &context)));
         let columns = Columns::of(&card.channels).map_err(Failure::failed)?;
         let subscription = crate::mqtt::Subscription {
             topic: "robots/{stream}/current".into(),
@@ -134,9 +134,9 @@ async fn watch(
     let serving = Serving {
         models: vec![model],
         batch: config.model.batch,
-        pending: config.limits.windows,
-        lanes: assemble::lanes(&config, &card),
-        terms,
+        queue_limit: config.limits.windows,
+        streams: assemble::streams(&config, &card),
+        context,
         sinks,
     };
     let pipeline = Pipeline {

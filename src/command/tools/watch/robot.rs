@@ -76,11 +76,11 @@ impl WatchedRobot {
             return Some(now.saturating_duration_since(began));
         }
         let before = Duration::try_from_secs_f64(self.newest? - self.since?).ok()?;
-        before.checked_add(self.quiet(now)?)
+        before.checked_add(self.silence_limits(now)?)
     }
 
     /// For how long it was not heard; `None` where it never was.
-    pub(crate) fn quiet(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn silence_limits(&self, now: Instant) -> Option<Duration> {
         self.heard.map(|heard| now.saturating_duration_since(heard))
     }
 
@@ -116,7 +116,11 @@ mod tests {
         let later = now + Duration::from_secs(2);
         let mut robot = WatchedRobot::default();
         assert!(robot.surface(surface("d", 10.0), true, now));
-        assert_eq!((robot.stays(later), robot.quiet(later)), (None, None), "it was there before we came");
+        assert_eq!(
+            (robot.stays(later), robot.silence_limits(later)),
+            (None, None),
+            "it was there before we came"
+        );
         robot.prediction(prediction(17.5, "d"), now);
         assert_eq!(robot.stays(later), Some(Duration::from_millis(9500)));
         assert!(!robot.surface(surface("d", 10.0), false, later), "it is told again after an outage");

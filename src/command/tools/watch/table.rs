@@ -155,10 +155,10 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let others: Vec<_> =
         robot.others.iter().map(|(label, share)| format!("{label} {:.0} %", percent(*share))).collect();
-    let heard = match robot.quiet(now) {
+    let heard = match robot.silence_limits(now) {
         None => "not yet".into(),
-        Some(quiet) if quiet >= SILENT => format!("silent {}", time(quiet)),
-        Some(quiet) => format!("{} ago", time(quiet)),
+        Some(silence_limits) if silence_limits >= SILENT => format!("silent {}", time(silence_limits)),
+        Some(silence_limits) => format!("{} ago", time(silence_limits)),
     };
     [
         Plain::new(stream.as_str()).to_string(),
@@ -172,7 +172,7 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
 }
 
 fn silent(robot: &WatchedRobot, now: Instant) -> bool {
-    robot.quiet(now).is_none_or(|quiet| quiet >= SILENT)
+    robot.silence_limits(now).is_none_or(|silence_limits| silence_limits >= SILENT)
 }
 
 /// How sure, as a bar of characters that every terminal has.

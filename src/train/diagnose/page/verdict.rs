@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{DiagnosisPage, points, share_line};
-use crate::train::diagnose::mend::Mended;
+use crate::train::diagnose::fix::FixedTraining;
 use crate::train::diagnose::runner::ExperimentOutcome;
 use crate::train::diagnose::verdict::mean;
 use crate::train::fit::epoch::Epoch;
@@ -32,11 +32,11 @@ impl DiagnosisPage<'_> {
                     p { "None of " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
                 }
             }
-            @if let Some(mended) = &found.mended {
+            @if let Some(fixed) = &found.fixed {
                 div.verdict.good {
                     h3 { "Train like this instead" }
                     pre.command { (self.command()) }
-                    p { (gain(mended)) }
+                    p { (gain(fixed)) }
                 }
             }
             @for (index, finding) in found.findings.iter().enumerate() {
@@ -53,9 +53,9 @@ impl DiagnosisPage<'_> {
                     }
                 }
             }
-            @if let Some(mended) = &found.mended {
+            @if let Some(fixed) = &found.fixed {
                 h2 { "Before and after" }
-                (side_by_side(mended, found.options.epochs()))
+                (side_by_side(fixed, found.options.epochs()))
             }
         }
     }
@@ -68,8 +68,8 @@ impl DiagnosisPage<'_> {
 }
 
 /// What the training to use instead does, in a sentence.
-fn gain(mended: &Mended) -> Markup {
-    let change = |of: fn(&ExperimentOutcome) -> f64| (mean(&mended.before, of), mean(&mended.after, of));
+fn gain(fixed: &FixedTraining) -> Markup {
+    let change = |of: fn(&ExperimentOutcome) -> f64| (mean(&fixed.before, of), mean(&fixed.after, of));
     let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
     let rough = change(|outcome| outcome.validation_roughness);
     html! {
@@ -80,8 +80,8 @@ fn gain(mended: &Mended) -> Markup {
 }
 
 /// The training as it was beside the one to use instead.
-fn side_by_side(mended: &Mended, asked: usize) -> Markup {
-    let Mended { before, after, .. } = mended;
+fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
+    let FixedTraining { before, after, .. } = fixed;
     let fell_apart = before.iter().flatten().any(|outcome| outcome.diverged);
     let row = |name: &str, of: fn(&ExperimentOutcome) -> f64, share: bool| {
         let shown = |side: &[Option<ExperimentOutcome>]| {
@@ -107,7 +107,7 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
             tr {
                 td { "epochs" }
                 td.n { (old.len()) @if old.len() < asked { " of " (asked) } }
-                td.n { (new.len()) @if new.len() < mended.epochs { " of " (mended.epochs) } }
+                td.n { (new.len()) @if new.len() < fixed.epochs { " of " (fixed.epochs) } }
             }
             (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
             (row("validation loss at the end, nats", |outcome| outcome.loss, false))

@@ -12,7 +12,7 @@ use crate::train::options::FitOptions;
 
 /// What to train with instead, and what came of it beside the training as it was, each for as many of its epochs as there was time for.
 #[derive(Clone, Debug)]
-pub struct Mended {
+pub struct FixedTraining {
     /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
     pub options: FitOptions,
     /// Epochs of a whole training with them.
@@ -29,12 +29,12 @@ const CANDIDATES: f64 = 0.4;
 impl DiagnosisRequest<'_> {
     /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them, beside the training
     /// as it was.
-    pub(super) fn mended(
+    pub(super) fn fixed(
         &self,
         diagnosis: &Diagnosis,
         cleaned: &Cleaned,
-        laboratory: &ExperimentRunner<'_>,
-    ) -> Result<Option<Mended>, FitError> {
+        runner: &ExperimentRunner<'_>,
+    ) -> Result<Option<FixedTraining>, FitError> {
         let own = self.with_causes_mended(diagnosis);
         let defaults = FitOptions {
             rate: self.options.rate,
@@ -49,10 +49,9 @@ impl DiagnosisRequest<'_> {
         let wrong = diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
         let experiments = candidates.each_ref().map(|options| self.candidate(options, cleaned, wrong));
         // No core is to stand idle for the last of them.
-        let seeds = SEEDS[1].next_multiple_of(laboratory.workers.max(1)).min(SEEDS[0]);
-        let soon = laboratory.deadline - laboratory.left().mul_f64(1.0 - CANDIDATES);
-        let rows =
-            self.run_within(&experiments, seeds, &ExperimentRunner { deadline: soon, ..*laboratory })?;
+        let seeds = SEEDS[1].next_multiple_of(runner.workers.max(1)).min(SEEDS[0]);
+        let soon = runner.deadline - runner.left().mul_f64(1.0 - CANDIDATES);
+        let rows = self.run_within(&experiments, seeds, &ExperimentRunner { deadline: soon, ..*runner })?;
         // Of equals the defaults: they are shorter to write down and were measured on more data than these.
         let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
         let best = candidates
@@ -67,9 +66,9 @@ impl DiagnosisRequest<'_> {
         options.hidden = options.hidden.filter(|_| options.hidden != picked.hidden);
         options.dense = options.dense.filter(|_| options.dense != picked.dense);
         let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
-        let before = self.run_within(&as_it_was, seeds, laboratory)?.pop().unwrap_or_default();
+        let before = self.run_within(&as_it_was, seeds, runner)?.pop().unwrap_or_default();
         // What is no better is not recommended.
-        Ok((gain(&before, &after) > 0.0).then_some(Mended { options, epochs, before, after }))
+        Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
     }
 
     /// The settings with the best change for each cause, the first cause's last.
@@ -121,15 +120,15 @@ impl DiagnosisRequest<'_> {
         &self,
         experiments: &[Experiment<'_>],
         seeds: usize,
-        laboratory: &ExperimentRunner<'_>,
+        runner: &ExperimentRunner<'_>,
     ) -> Result<Vec<Vec<Option<ExperimentOutcome>>>, FitError> {
         let epoch = |experiment: &Experiment<'_>| {
             Ok(self.epoch_time(&experiment.options, experiment.dataset, &experiment.split(0))?.max(1e-5))
         };
         let times: Vec<f64> = experiments.iter().map(epoch).collect::<Result<_, FitError>>()?;
         let needed = |index: usize| times[index] * experiments[index].options.epochs() as f64;
-        let rounds = (experiments.len() * seeds).div_ceil(laboratory.workers.max(1)) as f64;
-        let each = 0.93 * laboratory.left().as_secs_f64() / rounds;
+        let rounds = (experiments.len() * seeds).div_ceil(runner.workers.max(1)) as f64;
+        let each = 0.93 * runner.left().as_secs_f64() / rounds;
         let (longer, shorter): (Vec<usize>, Vec<usize>) =
             (0..experiments.len()).partition(|index| needed(*index) > each);
         let spare: f64 = shorter.into_iter().map(|index| each - needed(index)).sum();
@@ -139,7 +138,7 @@ impl DiagnosisRequest<'_> {
             let options = FitOptions { epochs: Some(epochs), ..experiment.options.clone() };
             Experiment { options, ..experiment.clone() }
         });
-        laboratory.run(&shortened.collect::<Vec<_>>(), seeds)
+        runner.run(&shortened.collect::<Vec<_>>(), seeds)
     }
 }
 
