@@ -9,7 +9,7 @@ use crate::model::card::Scores;
 /// Rows are true labels and columns predicted ones; a last column, outside [`Confusion::table`]'s square, counts
 /// what was answered with `unknown`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Confusion {
+pub(crate) struct Confusion {
     labels: Vec<String>,
     counts: Vec<Vec<u64>>,
     unknown: Vec<u64>,
@@ -17,13 +17,13 @@ pub struct Confusion {
 
 impl Confusion {
     /// An empty table over these labels.
-    pub fn new(labels: &[String]) -> Self {
+    pub(crate) fn new(labels: &[String]) -> Self {
         let classes = labels.len();
         Self { labels: labels.to_vec(), counts: vec![vec![0; classes]; classes], unknown: vec![0; classes] }
     }
 
     /// Counts one answer; `predicted` is `None` for `unknown`. Indices outside the labels are not counted.
-    pub fn add(&mut self, truth: usize, predicted: Option<usize>) {
+    pub(crate) fn add(&mut self, truth: usize, predicted: Option<usize>) {
         let Some(row) = self.counts.get_mut(truth) else { return };
         match predicted {
             None => self.unknown[truth] += 1,
@@ -36,7 +36,7 @@ impl Confusion {
     }
 
     /// Counts all that another table over the same labels has.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (row, other) in self.counts.iter_mut().zip(&other.counts) {
             row.iter_mut().zip(other).for_each(|(count, other)| *count += other);
         }
@@ -44,32 +44,32 @@ impl Confusion {
     }
 
     /// The labels, in the order of rows and columns.
-    pub fn labels(&self) -> &[String] {
+    pub(crate) fn labels(&self) -> &[String] {
         &self.labels
     }
 
     /// The square of counts: a row a true label, a column a predicted one.
-    pub fn table(&self) -> &[Vec<u64>] {
+    pub(crate) fn table(&self) -> &[Vec<u64>] {
         &self.counts
     }
 
     /// Answers of `unknown`, one count a true label.
-    pub fn unknown(&self) -> &[u64] {
+    pub(crate) fn unknown(&self) -> &[u64] {
         &self.unknown
     }
 
     /// How many answers were counted, `unknown` among them.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().flatten().sum::<u64>() + self.unknown.iter().sum::<u64>()
     }
 
     /// Correct over all; `unknown` is not correct. NaN where nothing was counted.
-    pub fn accuracy(&self) -> f64 {
+    pub(crate) fn accuracy(&self) -> f64 {
         self.correct() as f64 / self.total() as f64
     }
 
     /// The mean of the recalls of the labels that occur. NaN where nothing was counted.
-    pub fn balanced_accuracy(&self) -> f64 {
+    pub(crate) fn balanced_accuracy(&self) -> f64 {
         mean((0..self.labels.len()).filter_map(|class| {
             let support = self.support(class);
             (support > 0).then(|| self.counts[class][class] as f64 / support as f64)
@@ -77,7 +77,7 @@ impl Confusion {
     }
 
     /// The mean of the F1 scores of the labels that occur or were predicted. NaN where nothing was counted.
-    pub fn macro_f1(&self) -> f64 {
+    pub(crate) fn macro_f1(&self) -> f64 {
         mean((0..self.labels.len()).filter_map(|class| {
             let hits = self.counts[class][class];
             let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
@@ -87,7 +87,7 @@ impl Confusion {
     }
 
     /// The three scores at once.
-    pub fn scores(&self) -> Scores {
+    pub(crate) fn scores(&self) -> Scores {
         Scores {
             accuracy: self.accuracy(),
             balanced_accuracy: self.balanced_accuracy(),

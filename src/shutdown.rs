@@ -7,28 +7,28 @@ use tokio::sync::watch;
 
 /// Resolves when the daemon is asked to end. Clones all see it.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub(crate) struct Shutdown(watch::Receiver<bool>);
 
 /// Asks for the end; dropping it asks, too.
 #[derive(Debug)]
-pub struct Trigger(watch::Sender<bool>);
+pub(crate) struct Trigger(watch::Sender<bool>);
 
 /// A wish not yet made, and who can make it.
-pub fn channel() -> (Trigger, Shutdown) {
+pub(crate) fn channel() -> (Trigger, Shutdown) {
     let (sender, receiver) = watch::channel(false);
     (Trigger(sender), Shutdown(receiver))
 }
 
 impl Trigger {
     /// Asks for the end.
-    pub fn pull(&self) {
+    pub(crate) fn pull(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Shutdown {
     /// Waits for the wish.
-    pub async fn requested(&mut self) {
+    pub(crate) async fn requested(&mut self) {
         // An error is a dropped trigger, which asks as well.
         let _ = self.0.wait_for(|asked| *asked).await;
     }

@@ -21,7 +21,7 @@ impl Config {
 }
 
 /// The keys in which two configurations differ, such as `decide.dwell`.
-pub fn changed(before: &Config, after: &Config) -> Vec<String> {
+pub(crate) fn changed(before: &Config, after: &Config) -> Vec<String> {
     let mut keys = Vec::new();
     let value = |config: &Config| Value::try_from(config).unwrap_or(Value::Boolean(false));
     differences("", &value(before), &value(after), &mut keys);

@@ -1,11 +1,11 @@
 //! The configuration: what each key means, its default, and whether the whole makes sense.
 
-pub mod change;
-pub mod home_assistant;
-pub mod http;
+pub(crate) mod change;
+pub(crate) mod home_assistant;
+pub(crate) mod http;
 pub mod load;
-pub mod secret;
-pub mod source;
+pub(crate) mod secret;
+pub(crate) mod source;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -37,7 +37,7 @@ use crate::stream::{StreamTable, StreamTableOptions};
 const BLOCKS: usize = 64;
 
 /// One source, ready to run.
-pub enum SourceTask {
+pub(crate) enum SourceTask {
     /// A subscription on the broker's connection.
     Mqtt(Subscription),
     /// A serial port.
@@ -51,7 +51,7 @@ pub enum SourceTask {
 }
 
 /// The broker's connection, ready to run.
-pub struct BrokerConnection {
+pub(crate) struct BrokerConnection {
     /// The network's side.
     pub connection: Connection,
     /// The topics' side.
@@ -61,7 +61,7 @@ pub struct BrokerConnection {
 }
 
 /// The model's side of a pipeline.
-pub struct Serving {
+pub(crate) struct Serving {
     /// A loaded model for each thread of inference, all of one card.
     pub models: Vec<Model>,
     /// Windows that run together at the most.
@@ -77,7 +77,7 @@ pub struct Serving {
 }
 
 /// A whole pipeline, ready to run.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     /// The sources, each with what messages call it.
     pub sources: Vec<(String, SourceTask)>,
     /// The broker, if any.
@@ -100,7 +100,7 @@ pub struct Pipeline {
 
 /// What is left when a pipeline has ended.
 #[derive(Default)]
-pub struct PipelineEnd {
+pub(crate) struct PipelineEnd {
     /// The sinks.
     pub sinks: Vec<Sink>,
     /// Recordings with their samples.
@@ -109,7 +109,7 @@ pub struct PipelineEnd {
 
 /// Why a pipeline ended before its sources did.
 #[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
+pub(crate) enum PipelineError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -129,7 +129,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`PipelineError`].
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<PipelineEnd, PipelineError> {
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<PipelineEnd, PipelineError> {
         let Self { sources, broker, serving, recorder, http, health, reload, supervised, drain } = self;
         let (trigger, asked) = shutdown::channel();
         let (events, received) = mpsc::channel(BLOCKS);

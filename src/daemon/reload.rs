@@ -15,7 +15,7 @@ use crate::shutdown::Shutdown;
 const ENDING: &str = "the daemon is ending";
 
 /// How a running daemon is asked for another configuration, and where it gets it.
-pub struct Reload {
+pub(crate) struct Reload {
     /// Each is a wish; those that come during a reload are one.
     pub wishes: Signal,
     /// Reads and checks it, and loads its model. It blocks.
@@ -23,10 +23,10 @@ pub struct Reload {
 }
 
 /// Reads the configuration again; an error is what is wrong, in one line.
-pub type Prepare = Box<dyn FnMut() -> Result<Prepared, String> + Send>;
+pub(crate) type Prepare = Box<dyn FnMut() -> Result<Prepared, String> + Send>;
 
 /// A configuration that can take over.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// What takes over in its place among the work.
     pub handover: Handover,
     /// Resolves when it has.

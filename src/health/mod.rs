@@ -2,6 +2,6 @@
 
 mod counters;
 mod status;
-pub use counters::{Counters, Distribution, Histogram, QueueLengths};
+pub(crate) use counters::Distribution;
 pub(crate) use status::ProgressWatcher;
-pub use status::{DaemonState, Health, HealthReport, Reloads, SourceReport, SourceState};
+pub(crate) use status::{Health, HealthReport, SourceState};

@@ -3,13 +3,13 @@
 //! [`HttpServer`] accepts connections; the pipeline runs each in a task of its own. Everything has a bound: connections, the time to
 //! ask, the time to take an answer, pages at once. [`LiveEvents`] is where the pipeline tells what happens.
 
-pub mod exposition;
-pub mod host;
-pub mod metrics;
-pub mod page;
-pub mod process;
-pub mod reply;
-pub mod write_timeout;
+pub(crate) mod exposition;
+pub(crate) mod host;
+pub(crate) mod metrics;
+pub(crate) mod page;
+pub(crate) mod process;
+pub(crate) mod reply;
+pub(crate) mod write_timeout;
 
 use std::convert::Infallible;
 use std::io;
@@ -56,7 +56,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Why nothing can be served at an address.
 #[derive(Debug, thiserror::Error)]
 #[error("http.listen is \"{address}\", and {why}")]
-pub struct BindError {
+pub(crate) struct BindError {
     address: SocketAddr,
     why: String,
 }
@@ -81,7 +81,7 @@ impl BindError {
 }
 
 /// A port that is listened on.
-pub struct HttpServer {
+pub(crate) struct HttpServer {
     listener: TcpListener,
     site: Arc<Site>,
     seats: Arc<Semaphore>,
@@ -105,7 +105,7 @@ impl HttpServer {
     ///
     /// # Errors
     /// [`BindError`].
-    pub fn bind(
+    pub(crate) fn bind(
         address: SocketAddr,
         hosts: &[String],
         about: About,
@@ -128,7 +128,7 @@ impl HttpServer {
     }
 
     /// Where the pipeline tells what happens.
-    pub fn live(&self) -> LiveEvents {
+    pub(crate) fn live(&self) -> LiveEvents {
         self.site.live.clone()
     }
 

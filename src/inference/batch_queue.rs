@@ -10,7 +10,7 @@ use crate::decision::{InferredBatch, ServingContext};
 use crate::model::session::Model;
 
 /// The queue that the threads of inference share; each batch gets the next ticket.
-pub struct BatchQueue(Mutex<BatchQueueState>);
+pub(crate) struct BatchQueue(Mutex<BatchQueueState>);
 
 struct BatchQueueState {
     receiver: mpsc::Receiver<QueueItem>,
@@ -31,7 +31,7 @@ pub(super) struct LoadedModel {
 
 impl BatchQueue {
     /// A queue over a channel's receiving end.
-    pub fn new(receiver: mpsc::Receiver<QueueItem>) -> Self {
+    pub(crate) fn new(receiver: mpsc::Receiver<QueueItem>) -> Self {
         let waiting =
             BatchQueueState { receiver, held: VecDeque::new(), ticket: 0, generation: 0, models: Vec::new() };
         Self(Mutex::new(waiting))

@@ -8,7 +8,7 @@ use crate::stream::{StreamTableOptions, Work};
 
 /// Another model, or the same one with other settings: it holds from the next sample on. Windows that were cut before are
 /// answered by the model before.
-pub struct Handover {
+pub(crate) struct Handover {
     /// A loaded model for each thread of inference; none where the model stays.
     pub models: Option<Vec<Model>>,
     /// What surfaces are decided by.
@@ -22,7 +22,7 @@ pub struct Handover {
 }
 
 /// What waits for the model.
-pub enum QueueItem {
+pub(crate) enum QueueItem {
     /// A stream's work.
     Work(Work),
     /// What takes over after all that stands before it.

@@ -3,7 +3,7 @@
 mod batch_queue;
 mod handover;
 mod work_queue;
-pub mod worker;
-pub use batch_queue::BatchQueue;
-pub use handover::{Handover, QueueItem};
-pub use work_queue::WorkQueue;
+pub(crate) mod worker;
+pub(crate) use batch_queue::BatchQueue;
+pub(crate) use handover::{Handover, QueueItem};
+pub(crate) use work_queue::WorkQueue;

@@ -7,7 +7,7 @@ use crate::signal::{Drops, Reason};
 use crate::stream::{Task, Work};
 
 /// A queue in order. Over its bound a live daemon drops the oldest windows; replay asks [`WorkQueue::has_room`] and waits instead.
-pub struct WorkQueue {
+pub(crate) struct WorkQueue {
     queue: VecDeque<QueueItem>,
     bound: usize,
     live: bool,
@@ -16,12 +16,12 @@ pub struct WorkQueue {
 
 impl WorkQueue {
     /// An empty queue that holds up to `bound` entries, or some more for a moment.
-    pub fn new(bound: usize, live: bool) -> Self {
+    pub(crate) fn new(bound: usize, live: bool) -> Self {
         Self { queue: VecDeque::new(), bound, live, drops: Drops::default() }
     }
 
     /// Adds work at the end.
-    pub fn push(&mut self, work: Work) {
+    pub(crate) fn push(&mut self, work: Work) {
         self.queue.push_back(QueueItem::Work(work));
         // Now and then, so that dropping costs little a window.
         if self.live && self.queue.len() > 2 * self.bound {
@@ -30,33 +30,33 @@ impl WorkQueue {
     }
 
     /// Adds what takes over after all that waits; it is never dropped.
-    pub fn handover(&mut self, handover: Box<Handover>) {
+    pub(crate) fn handover(&mut self, handover: Box<Handover>) {
         self.bound = handover.queue_limit;
         self.queue.push_back(QueueItem::Handover(handover));
     }
 
     /// Takes what has waited longest.
-    pub fn pop(&mut self) -> Option<QueueItem> {
+    pub(crate) fn pop(&mut self) -> Option<QueueItem> {
         self.queue.pop_front()
     }
 
     /// How much waits.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// Whether it is below its bound.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.queue.len() < self.bound
     }
 
     /// What was dropped since this was last asked.
-    pub fn drops(&mut self) -> &mut Drops {
+    pub(crate) fn drops(&mut self) -> &mut Drops {
         if self.live {
             self.shed();
         }

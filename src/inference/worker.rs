@@ -13,7 +13,7 @@ use crate::stream::Task;
 /// Runs one thread of inference until the queue ends, or the results' receiver does.
 ///
 /// A lone window waits for nothing; what queued while the model was busy runs as one batch of at most `batch` windows.
-pub fn run(
+pub(crate) fn run(
     model: Model,
     queue: &BatchQueue,
     batch: usize,

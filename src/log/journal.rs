@@ -16,11 +16,11 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 /// Where the journal listens.
-pub const SOCKET: &str = "/run/systemd/journal/socket";
+pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// The journal, as a place for events.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
     /// Events that it was too busy to take, since the last that it took.
@@ -32,7 +32,7 @@ impl Journal {
     ///
     /// # Errors
     /// Where nothing listens there.
-    pub fn at(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn at(path: &Path) -> std::io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         // Samples do not wait for the log.
         socket.set_nonblocking(true)?;

@@ -1,6 +1,6 @@
 //! Where the log goes, and in what form.
 
-pub mod journal;
+pub(crate) mod journal;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

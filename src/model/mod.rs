@@ -2,5 +2,5 @@
 
 pub mod card;
 pub mod onnx;
-pub mod runtime;
+pub(crate) mod runtime;
 pub mod session;

@@ -49,7 +49,7 @@ pub enum RuntimeError {
 ///
 /// # Errors
 /// [`RuntimeError`], with the mend.
-pub fn environment(configured: Option<&Path>) -> Result<&'static Environment, RuntimeError> {
+pub(crate) fn environment(configured: Option<&Path>) -> Result<&'static Environment, RuntimeError> {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     static LOADING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_at_a_time = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

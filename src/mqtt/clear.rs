@@ -9,7 +9,7 @@ impl Connection {
     ///
     /// # Errors
     /// What is wrong, with the broker and the mend.
-    pub async fn clear(mut self, publisher: &Publisher, topics: &[String]) -> Result<(), String> {
+    pub(crate) async fn clear(mut self, publisher: &Publisher, topics: &[String]) -> Result<(), String> {
         let mut waiting = topics.len();
         while waiting > 0 {
             let polled = tokio::time::timeout(TIMEOUT, self.events.poll()).await;

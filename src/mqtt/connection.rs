@@ -16,7 +16,7 @@ use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
 
 /// The network's side.
-pub struct Connection {
+pub(crate) struct Connection {
     pub(super) broker: String,
     pub(super) username: Option<String>,
     pub(super) events: EventLoop,
@@ -27,7 +27,7 @@ pub struct Connection {
 
 impl Connection {
     /// The broker's host and port.
-    pub fn broker(&self) -> &str {
+    pub(crate) fn broker(&self) -> &str {
         &self.broker
     }
 
@@ -35,7 +35,7 @@ impl Connection {
     ///
     /// # Errors
     /// What is wrong, with the broker and the mend.
-    pub async fn try_once(mut self) -> Result<(), String> {
+    pub(crate) async fn try_once(mut self) -> Result<(), String> {
         match self.events.poll().await {
             // Without a last will, to hang up is leave enough.
             Ok(_) => Ok(()),
@@ -46,7 +46,7 @@ impl Connection {
     /// Keeps the connection until the client asks to disconnect; connects again, with growing waits, for ever.
     ///
     /// Samples go to the feeds until the shutdown; after it only publishing goes on.
-    pub async fn run(mut self, handles: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
+    pub(crate) async fn run(mut self, handles: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
         let mut handles = Some(handles);
         let mut policy = self.policy();
         let mut connections = 0;

@@ -9,7 +9,7 @@ use super::{Connection, Publisher};
 
 /// What a listener is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// The broker accepted the connection.
     Accepted,
     /// The broker is away or refuses the connection; what it is, and whether that was not told before.
@@ -27,7 +27,7 @@ pub enum Heard {
 
 /// A message as it came; nothing in it is to be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     /// Its topic.
     pub topic: String,
     /// What it holds.
@@ -38,7 +38,12 @@ pub struct Message {
 
 impl Connection {
     /// Asks for these topics at each connection and hands on what comes, until nobody takes it; connects again for ever.
-    pub async fn listen(mut self, publisher: &Publisher, filters: &[String], heard: mpsc::Sender<Heard>) {
+    pub(crate) async fn listen(
+        mut self,
+        publisher: &Publisher,
+        filters: &[String],
+        heard: mpsc::Sender<Heard>,
+    ) {
         let mut policy = self.policy();
         loop {
             let told = match self.events.poll().await {

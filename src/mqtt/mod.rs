@@ -4,13 +4,13 @@
 //! accepted the connection. [`Publisher`] keeps every retained topic, so that all of them can be published again
 //! after an outage: what is retained is sent when it is dirty, and a new connection makes everything dirty.
 
-pub mod clear;
-pub mod connection;
-pub mod listener;
-pub mod publisher;
-pub mod reconnect;
-pub mod subscription;
-pub mod tls;
+pub(crate) mod clear;
+pub(crate) mod connection;
+pub(crate) mod listener;
+pub(crate) mod publisher;
+pub(crate) mod reconnect;
+pub(crate) mod subscription;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::MqttConfig;
 
-pub use self::connection::Connection;
-pub use self::listener::{Heard, Message};
-pub use self::publisher::Publisher;
-pub use self::subscription::{Subscribed, Subscription};
+pub(crate) use self::connection::Connection;
+pub(crate) use self::listener::{Heard, Message};
+pub(crate) use self::publisher::Publisher;
+pub(crate) use self::subscription::{Subscribed, Subscription};
 
 /// Requests that may wait for the network.
 const REQUESTS: usize = 1024;
@@ -35,7 +35,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// The daemon: its name is known, and the broker says when it is gone.
     Daemon,
     /// A tool beside it, which must not be taken for it.
@@ -43,7 +43,7 @@ pub enum Role {
 }
 
 /// Makes the connection's two sides; nothing is sent before [`Connection::run`].
-pub fn connect(
+pub(crate) fn connect(
     config: &MqttConfig,
     host: &str,
     password: Option<&str>,

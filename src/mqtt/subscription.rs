@@ -7,7 +7,7 @@ use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// Topics that samples come by.
 #[derive(Clone, Debug)]
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// The topic, with `{stream}` for one level.
     pub topic: String,
     /// How payloads are written.
@@ -33,7 +33,7 @@ impl Subscription {
 }
 
 /// Where a subscription's samples go.
-pub type Subscribed = (Subscription, SourceHandle);
+pub(crate) type Subscribed = (Subscription, SourceHandle);
 
 /// Decodes a message for every subscription that its topic fits.
 pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), PipelineClosed> {

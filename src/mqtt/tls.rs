@@ -15,7 +15,7 @@ use crate::config::{MqttConfig, ValueError};
 ///
 /// # Errors
 /// A file that cannot be read or does not hold what its key says.
-pub fn client(config: &MqttConfig) -> Result<Option<Arc<ClientConfig>>, ValueError> {
+pub(crate) fn client(config: &MqttConfig) -> Result<Option<Arc<ClientConfig>>, ValueError> {
     if !config.tls {
         return Ok(None);
     }

@@ -14,7 +14,7 @@ use crate::recordings::layout;
 /// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
 ///
 /// Every drive is a robot of its own, drawn from `seed`; `rate` is in Hz.
-pub fn recordings(
+pub(crate) fn recordings(
     seed: u64,
     per_surface: usize,
     seconds: f64,
@@ -34,7 +34,7 @@ pub fn recordings(
 ///
 /// # Errors
 /// What the system says where it refuses a folder or file.
-pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
+pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
     let mut written = 0;
     for (label, name, drive) in recordings(seed, per_surface, seconds, rate) {
         let folder = folder.join(label);
@@ -50,7 +50,7 @@ pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f
 ///
 /// # Errors
 /// What the system says where it refuses the folder or a file.
-pub fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
+pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
     let mut labels = String::from("start,end,label\n");

@@ -11,7 +11,7 @@ use super::surface::{Ground, Surface};
 use crate::signal::Time;
 
 /// Samples a second, where nothing else is asked for.
-pub const RATE: f64 = 100.0;
+pub(crate) const RATE: f64 = 100.0;
 
 /// m/s², at the surface of the Earth.
 const GRAVITY: f64 = 9.81;
@@ -32,7 +32,7 @@ const NOISE: f64 = 0.012;
 
 /// One sample of a drive.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// Since the start of the drive, in whole microseconds.
     pub time: Time,
     /// What all motors draw, in A.
@@ -43,7 +43,7 @@ pub struct Reading {
 
 /// A drive over one surface after another; an iterator of its samples. The same seed gives the same samples.
 #[derive(Clone, Debug)]
-pub struct Drive {
+pub(crate) struct Drive {
     rate: f64,
     /// Each surface with the seconds at which it ends.
     plan: Vec<(Surface, f64)>,
@@ -173,7 +173,7 @@ impl Drive {
     ///
     /// Seconds may be infinite, and count as 0 where they are negative or no number. The rate is taken into 1 Hz to
     /// 100 kHz, and is [`RATE`] where it is no number.
-    pub fn new(seed: u64, rate: f64, plan: Vec<(Surface, f64)>) -> Self {
+    pub(crate) fn new(seed: u64, rate: f64, plan: Vec<(Surface, f64)>) -> Self {
         let rate = if rate.is_nan() { RATE } else { rate.clamp(1.0, 100_000.0) };
         let mut end = 0.0;
         let plan: Vec<_> = plan
@@ -202,25 +202,25 @@ impl Drive {
     }
 
     /// A drive over all surfaces for `seconds_each`, in an order drawn from the seed.
-    pub fn tour(seed: u64, rate: f64, seconds_each: f64) -> Self {
+    pub(crate) fn tour(seed: u64, rate: f64, seconds_each: f64) -> Self {
         let mut surfaces = Surface::ALL;
         surfaces.shuffle(&mut Pcg64::seed_from_u64(seed));
         Self::new(seed, rate, surfaces.map(|surface| (surface, seconds_each)).to_vec())
     }
 
     /// A drive over all surfaces, `seconds_each`, again and again for a thousand rounds: days, at the usual pace.
-    pub fn rounds(seed: u64, rate: f64, seconds_each: f64) -> Self {
+    pub(crate) fn rounds(seed: u64, rate: f64, seconds_each: f64) -> Self {
         let rounds = std::iter::repeat_n(Surface::ALL, 1000).flatten();
         Self::new(seed, rate, rounds.map(|surface| (surface, seconds_each)).collect())
     }
 
     /// What the front wheels are on at a time; `None` before and after the drive.
-    pub fn surface_at(&self, time: Time) -> Option<Surface> {
+    pub(crate) fn surface_at(&self, time: Time) -> Option<Surface> {
         surface_in(&self.plan, time.seconds())
     }
 
     /// Each surface with the seconds at which it starts and ends, in order; those of no length are left out.
-    pub fn stretches(&self) -> impl Iterator<Item = (f64, f64, Surface)> {
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = (f64, f64, Surface)> {
         let starts = std::iter::once(0.0).chain(self.plan.iter().map(|(_, end)| *end));
         starts.zip(&self.plan).map(|(start, &(surface, end))| (start, end, surface)).filter(|(s, e, _)| s < e)
     }

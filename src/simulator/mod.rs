@@ -2,7 +2,7 @@
 //!
 //! A small physical model, not a recording: what a model scores on it says nothing about a real robot.
 
-pub mod dataset;
-pub mod drive;
-pub mod surface;
-pub mod wire;
+pub(crate) mod dataset;
+pub(crate) mod drive;
+pub(crate) mod surface;
+pub(crate) mod wire;

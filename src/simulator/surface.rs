@@ -2,7 +2,7 @@
 
 /// A surface of the simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Surface {
+pub(crate) enum Surface {
     /// Cast concrete: hard, with a fine grain.
     Concrete,
     /// Ceramic tiles: smooth, with a grout joint each 30 cm.
@@ -19,7 +19,7 @@ pub enum Surface {
 
 /// What a surface does to a wheel. Lengths are in m, forces in parts of the weight that the wheel carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ground {
+pub(crate) struct Ground {
     /// Coefficient of rolling resistance of a small rubber wheel: its mean drag.
     pub rolling_resistance: f64,
     /// RMS of the slope that the wheel climbs.
@@ -44,11 +44,11 @@ pub struct Ground {
 
 impl Surface {
     /// All surfaces, from the hardest on.
-    pub const ALL: [Surface; 6] =
+    pub(crate) const ALL: [Surface; 6] =
         [Surface::Concrete, Surface::Tile, Surface::Wood, Surface::Carpet, Surface::Grass, Surface::Gravel];
 
     /// The name, as it stands in labels.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Surface::Concrete => "concrete",
             Surface::Tile => "tile",
@@ -60,14 +60,14 @@ impl Surface {
     }
 
     /// The surface of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|surface| surface.name() == name)
     }
 
     /// What it does to a wheel.
     ///
     /// The hard floors drag alike, and so do grass and gravel: only the course of the current tells them apart.
-    pub fn ground(self) -> &'static Ground {
+    pub(crate) fn ground(self) -> &'static Ground {
         match self {
             Surface::Concrete => &CONCRETE,
             Surface::Tile => &TILE,

@@ -11,7 +11,7 @@ use crate::signal::{Channel, Time};
 /// Values come back to the bit, and so do whole microseconds: for 52 days in text, for 71.6 minutes in frames, whose
 /// counter wraps then.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     format: StreamFormat,
     /// The channels' names as JSON strings.
     keys: Vec<String>,
@@ -20,13 +20,13 @@ pub struct Wire {
 
 impl Wire {
     /// An encoder of samples with these channels, at the start of a stream.
-    pub fn new(format: StreamFormat, channels: &[Channel]) -> Self {
+    pub(crate) fn new(format: StreamFormat, channels: &[Channel]) -> Self {
         let keys = channels.iter().map(|channel| serde_json::Value::from(channel.name.as_str()).to_string());
         Self { format, keys: keys.collect(), sequence: 0 }
     }
 
     /// Encodes one sample, with one value a channel, onto `out`.
-    pub fn encode(&mut self, time: Time, values: &[f32], out: &mut Vec<u8>) {
+    pub(crate) fn encode(&mut self, time: Time, values: &[f32], out: &mut Vec<u8>) {
         match self.format {
             StreamFormat::Csv => csv(time, values, out),
             StreamFormat::Json => self.json(time, values, out),
@@ -50,7 +50,7 @@ impl Wire {
 }
 
 /// A reading as an MQTT payload: a JSON object.
-pub fn message(reading: &Reading) -> String {
+pub(crate) fn message(reading: &Reading) -> String {
     format!("{{\"t\":{:.6},\"current\":{}}}", reading.time.seconds(), reading.current)
 }
 

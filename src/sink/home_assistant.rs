@@ -89,7 +89,7 @@ fn options(context: &ServingContext) -> Vec<String> {
 }
 
 /// The topic of a stream's device.
-pub fn topic(prefix: &str, base: &str, stream: &StreamId) -> String {
+pub(crate) fn topic(prefix: &str, base: &str, stream: &StreamId) -> String {
     format!("{prefix}/device/{}/config", id(base, stream))
 }
 

@@ -1,12 +1,12 @@
 //! Where outcomes go.
 
-pub mod evaluation;
-pub mod home_assistant;
-pub mod json;
-pub mod live;
-pub mod mqtt;
+pub(crate) mod evaluation;
+pub(crate) mod home_assistant;
+pub(crate) mod json;
+pub(crate) mod live;
+pub(crate) mod mqtt;
 pub mod recorder;
-pub mod text;
+pub(crate) mod text;
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;

@@ -16,7 +16,7 @@ const BUFFER: usize = 16 * 1024;
 
 /// How a byte stream is read.
 #[derive(Clone, Debug)]
-pub struct ByteSource {
+pub(crate) struct ByteSource {
     /// The stream its samples belong to.
     pub stream: StreamId,
     /// How it is written.
@@ -29,7 +29,7 @@ pub struct ByteSource {
 
 /// Why reading ended.
 #[derive(Debug)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The other end closed it.
     Closed,
     /// Nothing came for too long.
@@ -41,7 +41,7 @@ pub enum Ended {
 }
 
 /// Reads until something ends it. A line or frame that is open at the end is decoded only where the other end closed.
-pub async fn read(
+pub(crate) async fn read(
     handle: &SourceHandle,
     bytes: &ByteSource,
     reader: &mut (impl AsyncRead + Unpin),

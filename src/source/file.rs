@@ -17,7 +17,7 @@ use crate::signal::{Channel, Drops, Samples, StreamId, Time};
 
 /// Recordings to read.
 #[derive(Debug)]
-pub struct FileSource {
+pub(crate) struct FileSource {
     /// The recordings, in order; a stream each.
     pub recordings: Vec<Recording>,
     /// The channels that the model takes.
@@ -52,7 +52,7 @@ impl Truth {
 
 /// Faults in recordings, in the order they were met.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Vec<RecordingError>>>);
+pub(crate) struct Faults(Arc<Mutex<Vec<RecordingError>>>);
 
 impl Faults {
     fn add(&self, error: RecordingError) {
@@ -60,14 +60,14 @@ impl Faults {
     }
 
     /// Takes what was met.
-    pub fn take(&self) -> Vec<RecordingError> {
+    pub(crate) fn take(&self) -> Vec<RecordingError> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl FileSource {
     /// Reads them all, or until the shutdown.
-    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let mut names = HashSet::new();
         for recording in &self.recordings {
             let stream = unique(recording.stream(), &mut names);

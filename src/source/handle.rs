@@ -9,7 +9,7 @@ use crate::signal::{Arrival, Drops, SampleBatch, Samples, SourceEvent, StreamId}
 
 /// The pipeline's end of a source.
 #[derive(Clone, Debug)]
-pub struct SourceHandle {
+pub(crate) struct SourceHandle {
     index: usize,
     name: String,
     events: mpsc::Sender<SourceEvent>,
@@ -18,16 +18,21 @@ pub struct SourceHandle {
 
 /// The pipeline has ended: there is nobody to send samples to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PipelineClosed;
+pub(crate) struct PipelineClosed;
 
 impl SourceHandle {
     /// The feed of the `index`th source, as it is counted in `health`.
-    pub fn new(index: usize, name: String, events: mpsc::Sender<SourceEvent>, health: Arc<Health>) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        name: String,
+        events: mpsc::Sender<SourceEvent>,
+        health: Arc<Health>,
+    ) -> Self {
         Self { index, name, events, health }
     }
 
     /// What messages call the source.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -35,7 +40,7 @@ impl SourceHandle {
     ///
     /// # Errors
     /// [`PipelineClosed`].
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         stream: &StreamId,
         samples: Samples,
@@ -55,22 +60,22 @@ impl SourceHandle {
     ///
     /// # Errors
     /// [`PipelineClosed`].
-    pub async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
+    pub(crate) async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
         self.events.send(SourceEvent::End(stream.clone())).await.map_err(|_| PipelineClosed)
     }
 
     /// Counts what was left out.
-    pub fn dropped(&self, drops: &mut Drops) {
+    pub(crate) fn dropped(&self, drops: &mut Drops) {
         self.health.dropped(&self.name, drops);
     }
 
     /// Counts that the source is opened again.
-    pub fn reopened(&self) {
+    pub(crate) fn reopened(&self) {
         self.health.reopened(self.index);
     }
 
     /// Says how the source is.
-    pub fn state(&self, state: SourceState) {
+    pub(crate) fn state(&self, state: SourceState) {
         self.health.state(self.index, state);
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Each source runs in a task of its own and hands what it decoded to the pipeline through a [`handle::SourceHandle`].
 
-pub mod backoff;
-pub mod bytes;
-pub mod file;
-pub mod handle;
-pub mod serial;
-pub mod simulator;
-pub mod stdin;
+pub(crate) mod backoff;
+pub(crate) mod bytes;
+pub(crate) mod file;
+pub(crate) mod handle;
+pub(crate) mod serial;
+pub(crate) mod simulator;
+pub(crate) mod stdin;

@@ -13,7 +13,7 @@ use crate::shutdown::Shutdown;
 
 /// Where a port is and how it is read.
 #[derive(Clone, Debug)]
-pub struct SerialSource {
+pub(crate) struct SerialSource {
     /// The port's path.
     pub port: String,
     /// Bits a second.
@@ -27,7 +27,7 @@ impl SerialSource {
     ///
     /// # Errors
     /// What is wrong, with the port and the mend.
-    pub fn open(&self) -> Result<tokio_serial::SerialStream, String> {
+    pub(crate) fn open(&self) -> Result<tokio_serial::SerialStream, String> {
         tokio_serial::new(&self.port, self.baud)
             .open_native_async()
             .map_err(|error| self.explain(&error.into()))
@@ -58,7 +58,7 @@ impl SerialSource {
     }
 
     /// Reads until the shutdown, opening the port again after every fault and every silence.
-    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let mut waits = backoff();
         let mut said = String::new();
         let mut before = false;

@@ -15,7 +15,7 @@ const STAY: f64 = 20.0;
 
 /// A simulated robot.
 #[derive(Clone, Debug)]
-pub struct SimulatorSource {
+pub(crate) struct SimulatorSource {
     /// Its stream.
     pub stream: StreamId,
     /// Where it drives.
@@ -26,17 +26,17 @@ pub struct SimulatorSource {
 
 impl SimulatorSource {
     /// A robot that drives over all surfaces, 20 s on each, in real time, for 33 hours.
-    pub fn new(stream: StreamId, seed: u64) -> Self {
+    pub(crate) fn new(stream: StreamId, seed: u64) -> Self {
         Self { stream, drive: Drive::rounds(seed, RATE, STAY), speed: 1.0 }
     }
 
     /// The one channel that it gives.
-    pub fn channel() -> Channel {
+    pub(crate) fn channel() -> Channel {
         Channel::in_ampere("current")
     }
 
     /// Drives until the drive or the daemon ends.
-    pub async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let begun = Instant::now();
         let mut samples = Samples::new(1);
         let mut none = Drops::default();

@@ -6,7 +6,7 @@ use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
 /// Reads standard input to its end.
-pub async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: Shutdown) {
+pub(crate) async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: Shutdown) {
     match bytes::read(&handle, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
         Ended::Shutdown => return,
         Ended::Failed(error) => {

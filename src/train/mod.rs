@@ -1,17 +1,17 @@
 //! The trainer: labelled recordings in, an ONNX model with its card out.
 
-pub mod baseline;
-pub mod data;
-pub mod diagnose;
-pub mod export;
-pub mod fit;
-pub mod kernel;
+pub(crate) mod baseline;
+pub(crate) mod data;
+pub(crate) mod diagnose;
+pub(crate) mod export;
+pub(crate) mod fit;
+pub(crate) mod kernel;
 pub mod layer;
 pub mod network;
 pub mod optimize;
 pub mod options;
-pub mod random_streams;
-pub mod report;
+pub(crate) mod random_streams;
+pub(crate) mod report;
 
 #[cfg(test)]
 mod tests {

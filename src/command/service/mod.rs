@@ -1,7 +1,7 @@
 //! The commands that run the daemon or look at its configuration.
 
-pub mod assemble;
+pub(crate) mod assemble;
 pub mod check;
 pub mod config;
-pub mod reload;
+pub(crate) mod reload;
 pub mod run;

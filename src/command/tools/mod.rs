@@ -1,6 +1,6 @@
 //! The tools beside the daemon.
 
-pub mod broker;
+pub(crate) mod broker;
 pub mod demo;
 pub mod forget;
 pub mod model;

@@ -4,5 +4,5 @@ pub mod bench;
 pub mod diagnose;
 pub mod evaluate;
 pub mod fit;
-pub mod interrupt;
-pub mod progress;
+pub(crate) mod interrupt;
+pub(crate) mod progress;

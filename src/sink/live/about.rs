@@ -7,7 +7,7 @@ use crate::signal::Channel;
 
 /// What the daemon serves, in the words of the page and the metrics.
 #[derive(Clone, Debug, Serialize)]
-pub struct About {
+pub(crate) struct About {
     pub(crate) version: &'static str,
     pub(crate) model: String,
     pub(crate) labels: Vec<String>,
@@ -22,7 +22,7 @@ pub struct About {
 
 impl About {
     /// Surfaces that are decided under these terms, and the broker that they are published by.
-    pub fn new(context: &ServingContext, broker: Option<String>) -> Self {
+    pub(crate) fn new(context: &ServingContext, broker: Option<String>) -> Self {
         let ServingContext { card, model, hop, .. } = context;
         Self {
             version: env!("CARGO_PKG_VERSION"),

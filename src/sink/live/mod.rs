@@ -1,8 +1,8 @@
 //! Outcomes for the page, and as counts for the metrics.
 
-pub mod about;
-pub mod events;
-pub mod trace;
+pub(crate) mod about;
+pub(crate) mod events;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 

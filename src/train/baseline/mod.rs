@@ -1,6 +1,6 @@
 //! What a model without a neural network makes of the same windows: extra trees on summary statistics.
 
-pub mod trees;
+pub(crate) mod trees;
 
 use self::trees::{Trees, TreesOptions};
 use crate::score::Confusion;
@@ -18,7 +18,7 @@ use crate::train::network::summary::{LAGS, features, summarise};
 ///
 /// # Errors
 /// [`FitError::Threads`].
-pub fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
+pub(crate) fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
     if trained.held.windows.is_empty() {
         return Ok(None);
     }
@@ -39,7 +39,7 @@ fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
 
 /// What stands for each window: its summary and, for each channel, quantiles and autocorrelations.
 #[derive(Clone, Debug)]
-pub struct Features {
+pub(crate) struct Features {
     /// Row-major [N, columns].
     pub values: Vec<f32>,
     /// Values a window.
@@ -48,7 +48,7 @@ pub struct Features {
 
 impl Features {
     /// Of every window. Channels are in canonical order where they are interchangeable, or each order would have to be learned.
-    pub fn of(dataset: &Dataset) -> Self {
+    pub(crate) fn of(dataset: &Dataset) -> Self {
         let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
         let columns = columns(dataset);
         let mut values = Vec::with_capacity(dataset.len() * columns);
@@ -58,12 +58,12 @@ impl Features {
     }
 
     /// One window's.
-    pub fn row(&self, window: usize) -> &[f32] {
+    pub(crate) fn row(&self, window: usize) -> &[f32] {
         &self.values[window * self.columns..(window + 1) * self.columns]
     }
 
     /// Probabilities, row-major [N, K], of the windows held out, by trees grown on those that are trained on.
-    pub fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
+    pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
         let gather = |windows: &[usize]| -> Vec<f32> {
             windows.iter().flat_map(|window| self.row(*window)).copied().collect()
         };

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 /// How trees are grown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TreesOptions {
+pub(crate) struct TreesOptions {
     /// How many.
     pub trees: usize,
     /// The seed of what is drawn.
@@ -28,7 +28,7 @@ const MAX_DEPTH: usize = 64;
 
 /// Grown trees.
 #[derive(Clone, Debug)]
-pub struct Trees {
+pub(crate) struct Trees {
     columns: usize,
     classes: usize,
     trees: Vec<Vec<Node>>,
@@ -53,7 +53,7 @@ struct FeatureRows<'a> {
 impl Trees {
     /// Grows trees on `features`, row-major [N, columns], with every label weighing alike. The same seed gives the same trees,
     /// whatever the number of threads. Values that are no numbers count as 0.
-    pub fn fit(
+    pub(crate) fn fit(
         features: &[f32],
         columns: usize,
         labels: &[usize],
@@ -77,7 +77,7 @@ impl Trees {
     }
 
     /// Probabilities, row-major [N, K], of features, row-major [N, columns].
-    pub fn probabilities(&self, features: &[f32]) -> Vec<f32> {
+    pub(crate) fn probabilities(&self, features: &[f32]) -> Vec<f32> {
         let rows: Vec<Vec<f32>> =
             features.par_chunks_exact(self.columns.max(1)).map(|row| self.of_row(row)).collect();
         rows.concat()

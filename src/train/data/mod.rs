@@ -1,8 +1,8 @@
 //! From labelled recordings to windows, and which of them are held out.
 
-pub mod channels;
-pub mod cut;
-pub mod dataset;
-pub mod error;
-pub mod split;
-pub mod window_index;
+pub(crate) mod channels;
+pub(crate) mod cut;
+pub(crate) mod dataset;
+pub(crate) mod error;
+pub(crate) mod split;
+pub(crate) mod window_index;

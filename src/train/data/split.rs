@@ -9,7 +9,7 @@ use super::dataset::Dataset;
 
 /// Which windows are trained on and which are held out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Split {
+pub(crate) struct Split {
     /// Indices of the windows trained on, in order.
     pub training: Vec<usize>,
     /// Indices of the windows held out, in order.
@@ -46,7 +46,7 @@ impl Split {
     ///
     /// Of a label with several groups at least one is held out and at least one is not; of a label with a single group
     /// none is held out, with a warning. A share of 0 holds out nothing.
-    pub fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
+    pub(crate) fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let mut split = Self::default();
         let mut rng = Pcg64::new(u128::from(seed), crate::train::random_streams::SPLIT);
         for (label, mut groups) in groups_by_label(dataset) {
@@ -70,7 +70,7 @@ impl Split {
 
     /// As [`Split::new`]; where no label has a second recording, the last part of each recording is held out instead, without the
     /// windows that overlap what is trained on, and with a warning.
-    pub fn for_one(dataset: &Dataset, share: f64, seed: u64) -> Self {
+    pub(crate) fn for_one(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let split = Self::new(dataset, share, seed);
         if share <= 0.0 || !split.validation.is_empty() {
             return split;
@@ -96,7 +96,7 @@ impl Split {
     }
 
     /// Some windows without a share of each label's groups, drawn by the seed; of each label at least one group stays.
-    pub fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
+    pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
         let among: std::collections::BTreeSet<usize> = windows.iter().copied().collect();
         let mut rng = Pcg64::new(u128::from(seed), crate::train::random_streams::SPLIT);
         let mut kept = Vec::new();
@@ -113,7 +113,7 @@ impl Split {
 
     /// Deals each label's groups, shuffled by the seed, to `folds` parts, and holds out each part once. A label with a single
     /// group is never held out, with a warning; where that is so of every label, there is one split that holds out nothing.
-    pub fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
+    pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), crate::train::random_streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
         let (mut next, mut warnings) = (0, Vec::new());
@@ -133,7 +133,7 @@ impl Split {
 
     /// Deals windows to parts without regard to recordings, so that neighbours that overlap stand on both sides: the scores are
     /// better than those on a new drive, and are only good for showing by how much.
-    pub fn leaky_folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
+    pub(crate) fn leaky_folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut order: Vec<usize> = (0..dataset.len()).collect();
         order.shuffle(&mut Pcg64::new(u128::from(seed), crate::train::random_streams::SPLIT));
         let mut parts = vec![None; dataset.len()];

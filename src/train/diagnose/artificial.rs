@@ -12,7 +12,7 @@ const NOISE: f64 = 0.1;
 const DRIVES: usize = 5;
 
 /// As many windows as another data set has, of the same size, whose steps are cos(x) or arccos(x) for x from -1 to 1, with noise.
-pub fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
+pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     let (window, width) = (like.card.window, like.card.channels.len());
     let count = (like.len() / 2 * 2).max(4 * DRIVES);
     let mut rng = Pcg64::new(u128::from(seed), 0);

@@ -3,7 +3,7 @@
 /// What can be wrong with a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The same drive is on both sides of the split.
     LeakySplit,
     /// A channel that is stuck, all the time or often.
@@ -32,7 +32,7 @@ pub enum Cause {
 
 impl Cause {
     /// What is wrong, for people who do not train networks for a living.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::LeakySplit => "The same drive is in several files",
             Self::DeadChannel => "A sensor is stuck",
@@ -50,7 +50,7 @@ impl Cause {
     }
 
     /// Why that makes a training misbehave, in a sentence.
-    pub fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::LeakySplit => {
                 "The network is scored on drives that it was trained on, so its score says nothing about a new drive."
@@ -89,7 +89,7 @@ impl Cause {
     }
 
     /// Its name in JSON.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         serde_json::to_value(self)
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))

@@ -7,7 +7,7 @@ const LEAST: usize = 10;
 
 /// By how much the loss goes up from one epoch to the next, in nats, on average over the epochs after the first tenth; epochs in
 /// which it falls count as 0. A curve that only falls has a roughness of 0, however steep it is.
-pub fn roughness(losses: &[f64]) -> f64 {
+pub(crate) fn roughness(losses: &[f64]) -> f64 {
     let settled = losses.get(losses.len() / 10..).unwrap_or_default();
     let rises = settled.windows(2).map(|pair| (pair[1] - pair[0]).max(0.0));
     rises.sum::<f64>() / settled.len().saturating_sub(1).max(1) as f64
@@ -15,7 +15,7 @@ pub fn roughness(losses: &[f64]) -> f64 {
 
 /// The epochs, counted from 1, at which the loss jumps to more than three times the median of the fifty before, and by at least
 /// `least` nats; of a run of such epochs the first.
-pub fn spikes(losses: &[f64], least: f64) -> Vec<usize> {
+pub(crate) fn spikes(losses: &[f64], least: f64) -> Vec<usize> {
     let above = |epoch: usize| {
         let before = &losses[epoch.saturating_sub(BEFORE)..epoch];
         let middle = median(before.to_vec());
@@ -26,7 +26,7 @@ pub fn spikes(losses: &[f64], least: f64) -> Vec<usize> {
 }
 
 /// The middle of some values; NaN of none.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => f64::NAN,

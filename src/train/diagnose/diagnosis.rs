@@ -13,7 +13,7 @@ use crate::train::options::FitOptions;
 
 /// What was found out.
 #[derive(Clone, Debug)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// What is wrong, the first to be mended first.
     pub findings: Vec<Finding>,
     /// The settings that misbehave.
@@ -48,7 +48,7 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     /// The flags of the training to use instead; `None` where this one is healthy, or where there was no time.
-    pub fn command(&self) -> Option<String> {
+    pub(crate) fn command(&self) -> Option<String> {
         let mut shown = self.fixed.as_ref()?.options.clone();
         // What `fit` picks by itself is left to it.
         let defaults = FitOptions::default();
@@ -63,17 +63,17 @@ impl Diagnosis {
     }
 
     /// Whether there was time for enough trainings to say anything.
-    pub fn conclusive(&self) -> bool {
+    pub(crate) fn conclusive(&self) -> bool {
         self.control.iter().flatten().count() >= 2
     }
 
     /// Whether nothing is wrong, as far as trainings of a third of the epochs or more can tell.
-    pub fn healthy(&self) -> bool {
+    pub(crate) fn healthy(&self) -> bool {
         self.conclusive() && self.findings.is_empty() && 3 * self.epochs >= self.options.epochs()
     }
 
     /// Everything for programs.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         let side = |outcomes: &[Option<ExperimentOutcome>]| {
             serde_json::json!({
                 "epochs": outcomes.iter().flatten().map(|outcome| outcome.history.len()).max(),

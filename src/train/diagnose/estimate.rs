@@ -2,7 +2,7 @@
 
 /// A mean with the interval in which it lies with a probability of 90 %, by Student's t over the seeds.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// The mean.
     pub mean: f64,
     /// The interval's lower end.
@@ -20,7 +20,7 @@ const MANY: f64 = 1.70;
 
 impl Estimate {
     /// Of some values; `None` of fewer than two.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let count = values.len();
         if count < 2 {
             return None;
@@ -32,7 +32,7 @@ impl Estimate {
     }
 
     /// Whether it is at least so large, and certainly above 0.
-    pub fn at_least(&self, least: f64) -> bool {
+    pub(crate) fn at_least(&self, least: f64) -> bool {
         self.mean >= least && self.low > 0.0
     }
 }

@@ -12,7 +12,7 @@ use crate::train::options::FitOptions;
 
 /// What to train with instead, and what came of it beside the training as it was, each for as many of its epochs as there was time for.
 #[derive(Clone, Debug)]
-pub struct FixedTraining {
+pub(crate) struct FixedTraining {
     /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
     pub options: FitOptions,
     /// Epochs of a whole training with them.

@@ -21,7 +21,7 @@ pub(super) const STUCK: f64 = 0.15;
 
 /// What the recordings show.
 #[derive(Clone, Debug)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     /// What the channels are like.
     pub channels: Vec<ChannelCheck>,
     /// Recordings that hold the same drive.

@@ -10,7 +10,7 @@ use crate::train::data::dataset::Dataset;
 
 /// A stretch of a recording under one label.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Suspect {
+pub(crate) struct Suspect {
     /// The recording, as an index.
     #[serde(skip)]
     pub source: usize,
@@ -32,7 +32,7 @@ pub struct Suspect {
 }
 
 /// Every stretch, that whose label is most probably wrong first. `probabilities` has a row for each window, or `None`.
-pub fn rank(dataset: &Dataset, probabilities: &[Option<Vec<f32>>]) -> Vec<Suspect> {
+pub(crate) fn rank(dataset: &Dataset, probabilities: &[Option<Vec<f32>>]) -> Vec<Suspect> {
     let labels = &dataset.card.labels;
     let mut stretches: BTreeMap<(usize, usize), (Vec<usize>, Vec<f64>)> = BTreeMap::new();
     for (window, row) in probabilities.iter().enumerate() {

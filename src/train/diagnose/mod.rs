@@ -4,24 +4,24 @@
 //! The files follow the order of the work: the `inspection` of the recordings, the `reference` training as it is, its `spike`, the
 //! changes of `trial` run in the `runner`, the `verdict` over what they did, and the `fix`ed training; `page` shows it all.
 
-pub mod artificial;
-pub mod cause;
-pub mod curve;
-pub mod diagnosis;
-pub mod estimate;
-pub mod fix;
-pub mod inspection;
-pub mod label_errors;
-pub mod neighbours;
-pub mod page;
-pub mod reference;
-pub mod runner;
-pub mod sampling;
-pub mod screening;
-pub mod sharpness;
-pub mod spike;
-pub mod trial;
-pub mod verdict;
+pub(crate) mod artificial;
+pub(crate) mod cause;
+pub(crate) mod curve;
+pub(crate) mod diagnosis;
+pub(crate) mod estimate;
+pub(crate) mod fix;
+pub(crate) mod inspection;
+pub(crate) mod label_errors;
+pub(crate) mod neighbours;
+pub(crate) mod page;
+pub(crate) mod reference;
+pub(crate) mod runner;
+pub(crate) mod sampling;
+pub(crate) mod screening;
+pub(crate) mod sharpness;
+pub(crate) mod spike;
+pub(crate) mod trial;
+pub(crate) mod verdict;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ use crate::train::options::FitOptions;
 
 /// What is to be found out.
 #[derive(Clone, Copy)]
-pub struct DiagnosisRequest<'a> {
+pub(crate) struct DiagnosisRequest<'a> {
     /// The settings that misbehave, complete, of a single network.
     pub options: &'a FitOptions,
     /// The windows.
@@ -79,7 +79,7 @@ impl DiagnosisRequest<'_> {
     ///
     /// # Errors
     /// [`FitError`]: too few windows, or no threads.
-    pub fn answer(&self) -> Result<Diagnosis, FitError> {
+    pub(crate) fn answer(&self) -> Result<Diagnosis, FitError> {
         let Self { options, dataset, budget, stop, progress, .. } = *self;
         let begun = Instant::now();
         let labels = dataset.card.labels.len();

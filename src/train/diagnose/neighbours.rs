@@ -8,7 +8,7 @@ const MOST: usize = 2000;
 
 /// The nearest neighbour's error, and the interval in which the least possible error lies if there were endlessly many windows.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Neighbours {
+pub(crate) struct Neighbours {
     /// The share of the windows whose nearest neighbour in another recording has another label.
     pub error: f64,
     /// The least error that is possible by it.
@@ -19,7 +19,7 @@ pub struct Neighbours {
 
 /// Measures on features of a deviation of 1, over windows of other recordings. The interval is Cover and Hart's (1967), for K labels:
 /// (K - 1) / K · (1 - √(1 - K / (K - 1) · e)) to e.
-pub fn neighbours(dataset: &Dataset, features: &Features) -> Neighbours {
+pub(crate) fn neighbours(dataset: &Dataset, features: &Features) -> Neighbours {
     let every = dataset.len().div_ceil(MOST).max(1);
     let windows: Vec<usize> = (0..dataset.len()).step_by(every).collect();
     let columns = features.columns;

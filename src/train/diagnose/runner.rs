@@ -19,7 +19,7 @@ use crate::train::options::FitOptions;
 
 /// Where experiments are run.
 #[derive(Clone, Copy)]
-pub struct ExperimentRunner<'a> {
+pub(crate) struct ExperimentRunner<'a> {
     /// How many at once.
     pub workers: usize,
     /// When the last of them has to end.
@@ -32,7 +32,7 @@ pub struct ExperimentRunner<'a> {
 
 /// A training to be tried.
 #[derive(Clone, Debug)]
-pub struct Experiment<'a> {
+pub(crate) struct Experiment<'a> {
     /// Its settings, complete.
     pub options: FitOptions,
     /// Its windows.
@@ -47,7 +47,7 @@ pub struct Experiment<'a> {
 
 /// What came of a training.
 #[derive(Clone, Debug)]
-pub struct ExperimentOutcome {
+pub(crate) struct ExperimentOutcome {
     /// Every epoch.
     pub history: Vec<Epoch>,
     /// Balanced accuracy on the windows held out, a mean over the last tenth of the epochs; 1 / labels where training fell apart.
@@ -68,12 +68,12 @@ pub struct ExperimentOutcome {
 
 impl<'a> Experiment<'a> {
     /// With these settings on these windows, and nothing left out.
-    pub fn new(options: FitOptions, dataset: &'a Dataset) -> Self {
+    pub(crate) fn new(options: FitOptions, dataset: &'a Dataset) -> Self {
         Self { options, dataset, untrained: BTreeSet::new(), unscored: BTreeSet::new(), share: 1.0 }
     }
 
     /// The split of a seed.
-    pub fn split(&self, seed: u64) -> Split {
+    pub(crate) fn split(&self, seed: u64) -> Split {
         let mut split = Split::for_one(self.dataset, self.options.validation(), seed);
         split.training.retain(|window| !self.untrained.contains(window));
         split.validation.retain(|window| !self.unscored.contains(window));
@@ -96,17 +96,17 @@ enum Either<A, B> {
 
 impl ExperimentRunner<'_> {
     /// Whether it is time to end.
-    pub fn over(&self) -> bool {
+    pub(crate) fn over(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
     }
 
     /// The time left.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Does some work on every core, each on a thread of its own; `None` for what there was no time for.
-    pub fn each<T: Send>(
+    pub(crate) fn each<T: Send>(
         &self,
         count: usize,
         work: impl Fn(usize) -> Option<T> + Sync,
@@ -160,7 +160,7 @@ impl ExperimentRunner<'_> {
     ///
     /// # Errors
     /// [`FitError::Threads`].
-    pub fn run(
+    pub(crate) fn run(
         &self,
         experiments: &[Experiment<'_>],
         seeds: usize,
@@ -175,7 +175,7 @@ impl ExperimentRunner<'_> {
     }
 
     /// One training of one experiment; `None` where it was cut short.
-    pub fn one(&self, experiment: &Experiment<'_>, seed: u64) -> Option<ExperimentOutcome> {
+    pub(crate) fn one(&self, experiment: &Experiment<'_>, seed: u64) -> Option<ExperimentOutcome> {
         let split = experiment.split(seed);
         let dataset = experiment.dataset;
         let classes = dataset.card.labels.len();
@@ -255,7 +255,7 @@ pub(super) fn fall(before: f64, after: f64) -> f64 {
 
 /// What a change did, seed by seed against the same seeds without it.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Effect {
+pub(crate) struct Effect {
     /// By how much balanced accuracy on held-out recordings rose, as a share.
     pub accuracy: Estimate,
     /// By how much that of the rarest label rose.
@@ -268,7 +268,10 @@ pub struct Effect {
 
 impl Effect {
     /// Of a change; `None` where fewer than two seeds were run with and without it.
-    pub fn of(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> Option<Self> {
+    pub(crate) fn of(
+        before: &[Option<ExperimentOutcome>],
+        after: &[Option<ExperimentOutcome>],
+    ) -> Option<Self> {
         let pairs: Vec<(&ExperimentOutcome, &ExperimentOutcome)> =
             before.iter().zip(after).filter_map(|(b, a)| Some((b.as_ref()?, a.as_ref()?))).collect();
         let estimate = |of: &dyn Fn(&ExperimentOutcome, &ExperimentOutcome) -> f64| {

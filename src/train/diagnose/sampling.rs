@@ -5,7 +5,7 @@ use crate::train::fit::trainer::Trainer;
 
 /// How gradients over few windows differ from that over all.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Noise {
+pub(crate) struct Noise {
     /// The epochs that had passed.
     pub epoch: usize,
     /// Windows in a batch at which the noise is as large as the gradient: tr Σ / |G|² (McCandlish et al. 2018, their B_simple), with
@@ -17,7 +17,7 @@ pub struct Noise {
 
 /// Measures the noise scale over the training windows. Window by window, unless what is pooled is normalised over a batch, which one
 /// window is not: then over batches of `batch` windows.
-pub fn noise(trainer: &mut Trainer<'_>, batch: usize) -> Noise {
+pub(crate) fn noise(trainer: &mut Trainer<'_>, batch: usize) -> Noise {
     let windows = trainer.split().training.clone();
     let parameters = trainer.network().parameters().to_vec();
     let each =
@@ -41,7 +41,7 @@ pub fn noise(trainer: &mut Trainer<'_>, batch: usize) -> Noise {
 /// What sampling alone makes of one epoch: the same network, from the same weights and the same state of the optimiser, trained one
 /// epoch in so many other orders and with other draws of what is left out. Gives each one's training loss; one that fell apart is not
 /// among them.
-pub fn resampled(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
+pub(crate) fn resampled(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
     let once = |seed: u64| -> Result<Option<f64>, FitError> {
         let mut other = trainer.continued(seed);
         Ok(other.epoch()?.map(|epoch| epoch.loss))
@@ -51,7 +51,7 @@ pub fn resampled(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
 
 /// The epoch-to-epoch spread that was seen against that which sampling alone makes.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// The standard deviation of an epoch's training loss over other orders of the windows, in nats.
     pub sampling: f64,
     /// The root mean square change from epoch to epoch over √2, over the epochs after the same moment, in nats.
@@ -59,7 +59,7 @@ pub struct Spread {
 }
 
 /// Compares the losses of epochs with those of the same epoch resampled; `None` of fewer than three.
-pub fn spread(after: &[f64], resampled: &[f64]) -> Option<Spread> {
+pub(crate) fn spread(after: &[f64], resampled: &[f64]) -> Option<Spread> {
     if after.len() < 3 || resampled.len() < 3 {
         return None;
     }

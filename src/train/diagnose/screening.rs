@@ -6,7 +6,7 @@ use crate::train::data::dataset::Dataset;
 
 /// What a channel is like over all windows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct ChannelCheck {
+pub(crate) struct ChannelCheck {
     /// Its name.
     pub name: String,
     /// The share of the windows in which it does not change at all.
@@ -18,7 +18,7 @@ pub struct ChannelCheck {
 }
 
 /// Looks at each channel.
-pub fn channels(dataset: &Dataset) -> Vec<ChannelCheck> {
+pub(crate) fn channels(dataset: &Dataset) -> Vec<ChannelCheck> {
     let width = dataset.card.channels.len();
     let check = |channel: usize| {
         let column = || dataset.steps.iter().skip(channel).step_by(width).copied();
@@ -45,7 +45,7 @@ pub fn channels(dataset: &Dataset) -> Vec<ChannelCheck> {
 
 /// Two recordings of different groups that hold the same drive, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Duplicate {
+pub(crate) struct Duplicate {
     /// A recording, as an index.
     pub one: usize,
     /// Another.
@@ -58,7 +58,7 @@ const PROBES: usize = 3;
 const NEAR: f32 = 0.1;
 
 /// Recordings that hold the same drive: a window of one is found again, step by step, anywhere in the other.
-pub fn duplicates(dataset: &Dataset) -> Vec<Duplicate> {
+pub(crate) fn duplicates(dataset: &Dataset) -> Vec<Duplicate> {
     let (width, window) = (dataset.card.channels.len(), dataset.card.window);
     let mut windows: Vec<Vec<usize>> = vec![Vec::new(); dataset.recordings.len()];
     (0..dataset.len()).for_each(|index| windows[dataset.sources[index]].push(index));
@@ -117,7 +117,7 @@ fn alike(one: &[f32], other: &[f32], near: &[f32]) -> bool {
 }
 
 /// The same windows with recordings that hold the same drive in one group.
-pub fn grouped(dataset: &Dataset, duplicates: &[Duplicate]) -> Dataset {
+pub(crate) fn grouped(dataset: &Dataset, duplicates: &[Duplicate]) -> Dataset {
     let mut dataset = dataset.clone();
     for Duplicate { one, other } in duplicates {
         let (from, to) = (dataset.recordings[*other].group.clone(), dataset.recordings[*one].group.clone());
@@ -129,7 +129,7 @@ pub fn grouped(dataset: &Dataset, duplicates: &[Duplicate]) -> Dataset {
 }
 
 /// The windows in which a channel is stuck.
-pub fn stuck_windows(dataset: &Dataset, channel: usize) -> BTreeSet<usize> {
+pub(crate) fn stuck_windows(dataset: &Dataset, channel: usize) -> BTreeSet<usize> {
     let width = dataset.card.channels.len();
     let still = |window: &usize| {
         let mut values = dataset.window(*window).iter().skip(channel).step_by(width);

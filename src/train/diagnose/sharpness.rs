@@ -9,12 +9,12 @@ const REACH: f64 = 2e-2;
 
 /// The state of a power iteration, from which the next one starts.
 #[derive(Clone, Debug, Default)]
-pub struct Direction(Vec<f64>);
+pub(crate) struct Direction(Vec<f64>);
 
 /// The largest eigenvalue, by absolute value, of D^½ H D^½: H is the Hessian of the mean loss of these windows, and D what the
 /// optimiser multiplies gradients by before the learning rate does. Power iteration on products that are central differences of
 /// gradients; it starts from `direction` and leaves there what it found.
-pub fn sharpness(
+pub(crate) fn sharpness(
     trainer: &mut Trainer<'_>,
     windows: &[usize],
     direction: &mut Direction,
@@ -54,7 +54,7 @@ pub fn sharpness(
 }
 
 /// The sharpness above which an optimiser at this learning rate does not stay in a valley.
-pub fn limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
+pub(crate) fn limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
     let share = match kind {
         OptimizerKind::Sgd => momentum,
         OptimizerKind::RmsProp => 0.0,

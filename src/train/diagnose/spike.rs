@@ -14,7 +14,7 @@ const AROUND: usize = 10;
 
 /// The sharpness around a spike.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Spike {
+pub(crate) struct Spike {
     /// The epoch at which the loss jumps; none where it never does, and the end of the training was measured.
     pub epoch: Option<usize>,
     /// Epochs, with the largest eigenvalue of the preconditioned Hessian after each.

@@ -13,7 +13,7 @@ use crate::train::options::{Balance, FitOptions};
 
 /// A change to be tried.
 #[derive(Clone, Debug)]
-pub struct TrialChange<'a> {
+pub(crate) struct TrialChange<'a> {
     /// What is changed, in words.
     pub what: String,
     /// The cause that it would mend.
@@ -28,7 +28,7 @@ pub struct TrialChange<'a> {
 
 /// A change that was tried.
 #[derive(Clone, Debug)]
-pub struct Trial {
+pub(crate) struct Trial {
     /// What was changed, in words.
     pub what: String,
     /// The cause that it would mend.
@@ -45,7 +45,7 @@ pub struct Trial {
 
 /// What the changes depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The settings that misbehave, complete.
     pub options: &'a FitOptions,
     /// The windows.
@@ -74,7 +74,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Every change that applies.
-    pub fn changes(&self) -> Vec<TrialChange<'a>> {
+    pub(crate) fn changes(&self) -> Vec<TrialChange<'a>> {
         let Self { options, dataset, .. } = *self;
         let with = |what: String, cause, options: FitOptions| TrialChange {
             what,

@@ -13,7 +13,7 @@ use crate::train::options::FitOptions;
 
 /// A cause, with what speaks for it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The cause.
     pub cause: Cause,
     /// By how much mending it raised balanced accuracy on held-out recordings, as a share; of a leaky split, by how much the score is
@@ -33,7 +33,7 @@ pub struct Finding {
 
 /// Everything that a verdict rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The settings that misbehave.
     pub options: &'a FitOptions,
     /// The windows.
@@ -63,17 +63,17 @@ const LOSS: f64 = 0.29;
 /// A fall of roughness that counts: to half, as a logarithm.
 const ROUGHNESS: f64 = 0.69;
 /// A training loss that goes up by less than this from epoch to epoch, in nats, is smooth.
-pub const SMOOTH: f64 = 0.02;
+pub(crate) const SMOOTH: f64 = 0.02;
 /// The share of stretches from which on suspected labels are a cause, and how many there have to be.
 const SUSPECTED: (f64, usize) = (0.04, 2);
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
 /// A jump of the training loss that counts as a spike, in nats.
-pub const SPIKE: f64 = 0.05;
+pub(crate) const SPIKE: f64 = 0.05;
 
 impl Evidence<'_> {
     /// The causes, the first the one to mend first.
-    pub fn findings(&self) -> Vec<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> =
             [self.leak(), self.dead(), self.inseparable(), self.labels(), self.few(), self.caught()]
                 .into_iter()
@@ -356,7 +356,7 @@ impl Evidence<'_> {
 }
 
 /// The mean over the seeds that were run; NaN of none.
-pub fn mean(outcomes: &[Option<ExperimentOutcome>], of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
+pub(crate) fn mean(outcomes: &[Option<ExperimentOutcome>], of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
     let values: Vec<f64> = outcomes.iter().flatten().map(of).collect();
     values.iter().sum::<f64>() / values.len() as f64
 }

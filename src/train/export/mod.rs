@@ -1,7 +1,7 @@
 //! Writing a model: only once ONNX Runtime has given what the trainer's own forward pass gives.
 
-pub mod exact;
-pub mod graph;
+pub(crate) mod exact;
+pub(crate) mod graph;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,7 +20,7 @@ use crate::train::fit::ensemble::Ensemble;
 use crate::train::random_streams;
 
 /// The largest difference of a probability between ONNX Runtime and the trainer's forward pass, but for what rounding explains.
-pub const TOLERANCE: f32 = 1e-5;
+pub(crate) const TOLERANCE: f32 = 1e-5;
 /// How many times as far from double precision as the trainer's own pass in single precision ONNX Runtime may be: it rounds in other
 /// places. A network that is very sure of itself makes more of rounding than [`TOLERANCE`].
 const ROUNDING: f32 = 4.0;
@@ -36,7 +36,7 @@ const NOISE_SHARE: f32 = 0.1;
 
 /// Why a model was not written.
 #[derive(Debug, thiserror::Error)]
-pub enum ExportError {
+pub(crate) enum ExportError {
     /// ONNX Runtime cannot run it.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -64,7 +64,7 @@ pub enum ExportError {
 }
 
 /// The card of a trained model.
-pub fn card(trained: &Trained, dataset: &Dataset) -> Card {
+pub(crate) fn card(trained: &Trained, dataset: &Dataset) -> Card {
     let held: BTreeSet<usize> = trained.held.windows.iter().map(|index| dataset.sources[*index]).collect();
     let used: BTreeSet<usize> = dataset.sources.iter().copied().collect();
     let folds = trained.members.len();
@@ -91,7 +91,7 @@ pub fn card(trained: &Trained, dataset: &Dataset) -> Card {
 ///
 /// # Errors
 /// [`ExportError::Differs`] above [`TOLERANCE`] and above what rounding explains, and [`ExportError::Model`] where it does not run at all.
-pub fn compare(
+pub(crate) fn compare(
     model: &[u8],
     card: &Card,
     ensemble: &Ensemble,
@@ -143,7 +143,7 @@ fn largest_difference(exact: &[f64], rounded: &[f32]) -> f32 {
 ///
 /// # Errors
 /// As for [`compare`].
-pub fn export(
+pub(crate) fn export(
     trained: &Trained,
     dataset: &Dataset,
     library: Option<&Path>,
@@ -162,7 +162,7 @@ pub fn export(
 ///
 /// # Errors
 /// [`ExportError::Write`].
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     let failed = |why| ExportError::Write { path: path.into(), why };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".underfoot-").tempfile_in(folder).map_err(failed)?;

@@ -7,7 +7,7 @@ const BINS: usize = 15;
 
 /// The temperature, between 0.05 and 20, by which dividing the logits, row-major [N, K], makes the mean negative logarithm of the
 /// labels' probabilities smallest. 1 without a window.
-pub fn temperature(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(crate) fn temperature(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     if labels.is_empty() {
         return 1.0;
     }
@@ -43,7 +43,7 @@ pub fn temperature(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
 
 /// The mean over windows of the difference between how sure the model was and how often that is right, in 15 even bins of the
 /// largest probability (Guo et al. 2017). 0 without a window.
-pub fn expected_calibration_error(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(crate) fn expected_calibration_error(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
     let mut bins = [(0.0f64, 0.0f64); BINS];
     for (row, label) in probabilities.chunks_exact(classes).zip(labels) {
         let best = most_probable(row);
@@ -56,7 +56,7 @@ pub fn expected_calibration_error(probabilities: &[f32], labels: &[usize], class
 }
 
 /// The share of right answers against how sure they were, in even bins: (mean confidence, accuracy, windows) of each that has any.
-pub fn reliability(probabilities: &[f32], labels: &[usize], classes: usize) -> Vec<(f64, f64, usize)> {
+pub(crate) fn reliability(probabilities: &[f32], labels: &[usize], classes: usize) -> Vec<(f64, f64, usize)> {
     let mut bins = [(0.0f64, 0usize, 0usize); BINS];
     for (row, label) in probabilities.chunks_exact(classes).zip(labels) {
         let best = most_probable(row);

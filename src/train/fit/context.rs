@@ -8,7 +8,7 @@ use crate::train::options::FitOptions;
 
 /// What several networks are trained with.
 #[derive(Clone, Copy)]
-pub struct TrainingContext<'a> {
+pub(crate) struct TrainingContext<'a> {
     /// Every setting, with those that follow from the recordings filled in; see [`FitOptions::resolved`].
     pub options: &'a FitOptions,
     /// The windows.
@@ -23,7 +23,7 @@ pub struct TrainingContext<'a> {
 ///
 /// # Errors
 /// [`FitError::Threads`].
-pub fn pool(threads: usize) -> Result<rayon::ThreadPool, FitError> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool, FitError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|why| FitError::Threads { threads, why: why.to_string() })
 }

@@ -17,7 +17,7 @@ use crate::train::options::FitOptions;
 
 /// A trained model, with what is known of it.
 #[derive(Clone, Debug)]
-pub struct Trained {
+pub(crate) struct Trained {
     /// Every setting, with those filled in that followed from the recordings.
     pub options: FitOptions,
     /// The networks, as one.
@@ -36,7 +36,7 @@ pub struct Trained {
 
 /// How one network was trained.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub(crate) struct Member {
     /// Which windows it was trained on, and which were held out.
     pub split: Split,
     /// Every epoch's figures.
@@ -47,7 +47,7 @@ pub struct Member {
 
 /// Answers for windows by a network that was not trained on them, in the order of the windows.
 #[derive(Clone, Debug, Default)]
-pub struct OutOfFold {
+pub(crate) struct OutOfFold {
     /// The windows.
     pub windows: Vec<usize>,
     /// Which network answered.
@@ -58,7 +58,7 @@ pub struct OutOfFold {
 
 /// How sure the model was, and is.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Calibration {
+pub(crate) struct Calibration {
     /// What the logits are divided by (Guo et al. 2017).
     pub temperature: f64,
     /// The expected calibration error on the windows held out, before and after.
@@ -72,7 +72,7 @@ impl TrainingContext<'_> {
     ///
     /// # Errors
     /// [`FitError`]: an option out of its bounds, too few windows, or a loss that is no number.
-    pub fn run(&self) -> Result<Trained, FitError> {
+    pub(crate) fn run(&self) -> Result<Trained, FitError> {
         let Self { options, dataset, .. } = *self;
         options.check()?;
         let splits = match options.folds() {
@@ -86,7 +86,7 @@ impl TrainingContext<'_> {
     ///
     /// # Errors
     /// [`FitError`], as [`TrainingContext::run`].
-    pub fn run_on(&self, splits: Vec<Split>) -> Result<Trained, FitError> {
+    pub(crate) fn run_on(&self, splits: Vec<Split>) -> Result<Trained, FitError> {
         let mut fitted: Vec<Fitted> = Vec::new();
         for (member, split) in splits.into_iter().enumerate() {
             // A network that was never begun would only spoil those that were.
@@ -144,23 +144,23 @@ impl TrainingContext<'_> {
 
 impl Trained {
     /// Whether the scores also chose what was trained: then they are validation scores, better than those on new recordings.
-    pub fn chosen_on_validation(&self) -> bool {
+    pub(crate) fn chosen_on_validation(&self) -> bool {
         self.searched || self.options.patience > 0
     }
 
     /// True against predicted labels of the windows held out.
-    pub fn windows(&self, dataset: &Dataset) -> Confusion {
+    pub(crate) fn windows(&self, dataset: &Dataset) -> Confusion {
         self.held.confusion(dataset, |_| true)
     }
 
     /// The scores of each network on the windows that it was not trained on.
-    pub fn scores(&self, dataset: &Dataset) -> Vec<Scores> {
+    pub(crate) fn scores(&self, dataset: &Dataset) -> Vec<Scores> {
         let of = |member| self.held.confusion(dataset, |other| other == member).scores();
         (0..self.members.len()).map(of).filter(|scores| scores.accuracy.is_finite()).collect()
     }
 
     /// True against decided labels, as the daemon decides with its default settings, recording by recording.
-    pub fn decisions(&self, dataset: &Dataset) -> Confusion {
+    pub(crate) fn decisions(&self, dataset: &Dataset) -> Confusion {
         let mut confusion = Confusion::new(&dataset.card.labels);
         let classes = dataset.card.labels.len();
         let mut deciders: BTreeMap<usize, DecisionFilter> = BTreeMap::new();

@@ -6,7 +6,7 @@ use crate::train::network::architecture::Architecture;
 
 /// One network or several of the same architecture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ensemble {
+pub(crate) struct Ensemble {
     architecture: Architecture,
     members: Vec<Network>,
 }
@@ -16,28 +16,28 @@ impl Ensemble {
     ///
     /// # Panics
     /// Without a member: a fault of the caller.
-    pub fn of(members: Vec<Network>) -> Self {
+    pub(crate) fn of(members: Vec<Network>) -> Self {
         let architecture = members[0].architecture().clone();
         Self { architecture, members }
     }
 
     /// What each member is made of.
-    pub fn architecture(&self) -> &Architecture {
+    pub(crate) fn architecture(&self) -> &Architecture {
         &self.architecture
     }
 
     /// The members, of which there is at least one.
-    pub fn members(&self) -> &[Network] {
+    pub(crate) fn members(&self) -> &[Network] {
         &self.members
     }
 
     /// Divides every logit by a temperature, which leaves the order of the labels and changes how sure it is.
-    pub fn scale_temperature(&mut self, temperature: f64) {
+    pub(crate) fn scale_temperature(&mut self, temperature: f64) {
         self.members.iter_mut().for_each(|network| network.scale_temperature(temperature));
     }
 
     /// The mean of the members' logits, row-major [N, K], of windows, each row-major [W, C].
-    pub fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
+    pub(crate) fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
         let share = 1.0 / self.members.len() as f32;
         let mut mean = vec![0.0; windows.len() * self.architecture.classes];
         for network in &self.members {
@@ -47,7 +47,7 @@ impl Ensemble {
     }
 
     /// Probabilities, row-major [N, K], of windows, each row-major [W, C].
-    pub fn probabilities(&self, windows: &[&[f32]]) -> Vec<f32> {
+    pub(crate) fn probabilities(&self, windows: &[&[f32]]) -> Vec<f32> {
         let mut logits = self.logits(windows);
         softmax_rows(&mut logits, self.architecture.classes);
         logits

@@ -4,7 +4,7 @@ use crate::train::options::OptionError;
 
 /// One epoch's figures. Losses are weighted by class; those of validation are `None` where nothing is held out.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Counted from 1.
     pub epoch: usize,
     /// Mean loss of the training windows, while they were trained on.
@@ -21,7 +21,7 @@ pub struct Epoch {
 
 /// Why training stopped without a network.
 #[derive(Debug, thiserror::Error)]
-pub enum FitError {
+pub(crate) enum FitError {
     /// An option out of its bounds.
     #[error(transparent)]
     Option(#[from] OptionError),

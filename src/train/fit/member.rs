@@ -10,7 +10,7 @@ use crate::train::network::loss::most_probable;
 
 /// A trained network.
 #[derive(Clone, Debug)]
-pub struct Fitted {
+pub(crate) struct Fitted {
     /// The network, with the weights of its best epoch, or of its last.
     pub network: Network,
     /// Which windows were held out.
@@ -28,7 +28,7 @@ impl TrainingContext<'_> {
     ///
     /// # Errors
     /// [`FitError`]: too few windows, or a loss that is no number.
-    pub fn fit(&self, split: Split, member: usize) -> Result<Fitted, FitError> {
+    pub(crate) fn fit(&self, split: Split, member: usize) -> Result<Fitted, FitError> {
         let labels = self.dataset.card.labels.len();
         if split.training.len() < labels {
             return Err(FitError::TooFew { windows: split.training.len(), labels });
@@ -56,7 +56,11 @@ impl TrainingContext<'_> {
 }
 
 /// Counts probabilities, row-major [N, K], against their windows' labels.
-pub fn confusion(labels: &[String], probabilities: &[f32], truth: impl Iterator<Item = usize>) -> Confusion {
+pub(crate) fn confusion(
+    labels: &[String],
+    probabilities: &[f32],
+    truth: impl Iterator<Item = usize>,
+) -> Confusion {
     let mut confusion = Confusion::new(labels);
     for (row, truth) in probabilities.chunks_exact(labels.len().max(1)).zip(truth) {
         confusion.add(truth, Some(most_probable(row)));

@@ -1,11 +1,11 @@
 //! Training: one network, several of them by cross-validation, and the search for settings.
 
-pub mod calibration;
-pub mod context;
-pub mod cross_validation;
-pub mod ensemble;
-pub mod epoch;
-pub mod member;
-pub mod run_folder;
-pub mod search;
-pub mod trainer;
+pub(crate) mod calibration;
+pub(crate) mod context;
+pub(crate) mod cross_validation;
+pub(crate) mod ensemble;
+pub(crate) mod epoch;
+pub(crate) mod member;
+pub(crate) mod run_folder;
+pub(crate) mod search;
+pub(crate) mod trainer;

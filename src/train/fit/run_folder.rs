@@ -46,7 +46,7 @@ struct Part<'a> {
 }
 
 /// The files of a run's folder besides its model, each with its name.
-pub fn files(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn files(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<(&'static str, Vec<u8>)> {
     let FitReport { trained, dataset, trees, leaky, config } = *report;
     vec![
         (CONFIG, config.as_bytes().to_vec()),
@@ -116,7 +116,7 @@ fn part(confusion: &Confusion) -> Part<'_> {
 }
 
 /// Where a run's folder is, unless another place is named: beside the model, `NAME.run`.
-pub fn beside(model: &Path) -> PathBuf {
+pub(crate) fn beside(model: &Path) -> PathBuf {
     model.with_extension("run")
 }
 
@@ -124,7 +124,7 @@ pub fn beside(model: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The sentence that says why not, and what to do.
-pub fn check(path: &Path) -> Result<(), String> {
+pub(crate) fn check(path: &Path) -> Result<(), String> {
     if !path.exists() || path.join(CONFIG).is_file() {
         return Ok(());
     }
@@ -135,7 +135,7 @@ pub fn check(path: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// What the system says, with the folder's name.
-pub fn write(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), String> {
+pub(crate) fn write(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), String> {
     check(path)?;
     let failed = |why: std::io::Error| {
         format!("the run's folder {path:?} cannot be written: {why}; name another with --run")

@@ -24,7 +24,7 @@ const MOST: usize = 81;
 
 /// Settings that were tried.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct SearchTrial {
+pub(crate) struct SearchTrial {
     /// What differs from the settings that the search began with, as flags; empty for these themselves.
     pub flags: String,
     /// How many folds it was scored on in its last round.
@@ -37,7 +37,7 @@ pub struct SearchTrial {
 
 /// What a search found.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// The model of the best settings.
     pub trained: Trained,
     /// Everything tried, the best first of those that got furthest.
@@ -56,7 +56,7 @@ struct Candidate {
 ///
 /// # Errors
 /// [`FitError`], where the settings to begin with cannot be trained.
-pub fn search(
+pub(crate) fn search(
     options: &FitOptions,
     dataset: &Dataset,
     budget: Duration,

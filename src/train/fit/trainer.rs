@@ -23,7 +23,7 @@ use crate::train::random_streams;
 
 /// A network in training.
 #[derive(Debug)]
-pub struct Trainer<'a> {
+pub(crate) struct Trainer<'a> {
     options: &'a FitOptions,
     dataset: &'a Dataset,
     stop: &'a AtomicBool,
@@ -49,7 +49,7 @@ pub struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Before the first epoch; `member` is the network's number among several, from 0.
-    pub fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
+    pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
         let TrainingContext { options, dataset, stop, .. } = *training;
         let architecture = options.architecture(dataset);
         let windows = || split.training.iter().map(|index| dataset.window(*index));
@@ -88,7 +88,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`FitError::Diverged`].
-    pub fn epoch(&mut self) -> Result<Option<Epoch>, FitError> {
+    pub(crate) fn epoch(&mut self) -> Result<Option<Epoch>, FitError> {
         let epoch = self.epochs + 1;
         let learning_rate = self.learning_rate.at(self.epochs as f64);
         let Some(training) = self.pass(epoch)? else { return Ok(None) };
@@ -111,37 +111,37 @@ impl<'a> Trainer<'a> {
     }
 
     /// How many epochs have ended.
-    pub fn epochs(&self) -> usize {
+    pub(crate) fn epochs(&self) -> usize {
         self.epochs
     }
 
     /// The network as it is.
-    pub fn network(&self) -> &Network {
+    pub(crate) fn network(&self) -> &Network {
         &self.network
     }
 
     /// The network that is validated and kept: with its weights averaged, or as it is.
-    pub fn kept(&self) -> &Network {
+    pub(crate) fn kept(&self) -> &Network {
         self.average.as_ref().map_or(&self.network, WeightAverage::network)
     }
 
     /// Logits of the windows held out after the last epoch, row-major [N, K].
-    pub fn held(&self) -> &[f32] {
+    pub(crate) fn held(&self) -> &[f32] {
         &self.held
     }
 
     /// The optimiser as it is.
-    pub fn optimizer(&self) -> &Optimizer {
+    pub(crate) fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
     /// The learning rate of the next step.
-    pub fn learning_rate(&self) -> f32 {
+    pub(crate) fn learning_rate(&self) -> f32 {
         self.learning_rate.at(self.epochs as f64)
     }
 
     /// The same training from here on, with another order of the windows and other draws of what is left out.
-    pub fn continued(&self, seed: u64) -> Self {
+    pub(crate) fn continued(&self, seed: u64) -> Self {
         let seed = self.seed ^ u128::from(seed) << 32;
         Self {
             options: self.options,
@@ -164,12 +164,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// Multiplies the learning rate from here on.
-    pub fn scale_learning_rate(&mut self, by: f64) {
+    pub(crate) fn scale_learning_rate(&mut self, by: f64) {
         self.learning_rate.scale(by);
     }
 
     /// The mean loss of some windows as they are, with nothing left out or changed, and its gradient.
-    pub fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
+    pub(crate) fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
         let mut network = self.network.clone();
         network.parameters_mut().copy_from_slice(parameters);
         let examples: Vec<Example<'_>> = windows
@@ -184,17 +184,17 @@ impl<'a> Trainer<'a> {
     }
 
     /// The network to keep, with its logits of the windows held out.
-    pub fn now(&self) -> (Network, Vec<f32>) {
+    pub(crate) fn now(&self) -> (Network, Vec<f32>) {
         (self.kept().clone(), self.answers())
     }
 
     /// Which windows are trained on and which are held out.
-    pub fn split(&self) -> &Split {
+    pub(crate) fn split(&self) -> &Split {
         &self.split
     }
 
     /// The same, at the end of training.
-    pub fn into_split(self) -> Split {
+    pub(crate) fn into_split(self) -> Split {
         self.split
     }
 
@@ -249,7 +249,7 @@ impl<'a> Trainer<'a> {
 
     /// Trains so many steps at a learning rate that grows by the same factor at each, from one to the other, until the loss is twice
     /// that of the first step or no number: each step's learning rate and its batch's loss (the range test of Smith 2015).
-    pub fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
+    pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
         let mut seen: Vec<(f64, f64)> = Vec::new();
         for epoch in 1.. {
             let order = self.order();

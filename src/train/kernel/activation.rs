@@ -24,7 +24,7 @@ const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 ///
 /// x = n ln 2 + r, and e^r by the polynomial of Cephes `expf`, |r| ≤ ln 2 / 2.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(LOWEST, HIGHEST);
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
@@ -44,7 +44,7 @@ pub fn exp(x: f32) -> f32 {
 /// Rational approximations are as fast, but their errors have a bias near saturation, which a recurrence of a hundred
 /// steps adds up to 1e-5 in the probabilities.
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
@@ -52,7 +52,7 @@ pub fn sigmoid(x: f32) -> f32 {
 ///
 /// As Cephes `tanhf`: a polynomial below 0.625, and 1 - 2 / (e^2x + 1) above. Both are computed, so that it vectorises.
 #[inline(always)]
-pub fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     let square = x * x;
     let mut p = -5.704_988_7e-3_f32;
     p = p.mul_add(square, 2.063_908_8e-2);
@@ -66,7 +66,7 @@ pub fn tanh(x: f32) -> f32 {
 
 /// The sigmoid of each value, in place.
 #[inline(always)]
-pub fn sigmoid_all(values: &mut [f32]) {
+pub(crate) fn sigmoid_all(values: &mut [f32]) {
     for value in values {
         *value = sigmoid(*value);
     }
@@ -74,14 +74,14 @@ pub fn sigmoid_all(values: &mut [f32]) {
 
 /// The hyperbolic tangent of each value, in place.
 #[inline(always)]
-pub fn tanh_all(values: &mut [f32]) {
+pub(crate) fn tanh_all(values: &mut [f32]) {
     for value in values {
         *value = tanh(*value);
     }
 }
 
 /// Each row of `classes` logits to probabilities that sum to 1, in place.
-pub fn softmax_rows(logits: &mut [f32], classes: usize) {
+pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
     for row in logits.chunks_exact_mut(classes.max(1)) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;
@@ -94,7 +94,7 @@ pub fn softmax_rows(logits: &mut [f32], classes: usize) {
 }
 
 /// Multiplications and additions a second that one thread reaches in registers alone: what products are measured against.
-pub fn peak() -> f64 {
+pub(crate) fn peak() -> f64 {
     const LANES: usize = 256;
     const ROUNDS: usize = 2_000_000;
     let mut sums = [1.0f32; LANES];

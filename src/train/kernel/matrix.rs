@@ -5,7 +5,7 @@
 
 /// A matrix in a slice, with the distance between rows and between columns in elements.
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     name: &'static str,
     values: &'a [f32],
     rows: usize,
@@ -19,13 +19,13 @@ impl<'a> Matrix<'a> {
     ///
     /// # Panics
     /// If `values` is too short.
-    pub fn new(name: &'static str, values: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub(crate) fn new(name: &'static str, values: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_fits(name, values.len(), rows, columns);
         Self { name, values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
     /// The same values seen as [columns, rows].
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -38,7 +38,7 @@ impl<'a> Matrix<'a> {
 
 /// What a product does with the values that stand in its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub(crate) enum Keep {
     /// They are overwritten, and never read.
     Nothing,
     /// The product is added to them.
@@ -51,7 +51,7 @@ pub enum Keep {
 ///
 /// # Panics
 /// If the inner sizes differ or `destination` is too short: a fault of the caller, never of data.
-pub fn multiply(destination: &mut [f32], keep: Keep, left: Matrix<'_>, right: Matrix<'_>) {
+pub(crate) fn multiply(destination: &mut [f32], keep: Keep, left: Matrix<'_>, right: Matrix<'_>) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns);
     assert!(
         inner == right.rows,

@@ -1,5 +1,5 @@
 //! The arithmetic under the layers: activations, matrix products, packed matrices.
 
-pub mod activation;
-pub mod matrix;
-pub mod packed_matrix;
+pub(crate) mod activation;
+pub(crate) mod matrix;
+pub(crate) mod packed_matrix;

@@ -10,7 +10,7 @@ const PANEL: usize = 32;
 
 /// A matrix [inner, columns] in panels of columns, each row by row; the last is filled up with zeros.
 #[derive(Clone, Debug, Default)]
-pub struct PackedMatrix {
+pub(crate) struct PackedMatrix {
     inner: usize,
     columns: usize,
     values: Vec<f32>,
@@ -18,7 +18,7 @@ pub struct PackedMatrix {
 
 impl PackedMatrix {
     /// Lays out a row-major matrix [inner, columns] anew.
-    pub fn fill(&mut self, matrix: &[f32], inner: usize, columns: usize) {
+    pub(crate) fn fill(&mut self, matrix: &[f32], inner: usize, columns: usize) {
         self.start(inner, columns);
         for (panel, target) in self.values.chunks_exact_mut((inner * PANEL).max(1)).enumerate() {
             let first = panel * PANEL;
@@ -30,7 +30,7 @@ impl PackedMatrix {
     }
 
     /// Lays out the transpose of a row-major matrix [columns, inner] anew.
-    pub fn fill_transposed(&mut self, matrix: &[f32], inner: usize, columns: usize) {
+    pub(crate) fn fill_transposed(&mut self, matrix: &[f32], inner: usize, columns: usize) {
         self.start(inner, columns);
         for (panel, target) in self.values.chunks_exact_mut((inner * PANEL).max(1)).enumerate() {
             let first = panel * PANEL;
@@ -53,7 +53,7 @@ impl PackedMatrix {
     ///
     /// # Panics
     /// If a slice is too short: a fault of the caller, never of data.
-    pub fn multiply(&self, left: &[f32], destination: &mut [f32], add: bool) {
+    pub(crate) fn multiply(&self, left: &[f32], destination: &mut [f32], add: bool) {
         Arch::new().dispatch(Multiply { panels: self, left, destination, add });
     }
 }

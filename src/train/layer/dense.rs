@@ -66,13 +66,13 @@ impl Dense {
 }
 
 /// The larger of each value and 0, in place.
-pub fn relu(values: &mut [f32]) {
+pub(crate) fn relu(values: &mut [f32]) {
     // Not `max`, which would hide a value that is no number.
     values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
 }
 
 /// From the gradient of what [`relu`] gave to that of what it took, in place.
-pub fn relu_backward(outputs: &[f32], gradient: &mut [f32]) {
+pub(crate) fn relu_backward(outputs: &[f32], gradient: &mut [f32]) {
     for (gradient, output) in gradient.iter_mut().zip(outputs) {
         if *output <= 0.0 {
             *gradient = 0.0;

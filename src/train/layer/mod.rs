@@ -1,8 +1,8 @@
 //! The layers of a network, each with its forward and its backward pass.
 
 pub mod batch_norm;
-pub mod cell;
-pub mod dense;
-pub mod dropout;
-pub mod initial_weights;
+pub(crate) mod cell;
+pub(crate) mod dense;
+pub(crate) mod dropout;
+pub(crate) mod initial_weights;
 pub mod lstm;

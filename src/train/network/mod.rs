@@ -4,13 +4,13 @@
 //! order: the sums do not depend on the number of threads. What is pooled of all shards goes through the head at once.
 
 pub mod architecture;
-pub mod augment;
+pub(crate) mod augment;
 pub mod batch;
-pub mod head;
+pub(crate) mod head;
 pub mod loss;
 pub mod preprocessing;
-pub mod shard;
-pub mod summary;
+pub(crate) mod shard;
+pub(crate) mod summary;
 
 use rand::Rng;
 use rand_pcg::Pcg64;

@@ -1,22 +1,22 @@
 //! A window's summary statistics, which stand beside the recurrent state.
 
 /// Steps over which changes are taken: what a spectrum would tell of rollers and rough ground, without one.
-pub const LAGS: [usize; 4] = [1, 2, 4, 8];
+pub(crate) const LAGS: [usize; 4] = [1, 2, 4, 8];
 
 /// Those of [`LAGS`] that fit into a window of so many steps.
-pub fn lags(window: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn lags(window: usize) -> impl Iterator<Item = usize> {
     LAGS.into_iter().filter(move |lag| *lag < window)
 }
 
 /// Statistics a channel in a window of so many steps.
-pub fn features(window: usize) -> usize {
+pub(crate) fn features(window: usize) -> usize {
     4 + lags(window).count()
 }
 
 /// Appends the summary of a window, row-major [W, C]: for each channel the mean; then for each the standard deviation, the
 /// smallest value, the largest, and the mean absolute difference of steps so far apart, for each of [`lags`]. C times [`features`]
 /// values in all.
-pub fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
+pub(crate) fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
     let steps = (window.len() / channels.max(1)).max(1);
     let column = |channel: usize| window.iter().skip(channel).step_by(channels.max(1)).copied();
     let mean = |values: &mut dyn Iterator<Item = f32>, count: usize| {

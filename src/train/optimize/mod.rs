@@ -2,4 +2,4 @@
 
 pub mod optimizer;
 pub mod schedule;
-pub mod weight_average;
+pub(crate) mod weight_average;

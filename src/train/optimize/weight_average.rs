@@ -6,7 +6,7 @@ use crate::train::network::Network;
 /// 1992; Keras's `use_ema`). What each step keeps of it grows from a tenth to the share asked for, as (1 + steps) / (10 + steps), so that
 /// the first weights are soon forgotten.
 #[derive(Clone, Debug)]
-pub struct WeightAverage {
+pub(crate) struct WeightAverage {
     share: f32,
     steps: u32,
     network: Network,
@@ -14,12 +14,12 @@ pub struct WeightAverage {
 
 impl WeightAverage {
     /// Before the first step of `network`; `share`, from 0 to below 1, is what each step keeps of the average once there were many.
-    pub fn new(share: f32, network: &Network) -> Self {
+    pub(crate) fn new(share: f32, network: &Network) -> Self {
         Self { share, steps: 0, network: network.clone() }
     }
 
     /// Takes in the network as it is after a step.
-    pub fn follow(&mut self, network: &Network) {
+    pub(crate) fn follow(&mut self, network: &Network) {
         let steps = self.steps as f32;
         let share = self.share.min((1.0 + steps) / (10.0 + steps));
         self.steps = self.steps.saturating_add(1);
@@ -36,7 +36,7 @@ impl WeightAverage {
     }
 
     /// The network with the averaged weights.
-    pub fn network(&self) -> &Network {
+    pub(crate) fn network(&self) -> &Network {
         &self.network
     }
 }

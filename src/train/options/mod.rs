@@ -1,7 +1,7 @@
 //! How a model is trained: every setting, as a flag and as a key of a run's `config.toml`.
 
-pub mod preset;
-pub mod resolve;
+pub(crate) mod preset;
+pub(crate) mod resolve;
 pub mod settings;
 
 use serde::{Deserialize, Serialize};

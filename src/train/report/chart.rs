@@ -15,7 +15,7 @@ const BUCKETS: usize = 300;
 
 /// A line chart.
 #[derive(Clone, Debug, Default)]
-pub struct Chart {
+pub(crate) struct Chart {
     /// What the chart shows, for those who cannot see it.
     pub title: String,
     /// What runs to the right, with its unit.
@@ -34,7 +34,7 @@ pub struct Chart {
 
 /// A line of a chart.
 #[derive(Clone, Debug, Default)]
-pub struct ChartLine {
+pub(crate) struct ChartLine {
     /// Its name in the legend; lines of no name are not in it.
     pub name: String,
     /// Which of the page's colours it has.
@@ -47,7 +47,7 @@ pub struct ChartLine {
 
 impl Chart {
     /// The chart as SVG, with a legend below it.
-    pub fn svg(&self) -> Markup {
+    pub(crate) fn svg(&self) -> Markup {
         let lines: Vec<Vec<(f64, f64)>> = self.lines.iter().map(|line| self.drawn(&line.points)).collect();
         let all = || lines.iter().flatten();
         let (mut low, mut high) =

@@ -1,7 +1,7 @@
 //! The page that a training run leaves: one HTML file that needs nothing else. It is for people who run robots; what the numbers
 //! mean stands first, in words, and the evidence below.
 
-pub mod chart;
+pub(crate) mod chart;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -18,7 +18,7 @@ const WORST: usize = 12;
 
 /// What the page shows beside the trained model.
 #[derive(Clone, Copy, Debug)]
-pub struct FitReport<'a> {
+pub(crate) struct FitReport<'a> {
     /// The model.
     pub trained: &'a Trained,
     /// What it was trained on.
@@ -50,7 +50,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
 
 /// One recording's windows held out.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct RecordingScore {
+pub(crate) struct RecordingScore {
     /// Its name, as `label/name`.
     pub recording: String,
     /// Windows held out.
@@ -63,7 +63,7 @@ pub struct RecordingScore {
 
 impl FitReport<'_> {
     /// The page.
-    pub fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let windows = self.trained.windows(self.dataset);
         let scored = windows.total() > 0;
         let body = html! {
@@ -295,7 +295,7 @@ impl FitReport<'_> {
 }
 
 /// How each recording's windows held out were told, the worst first.
-pub fn recordings(trained: &Trained, dataset: &Dataset) -> Vec<RecordingScore> {
+pub(crate) fn recordings(trained: &Trained, dataset: &Dataset) -> Vec<RecordingScore> {
     let labels = &dataset.card.labels;
     let mut tables: std::collections::BTreeMap<usize, (usize, usize, Vec<usize>)> = Default::default();
     let rows = trained.held.windows.iter().zip(trained.held.probabilities.chunks_exact(labels.len()));

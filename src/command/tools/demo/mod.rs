@@ -1,7 +1,7 @@
 //! `underfoot demo`: the real pipeline on simulated robots, to be watched.
 
-pub mod board;
-pub mod broker;
+pub(crate) mod board;
+pub(crate) mod broker;
 
 use std::io::IsTerminal;
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! `underfoot watch`: the live surfaces of all streams, in a terminal.
 
-pub mod fleet;
-pub mod message;
-pub mod robot;
-pub mod table;
-pub mod terminal;
+pub(crate) mod fleet;
+pub(crate) mod message;
+pub(crate) mod robot;
+pub(crate) mod table;
+pub(crate) mod terminal;
 
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant, SystemTime};

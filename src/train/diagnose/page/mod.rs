@@ -1,9 +1,9 @@
 //! The page of a diagnosis: one HTML file that needs nothing else. What is wrong and what to do stand first; the evidence is below.
 
-pub mod changes;
-pub mod curve;
-pub mod recordings;
-pub mod verdict;
+pub(crate) mod changes;
+pub(crate) mod curve;
+pub(crate) mod recordings;
+pub(crate) mod verdict;
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::train::report::document;
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
-pub struct DiagnosisPage<'a> {
+pub(crate) struct DiagnosisPage<'a> {
     /// What was found out.
     pub diagnosis: &'a Diagnosis,
     /// The windows.
@@ -28,7 +28,7 @@ pub struct DiagnosisPage<'a> {
 
 impl DiagnosisPage<'_> {
     /// The page.
-    pub fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let body = html! {
             (self.verdict())
             (self.curve())
