@@ -4,6 +4,8 @@
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
+# Without the examples, which lint checks.
+TEST := cargo test --locked --tests
 
 # A library that the user names is used as it is, and nothing is fetched.
 ifeq ($(ORT_DYLIB_PATH),)
@@ -23,9 +25,9 @@ demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
 
 test: test-tools onnxruntime lint ## set up, lint, then run every test
 ifeq ($(FETCH)$(UNDERFOOT_TEST_ORT_OLD),yes)
-	old=$$(scripts/fetch-onnxruntime $(OLD_ONNXRUNTIME)) && UNDERFOOT_TEST_ORT_OLD=$$old cargo test --locked
+	old=$$(scripts/fetch-onnxruntime $(OLD_ONNXRUNTIME)) && UNDERFOOT_TEST_ORT_OLD=$$old $(TEST)
 else
-	cargo test --locked
+	$(TEST)
 endif
 
 test-tools:

@@ -1,5 +1,5 @@
 //! Fixtures: the built program, a real broker and serial lines, each put away when its test ends.
-#![allow(dead_code)] // each file of tests uses a part
+#![allow(dead_code)] // each program of tests uses a part
 
 pub(crate) mod broker;
 pub(crate) mod browser;
@@ -38,6 +38,27 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
 /// A folder that goes away with the test.
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// Recordings of real robots, which are no part of the project: where `UNDERFOOT_TEST_DATA` says, or beside this checkout. `None` where
+/// there are none, and then the test says so and passes.
+pub(crate) fn real_recordings(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("UNDERFOOT_TEST_DATA").map_or(beside, PathBuf::from).join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    skipped(&format!("{} is not there; UNDERFOOT_TEST_DATA may name another folder", folder.display()));
+    None
+}
+
+/// Says that the test that runs tries nothing, and why, even where the output of tests that pass is not shown.
+pub(crate) fn skipped(why: &str) {
+    use std::io::Write;
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("a test").to_owned();
+    // Unlike what `eprintln!` writes, this is not kept back with the output of tests that pass.
+    writeln!(std::io::stderr(), "{name} is skipped: {why}").unwrap();
 }
 
 /// The shipped model.

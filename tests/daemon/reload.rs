@@ -1,16 +1,13 @@
 //! Another configuration or model while samples flow.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::broker::Broker;
-use support::client::Client;
-use support::daemon::{Daemon, config};
-use support::manager::Manager;
-use support::recording::{Recording, replay};
-use support::{assert_same, assert_says, json, model, wait_for};
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::{Daemon, config};
+use crate::support::manager::Manager;
+use crate::support::recording::{Recording, replay};
+use crate::support::{self, assert_same, assert_says, json, model, wait_for};
 
 const WATCHDOG: std::time::Duration = std::time::Duration::from_secs(60);
 

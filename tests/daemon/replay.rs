@@ -1,15 +1,13 @@
 //! Recordings through a model, from files to standard output.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use support::daemon::Daemon;
-use support::recording::{Recording, replay, replaying, simulate};
-use support::{assert_says, json, run, underfoot};
+use crate::support::daemon::Daemon;
+use crate::support::recording::{Recording, replay, replaying, simulate};
+use crate::support::{self, assert_says, json, real_recordings, run, underfoot};
 
 /// Two drives of 4 s on each surface.
 fn drives() -> tempfile::TempDir {
@@ -138,20 +136,42 @@ fn ctrl_c_ends_a_paced_replay_and_keeps_what_it_had() {
     json(ended.stdout.last().unwrap());
 }
 
+/// The first and the last time of a recording of the Robotino, in seconds.
+fn times(path: &Path) -> (f64, f64) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let time = |line: &str| line.split(';').next().and_then(|t| t.trim().parse::<f64>().ok());
+    let times: Vec<f64> = text.lines().skip(3).filter_map(time).collect();
+    assert!(times.len() > 100, "{path:?} has {} samples", times.len());
+    (times[0] / 1e3, times[times.len() - 1] / 1e3)
+}
+
 #[test]
 fn real_recordings_are_replayed_as_a_layout_says() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/robotino");
-    if !data.is_dir() {
-        println!("{} is not there", data.display());
-        return;
-    }
+    let Some(data) = real_recordings("robotino/brown") else { return };
     let folder = support::folder();
     let layout = folder.path().join("dataset.toml");
     let text = "[csv]\ndelimiter = ';'\nheader_row = 3\n[time]\nunit = 'ms'\n\
         [[channel]]\nname = 'current'\nsum = ['m1cur', 'm2cur', 'm3cur']\n[label]\nfrom = 'folder'\n";
     std::fs::write(&layout, text).unwrap();
-    let ran = run(replaying(&[&data.join("brown")], &["--dataset", layout.to_str().unwrap()]));
+    let ran = run(replaying(&[&data], &["--dataset", layout.to_str().unwrap()]));
     // The robot's surfaces are not the model's.
     assert_says(&ran.stderr, &["predictions are on \"brown\", which the model does not know"]);
-    assert!(ran.ok().lines().count() > 1000);
+    let mut streams: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for line in ran.ok().lines().map(json) {
+        let stream = line["stream"].as_str().unwrap().to_owned();
+        streams.entry(stream).or_default().push(line["t"].as_f64().unwrap());
+    }
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    assert_eq!(streams.len(), files.len(), "each drive is a stream");
+    for file in files {
+        let stream = file.file_stem().unwrap().to_str().unwrap();
+        let (first, last) = times(&file);
+        let predicted = &streams[stream];
+        // A window is a second, and there is another each tenth of one; nothing in these drives is a gap.
+        let expected = ((last - first - 1.0) * 10.0) as usize + 1;
+        assert!(predicted.len().abs_diff(expected) <= 1, "{stream}: {} of {expected}", predicted.len());
+        assert!((predicted[0] - first - 1.0).abs() < 0.05, "{stream}: {} after {first}", predicted[0]);
+        assert!(predicted.windows(2).all(|pair| (pair[1] - pair[0] - 0.1).abs() < 1e-6), "{stream}");
+    }
 }

@@ -1,18 +1,16 @@
 //! The board's side of the wire: what the header encodes and the sketches send is what the decoders read.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use support::{folder, program};
 use underfoot::config::{SourceKind, load};
 use underfoot::decode::message::{self, MessageFormat};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::signal::{Channel, Columns, Drops, Reason, Samples, TimeInput, TimeUnit};
 use underfoot::stream::{Placement, TimeUnwrapper};
+
+use crate::support::{folder, program};
 
 const LIBRARY: &str = "deploy/microcontroller";
 /// Seconds that a sketch runs; the board's counter wraps after the first.

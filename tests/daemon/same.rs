@@ -1,14 +1,12 @@
 //! One recording gives the same predictions, byte for byte, whichever way its samples come.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::assert_same;
-use support::broker::Broker;
-use support::client::Client;
-use support::daemon::Daemon;
-use support::pty::Pty;
-use support::recording::Recording;
+use crate::support;
+use crate::support::assert_same;
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::Daemon;
+use crate::support::pty::Pty;
+use crate::support::recording::Recording;
 
 /// The predictions that a daemon gave until its end; there must be as many as replay gives.
 fn predictions(daemon: Daemon, expected: usize) -> Vec<String> {

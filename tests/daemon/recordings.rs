@@ -1,12 +1,9 @@
 //! Recordings with faults: a line each, and the others come out.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::Path;
 
-use support::recording::{Recording, replaying};
-use support::{Ran, assert_same, assert_says, run};
+use crate::support::recording::{Recording, replaying};
+use crate::support::{self, Ran, assert_same, assert_says, run};
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);

@@ -1,13 +1,10 @@
 //! Home Assistant finds each robot by itself, and finds it again.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::broker::Broker;
+use crate::support::client::{Client, Message};
+use crate::support::daemon::Daemon;
+use crate::support::{assert_says, json, run, wait_for};
 use serde_json::{Value, json};
-use support::broker::Broker;
-use support::client::{Client, Message};
-use support::daemon::Daemon;
-use support::{assert_says, json, run, wait_for};
 
 const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
 const ON: &str = "[home_assistant]\nenabled = true\n";

@@ -1,12 +1,9 @@
 //! Serial ports that come, go, and say nonsense.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::daemon::{Daemon, config};
-use support::pty::Pty;
-use support::recording::Recording;
-use support::{assert_same, assert_says, run};
+use crate::support::daemon::{Daemon, config};
+use crate::support::pty::Pty;
+use crate::support::recording::Recording;
+use crate::support::{self, assert_same, assert_says, run};
 
 /// The lines from a moment on.
 fn after(t: f64, lines: &[String]) -> Vec<String> {

@@ -1,15 +1,12 @@
 //! Watching the fleet: a table on a terminal, a line a change elsewhere, whatever comes by the broker.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::broker::Broker;
-use support::certificates::{Authority, Files};
-use support::client::Client;
-use support::daemon::Daemon;
-use support::recording::Recording;
-use support::terminal::Terminal;
-use support::{assert_says, folder, json, run, underfoot, wait_for};
+use crate::support::broker::Broker;
+use crate::support::certificates::{Authority, Files};
+use crate::support::client::Client;
+use crate::support::daemon::Daemon;
+use crate::support::recording::Recording;
+use crate::support::terminal::Terminal;
+use crate::support::{self, assert_says, folder, json, run, underfoot, wait_for};
 
 const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
 /// The first window names a surface, whatever the model says.

@@ -1,19 +1,16 @@
 //! The daemon as a service: what the manager is told, and the units.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use support::broker::Broker;
-use support::certificates::Authority;
-use support::daemon::{Daemon, config};
-use support::manager::Manager;
-use support::pty::Pty;
-use support::recording::Recording;
-use support::{folder, private, program, underfoot, wait_for};
+use crate::support::broker::Broker;
+use crate::support::certificates::Authority;
+use crate::support::daemon::{Daemon, config};
+use crate::support::manager::Manager;
+use crate::support::pty::Pty;
+use crate::support::recording::Recording;
+use crate::support::{folder, private, program, underfoot, wait_for};
 
 fn stalling(sections: &str) -> String {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");

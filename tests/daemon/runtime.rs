@@ -1,15 +1,12 @@
 //! The oldest ONNX Runtime that is promised gives what the pinned one gives.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::recording::{Recording, replaying};
-use support::{Ran, json, underfoot};
+use crate::support::recording::{Recording, replaying};
+use crate::support::{Ran, json, skipped, underfoot};
 
 #[test]
 fn an_old_library_gives_the_same_probabilities() {
     let Some(library) = std::env::var_os("UNDERFOOT_TEST_ORT_OLD") else {
-        println!("UNDERFOOT_TEST_ORT_OLD names no library; `make test` does");
+        skipped("UNDERFOOT_TEST_ORT_OLD names no library; `make test` does");
         return;
     };
     let recording = Recording::tour(81, 2.0);

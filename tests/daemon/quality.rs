@@ -1,15 +1,14 @@
 //! Sensors that are stuck, saturated, silent or have drifted, and input that is well.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::{Daemon, config};
+use crate::support::pty::Pty;
+use crate::support::recording::{Recording, replay, simulate};
+use crate::support::{self, assert_same, assert_says, json};
+use std::ops::Range;
 
 use serde_json::Value;
-use support::broker::Broker;
-use support::client::Client;
-use support::daemon::{Daemon, config};
-use support::pty::Pty;
-use support::recording::{Recording, replay, simulate};
-use support::{assert_same, assert_says, json};
 
 /// The first window names a surface, whatever the model says.
 const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
@@ -127,7 +126,11 @@ fn the_surface_stays_named_where_the_configuration_says_so() {
 
 #[test]
 fn a_silent_sensor_is_named_and_well_again_when_samples_come() {
-    let recording = Recording::tour(85, 1.0);
+    let recording = Recording::tour(85, 20.0);
+    // Samples without a number: the board is there, its sensor is not.
+    let without = |rows: Range<usize>| -> String {
+        recording.rows[rows].iter().map(|(t, _)| format!("{t},nan\n")).collect()
+    };
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let text = config(&(broker.section() + DECIDE + STDIN)).replace("silence = '10m'", "silence = '500ms'");
@@ -136,14 +139,17 @@ fn a_silent_sensor_is_named_and_well_again_when_samples_come() {
     let found = problem(&client, "silent");
     assert_eq!((&found["stream"], found.get("channel")), (&"cart".into(), None), "{found}");
     surface(&client, "cart", |surface| unknown(surface, "no sample comes"));
-    // Samples without a number: the board is there, its sensor is not.
-    for row in 300..400 {
-        daemon.feed(format!("{},nan\n", recording.rows[row].0));
-    }
-    daemon.feed(recording.csv(400..450));
-    for row in 450..500 {
-        daemon.feed(format!("{},nan\n", recording.rows[row].0));
-    }
+    daemon.feed(without(300..400));
+    // A sample at each look: however slow the machine is, the stream is not silent for long.
+    let mut fed = 400;
+    support::wait_for("a stream that is well again", || {
+        daemon.feed(recording.csv(fed..fed + 1));
+        fed += 1;
+        let report = client.on("underfoot/health").last().map(json)?;
+        (report["state"] == "ok" && report["problem_count"] == 0).then_some(())
+    });
+    // In one piece, so that no silence comes between the last sample with a number and those without.
+    daemon.feed(recording.csv(fed..fed + 50) + &without(fed + 50..fed + 100));
     let report = client.health(|report| report["problems"][0]["channel"] == "current");
     assert_says(report["problems"][0]["detail"].as_str().unwrap(), &["without a number for current"]);
 }

@@ -1,7 +1,5 @@
 //! The trainer against numbers from Keras; `reference/make_lstm.py` made them.
 
-#![allow(clippy::unwrap_used, reason = "a test, all of it")]
-
 use rand_pcg::Pcg64;
 use underfoot::train::network::architecture::Architecture;
 use underfoot::train::network::batch::{Example, Regularisation, TrainingStep};
@@ -26,7 +24,7 @@ struct Reference {
 }
 
 fn reference() -> (Reference, Network) {
-    let reference: Reference = serde_json::from_str(include_str!("reference/lstm.json")).unwrap();
+    let reference: Reference = serde_json::from_str(include_str!("../reference/lstm.json")).unwrap();
     let Reference { window, channels, hidden, classes, .. } = reference;
     let architecture = Architecture::plain(window, channels, hidden, classes);
     let mut network = Network::new(architecture, Preprocessing::plain(channels), &mut Pcg64::new(0, 0));

@@ -1,8 +1,6 @@
 //! The trainer's parts against numbers from Keras; `reference/make_parts.py` made them, and `reference/check_parts.py` holds them
 //! against PyTorch.
 
-#![allow(clippy::unwrap_used, reason = "a test, all of it")]
-
 use rand_pcg::Pcg64;
 use serde_json::Value;
 use underfoot::train::layer::batch_norm::{BatchNorm, BatchNormMemory, MovingStatistics};
@@ -16,7 +14,7 @@ use underfoot::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerO
 use underfoot::train::optimize::schedule::{LearningRate, Schedule, ScheduleOptions};
 
 fn parts() -> Value {
-    serde_json::from_str(include_str!("reference/parts.json")).unwrap()
+    serde_json::from_str(include_str!("../reference/parts.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f32> {
@@ -105,7 +103,7 @@ fn an_lstm_with_given_dropout_masks_is_that_of_keras_at_every_step() {
 
 #[test]
 fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
-    let data: Value = serde_json::from_str(include_str!("reference/lstm.json")).unwrap();
+    let data: Value = serde_json::from_str(include_str!("../reference/lstm.json")).unwrap();
     let size = |name: &str| data[name].as_u64().unwrap() as usize;
     let (window, channels) = (size("window"), size("channels"));
     let architecture = Architecture::plain(window, channels, size("hidden"), size("classes"));

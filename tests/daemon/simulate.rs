@@ -1,16 +1,13 @@
 //! The simulated robot, as files, on a serial line and over a broker.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use support::broker::Broker;
-use support::client::Client;
-use support::daemon::Daemon;
-use support::recording::simulate;
-use support::{assert_says, json, run, underfoot, wait_for};
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::Daemon;
+use crate::support::recording::simulate;
+use crate::support::{self, assert_says, json, run, underfoot, wait_for};
 
 /// Every file below a folder, with its bytes.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {

@@ -1,12 +1,9 @@
 //! The broker behind TLS: who is believed, and what is said of who is not.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::broker::Broker;
-use support::certificates::{Authority, Files};
-use support::daemon::{Daemon, config};
-use support::{assert_says, folder, private, run};
+use crate::support::broker::Broker;
+use crate::support::certificates::{Authority, Files};
+use crate::support::daemon::{Daemon, config};
+use crate::support::{assert_says, folder, private, run};
 
 const SIMULATOR: &str = "[[source]]\nkind = 'simulator'\n";
 

@@ -1,15 +1,12 @@
 //! Samples to recordings, and what a crash leaves of them.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::daemon::Daemon;
-use support::disk::on_a_small_disk;
-use support::pty::Pty;
-use support::recording::{Recording, replay};
-use support::{assert_same, assert_says, run, underfoot, wait_for};
+use crate::support::daemon::Daemon;
+use crate::support::disk::on_a_small_disk;
+use crate::support::pty::Pty;
+use crate::support::recording::{Recording, replay};
+use crate::support::{self, assert_same, assert_says, run, underfoot, wait_for};
 
 /// The one recording below a folder.
 fn found(folder: &Path) -> Option<PathBuf> {

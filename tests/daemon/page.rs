@@ -1,14 +1,11 @@
 //! The live page, in a real browser.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::browser::Browser;
-use support::daemon::Daemon;
-use support::http::address;
-use support::{json, wait_for};
+use crate::support::browser::Browser;
+use crate::support::daemon::Daemon;
+use crate::support::http::address;
+use crate::support::{json, wait_for};
 
 const NAMES: [&str; 3] = ["crawler", "mule <b>\"2\"", "rover"];
 
@@ -119,7 +116,7 @@ fn the_page_fits_a_telephone_and_names_what_is_wrong() {
 }
 
 #[test]
-#[ignore = "it takes ten minutes; cargo test --test page -- --ignored --nocapture"]
+#[ignore = "it takes ten minutes; cargo test --test daemon page:: -- --ignored --nocapture"]
 fn the_page_left_open_for_ten_minutes_holds_no_more_than_before() {
     let mut daemon = Daemon::run(&robots("127.0.0.1:0"));
     let address = address(&mut daemon);

@@ -1,17 +1,14 @@
 //! The README's walk-through, command by command and in its order, on simulated drives.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::broker::Broker;
-use support::daemon::Daemon;
-use support::manager::Manager;
-use support::pty::Pty;
-use support::{assert_says, program, run, underfoot, wait_for};
+use crate::support::broker::Broker;
+use crate::support::daemon::Daemon;
+use crate::support::manager::Manager;
+use crate::support::pty::Pty;
+use crate::support::{self, assert_says, program, run, underfoot, wait_for};
 
 /// Drives on each surface that are recorded; one more is kept for the look at drives that the model has not seen.
 const DRIVES: usize = 3;

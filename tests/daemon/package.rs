@@ -1,12 +1,10 @@
 //! The Debian package's parts are there, and its configuration is one that the program knows.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::program;
 use underfoot::config::{Config, load};
+
+use crate::support::program;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)

@@ -1,13 +1,10 @@
 //! The daemon and its broker: outages, refusals, and what other robots and strangers send.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
-use support::broker::Broker;
-use support::client::Client;
-use support::daemon::Daemon;
-use support::recording::Recording;
-use support::{assert_same, assert_says, json, wait_for};
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::Daemon;
+use crate::support::recording::Recording;
+use crate::support::{self, assert_same, assert_says, json, wait_for};
 
 const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
 const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";

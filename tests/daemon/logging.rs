@@ -1,11 +1,8 @@
 //! The log, in the form that is asked for.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::daemon::{Daemon, config};
+use crate::support::{Ran, folder, underfoot};
 use serde_json::Value;
-use support::daemon::{Daemon, config};
-use support::{Ran, folder, underfoot};
 
 #[test]
 fn the_log_is_json_with_its_fields_where_that_is_asked_for() {

@@ -1,14 +1,10 @@
 //! The trainer as its user runs it: recordings to a model, a run's folder, and what it says when it cannot.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
-
-mod support;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::disk::on_a_small_disk;
-use support::interrupted;
+use crate::support::disk::on_a_small_disk;
+use crate::support::interrupted;
 
 fn trainer(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
@@ -92,6 +88,7 @@ fn a_leaky_score_is_only_told_where_it_is_asked_for_and_called_so() {
     let folder = simulated();
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--leaky"]);
     let told = text(&done.stderr);
+    assert!(done.status.success(), "{told}");
     assert!(told.contains("leaky, with neighbouring windows on both sides, not to be believed"), "{told}");
 }
 

@@ -1,13 +1,9 @@
 //! Finding out why a training misbehaves, as its user does.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
-
-mod support;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::{interrupted, json};
+use crate::support::{interrupted, json};
 
 fn diagnose(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));

@@ -1,13 +1,10 @@
 //! What cannot work is refused with one line that names the thing, its value and its mend.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::broker::Broker;
-use support::recording::{Recording, replaying};
-use support::{Ran, assert_says, model, run, underfoot};
+use crate::support::broker::Broker;
+use crate::support::recording::{Recording, replaying};
+use crate::support::{self, Ran, assert_says, model, run, underfoot};
 
 const STDIN: &str = "[[source]]\nkind = 'stdin'\n";
 
