@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::counters::Counters;
-use crate::signal::{Drops, Reason};
+use crate::signal::{DropReason, Drops};
 use crate::stream::{Problem, ProblemDelta};
 
 /// The same kind of fault is logged once in this time; in between it is counted.
@@ -44,7 +44,7 @@ struct ProblemLog {
 #[derive(Debug, Default)]
 struct DropLog {
     total: Drops,
-    logged: [Option<Instant>; Reason::ALL.len()],
+    logged: [Option<Instant>; DropReason::ALL.len()],
 }
 
 /// One source's counters.
@@ -410,7 +410,7 @@ mod tests {
         let health = Health::new([]);
         for _ in 0..3 {
             let mut drops = Drops::default();
-            drops.add(Reason::Late, || "late".into());
+            drops.add(DropReason::Late, || "late".into());
             health.dropped("serial0", &mut drops);
             assert_eq!(drops.total(), 0);
         }

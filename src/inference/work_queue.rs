@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::handover::{Handover, QueueItem};
-use crate::signal::{Drops, Reason};
+use crate::signal::{DropReason, Drops};
 use crate::stream::{Task, Work};
 
 /// A queue in order. Over its bound a live daemon drops the oldest windows; replay asks [`WorkQueue::has_room`] and waits instead.
@@ -81,7 +81,7 @@ impl WorkQueue {
             let goes = over > 0 && matches!(item, QueueItem::Work(work) if may_go(&work.task));
             if goes {
                 over -= 1;
-                drops.add(Reason::Overload, || {
+                drops.add(DropReason::Overload, || {
                     format!(
                         "more than limits.windows = {bound} windows wait for the model; use a smaller model or a larger hop"
                     )
@@ -127,7 +127,7 @@ mod tests {
         for task in [window(0), reset.clone(), window(2), window(3)] {
             push(&mut queue, task);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 2);
+        assert_eq!(queue.drops().count(DropReason::Overload), 2);
         assert_eq!(pop(&mut queue), reset);
         assert!(matches!(pop(&mut queue), Task::Window { window, .. } if window.time == at(3)));
     }
@@ -139,7 +139,7 @@ mod tests {
             push(&mut queue, window(nanos));
             assert!(queue.queue.len() <= 20);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 990);
+        assert_eq!(queue.drops().count(DropReason::Overload), 990);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::timestamper::Timestamper;
 use super::window::{ResetReason, WindowerOutput};
 use super::windower::{StreamWindower, WindowerOptions};
 use super::work::{Task, Work};
-use crate::signal::{Drops, Reason, SampleBatch, StreamId, Time};
+use crate::signal::{DropReason, Drops, SampleBatch, StreamId, Time};
 
 /// How streams are followed.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ impl StreamTable {
         let arrived = batch.arrived.instant;
         if !self.entries.contains_key(&batch.stream) {
             if self.entries.len() >= self.options.streams {
-                return drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
+                return drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is one more than limits.streams = {}; raise it to serve more robots",
                         batch.stream, self.options.streams

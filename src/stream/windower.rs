@@ -9,7 +9,7 @@ use super::ring::WindowRing;
 use super::time_unwrapper::{Placement, TimeUnwrapper};
 use super::window::{ResetReason, Window, WindowerOutput};
 use crate::model::card::Card;
-use crate::signal::{Drops, Reason, Samples, Time};
+use crate::signal::{DropReason, Drops, Samples, Time};
 
 /// The most samples that are held back to be put in order.
 const MAX_HELD: usize = 4096;
@@ -99,7 +99,7 @@ impl StreamWindower {
                 let bits = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
                 let bits = bits.fold(0, |bits, (index, _)| bits | 1u64 << (index % 64));
                 self.missing = if self.missing == 0 { bits } else { self.missing & bits };
-                drops.add(Reason::NotFinite, || {
+                drops.add(DropReason::NotFinite, || {
                     format!("the sample at {} s has a value that is not finite", time.seconds())
                 });
                 continue;
@@ -176,11 +176,12 @@ impl Track {
             Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
             Placement::Duplicate => {
-                return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
+                return drops
+                    .add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
             }
             Placement::Late => {
                 self.monitor.late();
-                return drops.add(Reason::Late, || {
+                return drops.add(DropReason::Late, || {
                     format!("the sample at {} s came after a newer one", raw.seconds())
                 });
             }
