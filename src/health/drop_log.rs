@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use super::LOG_INTERVAL;
-use crate::signal::{Drops, Reason};
+use crate::signal::{DropReason, Drops};
 
 /// Everything that was dropped since the start.
 #[derive(Debug, Default)]
 pub(super) struct DropLog {
     total: Drops,
     /// When each reason was last logged.
-    logged: [Option<Instant>; Reason::ALL.len()],
+    logged: [Option<Instant>; DropReason::ALL.len()],
 }
 
 impl DropLog {

@@ -180,7 +180,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::Reason;
+    use crate::signal::DropReason;
 
     #[test]
     fn a_source_without_samples_makes_the_daemon_unhealthy() {
@@ -212,7 +212,7 @@ mod tests {
         let health = Health::new([]);
         for _ in 0..3 {
             let mut drops = Drops::default();
-            drops.add(Reason::Late, || "late".into());
+            drops.add(DropReason::Late, || "late".into());
             health.dropped("serial0", &mut drops);
             assert_eq!(drops.total(), 0);
         }

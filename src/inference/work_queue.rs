@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::handover::{Handover, QueueItem};
-use crate::signal::{Drops, Reason};
+use crate::signal::{DropReason, Drops};
 use crate::stream::{EventKind, StreamEvent};
 
 /// A queue of items in order, with a limit.
@@ -87,7 +87,7 @@ impl WorkQueue {
             let dropped = excess > 0 && matches!(item, QueueItem::Event(event) if may_drop(&event.kind));
             if dropped {
                 excess -= 1;
-                drops.add(Reason::Overload, || {
+                drops.add(DropReason::Overload, || {
                     format!(
                         "more than limits.windows = {limit} windows wait for the model; use a smaller model \
                          or a larger hop"
@@ -133,7 +133,7 @@ mod tests {
         for kind in [window(0), reset.clone(), window(2), window(3)] {
             push(&mut queue, kind);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 2);
+        assert_eq!(queue.drops().count(DropReason::Overload), 2);
         assert_eq!(pop(&mut queue), reset);
         assert!(matches!(pop(&mut queue), EventKind::Window { window, .. } if window.time == at(3)));
     }
@@ -145,7 +145,7 @@ mod tests {
             push(&mut queue, window(nanos));
             assert!(queue.items.len() <= 20);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 990);
+        assert_eq!(queue.drops().count(DropReason::Overload), 990);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::event::{EventKind, StreamEvent};
 use super::timestamper::Timestamper;
 use super::window::{ResetReason, WindowerOutput};
 use super::windower::{StreamWindower, WindowerOptions};
-use crate::signal::{Drops, Reason, SampleBatch, StreamId, Time};
+use crate::signal::{DropReason, Drops, SampleBatch, StreamId, Time};
 
 /// How streams are followed.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +81,7 @@ impl StreamTable {
         let arrived = batch.arrived.instant;
         if !self.entries.contains_key(&batch.stream) {
             if self.entries.len() >= self.options.streams {
-                return drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
+                return drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "limits.streams = {} are served already, so the stream \"{}\" is dropped; raise the \
                          limit to serve more robots",

@@ -19,7 +19,7 @@ use super::ring::WindowRing;
 use super::time_unwrapper::{Placement, TimeUnwrapper};
 use super::window::{ResetReason, Window, WindowerOutput};
 use crate::model::card::Card;
-use crate::signal::{Drops, Reason, Samples, Time};
+use crate::signal::{DropReason, Drops, Samples, Time};
 
 /// The maximum number of samples in the reorder buffer. A burst of more leaves it before its time.
 const MAX_REORDERED: usize = 4096;
@@ -112,7 +112,7 @@ impl StreamWindower {
                 let missing = missing.fold(0, |bits, (index, _)| bits | 1u64 << (index % 64));
                 self.missing_channels =
                     if self.missing_channels == 0 { missing } else { self.missing_channels & missing };
-                drops.add(Reason::NotFinite, || {
+                drops.add(DropReason::NotFinite, || {
                     format!("the sample at {} s has a value that is not finite", time.seconds())
                 });
                 continue;
@@ -196,11 +196,12 @@ impl OrderedStages {
             Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
             Placement::Duplicate => {
-                return drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
+                return drops
+                    .add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
             }
             Placement::Late => {
                 self.monitor.count_late();
-                return drops.add(Reason::Late, || {
+                return drops.add(DropReason::Late, || {
                     format!("the sample at {} s came after a newer one", raw.seconds())
                 });
             }
