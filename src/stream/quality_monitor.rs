@@ -9,7 +9,7 @@ use crate::signal::{Channel, SensorLimits};
 /// If a sensor's limits are not known, a sample at an extreme counts as clipped from this many equal ones in
 /// a row on.
 const CLIPPED_RUN: u32 = 5;
-/// A channel is no longer stuck when it changes in one of this many steps of a window.
+/// A channel is no longer stuck when it changes in at least one out of this many steps of a window.
 const RECOVERY_STEPS: u32 = 4;
 /// A channel no longer drifts below this share of the limit at which drift begins.
 const DRIFT_RECOVERY: f64 = 0.8;

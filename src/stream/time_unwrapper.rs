@@ -1,4 +1,4 @@
-//! Orders the samples of one stream in time: counters that wrap, clocks that start again, gaps, late samples.
+//! Places the samples of one stream in time: counters that wrap, clocks that start again, gaps, late samples.
 
 use crate::signal::Time;
 

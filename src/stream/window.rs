@@ -35,7 +35,7 @@ pub enum ResetReason {
     Gap,
     /// The device's clock started again.
     Restart,
-    /// A live stream sent no sample for longer than the limit.
+    /// A live stream sent no usable sample for longer than the limit.
     Silence,
     /// A live stream still sends samples, but none of them has a number in these channels: bit i stands for
     /// channel i.
