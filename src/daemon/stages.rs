@@ -13,7 +13,7 @@ use crate::signal::{Drops, SourceEvent};
 use crate::sink::live::events::LiveEvents;
 use crate::sink::recorder::RecorderHandle;
 use crate::sink::{Sink, flush_all, take_all};
-use crate::stream::{StreamTable, Task};
+use crate::stream::{EventKind, StreamTable};
 
 /// How often silent streams are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -100,11 +100,11 @@ pub(crate) async fn follow(
 }
 
 fn hand(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
-    if let QueueItem::Work(work) = &item {
-        match &work.task {
-            Task::Window { .. } => health.window(),
-            Task::Reset { why, .. } => health.counters.gap(*why),
-            Task::Start { .. } | Task::End { .. } => {}
+    if let QueueItem::Event(event) = &item {
+        match &event.kind {
+            EventKind::Window { .. } => health.window(),
+            EventKind::Reset { reason, .. } => health.counters.gap(*reason),
+            EventKind::Start { .. } | EventKind::End { .. } => {}
         }
     }
     permit.send(item);
@@ -123,7 +123,7 @@ pub(crate) async fn decide(
         health.predictions(batch.windows());
         surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
         flush_all(&mut sinks, &mut drops, health);
-        if let Some(delta) = surfaces.delta() {
+        if let Some(delta) = surfaces.problem_delta() {
             health.problems(delta);
         }
     }

@@ -46,7 +46,7 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     loop {
         tokio::select! {
             _ = pace.tick() => {
-                if !watcher.moves(&health) {
+                if !watcher.moves(health.progress()) {
                     tracing::error!("the pipeline does not move; the watchdog is not fed");
                 } else if watchdog.is_some() {
                     send(&[NotifyState::Watchdog]);

@@ -1,24 +1,25 @@
-//! A batch of work with the probabilities of its windows, as inference hands it to the decision.
+//! A batch of stream events with the probabilities of its windows, as inference hands it to the decisions.
 
 use super::context::ServingContext;
-use crate::stream::{Task, Work};
+use crate::stream::{EventKind, StreamEvent};
 
-/// Work with the probabilities of its windows.
+/// A batch of stream events with the probabilities of its windows.
 #[derive(Debug)]
 pub struct InferredBatch {
-    /// The batch's place in the order of all batches.
-    pub ticket: u64,
-    /// What surfaces are decided by from this batch on, where something else takes over with it.
+    /// The position of this batch in the order of all batches, from 0. Several inference threads may finish
+    /// their batches in another order.
+    pub sequence: u64,
+    /// The serving context from this batch on. None if it stays as it is.
     pub context: Option<Box<ServingContext>>,
-    /// The work, in order.
-    pub work: Vec<Work>,
-    /// The probabilities of its windows in their order, row-major [N, K].
+    /// The events, in order.
+    pub events: Vec<StreamEvent>,
+    /// The probabilities of the N windows among the events, in their order, row-major [N, K] for K labels.
     pub probabilities: Vec<f32>,
 }
 
 impl InferredBatch {
-    /// How many of its entries are windows.
+    /// The number of windows among the events.
     pub fn windows(&self) -> usize {
-        self.work.iter().filter(|work| matches!(work.task, Task::Window { .. })).count()
+        self.events.iter().filter(|event| matches!(event.kind, EventKind::Window { .. })).count()
     }
 }

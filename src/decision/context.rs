@@ -1,4 +1,4 @@
-//! What surfaces are decided by: a model's card and name, the hop that it is served with, and the decision's settings.
+//! The model and the decision settings in force.
 
 use serde::Serialize;
 
@@ -6,30 +6,30 @@ use super::filter::DecisionOptions;
 use crate::model::card::Card;
 use crate::signal::Channel;
 
-/// What surfaces are decided by, until something else takes over.
+/// The model and the decision settings in force. A reload replaces the whole context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServingContext {
     /// The model's card.
     pub card: Card,
-    /// What surfaces say they were decided by.
+    /// The model's name, which is published with each surface.
     pub model: String,
     /// Steps between two windows.
     pub hop: usize,
     /// How probabilities become a surface.
-    pub decide: DecisionOptions,
+    pub decision: DecisionOptions,
 }
 
 #[cfg(test)]
 impl ServingContext {
-    /// Of a model of these labels.
+    /// A context for tests, of a model with these labels.
     pub(crate) fn of_test(labels: &[&str], model: &str) -> Self {
         let card = Card::of_test(10, 1, labels);
-        Self { card, model: model.into(), hop: 1, decide: DecisionOptions::default() }
+        Self { card, model: model.into(), hop: 1, decision: DecisionOptions::default() }
     }
 }
 
 impl ServingContext {
-    /// What the topic `info` says.
+    /// The JSON payload of the topic `underfoot/info`.
     pub fn info(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Info<'a> {
@@ -50,7 +50,7 @@ impl ServingContext {
             window: self.card.window,
             hop: self.hop,
         };
-        // Numbers, texts and lists only: there is nothing in it that cannot be written.
+        // The writing cannot fail: there are only numbers, strings and lists.
         serde_json::to_vec(&info).unwrap_or_default()
     }
 }

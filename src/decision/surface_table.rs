@@ -1,4 +1,4 @@
-//! Every stream's decided surface, from probabilities in order.
+//! The decided surface of every stream.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,81 +9,88 @@ use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
 use super::outcome::{Outcome, Prediction, SurfaceChange};
 use crate::signal::{StreamId, Time};
-use crate::stream::{ProblemDelta, Problems, ResetReason, Task, Window, Work};
+use crate::stream::{EventKind, ProblemDelta, Problems, ResetReason, StreamEvent, Window};
 
-/// The deciders of all streams. It does no I/O and reads no clock.
+/// Decides the surfaces of all streams, and collects the problems of their input.
+///
+/// Batches are handled in the order of their sequence numbers, whatever the order in which inference threads
+/// finish them.
 #[derive(Debug)]
 pub struct SurfaceTable {
     context: Arc<ServingContext>,
-    /// A stream before its first window.
-    fresh: DecisionFilter,
+    /// The filter that each new stream gets a copy of.
+    initial_filter: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
     problems: Problems,
-    /// Batches that came before one with a lower ticket; no more of them than threads of inference.
-    early: BTreeMap<u64, InferredBatch>,
-    next: u64,
+    /// Batches that arrived before one with a lower sequence number. There are fewer than inference threads.
+    waiting: BTreeMap<u64, InferredBatch>,
+    /// The sequence number of the next batch to be handled.
+    next_sequence: u64,
 }
 
+/// The state of one stream.
 #[derive(Debug)]
 struct SurfaceEntry {
-    decider: DecisionFilter,
-    /// The stream's newest window, or its start.
+    filter: DecisionFilter,
+    /// The time of the newest window, or of the stream's start.
     time: Time,
-    last: SurfaceChange,
+    /// The change that was emitted last.
+    last_change: SurfaceChange,
 }
 
 impl SurfaceTable {
-    /// No stream yet.
+    /// Creates a table without streams.
     pub fn new(context: ServingContext) -> Self {
-        let fresh = fresh(&context);
+        let initial_filter = initial_filter(&context);
         Self {
             context: Arc::new(context),
-            fresh,
+            initial_filter,
             streams: HashMap::new(),
             problems: Problems::default(),
-            early: BTreeMap::new(),
-            next: 0,
+            waiting: BTreeMap::new(),
+            next_sequence: 0,
         }
     }
 
-    /// What changed in what is wrong with the streams, since this was last asked.
-    pub fn delta(&mut self) -> Option<ProblemDelta> {
+    /// How the problems of the streams' input changed since this was last called. None if they did not.
+    pub fn problem_delta(&mut self) -> Option<ProblemDelta> {
         self.problems.delta()
     }
 
-    /// Takes a batch and gives what follows from it, in the order of tickets.
-    pub fn push(&mut self, inferred: InferredBatch, mut emit: impl FnMut(Outcome)) {
-        self.early.insert(inferred.ticket, inferred);
-        while let Some(inferred) = self.early.remove(&self.next) {
-            self.next += 1;
-            if let Some(context) = inferred.context {
-                self.take_over(*context, &mut emit);
+    /// Adds a batch, and emits the outcomes of every batch whose turn it is.
+    pub fn push(&mut self, batch: InferredBatch, mut emit: impl FnMut(Outcome)) {
+        self.waiting.insert(batch.sequence, batch);
+        while let Some(batch) = self.waiting.remove(&self.next_sequence) {
+            self.next_sequence += 1;
+            if let Some(context) = batch.context {
+                self.replace_context(*context, &mut emit);
             }
             let labels = self.context.card.labels.len();
-            let mut rows = inferred.probabilities.chunks_exact(labels);
-            for work in inferred.work {
-                self.work(work, &mut rows, &mut emit);
+            let mut rows = batch.probabilities.chunks_exact(labels);
+            for event in batch.events {
+                self.handle(event, &mut rows, &mut emit);
             }
         }
     }
 
-    fn work<'a>(
+    /// Handles one event. `rows` are the probabilities of the windows that have not been handled yet.
+    fn handle<'a>(
         &mut self,
-        Work { stream, task }: Work,
+        StreamEvent { stream, kind }: StreamEvent,
         rows: &mut impl Iterator<Item = &'a [f32]>,
         emit: &mut impl FnMut(Outcome),
     ) {
-        self.problems.take(&stream, &task, &self.context.card.channels);
-        match task {
-            Task::Start { time } => self.start(stream, time, emit),
-            Task::Window { window, arrived } => {
+        self.problems.update(&stream, &kind, &self.context.card.channels);
+        match kind {
+            EventKind::Start { time } => self.start(stream, time, emit),
+            EventKind::Window { window, arrived } => {
                 let row = rows.next().unwrap_or_default();
                 self.window(stream, window, row, arrived, emit);
             }
-            Task::Reset { time, why } => {
+            EventKind::Reset { time, reason } => {
                 if let Some(entry) = self.streams.get_mut(&stream) {
-                    entry.decider.reset();
-                    let reason = match why {
+                    entry.filter.reset();
+                    let reason = match reason {
                         ResetReason::Gap => "samples are missing",
                         ResetReason::Restart => "the clock started again",
                         ResetReason::Silence => "no sample comes",
@@ -93,7 +100,7 @@ impl SurfaceTable {
                     entry.change(time, Decision::UNKNOWN, Some(reason.into()), emit);
                 }
             }
-            Task::End { time } => {
+            EventKind::End { time } => {
                 if let Some(mut entry) = self.streams.remove(&stream) {
                     entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), emit);
                 }
@@ -103,7 +110,7 @@ impl SurfaceTable {
     }
 
     fn start(&mut self, stream: StreamId, time: Time, emit: &mut impl FnMut(Outcome)) {
-        let last = SurfaceChange {
+        let last_change = SurfaceChange {
             stream: stream.clone(),
             time,
             since: time,
@@ -112,8 +119,9 @@ impl SurfaceTable {
             previous: None,
             reason: Some("no window is complete yet".into()),
         };
-        emit(Outcome::Change(last.clone()));
-        self.streams.insert(stream, SurfaceEntry { decider: self.fresh.clone(), time, last });
+        emit(Outcome::Change(last_change.clone()));
+        let filter = self.initial_filter.clone();
+        self.streams.insert(stream, SurfaceEntry { filter, time, last_change });
     }
 
     fn window(
@@ -125,18 +133,18 @@ impl SurfaceTable {
         emit: &mut impl FnMut(Outcome),
     ) {
         if !self.streams.contains_key(&stream) {
-            // Its start was dropped under overload.
+            // Its start was dropped because of overload.
             self.start(stream.clone(), time, emit);
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
         entry.time = time;
-        let (decision, reason) = match quality.withheld() {
+        let (decision, reason) = match quality.blocking_fault() {
             None => {
-                let decision = entry.decider.step(time, probabilities);
+                let decision = entry.filter.step(time, probabilities);
                 (decision, decision.surface.is_none().then(|| "no surface is likely enough".to_owned()))
             }
             Some(fault) => {
-                entry.decider.reset();
+                entry.filter.reset();
                 (Decision::UNKNOWN, Some(fault.reason()))
             }
         };
@@ -152,59 +160,60 @@ impl SurfaceTable {
         }));
     }
 
-    /// Decides by other terms from here on. Beliefs are kept where the labels are; else each surface is unknown until the stream's
-    /// next window. Where another model takes over, every surface is told again.
-    fn take_over(&mut self, context: ServingContext, emit: &mut impl FnMut(Outcome)) {
-        let before = std::mem::replace(&mut self.context, Arc::new(context));
-        let (old, new) = (&before.card.labels, &self.context.card.labels);
-        self.fresh = fresh(&self.context);
+    /// Replaces the serving context. If the labels are the same, what is known about the surfaces is kept;
+    /// otherwise each surface is unknown until the stream's next window. If the model is another one, every
+    /// surface is emitted again, because it is published with the model's name.
+    fn replace_context(&mut self, context: ServingContext, emit: &mut impl FnMut(Outcome)) {
+        let previous = std::mem::replace(&mut self.context, Arc::new(context));
+        let (old_labels, new_labels) = (&previous.card.labels, &self.context.card.labels);
+        self.initial_filter = initial_filter(&self.context);
         emit(Outcome::Context(self.context.clone()));
-        let same_model = before.card == self.context.card && before.model == self.context.model;
+        let same_model = previous.card == self.context.card && previous.model == self.context.model;
         for entry in self.streams.values_mut() {
-            if old == new {
-                entry.decider.adopt(&self.fresh);
+            if old_labels == new_labels {
+                entry.filter.reconfigure(&self.initial_filter);
             } else {
-                entry.decider = self.fresh.clone();
-                // What it was, as far as the other labels have it.
-                let previous = entry.last.surface.and_then(|surface| old.get(surface));
-                entry.last.previous = Some(previous.and_then(|name| new.iter().position(|own| own == name)));
-                entry.last.surface = None;
-                entry.last.confidence = 0.0;
-                (entry.last.time, entry.last.since) = (entry.time, entry.time);
-                entry.last.reason = Some("another model took over".into());
+                entry.filter = self.initial_filter.clone();
+                let last = &mut entry.last_change;
+                // The surface so far, unless the new labels do not have it.
+                let surface = last.surface.and_then(|surface| old_labels.get(surface));
+                last.previous = Some(surface.and_then(|name| new_labels.iter().position(|new| new == name)));
+                last.surface = None;
+                last.confidence = 0.0;
+                (last.time, last.since) = (entry.time, entry.time);
+                last.reason = Some("another model took over".into());
             }
             if !same_model {
-                emit(Outcome::Change(entry.last.clone()));
+                emit(Outcome::Change(entry.last_change.clone()));
             }
         }
     }
 }
 
-fn fresh(context: &ServingContext) -> DecisionFilter {
-    DecisionFilter::new(context.decide, &context.card, context.hop)
+fn initial_filter(context: &ServingContext) -> DecisionFilter {
+    DecisionFilter::new(context.decision, &context.card, context.hop)
 }
 
 impl SurfaceEntry {
-    /// Where the surface stays unknown, another reason is told, too.
+    /// Emits a change if the surface, or the reason why it is unknown, differs from the last change.
     fn change(
         &mut self,
         time: Time,
-        decision: Decision,
+        Decision { surface, confidence }: Decision,
         reason: Option<String>,
         emit: &mut impl FnMut(Outcome),
     ) {
-        if decision.surface == self.last.surface {
-            if reason != self.last.reason {
-                (self.last.time, self.last.reason) = (time, reason);
-                emit(Outcome::Change(self.last.clone()));
+        let last = &mut self.last_change;
+        if surface == last.surface {
+            if reason == last.reason {
+                return;
             }
-            return;
+            (last.time, last.reason) = (time, reason);
+        } else {
+            let (stream, previous) = (last.stream.clone(), Some(last.surface));
+            *last = SurfaceChange { stream, time, since: time, surface, confidence, previous, reason };
         }
-        let previous = Some(self.last.surface);
-        let Decision { surface, confidence } = decision;
-        let stream = self.last.stream.clone();
-        self.last = SurfaceChange { stream, time, since: time, surface, confidence, previous, reason };
-        emit(Outcome::Change(self.last.clone()));
+        emit(Outcome::Change(last.clone()));
     }
 }
 
@@ -218,23 +227,23 @@ mod tests {
 
     fn context(model: &str, labels: &[&str]) -> ServingContext {
         let card = Card::of_test(10, 1, labels);
-        ServingContext { card, model: model.into(), hop: 1, decide: DecisionOptions::default() }
+        ServingContext { card, model: model.into(), hop: 1, decision: DecisionOptions::default() }
     }
 
     fn surfaces() -> SurfaceTable {
         SurfaceTable::new(context("first", &["a", "b"]))
     }
 
-    fn batch(ticket: u64, tasks: Vec<Task>, probabilities: &[f32]) -> InferredBatch {
+    fn batch(sequence: u64, kinds: Vec<EventKind>, probabilities: &[f32]) -> InferredBatch {
         let stream = StreamId::new("rover").unwrap();
-        let work = tasks.into_iter().map(|task| Work { stream: stream.clone(), task }).collect();
-        InferredBatch { ticket, context: None, work, probabilities: probabilities.to_vec() }
+        let events = kinds.into_iter().map(|kind| StreamEvent { stream: stream.clone(), kind }).collect();
+        InferredBatch { sequence, context: None, events, probabilities: probabilities.to_vec() }
     }
 
-    fn window(seconds: f64) -> Task {
+    fn window(seconds: f64) -> EventKind {
         let time = Time::from_seconds(seconds).unwrap();
         let window = Window { time, values: vec![], quality: Quality::default() };
-        Task::Window { window, arrived: Instant::now() }
+        EventKind::Window { window, arrived: Instant::now() }
     }
 
     fn changes(surfaces: &mut SurfaceTable, batches: Vec<InferredBatch>) -> Vec<Option<usize>> {
@@ -250,33 +259,34 @@ mod tests {
     }
 
     #[test]
-    fn a_surface_is_unknown_first_and_after_a_reset_and_at_the_end() {
+    fn a_surface_is_unknown_at_the_start_and_after_a_reset_and_at_the_end() {
         let time = Time::from_seconds(0.0).unwrap();
-        let tasks = vec![
-            Task::Start { time },
+        let kinds = vec![
+            EventKind::Start { time },
             window(1.0),
-            Task::Reset { time, why: ResetReason::Gap },
+            EventKind::Reset { time, reason: ResetReason::Gap },
             window(2.0),
-            Task::End { time },
+            EventKind::End { time },
         ];
-        let found = changes(&mut surfaces(), vec![batch(0, tasks, &[0.9, 0.1, 0.1, 0.9])]);
+        let found = changes(&mut surfaces(), vec![batch(0, kinds, &[0.9, 0.1, 0.1, 0.9])]);
         assert_eq!(found, [None, Some(0), None, Some(1), None]);
     }
 
     #[test]
-    fn a_fault_withholds_the_surface_with_its_reason_and_is_news() {
+    fn a_fault_makes_the_surface_unknown_with_its_reason_and_is_a_problem() {
         let time = Time::from_seconds(0.0).unwrap();
         let channel = Channel::in_ampere("left");
-        let fault = ChannelFault { channel, kind: FaultKind::Stuck { value: 1.0 }, withholds: true };
+        let fault = ChannelFault { channel, kind: FaultKind::Stuck { value: 1.0 }, blocks_decision: true };
         let stuck = |fault: &ChannelFault| {
             let quality = Quality { faults: vec![fault.clone()], ..Quality::default() };
             let window = Window { time: Time::from_seconds(1.1).unwrap(), values: vec![], quality };
-            Task::Window { window, arrived: Instant::now() }
+            EventKind::Window { window, arrived: Instant::now() }
         };
-        let told = ChannelFault { withholds: false, ..fault.clone() };
-        let tasks = vec![Task::Start { time }, window(1.0), stuck(&told), stuck(&fault), window(1.2)];
+        let reported = ChannelFault { blocks_decision: false, ..fault.clone() };
+        let kinds =
+            vec![EventKind::Start { time }, window(1.0), stuck(&reported), stuck(&fault), window(1.2)];
         let (mut surfaces, mut found) = (surfaces(), Vec::new());
-        surfaces.push(batch(0, tasks, &[0.9, 0.1].repeat(4)), |outcome| {
+        surfaces.push(batch(0, kinds, &[0.9, 0.1].repeat(4)), |outcome| {
             if let Outcome::Change(change) = outcome {
                 found.push((change.surface, change.reason.unwrap_or_default()));
             }
@@ -287,18 +297,18 @@ mod tests {
             found,
             [unknown("no window is complete yet"), named.clone(), unknown("left is stuck"), named]
         );
-        let delta = surfaces.delta().unwrap();
+        let delta = surfaces.problem_delta().unwrap();
         assert_eq!((delta.begun.len(), delta.ended.len(), delta.count), (1, 1, 0));
     }
 
     #[test]
-    fn a_surface_that_stays_unknown_tells_another_reason() {
+    fn a_change_of_the_reason_alone_is_emitted_too() {
         let time = Time::from_seconds(0.0).unwrap();
         let mut found = Vec::new();
-        let tasks = vec![Task::Start { time }, window(1.0), window(2.0)];
-        let mut unsure = context("first", &["a", "b"]);
-        unsure.decide.min_confidence = 0.9;
-        SurfaceTable::new(unsure).push(batch(0, tasks, &[0.5; 4]), |outcome| {
+        let kinds = vec![EventKind::Start { time }, window(1.0), window(2.0)];
+        let mut demanding = context("first", &["a", "b"]);
+        demanding.decision.min_confidence = 0.9;
+        SurfaceTable::new(demanding).push(batch(0, kinds, &[0.5; 4]), |outcome| {
             if let Outcome::Change(change) = outcome {
                 found.push((change.since, change.reason.unwrap_or_default()));
             }
@@ -308,17 +318,17 @@ mod tests {
     }
 
     #[test]
-    fn batches_that_threads_finish_out_of_order_are_put_in_order() {
+    fn batches_that_are_finished_out_of_order_are_handled_in_order() {
         let time = Time::from_seconds(0.0).unwrap();
         let second = batch(1, vec![window(1.0)], &[0.1, 0.9]);
-        let first = batch(0, vec![Task::Start { time }], &[]);
+        let first = batch(0, vec![EventKind::Start { time }], &[]);
         assert_eq!(changes(&mut surfaces(), vec![second, first]), [None, Some(1)]);
     }
 
     #[test]
-    fn another_model_with_the_same_labels_keeps_the_surface_and_tells_it_again() {
+    fn another_model_with_the_same_labels_keeps_the_surface_and_emits_it_again() {
         let time = Time::from_seconds(0.0).unwrap();
-        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let first = batch(0, vec![EventKind::Start { time }, window(1.0)], &[0.9, 0.1]);
         let other = InferredBatch {
             context: Some(Box::new(context("second", &["a", "b"]))),
             ..batch(1, vec![window(1.1)], &[0.8, 0.2])
@@ -327,11 +337,11 @@ mod tests {
     }
 
     #[test]
-    fn another_decision_alone_changes_no_surface() {
+    fn other_decision_settings_alone_emit_no_surface() {
         let time = Time::from_seconds(0.0).unwrap();
-        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.9, 0.1]);
+        let first = batch(0, vec![EventKind::Start { time }, window(1.0)], &[0.9, 0.1]);
         let mut strict = context("first", &["a", "b"]);
-        strict.decide = DecisionOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decide };
+        strict.decision = DecisionOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decision };
         let other = InferredBatch { context: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
         let next = batch(2, vec![window(1.1)], &[0.9, 0.1]);
         assert_eq!(changes(&mut surfaces(), vec![first, other, next]), [None, Some(0), None]);
@@ -340,7 +350,7 @@ mod tests {
     #[test]
     fn with_other_labels_a_surface_is_unknown_until_the_next_window() {
         let time = Time::from_seconds(0.0).unwrap();
-        let first = batch(0, vec![Task::Start { time }, window(1.0)], &[0.1, 0.9]);
+        let first = batch(0, vec![EventKind::Start { time }, window(1.0)], &[0.1, 0.9]);
         let other = InferredBatch {
             context: Some(Box::new(context("second", &["b", "c", "d"]))),
             ..batch(1, vec![window(1.1)], &[0.1, 0.1, 0.8])

@@ -14,7 +14,7 @@
 //! or damaged bytes the next 0x00 is the start of a good frame.
 
 use super::{Splitter, quote};
-use crate::signal::{Columns, Drops, Reason, Samples, Time};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 7;
@@ -81,7 +81,7 @@ impl Frames {
                     );
                     let wanted = columns.names().len();
                     if raw.len() != wanted {
-                        drops.add(Reason::Malformed, || {
+                        drops.add(DropReason::Malformed, || {
                             let names = columns.names().join(", ");
                             format!("a frame holds {} values, the columns are {wanted}: {names}", raw.len())
                         });
@@ -91,9 +91,8 @@ impl Frames {
                     columns.push(time, raw, samples);
                 }
                 None if first => {}
-                None => {
-                    drops.add(Reason::CorruptFrame, || format!("a frame fails its check: {}", quote(frame)))
-                }
+                None => drops
+                    .add(DropReason::CorruptFrame, || format!("a frame fails its check: {}", quote(frame))),
             }
         });
     }
@@ -119,7 +118,7 @@ fn count_lost(expected: Option<u16>, sequence: u16, drops: &mut Drops) {
     let Some(expected) = expected else { return };
     let lost = sequence.wrapping_sub(expected);
     if (1..=MAX_LOST).contains(&lost) {
-        drops.add_many(Reason::LostFrame, u64::from(lost), || {
+        drops.add_many(DropReason::LostFrame, u64::from(lost), || {
             format!("frame {sequence} came where {expected} was due: {lost} lost")
         });
     }
@@ -186,8 +185,8 @@ mod tests {
         frames.remove(7);
         let (samples, drops) = decode(&frames.concat(), 1, 5);
         assert_eq!(samples.len(), 8);
-        assert_eq!(drops.count(Reason::CorruptFrame), 1);
-        assert_eq!(drops.count(Reason::LostFrame), 2, "the damaged one and the removed one");
+        assert_eq!(drops.count(DropReason::CorruptFrame), 1);
+        assert_eq!(drops.count(DropReason::LostFrame), 2, "the damaged one and the removed one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::{MAX_LINE, quote};
-use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput, TimeUnit};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput, TimeUnit};
 
 /// The most fields in a line; a longer line is dropped.
 const MAX_FIELDS: usize = 1024;
@@ -163,7 +163,7 @@ impl CsvRows {
             ReadRecordResult::Record => {
                 if std::mem::take(&mut self.record.skipping) {
                     let line = self.reader.line();
-                    drops.add(Reason::TooLarge, || {
+                    drops.add(DropReason::TooLarge, || {
                         format!("the row before line {line} is longer than {MAX_LINE} bytes or {MAX_FIELDS} fields")
                     });
                 } else {
@@ -194,7 +194,7 @@ impl CsvRows {
             Header::Row(header) if self.row == header => {
                 match self.names(fields) {
                     Ok(mapping) => self.mapping = mapping,
-                    Err(problem) => drops.add(Reason::Malformed, || problem),
+                    Err(problem) => drops.add(DropReason::Malformed, || problem),
                 }
                 let find =
                     |column: &TextColumn| fields.iter().position(|field| field == column.name.as_bytes());
@@ -207,7 +207,7 @@ impl CsvRows {
                 match self.names(fields) {
                     Ok(mapping) => self.mapping = mapping,
                     Err(problem) => {
-                        drops.add(Reason::Malformed, || {
+                        drops.add(DropReason::Malformed, || {
                             format!("{problem}; it is neither a row nor a header")
                         });
                     }
@@ -252,22 +252,25 @@ impl CsvRows {
     }
 
     /// Reads the row's values into `raw` and gives its time.
-    fn sample(&mut self, fields: &Fields<'_>) -> Result<Time, (Reason, String)> {
+    fn sample(&mut self, fields: &Fields<'_>) -> Result<Time, (DropReason, String)> {
         let wanted = self.raw.len();
         let number = |index: usize, name: &str| {
             let field = fields.get(index).ok_or_else(|| {
                 (
-                    Reason::Malformed,
+                    DropReason::Malformed,
                     format!("the row has {} fields, column {name:?} is field {}", fields.len(), index + 1),
                 )
             })?;
             value(field).ok_or_else(|| {
-                (Reason::Malformed, format!("column {name:?} holds {}, which is not a number", quote(field)))
+                (
+                    DropReason::Malformed,
+                    format!("column {name:?} holds {}, which is not a number", quote(field)),
+                )
             })
         };
         let time = match &mut self.mapping {
             Mapping::None => {
-                return Err((Reason::Malformed, "there is no header that names the columns".into()));
+                return Err((DropReason::Malformed, "there is no header that names the columns".into()));
             }
             Mapping::Position { timed } => {
                 let missing = *timed && fields.len() == wanted + 1;
@@ -279,7 +282,7 @@ impl CsvRows {
                         "the row has {given} fields; {names} take {wanted}, or {} with the time first",
                         wanted + 1
                     );
-                    return Err((Reason::Malformed, problem));
+                    return Err((DropReason::Malformed, problem));
                 }
                 let first = given - wanted;
                 for (index, name) in self.columns.names().iter().enumerate() {
@@ -302,7 +305,7 @@ impl CsvRows {
         let text = fields.get(field).unwrap_or_default();
         let parsed = self.time.unit.parse(text.trim_ascii()).ok_or_else(|| {
             (
-                Reason::BadTime,
+                DropReason::BadTime,
                 format!("column {:?} holds {}, which is not a time", self.time.column(), quote(text)),
             )
         })?;
@@ -412,7 +415,7 @@ mod tests {
         let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "boot v1\nm2,volts,t,m1\n20,12,1,10\n", 100);
         assert_eq!(samples, [(1.0, vec![10.0, 20.0])]);
-        assert_eq!(drops.count(Reason::Malformed), 1, "the boot message");
+        assert_eq!(drops.count(DropReason::Malformed), 1, "the boot message");
     }
 
     #[test]

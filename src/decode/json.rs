@@ -3,7 +3,7 @@
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{MAX_LINE, Splitter, quote};
-use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
 
 /// Decodes a JSON object a line.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) fn object(
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let seed = JsonObject { columns, time, samples };
     if let Err(error) = seed.deserialize(&mut json).and_then(|()| json.end()) {
-        drops.add(Reason::Malformed, || format!("{error} in {}", quote(bytes)));
+        drops.add(DropReason::Malformed, || format!("{error} in {}", quote(bytes)));
     }
 }
 
@@ -269,7 +269,7 @@ mod tests {
         ] {
             let (samples, drops) = decode(&format!("{bad}\n{{\"t\": 2, \"current\": 5}}"), &["current"]);
             let (reason, detail) = drops.first().unwrap();
-            assert_eq!((reason, drops.total()), (Reason::Malformed, 1));
+            assert_eq!((reason, drops.total()), (DropReason::Malformed, 1));
             assert!(detail.contains(problem), "{detail}");
             assert_eq!(samples.values(), [5.0]);
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{csv, json};
-use crate::signal::{Columns, Drops, Reason, Samples, Time, TimeInput};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
 
 /// How a message's payload is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub fn decode(
     match format {
         MessageFormat::Json => json::object(payload, columns, time, samples, drops),
         MessageFormat::Auto if text.starts_with(b"{") => json::object(payload, columns, time, samples, drops),
-        _ if payload.is_empty() => drops.add(Reason::Malformed, || "the payload is empty".into()),
+        _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
             let mut rows = csv::CsvRows::live(columns.clone(), time.clone());
             rows.feed(payload, samples, drops);
@@ -46,7 +46,7 @@ pub fn decode(
 fn float32(payload: &[u8], columns: &Columns, samples: &mut Samples, drops: &mut Drops) {
     let row = 4 * columns.names().len();
     if !payload.len().is_multiple_of(row) {
-        drops.add(Reason::Malformed, || {
+        drops.add(DropReason::Malformed, || {
             format!(
                 "the payload has {} bytes; rows of {} float32 take multiples of {row}",
                 payload.len(),

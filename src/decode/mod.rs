@@ -11,7 +11,7 @@ pub mod message;
 
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Columns, Drops, Reason, Samples, TimeInput};
+use crate::signal::{Columns, DropReason, Drops, Samples, TimeInput};
 
 /// The longest line or frame, in bytes; a longer one is dropped.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -121,7 +121,8 @@ impl Splitter {
             return;
         }
         if self.open.len() + bytes.len() > self.limit {
-            drops.add(Reason::TooLarge, || format!("a line or frame is longer than {} bytes", self.limit));
+            drops
+                .add(DropReason::TooLarge, || format!("a line or frame is longer than {} bytes", self.limit));
             self.skipping = true;
             self.open.clear();
         } else {

@@ -1,6 +1,7 @@
-//! What only the metrics tell: how long things take, and how often what should be steady is not.
+//! Measurements that only the metrics show: durations, queue lengths, resets, and the connection to the
+//! broker.
 //!
-//! Counting is a relaxed addition; nothing on the way of a sample waits for it.
+//! Counting is a relaxed atomic addition, so that the path of a sample never waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,14 +10,14 @@ use std::time::Duration;
 
 use crate::stream::ResetReason;
 
-/// Counters that every stage shares, by way of [`Health`](crate::health::status::Health).
+/// Counters that every stage shares, as a field of [`Health`](super::Health).
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// How long a batch is in the model.
+    /// How long the model takes for a batch of windows.
     pub inference: Histogram,
-    /// From a window's last sample to its outcome.
+    /// The latency of a prediction: from the arrival of the window's last sample to the prediction.
     pub latency: Histogram,
-    /// Blocks and windows that wait, when they were last looked at.
+    /// The queue lengths when they were last set: batches of samples, and windows.
     waiting: [AtomicU64; 2],
     gaps: [AtomicU64; Counters::GAPS.len()],
     connects: AtomicU64,
@@ -24,35 +25,35 @@ pub struct Counters {
     surfaces: Mutex<BTreeMap<String, u64>>,
 }
 
-/// Where something waits.
+/// How much waits in the queues of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLengths {
-    /// Blocks of samples that wait for the lanes.
+    /// Batches of samples that wait for the stream table.
     pub blocks: u64,
-    /// Windows that wait for the model.
+    /// Windows and other stream events that wait for the model.
     pub windows: u64,
 }
 
 impl Counters {
-    /// Why a window was emptied, by the name in the metrics.
+    /// The names of the reset reasons in the metrics.
     const GAPS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
 
-    /// Says what waits.
+    /// Sets the queue lengths.
     pub(crate) fn waits(&self, blocks: usize, windows: usize) {
         let [first, second] = &self.waiting;
         first.store(blocks as u64, Ordering::Relaxed);
         second.store(windows as u64, Ordering::Relaxed);
     }
 
-    /// What waits.
+    /// The queue lengths when they were last set.
     pub fn waiting(&self) -> QueueLengths {
         let [blocks, windows] = &self.waiting;
         QueueLengths { blocks: blocks.load(Ordering::Relaxed), windows: windows.load(Ordering::Relaxed) }
     }
 
-    /// Counts a window that was emptied.
-    pub(crate) fn gap(&self, why: ResetReason) {
-        let index = match why {
+    /// Counts a reset of a window.
+    pub(crate) fn gap(&self, reason: ResetReason) {
+        let index = match reason {
             ResetReason::Gap => 0,
             ResetReason::Restart => 1,
             ResetReason::Silence => 2,
@@ -64,28 +65,28 @@ impl Counters {
         }
     }
 
-    /// Windows that were emptied, by reason.
+    /// The number of resets for each reason.
     pub fn gaps(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Self::GAPS.iter().zip(&self.gaps).map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
     }
 
-    /// Says that the broker accepted a connection.
+    /// Counts a connection that the broker accepted.
     pub(crate) fn connected(&self) {
         self.connects.fetch_add(1, Ordering::Relaxed);
         self.connected.store(true, Ordering::Relaxed);
     }
 
-    /// Says that there is no connection to the broker.
+    /// Sets that there is no connection to the broker.
     pub(crate) fn disconnected(&self) {
         self.connected.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the broker is there, and how often it accepted a connection.
+    /// Whether the broker is connected now, and how many connections it has accepted so far.
     pub fn broker(&self) -> (bool, u64) {
         (self.connected.load(Ordering::Relaxed), self.connects.load(Ordering::Relaxed))
     }
 
-    /// Counts predictions of a surface.
+    /// Counts predictions after which the surface with this name was decided.
     pub(crate) fn surface(&self, name: &str, count: u64) {
         let mut surfaces = self.surfaces.lock().unwrap_or_else(PoisonError::into_inner);
         match surfaces.get_mut(name) {
@@ -94,7 +95,7 @@ impl Counters {
         }
     }
 
-    /// Predictions by surface.
+    /// The number of predictions for each decided surface.
     pub fn surfaces(&self) -> BTreeMap<String, u64> {
         self.surfaces.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -103,7 +104,8 @@ impl Counters {
 /// How often something took how long.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    /// How many took up to each of [`Histogram::BOUNDS`] and longer than the one before; the last took longer than all.
+    /// The number of durations up to each of [`Histogram::BOUNDS`] and above the previous one. The last is
+    /// for longer ones.
     buckets: [AtomicU64; Histogram::BOUNDS.len() + 1],
     nanos: AtomicU64,
 }
@@ -124,7 +126,7 @@ impl Histogram {
         5_000_000,
     ];
 
-    /// Counts one.
+    /// Counts a duration.
     pub(crate) fn observe(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let index = Self::BOUNDS.partition_point(|bound| bound * 1_000 < nanos);

@@ -1,185 +1,52 @@
-//! What the daemon counts about itself, and whether it is well.
+//! The counters and states that every stage of the daemon shares.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::counters::Counters;
-use crate::signal::{Drops, Reason};
-use crate::stream::{Problem, ProblemDelta};
+use super::drop_log::DropLog;
+use super::lock;
+use super::problem_log::ProblemLog;
+use super::progress::WorkProgress;
+use super::report::{DaemonState, HealthReport, Reloads, SourceState};
+use super::source_health::SourceHealth;
+use crate::signal::Drops;
+use crate::stream::ProblemDelta;
 
-/// The same kind of fault is logged once in this time; in between it is counted.
-const QUIET: Duration = Duration::from_secs(60);
-
-/// Counters that every stage shares. Reading and writing them never waits for I/O.
+/// The counters and states that every stage shares. Reading and writing them never waits for I/O.
 #[derive(Debug)]
 pub struct Health {
+    /// When the daemon started.
     started: Instant,
     drops: Mutex<DropLog>,
+    /// The sources, by their index in the pipeline.
     sources: Vec<SourceHealth>,
+    /// Streams that are followed now.
     streams: AtomicU64,
-    predictions: AtomicU64,
-    /// Windows handed to the model.
+    /// Windows that were handed to the model.
     windows: AtomicU64,
+    /// Windows that were predicted.
+    predictions: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
     reloads: Mutex<Reloads>,
     problems: Mutex<ProblemLog>,
-    /// What only the metrics tell.
+    /// The measurements that only the metrics show.
     pub counters: Counters,
 }
 
-/// What is wrong with the streams' input, and when each kind was last logged.
-#[derive(Debug, Default)]
-struct ProblemLog {
-    listed: Vec<Problem>,
-    count: usize,
-    logged: Vec<(&'static str, Instant)>,
-    /// Whether a problem was logged since all was well.
-    told: bool,
-}
-
-#[derive(Debug, Default)]
-struct DropLog {
-    total: Drops,
-    logged: [Option<Instant>; Reason::ALL.len()],
-}
-
-/// One source's counters.
-#[derive(Debug)]
-struct SourceHealth {
-    name: String,
-    silence: Mutex<Duration>,
-    samples: AtomicU64,
-    reopened: AtomicU64,
-    state: Mutex<(SourceState, Instant)>,
-}
-
-/// How a source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceState {
-    /// It is being opened or connected.
-    Connecting,
-    /// Samples come.
-    Ok,
-    /// It is connected, and no sample comes.
-    Silent,
-    /// It came to its end.
-    Ended,
-}
-
-/// The counters at one moment, as they are published.
-#[derive(Clone, Debug, Serialize)]
-pub struct HealthReport {
-    /// Whether every source that should give samples does.
-    pub healthy: bool,
-    /// Whether that is so, and their samples are as they should be.
-    pub state: DaemonState,
-    /// What is wrong with the streams' input, up to a hundred.
-    pub problems: Vec<Problem>,
-    /// How many problems there are.
-    pub problem_count: usize,
-    /// Seconds since the start.
-    pub uptime: u64,
-    /// Streams that are followed.
-    pub streams: u64,
-    /// Predictions given.
-    pub predictions: u64,
-    /// The sources.
-    pub sources: Vec<SourceReport>,
-    /// How often the configuration and the model were read again.
-    pub reloads: Reloads,
-    /// What was left out, by reason.
-    pub dropped: std::collections::BTreeMap<&'static str, u64>,
-}
-
-/// How the daemon is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DaemonState {
-    /// All is well.
-    Ok,
-    /// A source gives no samples, or a stream's input has a problem.
-    Degraded,
-}
-
-/// One source at one moment.
-#[derive(Clone, Debug, Serialize)]
-pub struct SourceReport {
-    /// Its name.
-    pub name: String,
-    /// How it is.
-    pub state: SourceState,
-    /// Samples it gave.
-    pub samples: u64,
-    /// How often it was opened again.
-    #[serde(skip)]
-    pub reopened: u64,
-}
-
-/// How often the configuration and the model were read again, and what came of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reloads {
-    /// Reloads that took over.
-    pub done: u64,
-    /// Reloads that were refused: what ran before goes on.
-    pub failed: u64,
-    /// Why the last reload was refused, if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// Keys that have changed and take effect at the next start.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub needs_restart: Vec<String>,
-}
-
-/// How far the work has come, to see whether it moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WorkProgress {
-    windows: u64,
-    predictions: u64,
-    rounds: u64,
-}
-
-impl WorkProgress {
-    /// Whether streams were followed since, and windows that waited then came out.
-    pub(crate) fn moved_since(&self, before: &WorkProgress) -> bool {
-        let waited = before.windows > before.predictions;
-        self.rounds != before.rounds && (!waited || self.predictions != before.predictions)
-    }
-}
-
-/// Looks again and again whether the work moves.
-#[derive(Debug, Default)]
-pub(crate) struct ProgressWatcher(Option<WorkProgress>);
-
-impl ProgressWatcher {
-    /// Whether the work has moved since the last look; at the first it is taken to move.
-    pub(crate) fn moves(&mut self, health: &Health) -> bool {
-        let now = health.progress();
-        self.0.replace(now).is_none_or(|before| now.moved_since(&before))
-    }
-}
-
 impl Health {
-    /// Counters at zero for sources of these names; one without samples for longer than its time is silent.
+    /// Creates counters at zero, for sources with these names. A source that gives no samples for longer than
+    /// its duration is silent.
     pub fn new(sources: impl IntoIterator<Item = (String, Duration)>) -> Self {
-        let source = |(name, silence)| SourceHealth {
-            name,
-            silence: Mutex::new(silence),
-            samples: AtomicU64::new(0),
-            reopened: AtomicU64::new(0),
-            state: Mutex::new((SourceState::Connecting, Instant::now())),
-        };
         Self {
             started: Instant::now(),
             drops: Mutex::default(),
-            sources: sources.into_iter().map(source).collect(),
+            sources: sources.into_iter().map(|(name, silence)| SourceHealth::new(name, silence)).collect(),
             streams: AtomicU64::new(0),
-            predictions: AtomicU64::new(0),
             windows: AtomicU64::new(0),
+            predictions: AtomicU64::new(0),
             rounds: AtomicU64::new(0),
             reloads: Mutex::default(),
             problems: Mutex::default(),
@@ -187,65 +54,52 @@ impl Health {
         }
     }
 
-    /// Adds what a stage left out for a reason that it has told itself.
+    /// Adds what a stage dropped without logging it, because the stage has logged it already. `drops` is
+    /// emptied.
     pub(crate) fn count(&self, drops: &mut Drops) {
-        lock(&self.drops).total.merge(&drops.take());
+        lock(&self.drops).count(&drops.take());
     }
 
-    /// Adds what a stage left out, and logs the first of each kind, then again once a minute with the count.
+    /// Adds what the source or stage `origin` dropped, and logs it at most once a minute for each reason.
+    /// `drops` is emptied.
     pub fn dropped(&self, origin: &str, drops: &mut Drops) {
-        if drops.total() == 0 {
-            return;
-        }
-        let drops = drops.take();
-        let mut ledger = lock(&self.drops);
-        ledger.total.merge(&drops);
-        let Some((reason, detail)) = drops.first() else { return };
-        let Some(slot) = ledger.logged.get_mut(reason as usize) else { return };
-        if slot.is_none_or(|last| last.elapsed() >= QUIET) {
-            *slot = Some(Instant::now());
-            tracing::warn!(
-                source = origin,
-                reason = reason.name(),
-                total = ledger.total.count(reason),
-                "{detail}"
-            );
+        if drops.total() > 0 {
+            lock(&self.drops).record(origin, &drops.take());
         }
     }
 
-    /// Counts samples that a source gave.
+    /// Counts samples that a source gave. The source is then `Ok`.
     pub(crate) fn samples(&self, source: usize, count: usize) {
         if let Some(source) = self.sources.get(source) {
-            source.samples.fetch_add(count as u64, Ordering::Relaxed);
-            *lock(&source.state) = (SourceState::Ok, Instant::now());
+            source.count_samples(count);
         }
     }
 
-    /// Says how a source is.
+    /// Sets the state of a source.
     pub(crate) fn state(&self, source: usize, state: SourceState) {
         if let Some(source) = self.sources.get(source) {
-            *lock(&source.state) = (state, Instant::now());
+            source.set_state(state);
         }
     }
 
-    /// Counts a source that is opened again.
+    /// Counts that a source was opened again.
     pub(crate) fn reopened(&self, source: usize) {
         if let Some(source) = self.sources.get(source) {
-            source.reopened.fetch_add(1, Ordering::Relaxed);
+            source.count_reopened();
         }
     }
 
-    /// Says how many streams are followed.
+    /// Sets how many streams are followed.
     pub(crate) fn streams(&self, count: usize) {
         self.streams.store(count as u64, Ordering::Relaxed);
     }
 
-    /// Counts predictions given.
+    /// Counts windows that were predicted.
     pub(crate) fn predictions(&self, count: usize) {
         self.predictions.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Counts a window handed to the model.
+    /// Counts a window that was handed to the model.
     pub(crate) fn window(&self) {
         self.windows.fetch_add(1, Ordering::Relaxed);
     }
@@ -255,50 +109,34 @@ impl Health {
         self.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Windows that were handed to the model, and those that came out of it.
+    /// The windows that were handed to the model, and those that were predicted.
     pub(crate) fn windows(&self) -> (u64, u64) {
         let WorkProgress { windows, predictions, .. } = self.progress();
         (windows, predictions)
     }
 
-    /// How far the work has come.
+    /// How far the pipeline has come.
     pub(crate) fn progress(&self) -> WorkProgress {
         WorkProgress {
-            // Before the windows, so that one that comes out in between is not taken for one that waits.
+            // Read before the windows, so that there are never more predictions than windows.
             predictions: self.predictions.load(Ordering::Relaxed),
             windows: self.windows.load(Ordering::Relaxed),
             rounds: self.rounds.load(Ordering::Relaxed),
         }
     }
 
-    /// Sets how long every source may be without samples before it is silent.
+    /// Sets after how long without samples each source is silent.
     pub(crate) fn silence(&self, silence: Duration) {
-        self.sources.iter().for_each(|source| *lock(&source.silence) = silence);
+        self.sources.iter().for_each(|source| source.set_silence(silence));
     }
 
-    /// Takes what changed in what is wrong with the streams' input. The first of each kind is logged, then again once a minute.
+    /// Applies changes in the streams' input problems, and logs them at most once a minute for each kind.
     pub(crate) fn problems(&self, delta: ProblemDelta) {
-        let mut troubles = lock(&self.problems);
-        for problem in delta.begun {
-            let kind = problem.problem;
-            if troubles.logged.iter().any(|(logged, at)| *logged == kind && at.elapsed() < QUIET) {
-                continue;
-            }
-            troubles.logged.retain(|(logged, _)| *logged != kind);
-            troubles.logged.push((kind, Instant::now()));
-            troubles.told = true;
-            tracing::warn!(stream = %problem.stream, problem = kind, total = delta.count, "{}", problem.detail);
-        }
-        for Problem { stream, channel, problem, .. } in delta.ended {
-            tracing::debug!(%stream, channel, problem, "it is well again");
-        }
-        if delta.count == 0 && std::mem::take(&mut troubles.told) {
-            tracing::info!("the input of every stream is well again");
-        }
-        (troubles.listed, troubles.count) = (delta.now, delta.count);
+        lock(&self.problems).apply(delta);
     }
 
-    /// Counts a reload: with the keys that take a restart, or why it was refused.
+    /// Counts a reload. `outcome` has the keys that only take effect after a restart, or why the reload
+    /// failed.
     pub(crate) fn reloaded(&self, outcome: Result<Vec<String>, String>) {
         let mut reloads = lock(&self.reloads);
         match outcome {
@@ -306,65 +144,48 @@ impl Health {
                 let done = reloads.done + 1;
                 *reloads = Reloads { done, failed: reloads.failed, error: None, needs_restart };
             }
-            Err(why) => {
+            Err(error) => {
                 reloads.failed += 1;
-                reloads.error = Some(why);
+                reloads.error = Some(error);
             }
         }
     }
 
-    /// Everything left out since the start.
+    /// Everything that was dropped since the start.
     pub fn drops(&self) -> Drops {
-        lock(&self.drops).total.clone()
+        lock(&self.drops).total().clone()
     }
 
-    /// The counters now.
+    /// The state of the daemon now.
     pub fn report(&self) -> HealthReport {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
         let healthy =
             sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let troubles = lock(&self.problems);
+        let problems = lock(&self.problems);
         HealthReport {
             healthy,
-            state: if healthy && troubles.count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
-            problems: troubles.listed.clone(),
-            problem_count: troubles.count,
+            state: if healthy && problems.count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
+            problems: problems.listed.clone(),
+            problem_count: problems.count,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),
             sources,
             reloads: lock(&self.reloads).clone(),
-            dropped: lock(&self.drops).total.iter().map(|(reason, count)| (reason.name(), count)).collect(),
+            dropped: lock(&self.drops).total().iter().map(|(reason, count)| (reason.name(), count)).collect(),
         }
     }
-}
-
-impl SourceHealth {
-    fn report(&self) -> SourceReport {
-        let (state, since) = *lock(&self.state);
-        let silent = state == SourceState::Ok && since.elapsed() > *lock(&self.silence);
-        SourceReport {
-            name: self.name.clone(),
-            state: if silent { SourceState::Silent } else { state },
-            samples: self.samples.load(Ordering::Relaxed),
-            reopened: self.reopened.load(Ordering::Relaxed),
-        }
-    }
-}
-
-/// Counters stay usable after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::DropReason;
 
     #[test]
     fn a_source_without_samples_makes_the_daemon_unhealthy() {
         let health = Health::new([("a".into(), Duration::from_secs(9)), ("b".into(), Duration::ZERO)]);
-        assert!(!health.report().healthy, "nothing came yet");
+        assert!(!health.report().healthy, "no sample has come yet");
         health.samples(0, 3);
         health.samples(1, 1);
         let report = health.report();
@@ -375,42 +196,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_reload_is_told_until_one_takes_over() {
+    fn a_failed_reload_is_reported_until_one_succeeds() {
         let health = Health::new([]);
         health.reloaded(Ok(vec!["publish.base".into()]));
         health.reloaded(Err("no such file".into()));
         let reloads = health.report().reloads;
         assert_eq!((reloads.done, reloads.failed, reloads.error.as_deref()), (1, 1, Some("no such file")));
-        assert_eq!(reloads.needs_restart, ["publish.base"], "what is refused changes nothing");
+        assert_eq!(reloads.needs_restart, ["publish.base"], "a failed reload changes nothing");
         health.reloaded(Ok(vec![]));
         assert_eq!(health.report().reloads, Reloads { done: 2, failed: 1, ..Reloads::default() });
     }
 
     #[test]
-    fn work_that_waits_has_to_come_out_for_the_daemon_to_move() {
-        let health = Health::new([]);
-        let mut before = health.progress();
-        let mut look = |health: &Health| {
-            let now = health.progress();
-            now.moved_since(&std::mem::replace(&mut before, now))
-        };
-        assert!(!look(&health), "no round");
-        health.round();
-        health.window();
-        assert!(look(&health), "nothing waited before");
-        health.round();
-        assert!(!look(&health), "the window waits still");
-        health.round();
-        health.predictions(1);
-        assert!(look(&health));
-    }
-
-    #[test]
-    fn drops_of_every_stage_are_added_up_by_reason() {
+    fn the_drops_of_all_stages_are_added_by_reason() {
         let health = Health::new([]);
         for _ in 0..3 {
             let mut drops = Drops::default();
-            drops.add(Reason::Late, || "late".into());
+            drops.add(DropReason::Late, || "late".into());
             health.dropped("serial0", &mut drops);
             assert_eq!(drops.total(), 0);
         }

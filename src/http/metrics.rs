@@ -4,7 +4,7 @@ use super::exposition::{Exposition, Kind};
 use super::process::Process;
 use crate::health::{Health, HealthReport, SourceState};
 use crate::model::card::UNKNOWN;
-use crate::signal::Reason;
+use crate::signal::DropReason;
 use crate::sink::live::about::About;
 
 /// Every state of a source, by its name.
@@ -67,7 +67,7 @@ fn sources(text: &mut Exposition, report: &HealthReport) {
         Kind::Counter,
         "What was left out, by reason: samples, lines, frames, messages or windows.",
     );
-    for reason in Reason::ALL {
+    for reason in DropReason::ALL {
         let count = report.dropped.get(reason.name()).copied().unwrap_or_default();
         family.sample(&[("reason", reason.name())], count as f64);
     }
@@ -169,7 +169,7 @@ mod tests {
     fn every_reason_state_and_surface_is_there_from_the_start() {
         let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
         let text = write(&health, &about(), 0);
-        for reason in Reason::ALL {
+        for reason in DropReason::ALL {
             let line = format!("underfoot_dropped_total{{reason=\"{}\"}} 0\n", reason.name());
             assert!(text.contains(&line), "{line}");
         }
@@ -198,7 +198,7 @@ mod tests {
         health.counters.connected();
         health.counters.connected();
         let mut drops = Drops::default();
-        drops.add_many(Reason::Late, 4, String::new);
+        drops.add_many(DropReason::Late, 4, String::new);
         health.dropped("fleet", &mut drops);
         let text = write(&health, &about(), 2);
         for line in [

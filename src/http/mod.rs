@@ -149,7 +149,7 @@ impl HttpServer {
                 _ = self.flushes.tick(), if watched => self.flush(),
                 () = self.site.live.begun(), if !watched => self.flushed = 0,
                 _ = self.looks.tick() => {
-                    let moves = self.watcher.moves(&self.site.health);
+                    let moves = self.watcher.moves(self.site.health.progress());
                     self.site.moves(moves);
                 }
             }

@@ -1,4 +1,4 @@
-//! The queue that the inference threads share.
+//! Makes batches for the inference threads.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,80 +9,89 @@ use super::handover::{Handover, QueueItem};
 use crate::decision::{InferredBatch, ServingContext};
 use crate::model::session::Model;
 
-/// The queue that the threads of inference share; each batch gets the next ticket.
+/// The queue from which all inference threads take their batches. Batches are numbered in the order in which
+/// they are taken.
 pub(crate) struct BatchQueue(Mutex<BatchQueueState>);
 
 struct BatchQueueState {
     receiver: mpsc::Receiver<QueueItem>,
-    /// What came out of the channel and is in no batch yet.
-    held: VecDeque<QueueItem>,
-    ticket: u64,
-    /// How often another model took over.
+    /// Items that were received and are not in a batch yet.
+    received: VecDeque<QueueItem>,
+    /// The sequence number of the next batch.
+    next_sequence: u64,
+    /// The number of handovers to another model so far.
     generation: u64,
-    /// That model, for the threads that have not come for it yet.
+    /// The model of this generation, for each thread that has not taken it yet.
     models: Vec<Model>,
 }
 
-/// A thread's model, and the generation that it is of.
-pub(super) struct LoadedModel {
+/// The model of an inference thread, with the generation that it belongs to.
+pub(super) struct WorkerModel {
     pub(super) model: Model,
     pub(super) generation: u64,
 }
 
 impl BatchQueue {
-    /// A queue over a channel's receiving end.
+    /// Creates a queue of the items that come from `receiver`.
     pub(crate) fn new(receiver: mpsc::Receiver<QueueItem>) -> Self {
-        let waiting =
-            BatchQueueState { receiver, held: VecDeque::new(), ticket: 0, generation: 0, models: Vec::new() };
-        Self(Mutex::new(waiting))
+        Self(Mutex::new(BatchQueueState {
+            receiver,
+            received: VecDeque::new(),
+            next_sequence: 0,
+            generation: 0,
+            models: Vec::new(),
+        }))
     }
 
-    /// Waits for work, then takes what else is ready, up to `limit` entries, and the model that answers it; `None` at the end.
-    pub(super) fn next(&self, limit: usize, own: &mut LoadedModel) -> Option<InferredBatch> {
-        // Let go of after the lock.
-        let _old;
-        let waiting = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.held.is_empty() {
+    /// Waits for an item, and returns a batch of it and whatever else is ready, at most `limit` events. The
+    /// batch has no probabilities yet. `own` is replaced if the batch belongs to another model. None when the
+    /// channel is closed and empty.
+    pub(super) fn next(&self, limit: usize, own: &mut WorkerModel) -> Option<InferredBatch> {
+        // Declared before the lock, so that the old model is dropped after the lock is released.
+        let _old_model;
+        let state = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.received.is_empty() {
             let mut items = Vec::new();
-            // At once: taken one by one, each would wake the task that fills the queue.
-            if waiting.receiver.blocking_recv_many(&mut items, limit) == 0 {
+            // All at once: receiving them one by one would wake the sending task for each of them.
+            if state.receiver.blocking_recv_many(&mut items, limit) == 0 {
                 return None;
             }
-            waiting.held.extend(items);
+            state.received.extend(items);
         }
-        let (mut context, mut work) = (None, Vec::new());
-        while work.len() < limit {
-            match waiting.held.pop_front() {
-                Some(QueueItem::Work(next)) => work.push(next),
-                Some(QueueItem::Handover(handover)) if work.is_empty() => {
-                    context = Some(Box::new(waiting.take_over(*handover)))
+        let (mut context, mut events) = (None, Vec::new());
+        while events.len() < limit {
+            match state.received.pop_front() {
+                Some(QueueItem::Event(event)) => events.push(event),
+                Some(QueueItem::Handover(handover)) if events.is_empty() => {
+                    context = Some(Box::new(state.apply(*handover)))
                 }
-                // One model answers a whole batch: it ends where another takes over.
+                // A batch is predicted by one model, so it ends before a handover.
                 Some(handover) => {
-                    waiting.held.push_front(handover);
+                    state.received.push_front(handover);
                     break;
                 }
                 None => break,
             }
         }
-        if own.generation != waiting.generation {
-            let new = LoadedModel { model: waiting.models.pop()?, generation: waiting.generation };
-            _old = std::mem::replace(own, new);
+        if own.generation != state.generation {
+            let new_model = WorkerModel { model: state.models.pop()?, generation: state.generation };
+            _old_model = std::mem::replace(own, new_model);
         }
-        let ticket = waiting.ticket;
-        waiting.ticket += 1;
-        Some(InferredBatch { ticket, context, work, probabilities: Vec::new() })
+        let sequence = state.next_sequence;
+        state.next_sequence += 1;
+        Some(InferredBatch { sequence, context, events, probabilities: Vec::new() })
     }
 }
 
 impl BatchQueueState {
-    fn take_over(&mut self, handover: Handover) -> ServingContext {
+    /// Applies a handover, whose turn it is, and returns the new serving context.
+    fn apply(&mut self, handover: Handover) -> ServingContext {
         let Handover { models, context, done, .. } = handover;
         if let Some(models) = models {
             self.models = models;
             self.generation += 1;
         }
-        // Who does not wait for it any more needs no word.
+        // It fails if nobody waits for the handover any longer, which does no harm.
         let _ = done.send(());
         context
     }

@@ -1,30 +1,32 @@
-//! What takes over while the daemon runs, in its place among the work that waits for the model.
+//! What waits for inference: stream events, and handovers to another model or to other settings.
 
 use tokio::sync::oneshot;
 
 use crate::decision::ServingContext;
 use crate::model::session::Model;
-use crate::stream::{StreamTableOptions, Work};
+use crate::stream::{StreamEvent, StreamTableOptions};
 
-/// Another model, or the same one with other settings: it holds from the next sample on. Windows that were cut before are
-/// answered by the model before.
+/// The handover to another model, or to other settings of the same one.
+///
+/// It applies to every sample after it. Windows that were complete before it are still predicted by the
+/// previous model.
 pub(crate) struct Handover {
-    /// A loaded model for each thread of inference; none where the model stays.
+    /// The new model, loaded once for each inference thread. None if the model stays the same.
     pub models: Option<Vec<Model>>,
-    /// What surfaces are decided by.
+    /// The new serving context.
     pub context: ServingContext,
-    /// How streams are followed.
+    /// How streams are followed from now on.
     pub streams: StreamTableOptions,
-    /// Work that may wait for the model.
+    /// The new limit of the [`WorkQueue`](super::WorkQueue).
     pub queue_limit: usize,
-    /// Told when every window of before is with its model.
+    /// Resolves when every earlier window was given to the previous model.
     pub done: oneshot::Sender<()>,
 }
 
-/// What waits for the model.
+/// An item that waits for inference.
 pub(crate) enum QueueItem {
-    /// A stream's work.
-    Work(Work),
-    /// What takes over after all that stands before it.
+    /// An event of a stream.
+    Event(StreamEvent),
+    /// A handover, which applies to everything behind it.
     Handover(Box<Handover>),
 }

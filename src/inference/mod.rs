@@ -1,4 +1,9 @@
-//! Windows to probabilities: the queue of work, the batches that run in ONNX Runtime, and the handover to another model.
+//! From windows to probabilities.
+//!
+//! - [`WorkQueue`] holds the stream events that wait for inference, and drops the oldest windows on overload.
+//! - [`BatchQueue`] makes batches of them for the inference threads.
+//! - [`worker`] is the loop of an inference thread, which runs batches in ONNX Runtime.
+//! - [`Handover`] is another model or other settings, which wait in the queue for their turn.
 
 mod batch_queue;
 mod handover;

@@ -1,95 +1,102 @@
-//! Work that waits for the model, within a bound.
+//! The stream events that wait for inference, up to a limit.
 
 use std::collections::VecDeque;
 
 use super::handover::{Handover, QueueItem};
-use crate::signal::{Drops, Reason};
-use crate::stream::{Task, Work};
+use crate::signal::{DropReason, Drops};
+use crate::stream::{EventKind, StreamEvent};
 
-/// A queue in order. Over its bound a live daemon drops the oldest windows; replay asks [`WorkQueue::has_room`] and waits instead.
+/// A queue of items in order, with a limit.
+///
+/// If the streams are live, the oldest windows over the limit are dropped. A replay checks
+/// [`WorkQueue::has_room`] before it reads further samples instead, and drops nothing.
 pub(crate) struct WorkQueue {
-    queue: VecDeque<QueueItem>,
-    bound: usize,
+    items: VecDeque<QueueItem>,
+    limit: usize,
     live: bool,
     drops: Drops,
 }
 
 impl WorkQueue {
-    /// An empty queue that holds up to `bound` entries, or some more for a moment.
-    pub(crate) fn new(bound: usize, live: bool) -> Self {
-        Self { queue: VecDeque::new(), bound, live, drops: Drops::default() }
+    /// Creates an empty queue for up to `limit` items. Between two calls of [`WorkQueue::drops`] there may be
+    /// more.
+    pub(crate) fn new(limit: usize, live: bool) -> Self {
+        Self { items: VecDeque::new(), limit, live, drops: Drops::default() }
     }
 
-    /// Adds work at the end.
-    pub(crate) fn push(&mut self, work: Work) {
-        self.queue.push_back(QueueItem::Work(work));
-        // Now and then, so that dropping costs little a window.
-        if self.live && self.queue.len() > 2 * self.bound {
-            self.shed();
+    /// Adds an event at the end.
+    pub(crate) fn push(&mut self, event: StreamEvent) {
+        self.items.push_back(QueueItem::Event(event));
+        // Not for every event over the limit, because dropping goes through the whole queue.
+        if self.live && self.items.len() > 2 * self.limit {
+            self.drop_over_limit();
         }
     }
 
-    /// Adds what takes over after all that waits; it is never dropped.
+    /// Adds a handover at the end. It is never dropped.
     pub(crate) fn handover(&mut self, handover: Box<Handover>) {
-        self.bound = handover.queue_limit;
-        self.queue.push_back(QueueItem::Handover(handover));
+        self.limit = handover.queue_limit;
+        self.items.push_back(QueueItem::Handover(handover));
     }
 
-    /// Takes what has waited longest.
+    /// Removes the first item.
     pub(crate) fn pop(&mut self) -> Option<QueueItem> {
-        self.queue.pop_front()
+        self.items.pop_front()
     }
 
-    /// How much waits.
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.items.len()
     }
 
-    /// Whether nothing waits.
+    /// Whether there are no items.
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.items.is_empty()
     }
 
-    /// Whether it is below its bound.
+    /// Whether there are fewer items than the limit.
     pub(crate) fn has_room(&self) -> bool {
-        self.queue.len() < self.bound
+        self.items.len() < self.limit
     }
 
-    /// What was dropped since this was last asked.
+    /// Drops what is over the limit if the streams are live. Returns what was dropped since it was last taken
+    /// from here.
     pub(crate) fn drops(&mut self) -> &mut Drops {
         if self.live {
-            self.shed();
+            self.drop_over_limit();
         }
         &mut self.drops
     }
 
-    /// Drops the oldest windows over the bound. Starts, resets and ends go only where there are no windows left to drop: a
-    /// surface that does not hold any more must not stay named.
-    fn shed(&mut self) {
-        let over = self.queue.len().saturating_sub(self.bound);
-        if over == 0 {
+    /// Drops the oldest windows over the limit. Starts and resets are only dropped when no window is left,
+    /// because a surface would stay named that no longer holds. Ends and handovers are never dropped.
+    fn drop_over_limit(&mut self) {
+        let excess = self.items.len().saturating_sub(self.limit);
+        if excess == 0 {
             return;
         }
-        let rest = self.drop_oldest(over, |task| matches!(task, Task::Window { .. }));
-        self.drop_oldest(rest, |task| !matches!(task, Task::End { .. }));
+        let excess = self.drop_oldest(excess, |kind| matches!(kind, EventKind::Window { .. }));
+        self.drop_oldest(excess, |kind| !matches!(kind, EventKind::End { .. }));
     }
 
-    /// Gives how many could not be dropped.
-    fn drop_oldest(&mut self, mut over: usize, may_go: impl Fn(&Task) -> bool) -> usize {
-        let Self { queue, bound, drops, .. } = self;
-        queue.retain(|item| {
-            let goes = over > 0 && matches!(item, QueueItem::Work(work) if may_go(&work.task));
-            if goes {
-                over -= 1;
-                drops.add(Reason::Overload, || {
+    /// Drops the `excess` oldest events of the kinds for which `may_drop` is true. Returns how many could not
+    /// be dropped.
+    fn drop_oldest(&mut self, mut excess: usize, may_drop: impl Fn(&EventKind) -> bool) -> usize {
+        let Self { items, limit, drops, .. } = self;
+        items.retain(|item| {
+            let dropped = excess > 0 && matches!(item, QueueItem::Event(event) if may_drop(&event.kind));
+            if dropped {
+                excess -= 1;
+                drops.add(DropReason::Overload, || {
                     format!(
-                        "more than limits.windows = {bound} windows wait for the model; use a smaller model or a larger hop"
+                        "more than limits.windows = {limit} windows wait for the model; use a smaller model \
+                         or a larger hop"
                     )
                 });
             }
-            !goes
+            !dropped
         });
-        over
+        excess
     }
 }
 
@@ -99,51 +106,50 @@ mod tests {
 
     use super::*;
     use crate::signal::{StreamId, Time};
-    use crate::stream::Quality;
-    use crate::stream::{ResetReason, Window};
+    use crate::stream::{Quality, ResetReason, Window};
 
     fn at(nanos: i64) -> Time {
         Time::from_nanos(nanos).unwrap()
     }
 
-    fn push(queue: &mut WorkQueue, task: Task) {
-        queue.push(Work { stream: StreamId::new("a").unwrap(), task });
+    fn push(queue: &mut WorkQueue, kind: EventKind) {
+        queue.push(StreamEvent { stream: StreamId::new("a").unwrap(), kind });
     }
 
-    fn pop(queue: &mut WorkQueue) -> Task {
-        let Some(QueueItem::Work(work)) = queue.pop() else { panic!("no work waits") };
-        work.task
+    fn pop(queue: &mut WorkQueue) -> EventKind {
+        let Some(QueueItem::Event(event)) = queue.pop() else { panic!("no event waits") };
+        event.kind
     }
 
-    fn window(nanos: i64) -> Task {
+    fn window(nanos: i64) -> EventKind {
         let window = Window { time: at(nanos), values: vec![], quality: Quality::default() };
-        Task::Window { window, arrived: Instant::now() }
+        EventKind::Window { window, arrived: Instant::now() }
     }
 
     #[test]
     fn the_oldest_windows_are_dropped_and_a_reset_is_kept() {
         let mut queue = WorkQueue::new(2, true);
-        let reset = Task::Reset { time: at(1), why: ResetReason::Silence };
-        for task in [window(0), reset.clone(), window(2), window(3)] {
-            push(&mut queue, task);
+        let reset = EventKind::Reset { time: at(1), reason: ResetReason::Silence };
+        for kind in [window(0), reset.clone(), window(2), window(3)] {
+            push(&mut queue, kind);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 2);
+        assert_eq!(queue.drops().count(DropReason::Overload), 2);
         assert_eq!(pop(&mut queue), reset);
-        assert!(matches!(pop(&mut queue), Task::Window { window, .. } if window.time == at(3)));
+        assert!(matches!(pop(&mut queue), EventKind::Window { window, .. } if window.time == at(3)));
     }
 
     #[test]
-    fn one_push_after_another_never_holds_much_more_than_the_bound() {
+    fn the_queue_never_holds_more_than_twice_its_limit() {
         let mut queue = WorkQueue::new(10, true);
         for nanos in 0..1000 {
             push(&mut queue, window(nanos));
-            assert!(queue.queue.len() <= 20);
+            assert!(queue.items.len() <= 20);
         }
-        assert_eq!(queue.drops().count(Reason::Overload), 990);
+        assert_eq!(queue.drops().count(DropReason::Overload), 990);
     }
 
     #[test]
-    fn replay_drops_nothing() {
+    fn a_replay_drops_nothing() {
         let mut queue = WorkQueue::new(2, false);
         (0..50).for_each(|nanos| push(&mut queue, window(nanos)));
         assert_eq!(queue.drops().total(), 0);

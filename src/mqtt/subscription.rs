@@ -2,7 +2,7 @@
 
 use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
-use crate::signal::{Columns, Drops, Reason, StreamId};
+use crate::signal::{Columns, DropReason, Drops, StreamId};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// Topics that samples come by.
@@ -44,7 +44,7 @@ pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) ->
         let stream = match StreamId::new(name) {
             Ok(stream) if payload.len() <= *max_payload => stream,
             Ok(stream) => {
-                drops.add(Reason::TooLarge, || {
+                drops.add(DropReason::TooLarge, || {
                     format!(
                         "a payload of {} bytes for stream \"{stream}\" is over limits.payload = {max_payload}; send fewer samples at once, or raise it",
                         payload.len()
@@ -54,7 +54,7 @@ pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) ->
                 continue;
             }
             Err(why) => {
-                drops.add(Reason::StreamName, || why.to_string());
+                drops.add(DropReason::StreamName, || why.to_string());
                 handle.dropped(&mut drops);
                 continue;
             }

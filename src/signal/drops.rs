@@ -3,7 +3,7 @@
 /// Why something was left out. The name is what metrics and messages call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
-pub enum Reason {
+pub enum DropReason {
     /// A line or message that is not in the source's format.
     Malformed,
     /// A binary frame whose checksum, length or version is wrong.
@@ -32,40 +32,40 @@ pub enum Reason {
     NotRecorded,
 }
 
-impl Reason {
+impl DropReason {
     /// Every reason, in the order of its counters.
-    pub const ALL: [Reason; 13] = [
-        Reason::Malformed,
-        Reason::CorruptFrame,
-        Reason::LostFrame,
-        Reason::TooLarge,
-        Reason::BadTime,
-        Reason::NotFinite,
-        Reason::Duplicate,
-        Reason::Late,
-        Reason::StreamName,
-        Reason::StreamLimit,
-        Reason::Overload,
-        Reason::NotPublished,
-        Reason::NotRecorded,
+    pub const ALL: [DropReason; 13] = [
+        DropReason::Malformed,
+        DropReason::CorruptFrame,
+        DropReason::LostFrame,
+        DropReason::TooLarge,
+        DropReason::BadTime,
+        DropReason::NotFinite,
+        DropReason::Duplicate,
+        DropReason::Late,
+        DropReason::StreamName,
+        DropReason::StreamLimit,
+        DropReason::Overload,
+        DropReason::NotPublished,
+        DropReason::NotRecorded,
     ];
 
     /// The name in metrics and messages.
     pub fn name(self) -> &'static str {
         match self {
-            Reason::Malformed => "malformed",
-            Reason::CorruptFrame => "corrupt_frame",
-            Reason::LostFrame => "lost_frame",
-            Reason::TooLarge => "too_large",
-            Reason::BadTime => "bad_time",
-            Reason::NotFinite => "not_finite",
-            Reason::Duplicate => "duplicate",
-            Reason::Late => "late",
-            Reason::StreamName => "stream_name",
-            Reason::StreamLimit => "stream_limit",
-            Reason::Overload => "overload",
-            Reason::NotPublished => "not_published",
-            Reason::NotRecorded => "not_recorded",
+            DropReason::Malformed => "malformed",
+            DropReason::CorruptFrame => "corrupt_frame",
+            DropReason::LostFrame => "lost_frame",
+            DropReason::TooLarge => "too_large",
+            DropReason::BadTime => "bad_time",
+            DropReason::NotFinite => "not_finite",
+            DropReason::Duplicate => "duplicate",
+            DropReason::Late => "late",
+            DropReason::StreamName => "stream_name",
+            DropReason::StreamLimit => "stream_limit",
+            DropReason::Overload => "overload",
+            DropReason::NotPublished => "not_published",
+            DropReason::NotRecorded => "not_recorded",
         }
     }
 }
@@ -75,18 +75,18 @@ impl Reason {
 /// Decoders and lanes fill one; their shells add it to the daemon's counters and log it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
-    counts: [u64; Reason::ALL.len()],
-    first: Option<(Reason, String)>,
+    counts: [u64; DropReason::ALL.len()],
+    first: Option<(DropReason, String)>,
 }
 
 impl Drops {
     /// Counts one; `detail` is made into words only for the first.
-    pub fn add(&mut self, reason: Reason, detail: impl FnOnce() -> String) {
+    pub fn add(&mut self, reason: DropReason, detail: impl FnOnce() -> String) {
         self.add_many(reason, 1, detail);
     }
 
     /// Counts `count` at once; `detail` is made into words only for the first.
-    pub fn add_many(&mut self, reason: Reason, count: u64, detail: impl FnOnce() -> String) {
+    pub fn add_many(&mut self, reason: DropReason, count: u64, detail: impl FnOnce() -> String) {
         self.counts[reason as usize] += count;
         if self.first.is_none() && count > 0 {
             self.first = Some((reason, detail()));
@@ -94,7 +94,7 @@ impl Drops {
     }
 
     /// How many were left out for `reason`.
-    pub fn count(&self, reason: Reason) -> u64 {
+    pub fn count(&self, reason: DropReason) -> u64 {
         self.counts[reason as usize]
     }
 
@@ -104,13 +104,13 @@ impl Drops {
     }
 
     /// The first thing left out, with its reason.
-    pub fn first(&self) -> Option<(Reason, &str)> {
+    pub fn first(&self) -> Option<(DropReason, &str)> {
         self.first.as_ref().map(|(reason, detail)| (*reason, detail.as_str()))
     }
 
     /// Each reason that has a count, with it.
-    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
-        Reason::ALL.into_iter().map(|reason| (reason, self.count(reason))).filter(|(_, count)| *count > 0)
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.into_iter().map(|reason| (reason, self.count(reason))).filter(|(_, count)| *count > 0)
     }
 
     /// Gives what was counted and starts again at nothing.
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn reasons_stand_in_the_order_of_their_counters() {
-        for (index, reason) in Reason::ALL.into_iter().enumerate() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index);
         }
     }
@@ -155,9 +155,9 @@ mod tests {
     #[test]
     fn the_first_is_kept_in_words_and_all_are_counted() {
         let mut drops = Drops::default();
-        drops.add(Reason::Late, || "first".into());
-        drops.add_many(Reason::Malformed, 2, || unreachable!());
-        assert_eq!(drops.first(), Some((Reason::Late, "first")));
+        drops.add(DropReason::Late, || "first".into());
+        drops.add_many(DropReason::Malformed, 2, || unreachable!());
+        assert_eq!(drops.first(), Some((DropReason::Late, "first")));
         assert_eq!(drops.to_string(), "2 malformed, 1 late");
         assert_eq!(drops.take().total(), 3);
         assert_eq!(drops.to_string(), "none");

@@ -13,7 +13,7 @@ mod time_input;
 pub use batch::{Arrival, SampleBatch, SourceEvent};
 pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
 pub use columns::Columns;
-pub use drops::{Drops, Reason};
+pub use drops::{DropReason, Drops};
 pub use samples::{Samples, SensorLimits};
 pub use stream_id::{StreamId, StreamNameError};
 pub use time::Time;

@@ -4,7 +4,7 @@ use super::home_assistant::HomeAssistantDiscovery;
 use super::json::JsonWriter;
 use crate::decision::{Outcome, ServingContext};
 use crate::mqtt::Publisher;
-use crate::signal::{Drops, Reason};
+use crate::signal::{DropReason, Drops};
 
 /// Publishes predictions as they come, and keeps each stream's surface retained.
 pub struct MqttSink {
@@ -32,7 +32,7 @@ impl MqttSink {
                 let mut payload = Vec::with_capacity(256);
                 self.json.prediction(prediction, false, &mut payload);
                 if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
-                    drops.add(Reason::NotPublished, || {
+                    drops.add(DropReason::NotPublished, || {
                         "the broker is away or slow: predictions are not published, surfaces will be".into()
                     });
                 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::health::Health;
 use crate::shutdown::ends_within;
-use crate::signal::{Channel, Drops, Reason, SampleBatch, SourceEvent, StreamId, Time};
+use crate::signal::{Channel, DropReason, Drops, SampleBatch, SourceEvent, StreamId, Time};
 use crate::stream::{Placement, TimeUnwrapper, Timestamper};
 
 /// The most that a crash loses.
@@ -95,7 +95,7 @@ impl Recorder {
         }
         if !self.files.contains_key(&batch.stream) {
             if self.files.len() >= self.options.streams {
-                drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
+                drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is one more than limits.streams = {}",
                         batch.stream, self.options.streams
@@ -128,11 +128,11 @@ impl Recorder {
                     time
                 }
                 Placement::Duplicate => {
-                    drops.add(Reason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
+                    drops.add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
                     continue;
                 }
                 Placement::Late => {
-                    drops.add(Reason::Late, || {
+                    drops.add(DropReason::Late, || {
                         format!("the sample at {} s came after a newer one", raw.seconds())
                     });
                     continue;
@@ -304,7 +304,7 @@ impl RecorderHandle {
         if self.sender.try_send(event.clone()).is_err()
             && let SourceEvent::Samples(batch) = event
         {
-            drops.add_many(Reason::NotRecorded, batch.samples.len() as u64, || {
+            drops.add_many(DropReason::NotRecorded, batch.samples.len() as u64, || {
                 "samples are not recorded: the disk is too slow, full or failing".into()
             });
         }
@@ -348,7 +348,7 @@ fn record(
         let mut done = match event {
             Ok(SourceEvent::Samples(batch)) if paused.is_some() => {
                 let count = batch.samples.len() as u64;
-                drops.add_many(Reason::NotRecorded, count, || {
+                drops.add_many(DropReason::NotRecorded, count, || {
                     "samples are not recorded after a fault of the disk".into()
                 });
                 Ok(())
@@ -374,7 +374,7 @@ fn record(
                 );
             }
             let lost = recorder.abandon();
-            drops.add_many(Reason::NotRecorded, lost, String::new);
+            drops.add_many(DropReason::NotRecorded, lost, String::new);
             (failing, paused) = (true, Some(Instant::now()));
         }
         if failing {

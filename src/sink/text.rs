@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::json::{JsonWriter, micros, round};
 use crate::decision::{Outcome, Prediction};
 use crate::shutdown::ends_within;
-use crate::signal::{Drops, Reason, StreamId};
+use crate::signal::{DropReason, Drops, StreamId};
 
 /// Chunks of text that may wait for the reader.
 const CHUNKS: usize = 64;
@@ -121,7 +121,7 @@ impl TextSink {
         if self.live
             && let Err(TrySendError::Full((_, windows))) = sender.try_send(chunk.clone())
         {
-            drops.add_many(Reason::NotPublished, windows as u64, || {
+            drops.add_many(DropReason::NotPublished, windows as u64, || {
                 "standard output is not read fast enough".into()
             });
         } else if !self.live {
@@ -236,7 +236,7 @@ mod tests {
             lines.take(&prediction(), &mut drops);
             lines.flush(&mut drops);
         }
-        assert!((8..=10).contains(&drops.count(Reason::NotPublished)), "{drops}");
+        assert!((8..=10).contains(&drops.count(DropReason::NotPublished)), "{drops}");
         drop(sender);
         lines.finish(Duration::MAX).unwrap();
     }

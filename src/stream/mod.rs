@@ -1,7 +1,15 @@
 //! From samples to windows, for one stream and for all of them.
 //!
-//! Nothing here does I/O or reads a clock: the trainer cuts its windows with the same code as the daemon.
+//! - [`StreamTable`] keeps the state of every stream and turns batches of samples into [`StreamEvent`]s.
+//! - [`Timestamper`] gives times to samples that carry none.
+//! - [`StreamWindower`] turns the samples of one stream into windows. It consists of the [`TimeUnwrapper`],
+//!   the [`Resampler`], the [`WindowRing`] and the [`QualityMonitor`].
+//! - [`Problems`] collects what is wrong with the input of all streams.
+//!
+//! Nothing in this folder does I/O or reads a clock. The trainer cuts its windows with the same
+//! [`StreamWindower`] as the daemon.
 
+mod event;
 mod problems;
 mod quality;
 mod quality_monitor;
@@ -12,7 +20,7 @@ mod time_unwrapper;
 mod timestamper;
 mod window;
 mod windower;
-mod work;
+pub use event::{EventKind, StreamEvent};
 pub use problems::{Problem, ProblemDelta, Problems};
 pub use quality::{ChannelFault, FaultKind, Quality, QualityOptions};
 pub use quality_monitor::QualityMonitor;
@@ -23,4 +31,3 @@ pub use time_unwrapper::{Placement, TimeUnwrapper};
 pub use timestamper::Timestamper;
 pub use window::{ResetReason, Window, WindowerOutput};
 pub use windower::{StreamWindower, WindowerOptions};
-pub use work::{Task, Work};

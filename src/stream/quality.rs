@@ -1,18 +1,24 @@
-//! How far a stream's samples can be trusted: sensors that are stuck or at their limits, and input that left what the model was
-//! trained on.
+//! How far the samples of a stream can be trusted: settings, measures of a window, and faults of its
+//! channels.
 //!
-//! - **Stuck**: a channel did not change at all in a whole window, though it does in training. It is well again when a quarter of
-//!   the window's steps have changes.
-//! - **Saturated**: a quarter of a window's steps, or what `[quality] clipped` says, is at the sensor's limits; it is well again
-//!   at half of that. The limits are the source's (`[[source.channel]] min, max`). Without them a sample is at a limit from the
-//!   fifth equal one in a row on, where that value lies on the edge of what training had or beyond: a motor's current is never so
-//!   steady at its extremes, and a converter at the end of its range is. 0 is what a motor at rest draws, and no limit.
-//! - **Drifted**: the root of the mean square distance from the training's mean, in deviations, over the last minutes with
-//!   exponential weights, is over `[quality] drift`; it is well again below 0.8 of that. In training it is 1. A part of the training
-//!   data that has the share w of it cannot be farther than the root of 1/w: 3 is never reached by input that is like any surface
-//!   with a ninth of the training windows, whatever the order in which the robot drives on them. It sees offsets, gains and noise alike.
+//! A [`QualityMonitor`](super::QualityMonitor) finds three kinds of faults. Each kind ends at a lower limit
+//! than it begins, so that a fault does not come and go with every window.
 //!
-//! [`Gauge`](crate::stream::quality_monitor::QualityMonitor) finds it out.
+//! - **Stuck**: the channel did not change at all within a whole window, although it changes in the training
+//!   data. The fault ends when the channel changes in a quarter of the window's steps.
+//! - **Saturated**: the channel was at the sensor's limits for a quarter of the window's steps, or for the
+//!   share in `[quality] clipped`. The fault ends below half of that share. The limits are those of the
+//!   source (`[[source.channel]] min, max`). If the source has none, a sample is at a limit if it is the
+//!   fifth equal one in a row, or a later one, and its value is at the edge of the range of the training data
+//!   or beyond. The current of a motor is never that steady at its extremes, but a converter at the end of
+//!   its range is. The value 0 is never a limit, because a motor at rest draws no current.
+//! - **Drifted**: the root mean square z-score of the channel is more than `[quality] drift`. The z-score of
+//!   a value is its distance from the training data's mean, divided by the training data's standard
+//!   deviation. The mean square is an exponentially weighted average over `[quality] drift_time`. The fault
+//!   ends below 0.8 of the limit. The measure responds to offsets, gains and noise alike. It is 1 for the
+//!   training data as a whole, and at most sqrt(1/w) for a part that makes up the share w of the training
+//!   data. Input that is like any surface with at least a ninth of the training windows therefore never
+//!   exceeds the default of 3, in whatever order the robot drives over the surfaces.
 
 use std::time::Duration;
 
@@ -21,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::card::Statistics;
 use crate::signal::Channel;
 
-/// When input is told to be bad, and what follows.
+/// The section `[quality]` of the configuration: when a channel has a fault, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QualityOptions {
@@ -29,11 +35,12 @@ pub struct QualityOptions {
     pub unknown_when_stuck: bool,
     /// Whether the surface is unknown while a channel is saturated.
     pub unknown_when_saturated: bool,
-    /// A channel is saturated when this share of a window's steps is at its limits.
+    /// A channel is saturated when at least this share of a window's steps is at its limits, from 0 to 1.
     pub clipped: f64,
-    /// Input drifts when it is so many times as far from the training's mean as training was.
+    /// A channel has drifted when its root mean square z-score is more than this. In the training data it is
+    /// 1.
     pub drift: f64,
-    /// Over how long that is looked at.
+    /// The time constant of the average that finds drift. No drift is reported before a stream is that old.
     #[serde(with = "humantime_serde")]
     pub drift_time: Duration,
 }
@@ -50,72 +57,74 @@ impl Default for QualityOptions {
     }
 }
 
-/// How far a window's samples can be trusted.
+/// How far the samples of a window can be trusted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quality {
-    /// The share of its steps that were measured rather than interpolated, from 0 to 1.
+    /// The share of the window's steps that were measured rather than interpolated, from 0 to 1.
     pub measured: f64,
-    /// The share of its steps with a channel at its sensor's limits.
+    /// The share of the window's steps in which any channel is at its sensor's limits, from 0 to 1.
     pub clipped: f64,
-    /// The share of the samples of its time that came too late to be used.
+    /// The share of the samples during the window that were dropped because they were late, from 0 to 1.
     pub late: f64,
-    /// How many times as far from the training's mean as training was, the farthest channel; none in the first minutes.
+    /// The root mean square z-score of the channel that is farthest from the training data; 1 is like
+    /// training. None during the first `drift_time` of a stream, and if the statistics of the training data
+    /// are not known.
     pub drift: Option<f64>,
-    /// What is wrong.
+    /// The faults of the channels.
     pub faults: Vec<ChannelFault>,
 }
 
 impl Default for Quality {
-    /// Nothing is wrong.
+    /// A window of measured samples without any fault.
     fn default() -> Self {
         Self { measured: 1.0, clipped: 0.0, late: 0.0, drift: None, faults: Vec::new() }
     }
 }
 
 impl Quality {
-    /// The fault that makes the surface unknown, if one does.
-    pub fn withheld(&self) -> Option<&ChannelFault> {
-        self.faults.iter().find(|fault| fault.withholds)
+    /// The first fault because of which the surface is unknown. None if the surface can be decided.
+    pub fn blocking_fault(&self) -> Option<&ChannelFault> {
+        self.faults.iter().find(|fault| fault.blocks_decision)
     }
 }
 
-/// What is wrong with one channel.
+/// A fault of one channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChannelFault {
-    /// Which.
+    /// The channel with the fault.
     pub channel: Channel,
-    /// What is wrong.
+    /// What is wrong with it.
     pub kind: FaultKind,
-    /// Whether the surface is unknown because of it.
-    pub withholds: bool,
+    /// Whether the surface is unknown while the fault lasts.
+    pub blocks_decision: bool,
 }
 
-/// What is wrong with a channel, with the numbers that say so.
+/// What is wrong with a channel, with the numbers that show it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FaultKind {
-    /// It does not change.
+    /// The channel does not change.
     Stuck {
-        /// Its value.
+        /// The value that it keeps, in the channel's unit.
         value: f32,
     },
-    /// It is at its limits.
+    /// The channel is at its sensor's limits.
     Saturated {
-        /// For which share of the window.
+        /// The share of the window's steps at the limits, from 0 to 1.
         share: f64,
     },
-    /// It is far from what training had.
+    /// The channel is far from what it was in the training data.
     Drifted {
-        /// Its mean over the last minutes.
+        /// The weighted mean of the channel over the last `drift_time`, in the channel's unit.
         mean: f64,
-        /// How many times as far from the training's mean as training was.
+        /// The root mean square z-score; 1 is like training.
         distance: f64,
-        /// What training had.
+        /// The statistics of the channel in the training data.
         training: Statistics,
     },
 }
 
 impl FaultKind {
-    /// The word for it.
+    /// The name of the fault in messages and in `underfoot/health`.
     pub fn name(&self) -> &'static str {
         match self {
             FaultKind::Stuck { .. } => "stuck",
@@ -126,13 +135,13 @@ impl FaultKind {
 }
 
 impl ChannelFault {
-    /// The fault in few words, which stay the same while it lasts.
+    /// The fault in a few words without numbers, which do not change while it lasts.
     pub fn reason(&self) -> String {
         let verb = if matches!(self.kind, FaultKind::Drifted { .. }) { "has" } else { "is" };
         format!("{} {verb} {}", self.channel.name, self.kind.name())
     }
 
-    /// The fault with its numbers and its mend.
+    /// The fault in a sentence, with its numbers and how to fix it.
     pub fn detail(&self) -> String {
         let Channel { name, unit } = &self.channel;
         match self.kind {
@@ -140,12 +149,14 @@ impl ChannelFault {
                 format!("{name} stays at {value} {unit}; check the sensor and its wires")
             }
             FaultKind::Saturated { share } => format!(
-                "{name} is at its sensor's limits for {:.0} % of a window; check the sensor, and its range and scale",
+                "{name} is at its sensor's limits for {:.0} % of a window; check the sensor, and its range \
+                 and scale",
                 100.0 * share
             ),
             FaultKind::Drifted { mean, distance, training } => format!(
-                "{name} is {mean:.3} {unit} on average, {distance:.1} times as far from the training's {:.3} \u{b1} {:.3} {unit} as \
-                 training was; check the sensor's scale and offset, or train with recordings of today",
+                "{name} is {mean:.3} {unit} on average, {distance:.1} times as far from the training's {:.3} \
+                 \u{b1} {:.3} {unit} as training was; check the sensor's scale and offset, or train with \
+                 recordings of today",
                 training.mean, training.deviation
             ),
         }

@@ -1,6 +1,4 @@
-//! One stream's samples and steps, looked at for what [`quality`](crate::stream::quality) tells of.
-//!
-//! It does no I/O and reads no clock, so that a recording gives what the drive gave.
+//! Watches the samples and steps of one stream for the faults that `quality.rs` describes.
 
 use std::sync::Arc;
 
@@ -8,75 +6,94 @@ use super::quality::{ChannelFault, FaultKind, Quality, QualityOptions};
 use crate::model::card::{Card, Statistics};
 use crate::signal::{Channel, SensorLimits};
 
-/// Equal samples in a row at an extreme before they count as clipped.
-const RUN: u32 = 5;
-/// A stuck channel is well again when the share of a window's steps in which it changes is one in this many.
-const MOVING: u32 = 4;
-/// Drift ends below this share of what it begins at.
-const DRIFT_ENDS: f64 = 0.8;
-/// One wild sample counts as this many deviations at the most.
-const FAR: f64 = 10.0;
+/// If a sensor's limits are not known, a sample at an extreme counts as clipped from this many equal ones in
+/// a row on.
+const CLIPPED_RUN: u32 = 5;
+/// A channel is no longer stuck when it changes in at least one out of this many steps of a window.
+const RECOVERY_STEPS: u32 = 4;
+/// A channel no longer drifts below this share of the limit at which drift begins.
+const DRIFT_RECOVERY: f64 = 0.8;
+/// Z-scores are limited to this, so that a single absurd sample is no drift.
+const MAX_Z_SCORE: f64 = 10.0;
 
-/// Looks at every sample and step of one stream.
+/// Watches every sample and step of one stream, and judges its windows.
+///
+/// The caller passes each sample to [`push_sample`](Self::push_sample), then each step that the sample
+/// completes to [`push_step`](Self::push_step), and calls [`end_steps`](Self::end_steps) if there was a step.
 #[derive(Clone, Debug)]
 pub struct QualityMonitor {
     options: QualityOptions,
+    /// Steps a second (Hz).
     rate: f64,
     limits: Option<Arc<[SensorLimits]>>,
     channels: Vec<ChannelState>,
-    /// What came since the step before.
-    now: StepFlags,
-    flags: Vec<StepFlags>,
+    /// What happened since the previous step.
+    current: StepFlags,
+    /// What happened in each of the last W steps, as a ring.
+    history: Vec<StepFlags>,
+    /// The slot of the next step in `history`.
     head: usize,
-    /// Steps with a channel at its limits, and samples, in `flags`.
+    /// The steps in `history` in which any channel was at its limits.
     clipped: u32,
-    taken: u64,
+    /// The samples in `history` that were used.
+    used: u64,
+    /// The samples in `history` that were dropped because they were late.
     late: u64,
-    /// Steps of the stream so far.
+    /// The steps since the stream began, or since a model with other statistics was loaded.
     steps: u64,
 }
 
-/// What came within one step; a bit a channel.
+/// What happened within one step. In the bit sets, bit i stands for channel i.
 #[derive(Clone, Copy, Debug, Default)]
 struct StepFlags {
-    moved: u64,
+    /// The channels that changed.
+    changed: u64,
+    /// The channels that were at their limits.
     clipped: u64,
-    taken: u32,
+    /// The number of samples that were used.
+    used: u32,
+    /// The number of samples that were dropped because they were late.
     late: u32,
 }
 
-/// One channel.
+/// The state of one channel.
 #[derive(Clone, Debug)]
 struct ChannelState {
     channel: Channel,
-    /// What training had; none where nothing is known, or it never changed.
+    /// The statistics of the channel in the training data. None if they are not known, or if the channel did
+    /// not change there.
     training: Option<Statistics>,
-    last: f32,
-    run: u32,
-    /// Steps of the window in which it changed, and in which it was at its limits.
-    moved: u32,
+    /// The value of the newest sample, NaN before the first.
+    last_value: f32,
+    /// How many samples in a row had this value.
+    equal_run: u32,
+    /// The steps of the window in which the channel changed.
+    changed: u32,
+    /// The steps of the window in which the channel was at its limits.
     clipped: u32,
     stuck: bool,
     saturated: bool,
     drifted: bool,
-    /// The mean distance from the training's mean, and the mean square of it, in deviations.
-    mean: f64,
-    square: f64,
+    /// The weighted mean of the z-scores.
+    z_mean: f64,
+    /// The weighted mean of the squared z-scores.
+    z_square: f64,
 }
 
 impl QualityMonitor {
-    /// A gauge before the first sample of a stream.
+    /// Creates a monitor for a stream before its first sample. `card` is the card of the model that is
+    /// served.
     pub fn new(card: &Card, options: QualityOptions) -> Self {
         let mut monitor = Self {
             options,
             rate: card.rate,
             limits: None,
             channels: Vec::new(),
-            now: StepFlags::default(),
-            flags: vec![StepFlags::default(); card.window],
+            current: StepFlags::default(),
+            history: vec![StepFlags::default(); card.window],
             head: 0,
             clipped: 0,
-            taken: 0,
+            used: 0,
             late: 0,
             steps: 0,
         };
@@ -84,7 +101,8 @@ impl QualityMonitor {
         monitor
     }
 
-    /// Goes on for a model of the same windows. Where its training had other statistics, drift is looked at anew.
+    /// Continues with a model that takes the same windows, and with other options. If the statistics of the
+    /// training data of a channel are different, the average that finds drift starts again.
     pub fn reconfigure(&mut self, card: &Card, options: QualityOptions) {
         self.options = options;
         let known = card.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default();
@@ -93,7 +111,8 @@ impl QualityMonitor {
             match self.channels.get_mut(index) {
                 Some(state) if state.training == training => state.channel.clone_from(channel),
                 Some(state) => {
-                    (state.training, state.mean, state.square, state.drifted) = (training, 0.0, 0.0, false);
+                    (state.training, state.z_mean, state.z_square, state.drifted) =
+                        (training, 0.0, 0.0, false);
                     state.channel.clone_from(channel);
                     self.steps = 0;
                 }
@@ -102,95 +121,99 @@ impl QualityMonitor {
         }
     }
 
-    /// Says where the sensors' limits are, as far as they are known.
-    pub fn limit(&mut self, limits: Option<&Arc<[SensorLimits]>>) {
+    /// Sets the limits of the sensors, one for each channel. None if they are not known.
+    pub fn set_limits(&mut self, limits: Option<&Arc<[SensorLimits]>>) {
         self.limits = limits.cloned();
     }
 
-    /// Takes a sample, before the steps that it completes.
-    pub fn sample(&mut self, row: &[f32]) {
-        self.now.taken += 1;
+    /// Adds a sample, before the steps that it completes.
+    pub fn push_sample(&mut self, row: &[f32]) {
+        self.current.used += 1;
         for (index, (state, &value)) in self.channels.iter_mut().zip(row).enumerate() {
             let limits = self.limits.as_ref().and_then(|limits| limits.get(index));
             let bit = 1u64 << (index % 64);
-            if state.changes(value) {
-                self.now.moved |= bit;
+            if state.push_sample(value) {
+                self.current.changed |= bit;
             }
             if state.is_at_limit(value, limits) {
-                self.now.clipped |= bit;
+                self.current.clipped |= bit;
             }
         }
     }
 
-    /// Counts a sample that came too late.
-    pub fn late(&mut self) {
-        self.now.late += 1;
+    /// Counts a sample that was dropped because it was late.
+    pub fn count_late(&mut self) {
+        self.current.late += 1;
     }
 
-    /// Takes a step. More than one may be completed by a sample: what came with it holds for all of them.
-    pub fn step(&mut self, values: &[f32]) {
-        let now = self.now;
-        let Some(slot) = self.flags.get_mut(self.head) else { return };
-        let old = std::mem::replace(slot, now);
-        self.head = (self.head + 1) % self.flags.len();
-        self.clipped = self.clipped + u32::from(now.clipped != 0) - u32::from(old.clipped != 0);
-        self.taken = self.taken + u64::from(now.taken) - u64::from(old.taken);
-        self.late = self.late + u64::from(now.late) - u64::from(old.late);
-        // Samples are counted once.
-        (self.now.taken, self.now.late) = (0, 0);
+    /// Adds a step. A sample may complete several steps; its changes and limits then count for all of them.
+    pub fn push_step(&mut self, values: &[f32]) {
+        let new = self.current;
+        let Some(slot) = self.history.get_mut(self.head) else { return };
+        let old = std::mem::replace(slot, new);
+        self.head = (self.head + 1) % self.history.len();
+        self.clipped = self.clipped + u32::from(new.clipped != 0) - u32::from(old.clipped != 0);
+        self.used = self.used + u64::from(new.used) - u64::from(old.used);
+        self.late = self.late + u64::from(new.late) - u64::from(old.late);
+        // Each sample is counted in one step only.
+        (self.current.used, self.current.late) = (0, 0);
         self.steps = self.steps.saturating_add(1);
+        // A plain mean until `drift_time` has passed, exponential weights afterwards.
         let weight = (1.0 / (self.rate * self.options.drift_time.as_secs_f64())).max(1.0 / self.steps as f64);
         for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
-            state.moved = state.moved + u32::from(now.moved & bit != 0) - u32::from(old.moved & bit != 0);
+            state.changed =
+                state.changed + u32::from(new.changed & bit != 0) - u32::from(old.changed & bit != 0);
             state.clipped =
-                state.clipped + u32::from(now.clipped & bit != 0) - u32::from(old.clipped & bit != 0);
-            state.drift(f64::from(value), weight);
+                state.clipped + u32::from(new.clipped & bit != 0) - u32::from(old.clipped & bit != 0);
+            state.average(f64::from(value), weight);
         }
     }
 
-    /// Ends what a sample completed.
-    pub fn stepped(&mut self) {
-        (self.now.moved, self.now.clipped) = (0, 0);
+    /// Ends the steps that a sample completed: the next step has only what comes after them.
+    pub fn end_steps(&mut self) {
+        (self.current.changed, self.current.clipped) = (0, 0);
     }
 
-    /// Forgets the window; what was found wrong stays until a window says otherwise.
+    /// Empties the window. Faults last until the next full window is judged.
     pub fn clear(&mut self) {
-        self.now = StepFlags::default();
-        self.flags.fill(StepFlags::default());
-        (self.clipped, self.taken, self.late) = (0, 0, 0);
+        self.current = StepFlags::default();
+        self.history.fill(StepFlags::default());
+        (self.clipped, self.used, self.late) = (0, 0, 0);
         for state in &mut self.channels {
-            (state.moved, state.clipped, state.run, state.last) = (0, 0, 0, f32::NAN);
+            (state.changed, state.clipped, state.equal_run, state.last_value) = (0, 0, 0, f32::NAN);
         }
     }
 
-    /// How far the full window can be trusted, of whose steps the share `measured` was measured.
+    /// Judges the full window. `measured` is the share of its steps that were measured rather than
+    /// interpolated.
     pub fn quality(&mut self, measured: f64) -> Quality {
-        let steps = self.flags.len().max(1);
+        let steps = self.history.len().max(1);
         let options = self.options;
-        let warm = self.steps as f64 >= self.rate * options.drift_time.as_secs_f64();
+        let drift_is_known = self.steps as f64 >= self.rate * options.drift_time.as_secs_f64();
         let mut quality = Quality {
             measured,
             clipped: f64::from(self.clipped) / steps as f64,
-            late: self.late as f64 / (self.late + self.taken).max(1) as f64,
+            late: self.late as f64 / (self.late + self.used).max(1) as f64,
             ..Quality::default()
         };
         for state in &mut self.channels {
-            state.judge(steps as u32, &options, warm);
-            let mut add = |kind, withholds| {
-                quality.faults.push(ChannelFault { channel: state.channel.clone(), kind, withholds });
+            state.judge(steps as u32, &options, drift_is_known);
+            let mut add = |kind, blocks_decision| {
+                quality.faults.push(ChannelFault { channel: state.channel.clone(), kind, blocks_decision });
             };
+            // A saturated channel does not change either, so it is not reported as stuck as well.
             if state.saturated {
                 let share = f64::from(state.clipped) / steps as f64;
                 add(FaultKind::Saturated { share }, options.unknown_when_saturated);
             } else if state.stuck {
-                add(FaultKind::Stuck { value: state.last }, options.unknown_when_stuck);
+                add(FaultKind::Stuck { value: state.last_value }, options.unknown_when_stuck);
             }
-            let Some(training) = state.training.filter(|_| warm) else { continue };
-            let distance = state.square.sqrt();
+            let Some(training) = state.training.filter(|_| drift_is_known) else { continue };
+            let distance = state.z_square.sqrt();
             quality.drift = Some(quality.drift.map_or(distance, |other: f64| other.max(distance)));
             if state.drifted {
-                let mean = training.mean + training.deviation * state.mean;
+                let mean = training.mean + training.deviation * state.z_mean;
                 add(FaultKind::Drifted { mean, distance, training }, false);
             }
         }
@@ -203,23 +226,24 @@ impl ChannelState {
         Self {
             channel,
             training,
-            last: f32::NAN,
-            run: 0,
-            moved: 0,
+            last_value: f32::NAN,
+            equal_run: 0,
+            changed: 0,
             clipped: 0,
             stuck: false,
             saturated: false,
             drifted: false,
-            mean: 0.0,
-            square: 0.0,
+            z_mean: 0.0,
+            z_square: 0.0,
         }
     }
 
-    fn changes(&mut self, value: f32) -> bool {
-        let first = self.last.is_nan();
-        let equal = value == self.last;
-        self.run = if equal { self.run.saturating_add(1) } else { 1 };
-        self.last = value;
+    /// Adds a sample's value and returns whether it differs from the one before.
+    fn push_sample(&mut self, value: f32) -> bool {
+        let first = self.last_value.is_nan();
+        let equal = value == self.last_value;
+        self.equal_run = if equal { self.equal_run.saturating_add(1) } else { 1 };
+        self.last_value = value;
         !equal && !first
     }
 
@@ -228,27 +252,33 @@ impl ChannelState {
             (Some(limits), _) => value <= limits.min || value >= limits.max,
             (None, Some(training)) => {
                 let value = f64::from(value);
-                self.run >= RUN && value != 0.0 && (value <= training.min || value >= training.max)
+                self.equal_run >= CLIPPED_RUN
+                    && value != 0.0
+                    && (value <= training.min || value >= training.max)
             }
             (None, None) => false,
         }
     }
 
-    fn drift(&mut self, value: f64, weight: f64) {
+    /// Adds a step's value to the averages of the z-score, with the given weight.
+    fn average(&mut self, value: f64, weight: f64) {
         let Some(training) = self.training else { return };
-        let far = ((value - training.mean) / training.deviation).clamp(-FAR, FAR);
-        self.mean += weight * (far - self.mean);
-        self.square += weight * (far * far - self.square);
+        let z_score = ((value - training.mean) / training.deviation).clamp(-MAX_Z_SCORE, MAX_Z_SCORE);
+        self.z_mean += weight * (z_score - self.z_mean);
+        self.z_square += weight * (z_score * z_score - self.z_square);
     }
 
-    fn judge(&mut self, steps: u32, options: &QualityOptions, warm: bool) {
+    /// Updates the faults after a window of `steps` steps.
+    fn judge(&mut self, steps: u32, options: &QualityOptions, drift_is_known: bool) {
         let share = f64::from(self.clipped) / f64::from(steps);
         self.saturated = share >= options.clipped || (self.saturated && share >= options.clipped / 2.0);
-        let Some(_) = self.training else { return };
-        self.stuck = self.moved == 0 || (self.stuck && self.moved < steps / MOVING);
-        let distance = self.square.sqrt();
-        let drifts = distance > options.drift || (self.drifted && distance >= DRIFT_ENDS * options.drift);
-        self.drifted = warm && drifts;
+        if self.training.is_none() {
+            return;
+        }
+        self.stuck = self.changed == 0 || (self.stuck && self.changed < steps / RECOVERY_STEPS);
+        let distance = self.z_square.sqrt();
+        let drifts = distance > options.drift || (self.drifted && distance >= DRIFT_RECOVERY * options.drift);
+        self.drifted = drift_is_known && drifts;
     }
 }
 
@@ -273,18 +303,19 @@ mod tests {
         QualityOptions { drift_time: Duration::from_secs(2), ..QualityOptions::default() }
     }
 
-    /// One step a sample, as at the model's own rate; gives the last window.
+    /// Pushes one step for each sample, as at the model's own rate, and returns the quality of the last
+    /// window.
     fn run(monitor: &mut QualityMonitor, rows: impl IntoIterator<Item = [f32; 2]>) -> Quality {
         for row in rows {
-            monitor.sample(&row);
-            monitor.step(&row);
-            monitor.stepped();
+            monitor.push_sample(&row);
+            monitor.push_step(&row);
+            monitor.end_steps();
         }
         monitor.quality(1.0)
     }
 
-    /// The current of a motor that is well.
-    fn well(from: usize, count: usize) -> impl Iterator<Item = [f32; 2]> {
+    /// The currents of two motors with working sensors.
+    fn healthy(from: usize, count: usize) -> impl Iterator<Item = [f32; 2]> {
         (from..from + count).map(|i| [1.0 + 0.5 * (i as f32).sin(), 1.0 + 0.5 * (0.7 * i as f32).cos()])
     }
 
@@ -293,120 +324,125 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_channel_is_named_and_is_well_again_when_it_moves() {
+    fn a_stuck_channel_is_reported_until_it_changes_again() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        assert!(run(&mut monitor, well(0, 40)).faults.is_empty());
-        let stuck = run(&mut monitor, well(40, 21).map(|[left, _]| [left, 1.25]));
+        assert!(run(&mut monitor, healthy(0, 40)).faults.is_empty());
+        let stuck = run(&mut monitor, healthy(40, 21).map(|[left, _]| [left, 1.25]));
         assert_eq!(reasons(&stuck), ["right is stuck"]);
         assert_eq!(
-            stuck.withheld().unwrap().detail(),
+            stuck.blocking_fault().unwrap().detail(),
             "right stays at 1.25 A; check the sensor and its wires"
         );
         assert_eq!(
-            reasons(&run(&mut monitor, well(61, 2))),
+            reasons(&run(&mut monitor, healthy(61, 2))),
             ["right is stuck"],
-            "the window is still of before"
+            "most of the window is from before"
         );
-        assert!(run(&mut monitor, well(63, 10)).faults.is_empty());
+        assert!(run(&mut monitor, healthy(63, 10)).faults.is_empty());
     }
 
     #[test]
-    fn a_channel_that_stood_still_in_training_too_is_not_stuck() {
+    fn a_channel_that_did_not_change_in_the_training_data_is_never_stuck() {
         let mut card = card();
         if let Some(training) = &mut card.training {
             training.statistics[1].deviation = 0.0;
         }
         let mut monitor = QualityMonitor::new(&card, options());
-        assert!(run(&mut monitor, well(0, 60).map(|[left, _]| [left, 1.0])).faults.is_empty());
+        assert!(run(&mut monitor, healthy(0, 60).map(|[left, _]| [left, 1.0])).faults.is_empty());
     }
 
     #[test]
-    fn a_row_of_equal_extremes_is_clipped_and_rest_is_not() {
+    fn equal_extremes_in_a_row_are_clipped_but_a_motor_at_rest_is_not() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        // Every other second half of 10 steps is cut off at the converter's end.
+        // The last eight of every ten samples are at the end of the converter's range.
         let cut = |(i, [left, right]): (usize, [f32; 2])| [if i % 10 < 2 { left } else { 3.0 }, right];
-        let quality = run(&mut monitor, well(0, 60).enumerate().map(cut));
+        let quality = run(&mut monitor, healthy(0, 60).enumerate().map(cut));
         assert_eq!(reasons(&quality), ["current is saturated"]);
-        assert_eq!(quality.clipped, 0.4, "from the fifth in a row on");
-        assert!(run(&mut monitor, well(60, 20)).faults.is_empty());
+        assert_eq!(quality.clipped, 0.4, "from the fifth sample in a row on");
+        assert!(run(&mut monitor, healthy(60, 20)).faults.is_empty());
         let mut monitor = QualityMonitor::new(&card(), options());
-        let rest = run(&mut monitor, well(0, 60).map(|[_, right]| [0.0, right]));
+        let rest = run(&mut monitor, healthy(0, 60).map(|[_, right]| [0.0, right]));
         assert_eq!((reasons(&rest), rest.clipped), (vec!["current is stuck".to_owned()], 0.0));
     }
 
     #[test]
-    fn known_limits_clip_at_the_first_sample() {
+    fn with_known_limits_the_first_sample_at_a_limit_counts() {
         let mut monitor = QualityMonitor::new(&card(), options());
         let limits: Arc<[SensorLimits]> =
             [SensorLimits { min: 0.6, max: 1.4 }, SensorLimits::default()].into();
-        monitor.limit(Some(&limits));
-        let quality = run(&mut monitor, well(0, 40));
+        monitor.set_limits(Some(&limits));
+        let quality = run(&mut monitor, healthy(0, 40));
         let at = |[left, _]: &[f32; 2]| *left <= 0.6 || *left >= 1.4;
-        let expected = well(20, 20).filter(at).count();
+        let expected = healthy(20, 20).filter(at).count();
         assert_eq!(quality.clipped, expected as f64 / 20.0);
         assert_eq!(reasons(&quality), ["current is saturated"]);
     }
 
     #[test]
-    fn drift_is_told_with_its_numbers_after_a_while_and_ends() {
+    fn drift_is_reported_with_its_numbers_after_the_drift_time_and_ends() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        let drift = run(&mut monitor, well(0, 199)).drift;
+        let drift = run(&mut monitor, healthy(0, 199)).drift;
         assert_eq!(drift, None, "not in the first two seconds");
-        let quality = run(&mut monitor, well(199, 400));
+        let quality = run(&mut monitor, healthy(199, 400));
         assert!(quality.drift.unwrap() < 1.1 && quality.faults.is_empty(), "{quality:?}");
         let far = |[left, right]: [f32; 2]| [left + 2.0, right];
-        let quality = run(&mut monitor, well(600, 1000).map(far));
+        let quality = run(&mut monitor, healthy(600, 1000).map(far));
         assert_eq!(reasons(&quality), ["current has drifted"]);
         let detail = quality.faults[0].detail();
         let numbers = "A on average, 4.1 times as far from the training's 1.000 \u{b1} 0.500 A";
         assert!(detail.contains(numbers), "{detail}");
-        assert!(quality.withheld().is_none(), "it is told, and no more");
-        assert!(run(&mut monitor, well(1600, 1000)).faults.is_empty());
+        assert!(quality.blocking_fault().is_none(), "drift is only reported");
+        assert!(run(&mut monitor, healthy(1600, 1000)).faults.is_empty());
     }
 
     #[test]
-    fn one_wild_sample_is_no_drift() {
+    fn one_absurd_sample_is_not_a_drift() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        run(&mut monitor, well(0, 400));
+        run(&mut monitor, healthy(0, 400));
         let quality = run(&mut monitor, [[1e30, 1.0]]);
         assert!(quality.faults.is_empty(), "{quality:?}");
     }
 
     #[test]
-    fn late_samples_are_a_share_of_the_window_and_leave_with_it() {
+    fn late_samples_count_until_they_leave_the_window() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        run(&mut monitor, well(0, 20));
-        (0..5).for_each(|_| monitor.late());
-        assert_eq!(run(&mut monitor, well(20, 1)).late, 0.2);
-        assert_eq!(run(&mut monitor, well(21, 20)).late, 0.0);
+        run(&mut monitor, healthy(0, 20));
+        (0..5).for_each(|_| monitor.count_late());
+        assert_eq!(run(&mut monitor, healthy(20, 1)).late, 0.2);
+        assert_eq!(run(&mut monitor, healthy(21, 20)).late, 0.0);
     }
 
     #[test]
-    fn a_model_with_other_statistics_looks_for_drift_anew() {
+    fn drift_is_averaged_anew_for_a_model_with_other_statistics() {
         let mut monitor = QualityMonitor::new(&card(), options());
-        run(&mut monitor, well(0, 400));
+        run(&mut monitor, healthy(0, 400));
         monitor.reconfigure(&card(), options());
-        assert!(run(&mut monitor, well(400, 1)).drift.is_some());
+        assert!(run(&mut monitor, healthy(400, 1)).drift.is_some());
         let mut other = card();
         if let Some(training) = &mut other.training {
             training.statistics[0].mean = 2.0;
         }
         monitor.reconfigure(&other, options());
-        assert!(run(&mut monitor, well(401, 1)).drift.is_none());
+        assert!(run(&mut monitor, healthy(401, 1)).drift.is_none());
     }
 
     proptest! {
         #[test]
-        fn any_mix_of_parts_that_are_a_ninth_of_training_never_drifts(part in 0usize..9, noise in 0.0f64..0.1) {
-            // Nine surfaces, one far from the rest: the statistics of all, and a drive on one alone.
-            let means: Vec<f64> = (0..9).map(|surface| if surface == 0 { 5.0 } else { 1.0 + 0.01 * surface as f64 }).collect();
+        fn a_surface_with_a_ninth_of_the_training_data_is_never_drift(
+            surface in 0usize..9,
+            noise in 0.0f64..0.1,
+        ) {
+            // The statistics of nine surfaces, one of them far from the others, and a drive over only one of
+            // them.
+            let mean_of = |surface: usize| if surface == 0 { 5.0 } else { 1.0 + 0.01 * surface as f64 };
+            let means: Vec<f64> = (0..9).map(mean_of).collect();
             let mean = means.iter().sum::<f64>() / 9.0;
             let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 9.0 + 0.5 * noise * noise;
             let mut card = card();
             let statistics = Statistics { mean, deviation: variance.sqrt(), min: -9.0, max: 9.0 };
             card.training = Some(TrainingSummary::of_test(vec![statistics; 2]));
             let mut monitor = QualityMonitor::new(&card, options());
-            let rows = (0..1000).map(|i| { let value = means[part] + noise * f64::from(i).sin(); [value as f32; 2] });
+            let rows = (0..1000).map(|i| [(means[surface] + noise * f64::from(i).sin()) as f32; 2]);
             let quality = run(&mut monitor, rows);
             prop_assert!(quality.faults.iter().all(|fault| fault.kind.name() != "drifted"), "{quality:?}");
         }

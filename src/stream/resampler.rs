@@ -1,4 +1,4 @@
-//! Irregular samples to steps at the model's rate.
+//! From samples at irregular times to steps at the model's rate.
 
 use crate::model::card::Method;
 use crate::signal::Time;
@@ -6,63 +6,71 @@ use crate::signal::Time;
 /// One step at the model's rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step<'a> {
-    /// The moment it stands for: of its point for [`Method::Linear`], of its interval's end for [`Method::Mean`].
+    /// The time of the step: the interpolated point for [`Method::Linear`], the end of the averaged interval
+    /// for [`Method::Mean`].
     pub time: Time,
-    /// One value a channel.
+    /// One value for each channel.
     pub values: &'a [f32],
-    /// Whether a sample fell between the step before and this one; if not, it is interpolated alone.
+    /// Whether there was a sample after the previous step, up to and including this one. If not, the step is
+    /// only interpolated.
     pub measured: bool,
 }
 
-/// Resamples one stream. Between two samples the signal is the straight line that joins them.
+/// Resamples one stream. Between two samples the signal is taken as the straight line that joins them.
 ///
-/// Steps lie at whole multiples of the period from the first sample on, so rounding does not add up. The caller keeps
-/// times strictly increasing and calls [`Resampler::reset`] at a gap. It does no I/O and reads no clock.
+/// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds, so that rounding
+/// errors do not accumulate. The caller passes times that strictly increase and calls [`Resampler::reset`] at
+/// a gap.
 #[derive(Clone, Debug)]
 pub struct Resampler {
     method: Method,
+    /// The time between two steps, in nanoseconds.
     period: f64,
-    /// The first sample's time, where step 0 lies.
+    /// The time of step 0, which is the first sample. None until there is one.
     anchor: Option<Time>,
-    /// Steps that lie behind.
-    steps: u64,
-    /// The moment of the next step.
-    next: Time,
-    /// Where the line has been followed to, and its values there.
-    time: Time,
-    values: Vec<f32>,
-    /// The values of the sample before, where the line begins.
-    origin: Vec<f32>,
-    /// The integral of the line since the step before, in value nanoseconds, one a channel.
+    /// The number of the last step before `next_step`.
+    step_number: u64,
+    /// The time of the next step.
+    next_step: Time,
+    /// The point up to which the line was followed: the newest sample or, while a sample is being processed,
+    /// the newest step.
+    position: Time,
+    /// The values of the line at `position`, one for each channel.
+    position_values: Vec<f32>,
+    /// The values of the previous sample, where the current line begins.
+    line_start: Vec<f32>,
+    /// The integral of the line since the previous step in value nanoseconds, one for each channel.
     area: Vec<f64>,
+    /// Whether there was a sample since the previous step.
     measured: bool,
-    step: Vec<f32>,
+    /// The values of the step that is being emitted.
+    step_values: Vec<f32>,
 }
 
 impl Resampler {
-    /// A resampler to `rate` steps a second, of rows of `channels` values.
+    /// Creates a resampler to `rate` steps a second (Hz), for samples of `channels` values.
     pub fn new(method: Method, rate: f64, channels: usize) -> Self {
         Self {
             method,
             period: 1e9 / rate,
             anchor: None,
-            steps: 0,
-            next: Time::ARRIVAL,
-            time: Time::ARRIVAL,
-            values: vec![0.0; channels],
-            origin: vec![0.0; channels],
+            step_number: 0,
+            next_step: Time::ARRIVAL,
+            position: Time::ARRIVAL,
+            position_values: vec![0.0; channels],
+            line_start: vec![0.0; channels],
             area: vec![0.0; channels],
             measured: false,
-            step: vec![0.0; channels],
+            step_values: vec![0.0; channels],
         }
     }
 
-    /// Forgets everything: the next sample is the first.
+    /// Forgets all samples. The next sample is handled as the first one.
     pub fn reset(&mut self) {
         self.anchor = None;
     }
 
-    /// Takes the next sample and gives each step that is complete with it.
+    /// Adds the next sample and emits each step that it completes.
     pub fn push(&mut self, time: Time, values: &[f32], mut emit: impl FnMut(Step<'_>)) {
         let Some(anchor) = self.anchor else {
             self.start(time, values);
@@ -71,69 +79,71 @@ impl Resampler {
             }
             return;
         };
-        let reach = time.since(self.time) as f64;
-        let from = self.time;
-        self.origin.copy_from_slice(&self.values);
-        while self.next <= time {
-            let share = self.next.since(from) as f64 / reach;
+        let line_begin = self.position;
+        let line_length = time.since(line_begin) as f64;
+        self.line_start.copy_from_slice(&self.position_values);
+        while self.next_step <= time {
+            let share = self.next_step.since(line_begin) as f64 / line_length;
             for (channel, &value) in values.iter().enumerate() {
-                let begin = f64::from(self.origin[channel]);
-                let here = begin + share * (f64::from(value) - begin);
-                self.step[channel] = match self.method {
-                    Method::Linear => here as f32,
+                let begin = f64::from(self.line_start[channel]);
+                let interpolated = begin + share * (f64::from(value) - begin);
+                self.step_values[channel] = match self.method {
+                    Method::Linear => interpolated as f32,
                     Method::Mean => {
-                        self.add_area(channel, self.next, here);
+                        self.add_area(channel, self.next_step, interpolated);
                         (std::mem::take(&mut self.area[channel])
-                            / self.next.since(self.start_of_step(anchor)) as f64)
+                            / self.next_step.since(self.previous_step(anchor)) as f64)
                             as f32
                     }
                 };
-                self.values[channel] = here as f32;
+                self.position_values[channel] = interpolated as f32;
             }
-            let measured = self.measured || self.next == time;
-            emit(Step { time: self.next, values: &self.step, measured });
-            self.time = self.next;
+            let measured = self.measured || self.next_step == time;
+            emit(Step { time: self.next_step, values: &self.step_values, measured });
+            self.position = self.next_step;
             self.measured = false;
-            self.steps += 1;
-            self.next = self.moment(anchor, self.steps + 1);
-            if self.next <= self.time {
-                // The end of time, which only a hostile clock reaches.
+            self.step_number += 1;
+            self.next_step = self.step_time(anchor, self.step_number + 1);
+            if self.next_step <= self.position {
+                // The largest time that can be represented is reached. No real clock comes this far, but a
+                // hostile sender can.
                 break;
             }
         }
-        self.measured = self.measured || self.time < time;
+        self.measured = self.measured || self.position < time;
         if self.method == Method::Mean {
             for (channel, &value) in values.iter().enumerate() {
                 self.add_area(channel, time, f64::from(value));
             }
         }
-        self.time = time;
-        self.values.copy_from_slice(values);
+        self.position = time;
+        self.position_values.copy_from_slice(values);
     }
 
     fn start(&mut self, time: Time, values: &[f32]) {
         self.anchor = Some(time);
-        self.steps = 0;
-        self.next = self.moment(time, 1);
-        self.time = time;
-        self.values.copy_from_slice(values);
+        self.step_number = 0;
+        self.next_step = self.step_time(time, 1);
+        self.position = time;
+        self.position_values.copy_from_slice(values);
         self.area.fill(0.0);
-        // The first sample begins the first interval, but it was a point of its own.
+        // With `Mean` the first sample belongs to the first interval. With `Linear` it is a step of its own,
+        // which was emitted already.
         self.measured = self.method == Method::Mean;
     }
 
-    fn moment(&self, anchor: Time, step: u64) -> Time {
+    fn step_time(&self, anchor: Time, step: u64) -> Time {
         anchor.offset((step as f64 * self.period).round() as i64)
     }
 
-    fn start_of_step(&self, anchor: Time) -> Time {
-        self.moment(anchor, self.steps)
+    fn previous_step(&self, anchor: Time) -> Time {
+        self.step_time(anchor, self.step_number)
     }
 
-    /// Follows the line of one channel to `value` at `time`.
+    /// Adds the area below the line of one channel from the current position to `value` at `time`.
     fn add_area(&mut self, channel: usize, time: Time, value: f64) {
-        let width = time.since(self.time) as f64;
-        self.area[channel] += 0.5 * (f64::from(self.values[channel]) + value) * width;
+        let width = time.since(self.position) as f64;
+        self.area[channel] += 0.5 * (f64::from(self.position_values[channel]) + value) * width;
     }
 }
 
@@ -156,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slower_source_is_interpolated_and_says_so() {
+    fn steps_between_the_samples_of_a_slow_source_are_interpolated_and_marked_as_such() {
         let steps = run(Method::Linear, 10.0, &[(0.0, 0.0), (0.25, 2.5)]);
         assert_eq!(steps, [(0.0, 0.0, true), (0.1, 1.0, false), (0.2, 2.0, false)]);
     }
 
     #[test]
-    fn a_faster_source_is_averaged() {
+    fn a_source_faster_than_the_model_is_averaged() {
         let samples: Vec<_> = (0..=200).map(|i| (f64::from(i) * 0.001, (i % 2) as f32)).collect();
         let steps = run(Method::Mean, 10.0, &samples);
         assert_eq!(steps, [(0.1, 0.5, true), (0.2, 0.5, true)]);
@@ -177,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_do_not_drift_at_a_rate_that_has_no_whole_period() {
+    fn rounding_does_not_accumulate_at_a_rate_without_a_whole_period() {
         let samples: Vec<_> = (0..=3000).map(|i| (f64::from(i), 0.0)).collect();
         let steps = run(Method::Linear, 3.0, &samples);
         assert_eq!(steps.len(), 9001);
@@ -186,13 +196,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_straight_line_stays_one_whatever_the_jitter(
+        fn a_straight_line_stays_straight_whatever_the_jitter(
             gaps in prop::collection::vec(1i64..90_000_000, 2..80),
             rate in 1.0f64..200.0,
             slope in -5.0f64..5.0,
         ) {
             let mut t = 0;
-            let samples: Vec<_> = gaps.iter().map(|gap| { t += gap; (t as f64 / 1e9, (slope * t as f64 / 1e9) as f32) }).collect();
+            let sample = |gap: &i64| {
+                t += gap;
+                (t as f64 / 1e9, (slope * t as f64 / 1e9) as f32)
+            };
+            let samples: Vec<_> = gaps.iter().map(sample).collect();
             for (time, value, _) in run(Method::Linear, rate, &samples) {
                 prop_assert!((f64::from(value) - slope * time).abs() < 1e-4);
             }
@@ -203,12 +217,16 @@ mod tests {
         }
 
         #[test]
-        fn the_mean_keeps_the_integral_of_the_signal(
+        fn averaging_keeps_the_integral_of_the_signal(
             rows in prop::collection::vec((1i64..90_000_000, -10f32..10.0), 2..80),
             rate in 1.0f64..200.0,
         ) {
             let mut t = 0;
-            let samples: Vec<_> = rows.iter().map(|(gap, value)| { t += gap; (t as f64 / 1e9, *value) }).collect();
+            let sample = |(gap, value): &(i64, f32)| {
+                t += gap;
+                (t as f64 / 1e9, *value)
+            };
+            let samples: Vec<_> = rows.iter().map(sample).collect();
             let steps = run(Method::Mean, rate, &samples);
             let Some(&(end, ..)) = steps.last() else { return Ok(()) };
             let mean: f64 = steps.iter().map(|step| f64::from(step.1) / rate).sum();

@@ -1,81 +1,91 @@
-//! Every stream's state: one lane each, up to a limit, forgotten when idle.
+//! The state of every stream: one windower each, up to a maximum number of streams. Idle streams are removed.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::event::{EventKind, StreamEvent};
 use super::timestamper::Timestamper;
 use super::window::{ResetReason, WindowerOutput};
 use super::windower::{StreamWindower, WindowerOptions};
-use super::work::{Task, Work};
-use crate::signal::{Drops, Reason, SampleBatch, StreamId, Time};
+use crate::signal::{DropReason, Drops, SampleBatch, StreamId, Time};
 
 /// How streams are followed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamTableOptions {
-    /// How each lane works.
+    /// How the windows of each stream are made.
     pub windower: WindowerOptions,
-    /// Streams at once.
+    /// Maximum number of streams at once. The samples of further streams are dropped.
     pub streams: usize,
-    /// How a live stream that falls silent is treated; `None` in replay, where arrival means nothing.
+    /// When a live stream is silent or idle. None for a replay, in which the time of arrival means nothing.
     pub silence_limits: Option<SilenceLimits>,
 }
 
-/// What happens to a live stream without samples.
+/// What happens to a live stream without usable samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SilenceLimits {
-    /// After this long its window is emptied.
+    /// After this time the stream is silent, and its window is emptied.
     pub silence: Duration,
-    /// After this long it is forgotten.
+    /// After this time the stream is idle, and it is removed from the table.
     pub idle: Duration,
 }
 
-/// The lanes of all streams. It does no I/O; the caller tells the time.
+/// The state of all streams.
+///
+/// Each method passes the [`StreamEvent`]s that follow to `emit`, in order, and counts what it drops in
+/// `drops`. The table reads no clock: the time of arrival is in the batches, and [`StreamTable::sweep`] is
+/// given the current time.
 #[derive(Debug)]
 pub struct StreamTable {
     options: StreamTableOptions,
     entries: HashMap<StreamId, StreamEntry>,
 }
 
+/// The state of one stream.
 #[derive(Debug)]
 struct StreamEntry {
     windower: StreamWindower,
     timestamper: Timestamper,
+    /// The time of the first sample.
     start: Time,
+    /// When the last batch with usable samples arrived.
     arrived: Instant,
+    /// Whether the silence since then was already reported.
     silent: bool,
 }
 
 impl StreamTable {
-    /// No stream yet.
+    /// Creates a table without streams.
     pub fn new(options: StreamTableOptions) -> Self {
         Self { options, entries: HashMap::new() }
     }
 
-    /// Whether the streams are live: what comes too fast is dropped, and silence means something.
+    /// Whether the streams are live. Then silence is noticed and overload drops windows; a replay waits
+    /// instead.
     pub fn live(&self) -> bool {
         self.options.silence_limits.is_some()
     }
 
-    /// How many streams are followed.
+    /// The number of streams.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no stream is followed.
+    /// Whether there are no streams.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Stamps a block's samples where they carry no time, takes them in, and gives what they complete.
-    pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+    /// Adds a batch of samples. Those that carry no time are given one, in the batch itself.
+    pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         let Some(&first) = batch.samples.times().first() else { return };
         let arrived = batch.arrived.instant;
         if !self.entries.contains_key(&batch.stream) {
             if self.entries.len() >= self.options.streams {
-                return drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
+                return drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
-                        "stream \"{}\" is one more than limits.streams = {}; raise it to serve more robots",
-                        batch.stream, self.options.streams
+                        "limits.streams = {} are served already, so the stream \"{}\" is dropped; raise the \
+                         limit to serve more robots",
+                        self.options.streams, batch.stream
                     )
                 });
             }
@@ -88,51 +98,53 @@ impl StreamTable {
                 silent: false,
             };
             self.entries.insert(batch.stream.clone(), entry);
-            emit(Work { stream: batch.stream.clone(), task: Task::Start { time } });
+            emit(StreamEvent { stream: batch.stream.clone(), kind: EventKind::Start { time } });
         }
         let Some(entry) = self.entries.get_mut(&batch.stream) else { return };
         entry.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
         let stream = &batch.stream;
-        let before = entry.windower.newest();
-        entry.windower.push(&batch.samples, drops, |output| emit(work(stream, output, arrived)));
-        // Samples that cannot be used, of a sensor that broke or a clock that stands still, are no sign of life.
-        if entry.windower.newest() != before {
+        let newest = entry.windower.newest();
+        entry.windower.push(&batch.samples, drops, |output| emit(event(stream, output, arrived)));
+        // Samples that cannot be used, because a sensor is broken or a clock stands still, do not end a
+        // silence.
+        if entry.windower.newest() != newest {
             entry.arrived = arrived;
             entry.silent = false;
         }
     }
 
-    /// Follows streams as these options say from now on. A stream keeps its window where the model takes the same ones.
+    /// Continues with other options. A stream keeps its window if the new model takes the same kind of
+    /// window.
     pub fn reconfigure(
         &mut self,
         options: StreamTableOptions,
         drops: &mut Drops,
-        mut emit: impl FnMut(Work),
+        mut emit: impl FnMut(StreamEvent),
     ) {
         for (stream, entry) in &mut self.entries {
             let arrived = entry.arrived;
             if entry
                 .windower
-                .reconfigure(&options.windower, drops, |output| emit(work(stream, output, arrived)))
+                .reconfigure(&options.windower, drops, |output| emit(event(stream, output, arrived)))
             {
-                let task = Task::Reset { time: entry.time(), why: ResetReason::Model };
-                emit(Work { stream: stream.clone(), task });
+                let kind = EventKind::Reset { time: entry.time(), reason: ResetReason::Model };
+                emit(StreamEvent { stream: stream.clone(), kind });
             }
         }
         self.options = options;
     }
 
-    /// Ends a stream: gives what it still held, and forgets it.
-    pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+    /// Ends a stream: its reorder buffer is handled, and the stream is removed.
+    pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         if let Some(mut entry) = self.entries.remove(stream) {
             let arrived = entry.arrived;
-            entry.windower.finish(drops, |output| emit(work(stream, output, arrived)));
-            emit(Work { stream: stream.clone(), task: Task::End { time: entry.time() } });
+            entry.windower.finish(drops, |output| emit(event(stream, output, arrived)));
+            emit(StreamEvent { stream: stream.clone(), kind: EventKind::End { time: entry.time() } });
         }
     }
 
     /// Ends every stream, in the order of their names.
-    pub fn end_all(&mut self, drops: &mut Drops, mut emit: impl FnMut(Work)) {
+    pub fn end_all(&mut self, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         let mut streams: Vec<_> = self.entries.keys().cloned().collect();
         streams.sort();
         for stream in streams {
@@ -140,23 +152,24 @@ impl StreamTable {
         }
     }
 
-    /// Empties the windows of streams that fell silent, and forgets idle ones.
-    pub fn sweep(&mut self, now: Instant, drops: &mut Drops, mut emit: impl FnMut(Work)) {
-        let Some(silence_limits) = self.options.silence_limits else { return };
+    /// Empties the windows of silent streams and ends idle ones. It does nothing in a replay.
+    pub fn sweep(&mut self, now: Instant, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
+        let Some(limits) = self.options.silence_limits else { return };
         let mut idle = Vec::new();
         for (stream, entry) in &mut self.entries {
-            let still = now.saturating_duration_since(entry.arrived);
-            if still >= silence_limits.idle {
+            let silence = now.saturating_duration_since(entry.arrived);
+            if silence >= limits.idle {
                 idle.push(stream.clone());
-            } else if still >= silence_limits.silence && !entry.silent {
+            } else if silence >= limits.silence && !entry.silent {
                 entry.silent = true;
                 let arrived = entry.arrived;
-                entry.windower.finish(drops, |output| emit(work(stream, output, arrived)));
-                let missing = entry.windower.missing();
+                entry.windower.finish(drops, |output| emit(event(stream, output, arrived)));
+                let missing = entry.windower.missing_channels();
                 if entry.windower.clear() || missing != 0 {
-                    let why = if missing == 0 { ResetReason::Silence } else { ResetReason::Missing(missing) };
-                    let task = Task::Reset { time: entry.time(), why };
-                    emit(Work { stream: stream.clone(), task });
+                    let reason =
+                        if missing == 0 { ResetReason::Silence } else { ResetReason::Missing(missing) };
+                    let kind = EventKind::Reset { time: entry.time(), reason };
+                    emit(StreamEvent { stream: stream.clone(), kind });
                 }
             }
         }
@@ -167,18 +180,18 @@ impl StreamTable {
 }
 
 impl StreamEntry {
-    /// The stream's time, at its newest sample.
+    /// The stream's time at its newest sample.
     fn time(&self) -> Time {
         self.windower.newest().unwrap_or(self.start)
     }
 }
 
-fn work(stream: &StreamId, output: WindowerOutput, arrived: Instant) -> Work {
-    let task = match output {
-        WindowerOutput::Window(window) => Task::Window { window, arrived },
-        WindowerOutput::Reset { time, why } => Task::Reset { time, why },
+fn event(stream: &StreamId, output: WindowerOutput, arrived: Instant) -> StreamEvent {
+    let kind = match output {
+        WindowerOutput::Window(window) => EventKind::Window { window, arrived },
+        WindowerOutput::Reset { time, reason } => EventKind::Reset { time, reason },
     };
-    Work { stream: stream.clone(), task }
+    StreamEvent { stream: stream.clone(), kind }
 }
 
 #[cfg(test)]
@@ -187,17 +200,12 @@ mod tests {
 
     use super::*;
     use crate::model::card::Card;
-    use crate::signal::Arrival;
-    use crate::signal::Samples;
+    use crate::signal::{Arrival, Samples};
 
     fn options(streams: usize) -> StreamTableOptions {
         let card = Card::of_test(5, 2, &["a", "b"]);
-        let silence_limits = SilenceLimits { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
-        StreamTableOptions {
-            windower: WindowerOptions::of(&card),
-            streams,
-            silence_limits: Some(silence_limits),
-        }
+        let limits = SilenceLimits { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
+        StreamTableOptions { windower: WindowerOptions::of(&card), streams, silence_limits: Some(limits) }
     }
 
     fn batch(stream: &str, instant: Instant, samples: &[(i64, f32)]) -> SampleBatch {
@@ -213,29 +221,29 @@ mod tests {
         batch
     }
 
-    fn run(entries: &mut StreamTable, batches: Vec<SampleBatch>) -> (Vec<Work>, Drops) {
-        let (mut all, mut drops) = (Vec::new(), Drops::default());
+    fn run(table: &mut StreamTable, batches: Vec<SampleBatch>) -> (Vec<StreamEvent>, Drops) {
+        let (mut events, mut drops) = (Vec::new(), Drops::default());
         for mut batch in batches {
-            entries.push(&mut batch, &mut drops, |work| all.push(work));
+            table.push(&mut batch, &mut drops, |event| events.push(event));
         }
-        (all, drops)
+        (events, drops)
     }
 
     proptest! {
         #[test]
-        fn a_window_is_never_made_from_another_streams_samples(turns in prop::collection::vec(0usize..3, 1..400)) {
+        fn a_window_never_has_samples_of_another_stream(turns in prop::collection::vec(0usize..3, 1..400)) {
             let now = Instant::now();
             let mut counts = [0i64; 3];
             let batches = turns.iter().map(|&stream| {
                 counts[stream] += 1;
                 batch(&stream.to_string(), now, &[(counts[stream] * 10, stream as f32)])
             });
-            let (all, drops) = run(&mut StreamTable::new(options(3)), batches.collect());
+            let (events, drops) = run(&mut StreamTable::new(options(3)), batches.collect());
             prop_assert_eq!(drops.total(), 0);
             let mut windows = [0; 3];
-            for work in all {
-                if let Task::Window { window, .. } = work.task {
-                    let stream: usize = work.stream.as_str().parse().unwrap();
+            for event in events {
+                if let EventKind::Window { window, .. } = event.kind {
+                    let stream: usize = event.stream.as_str().parse().unwrap();
                     windows[stream] += 1;
                     prop_assert!(window.values.iter().all(|value| *value == stream as f32));
                 }
@@ -247,52 +255,58 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_over_the_limit_is_refused_and_the_others_go_on() {
+    fn a_stream_over_the_limit_is_dropped_and_the_others_continue() {
         let now = Instant::now();
-        let mut entries = StreamTable::new(options(1));
+        let mut table = StreamTable::new(options(1));
         let samples: Vec<_> = (0..5).map(|i| (i * 10, 0.0)).collect();
-        let (all, drops) = run(
-            &mut entries,
+        let (events, drops) = run(
+            &mut table,
             vec![batch("a", now, &samples[..4]), batch("b", now, &samples), batch("a", now, &samples[4..])],
         );
         assert_eq!(drops.to_string(), "5 stream_limit");
         assert!(drops.first().unwrap().1.contains("limits.streams = 1"));
-        assert_eq!(all.len(), 2, "a start and a window");
+        assert_eq!(events.len(), 2, "a start and a window");
     }
 
     #[test]
-    fn a_stream_whose_samples_cannot_be_used_falls_silent() {
+    fn a_stream_without_usable_samples_becomes_silent() {
         let now = Instant::now();
-        let mut entries = StreamTable::new(options(1));
-        run(&mut entries, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let mut table = StreamTable::new(options(1));
+        run(&mut table, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
         let later = now + Duration::from_secs(6);
-        let (_, drops) = run(&mut entries, vec![batch("a", later, &[(20, f32::NAN), (10, 1.0)])]);
+        let (_, drops) = run(&mut table, vec![batch("a", later, &[(20, f32::NAN), (10, 1.0)])]);
         assert_eq!(drops.to_string(), "1 not_finite, 1 duplicate");
-        let (mut all, mut drops) = (Vec::new(), Drops::default());
-        entries.sweep(later, &mut drops, |work| all.push(work.task));
-        assert!(matches!(all[..], [Task::Reset { why: ResetReason::Silence, .. }]), "{all:?}");
-        run(&mut entries, vec![batch("a", later, &[(30, f32::NAN)])]);
-        let (mut all, mut drops) = (Vec::new(), Drops::default());
-        run(&mut entries, vec![batch("a", later, &[(40, 1.0), (50, f32::NAN)])]);
+        let (mut events, mut drops) = (Vec::new(), Drops::default());
+        table.sweep(later, &mut drops, |event| events.push(event.kind));
+        assert!(matches!(events[..], [EventKind::Reset { reason: ResetReason::Silence, .. }]), "{events:?}");
+        run(&mut table, vec![batch("a", later, &[(30, f32::NAN)])]);
+        let (mut events, mut drops) = (Vec::new(), Drops::default());
+        run(&mut table, vec![batch("a", later, &[(40, 1.0), (50, f32::NAN)])]);
         let later = later + Duration::from_secs(6);
-        entries.sweep(later, &mut drops, |work| all.push(work.task));
-        assert!(matches!(all[..], [Task::Reset { why: ResetReason::Missing(1), .. }]), "{all:?}");
+        table.sweep(later, &mut drops, |event| events.push(event.kind));
+        assert!(
+            matches!(events[..], [EventKind::Reset { reason: ResetReason::Missing(1), .. }]),
+            "{events:?}"
+        );
     }
 
     #[test]
-    fn a_silent_stream_is_reset_once_and_an_idle_one_is_forgotten() {
+    fn a_silent_stream_is_reset_once_and_an_idle_stream_is_removed() {
         let now = Instant::now();
-        let mut entries = StreamTable::new(options(2));
-        run(&mut entries, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
-        let (mut all, mut drops) = (Vec::new(), Drops::default());
+        let mut table = StreamTable::new(options(2));
+        run(&mut table, vec![batch("a", now, &[(0, 1.0), (10, 1.0)])]);
+        let (mut events, mut drops) = (Vec::new(), Drops::default());
         for seconds in [1, 6, 7, 61] {
-            entries.sweep(now + Duration::from_secs(seconds), &mut drops, |work| all.push(work.task));
+            table.sweep(now + Duration::from_secs(seconds), &mut drops, |event| events.push(event.kind));
         }
         let newest = Time::from_nanos(10_000_000).unwrap();
         assert_eq!(
-            all,
-            [Task::Reset { time: newest, why: ResetReason::Silence }, Task::End { time: newest }]
+            events,
+            [
+                EventKind::Reset { time: newest, reason: ResetReason::Silence },
+                EventKind::End { time: newest }
+            ]
         );
-        assert!(entries.is_empty());
+        assert!(table.is_empty());
     }
 }

@@ -1,87 +1,94 @@
-//! Placing samples in their stream's time: counters that wrap, clocks that start again, gaps, late samples.
+//! Places the samples of one stream in time: counters that wrap, clocks that start again, gaps, late samples.
 
 use crate::signal::Time;
 
-/// What a 32-bit counter of microseconds or of milliseconds wraps at, in nanoseconds.
+/// The times at which a 32-bit counter of microseconds or of milliseconds wraps, in nanoseconds.
 const WRAPS: [i64; 2] = [(1 << 32) * 1_000, (1 << 32) * 1_000_000];
 
-/// A sample this much older than the newest, or less, is late; older still, and the device's clock has started again.
-const LATE: i64 = 1_000_000_000;
+/// A sample that is older than the newest one by up to this many nanoseconds is late. If it is older still,
+/// the device's clock has started again.
+const LATE_LIMIT: i64 = 1_000_000_000;
 
-/// Where a sample belongs.
+/// Where a sample belongs in the stream. The times have no wraps: they keep increasing when a counter wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// After the one before, without a gap; or the first.
+    /// The sample is the first one, or it follows the newest one without a gap.
     Next(Time),
-    /// After a gap over the limit.
+    /// The sample follows the newest one after a gap that is longer than the limit.
     AfterGap(Time),
-    /// The device's clock has started again.
+    /// The device's clock has started again, and the sample is the first one by the new clock.
     AfterRestart(Time),
-    /// At the time of the one before.
+    /// The sample has the same time as the newest one.
     Duplicate,
-    /// Before the one before.
+    /// The sample is older than the newest one.
     Late,
 }
 
-/// Places each sample of one stream.
+/// Turns the times that a device sends into the stream's own time, which only goes back when the device's
+/// clock starts again.
 ///
-/// A step back that lands within the gap limit once 2^32 us or 2^32 ms are added is a counter that wrapped; no setting
-/// is needed, as any other clock would have to step back by just that much. It does no I/O and reads no clock.
+/// A step back in time is taken for a wrapped counter if it becomes a step forward within the gap limit once
+/// 2^32 us or 2^32 ms are added. That needs no setting, because any other clock would have to go back by
+/// exactly that much to be mistaken for a wrapped counter.
 #[derive(Clone, Debug)]
 pub struct TimeUnwrapper {
+    /// The longest time between two samples that is not a gap, in nanoseconds.
     max_gap: i64,
     newest: Option<Time>,
-    wrapped: i64,
+    /// The sum of all wraps so far in nanoseconds, which is added to the device's times.
+    wrap_offset: i64,
 }
 
 impl TimeUnwrapper {
-    /// A clock that bridges up to `max_gap` nanoseconds between two samples.
+    /// Creates an unwrapper for which a time of more than `max_gap` nanoseconds between two samples is a gap.
     pub fn new(max_gap: i64) -> Self {
-        Self { max_gap: max_gap.max(1), newest: None, wrapped: 0 }
+        Self { max_gap: max_gap.max(1), newest: None, wrap_offset: 0 }
     }
 
-    /// Bridges up to `max_gap` nanoseconds from the next sample on.
+    /// Changes the gap limit (nanoseconds) from the next sample on.
     pub fn set_max_gap(&mut self, max_gap: i64) {
         self.max_gap = max_gap.max(1);
     }
 
-    /// The newest sample's place.
+    /// The stream's time at its newest sample, without wraps. None before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.newest
     }
 
-    /// Places the sample with this device or arrival time; wrapped counters are made whole in what it gives.
+    /// Finds where the sample with the device or arrival time `raw` belongs.
     pub fn place(&mut self, raw: Time) -> Placement {
-        let time = raw.offset(self.wrapped);
+        let time = raw.offset(self.wrap_offset);
         let Some(newest) = self.newest else {
             self.newest = Some(time);
             return Placement::Next(time);
         };
         let step = time.since(newest);
-        let placed = if step == 0 {
+        let placement = if step == 0 {
             return Placement::Duplicate;
         } else if step > 0 && step <= self.max_gap {
             Placement::Next(time)
         } else if step > 0 {
-            // A sample from before the wrap that comes after it seems to lie a whole wrap ahead.
-            if WRAPS.iter().any(|wrap| self.wrapped >= *wrap && (-LATE..=0).contains(&(step - wrap))) {
+            // A late sample from before a wrap seems to lie one wrap ahead.
+            let is_from_before =
+                |wrap: &i64| self.wrap_offset >= *wrap && (-LATE_LIMIT..=0).contains(&(step - wrap));
+            if WRAPS.iter().any(is_from_before) {
                 return Placement::Late;
             }
             Placement::AfterGap(time)
         } else if let Some(wrap) = WRAPS.into_iter().find(|wrap| (1..=self.max_gap).contains(&(step + wrap)))
         {
-            self.wrapped = self.wrapped.saturating_add(wrap);
+            self.wrap_offset = self.wrap_offset.saturating_add(wrap);
             Placement::Next(time.offset(wrap))
-        } else if step >= -LATE {
+        } else if step >= -LATE_LIMIT {
             return Placement::Late;
         } else {
-            self.wrapped = 0;
+            self.wrap_offset = 0;
             Placement::AfterRestart(raw)
         };
-        if let Placement::Next(time) | Placement::AfterGap(time) | Placement::AfterRestart(time) = placed {
+        if let Placement::Next(time) | Placement::AfterGap(time) | Placement::AfterRestart(time) = placement {
             self.newest = Some(time);
         }
-        placed
+        placement
     }
 }
 
@@ -96,7 +103,7 @@ mod tests {
     const MS: i64 = 1_000_000;
 
     #[test]
-    fn a_wrapped_counter_goes_on_without_a_gap() {
+    fn a_wrapped_counter_continues_without_a_gap() {
         for wrap in WRAPS {
             let mut unwrapper = TimeUnwrapper::new(100 * MS);
             unwrapper.place(at(wrap - 10 * MS));
@@ -104,10 +111,10 @@ mod tests {
             assert_eq!(
                 unwrapper.place(at(wrap - 5 * MS)),
                 Placement::Late,
-                "a straggler from before the wrap"
+                "a late sample from before the wrap"
             );
             assert_eq!(unwrapper.place(at(10 * MS)), Placement::Next(at(wrap + 10 * MS)));
-            // and again, one wrap later
+            // The same once more, one wrap later.
             let mut unwrapper = TimeUnwrapper::new(wrap);
             for (raw, expected) in
                 [(0, 0), (wrap - 1, wrap - 1), (5, wrap + 5), (wrap - 1, 2 * wrap - 1), (7, 2 * wrap + 7)]
@@ -118,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_starts_again_is_a_restart() {
+    fn a_clock_that_starts_again_is_reported_as_a_restart() {
         let mut unwrapper = TimeUnwrapper::new(100 * MS);
         unwrapper.place(at(3_600_000 * MS));
         assert_eq!(unwrapper.place(at(0)), Placement::AfterRestart(at(0)));
@@ -126,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn late_and_repeated_samples_do_not_move_the_clock() {
+    fn late_and_duplicate_samples_do_not_change_the_newest_time() {
         let mut unwrapper = TimeUnwrapper::new(100 * MS);
         unwrapper.place(at(1000 * MS));
         assert_eq!(unwrapper.place(at(1000 * MS)), Placement::Duplicate);
@@ -136,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wild_time_costs_one_window_and_no_more() {
+    fn one_absurd_time_interrupts_the_stream_only_once() {
         let mut unwrapper = TimeUnwrapper::new(100 * MS);
         unwrapper.place(at(0));
         assert!(matches!(unwrapper.place(at(i64::MAX / 2)), Placement::AfterGap(_)));

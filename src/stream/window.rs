@@ -1,44 +1,45 @@
-//! A window of one stream, and the reasons for which a stream's window is emptied.
+//! The window of one stream, and the reasons why it is emptied.
 
 use super::quality::Quality;
 use crate::signal::Time;
 
-/// What a stream makes of its samples, in order.
+/// What a [`StreamWindower`](super::StreamWindower) emits, in the order of the samples.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WindowerOutput {
-    /// A window is complete.
+    /// A complete window.
     Window(Window),
-    /// What came before does not join what comes now: the window was emptied.
+    /// The window was emptied, because the samples before and after this point do not belong together.
     Reset {
-        /// The first sample after it.
+        /// The time of the first sample after the reset.
         time: Time,
-        /// Why.
-        why: ResetReason,
+        /// Why the window was emptied.
+        reason: ResetReason,
     },
 }
 
-/// W consecutive steps of one stream.
+/// W consecutive steps of one stream, at the model's rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// The moment of its last step.
+    /// The time of the last step.
     pub time: Time,
-    /// Its steps, oldest first, row-major [W, C].
+    /// The values of the steps, oldest first, row-major [W, C].
     pub values: Vec<f32>,
-    /// How far it can be trusted.
+    /// How far the values can be trusted.
     pub quality: Quality,
 }
 
-/// Why a window was emptied.
+/// Why a stream's window was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetReason {
-    /// No sample for longer than the limit.
+    /// The time between two samples was longer than the model card's `resample.max_gap`.
     Gap,
     /// The device's clock started again.
     Restart,
-    /// A live stream went silent.
+    /// A live stream sent no usable sample for longer than the limit.
     Silence,
-    /// Samples of a live stream come, and none has a number in these channels, a bit each.
+    /// A live stream still sends samples, but none of them has a number in these channels: bit i stands for
+    /// channel i.
     Missing(u64),
-    /// Another model took over, which takes other windows.
+    /// A model with a different kind of window was loaded.
     Model,
 }

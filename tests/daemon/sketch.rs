@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use underfoot::config::{SourceKind, load};
 use underfoot::decode::message::{self, MessageFormat};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
-use underfoot::signal::{Channel, Columns, Drops, Reason, Samples, TimeInput, TimeUnit};
+use underfoot::signal::{Channel, Columns, DropReason, Drops, Samples, TimeInput, TimeUnit};
 use underfoot::stream::{Placement, TimeUnwrapper};
 
 use crate::support::{folder, program};
@@ -157,7 +157,7 @@ fn the_frames_numbers_wrap_without_a_loss_and_a_frame_that_is_left_out_is_counte
     let second = end + 1 + frames[end + 1..].iter().position(|byte| *byte == 0).unwrap();
     frames.drain(end + 1..=second);
     let (samples, drops) = read(StreamFormat::Binary, &frames, 1);
-    assert_eq!((samples.len(), drops.count(Reason::LostFrame)), (rows.len() - 1, 1));
+    assert_eq!((samples.len(), drops.count(DropReason::LostFrame)), (rows.len() - 1, 1));
 }
 
 #[test]

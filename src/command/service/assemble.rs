@@ -170,5 +170,5 @@ pub(crate) fn home_assistant(
 pub(crate) fn context(config: &Config, card: Card) -> ServingContext {
     let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
     let (model, hop) = (model.to_string_lossy().into_owned(), config.window.hop.unwrap_or(card.hop));
-    ServingContext { card, model, hop, decide: config.decide }
+    ServingContext { card, model, hop, decision: config.decide }
 }
