@@ -37,23 +37,30 @@ fn about_itself(text: &mut Exposition, about: &About) {
         .sample(&[("version", about.version)], 1.0);
     let (rate, window, hop) = (about.rate.to_string(), about.window.to_string(), about.hop.to_string());
     let labels = [("model", about.model.as_str()), ("rate_hz", &rate), ("window", &window), ("hop", &hop)];
-    text.family("underfoot_model_info", Kind::Gauge, "The model in use; always 1.")
-        .sample(&labels, 1.0);
+    text.family("underfoot_model_info", Kind::Gauge, "The model in use; always 1.").sample(&labels, 1.0);
 }
 
 fn sources(text: &mut Exposition, report: &HealthReport) {
-    text.family("underfoot_healthy", Kind::Gauge, "Whether every source that should deliver samples does: 1 or 0.")
-        .sample(&[], f64::from(u8::from(report.healthy)));
+    text.family(
+        "underfoot_healthy",
+        Kind::Gauge,
+        "Whether every source that should deliver samples does: 1 or 0.",
+    )
+    .sample(&[], f64::from(u8::from(report.healthy)));
     let mut family = text.family("underfoot_samples_total", Kind::Counter, "Samples received from a source.");
     for source in &report.sources {
         family.sample(&[("source", &source.name)], source.samples as f64);
     }
-    let mut family = text.family("underfoot_source_up", Kind::Gauge, "Whether a source delivers samples: 1 or 0.");
+    let mut family =
+        text.family("underfoot_source_up", Kind::Gauge, "Whether a source delivers samples: 1 or 0.");
     for source in &report.sources {
         family.sample(&[("source", &source.name)], f64::from(u8::from(source.state == SourceState::Ok)));
     }
-    let mut family =
-        text.family("underfoot_source_state", Kind::Gauge, "State of a source: 1 for the current state, 0 for the others.");
+    let mut family = text.family(
+        "underfoot_source_state",
+        Kind::Gauge,
+        "State of a source: 1 for the current state, 0 for the others.",
+    );
     for source in &report.sources {
         for (state, name) in STATES {
             let is = f64::from(u8::from(source.state == state));
@@ -84,8 +91,7 @@ fn pipeline(text: &mut Exposition, health: &Health, report: &HealthReport, about
     family.sample(&[("result", "refused")], report.reloads.failed as f64);
     text.family("underfoot_problems", Kind::Gauge, "Current problems in the streams' input.")
         .sample(&[], report.problem_count as f64);
-    text.family("underfoot_streams", Kind::Gauge, "Streams being served.")
-        .sample(&[], report.streams as f64);
+    text.family("underfoot_streams", Kind::Gauge, "Streams being served.").sample(&[], report.streams as f64);
     let mut family = text.family(
         "underfoot_gaps_total",
         Kind::Counter,
@@ -101,11 +107,8 @@ fn pipeline(text: &mut Exposition, health: &Health, report: &HealthReport, about
     for label in about.labels.iter().map(String::as_str).chain([UNKNOWN]) {
         surfaces.entry(label.to_owned()).or_default();
     }
-    let mut family = text.family(
-        "underfoot_predictions_total",
-        Kind::Counter,
-        "Predictions, by decided surface.",
-    );
+    let mut family =
+        text.family("underfoot_predictions_total", Kind::Counter, "Predictions, by decided surface.");
     for (surface, count) in &surfaces {
         family.sample(&[("surface", surface)], *count as f64);
     }
@@ -148,12 +151,20 @@ fn outside(text: &mut Exposition, health: &Health, pages: usize) {
 }
 
 fn process(text: &mut Exposition, process: Process) {
-    text.family("process_cpu_seconds_total", Kind::Counter, "Processor time in user and system mode, in seconds.")
-        .sample(&[], process.cpu);
+    text.family(
+        "process_cpu_seconds_total",
+        Kind::Counter,
+        "Processor time in user and system mode, in seconds.",
+    )
+    .sample(&[], process.cpu);
     text.family("process_resident_memory_bytes", Kind::Gauge, "Resident memory in bytes.")
         .sample(&[], process.resident);
-    text.family("process_start_time_seconds", Kind::Gauge, "Start time of the process, in seconds since 1970.")
-        .sample(&[], process.start);
+    text.family(
+        "process_start_time_seconds",
+        Kind::Gauge,
+        "Start time of the process, in seconds since 1970.",
+    )
+    .sample(&[], process.start);
 }
 
 #[cfg(test)]

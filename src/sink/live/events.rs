@@ -13,18 +13,18 @@
 //! page that reads too slowly is disconnected, and the browser connects again. While no page is open, only each stream's
 //! newest surface changes are kept, for the next `hello`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::Bytes;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
 use super::about::About;
+use super::stream::{LiveStream, ShownChange};
 use super::trace::{SPAN, Trace};
 use crate::decision::{Prediction, ServingContext, SurfaceChange};
 use crate::signal::{SampleBatch, StreamId};
@@ -36,8 +36,6 @@ pub(crate) const MAX_PAGES: usize = 8;
 const MAX_STREAMS: usize = 64;
 /// Capacity of a page's queue, in flushes.
 const PAGE_QUEUE: usize = 64;
-/// Maximum number of surface changes kept for each stream.
-const MAX_CHANGES: usize = 32;
 /// Minimum time between two predictions shown of one stream.
 const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
 /// Size of the event buffer, in bytes, from which on further events are dropped until the next flush.
@@ -67,31 +65,15 @@ struct LiveState {
     streams: BTreeMap<StreamId, LiveStream>,
 }
 
-#[derive(Default)]
-struct LiveStream {
-    /// The newest surface changes, oldest first.
-    changes: VecDeque<ShownChange>,
-    /// Its samples; empty while no page is open.
-    trace: Trace,
-    /// When a prediction of it was last shown.
-    last_prediction: Option<Instant>,
-    /// Whether it is over the limit of streams, so that only its surface changes are shown.
-    beyond: bool,
-}
-
-/// A surface change as pages receive it.
-#[derive(Clone, Debug, Serialize)]
-struct ShownChange {
-    /// Milliseconds since 1970.
-    at: u64,
-    surface: Box<str>,
-    confidence: f64,
-}
-
 impl LiveEvents {
     pub(crate) fn new(about: About) -> Self {
-        let state =
-            LiveState { about, pages: Vec::new(), buffer: String::new(), last_id: 0, streams: BTreeMap::new() };
+        let state = LiveState {
+            about,
+            pages: Vec::new(),
+            buffer: String::new(),
+            last_id: 0,
+            streams: BTreeMap::new(),
+        };
         Self(Arc::new(Shared {
             watched: AtomicBool::new(false),
             joined: Notify::new(),
@@ -188,12 +170,10 @@ impl LiveEvents {
     /// Keeps a surface change for pages that join later, and shows it.
     pub(crate) fn change(&self, change: &SurfaceChange, surface: &str) {
         let mut state = self.lock();
-        let changed = ShownChange { at: now(), surface: surface.into(), confidence: round(change.confidence) };
+        let changed =
+            ShownChange { at: now(), surface: surface.into(), confidence: round(change.confidence) };
         let shown = state.shown(&change.stream);
-        if shown.changes.len() >= MAX_CHANGES {
-            shown.changes.pop_front();
-        }
-        shown.changes.push_back(changed.clone());
+        shown.keep(changed.clone());
         if self.watched() {
             state.event("change", &json!({ "stream": change.stream, "change": changed }));
         }
@@ -298,6 +278,7 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream::MAX_CHANGES;
     use super::*;
     use crate::signal::{Arrival, Samples, Time};
 
@@ -390,7 +371,11 @@ mod tests {
         live.flush();
         let events = received(&mut page);
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["prediction", "change", "end"], "the second prediction comes too soon to be shown");
+        assert_eq!(
+            names,
+            ["prediction", "change", "end"],
+            "the second prediction comes too soon to be shown"
+        );
         assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
         assert_eq!(events[0].1["latency_ms"], 3.0);
         live.change(&change("rover"), "a");

@@ -7,6 +7,7 @@
 pub(crate) mod about;
 pub(crate) mod events;
 mod sink;
+mod stream;
 pub(crate) mod trace;
 
-pub use self::sink::LiveSink;
+pub(crate) use self::sink::LiveSink;

@@ -31,7 +31,10 @@ impl Recorder {
     pub fn new(options: RecorderOptions) -> io::Result<Self> {
         let folder = options.folder.join(&options.label);
         std::fs::create_dir_all(&folder).map_err(|error| {
-            io::Error::new(error.kind(), format!("the folder \"{}\" cannot be created: {error}", folder.display()))
+            io::Error::new(
+                error.kind(),
+                format!("the folder \"{}\" cannot be created: {error}", folder.display()),
+            )
         })?;
         Ok(Self { options, folder, files: HashMap::new(), finished: Vec::new() })
     }
@@ -197,7 +200,11 @@ mod tests {
         recorder.push(&mut batch(&[0.5, 0.6]), &mut drops).unwrap();
         assert_eq!(drops.to_string(), "1 duplicate, 1 late");
         let written = recorder.finish().unwrap();
-        assert_eq!(written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(), [3, 2], "each run of the clock has its own file");
+        assert_eq!(
+            written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(),
+            [3, 2],
+            "each run of the clock has its own file"
+        );
 
         let found = recordings::find(&[folder.path().into()], None).unwrap();
         assert_eq!(found.len(), 2);
