@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use crate::log::LoggingError;
 
-/// The exit code for a configuration that cannot work (`EX_CONFIG` of sysexits.h). The service manager does not restart the
-/// daemon after it.
+/// The exit code for a configuration that cannot work (`EX_CONFIG` of sysexits.h). The service manager does
+/// not restart the daemon after it.
 pub const CONFIG: u8 = 78;
 
 /// Why a command failed: an error message in one line, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What is wrong, the value that is wrong, and how to fix it; empty if the command has already printed it.
+    /// What is wrong, the value that is wrong, and how to fix it; empty if the command has already printed
+    /// it.
     pub message: String,
     /// The exit code of the process.
     pub code: u8,

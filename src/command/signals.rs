@@ -8,7 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) async fn shutdown_signal() {
     let interrupt = signal(SignalKind::interrupt());
     let terminate = signal(SignalKind::terminate());
-    // Linux always lets these signals be caught. If it did not, the command would end only when its sources do.
+    // Linux always lets these signals be caught. If it did not, the command would end only when its sources
+    // do.
     match (interrupt, terminate) {
         (Ok(mut interrupt), Ok(mut terminate)) => {
             tokio::select! {
@@ -20,7 +21,8 @@ pub(crate) async fn shutdown_signal() {
     }
 }
 
-/// Starts to catch SIGHUP, which asks the daemon to reload its configuration. From then on it does not end the process.
+/// Starts to catch SIGHUP, which asks the daemon to reload its configuration. From then on it does not end
+/// the process.
 ///
 /// # Errors
 /// An I/O error if the signal cannot be caught.

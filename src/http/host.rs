@@ -1,18 +1,19 @@
 //! Checks of the `Host` header, against DNS rebinding.
 //!
-//! A page of another site can let its own host name resolve to this computer's address. The browser then treats what is
-//! served here as that site's own and lets it be read. The `Host` header of such a request still contains the other site's
-//! name, so requests with an unknown name are refused.
+//! A page of another site can let its own host name resolve to this computer's address. The browser then
+//! treats what is served here as that site's own and lets it be read. The `Host` header of such a request
+//! still contains the other site's name, so requests with an unknown name are refused.
 
 use std::net::{IpAddr, SocketAddr};
 
 /// Maximum number of characters of a name that an error message quotes.
 const MAX_QUOTED: usize = 64;
 
-/// Checks the host name of a request. Returns `None` if it is allowed, else an error message that says how to allow it.
+/// Checks the host name of a request. Returns `None` if it is allowed, else an error message that says how to
+/// allow it.
 ///
-/// Allowed are `localhost`, loopback addresses, the address `local` at which the connection arrived, and the names `hosts`
-/// of the configuration.
+/// Allowed are `localhost`, loopback addresses, the address `local` at which the connection arrived, and the
+/// names `hosts` of the configuration.
 pub(super) fn refuse(host: Option<&[u8]>, local: IpAddr, hosts: &[String]) -> Option<String> {
     let Some(host) = host.and_then(|host| std::str::from_utf8(host).ok()) else {
         return Some("the request has no Host header; it must contain the name of this computer".into());
@@ -41,7 +42,8 @@ fn name(host: &str) -> &str {
     }
 }
 
-/// The URL at which a browser on this computer reaches the address. For "all interfaces" it is the loopback address.
+/// The URL at which a browser on this computer reaches the address. For "all interfaces" it is the loopback
+/// address.
 pub(super) fn url(address: SocketAddr) -> String {
     let reachable = match address.ip() {
         ip if !ip.is_unspecified() => ip,

@@ -1,7 +1,7 @@
 //! The daemon's metrics for Prometheus.
 //!
-//! Every label value that can occur is written from the start with the value 0, so that rates can be computed from the first
-//! event.
+//! Every label value that can occur is written from the start with the value 0, so that rates can be computed
+//! from the first event.
 
 use super::exposition::{Exposition, Kind};
 use super::process::Process;
@@ -95,7 +95,8 @@ fn pipeline(text: &mut Exposition, health: &Health, report: &HealthReport, about
     let mut family = text.family(
         "underfoot_gaps_total",
         Kind::Counter,
-        "Times a stream's window was emptied, by reason: a gap, a restarted clock, silence, missing values or a new model.",
+        "Times a stream's window was emptied, by reason: a gap, a restarted clock, silence, \
+         missing values or a new model.",
     );
     for (reason, count) in counters.gaps() {
         family.sample(&[("reason", reason)], count as f64);

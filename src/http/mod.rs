@@ -1,14 +1,14 @@
 //! The HTTP server: a live page of every stream, metrics for Prometheus, and probes. It is read-only.
 //!
-//! - [`HttpServer`] accepts connections and sends live events to the open pages; the pipeline runs each connection in a task
-//!   of its own.
+//! - [`HttpServer`] accepts connections and sends live events to the open pages; the pipeline runs each
+//!   connection in a task of its own.
 //! - [`reply`] answers requests; [`host`] refuses those under another computer's name.
 //! - [`metrics`] writes the metrics, in the format of [`exposition`], with those of the [`process`].
 //! - [`page`] has the page's files.
 //! - [`write_timeout`] disconnects clients that do not read.
 //!
-//! Everything is bounded: the number of connections and pages, the size of a request, the time to send a request and the
-//! time to take the answer.
+//! Everything is bounded: the number of connections and pages, the size of a request, the time to send a
+//! request and the time to take the answer.
 
 mod bind_error;
 pub(crate) mod exposition;

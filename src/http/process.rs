@@ -27,8 +27,8 @@ impl Process {
     }
 }
 
-/// Parses a line in the format of proc_pid_stat(5). `ticks` is clock ticks per second, `page` the page size in bytes, and
-/// `booted` the system's start time in seconds since 1970.
+/// Parses a line in the format of proc_pid_stat(5). `ticks` is clock ticks per second, `page` the page size
+/// in bytes, and `booted` the system's start time in seconds since 1970.
 fn parse(stat: &str, ticks: f64, page: f64, booted: f64) -> Option<Process> {
     // The program's name is in parentheses, and may itself contain spaces and parentheses.
     let (_, rest) = stat.rsplit_once(')')?;

@@ -1,7 +1,7 @@
 //! Answers to requests.
 //!
-//! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events), `/metrics`, `/livez`
-//! and `/readyz`. Nothing can be changed by a request.
+//! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
+//! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -25,7 +25,8 @@ const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// Headers of every answer. They allow a browser to show it together with other content of this server, and nothing else.
+/// Headers of every answer. They allow a browser to show it together with other content of this server, and
+/// nothing else.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -105,7 +106,8 @@ impl Site {
         }
     }
 
-    /// Answers `/readyz`: whether every source delivers samples. The model is loaded before anything is served.
+    /// Answers `/readyz`: whether every source delivers samples. The model is loaded before anything is
+    /// served.
     fn ready(&self) -> Response<Body> {
         let report = self.health.report();
         let failing = report
@@ -142,8 +144,8 @@ impl Site {
     }
 }
 
-/// Whether the browser says that a page of another site sent the request. Such a page could not read the events, but it
-/// would count towards the limit of pages.
+/// Whether the browser says that a page of another site sent the request. Such a page could not read the
+/// events, but it would count towards the limit of pages.
 fn is_cross_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| site != b"same-origin" && site != b"none")

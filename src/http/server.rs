@@ -100,7 +100,8 @@ impl HttpServer {
         self.site.live.clone()
     }
 
-    /// Waits for the next client and returns a future that serves it. While waiting, sends live events to the pages.
+    /// Waits for the next client and returns a future that serves it. While waiting, sends live events to the
+    /// pages.
     ///
     /// This is cancel safe: no connection and no event is lost.
     pub(crate) async fn next(&mut self) -> impl Future<Output = ()> + Send + 'static {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A connection whose writes fail with [`io::ErrorKind::TimedOut`] when the client takes no byte for `timeout`.
+/// A connection whose writes fail with [`io::ErrorKind::TimedOut`] when the client takes no byte for
+/// `timeout`.
 pub(super) struct WriteTimeout<S> {
     stream: S,
     timeout: Duration,

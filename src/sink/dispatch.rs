@@ -22,7 +22,8 @@ pub enum Sink {
     Live(LiveSink),
     /// Scores predictions against known labels.
     Evaluation(EvaluationSink),
-    /// Sends each outcome to a channel, with the time it came out. Outcomes that find the channel full are not sent.
+    /// Sends each outcome to a channel, with the time it came out. Outcomes that find the channel full are
+    /// not sent.
     Channel(SyncSender<(Instant, Outcome)>),
 }
 

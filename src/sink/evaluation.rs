@@ -1,7 +1,8 @@
 //! Scores for recordings whose true labels are known.
 //!
-//! Two things are scored separately: each window's most likely label, and the surface that the decision filter made of
-//! the windows so far. `underfoot replay` prints both, and writes them as JSON with `--report`.
+//! Two things are scored separately: each window's most likely label, and the surface that the decision
+//! filter made of the windows so far. `underfoot replay` prints both, and writes them as JSON with
+//! `--report`.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ pub struct EvaluationPart {
 }
 
 impl EvaluationSink {
-    /// Creates a sink that has scored nothing yet. `truth` holds the labels of the recordings that are being read.
+    /// Creates a sink that has scored nothing yet. `truth` holds the labels of the recordings that are being
+    /// read.
     pub fn new(card: &Card, truth: Truth) -> Self {
         let confusion = Confusion::new(&card.labels);
         Self {

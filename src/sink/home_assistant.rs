@@ -1,15 +1,15 @@
 //! Home Assistant's MQTT discovery: announces each stream as a device that shows its surface.
 //!
-//! Each device is one retained message in the device discovery format, which Home Assistant reads since version 2024.12.
-//! The message is published
+//! Each device is one retained message in the device discovery format, which Home Assistant reads since
+//! version 2024.12. The message is published
 //!
 //! - when a stream first appears,
 //! - after each reconnect to the broker, and
 //! - when Home Assistant reports on its status topic that it has started.
 //!
-//! The message is never removed by the daemon, so that what a person has configured for the device in Home Assistant
-//! survives the end of a stream and of the daemon; `underfoot forget` removes it. The device's availability follows the
-//! daemon's status topic.
+//! The message is never removed by the daemon, so that what a person has configured for the device in Home
+//! Assistant survives the end of a stream and of the daemon; `underfoot forget` removes it. The device's
+//! availability follows the daemon's status topic.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -44,7 +44,8 @@ pub struct HomeAssistantDiscovery {
 }
 
 impl HomeAssistantDiscovery {
-    /// Prepares to announce streams by `publisher`, which sends all announcements again when Home Assistant restarts.
+    /// Prepares to announce streams by `publisher`, which sends all announcements again when Home Assistant
+    /// restarts.
     pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, context: &ServingContext) -> Self {
         publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
@@ -68,8 +69,8 @@ impl HomeAssistantDiscovery {
         if self.announced.len() >= self.max_devices {
             if !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
-                    "stream \"{stream}\" is over the limit home_assistant.devices = {} and is not announced to Home \
-                     Assistant; raise the limit to show more robots there",
+                    "stream \"{stream}\" is over the limit home_assistant.devices = {} and is not announced \
+                     to Home Assistant; raise the limit to show more robots there",
                     self.max_devices
                 );
             }
@@ -136,8 +137,8 @@ fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Val
                 "sug_dsp_prc": 0,
                 "ent_cat": "diagnostic",
                 "ic": "mdi:percent",
-                // The confidence of the last change, not of each prediction: Home Assistant stores every value, and
-                // predictions come many times a second.
+                // The confidence of the last change, not of each prediction: Home Assistant stores every
+                // value, and predictions come many times a second.
                 "stat_t": surface,
                 "val_tpl": "{{ (value_json.confidence * 100) | round(1) }}",
                 "avty_t": status,
@@ -149,9 +150,9 @@ fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Val
 
 /// An id of letters, digits, `_` and `-` that is unique to this pair of base and stream.
 ///
-/// Usually it is base and stream joined by `_`, such as `underfoot_rover`. If a character had to be replaced, the name was
-/// cut, or another pair could give the same text, `__` and a digest of both parts follow. An id without a digest never
-/// contains `__`.
+/// Usually it is base and stream joined by `_`, such as `underfoot_rover`. If a character had to be replaced,
+/// the name was cut, or another pair could give the same text, `__` and a digest of both parts follow. An id
+/// without a digest never contains `__`.
 fn id(base: &str, stream: &StreamId) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let name = format!("{base}_{stream}");

@@ -1,7 +1,7 @@
 //! Predictions and surface changes as JSON objects.
 //!
-//! This is the only place that writes them: MQTT messages, standard output and `replay` have the same fields and the same
-//! rounding. Numbers are rounded to four decimals and times to the microsecond.
+//! This is the only place that writes them: MQTT messages, standard output and `replay` have the same fields
+//! and the same rounding. Numbers are rounded to four decimals and times to the microsecond.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -24,17 +24,20 @@ impl JsonWriter {
         Self::new(&context.card.labels, &context.model)
     }
 
-    /// Creates a writer with these labels. `model` is the name that surface changes carry in their `model` field.
+    /// Creates a writer with these labels. `model` is the name that surface changes carry in their `model`
+    /// field.
     pub fn new(labels: &[String], model: &str) -> Self {
         Self { labels: labels.to_vec(), model: model.to_owned() }
     }
 
-    /// The label of a surface by its index; `unknown` for `None` and for an index that the model does not have.
+    /// The label of a surface by its index; `unknown` for `None` and for an index that the model does not
+    /// have.
     pub fn name(&self, surface: Option<usize>) -> &str {
         surface.and_then(|index| self.labels.get(index)).map_or(UNKNOWN, String::as_str)
     }
 
-    /// Appends a prediction to `out` as one object. `with_stream` adds the stream's name, which a topic already contains.
+    /// Appends a prediction to `out` as one object. `with_stream` adds the stream's name, which a topic
+    /// already contains.
     pub fn prediction(&self, prediction: &Prediction, with_stream: bool, out: &mut Vec<u8>) {
         #[derive(Serialize)]
         struct Body<'a> {

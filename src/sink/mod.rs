@@ -7,8 +7,8 @@
 //! - `live`: the live page and the metrics,
 //! - `evaluation`: scores against known labels.
 //!
-//! `json` is the one writer of predictions and surface changes as JSON. [`recorder`] is not a [`Sink`]: it takes samples
-//! rather than outcomes and writes them as recordings.
+//! `json` is the one writer of predictions and surface changes as JSON. [`recorder`] is not a [`Sink`]: it
+//! takes samples rather than outcomes and writes them as recordings.
 
 mod dispatch;
 pub(crate) mod evaluation;

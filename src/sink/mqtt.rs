@@ -1,7 +1,8 @@
 //! Publishes outcomes over MQTT.
 //!
 //! Below the base topic, each prediction goes to `<stream>/prediction` and each surface change, retained, to
-//! `<stream>/surface`. `info`, retained, describes the model in use. The connection itself is in [`crate::mqtt`].
+//! `<stream>/surface`. `info`, retained, describes the model in use. The connection itself is in
+//! [`crate::mqtt`].
 
 use super::home_assistant::HomeAssistantDiscovery;
 use super::json::JsonWriter;
@@ -17,7 +18,8 @@ pub struct MqttSink {
 }
 
 impl MqttSink {
-    /// Creates a sink that publishes below the publisher's base topic, and publishes `info` for this serving context.
+    /// Creates a sink that publishes below the publisher's base topic, and publishes `info` for this serving
+    /// context.
     pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
         publisher.retain("info", context.info());
         Self { publisher, json: JsonWriter::of(context), home_assistant: None }
@@ -36,7 +38,9 @@ impl MqttSink {
                 self.json.prediction(prediction, false, &mut payload);
                 if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
                     drops.add(Reason::NotPublished, || {
-                        "the broker is away or slow: predictions are dropped, surfaces are sent on reconnect".into()
+                        "the broker is away or slow: predictions are dropped, \
+                         surfaces are sent on reconnect"
+                            .into()
                     });
                 }
             }
@@ -46,7 +50,8 @@ impl MqttSink {
                 }
                 self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
             }
-            // The change to `unknown` that came before stays retained on the broker; only our copy is released.
+            // The change to `unknown` that came before stays retained on the broker; only our copy is
+            // released.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);

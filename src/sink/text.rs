@@ -1,7 +1,7 @@
 //! Outcomes as text: predictions as JSON lines or CSV, or a table of the surface changes.
 //!
-//! A thread does the writing, so that a reader that does not read delays nothing else. A live daemon drops and counts the
-//! predictions for which the reader is too slow; a replay waits.
+//! A thread does the writing, so that a reader that does not read delays nothing else. A live daemon drops
+//! and counts the predictions for which the reader is too slow; a replay waits.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -46,7 +46,8 @@ pub struct TextSink {
 }
 
 impl TextSink {
-    /// Starts a thread that writes to `out`. `live` drops text that `out` is too slow for, instead of waiting.
+    /// Starts a thread that writes to `out`. `live` drops text that `out` is too slow for, instead of
+    /// waiting.
     pub fn new(
         format: TextFormat,
         json: JsonWriter,
@@ -82,14 +83,15 @@ impl TextSink {
                 self.text.push(b'\n');
             }
             (TextFormat::Csv, Outcome::Prediction(prediction)) => self.row(prediction),
+            // A change later than `since` only has another reason for the same surface.
             (TextFormat::Table, Outcome::Change(change))
-                // A change later than `since` only has another reason for the same surface.
                 if change.previous.is_some() && change.time == change.since =>
             {
                 let surface = self.json.name(change.surface);
                 let time = format!("{:.2} s", micros(change.time));
                 let confidence = format!("{:.0} %", 100.0 * change.confidence);
-                self.text.extend_from_slice(table(change.stream.as_str(), &time, surface, &confidence).as_bytes());
+                let line = table(change.stream.as_str(), &time, surface, &confidence);
+                self.text.extend_from_slice(line.as_bytes());
             }
             (_, Outcome::Context(context)) => return self.json = JsonWriter::of(context),
             _ => return,
@@ -138,8 +140,8 @@ impl TextSink {
     /// Waits until everything is written, but no longer than `timeout`.
     ///
     /// # Errors
-    /// The error of a failed write, or [`io::ErrorKind::TimedOut`]. A reader that closed its end is not an error: it has
-    /// read what it wanted.
+    /// The error of a failed write, or [`io::ErrorKind::TimedOut`]. A reader that closed its end is not an
+    /// error: it has read what it wanted.
     pub fn finish(mut self, timeout: Duration) -> io::Result<()> {
         self.flush(&mut Drops::default());
         self.sender = None;

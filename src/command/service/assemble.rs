@@ -29,7 +29,8 @@ const DEFAULT_SILENCE: Duration = Duration::from_secs(10);
 /// SHA-256 of a model file.
 pub(crate) type Digest = [u8; 32];
 
-/// Reads the model file and loads the model once for each inference thread. Returns the model's card with them.
+/// Reads the model file and loads the model once for each inference thread. Returns the model's card with
+/// them.
 ///
 /// # Errors
 /// [`Failure`] with exit code 78 if there is no model, or it cannot be loaded.
@@ -125,7 +126,8 @@ fn build_source(
             if channels != [SimulatorSource::channel()] {
                 let names = channel_names(&channels);
                 return Err(Failure::config(format!(
-                    "the source {:?} is the simulator, which delivers one channel, \"current\" in A, but the model needs {names}; use another source or model",
+                    "the source {:?} is the simulator, which delivers one channel, \"current\" in A, \
+                     but the model needs {names}; use another source or model",
                     source.name(index)
                 )));
             }

@@ -14,8 +14,8 @@ use crate::signal::channel_names;
 
 /// Check the configuration, the model, each source, the page's address and the broker
 ///
-/// Prints a line for each, with "ok" or with what is wrong and how to fix it. Exit codes: 0 all is well, 1 a port or the
-/// broker cannot be reached, 78 the configuration or the model cannot work.
+/// Prints a line for each, with "ok" or with what is wrong and how to fix it. Exit codes: 0 all is well, 1 a
+/// port or the broker cannot be reached, 78 the configuration or the model cannot work.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The configuration file [default: /etc/underfoot/underfoot.toml]
@@ -27,8 +27,8 @@ impl CheckArgs {
     /// Checks everything, and goes on after a fault.
     ///
     /// # Errors
-    /// [`Failure`] with the highest exit code of all faults: 78 if the configuration or the model cannot work, 1 if a port or
-    /// the broker cannot be reached.
+    /// [`Failure`] with the highest exit code of all faults: 78 if the configuration or the model cannot
+    /// work, 1 if a port or the broker cannot be reached.
     pub fn run(self) -> Result<(), Failure> {
         let mut worst: Option<Failure> = None;
         let mut report = |part: &str, result: Result<String, Failure>| match result {

@@ -13,7 +13,8 @@ use crate::decision::ServingContext;
 use crate::inference::Handover;
 use crate::signal::channel_names;
 
-/// Prepares reloads: reads the same configuration file with the same flags, and compares it with what is in force.
+/// Prepares reloads: reads the same configuration file with the same flags, and compares it with what is in
+/// force.
 pub(crate) struct Reloader {
     /// The configuration file that the daemon was started with; `None` for the default one.
     pub(crate) file: Option<PathBuf>,
@@ -31,7 +32,8 @@ impl Reloader {
     /// Reads and checks the configuration, and loads the model if its file has changed.
     ///
     /// # Errors
-    /// An error message in one line if the daemon could not start with the new configuration; the old one stays active.
+    /// An error message in one line if the daemon could not start with the new configuration; the old one
+    /// stays active.
     pub(crate) fn prepare(&mut self) -> Result<Prepared, String> {
         self.read().map_err(|failure| failure.message)
     }
@@ -53,7 +55,8 @@ impl Reloader {
         let current = &self.context.card.channels;
         let channels_differ = card.channels != *current;
         if channels_differ {
-            // The open sources deliver the channels of the running model, so another set of channels needs a restart.
+            // The open sources deliver the channels of the running model, so another set of channels needs a
+            // restart.
             let (old, new) = (channel_names(current), channel_names(&card.channels));
             needs_restart.insert(0, format!("model.path (it takes the channels {new} in place of {old})"));
             running.model.path.clone_from(&self.running.model.path);

@@ -1,8 +1,8 @@
 //! `underfoot run`: starts the daemon.
 //!
-//! Everything that can fail at the start is built first: the model, the sources, the recorder, the page's address and the
-//! broker's connection. Then the pipeline runs until SIGINT, SIGTERM or the end of every source. SIGHUP reloads the
-//! configuration.
+//! Everything that can fail at the start is built first: the model, the sources, the recorder, the page's
+//! address and the broker's connection. Then the pipeline runs until SIGINT, SIGTERM or the end of every
+//! source. SIGHUP reloads the configuration.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -64,7 +64,8 @@ impl RunArgs {
     }
 }
 
-/// Serves a configuration until a signal ends it. Reloads read the configuration from `file` with the same `flags`.
+/// Serves a configuration until a signal ends it. Reloads read the configuration from `file` with the same
+/// `flags`.
 async fn serve(
     config: Config,
     file: Option<PathBuf>,

@@ -36,7 +36,8 @@ impl BrokerArgs {
         let config = load::load(self.config.as_deref(), &flags).map_err(Failure::config)?;
         if config.mqtt.host.is_none() {
             return Err(Failure::config(
-                "mqtt.host is missing; name the broker with --mqtt HOST:PORT, or a configuration that has one with -c FILE",
+                "mqtt.host is missing; name the broker with --mqtt HOST:PORT, \
+                 or a configuration that has one with -c FILE",
             ));
         }
         Ok(config)

@@ -131,7 +131,8 @@ impl RecordArgs {
     }
 }
 
-/// The channels to record: those of the model, or without a model those of the sources, which must all be the same.
+/// The channels to record: those of the model, or without a model those of the sources, which must all be the
+/// same.
 ///
 /// # Errors
 /// [`Failure`] with exit code 78 if the model cannot be loaded, or the sources differ.
@@ -149,7 +150,8 @@ fn channels(config: &Config) -> Result<Vec<Channel>, Failure> {
             Some(common) if common == channels => {}
             Some(_) => {
                 return Err(Failure::config(format!(
-                    "the source {:?} has different channels from the source before it; record each on its own",
+                    "the source {:?} has different channels from the source before it; \
+                     record each on its own",
                     source.name(index)
                 )));
             }

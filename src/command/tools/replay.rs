@@ -1,6 +1,7 @@
 //! `underfoot replay`: runs recordings through the daemon's pipeline.
 //!
-//! The same recording gives the same predictions as a live stream, at any speed, batch size and number of threads.
+//! The same recording gives the same predictions as a live stream, at any speed, batch size and number of
+//! threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -167,7 +168,8 @@ impl ReplayArgs {
         }
         if health.report().predictions == 0 {
             return Err(Failure::failed(
-                "no window was complete: the recordings are shorter than the model's window, or have gaps; `underfoot model show` prints its length",
+                "no window was complete: the recordings are shorter than the model's window, or have gaps; \
+                 `underfoot model show` prints its length",
             ));
         }
         Ok(())

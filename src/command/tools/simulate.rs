@@ -1,7 +1,7 @@
 //! `underfoot simulate`: produces samples of a simulated robot.
 //!
-//! They are written as labelled recordings, published to a broker, or sent to a pseudo-terminal that looks like a board on
-//! a serial port. The latter two run in real time until Ctrl-C.
+//! They are written as labelled recordings, published to a broker, or sent to a pseudo-terminal that looks
+//! like a board on a serial port. The latter two run in real time until Ctrl-C.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};

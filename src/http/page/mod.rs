@@ -1,7 +1,8 @@
 //! The live page: one HTML document, one style sheet and one script, compiled into the program.
 //!
-//! The script's source is split into one file per topic and served as one file. All parts share one scope. A name that a
-//! part uses while it is loaded must be defined in an earlier part; all other names may be defined in any order.
+//! The script's source is split into one file per topic and served as one file. All parts share one scope. A
+//! name that a part uses while it is loaded must be defined in an earlier part; all other names may be
+//! defined in any order.
 
 /// The HTML document.
 pub(super) const HTML: &str = include_str!("page.html");

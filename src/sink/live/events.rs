@@ -1,7 +1,7 @@
 //! Live events for the open pages.
 //!
-//! Pages receive Server-Sent Events. The first is `hello`, which contains the current state; it is sent again when another
-//! model is loaded. Then come:
+//! Pages receive Server-Sent Events. The first is `hello`, which contains the current state; it is sent again
+//! when another model is loaded. Then come:
 //!
 //! - `trace`: a stream's samples as mean and range over short spans,
 //! - `prediction`: a prediction, at most every 150 ms for each stream,
@@ -9,9 +9,9 @@
 //! - `end`: the end of a stream,
 //! - `health`: the daemon's health report.
 //!
-//! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a bounded queue; a
-//! page that reads too slowly is disconnected, and the browser connects again. While no page is open, only each stream's
-//! newest surface changes are kept, for the next `hello`.
+//! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a
+//! bounded queue; a page that reads too slowly is disconnected, and the browser connects again. While no page
+//! is open, only each stream's newest surface changes are kept, for the next `hello`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,7 +32,8 @@ use crate::sink::json::{micros, round};
 
 /// Maximum number of pages open at once.
 pub(crate) const MAX_PAGES: usize = 8;
-/// Maximum number of streams whose samples and predictions are shown; of further streams only surface changes are shown.
+/// Maximum number of streams whose samples and predictions are shown; of further streams only surface changes
+/// are shown.
 const MAX_STREAMS: usize = 64;
 /// Capacity of a page's queue, in flushes.
 const PAGE_QUEUE: usize = 64;

@@ -1,7 +1,8 @@
-//! A stream's samples, reduced to what a page can draw: the mean and the range of each channel over spans of 50 ms.
+//! A stream's samples, reduced to what a page can draw: the mean and the range of each channel over spans of
+//! 50 ms.
 //!
-//! Spans are placed by the arrival time on this computer's clock, because all streams share it; device clocks count from
-//! different starting points.
+//! Spans are placed by the arrival time on this computer's clock, because all streams share it; device clocks
+//! count from different starting points.
 
 use std::fmt::Write;
 
@@ -9,11 +10,11 @@ use crate::signal::SampleBatch;
 
 /// Length of a span in milliseconds.
 pub(crate) const SPAN: i64 = 50;
-/// A sample that is more than this many spans older than the newest is taken as a sign that the computer's clock was set
-/// back, rather than as a late sample.
+/// A sample that is more than this many spans older than the newest is taken as a sign that the computer's
+/// clock was set back, rather than as a late sample.
 const SET_BACK: i64 = 1000 / SPAN;
-/// Longest time before its batch's last sample, in nanoseconds, at which a sample is drawn. A batch that covers more did
-/// not come in real time; its earlier samples are drawn at the batch's arrival.
+/// Longest time before its batch's last sample, in nanoseconds, at which a sample is drawn. A batch that
+/// covers more did not come in real time; its earlier samples are drawn at the batch's arrival.
 const MAX_SPREAD: i64 = 5_000_000_000;
 /// Size of the encoded spans, in bytes, from which on further spans are dropped until they are taken.
 const MAX_READY: usize = 16 << 10;
@@ -57,8 +58,8 @@ impl Trace {
         }
     }
 
-    /// Finishes the newest span and encodes it as `[milliseconds, mean, low, high, mean, low, high, …]`, with three values
-    /// for each channel.
+    /// Finishes the newest span and encodes it as `[milliseconds, mean, low, high, mean, low, high, …]`, with
+    /// three values for each channel.
     fn close(&mut self) {
         let has_values = self.channels.iter().any(|range| range.count > 0);
         if has_values && self.ready.len() < MAX_READY {

@@ -8,7 +8,8 @@ use std::time::{Instant, SystemTime};
 use crate::signal::{Channel, StreamId, Time};
 use crate::stream::{TimeUnwrapper, Timestamper};
 
-/// A longer gap between two samples, in nanoseconds, starts a new stretch of the stream's clock. The recording goes on.
+/// A longer gap between two samples, in nanoseconds, starts a new stretch of the stream's clock. The
+/// recording goes on.
 const MAX_GAP: i64 = 1_000_000_000;
 
 /// A recording that is open for writing: a header, then one row for each sample.

@@ -13,7 +13,8 @@ use crate::stream::{Placement, Timestamper};
 /// Maximum number of finished recordings that are remembered for the report at the end.
 const MAX_FINISHED: usize = 1000;
 
-/// Writes each stream's samples to a file of its own, and starts a new file when the device's clock starts again.
+/// Writes each stream's samples to a file of its own, and starts a new file when the device's clock starts
+/// again.
 #[derive(Debug)]
 pub struct Recorder {
     options: RecorderOptions,
@@ -39,7 +40,8 @@ impl Recorder {
         Ok(Self { options, folder, files: HashMap::new(), finished: Vec::new() })
     }
 
-    /// Writes the samples of a batch. Duplicates, late samples and streams over the limit are dropped and counted.
+    /// Writes the samples of a batch. Duplicates, late samples and streams over the limit are dropped and
+    /// counted.
     ///
     /// The batch's samples are timestamped in place.
     ///
@@ -53,7 +55,8 @@ impl Recorder {
             if self.files.len() >= self.options.streams {
                 drops.add_many(Reason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
-                        "stream \"{}\" is over the limit limits.streams = {}; raise it to record more streams",
+                        "stream \"{}\" is over the limit limits.streams = {}; \
+                         raise it to record more streams",
                         batch.stream, self.options.streams
                     )
                 });
@@ -126,8 +129,8 @@ impl Recorder {
 
     /// Gives up all open files after a fault; the next samples go to new files.
     ///
-    /// Empty files are removed, because a disk that stays full would collect them. Returns the number of samples that may not
-    /// be on the disk.
+    /// Empty files are removed, because a disk that stays full would collect them. Returns the number of
+    /// samples that may not be on the disk.
     pub(super) fn abandon(&mut self) -> u64 {
         let mut lost = 0;
         for (_, OpenRecording { out, path, samples, kept, .. }) in self.files.drain() {
@@ -157,7 +160,8 @@ impl Recorder {
     }
 }
 
-/// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for months.
+/// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for
+/// months.
 fn remember(finished: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
     if finished.len() >= MAX_FINISHED {
         finished.remove(0);

@@ -35,7 +35,8 @@ impl RecorderHandle {
         Self { sender, thread }
     }
 
-    /// Queues an event of a source. Samples that find the queue full, or the thread ended, are dropped and counted.
+    /// Queues an event of a source. Samples that find the queue full, or the thread ended, are dropped and
+    /// counted.
     pub fn take(&self, event: &SourceEvent, drops: &mut Drops) {
         if self.sender.try_send(event.clone()).is_err()
             && let SourceEvent::Samples(batch) = event
@@ -107,7 +108,8 @@ fn record(
             if !failing {
                 let again = humantime::format_duration(PAUSE);
                 tracing::error!(
-                    "{error}; predictions go on, and recording is tried again every {again}: make room, or fix the disk"
+                    "{error}; predictions go on, and recording is tried again every {again}: \
+                     make room, or fix the disk"
                 );
             }
             let lost = recorder.abandon();

@@ -1,4 +1,5 @@
-//! The demo's display: for each robot the true, predicted and decided surface, the confidence and the latency.
+//! The demo's display: for each robot the true, predicted and decided surface, the confidence and the
+//! latency.
 
 use std::fmt::Write as _;
 use std::sync::mpsc::Receiver;

@@ -47,7 +47,8 @@ impl DemoArgs {
         let broker = if self.no_broker { None } else { DemoBroker::start().map_err(Failure::failed)? };
         match &broker {
             Some(broker) => println!(
-                "A private broker listens on port {0}. To see its topics, run in another terminal:\n  mosquitto_sub -p {0} -v -t 'underfoot/#'\n",
+                "A private broker listens on port {0}. To see its topics, run in another terminal:\n\
+                 \x20 mosquitto_sub -p {0} -v -t 'underfoot/#'\n",
                 broker.port
             ),
             None if self.no_broker => {}

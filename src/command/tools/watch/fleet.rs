@@ -138,7 +138,8 @@ impl Fleet {
         now: Instant,
     ) -> Option<FleetUpdate> {
         if kind == "surface" && message.payload.is_empty() {
-            // An empty retained message means that the robot was removed from the broker, as by `underfoot forget`.
+            // An empty retained message means that the robot was removed from the broker, as by `underfoot
+            // forget`.
             self.robots.remove(&stream);
             return None;
         }

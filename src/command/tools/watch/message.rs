@@ -1,6 +1,7 @@
 //! The daemon's messages, read without trusting them: anyone may publish to a broker.
 //!
-//! Sizes are limited, unknown fields are ignored, and texts lose every character that could control a terminal.
+//! Sizes are limited, unknown fields are ignored, and texts lose every character that could control a
+//! terminal.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,8 @@ const MAX_NAME: usize = 48;
 /// Maximum number of characters of a sentence.
 const MAX_SENTENCE: usize = 400;
 
-/// A short text that is safe to print: it cannot move the cursor, change colours or reverse the order of other text.
+/// A short text that is safe to print: it cannot move the cursor, change colours or reverse the order of
+/// other text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Plain(String);
 
@@ -38,7 +40,8 @@ fn plain(text: &str, max: usize) -> String {
     text.chars().filter(|c| !c.is_control() && !is_invisible_format(*c)).take(max).collect()
 }
 
-/// Whether a character is invisible and changes how others are shown: direction marks, joiners, separators and tags.
+/// Whether a character is invisible and changes how others are shown: direction marks, joiners, separators
+/// and tags.
 fn is_invisible_format(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -15,8 +15,8 @@ use crate::signal::StreamId;
 const SILENT_AFTER: Duration = Duration::from_secs(5);
 /// Length of a full confidence bar, in characters.
 const BAR: usize = 10;
-/// The columns from left to right, each with its priority. Where the table is too wide, columns with the highest number are
-/// hidden first; those with 0 always stay.
+/// The columns from left to right, each with its priority. Where the table is too wide, columns with the
+/// highest number are hidden first; those with 0 always stay.
 const COLUMNS: [(&str, usize); 7] =
     [("stream", 0), ("surface", 0), ("for", 2), ("confidence", 1), ("others", 5), ("rate", 4), ("heard", 3)];
 /// The levels of detail: at each, the columns with a lower priority number are shown. The last one shows all.

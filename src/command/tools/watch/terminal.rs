@@ -40,8 +40,8 @@ impl Screen {
         Self { frames: Some(frames), thread: Some(thread), shown: String::new() }
     }
 
-    /// The current number of lines and usable columns. The last column is not used, because terminals differ in how they
-    /// wrap a line that fills it.
+    /// The current number of lines and usable columns. The last column is not used, because terminals differ
+    /// in how they wrap a line that fills it.
     pub(crate) fn size() -> (usize, usize) {
         let (height, width) = Term::stdout().size();
         (usize::from(height), usize::from(width).saturating_sub(1).max(1))
