@@ -1,4 +1,4 @@
-//! The trainer: labelled recordings to a model.
+//! The `underfoot-train` binary: trains models on labelled recordings.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use underfoot::command::training::{bench, diagnose, evaluate, fit};
 use underfoot::train::options::OptionError;
 use underfoot::train::options::settings::SettingsError;
 
-/// Train models that tell what a robot drives on
+/// Train models that classify the surface under a robot
 #[derive(Debug, Parser)]
 #[command(name = "underfoot-train", version)]
 pub(crate) struct Cli {

@@ -1,4 +1,4 @@
-//! The daemon and its tools.
+//! The `underfoot` binary: the daemon and its tools.
 
 use std::process::ExitCode;
 
@@ -8,9 +8,9 @@ use underfoot::command::service::{check, config, run};
 use underfoot::command::tools::{demo, forget, model, record, replay, simulate, watch};
 use underfoot::log;
 
-/// Tells what a robot drives on from the current its motors draw.
+/// Classifies the surface under a robot from the current its motors draw.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 a configuration or model that cannot work.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage, 78 a configuration or model that cannot work.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) enum Cli {

@@ -1,10 +1,10 @@
-//! The text format of Prometheus, version 0.0.4: families of samples, each with its help and its type.
+//! Writes the Prometheus text format, version 0.0.4: metric families with their help, type and samples.
 
 use std::fmt::Write;
 
 use crate::health::Distribution;
 
-/// What a family's values are.
+/// The type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Counter,
@@ -12,18 +12,18 @@ pub(super) enum Kind {
     Histogram,
 }
 
-/// A text that grows family by family.
+/// The text written so far.
 #[derive(Debug, Default)]
 pub(super) struct Exposition(String);
 
-/// A label's name and its value, as it is.
+/// A label's name and its value, which is not escaped yet.
 pub(super) type Label<'a> = (&'a str, &'a str);
 
 impl Exposition {
-    /// What the text is called in a response's header.
+    /// The `Content-Type` of the text.
     pub(super) const CONTENT_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// Begins a family; its samples come next.
+    /// Starts a family, to which samples are then added.
     pub(super) fn family<'a>(&'a mut self, name: &'a str, kind: Kind, help: &str) -> Family<'a> {
         let kind = match kind {
             Kind::Counter => "counter",
@@ -35,13 +35,13 @@ impl Exposition {
         Family { text: &mut self.0, name }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn finish(self) -> String {
         self.0
     }
 }
 
-/// A family that is being written.
+/// A metric family that is being written.
 pub(super) struct Family<'a> {
     text: &'a mut String,
     name: &'a str,
@@ -53,7 +53,7 @@ impl Family<'_> {
         line(self.text, self.name, labels, value);
     }
 
-    /// Adds the samples of a histogram.
+    /// Adds a histogram: its cumulative buckets, its sum and its count.
     pub(super) fn histogram(&mut self, distribution: &Distribution) {
         let Self { text, name } = self;
         for (bound, count) in &distribution.buckets {
@@ -70,7 +70,7 @@ fn line(text: &mut String, name: &str, labels: &[Label<'_>], value: f64) {
     let mut before = '{';
     for (label, value) in labels {
         let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        // Memory takes all that is written.
+        // Writing to memory does not fail.
         let _ = write!(text, "{before}{label}=\"{value}\"");
         before = ',';
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_has_its_help_its_type_and_escaped_labels() {
+    fn a_family_has_help_a_type_and_escaped_labels() {
         let mut text = Exposition::default();
         let mut family = text.family("a_total", Kind::Counter, "What \\ is.\nSo.");
         family.sample(&[], 3.0);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_ends_with_an_infinite_bound_its_sum_and_its_count() {
+    fn a_histogram_ends_with_an_infinite_bound_a_sum_and_a_count() {
         let mut text = Exposition::default();
         let distribution = Distribution { buckets: vec![(0.001, 1), (f64::INFINITY, 4)], sum: 2.5 };
         text.family("a_seconds", Kind::Histogram, "x").histogram(&distribution);

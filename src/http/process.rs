@@ -1,22 +1,22 @@
-//! What the system says about this process.
+//! Processor time, memory and start time of this process, from `/proc/self/stat`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// This process at one moment.
+/// Resource use of this process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Process {
-    /// Seconds on the processor, its own and the system's for it.
+    /// Processor time in user and system mode, in seconds.
     pub(super) cpu: f64,
-    /// Bytes of memory that are really there.
+    /// Resident memory in bytes.
     pub(super) resident: f64,
-    /// When it started, in seconds since 1970.
+    /// Start time in seconds since 1970.
     pub(super) start: f64,
 }
 
 impl Process {
-    /// Now; `None` where there is no /proc.
+    /// Reads the current values; `None` if `/proc` is not available.
     pub(super) fn now() -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
         let boot = clock_gettime(ClockId::Boottime);
@@ -27,12 +27,13 @@ impl Process {
     }
 }
 
-/// Reads a line of proc_pid_stat(5); `booted` is when the system started.
+/// Parses a line in the format of proc_pid_stat(5). `ticks` is clock ticks per second, `page` the page size
+/// in bytes, and `booted` the system's start time in seconds since 1970.
 fn parse(stat: &str, ticks: f64, page: f64, booted: f64) -> Option<Process> {
-    // The program's name stands in parentheses, and may hold spaces and parentheses itself.
+    // The program's name is in parentheses, and may itself contain spaces and parentheses.
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-    // The manual counts from 1, and the name is the second.
+    // The manual numbers fields from 1, and the name is field 2.
     let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
     Some(Process {
         cpu: (field(14)? + field(15)?) / ticks,
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_does_not_shift_the_fields() {
+    fn a_program_name_with_parentheses_does_not_shift_the_fields() {
         let fields: Vec<_> = (4..30).map(|number| number.to_string()).collect();
         let stat = format!("12 (a) b (c)) S {}", fields.join(" "));
         let process = parse(&stat, 1.0, 4096.0, 1000.0).unwrap();
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_started_a_moment_ago_and_takes_memory() {
+    fn this_process_started_recently_and_uses_memory() {
         let process = Process::now().unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
         assert!((0.0..3600.0).contains(&(now - process.start)), "{process:?}");

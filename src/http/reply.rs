@@ -1,4 +1,7 @@
-//! What is answered to a request.
+//! Answers to requests.
+//!
+//! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
+//! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -22,8 +25,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// What a browser may do with an answer: nothing but show it, with what comes from here.
-const GUARDS: [(HeaderName, &str); 7] = [
+/// Headers of every answer. They allow a browser to show it together with other content of this server, and
+/// nothing else.
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -36,11 +40,13 @@ const GUARDS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// What is served, and from what.
+/// Answers requests from the daemon's health and live events.
 pub(super) struct Site {
+    /// Names that clients may use for this computer.
     hosts: Vec<String>,
     pub(super) health: Arc<Health>,
     pub(super) live: LiveEvents,
+    /// Whether the pipeline makes progress.
     moves: AtomicBool,
 }
 
@@ -49,12 +55,12 @@ impl Site {
         Self { hosts, health, live, moves: AtomicBool::new(true) }
     }
 
-    /// Says whether the pipeline moves.
-    pub(super) fn moves(&self, moves: bool) {
+    /// Records whether the pipeline makes progress, for `/livez` and the pages.
+    pub(super) fn set_moves(&self, moves: bool) {
         self.moves.store(moves, Ordering::Relaxed);
     }
 
-    /// How the daemon is, as pages are told.
+    /// The body of a `health` event: the health report, with the state of the pipeline and of the broker.
     pub(super) fn report(&self) -> Value {
         let mut report = serde_json::to_value(self.health.report()).unwrap_or_default();
         let (connected, connects) = self.health.counters.broker();
@@ -65,15 +71,15 @@ impl Site {
         report
     }
 
-    /// Answers a request on a connection that came by the address `local`.
+    /// Answers a request on a connection that arrived at the address `local`.
     pub(super) fn answer(&self, request: &Request<Incoming>, local: IpAddr) -> Response<Body> {
-        let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
-        let host = fields.get(header::HOST);
-        if let Some(why) = host::refuse(host.map(HeaderValue::as_bytes), local, &self.hosts) {
-            return text(StatusCode::FORBIDDEN, why + "\n");
+        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+        let host = headers.get(header::HOST);
+        if let Some(error) = host::refuse(host.map(HeaderValue::as_bytes), local, &self.hosts) {
+            return text(StatusCode::FORBIDDEN, error + "\n");
         }
         if method != Method::GET && method != Method::HEAD {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "nothing can be changed here; use GET\n");
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "this server is read-only; use GET\n");
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
@@ -81,9 +87,9 @@ impl Site {
             "/" => whole(StatusCode::OK, HTML, page::HTML),
             "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
             "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", page::SCRIPT),
-            "/events" if foreign(fields) => text(
+            "/events" if is_cross_site(headers) => text(
                 StatusCode::FORBIDDEN,
-                "the events are for the page of this daemon, not for another site\n",
+                "events are only sent to this daemon's own page, not to other sites\n",
             ),
             "/events" => self.events(method),
             "/metrics" => {
@@ -95,26 +101,27 @@ impl Site {
             "/readyz" => self.ready(),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "there is /, with the page, and /metrics, /livez, /readyz and /events\n",
+                "not found; the paths are / (the page), /metrics, /livez, /readyz and /events\n",
             ),
         }
     }
 
-    /// Whether the model is loaded, which it is before anything is served, and every source gives samples.
+    /// Answers `/readyz`: whether every source delivers samples. The model is loaded before anything is
+    /// served.
     fn ready(&self) -> Response<Body> {
         let report = self.health.report();
-        let amiss = report
+        let failing = report
             .sources
             .iter()
             .filter(|source| !matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let amiss: Vec<_> =
-            amiss.map(|source| json!({ "source": source.name, "state": source.state })).collect();
+        let failing: Vec<_> =
+            failing.map(|source| json!({ "source": source.name, "state": source.state })).collect();
         let status = if report.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let model = self.live.about().model;
         whole(
             status,
             JSON,
-            format!("{}\n", json!({ "ready": report.healthy, "model": model, "not_ok": amiss })),
+            format!("{}\n", json!({ "ready": report.healthy, "model": model, "not_ok": failing })),
         )
     }
 
@@ -128,7 +135,7 @@ impl Site {
             None => {
                 let mut response = text(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "as many pages are open as are served at once; close one\n",
+                    "too many pages are open; close one, or try again later\n",
                 );
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
                 response
@@ -137,9 +144,10 @@ impl Site {
     }
 }
 
-/// Whether a browser says that a page of another site asks. It could read nothing, but it would take up a place.
-fn foreign(fields: &HeaderMap) -> bool {
-    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
+/// Whether the browser says that a page of another site sent the request. Such a page could not read the
+/// events, but it would count towards the limit of pages.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| site != b"same-origin" && site != b"none")
 }
 
@@ -156,13 +164,13 @@ fn response(status: StatusCode, kind: &'static str, body: Body) -> Response<Body
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    for (name, value) in GUARDS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
-/// What is sent: all at once, or events as they come.
+/// The body of an answer: either complete, or events as they come.
 pub(super) enum Body {
     Whole(Option<Bytes>),
     Events(mpsc::Receiver<Bytes>),

@@ -1,4 +1,4 @@
-//! A connection that is not waited for longer than a limit when it takes nothing.
+//! A time limit on writes to a client that does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -8,31 +8,32 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Fails a write that waits longer than its patience, so that a client that reads nothing is dropped.
+/// A connection whose writes fail with [`io::ErrorKind::TimedOut`] when the client takes no byte for
+/// `timeout`.
 pub(super) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
+    /// The time left; `None` while no write waits.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeout<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+    pub(super) fn new(stream: S, timeout: Duration) -> Self {
+        Self { stream, timeout, timer: None }
     }
 
-    /// What a write comes to: its own end, or that of the patience.
+    /// Passes on the result of a write, or fails it if it has waited too long.
     fn or_time_out<T>(
         &mut self,
         written: Poll<io::Result<T>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            self.timer = None;
             return written;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.patience)));
-        ready!(waiting.as_mut().poll(context));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+        ready!(timer.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -78,24 +79,24 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_nothing_is_given_up() {
+    fn writing_to_a_client_that_does_not_read_times_out() {
         block_on(async {
             let (near, _far) = tokio::io::duplex(4);
-            let mut patient = WriteTimeout::new(near, Duration::from_millis(10));
-            patient.write_all(b"fits").await.unwrap();
-            let error = patient.write_all(b"does not").await.unwrap_err();
+            let mut connection = WriteTimeout::new(near, Duration::from_millis(10));
+            connection.write_all(b"fits").await.unwrap();
+            let error = connection.write_all(b"does not").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         });
     }
 
     #[test]
-    fn who_reads_in_time_gets_everything() {
+    fn a_client_that_reads_in_time_gets_everything() {
         block_on(async {
             let (near, mut far) = tokio::io::duplex(4);
-            let mut patient = WriteTimeout::new(near, Duration::from_secs(60));
+            let mut connection = WriteTimeout::new(near, Duration::from_secs(60));
             let mut read = [0; 12];
             let (written, reading) =
-                tokio::join!(patient.write_all(b"all of these"), far.read_exact(&mut read));
+                tokio::join!(connection.write_all(b"all of these"), far.read_exact(&mut read));
             written.unwrap();
             reading.unwrap();
             assert_eq!(&read, b"all of these");

@@ -1,4 +1,10 @@
-//! Outcomes against labels that are known: of windows and of decisions, apart.
+//! Scores for recordings whose true labels are known.
+//!
+//! Two things are scored separately: each window's most likely label, and the surface that the decision
+//! filter made of the windows so far. `underfoot replay` prints both, and writes them as JSON with
+//! `--report`.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -7,51 +13,52 @@ use crate::model::card::{Card, Scores};
 use crate::score::Confusion;
 use crate::source::file::Truth;
 
-/// Counts answers where the truth is known.
+/// Compares predictions with the true labels of the recordings they come from.
 #[derive(Clone, Debug)]
 pub struct EvaluationSink {
     truth: Truth,
     labels: Vec<String>,
-    /// From a window's first step to its last, in nanoseconds.
+    /// Time from a window's first step to its last, in nanoseconds.
     span: i64,
     windows: Confusion,
     decisions: Confusion,
     unlabelled: u64,
-    /// Labels of the data that the model does not know, with the windows that have them.
-    foreign: std::collections::BTreeMap<String, u64>,
+    /// True labels that the model does not know, each with its number of predictions.
+    unknown_labels: BTreeMap<String, u64>,
 }
 
-/// Both scores, as `--report` writes them.
+/// The scores of the windows and of the decisions, as `--report` writes them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
-    /// The model's labels.
+    /// The model's labels, in the order of its outputs.
     pub labels: Vec<String>,
-    /// Each window's likeliest label against the one label it has throughout.
-    pub windows: Part,
-    /// The decided surface against the label at that moment.
-    pub decisions: Part,
-    /// Predictions where no label is known.
+    /// Each window's most likely label against its true label. Windows that span two labels are not counted.
+    pub windows: EvaluationPart,
+    /// The decided surface against the true label at the window's last step.
+    pub decisions: EvaluationPart,
+    /// Number of predictions at times for which no true label is known.
     pub unlabelled: u64,
-    /// Labels of the data that the model does not know, with the predictions that have them.
-    pub unknown_labels: std::collections::BTreeMap<String, u64>,
+    /// True labels that the model does not know, each with its number of predictions.
+    pub unknown_labels: BTreeMap<String, u64>,
 }
 
-/// One of the two.
+/// The scores of one kind of answer: of windows or of decisions.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
-    /// The scores.
+pub struct EvaluationPart {
+    /// Accuracy, balanced accuracy and macro F1.
     #[serde(flatten)]
     pub scores: Scores,
-    /// How many answers were counted.
+    /// Number of answers that were scored.
     pub count: u64,
-    /// True labels down, answers across.
+    /// Number of answers for each true label (row) and answered label (column), [K, K].
     pub confusion: Vec<Vec<u64>>,
-    /// Answers of `unknown`, a count a true label.
+    /// Number of `unknown` answers for each true label, [K].
     pub unknown: Vec<u64>,
 }
 
 impl EvaluationSink {
-    /// Nothing counted yet.
+    /// Creates a sink that has scored nothing yet. `truth` holds the labels of the recordings that are being
+    /// read.
     pub fn new(card: &Card, truth: Truth) -> Self {
         let confusion = Confusion::new(&card.labels);
         Self {
@@ -61,11 +68,11 @@ impl EvaluationSink {
             windows: confusion.clone(),
             decisions: confusion,
             unlabelled: 0,
-            foreign: std::collections::BTreeMap::new(),
+            unknown_labels: BTreeMap::new(),
         }
     }
 
-    /// Counts a prediction; forgets a stream that ended.
+    /// Scores a prediction, or forgets the labels of a stream that ended.
     pub fn take(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Prediction(prediction) => self.count(prediction),
@@ -89,14 +96,14 @@ impl EvaluationSink {
                     self.windows.add(truth, prediction.likeliest());
                 }
             }
-            Some((Some(Err(label)), _)) => *self.foreign.entry(label).or_default() += 1,
+            Some((Some(Err(label)), _)) => *self.unknown_labels.entry(label).or_default() += 1,
             _ => self.unlabelled += 1,
         }
     }
 
-    /// Both scores.
+    /// Returns the scores of everything taken so far.
     pub fn evaluation(&self) -> Evaluation {
-        let part = |confusion: &Confusion| Part {
+        let part = |confusion: &Confusion| EvaluationPart {
             scores: confusion.scores(),
             count: confusion.total(),
             confusion: confusion.table().to_vec(),
@@ -107,15 +114,15 @@ impl EvaluationSink {
             windows: part(&self.windows),
             decisions: part(&self.decisions),
             unlabelled: self.unlabelled,
-            unknown_labels: self.foreign.clone(),
+            unknown_labels: self.unknown_labels.clone(),
         }
     }
 }
 
 impl std::fmt::Display for EvaluationSink {
-    /// For people: scores and tables, or why there are none.
+    /// Writes the scores and confusion tables for people, and the true labels that could not be scored.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (label, count) in &self.foreign {
+        for (label, count) in &self.unknown_labels {
             writeln!(
                 f,
                 "{count} predictions are on {label:?}, which the model does not know; it knows {}",

@@ -1,4 +1,7 @@
-//! Outcomes as JSON: the one writer of predictions and of changes of surface.
+//! Predictions and surface changes as JSON objects.
+//!
+//! This is the only place that writes them: MQTT messages, standard output and `replay` have the same fields
+//! and the same rounding. Numbers are rounded to four decimals and times to the microsecond.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -8,7 +11,7 @@ use crate::model::card::UNKNOWN;
 use crate::signal::{StreamId, Time};
 use crate::stream::{ChannelFault, Quality};
 
-/// Writes outcomes as JSON, with a model's labels.
+/// Writes outcomes as JSON under the labels of one model.
 #[derive(Clone, Debug)]
 pub struct JsonWriter {
     labels: Vec<String>,
@@ -16,22 +19,25 @@ pub struct JsonWriter {
 }
 
 impl JsonWriter {
-    /// A writer for the labels and the model name of what is being served.
+    /// Creates a writer with the labels and the model name of a serving context.
     pub fn of(context: &ServingContext) -> Self {
         Self::new(&context.card.labels, &context.model)
     }
 
-    /// A writer for these labels; `model` is what surfaces say they were decided by.
+    /// Creates a writer with these labels. `model` is the name that surface changes carry in their `model`
+    /// field.
     pub fn new(labels: &[String], model: &str) -> Self {
         Self { labels: labels.to_vec(), model: model.to_owned() }
     }
 
-    /// The surface's name.
+    /// The label of a surface by its index; `unknown` for `None` and for an index that the model does not
+    /// have.
     pub fn name(&self, surface: Option<usize>) -> &str {
         surface.and_then(|index| self.labels.get(index)).map_or(UNKNOWN, String::as_str)
     }
 
-    /// Adds a prediction as one object, with its stream where it is not told by a topic.
+    /// Appends a prediction to `out` as one object. `with_stream` adds the stream's name, which a topic
+    /// already contains.
     pub fn prediction(&self, prediction: &Prediction, with_stream: bool, out: &mut Vec<u8>) {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -41,10 +47,10 @@ impl JsonWriter {
             surface: &'a str,
             confidence: f64,
             probabilities: Probabilities<'a>,
-            quality: Measures,
+            quality: QualityBody,
         }
         #[derive(Serialize)]
-        struct Measures {
+        struct QualityBody {
             measured: f64,
             interpolated: f64,
             clipped: f64,
@@ -60,7 +66,7 @@ impl JsonWriter {
             surface: self.name(prediction.surface),
             confidence: round(prediction.confidence),
             probabilities: Probabilities(&self.labels, &prediction.probabilities),
-            quality: Measures {
+            quality: QualityBody {
                 measured: round(*measured),
                 interpolated: round(1.0 - measured),
                 clipped: round(*clipped),
@@ -72,7 +78,7 @@ impl JsonWriter {
         write(&body, out);
     }
 
-    /// A change of surface as one object.
+    /// Returns a surface change as one object.
     pub fn change(&self, change: &SurfaceChange) -> Vec<u8> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -101,10 +107,11 @@ impl JsonWriter {
 }
 
 fn write(body: &impl Serialize, out: &mut Vec<u8>) {
-    // Memory takes all that is written, and there is nothing here that JSON cannot hold.
+    // Writing to memory does not fail, and these types serialise without errors.
     let _ = serde_json::to_writer(out, body);
 }
 
+/// Labels and their probabilities, serialised as a map in the labels' order.
 struct Probabilities<'a>(&'a [String], &'a [f32]);
 
 impl Serialize for Probabilities<'_> {
@@ -117,12 +124,12 @@ impl Serialize for Probabilities<'_> {
     }
 }
 
-/// Four decimals: more would be noise.
+/// Rounds to four decimals; further digits of a probability are noise.
 pub(crate) fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Seconds to the microsecond.
+/// A time in seconds, rounded to the microsecond.
 pub(crate) fn micros(time: Time) -> f64 {
     (time.nanos() as f64 / 1e3).round() / 1e6
 }
@@ -134,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prediction_carries_the_fields_of_its_topic_and_its_stream() {
+    fn a_prediction_is_written_with_all_fields_and_its_stream() {
         let json = JsonWriter::new(&["a".into(), "b \"2\"".into()], "m");
         let prediction = Prediction {
             stream: StreamId::new("rover").unwrap(),
@@ -155,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_surface_of_a_stream_has_no_previous_one() {
+    fn the_first_surface_of_a_stream_has_a_null_previous_surface() {
         let time = Time::from_seconds(1.5).unwrap();
         let change = SurfaceChange {
             stream: StreamId::new("rover").unwrap(),

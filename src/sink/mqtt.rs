@@ -1,4 +1,8 @@
-//! Outcomes as MQTT topics.
+//! Publishes outcomes over MQTT.
+//!
+//! Below the base topic, each prediction goes to `<stream>/prediction` and each surface change, retained, to
+//! `<stream>/surface`. `info`, retained, describes the model in use. The connection itself is in
+//! [`crate::mqtt`].
 
 use super::home_assistant::HomeAssistantDiscovery;
 use super::json::JsonWriter;
@@ -6,7 +10,7 @@ use crate::decision::{Outcome, ServingContext};
 use crate::mqtt::Publisher;
 use crate::signal::{DropReason, Drops};
 
-/// Publishes predictions as they come, and keeps each stream's surface retained.
+/// Publishes predictions and surface changes, and announces streams to Home Assistant if that is enabled.
 pub struct MqttSink {
     publisher: Publisher,
     json: JsonWriter,
@@ -14,18 +18,19 @@ pub struct MqttSink {
 }
 
 impl MqttSink {
-    /// Topics below the publisher's base, of surfaces that are decided under these terms.
+    /// Creates a sink that publishes below the publisher's base topic, and publishes `info` for this serving
+    /// context.
     pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
         publisher.retain("info", context.info());
         Self { publisher, json: JsonWriter::of(context), home_assistant: None }
     }
 
-    /// The same, and Home Assistant is told of each stream.
-    pub fn announcing(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
+    /// Also announces each stream to Home Assistant, unless `home_assistant` is `None`.
+    pub fn with_home_assistant(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
         Self { home_assistant, ..self }
     }
 
-    /// Publishes an outcome; a prediction that finds no broker is counted.
+    /// Publishes an outcome. Predictions that the broker cannot take now are dropped and counted.
     pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
         match outcome {
             Outcome::Prediction(prediction) => {
@@ -33,22 +38,25 @@ impl MqttSink {
                 self.json.prediction(prediction, false, &mut payload);
                 if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
                     drops.add(DropReason::NotPublished, || {
-                        "the broker is away or slow: predictions are not published, surfaces will be".into()
+                        "the broker is away or slow: predictions are dropped, \
+                         surfaces are sent on reconnect"
+                            .into()
                     });
                 }
             }
             Outcome::Change(change) => {
                 if let Some(home_assistant) = &mut self.home_assistant {
-                    home_assistant.see(&change.stream);
+                    home_assistant.announce_once(&change.stream);
                 }
                 self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
             }
-            // The unknown surface came before this; it stays on the broker.
+            // The change to `unknown` that came before stays retained on the broker; only our copy is
+            // released.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);
                 if let Some(home_assistant) = &mut self.home_assistant {
-                    home_assistant.take_over(context);
+                    home_assistant.set_context(context);
                 }
                 self.publisher.retain("info", context.info());
             }

@@ -1,4 +1,7 @@
-//! Outcomes as text: JSON lines, CSV, or a table of the changes.
+//! Outcomes as text: predictions as JSON lines or CSV, or a table of the surface changes.
+//!
+//! A thread does the writing, so that a reader that does not read delays nothing else. A live daemon drops
+//! and counts the predictions for which the reader is too slow; a replay waits.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -10,37 +13,41 @@ use crate::decision::{Outcome, Prediction};
 use crate::shutdown::ends_within;
 use crate::signal::{DropReason, Drops, StreamId};
 
-/// Chunks of text that may wait for the reader.
-const CHUNKS: usize = 64;
-/// A chunk is handed on when it is this long, in bytes, or when a batch ends.
-const CHUNK: usize = 64 * 1024;
+/// Capacity of the queue to the writing thread, in chunks of text.
+const QUEUE: usize = 64;
+/// Length in bytes from which on a chunk is sent before its batch ends.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// How outcomes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TextFormat {
-    /// A JSON object a prediction
+    /// One JSON object per line and prediction
     #[default]
     Jsonl,
-    /// A row a prediction, with a header
+    /// A header, then one row per prediction
     Csv,
-    /// A line a change of surface, for people
+    /// A table for people: one line per surface change
     Table,
 }
 
-/// Writes outcomes on a thread of its own, so that a reader who does not read holds up nothing else.
+/// Writes outcomes as text on a thread of its own.
 pub struct TextSink {
     format: TextFormat,
     json: JsonWriter,
+    /// Text that has not been sent to the thread yet.
     text: Vec<u8>,
-    windows: usize,
-    /// A live daemon drops what the reader is too slow for; replay waits.
+    /// Number of predictions or changes in `text`.
+    count: usize,
+    /// Whether text is dropped when the queue is full, rather than waited for.
     live: bool,
+    /// Chunks of text, each with the number of predictions or changes in it; `None` once the sink is closed.
     sender: Option<SyncSender<(Vec<u8>, usize)>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl TextSink {
-    /// Starts writing to `out`.
+    /// Starts a thread that writes to `out`. `live` drops text that `out` is too slow for, instead of
+    /// waiting.
     pub fn new(
         format: TextFormat,
         json: JsonWriter,
@@ -48,7 +55,7 @@ impl TextSink {
         live: bool,
         out: impl Write + Send + 'static,
     ) -> Self {
-        let (sender, receiver) = sync_channel(CHUNKS);
+        let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || write(out, &receiver));
         let mut text = Vec::new();
         match format {
@@ -62,10 +69,10 @@ impl TextSink {
                 text.extend_from_slice(b",measured\n");
             }
             TextFormat::Table => {
-                text.extend_from_slice(table("stream", "time", "surface", "sure").as_bytes())
+                text.extend_from_slice(table("stream", "time", "surface", "confidence").as_bytes())
             }
         }
-        Self { format, json, text, windows: 0, live, sender: Some(sender), thread: Some(thread) }
+        Self { format, json, text, count: 0, live, sender: Some(sender), thread: Some(thread) }
     }
 
     /// Writes an outcome.
@@ -76,20 +83,21 @@ impl TextSink {
                 self.text.push(b'\n');
             }
             (TextFormat::Csv, Outcome::Prediction(prediction)) => self.row(prediction),
+            // A change later than `since` only has another reason for the same surface.
             (TextFormat::Table, Outcome::Change(change))
-                // Another reason for the same is no change to tell.
                 if change.previous.is_some() && change.time == change.since =>
             {
                 let surface = self.json.name(change.surface);
                 let time = format!("{:.2} s", micros(change.time));
-                let sure = format!("{:.0} %", 100.0 * change.confidence);
-                self.text.extend_from_slice(table(change.stream.as_str(), &time, surface, &sure).as_bytes());
+                let confidence = format!("{:.0} %", 100.0 * change.confidence);
+                let line = table(change.stream.as_str(), &time, surface, &confidence);
+                self.text.extend_from_slice(line.as_bytes());
             }
             (_, Outcome::Context(context)) => return self.json = JsonWriter::of(context),
             _ => return,
         }
-        self.windows += 1;
-        if self.text.len() >= CHUNK {
+        self.count += 1;
+        if self.text.len() >= CHUNK_BYTES {
             self.flush(drops);
         }
     }
@@ -110,18 +118,18 @@ impl TextSink {
         self.text.extend_from_slice(row.as_bytes());
     }
 
-    /// Hands on what was written since the last time.
+    /// Sends the text since the last call to the writing thread.
     pub fn flush(&mut self, drops: &mut Drops) {
         if self.text.is_empty() {
             return;
         }
-        let chunk = (std::mem::take(&mut self.text), std::mem::take(&mut self.windows));
+        let chunk = (std::mem::take(&mut self.text), std::mem::take(&mut self.count));
         let Some(sender) = &self.sender else { return };
-        // A reader that has gone away is told of at the end.
+        // That the reader has gone away is reported by `finish`.
         if self.live
-            && let Err(TrySendError::Full((_, windows))) = sender.try_send(chunk.clone())
+            && let Err(TrySendError::Full((_, count))) = sender.try_send(chunk.clone())
         {
-            drops.add_many(DropReason::NotPublished, windows as u64, || {
+            drops.add_many(DropReason::NotPublished, count as u64, || {
                 "standard output is not read fast enough".into()
             });
         } else if !self.live {
@@ -129,16 +137,17 @@ impl TextSink {
         }
     }
 
-    /// Waits until all is written, but no longer than `patience`.
+    /// Waits until everything is written, but no longer than `timeout`.
     ///
     /// # Errors
-    /// What the system said, or [`io::ErrorKind::TimedOut`]. A reader that went away is no error: it has what it wanted.
-    pub fn finish(mut self, patience: Duration) -> io::Result<()> {
+    /// The error of a failed write, or [`io::ErrorKind::TimedOut`]. A reader that closed its end is not an
+    /// error: it has read what it wanted.
+    pub fn finish(mut self, timeout: Duration) -> io::Result<()> {
         self.flush(&mut Drops::default());
         self.sender = None;
         let Some(thread) = self.thread.take() else { return Ok(()) };
-        if !ends_within(&thread, patience) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader does not read"));
+        if !ends_within(&thread, timeout) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader has stopped reading"));
         }
         match thread.join() {
             Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -155,7 +164,7 @@ fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result
     Ok(())
 }
 
-/// A CSV field; names may hold commas and quotes.
+/// A CSV field, quoted where needed: names may contain commas and quotes.
 fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -164,9 +173,10 @@ fn field(text: &str) -> String {
     }
 }
 
-fn table(stream: &str, time: &str, surface: &str, sure: &str) -> String {
+/// One line of the table.
+fn table(stream: &str, time: &str, surface: &str, confidence: &str) -> String {
     let wide = StreamId::MAX_BYTES / 3;
-    format!("{stream:<wide$}  {time:>12}  {surface:<16} {sure:>6}\n")
+    format!("{stream:<wide$}  {time:>12}  {surface:<16} {confidence:>10}\n")
 }
 
 #[cfg(test)]
@@ -179,9 +189,9 @@ mod tests {
     use crate::stream::Quality;
 
     #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
+    struct Shared(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Page {
+    impl Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -205,19 +215,19 @@ mod tests {
     }
 
     #[test]
-    fn csv_has_a_header_and_quotes_names() {
+    fn csv_has_a_header_and_quoted_names() {
         let labels = ["a".to_owned(), "b".to_owned()];
-        let page = Page::default();
-        let mut lines =
-            TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, page.clone());
-        lines.take(&prediction(), &mut Drops::default());
-        lines.finish(Duration::MAX).unwrap();
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let shared = Shared::default();
+        let mut sink =
+            TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, shared.clone());
+        sink.take(&prediction(), &mut Drops::default());
+        sink.finish(Duration::MAX).unwrap();
+        let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
     }
 
     #[test]
-    fn a_live_reader_that_does_not_read_costs_only_its_own_lines() {
+    fn a_live_sink_drops_and_counts_what_its_reader_does_not_read() {
         struct Stuck(Receiver<()>);
         impl Write for Stuck {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -229,15 +239,15 @@ mod tests {
             }
         }
         let (sender, receiver) = sync_channel(0);
-        let mut lines =
+        let mut sink =
             TextSink::new(TextFormat::Jsonl, JsonWriter::new(&["a".into()], "m"), &[], true, Stuck(receiver));
         let mut drops = Drops::default();
-        for _ in 0..CHUNKS + 10 {
-            lines.take(&prediction(), &mut drops);
-            lines.flush(&mut drops);
+        for _ in 0..QUEUE + 10 {
+            sink.take(&prediction(), &mut drops);
+            sink.flush(&mut drops);
         }
         assert!((8..=10).contains(&drops.count(DropReason::NotPublished)), "{drops}");
         drop(sender);
-        lines.finish(Duration::MAX).unwrap();
+        sink.finish(Duration::MAX).unwrap();
     }
 }

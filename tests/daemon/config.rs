@@ -230,8 +230,8 @@ fn check_tells_every_part_on_its_own_line_and_goes_on_after_a_fault() {
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(1), ""), "{checked:?}");
     let starts = [
         "ok      configuration: 3 sources",
-        "ok      model: current at 100 Hz, windows of 100, tells carpet, ",
-        "ok      source mqtt0: it will ask for \"robots/+/current\"",
+        "ok      model: current at 100 Hz, windows of 100 steps, surfaces carpet, ",
+        "ok      source mqtt0: it will subscribe to \"robots/+/current\"",
         "failed  source serial1: the serial port \"/nowhere/board\" is not there",
         "ok      source simulator2: ",
         "ok      broker: ",

@@ -1,4 +1,4 @@
-//! From a configuration to the parts of a pipeline.
+//! Builds the parts of a pipeline from a configuration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,8 +6,7 @@ use std::time::Duration;
 use sha2::Digest as _;
 
 use crate::command::failure::Failure;
-use crate::config::SourceConfig as Configured;
-use crate::config::{Config, SourceKind};
+use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::pipeline::{BrokerConnection, SourceTask};
 use crate::decision::ServingContext;
 use crate::model::card::Card;
@@ -22,28 +21,38 @@ use crate::source::serial::SerialSource;
 use crate::source::simulator::SimulatorSource;
 use crate::stream::{SilenceLimits, StreamTableOptions, WindowerOptions};
 
-/// How fast a port is where nothing else is said.
-pub(crate) const BAUD: u32 = 115_200;
-/// A port that is silent for this long is opened again, where nothing else is said.
-const SILENCE: Duration = Duration::from_secs(10);
+/// Default speed of a serial port, in bits per second.
+pub(crate) const DEFAULT_BAUD: u32 = 115_200;
+/// Default time without data after which a serial port is reopened.
+const DEFAULT_SILENCE: Duration = Duration::from_secs(10);
 
-/// SHA-256 of a file.
+/// SHA-256 of a model file.
 pub(crate) type Digest = [u8; 32];
 
-/// Loads the model once for each thread that runs it, and gives its card.
+/// Reads the model file and loads the model once for each inference thread. Returns the model's card with
+/// them.
+///
+/// # Errors
+/// [`Failure`] with exit code 78 if there is no model, or it cannot be loaded.
 pub(crate) fn models(config: &Config) -> Result<(Card, Vec<Model>), Failure> {
     let (_, bytes) = read_model(config)?;
     load_models(config, &bytes)
 }
 
-/// Reads the model's file, and gives its hash, too.
+/// Reads the model file and returns its hash and its bytes.
+///
+/// # Errors
+/// [`Failure`] with exit code 78 if there is no model, or it cannot be read.
 pub(crate) fn read_model(config: &Config) -> Result<(Digest, Vec<u8>), Failure> {
     let path = model_path(config)?;
     let bytes = Model::read(path, config.model.runtime.as_deref()).map_err(Failure::config)?;
     Ok((sha2::Sha256::digest(&bytes).into(), bytes))
 }
 
-/// As [`models`], of a file that was read.
+/// Loads the model from bytes that were read already, as [`models`] does.
+///
+/// # Errors
+/// [`Failure`] with exit code 78 if the model cannot be loaded.
 pub(crate) fn load_models(config: &Config, bytes: &[u8]) -> Result<(Card, Vec<Model>), Failure> {
     let path = model_path(config)?;
     let load = || Model::from_bytes(bytes, path, config.model.runtime.as_deref()).map_err(Failure::config);
@@ -62,25 +71,28 @@ fn model_path(config: &Config) -> Result<&Path, Failure> {
     })
 }
 
-/// The sources, each checked against the channels that are wanted, or against nothing.
+/// Builds the sources, each with its name. With `wanted`, checks that each delivers these channels.
+///
+/// # Errors
+/// [`Failure`] with exit code 78 if there is no source, or one is configured wrongly.
 pub(crate) fn sources(
     config: &Config,
     wanted: Option<&[Channel]>,
 ) -> Result<Vec<(String, SourceTask)>, Failure> {
     if config.sources.is_empty() {
         return Err(Failure::config(
-            "there is no [[source]]; add one, `underfoot config --sample` shows the kinds",
+            "there is no [[source]]; add one (`underfoot config --sample` shows the kinds)",
         ));
     }
-    let named = |(index, source): (usize, &Configured)| {
-        Ok((source.name(index), crate::command::service::assemble::source(config, source, index, wanted)?))
+    let named = |(index, source): (usize, &SourceConfig)| {
+        Ok((source.name(index), build_source(config, source, index, wanted)?))
     };
     config.sources.iter().enumerate().map(named).collect()
 }
 
-fn source(
+fn build_source(
     config: &Config,
-    source: &Configured,
+    source: &SourceConfig,
     index: usize,
     wanted: Option<&[Channel]>,
 ) -> Result<SourceTask, Failure> {
@@ -99,8 +111,8 @@ fn source(
         }),
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
-            baud: source.baud.unwrap_or(BAUD),
-            bytes: bytes(Some(source.silence.unwrap_or(SILENCE)))?,
+            baud: source.baud.unwrap_or(DEFAULT_BAUD),
+            bytes: bytes(Some(source.silence.unwrap_or(DEFAULT_SILENCE)))?,
         }),
         SourceKind::Stdin => SourceTask::Stdin(bytes(None)?),
         SourceKind::File => SourceTask::Files(FileSource {
@@ -114,7 +126,8 @@ fn source(
             if channels != [SimulatorSource::channel()] {
                 let names = channel_names(&channels);
                 return Err(Failure::config(format!(
-                    "the source {:?} is the simulator, which gives one channel, \"current\" in A; the model takes {names}",
+                    "the source {:?} is the simulator, which delivers one channel, \"current\" in A, \
+                     but the model needs {names}; use another source or model",
                     source.name(index)
                 )));
             }
@@ -123,14 +136,14 @@ fn source(
     })
 }
 
-/// How long a source may be without samples before it is silent.
-pub(crate) fn silences(config: &Config) -> impl Iterator<Item = (String, Duration)> {
+/// The name of each source, with the time without samples after which it counts as silent.
+pub(crate) fn silence_limits(config: &Config) -> impl Iterator<Item = (String, Duration)> {
     let silence = config.limits.silence;
     config.sources.iter().enumerate().map(move |(index, source)| (source.name(index), silence))
 }
 
-/// How live streams are followed.
-pub(crate) fn streams(config: &Config, card: &Card) -> StreamTableOptions {
+/// The options of the stream table for live streams.
+pub(crate) fn stream_options(config: &Config, card: &Card) -> StreamTableOptions {
     let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
     StreamTableOptions {
         windower: WindowerOptions {
@@ -144,7 +157,10 @@ pub(crate) fn streams(config: &Config, card: &Card) -> StreamTableOptions {
     }
 }
 
-/// The broker's connection, if one is configured.
+/// Builds the connection to the broker; `None` if no broker is configured. Nothing is sent before it runs.
+///
+/// # Errors
+/// [`Failure`] with exit code 78 if the password file or the TLS files cannot be used.
 pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnection>, Failure> {
     let Some(host) = &config.mqtt.host else { return Ok(None) };
     let password = config.password().map_err(Failure::config)?;
@@ -156,7 +172,7 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnect
     Ok(Some(BrokerConnection { connection, publisher, health }))
 }
 
-/// Who tells Home Assistant of the streams, if it is told.
+/// Builds the announcements to Home Assistant; `None` if they are not enabled.
 pub(crate) fn home_assistant(
     config: &Config,
     broker: &BrokerConnection,
@@ -166,7 +182,7 @@ pub(crate) fn home_assistant(
     options.enabled.then(|| HomeAssistantDiscovery::new(broker.publisher.clone(), options, context))
 }
 
-/// What surfaces are decided by.
+/// The serving context of a configuration: the model's card, the hop and the decision settings.
 pub(crate) fn context(config: &Config, card: Card) -> ServingContext {
     let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
     let (model, hop) = (model.to_string_lossy().into_owned(), config.window.hop.unwrap_or(card.hop));

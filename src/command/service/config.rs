@@ -1,26 +1,26 @@
-//! `underfoot config`: what the configuration comes to.
+//! `underfoot config`: prints the effective configuration or a sample.
 
 use std::path::PathBuf;
 
 use crate::command::failure::Failure;
 use crate::config::{SAMPLE, load};
 
-/// Print the effective configuration, with secrets masked
+/// Print the effective configuration as TOML, with secrets masked
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// The configuration; /etc/underfoot/underfoot.toml where none is named
+    /// The configuration file [default: /etc/underfoot/underfoot.toml]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print a sample with every key and its default instead
+    /// Print a sample configuration instead, with every key, its meaning and its default
     #[arg(long, conflicts_with = "config")]
     sample: bool,
 }
 
 impl ShowArgs {
-    /// Prints it.
+    /// Prints the configuration on standard output.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`] with exit code 78 if the configuration is invalid.
     pub fn run(self) -> Result<(), Failure> {
         if self.sample {
             print!("{SAMPLE}");

@@ -1,4 +1,7 @@
-//! The commands that run the daemon or look at its configuration.
+//! The daemon (`run`), and the commands that check and print its configuration.
+//!
+//! `assemble` builds the parts of a pipeline from a configuration; the tools use it, too. `reload` reads the
+//! configuration again while the daemon runs.
 
 pub(crate) mod assemble;
 pub mod check;

@@ -1,4 +1,4 @@
-//! The configuration read again, for a daemon that runs.
+//! Reads the configuration again while the daemon runs.
 
 use std::path::PathBuf;
 
@@ -13,25 +13,27 @@ use crate::decision::ServingContext;
 use crate::inference::Handover;
 use crate::signal::channel_names;
 
-/// Reads the same file, with the same flags, and knows what runs.
+/// Prepares reloads: reads the same configuration file with the same flags, and compares it with what is in
+/// force.
 pub(crate) struct Reloader {
-    /// The file that the daemon was started with.
+    /// The configuration file that the daemon was started with; `None` for the default one.
     pub(crate) file: Option<PathBuf>,
-    /// The flags that it was started with.
+    /// The command line flags that override configuration keys, as pairs of key and value.
     pub(crate) flags: Vec<(&'static str, String)>,
-    /// What is in force: keys that take a restart are still as they were at the start.
+    /// The configuration in force. Keys that need a restart have the values from the start.
     pub(crate) running: Config,
-    /// What surfaces are decided by.
+    /// The serving context in force.
     pub(crate) context: ServingContext,
-    /// The bytes of the model's file, as a hash.
+    /// SHA-256 of the model file in use.
     pub(crate) digest: assemble::Digest,
 }
 
 impl Reloader {
-    /// Reads and checks everything, and loads the model where it is another.
+    /// Reads and checks the configuration, and loads the model if its file has changed.
     ///
     /// # Errors
-    /// What the daemon would not start with either, in one line; then nothing changes.
+    /// An error message in one line if the daemon could not start with the new configuration; the old one
+    /// stays active.
     pub(crate) fn prepare(&mut self) -> Result<Prepared, String> {
         self.read().map_err(|failure| failure.message)
     }
@@ -50,23 +52,24 @@ impl Reloader {
         assemble::sources(&new, Some(&card.channels))?;
 
         let mut needs_restart = changed(&running, &new);
-        let own = &self.context.card.channels;
-        let other_channels = card.channels != *own;
-        if other_channels {
-            // The sources were opened for the channels of the model that runs.
-            let (old, new) = (channel_names(own), channel_names(&card.channels));
+        let current = &self.context.card.channels;
+        let channels_differ = card.channels != *current;
+        if channels_differ {
+            // The open sources deliver the channels of the running model, so another set of channels needs a
+            // restart.
+            let (old, new) = (channel_names(current), channel_names(&card.channels));
             needs_restart.insert(0, format!("model.path (it takes the channels {new} in place of {old})"));
             running.model.path.clone_from(&self.running.model.path);
         }
         let (card, models, digest) = match models {
-            Some((card, models)) if !other_channels => (card, Some(models), digest),
+            Some((card, models)) if !channels_differ => (card, Some(models), digest),
             _ => (self.context.card.clone(), None, self.digest),
         };
         let mut applied = changed(&self.running, &running);
         if models.is_some() && !applied.iter().any(|key| key == "model.path") {
             applied.push("the model's file".into());
         }
-        let streams = assemble::streams(&running, &card);
+        let streams = assemble::stream_options(&running, &card);
         let context = assemble::context(&running, card);
         let (done, taken) = oneshot::channel();
         let handover =

@@ -1,4 +1,4 @@
-//! `underfoot forget`: takes robots that are no more off the broker.
+//! `underfoot forget`: removes retired robots from the broker.
 
 use super::broker::BrokerArgs;
 use crate::command::block_on;
@@ -8,10 +8,10 @@ use crate::mqtt::Role;
 use crate::signal::StreamId;
 use crate::sink::home_assistant;
 
-/// Take robots that are no more off the broker: the surface that is retained, and the device in Home Assistant
+/// Remove retired robots from the broker: their retained surfaces and their devices in Home Assistant
 #[derive(Debug, clap::Args)]
 pub struct ForgetArgs {
-    /// The robots' names
+    /// Names of the robots to remove, as in the topic BASE/STREAM/surface
     #[arg(required = true, value_name = "STREAM", num_args = 1..=256)]
     streams: Vec<StreamId>,
     #[command(flatten)]
@@ -19,10 +19,10 @@ pub struct ForgetArgs {
 }
 
 impl ForgetArgs {
-    /// Empties their topics.
+    /// Clears the retained topics of the robots.
     ///
     /// # Errors
-    /// [`Failure`]: 78 where the configuration cannot work, 1 where the broker is away.
+    /// [`Failure`]: exit code 78 if the configuration cannot work, 1 if the broker cannot be reached.
     pub fn run(self) -> Result<(), Failure> {
         let config = self.broker.load()?;
         let (base, prefix) = (&config.publish.base, &config.home_assistant.prefix);

@@ -1,4 +1,4 @@
-//! `underfoot model`: what a model says about itself.
+//! `underfoot model`: prints a model's card, or adds one to a model.
 
 use std::path::{Path, PathBuf};
 
@@ -8,35 +8,35 @@ use crate::model::onnx;
 use crate::model::session::Model;
 use crate::train::export;
 
-/// Look at a model's card, or give a model one
+/// Print a model's card, or add one to a model from another program
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelCommand {
-    /// Print what a model takes, tells and was trained on
+    /// Print a model's channels, window, labels, training data and scores
     Show {
-        /// The model
+        /// The model (.onnx)
         model: PathBuf,
-        /// As JSON
+        /// Print the card as JSON, with all its fields
         #[arg(long)]
         json: bool,
     },
-    /// Give a model from elsewhere a card, so that it can be served
+    /// Add a card to a model made by another program, such as Keras or PyTorch, so that it can be served
     Stamp {
-        /// The model: windows [N, steps, channels] in, probabilities [N, labels] out
+        /// The model (.onnx): its input is windows [N, steps, channels], its output probabilities [N, labels]
         model: PathBuf,
-        /// The card, as TOML: channels, rate, window, hop, resample and labels
+        /// The card as TOML: channels, rate (Hz), window and hop (steps), resample and labels
         #[arg(long, value_name = "FILE")]
         card: PathBuf,
-        /// The model with its card
+        /// The file to write: the model with its card
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
     },
 }
 
 impl ModelCommand {
-    /// Does it.
+    /// Runs the subcommand.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`] if a file cannot be read or written, the card is invalid, or it does not fit the model.
     pub fn run(self) -> Result<(), Failure> {
         match self {
             ModelCommand::Show { model, json } => {
@@ -54,29 +54,33 @@ impl ModelCommand {
 }
 
 fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
-    let bytes = std::fs::read(model)
-        .map_err(|error| Failure::failed(format!("the model {model:?} cannot be read: {error}")))?;
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::failed(format!("the card {file:?} cannot be read: {error}")))?;
-    let bad = |why: String| Failure::failed(format!("the card {file:?} is not valid: {why}"));
-    let mut card: Card =
-        toml::from_str(&text).map_err(|error| bad(error.message().lines().collect::<Vec<_>>().join(" ")))?;
-    card.validate().map_err(|error| bad(error.to_string()))?;
+    let bytes = std::fs::read(model).map_err(|error| {
+        Failure::failed(format!("the model \"{}\" cannot be read: {error}", model.display()))
+    })?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("the card \"{}\" cannot be read: {error}", file.display()))
+    })?;
+    let invalid =
+        |error: String| Failure::failed(format!("the card \"{}\" is not valid: {error}", file.display()));
+    let mut card: Card = toml::from_str(&text)
+        .map_err(|error| invalid(error.message().lines().collect::<Vec<_>>().join(" ")))?;
+    card.validate().map_err(|error| invalid(error.to_string()))?;
     if card.made_by.is_empty() {
         card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
     }
     let stamped = onnx::stamp(&bytes, &card.to_json())
-        .map_err(|error| Failure::failed(format!("{model:?} is not an ONNX model: {error}")))?;
-    // A card that does not fit the graph is told of now, not by the daemon.
+        .map_err(|error| Failure::failed(format!("\"{}\" is not an ONNX model: {error}", model.display())))?;
+    // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
     Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
     export::write(out, &stamped).map_err(Failure::failed)?;
     eprintln!("wrote {}", out.display());
     Ok(())
 }
 
+/// The card as text for people, one line per property.
 fn describe(card: &Card) -> String {
     let mut text = String::new();
-    let mut line = |what: &str, said: String| text.push_str(&format!("{what:<12} {said}\n"));
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12} {value}\n"));
     let channels = card.channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit));
     line("channels", channels.collect::<Vec<_>>().join(", "));
     let seconds = card.window as f64 / card.rate;
@@ -84,7 +88,7 @@ fn describe(card: &Card) -> String {
     let method = serde_json::to_string(&card.resample.method).unwrap_or_default();
     line(
         "resampling",
-        format!("{}, gaps up to {} s are bridged", method.trim_matches('"'), card.resample.max_gap),
+        format!("{}, gaps of up to {} s are bridged", method.trim_matches('"'), card.resample.max_gap),
     );
     line("labels", card.labels.join(", "));
     line("made by", card.made_by.clone());
@@ -97,7 +101,7 @@ fn describe(card: &Card) -> String {
         if let Some(scores) = &training.validation_scores {
             line(
                 "validation",
-                format!("{scores} on {} recordings that chose the epoch", training.validation.len()),
+                format!("{scores} on {} recordings, which also chose the epoch", training.validation.len()),
             );
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {

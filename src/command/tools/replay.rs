@@ -1,4 +1,7 @@
-//! `underfoot replay`: recordings through the same pipeline as the daemon's.
+//! `underfoot replay`: runs recordings through the daemon's pipeline.
+//!
+//! The same recording gives the same predictions as a live stream, at any speed, batch size and number of
+//! threads.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +9,7 @@ use std::time::Duration;
 
 use crate::command::failure::Failure;
 use crate::command::service::assemble;
-use crate::command::{block_on, interrupted};
+use crate::command::{block_on, shutdown_signal};
 use crate::config::{Config, parse_speed};
 use crate::daemon::pipeline::{Pipeline, Serving, SourceTask};
 use crate::health::Health;
@@ -18,50 +21,52 @@ use crate::sink::text::{TextFormat, TextSink};
 use crate::source::file::{Faults, FileSource, Truth};
 use crate::stream::{StreamTableOptions, WindowerOptions};
 
-/// Run recordings through a model: predictions on standard output, scores on standard error
+/// Run recordings through a model
+///
+/// Predictions go to standard output. If the recordings are labelled, scores go to standard error.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Recordings, or folders of them
+    /// Recordings (.csv), or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The model
+    /// The model (.onnx)
     #[arg(short, long, value_name = "FILE")]
     model: PathBuf,
-    /// How to read the recordings, in place of the folder's own dataset.toml
+    /// The dataset.toml that says how to read the recordings [default: the one in their folder]
     #[arg(long, value_name = "FILE")]
     dataset: Option<PathBuf>,
-    /// Steps between two predictions; the model's own where none are given
+    /// Number of steps between two predictions [default: the model's]
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     hop: Option<u32>,
-    /// How many times faster than recorded, or max
+    /// Speed as a multiple of real time, such as 1 or 0.5, or max
     #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed)]
     speed: f64,
-    /// How predictions are written
+    /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     format: TextFormat,
-    /// Write the scores as JSON, too
+    /// Also write the scores to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Threads that run the model
+    /// Number of threads that run the model
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
-    /// Windows that run together at the most
+    /// Maximum batch size, in windows
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
-    /// Take the settings of the decision and of the quality from this configuration
+    /// Take the [decide] and [quality] settings from this configuration file [default: built-in settings]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
-    parse_speed(text).ok_or_else(|| "it takes \"max\" or a number above 0".into())
+    parse_speed(text).ok_or_else(|| "it takes \"max\" or a number greater than 0".into())
 }
 
 impl ReplayArgs {
-    /// Replays, prints, and scores where labels are known.
+    /// Replays the recordings, prints the predictions, and scores them if labels are known.
     ///
     /// # Errors
-    /// [`Failure`] with exit code 1; a recording with a fault does not keep the others from being replayed.
+    /// [`Failure`] with exit code 1. If a recording is faulty, the others are still replayed.
     pub fn run(self) -> Result<(), Failure> {
         let mut config = Config::default();
         if let Some(file) = &self.config {
@@ -77,14 +82,14 @@ impl ReplayArgs {
         let faults = Faults::default();
         let context = assemble::context(&config, card.clone());
         let sinks = vec![
-            Sink::Lines(TextSink::new(
+            Sink::Text(TextSink::new(
                 self.format,
                 JsonWriter::of(&context),
                 &card.labels,
                 false,
                 std::io::stdout(),
             )),
-            Sink::Score(EvaluationSink::new(&card, truth.clone())),
+            Sink::Evaluation(EvaluationSink::new(&card, truth.clone())),
         ];
         let files = FileSource {
             recordings,
@@ -121,31 +126,35 @@ impl ReplayArgs {
             supervised: false,
             drain: config.limits.drain,
         };
-        let ended = block_on(pipeline.run(interrupted()))?.map_err(Failure::failed)?;
+        let ended = block_on(pipeline.run(shutdown_signal()))?.map_err(Failure::failed)?;
         self.conclude(ended.sinks, &faults, &health)
     }
 
+    /// Finishes the output, prints the scores and reports faults.
     fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
         for sink in sinks {
             match sink {
-                Sink::Lines(lines) => lines.finish(Duration::MAX).map_err(|error| {
+                Sink::Text(text) => text.finish(Duration::MAX).map_err(|error| {
                     Failure::failed(format!("standard output cannot be written: {error}"))
                 })?,
-                Sink::Score(score) => {
-                    eprint!("{score}");
+                Sink::Evaluation(evaluation) => {
+                    eprint!("{evaluation}");
                     if let Some(report) = &self.report {
-                        let text = serde_json::to_string_pretty(&score.evaluation()).unwrap_or_default();
+                        let text = serde_json::to_string_pretty(&evaluation.evaluation()).unwrap_or_default();
                         std::fs::write(report, text + "\n").map_err(|error| {
-                            Failure::failed(format!("--report {report:?} cannot be written: {error}"))
+                            Failure::failed(format!(
+                                "--report \"{}\" cannot be written: {error}",
+                                report.display()
+                            ))
                         })?;
                     }
                 }
-                Sink::Mqtt(_) | Sink::Page(_) | Sink::Watch(_) => {}
+                Sink::Mqtt(_) | Sink::Live(_) | Sink::Channel(_) => {}
             }
         }
         let drops = health.drops();
         if drops.total() > 0 {
-            eprintln!("left out: {drops}");
+            eprintln!("dropped: {drops}");
         }
         let faults = faults.take();
         if let [fault] = faults.as_slice() {
@@ -159,7 +168,8 @@ impl ReplayArgs {
         }
         if health.report().predictions == 0 {
             return Err(Failure::failed(
-                "no window was complete: the recordings are shorter than the model's window, or have gaps; `underfoot model show` tells its length",
+                "no window was complete: the recordings are shorter than the model's window, or have gaps; \
+                 `underfoot model show` prints its length",
             ));
         }
         Ok(())

@@ -1,4 +1,7 @@
-//! `underfoot simulate`: a simulated robot's samples, to files, to a broker or to a pseudo-terminal.
+//! `underfoot simulate`: produces samples of a simulated robot.
+//!
+//! They are written as labelled recordings, published to a broker, or sent to a pseudo-terminal that looks
+//! like a board on a serial port. The latter two run in real time until Ctrl-C.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -10,7 +13,7 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::time::Instant;
 
 use crate::command::failure::Failure;
-use crate::command::{block_on, interrupted};
+use crate::command::{block_on, shutdown_signal};
 use crate::decode::StreamFormat;
 use crate::signal::StreamId;
 use crate::simulator::dataset;
@@ -18,47 +21,48 @@ use crate::simulator::drive::{Drive, Reading};
 use crate::simulator::wire::{self, Wire};
 use crate::source::simulator::SimulatorSource;
 
-/// Make a simulated robot's samples: recordings, MQTT messages, or a serial line
+/// Simulate a robot: write recordings, publish MQTT messages, or act as a board on a serial port
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
     #[command(flatten)]
     target: Target,
-    /// The seed of robots and drives
+    /// Seed of the simulated robot and its drives; the same seed gives the same samples
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Samples a second
+    /// Samples per second
     #[arg(long, value_name = "HZ", default_value_t = crate::simulator::drive::RATE, value_parser = positive)]
     rate: f64,
-    /// Seconds a recording, or on each surface
+    /// Length of each recording in seconds; with --tour, --mqtt or --pty the time on each surface
     #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = positive)]
     seconds: f64,
-    /// With --out: drives on each surface
+    /// With --out: number of recordings of each surface
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "tour")]
     drives: usize,
-    /// With --out: one drive over all surfaces, with its labels beside it
+    /// With --out: write one recording that crosses all surfaces, with a file of its labels beside it
     #[arg(long, requires = "out")]
     tour: bool,
     /// With --mqtt: the robot's name
     #[arg(long, default_value = "simulated")]
     stream: StreamId,
-    /// With --mqtt: the topic
+    /// With --mqtt: the topic, in which {stream} stands for the robot's name
     #[arg(long, default_value = "robots/{stream}/current")]
     topic: String,
-    /// With --pty: how samples are written: csv, json or binary
+    /// With --pty: the format of the samples: csv, json or binary
     #[arg(long, default_value = "csv")]
     format: StreamFormat,
 }
 
+/// Where the samples go; exactly one is given.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Target {
-    /// Write recordings into this folder
+    /// Write recordings to this folder, which is created if needed
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Send to this broker, a sample a message, until Ctrl-C
+    /// Publish to this broker, such as localhost:1883, one sample per message, until Ctrl-C
     #[arg(long, value_name = "HOST:PORT")]
     mqtt: Option<String>,
-    /// Send to a pseudo-terminal with this name, as a board on a serial line would, until Ctrl-C
+    /// Send to a new pseudo-terminal, linked at this path such as /tmp/board, until Ctrl-C
     #[arg(long, value_name = "LINK")]
     pty: Option<PathBuf>,
 }
@@ -69,33 +73,34 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl SimulateArgs {
-    /// Simulates.
+    /// Produces the samples.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`]: exit code 2 if --mqtt is not HOST:PORT, 1 if the target cannot be written or reached.
     pub fn run(self) -> Result<(), Failure> {
         if let Some(folder) = &self.target.out {
-            return self.recordings(folder);
+            return self.write_recordings(folder);
         }
         let drive = Drive::rounds(self.seed, self.rate, self.seconds);
         block_on(async {
             let sending = async {
                 match (&self.target.mqtt, &self.target.pty) {
                     (Some(broker), _) => self.publish(broker, drive).await,
-                    (None, Some(link)) => self.serial(link, drive).await,
+                    (None, Some(link)) => self.send_serial(link, drive).await,
                     (None, None) => Ok(()),
                 }
             };
             tokio::select! {
                 sent = sending => sent,
-                () = interrupted() => Ok(()),
+                () = shutdown_signal() => Ok(()),
             }
         })?
     }
 
-    fn recordings(&self, folder: &Path) -> Result<(), Failure> {
-        let failed =
-            |error: std::io::Error| Failure::failed(format!("{folder:?} cannot be written: {error}"));
+    fn write_recordings(&self, folder: &Path) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::failed(format!("\"{}\" cannot be written: {error}", folder.display()))
+        };
         if self.tour {
             let name = format!("tour{}", self.seed);
             let drive = Drive::tour(self.seed, self.rate, self.seconds);
@@ -110,9 +115,9 @@ impl SimulateArgs {
     }
 
     async fn publish(&self, broker: &str, drive: Drive) -> Result<(), Failure> {
-        let bad = || Failure { message: format!("--mqtt is {broker:?}; it takes HOST:PORT"), code: 2 };
-        let (host, port) = broker.rsplit_once(':').ok_or_else(bad)?;
-        let port = port.parse().map_err(|_| bad())?;
+        let invalid = || Failure::usage(format!("--mqtt is {broker:?}; it takes HOST:PORT"));
+        let (host, port) = broker.rsplit_once(':').ok_or_else(invalid)?;
+        let port = port.parse().map_err(|_| invalid())?;
         let topic = self.topic.replace("{stream}", self.stream.as_str());
         let mut options = MqttOptions::new(format!("underfoot-simulate-{}", std::process::id()), host, port);
         options.set_keep_alive(Duration::from_secs(15));
@@ -130,7 +135,7 @@ impl SimulateArgs {
             }
         };
         let samples = pace(drive, async |reading| {
-            // A full queue is a network that went away, which is told there.
+            // Publishing fails only if the connection is gone, which `network` reports.
             let _ = client.publish(&topic, QoS::AtMostOnce, false, wire::message(&reading)).await;
         });
         tokio::select! {
@@ -139,9 +144,9 @@ impl SimulateArgs {
         }
     }
 
-    async fn serial(&self, link: &Path, drive: Drive) -> Result<(), Failure> {
+    async fn send_serial(&self, link: &Path, drive: Drive) -> Result<(), Failure> {
         let mut terminal = PseudoTerminal::open(link).map_err(|error| {
-            Failure::failed(format!("the pseudo-terminal {link:?} cannot be made: {error}"))
+            Failure::failed(format!("the pseudo-terminal \"{}\" cannot be created: {error}", link.display()))
         })?;
         eprintln!("a simulated board is at {}", link.display());
         let mut wire = Wire::new(self.format, &[SimulatorSource::channel()]);
@@ -156,19 +161,20 @@ impl SimulateArgs {
     }
 }
 
-/// Gives each reading when it is due.
-async fn pace(drive: Drive, mut give: impl AsyncFnMut(Reading)) {
-    let begun = Instant::now();
+/// Calls `send` with each reading at the time it is due.
+async fn pace(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
+    let started = Instant::now();
     for reading in drive {
-        tokio::time::sleep_until(begun + Duration::from_secs_f64(reading.time.seconds())).await;
-        give(reading).await;
+        tokio::time::sleep_until(started + Duration::from_secs_f64(reading.time.seconds())).await;
+        send(reading).await;
     }
 }
 
-/// A pseudo-terminal with a name of its own; the name goes away with it.
+/// A pseudo-terminal with a symbolic link to it, which is removed on drop.
 struct PseudoTerminal {
+    /// The side of the simulated board, which writes.
     board: File,
-    /// Kept open, so that the line lives on when its reader goes away.
+    /// The other side, kept open so that the pseudo-terminal survives when its reader closes it.
     _line: File,
     link: PathBuf,
 }
@@ -191,19 +197,19 @@ impl PseudoTerminal {
         Ok(Self { board: File::from(board), _line: line, link: link.to_owned() })
     }
 
-    /// Sends bytes; on a line that nobody reads they are lost, as on a wire.
+    /// Sends bytes. If nobody reads them they are lost, as on a real serial line.
     fn write(&mut self, bytes: &[u8]) {
         if let Err(error) = self.board.write_all(bytes)
             && error.kind() != ErrorKind::WouldBlock
         {
-            tracing::debug!("the pseudo-terminal fails: {error}");
+            tracing::debug!("the pseudo-terminal cannot be written: {error}");
         }
     }
 }
 
 impl Drop for PseudoTerminal {
     fn drop(&mut self) {
-        // Somebody else may have removed the name already.
+        // Someone else may have removed the link already.
         let _ = std::fs::remove_file(&self.link);
     }
 }

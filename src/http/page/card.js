@@ -61,7 +61,7 @@ class Card {
   showSurface(surface, confidence) {
     setText(this.part('word'), surface);
     this.part('swatch').style.background = surfaceColour(surface);
-    setText(this.part('sure'), confidence === null ? '' : formatPercent(confidence));
+    setText(this.part('confidence'), confidence === null ? '' : formatPercent(confidence));
   }
 
   addSpans(spans) {

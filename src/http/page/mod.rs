@@ -1,15 +1,16 @@
-//! The live page: one document, one style sheet and one script, which are compiled into the program.
+//! The live page: one HTML document, one style sheet and one script, compiled into the program.
 //!
-//! The script is kept in parts, one topic in each, and is served as one file. The parts share one scope: names
-//! that a part needs while it is loaded are in a part before it, all others may be in any order.
+//! The script's source is split into one file per topic and served as one file. All parts share one scope. A
+//! name that a part uses while it is loaded must be defined in an earlier part; all other names may be
+//! defined in any order.
 
-/// The document.
+/// The HTML document.
 pub(super) const HTML: &str = include_str!("page.html");
 
 /// The style sheet.
 pub(super) const STYLE: &str = include_str!("page.css");
 
-/// The script, with all its parts in one function, so that none of its names is global.
+/// The script. All its parts are inside one function, so that none of its names is global.
 pub(super) const SCRIPT: &str = concat!(
     "'use strict';\n\n(() => {\n\n",
     include_str!("state.js"),
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_the_script_is_served_once() {
+    fn every_part_of_the_script_is_served_exactly_once() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/page");
         let folders = [folder.join("charts"), folder];
         let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());

@@ -1,93 +1,89 @@
-//! What pages are shown as it happens. Nothing is gathered while nobody looks, but each stream's newest changes of surface.
+//! Live events for the open pages.
 //!
-//! Pages get Server-Sent Events: `hello` first, with all that holds now, then `trace`, `prediction`, `change`, `end` and
-//! `health`. Every page has a queue of its own with a bound; one that reads too slowly is let go, and comes back by itself.
+//! Pages receive Server-Sent Events. The first is `hello`, which contains the current state; it is sent again
+//! when another model is loaded. Then come:
+//!
+//! - `trace`: a stream's samples as mean and range over short spans,
+//! - `prediction`: a prediction, at most every 150 ms for each stream,
+//! - `change`: a surface change,
+//! - `end`: the end of a stream,
+//! - `health`: the daemon's health report.
+//!
+//! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a
+//! bounded queue; a page that reads too slowly is disconnected, and the browser connects again. While no page
+//! is open, only each stream's newest surface changes are kept, for the next `hello`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::Bytes;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
 use super::about::About;
+use super::stream::{LiveStream, ShownChange};
 use super::trace::{SPAN, Trace};
 use crate::decision::{Prediction, ServingContext, SurfaceChange};
 use crate::signal::{SampleBatch, StreamId};
 use crate::sink::json::{micros, round};
 
-/// Pages at once.
-pub(crate) const PAGES: usize = 8;
-/// Streams whose samples and predictions are shown; of others, only changes are.
-const STREAMS: usize = 64;
-/// Flushes that may wait for a page.
-const QUEUE: usize = 64;
-/// Changes of surface that are kept of each stream.
-const CHANGES: usize = 32;
-/// A stream's predictions are shown no sooner after one another than this.
-const PACE: Duration = Duration::from_millis(150);
-/// Bytes that may wait for the next flush; more is left out.
-const WAITING: usize = 1 << 20;
-/// How soon a page that lost its connection tries again.
+/// Maximum number of pages open at once.
+pub(crate) const MAX_PAGES: usize = 8;
+/// Maximum number of streams whose samples and predictions are shown; of further streams only surface changes
+/// are shown.
+const MAX_STREAMS: usize = 64;
+/// Capacity of a page's queue, in flushes.
+const PAGE_QUEUE: usize = 64;
+/// Minimum time between two predictions shown of one stream.
+const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
+/// Size of the event buffer, in bytes, from which on further events are dropped until the next flush.
+const MAX_BUFFER: usize = 1 << 20;
+/// How long a browser waits before it connects again after it lost the connection.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Where what happens is told, and by whom it is heard. Clones are the same.
+/// Distributes live events to the open pages. Clones share the same state.
 #[derive(Clone)]
 pub struct LiveEvents(Arc<Shared>);
 
 struct Shared {
-    /// Whether anybody looks; read for every block of samples.
+    /// Whether a page is open. Kept outside of the lock because it is read for every batch of samples.
     watched: AtomicBool,
-    /// Told when somebody begins to.
-    begun: Notify,
+    /// Notified when a page joins.
+    joined: Notify,
     state: Mutex<LiveState>,
 }
 
 struct LiveState {
     about: About,
     pages: Vec<mpsc::Sender<Bytes>>,
-    /// Events that wait for the next flush.
-    pending: String,
-    id: u64,
+    /// Encoded events since the last flush.
+    buffer: String,
+    /// The id of the newest event.
+    last_id: u64,
     streams: BTreeMap<StreamId, LiveStream>,
-}
-
-#[derive(Default)]
-struct LiveStream {
-    /// The newest changes, oldest first.
-    changes: VecDeque<Changed>,
-    /// Its samples, while somebody looks.
-    trace: Trace,
-    /// When its last prediction was shown.
-    said: Option<Instant>,
-    /// Whether only its changes are shown.
-    beyond: bool,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Changed {
-    at: u64,
-    surface: Box<str>,
-    confidence: f64,
 }
 
 impl LiveEvents {
     pub(crate) fn new(about: About) -> Self {
-        let state =
-            LiveState { about, pages: Vec::new(), pending: String::new(), id: 0, streams: BTreeMap::new() };
+        let state = LiveState {
+            about,
+            pages: Vec::new(),
+            buffer: String::new(),
+            last_id: 0,
+            streams: BTreeMap::new(),
+        };
         Self(Arc::new(Shared {
             watched: AtomicBool::new(false),
-            begun: Notify::new(),
+            joined: Notify::new(),
             state: Mutex::new(state),
         }))
     }
 
-    /// What surfaces are decided by from now on; pages are told.
-    pub fn take_over(&self, context: &ServingContext) {
+    /// Applies a new serving context and sends all pages a new `hello`.
+    pub fn set_context(&self, context: &ServingContext) {
         let mut state = self.lock();
         state.about = About::new(context, state.about.broker.take());
         if self.watched() {
@@ -96,47 +92,47 @@ impl LiveEvents {
         }
     }
 
-    /// What is served.
+    /// Describes the running daemon.
     pub(crate) fn about(&self) -> About {
         self.lock().about.clone()
     }
 
-    /// Whether anybody looks.
+    /// Whether a page is open.
     pub(crate) fn watched(&self) -> bool {
         self.0.watched.load(Ordering::Relaxed)
     }
 
-    /// Waits until somebody begins to look.
-    pub(crate) async fn begun(&self) {
-        self.0.begun.notified().await;
+    /// Waits until a page joins.
+    pub(crate) async fn joined(&self) {
+        self.0.joined.notified().await;
     }
 
-    /// How many look.
+    /// The number of open pages.
     pub(crate) fn pages(&self) -> usize {
         self.lock().pages.iter().filter(|page| !page.is_closed()).count()
     }
 
-    /// A new page's events; `None` where there are as many pages as there may be.
+    /// Adds a page and returns its events; `None` if [`MAX_PAGES`] pages are open already.
     pub(crate) fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
         let mut state = self.lock();
-        // What waits is for those who were there before.
+        // Earlier events are only for the pages that were open before this one.
         state.flush();
-        if state.pages.len() >= PAGES {
+        if state.pages.len() >= MAX_PAGES {
             return None;
         }
-        let (page, events) = mpsc::channel(QUEUE);
+        let (page, events) = mpsc::channel(PAGE_QUEUE);
         let hello = state.hello();
         state.event("hello", &hello);
-        let first = format!("retry: {}\n\n{}", RETRY.as_millis(), std::mem::take(&mut state.pending));
-        // A new queue has room.
+        let first = format!("retry: {}\n\n{}", RETRY.as_millis(), std::mem::take(&mut state.buffer));
+        // A new queue has room, so this cannot fail.
         let _ = page.try_send(first.into());
         state.pages.push(page);
         self.0.watched.store(true, Ordering::Relaxed);
-        self.0.begun.notify_one();
+        self.0.joined.notify_one();
         Some(events)
     }
 
-    /// Takes in a stream's samples, for its trace.
+    /// Adds a batch of samples to its stream's trace.
     pub(crate) fn samples(&self, batch: &SampleBatch) {
         if self.watched()
             && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
@@ -146,17 +142,17 @@ impl LiveEvents {
         }
     }
 
-    /// Shows a prediction, unless the stream's last one was a moment ago.
+    /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago.
     pub(crate) fn prediction(&self, prediction: &Prediction, surface: &str, latency: Duration) {
         if !self.watched() {
             return;
         }
         let mut state = self.lock();
         let shown = state.shown(&prediction.stream);
-        if shown.beyond || shown.said.is_some_and(|said| said.elapsed() < PACE) {
+        if shown.beyond || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL) {
             return;
         }
-        shown.said = Some(Instant::now());
+        shown.last_prediction = Some(Instant::now());
         let probabilities: Vec<_> =
             prediction.probabilities.iter().map(|value| round(f64::from(*value))).collect();
         let body = json!({
@@ -172,15 +168,13 @@ impl LiveEvents {
         state.event("prediction", &body);
     }
 
-    /// Keeps a change of surface, and shows it.
+    /// Keeps a surface change for pages that join later, and shows it.
     pub(crate) fn change(&self, change: &SurfaceChange, surface: &str) {
         let mut state = self.lock();
-        let changed = Changed { at: now(), surface: surface.into(), confidence: round(change.confidence) };
+        let changed =
+            ShownChange { at: now(), surface: surface.into(), confidence: round(change.confidence) };
         let shown = state.shown(&change.stream);
-        if shown.changes.len() >= CHANGES {
-            shown.changes.pop_front();
-        }
-        shown.changes.push_back(changed.clone());
+        shown.keep(changed.clone());
         if self.watched() {
             state.event("change", &json!({ "stream": change.stream, "change": changed }));
         }
@@ -195,7 +189,7 @@ impl LiveEvents {
         }
     }
 
-    /// Shows how the daemon is.
+    /// Shows a health report, with the current time added as `now`.
     pub(crate) fn health(&self, mut report: Value) {
         if let Some(fields) = report.as_object_mut() {
             fields.insert("now".into(), now().into());
@@ -203,12 +197,12 @@ impl LiveEvents {
         self.lock().event("health", &report);
     }
 
-    /// Shows that the connection lives, even where nothing happens.
+    /// Sends a comment that keeps idle connections from being closed.
     pub(crate) fn heartbeat(&self) {
-        self.lock().pending += ": heartbeat\n\n";
+        self.lock().buffer += ": heartbeat\n\n";
     }
 
-    /// Sends what waits to every page, and notices those that left.
+    /// Sends the buffered events to every page and removes the pages that have left or read too slowly.
     pub(crate) fn flush(&self) {
         let mut state = self.lock();
         state.flush();
@@ -224,12 +218,13 @@ impl LiveEvents {
 }
 
 impl LiveState {
+    /// Returns a stream's entry, and creates it at the stream's first event.
     fn shown(&mut self, stream: &StreamId) -> &mut LiveStream {
-        let beyond = self.streams.len() >= STREAMS;
+        let beyond = self.streams.len() >= MAX_STREAMS;
         self.streams.entry(stream.clone()).or_insert_with(|| LiveStream { beyond, ..LiveStream::default() })
     }
 
-    /// All that holds now.
+    /// The body of a `hello` event: the state of everything now.
     fn hello(&self) -> Value {
         let streams = self.streams.iter().map(
             |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.beyond }),
@@ -239,12 +234,12 @@ impl LiveState {
     }
 
     fn event(&mut self, name: &str, body: &Value) {
-        if self.pending.len() > WAITING {
+        if self.buffer.len() > MAX_BUFFER {
             return;
         }
-        self.id += 1;
-        // Memory takes all that is written; JSON has no line ends.
-        let _ = write!(self.pending, "id: {}\nevent: {name}\ndata: {body}\n\n", self.id);
+        self.last_id += 1;
+        // Writing to memory does not fail. JSON contains no line ends, which would end the event.
+        let _ = write!(self.buffer, "id: {}\nevent: {name}\ndata: {body}\n\n", self.last_id);
     }
 
     fn flush(&mut self) {
@@ -254,22 +249,22 @@ impl LiveState {
             .filter_map(|(stream, shown)| Some((stream.clone(), shown.trace.ready()?)))
             .collect();
         for (stream, spans) in traces {
-            self.id += 1;
+            self.last_id += 1;
             let stream = json!(stream);
             let _ = write!(
-                self.pending,
+                self.buffer,
                 "id: {}\nevent: trace\ndata: {{\"stream\":{stream},\"spans\":{spans}}}\n\n",
-                self.id
+                self.last_id
             );
         }
-        let events = Bytes::from(std::mem::take(&mut self.pending));
+        let events = Bytes::from(std::mem::take(&mut self.buffer));
         self.pages.retain(|page| {
             if events.is_empty() {
                 return !page.is_closed();
             }
             let sent = page.try_send(events.clone());
             if matches!(sent, Err(mpsc::error::TrySendError::Full(_))) {
-                tracing::debug!("a page reads too slowly and is let go");
+                tracing::debug!("a page read too slowly and was disconnected");
             }
             sent.is_ok()
         });
@@ -284,9 +279,9 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream::MAX_CHANGES;
     use super::*;
-    use crate::signal::Arrival;
-    use crate::signal::{Samples, Time};
+    use crate::signal::{Arrival, Samples, Time};
 
     fn live() -> LiveEvents {
         LiveEvents::new(About::new(&ServingContext::of_test(&["a", "b"], "m"), None))
@@ -333,8 +328,8 @@ mod tests {
         }
     }
 
-    /// The names and bodies of the events that a page got.
-    fn heard(events: &mut mpsc::Receiver<Bytes>) -> Vec<(String, Value)> {
+    /// The names and bodies of the events that a page received.
+    fn received(events: &mut mpsc::Receiver<Bytes>) -> Vec<(String, Value)> {
         let mut all = String::new();
         while let Ok(bytes) = events.try_recv() {
             all += std::str::from_utf8(&bytes).unwrap();
@@ -347,19 +342,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_gathered_while_nobody_looks_but_changes() {
+    fn only_surface_changes_are_kept_while_no_page_is_open() {
         let live = live();
         live.change(&change("rover"), "unknown");
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 2000));
         live.prediction(&prediction("rover"), "a", Duration::ZERO);
-        assert!(live.lock().pending.is_empty());
+        assert!(live.lock().buffer.is_empty());
         let mut page = live.join().unwrap();
-        let hello = heard(&mut page);
+        let hello = received(&mut page);
         assert_eq!(hello.len(), 1);
         assert_eq!(hello[0].1["streams"][0]["changes"][0]["surface"], "unknown");
         live.flush();
-        assert_eq!(heard(&mut page), []);
+        assert_eq!(received(&mut page), []);
     }
 
     #[test]
@@ -367,7 +362,7 @@ mod tests {
         let live = live();
         live.change(&change("rover"), "unknown");
         let mut page = live.join().unwrap();
-        heard(&mut page);
+        received(&mut page);
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 1050));
         live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
@@ -375,32 +370,36 @@ mod tests {
         live.change(&change("rover"), "a");
         live.end(&stream("rover"));
         live.flush();
-        let events = heard(&mut page);
+        let events = received(&mut page);
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["prediction", "change", "end"], "a second prediction at once is left out");
+        assert_eq!(
+            names,
+            ["prediction", "change", "end"],
+            "the second prediction comes too soon to be shown"
+        );
         assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
         assert_eq!(events[0].1["latency_ms"], 3.0);
         live.change(&change("rover"), "a");
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 1050));
         live.flush();
-        assert_eq!(heard(&mut page)[1].1["spans"], json!([[1000, 2.0, 2.0, 2.0]]));
+        assert_eq!(received(&mut page)[1].1["spans"], json!([[1000, 2.0, 2.0, 2.0]]));
     }
 
     #[test]
-    fn pages_over_the_limit_are_refused_until_one_leaves() {
+    fn pages_over_the_limit_cannot_join_until_one_leaves() {
         let live = live();
-        let mut pages: Vec<_> = (0..PAGES).map(|_| live.join().unwrap()).collect();
+        let mut pages: Vec<_> = (0..MAX_PAGES).map(|_| live.join().unwrap()).collect();
         assert!(live.join().is_none());
         pages.pop();
         assert!(live.join().is_some());
     }
 
     #[test]
-    fn a_page_that_reads_nothing_is_let_go_and_then_nothing_is_gathered() {
+    fn a_page_that_does_not_read_is_disconnected_and_events_are_no_longer_collected() {
         let live = live();
         let page = live.join().unwrap();
-        for _ in 0..QUEUE + 1 {
+        for _ in 0..PAGE_QUEUE + 1 {
             live.heartbeat();
             live.flush();
         }
@@ -410,29 +409,29 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_kept_up_to_a_bound_and_streams_beyond_it_show_no_more() {
+    fn kept_changes_are_limited_and_streams_over_the_limit_show_only_changes() {
         let live = live();
-        let names: Vec<_> = (0..=STREAMS).map(|number| format!("robot{number:03}")).collect();
-        for _ in 0..2 * CHANGES {
+        let names: Vec<_> = (0..=MAX_STREAMS).map(|number| format!("robot{number:03}")).collect();
+        for _ in 0..2 * MAX_CHANGES {
             names.iter().for_each(|name| live.change(&change(name), "a"));
         }
         let mut page = live.join().unwrap();
-        let hello = heard(&mut page).remove(0).1;
+        let hello = received(&mut page).remove(0).1;
         let streams = hello["streams"].as_array().unwrap();
-        assert!(streams.iter().all(|stream| stream["changes"].as_array().unwrap().len() == CHANGES));
+        assert!(streams.iter().all(|stream| stream["changes"].as_array().unwrap().len() == MAX_CHANGES));
         assert_eq!(streams.iter().filter(|stream| stream["beyond"] == true).count(), 1);
-        live.prediction(&prediction(&names[STREAMS]), "a", Duration::ZERO);
+        live.prediction(&prediction(&names[MAX_STREAMS]), "a", Duration::ZERO);
         live.flush();
-        assert_eq!(heard(&mut page), []);
+        assert_eq!(received(&mut page), []);
     }
 
     #[test]
-    fn pages_are_told_of_another_model() {
+    fn pages_receive_a_new_hello_when_another_model_is_loaded() {
         let live = live();
         let mut page = live.join().unwrap();
-        heard(&mut page);
-        live.take_over(&ServingContext::of_test(&["c"], "other"));
+        received(&mut page);
+        live.set_context(&ServingContext::of_test(&["c"], "other"));
         live.flush();
-        assert_eq!(heard(&mut page)[0].1["about"]["labels"], json!(["c"]));
+        assert_eq!(received(&mut page)[0].1["about"]["labels"], json!(["c"]));
     }
 }

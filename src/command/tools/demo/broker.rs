@@ -1,4 +1,4 @@
-//! A private mosquitto for the time of the demo.
+//! A private mosquitto broker that runs during the demo.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -7,23 +7,26 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Debian keeps mosquitto out of a user's path.
-const PLACES: [&str; 3] = ["mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
-/// A broker that does not listen after this long does not run.
-const START: Duration = Duration::from_secs(5);
+/// Where to look for mosquitto. Debian installs it in /usr/sbin, which is not on a user's PATH.
+const CANDIDATES: [&str; 3] = ["mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"];
+/// Longest time for the broker to start listening.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running broker on the loopback interface; it ends with this value.
+/// A running broker on the loopback interface. It is stopped on drop.
 pub(crate) struct DemoBroker {
-    /// Its port.
+    /// The TCP port on which it listens.
     pub(crate) port: u16,
     process: Child,
     _folder: TempDir,
 }
 
 impl DemoBroker {
-    /// Starts one on a free port; `None` where mosquitto is not installed.
+    /// Starts a broker on a free port; `None` if mosquitto is not installed.
+    ///
+    /// # Errors
+    /// An error message if mosquitto is installed but does not start.
     pub(crate) fn start() -> Result<Option<Self>, String> {
-        let failed = |error: io::Error| format!("mosquitto does not start: {error}; use --no-broker");
+        let failed = |error: io::Error| format!("mosquitto cannot be started: {error}; use --no-broker");
         let folder = tempfile::tempdir().map_err(failed)?;
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(failed)?.port();
@@ -35,12 +38,12 @@ impl DemoBroker {
             command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command.spawn().ok()
         };
-        let Some(process) = PLACES.iter().find_map(spawn) else { return Ok(None) };
+        let Some(process) = CANDIDATES.iter().find_map(spawn) else { return Ok(None) };
         let mut broker = Self { port, process, _folder: folder };
-        let begun = Instant::now();
+        let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = broker.process.try_wait().map_err(failed)?;
-            if ended.is_some() || begun.elapsed() > START {
+            if ended.is_some() || started.elapsed() > START_TIMEOUT {
                 return Err("mosquitto does not start; use --no-broker".into());
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -51,7 +54,7 @@ impl DemoBroker {
 
 impl Drop for DemoBroker {
     fn drop(&mut self) {
-        // A process that is gone already needs no end.
+        // Both fail only if the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

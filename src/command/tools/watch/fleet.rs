@@ -1,4 +1,4 @@
-//! What was heard of the broker, the daemon and its robots.
+//! What is known of the broker, the daemon and its robots.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,50 +8,50 @@ use super::robot::WatchedRobot;
 use crate::mqtt::{Heard, Message};
 use crate::signal::StreamId;
 
-/// Robots that are kept.
+/// Maximum number of robots shown.
 pub(crate) const MAX_ROBOTS: usize = 1024;
 
-/// What was heard so far. It does no I/O; the caller tells the time.
+/// The state of everything watched, updated by each message. It does no I/O; the caller passes the time.
 pub(crate) struct Fleet {
     base: String,
     pub(crate) link: Link,
     pub(crate) daemon: Option<Daemon>,
     pub(crate) health: Option<HealthMessage>,
     pub(crate) robots: BTreeMap<StreamId, WatchedRobot>,
-    /// Whether there are more robots than are kept.
-    pub(crate) over: bool,
-    /// Messages that are not what their topic holds.
-    pub(crate) unreadable: u64,
+    /// Whether there are more than [`MAX_ROBOTS`] robots.
+    pub(crate) over_limit: bool,
+    /// Number of messages that are not in the format of their topic.
+    pub(crate) unrecognised: u64,
 }
 
-/// How the broker is.
+/// The connection to the broker.
 pub(crate) enum Link {
-    /// It was not reached yet, since the start.
+    /// The broker has not been reached since the start.
     Connecting,
-    /// It accepted the connection; what it refuses nevertheless.
+    /// The broker accepted the connection; with an error message if it refused a subscription.
     Connected(Option<String>),
-    /// It is away since then, and why.
+    /// The connection is lost: since when, and why.
     Away(Instant, String),
 }
 
-/// Whether there is a daemon, by its own word or the broker's.
+/// The daemon's state, as its retained status topic says.
 pub(crate) struct Daemon {
     pub(crate) online: bool,
-    /// Since when, where the change was seen.
+    /// When it changed; `None` if that was before this program connected.
     pub(crate) since: Option<Instant>,
 }
 
-/// What is worth a line where there is no table.
+/// A change that is worth a line of output where no table is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FleetUpdate {
-    /// A robot is on another surface.
+    /// A robot's surface changed.
     Surface { stream: StreamId, surface: Plain, confidence: f64, previous: Option<Plain> },
-    /// The broker or the daemon came or went.
+    /// The connection to the broker or the state of the daemon changed; as text.
     State(String),
 }
 
 impl Fleet {
-    /// Nothing yet, below this base.
+    /// Starts without any knowledge. `base` is the base of the daemon's topics.
     pub(crate) fn new(base: &str) -> Self {
         Self {
             base: base.to_owned(),
@@ -59,22 +59,22 @@ impl Fleet {
             daemon: None,
             health: None,
             robots: BTreeMap::new(),
-            over: false,
-            unreadable: 0,
+            over_limit: false,
+            unrecognised: 0,
         }
     }
 
-    /// What the broker is asked for.
+    /// The topics to subscribe to.
     pub(crate) fn filters(base: &str) -> Vec<String> {
         ["+/surface", "+/prediction", "status", "health"].iter().map(|end| format!("{base}/{end}")).collect()
     }
 
-    /// What the daemon is called.
+    /// The name by which the daemon is shown: the base of its topics.
     pub(crate) fn name(&self) -> Plain {
         Plain::new(&self.base)
     }
 
-    /// Takes in what was heard.
+    /// Applies an event of the connection. Returns the change that it makes, if it is worth a line.
     pub(crate) fn take(&mut self, heard: Heard, now: Instant) -> Option<FleetUpdate> {
         match heard {
             Heard::Accepted => {
@@ -103,11 +103,11 @@ impl Fleet {
             None if topic == "status" => return self.status(message, now),
             None if topic == "health" => match read(&message.payload) {
                 Some(health) => self.health = Some(health),
-                None => self.unreadable += 1,
+                None => self.unrecognised += 1,
             },
             Some((stream, kind @ ("surface" | "prediction"))) => match StreamId::new(stream) {
                 Ok(stream) => return self.robot(stream, kind, message, now),
-                Err(_) => self.unreadable += 1,
+                Err(_) => self.unrecognised += 1,
             },
             _ => {}
         }
@@ -119,7 +119,7 @@ impl Fleet {
             b"online" => true,
             b"offline" => false,
             _ => {
-                self.unreadable += 1;
+                self.unrecognised += 1;
                 return None;
             }
         };
@@ -138,30 +138,31 @@ impl Fleet {
         now: Instant,
     ) -> Option<FleetUpdate> {
         if kind == "surface" && message.payload.is_empty() {
-            // It was taken off the broker.
+            // An empty retained message means that the robot was removed from the broker, as by `underfoot
+            // forget`.
             self.robots.remove(&stream);
             return None;
         }
         if !self.robots.contains_key(&stream) && self.robots.len() >= MAX_ROBOTS {
-            self.over = true;
+            self.over_limit = true;
             return None;
         }
         if kind == "prediction" {
             match read(&message.payload) {
                 Some(prediction) => self.robots.entry(stream).or_default().prediction(prediction, now),
-                None => self.unreadable += 1,
+                None => self.unrecognised += 1,
             }
             return None;
         }
         let Some(surface) = read::<SurfaceMessage>(&message.payload) else {
-            self.unreadable += 1;
+            self.unrecognised += 1;
             return None;
         };
         let (name, confidence, previous) =
             (surface.surface.clone(), surface.confidence, surface.previous.clone());
         let robot = self.robots.entry(stream.clone()).or_default();
-        let other = robot.surface(surface, message.retained, now);
-        other.then_some(FleetUpdate::Surface { stream, surface: name, confidence, previous })
+        let changed = robot.surface(surface, message.retained, now);
+        changed.then_some(FleetUpdate::Surface { stream, surface: name, confidence, previous })
     }
 }
 
@@ -177,11 +178,11 @@ mod tests {
         r#"{"surface":"tile","confidence":0.9,"since":1,"t":1,"previous":"unknown","model":"m"}"#;
 
     #[test]
-    fn each_change_is_news_once() {
+    fn each_change_is_reported_once() {
         let mut fleet = Fleet::new("underfoot");
         let now = Instant::now();
         let mut take = |heard| fleet.take(heard, now);
-        assert_eq!(take(Heard::Accepted), None, "it is what one expects");
+        assert_eq!(take(Heard::Accepted), None, "the first connection is expected and not worth a line");
         assert!(matches!(take(heard("underfoot/status", "online", true)), Some(FleetUpdate::State(_))));
         let change = take(heard("underfoot/rover/surface", TILE, true));
         let Some(FleetUpdate::Surface { stream, surface, previous, .. }) = change else {
@@ -197,19 +198,19 @@ mod tests {
     }
 
     #[test]
-    fn robots_are_bounded_and_can_be_taken_away() {
+    fn the_number_of_robots_is_limited_and_robots_can_be_removed() {
         let mut fleet = Fleet::new("underfoot");
         let now = Instant::now();
         for robot in 0..MAX_ROBOTS + 5 {
             fleet.take(heard(&format!("underfoot/r{robot}/surface"), TILE, true), now);
         }
-        assert_eq!((fleet.robots.len(), fleet.over), (MAX_ROBOTS, true));
+        assert_eq!((fleet.robots.len(), fleet.over_limit), (MAX_ROBOTS, true));
         fleet.take(heard("underfoot/r7/surface", "", false), now);
         assert_eq!(fleet.robots.len(), MAX_ROBOTS - 1);
     }
 
     #[test]
-    fn what_no_daemon_says_is_counted_and_nothing_else() {
+    fn unrecognised_messages_are_only_counted() {
         let mut fleet = Fleet::new("underfoot");
         let now = Instant::now();
         for (topic, payload) in [
@@ -222,7 +223,7 @@ mod tests {
         ] {
             assert_eq!(fleet.take(heard(topic, payload, false), now), None);
         }
-        assert_eq!((fleet.unreadable, fleet.robots.len()), (6, 0));
+        assert_eq!((fleet.unrecognised, fleet.robots.len()), (6, 0));
         fleet.take(heard("elsewhere/rover/surface", TILE, false), now);
         assert_eq!(fleet.robots.len(), 0);
     }

@@ -1,43 +1,44 @@
-//! One robot, as far as it was heard.
+//! What is known of one robot.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::message::{Plain, PredictionMessage, SurfaceMessage};
 
-/// Predictions that the rate is taken from.
-const ARRIVALS: usize = 32;
-/// Other surfaces that are shown.
-const OTHERS: usize = 2;
+/// Number of predictions over which the rate is measured.
+const RATE_WINDOW: usize = 32;
+/// Number of other surfaces shown.
+const MAX_OTHERS: usize = 2;
 
-/// One robot, as far as it was heard.
+/// The newest surface and prediction of one robot, and when its messages arrived.
 #[derive(Default)]
 pub(crate) struct WatchedRobot {
     pub(crate) surface: Plain,
-    /// How sure the decision is, from 0 to 1.
+    /// Confidence of the decision, from 0 to 1.
     pub(crate) confidence: f64,
-    /// The likeliest other surfaces of the last window.
+    /// The most likely other surfaces of the last window, with their probabilities.
     pub(crate) others: Vec<(Plain, f64)>,
-    /// Since when the surface holds, in the stream's own time.
+    /// When the surface began, in seconds on the stream's own clock.
     since: Option<f64>,
-    /// The moment of the change, where it was seen.
-    began: Option<Instant>,
-    /// The last prediction's time, in the stream's own.
-    newest: Option<f64>,
-    /// When it was heard last.
+    /// When the change to the surface arrived; `None` if that was before this program connected.
+    changed: Option<Instant>,
+    /// The time of the last prediction, in seconds on the stream's own clock.
+    last_time: Option<f64>,
+    /// When the last message arrived; retained ones do not count.
     heard: Option<Instant>,
+    /// When the last predictions arrived.
     arrivals: VecDeque<Instant>,
 }
 
 impl WatchedRobot {
-    /// Takes a surface in; says whether it is another one.
+    /// Applies a surface message. Returns whether the surface is a different one.
     pub(crate) fn surface(&mut self, message: SurfaceMessage, retained: bool, now: Instant) -> bool {
         let SurfaceMessage { surface, confidence, since, .. } = message;
         let known = self.since.is_some();
-        // A daemon that was away tells what it told before again.
-        let changed = !known || self.surface != surface || self.since != Some(since);
-        if changed {
-            self.began = (!retained).then_some(now);
+        // After an outage, the daemon publishes the retained surface again, although nothing changed.
+        let is_news = !known || self.surface != surface || self.since != Some(since);
+        if is_news {
+            self.changed = (!retained).then_some(now);
             self.heard = if retained { self.heard } else { Some(now) };
             self.confidence = confidence.clamp(0.0, 1.0);
             self.since = Some(since);
@@ -45,46 +46,48 @@ impl WatchedRobot {
                 self.others.clear();
             }
         }
-        let other = !known || self.surface != surface;
+        let differs = !known || self.surface != surface;
         self.surface = surface;
-        other
+        differs
     }
 
-    /// Takes a prediction in.
+    /// Applies a prediction message.
     pub(crate) fn prediction(&mut self, message: PredictionMessage, now: Instant) {
         let PredictionMessage { t, surface, confidence, probabilities } = message;
         let mut others: Vec<_> = probabilities.into_iter().filter(|(label, _)| *label != surface).collect();
         others.sort_by(|a, b| b.1.total_cmp(&a.1));
-        others.truncate(OTHERS);
+        others.truncate(MAX_OTHERS);
         self.others = others;
         self.confidence = confidence.clamp(0.0, 1.0);
-        self.newest = Some(t);
+        self.last_time = Some(t);
         if self.since.is_none() {
-            // Who may not read surfaces still sees the decided one.
+            // A user without access to the surface topic still sees the decided surface.
             self.surface = surface;
         }
         self.heard = Some(now);
-        if self.arrivals.len() >= ARRIVALS {
+        if self.arrivals.len() >= RATE_WINDOW {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back(now);
     }
 
-    /// How long it has been on its surface, where that can be known.
-    pub(crate) fn stays(&self, now: Instant) -> Option<Duration> {
-        if let Some(began) = self.began {
-            return Some(now.saturating_duration_since(began));
+    /// How long the robot has been on its surface; `None` if that is not known.
+    ///
+    /// It is counted from the arrival of the change, or else read from the stream's own clock.
+    pub(crate) fn time_on_surface(&self, now: Instant) -> Option<Duration> {
+        if let Some(changed) = self.changed {
+            return Some(now.saturating_duration_since(changed));
         }
-        let before = Duration::try_from_secs_f64(self.newest? - self.since?).ok()?;
-        before.checked_add(self.silence_limits(now)?)
+        let before = Duration::try_from_secs_f64(self.last_time? - self.since?).ok()?;
+        before.checked_add(self.silence(now)?)
     }
 
-    /// For how long it was not heard; `None` where it never was.
-    pub(crate) fn silence_limits(&self, now: Instant) -> Option<Duration> {
+    /// Time since the last message; `None` if none has arrived.
+    pub(crate) fn silence(&self, now: Instant) -> Option<Duration> {
         self.heard.map(|heard| now.saturating_duration_since(heard))
     }
 
-    /// Predictions a second, of late.
+    /// Predictions per second over the last [`RATE_WINDOW`] predictions; `None` if there are too few.
     pub(crate) fn rate(&self, now: Instant) -> Option<f64> {
         let first = *self.arrivals.front()?;
         let seconds = now.saturating_duration_since(first).as_secs_f64();
@@ -111,38 +114,41 @@ mod tests {
     }
 
     #[test]
-    fn how_long_it_stays_is_counted_from_the_change_or_read_off_its_own_clock() {
+    fn the_time_on_a_surface_is_counted_from_the_change_or_read_from_the_streams_clock() {
         let now = Instant::now();
         let later = now + Duration::from_secs(2);
         let mut robot = WatchedRobot::default();
         assert!(robot.surface(surface("d", 10.0), true, now));
         assert_eq!(
-            (robot.stays(later), robot.silence_limits(later)),
+            (robot.time_on_surface(later), robot.silence(later)),
             (None, None),
-            "it was there before we came"
+            "the surface was published before this program connected"
         );
         robot.prediction(prediction(17.5, "d"), now);
-        assert_eq!(robot.stays(later), Some(Duration::from_millis(9500)));
-        assert!(!robot.surface(surface("d", 10.0), false, later), "it is told again after an outage");
-        assert_eq!(robot.stays(later), Some(Duration::from_millis(9500)));
+        assert_eq!(robot.time_on_surface(later), Some(Duration::from_millis(9500)));
+        assert!(
+            !robot.surface(surface("d", 10.0), false, later),
+            "the same surface is published again after an outage"
+        );
+        assert_eq!(robot.time_on_surface(later), Some(Duration::from_millis(9500)));
         assert!(robot.surface(surface("c", 19.5), false, later));
-        assert_eq!(robot.stays(later), Some(Duration::ZERO));
+        assert_eq!(robot.time_on_surface(later), Some(Duration::ZERO));
     }
 
     #[test]
-    fn times_that_make_no_sense_say_nothing() {
+    fn impossible_times_give_no_time_on_the_surface() {
         let now = Instant::now();
         for (since, t) in [(10.0, 5.0), (0.0, 1e300), (-1e300, 1e300)] {
             let mut robot = WatchedRobot::default();
             robot.surface(surface("d", since), true, now);
             robot.prediction(prediction(t, "d"), now);
-            assert_eq!(robot.stays(now), None);
+            assert_eq!(robot.time_on_surface(now), None);
             assert_eq!(robot.confidence, 1.0);
         }
     }
 
     #[test]
-    fn the_two_likeliest_others_and_the_rate_are_those_of_late() {
+    fn the_two_most_likely_others_and_the_rate_come_from_recent_predictions() {
         let mut now = Instant::now();
         let mut robot = WatchedRobot::default();
         for _ in 0..100 {
@@ -153,6 +159,6 @@ mod tests {
         assert_eq!(others, ["c", "b"]);
         assert!((robot.rate(now).unwrap() - 10.0).abs() < 0.5);
         assert!(robot.rate(now + Duration::from_secs(100)).unwrap() < 0.5);
-        assert_eq!(robot.arrivals.len(), ARRIVALS);
+        assert_eq!(robot.arrivals.len(), RATE_WINDOW);
     }
 }

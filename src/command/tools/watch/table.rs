@@ -1,4 +1,4 @@
-//! What was heard as lines of text, within a terminal's width and height.
+//! Lays out the fleet as lines of text within a terminal's width and height.
 
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,18 @@ use super::robot::WatchedRobot;
 use crate::model::card::UNKNOWN;
 use crate::signal::StreamId;
 
-/// A robot that was not heard for this long is silent.
-const SILENT: Duration = Duration::from_secs(5);
-/// Characters of a bar.
+/// A robot without a message for this long is shown as silent.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
+/// Length of a full confidence bar, in characters.
 const BAR: usize = 10;
-/// Columns in the order of the table, each with when it is left out of a table that is too wide: the highest first.
+/// The columns from left to right, each with its priority. Where the table is too wide, columns with the
+/// highest number are hidden first; those with 0 always stay.
 const COLUMNS: [(&str, usize); 7] =
-    [("stream", 0), ("surface", 0), ("for", 2), ("sure", 1), ("others", 5), ("rate", 4), ("heard", 3)];
-/// Where no further column can be left out, and where none is.
+    [("stream", 0), ("surface", 0), ("for", 2), ("confidence", 1), ("others", 5), ("rate", 4), ("heard", 3)];
+/// The levels of detail: at each, the columns with a lower priority number are shown. The last one shows all.
 const LEVELS: std::ops::RangeInclusive<usize> = 1..=6;
 
-/// One line of the screen.
+/// One line of the screen, which may be drawn dim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TableLine {
     pub(crate) text: String,
@@ -34,7 +35,7 @@ impl TableLine {
     }
 }
 
-/// The whole screen, in at most so many lines of so many columns.
+/// The whole screen, in at most `height` lines of at most `width` columns.
 pub(crate) fn screen(
     fleet: &Fleet,
     broker: &str,
@@ -43,8 +44,8 @@ pub(crate) fn screen(
     width: usize,
 ) -> Vec<TableLine> {
     let mut lines = vec![TableLine::new(state(fleet, broker, now)), TableLine::new(counters(fleet))];
-    if let Link::Connected(Some(why)) | Link::Away(_, why) = &fleet.link {
-        lines.push(TableLine::new(why.clone()));
+    if let Link::Connected(Some(error)) | Link::Away(_, error) = &fleet.link {
+        lines.push(TableLine::new(error.clone()));
     }
     lines.push(TableLine::new(String::new()));
     // One line for the header of the table.
@@ -57,7 +58,7 @@ pub(crate) fn screen(
     lines
 }
 
-/// How the broker and the daemon are.
+/// The line about the broker and the daemon.
 fn state(fleet: &Fleet, broker: &str, now: Instant) -> String {
     let since = |moment: Instant| time(now.saturating_duration_since(moment));
     let link = match &fleet.link {
@@ -75,22 +76,22 @@ fn state(fleet: &Fleet, broker: &str, now: Instant) -> String {
     format!("broker {broker} {link}, {} {daemon}", fleet.name())
 }
 
-/// What the daemon says of itself.
+/// The line about the daemon's health and counters.
 fn counters(fleet: &Fleet) -> String {
     let mut line = match &fleet.health {
         None => "no counters yet".to_owned(),
-        Some(health) => about(health),
+        Some(health) => describe_health(health),
     };
-    if fleet.over {
+    if fleet.over_limit {
         line += &format!(", more than {MAX_ROBOTS} streams");
     }
-    if fleet.unreadable > 0 {
-        line += &format!(", {} messages that are no daemon's", fleet.unreadable);
+    if fleet.unrecognised > 0 {
+        line += &format!(", {} unrecognised messages", fleet.unrecognised);
     }
     line
 }
 
-fn about(health: &HealthMessage) -> String {
+fn describe_health(health: &HealthMessage) -> String {
     let mut line = if health.healthy { "healthy".to_owned() } else { "not healthy".to_owned() };
     for source in &health.sources {
         if !matches!(source.state.as_str(), "ok" | "ended") {
@@ -100,12 +101,12 @@ fn about(health: &HealthMessage) -> String {
     let dropped = health.dropped.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
     line += &format!(", up {}, streams {}", time(Duration::from_secs(health.uptime)), health.streams);
     if dropped > 0 {
-        line += &format!(", left out {dropped}");
+        line += &format!(", dropped {dropped}");
     }
     line
 }
 
-/// The robots, a line each, in at most so many lines below the header.
+/// A header and a line for each robot, with at most `room` lines below the header.
 fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLine> {
     if fleet.robots.is_empty() {
         return vec![TableLine::new("no stream yet".into())];
@@ -113,7 +114,7 @@ fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLin
     let mut robots: Vec<_> = fleet.robots.iter().collect();
     let hidden = if robots.len() > room { robots.len() - room.saturating_sub(1) } else { 0 };
     if hidden > 0 {
-        // Those that drive come before those that do not.
+        // Robots that send messages come before silent ones.
         robots.sort_by_key(|(_, robot)| silent(robot, now));
         robots.truncate(room.saturating_sub(1));
     }
@@ -136,12 +137,12 @@ fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLin
     lines
 }
 
-/// The table with the columns of this level and below: the header, then a line a robot.
+/// The header and a line for each robot, with the columns of one level of detail.
 fn draw(robots: &[(&StreamId, &WatchedRobot)], now: Instant, level: usize) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let shown = |cells: [String; COLUMNS.len()]| -> Vec<String> {
-        let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (_, from))| *from < level);
+        let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (_, priority))| *priority < level);
         kept.map(|(cell, _)| cell).collect()
     };
     table.set_header(shown(COLUMNS.map(|(name, _)| name.to_owned())));
@@ -155,15 +156,15 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let others: Vec<_> =
         robot.others.iter().map(|(label, share)| format!("{label} {:.0} %", percent(*share))).collect();
-    let heard = match robot.silence_limits(now) {
+    let heard = match robot.silence(now) {
         None => "not yet".into(),
-        Some(silence_limits) if silence_limits >= SILENT => format!("silent {}", time(silence_limits)),
-        Some(silence_limits) => format!("{} ago", time(silence_limits)),
+        Some(silence) if silence >= SILENT_AFTER => format!("silent {}", time(silence)),
+        Some(silence) => format!("{} ago", time(silence)),
     };
     [
         Plain::new(stream.as_str()).to_string(),
         robot.surface.to_string(),
-        or_dash(robot.stays(now).map(time)),
+        or_dash(robot.time_on_surface(now).map(time)),
         bar(robot),
         others.join(", "),
         or_dash(robot.rate(now).map(|rate| format!("{rate:.1}/s"))),
@@ -172,22 +173,22 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
 }
 
 fn silent(robot: &WatchedRobot, now: Instant) -> bool {
-    robot.silence_limits(now).is_none_or(|silence_limits| silence_limits >= SILENT)
+    robot.silence(now).is_none_or(|silence| silence >= SILENT_AFTER)
 }
 
-/// How sure, as a bar of characters that every terminal has.
+/// The confidence as a bar of ASCII characters and as a percentage.
 fn bar(robot: &WatchedRobot) -> String {
-    let sure = if robot.confidence.is_finite() { robot.confidence } else { 0.0 };
-    let filled = ((sure * BAR as f64).round() as usize).min(BAR);
+    let confidence = if robot.confidence.is_finite() { robot.confidence } else { 0.0 };
+    let filled = ((confidence * BAR as f64).round() as usize).min(BAR);
     let mark = if robot.surface.as_str() == UNKNOWN { "-" } else { "#" };
-    format!("{}{} {:3.0} %", mark.repeat(filled), ".".repeat(BAR - filled), percent(sure))
+    format!("{}{} {:3.0} %", mark.repeat(filled), ".".repeat(BAR - filled), percent(confidence))
 }
 
 fn percent(share: f64) -> f64 {
     100.0 * share.clamp(0.0, 1.0)
 }
 
-/// A time in one unit.
+/// A duration in a single unit.
 fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -227,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_robot_is_a_line_with_all_there_is_to_know() {
+    fn a_robot_is_shown_on_one_line_with_all_columns() {
         let now = Instant::now();
         let fleet = fleet(1, now);
         let later = now + Duration::from_secs(3);
         let lines = texts(&fleet, later, 24, 120);
         assert_eq!(lines[0], "broker here:1883 connected, underfoot online for 3 s");
-        assert_eq!(lines[1], "not healthy, board is silent, up 2 h, streams 2, left out 3");
+        assert_eq!(lines[1], "not healthy, board is silent, up 2 h, streams 2, dropped 3");
         let header: Vec<_> = lines[3].split_whitespace().collect();
         assert_eq!(header, COLUMNS.map(|(name, _)| name));
         let line = lines[4].split_whitespace().collect::<Vec<_>>().join(" ");
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_within_any_screen() {
+    fn lines_fit_into_any_screen() {
         let now = Instant::now();
         for robots in [0, 1, 5, 40] {
             let fleet = fleet(robots, now);
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_screen_keeps_the_surface() {
+    fn a_narrow_screen_still_shows_the_surface() {
         let now = Instant::now();
         let lines = texts(&fleet(1, now), now, 24, 24);
         let line = lines.iter().find(|line| line.trim_start().starts_with("robot-00")).unwrap();
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_is_away_says_since_when_and_why() {
+    fn a_lost_broker_is_shown_with_its_duration_and_reason() {
         let now = Instant::now();
         let mut fleet = fleet(1, now);
         fleet.take(Heard::Away { why: "it cannot be reached".into(), news: true }, now);
