@@ -36,8 +36,8 @@ mod tests {
     use crate::train::data::dataset::Dataset;
     use crate::train::data::window_index::{RecordingInfo, WindowIndex};
 
-    /// A data set of sine waves of one channel, in windows of 20 steps: the frequency depends on the label, and the phase on the
-    /// window. Each of the `groups` recordings per label is a group of its own.
+    /// A data set of sine waves of one channel, in windows of 20 steps: the frequency depends on the label,
+    /// and the phase on the window. Each of the `groups` recordings per label is a group of its own.
     pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
         let names: Vec<_> = (0..labels).map(|label| format!("s{label}")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();

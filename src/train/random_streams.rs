@@ -1,7 +1,8 @@
 //! The streams of the random number generator, one for each purpose.
 //!
-//! A generator is seeded with a seed and a stream (O'Neill 2014). With a stream for each purpose, the numbers drawn for one
-//! purpose do not depend on how many are drawn for another. A changed number here changes every trained model.
+//! A generator is seeded with a seed and a stream (O'Neill 2014). With a stream for each purpose, the numbers
+//! drawn for one purpose do not depend on how many are drawn for another. A changed number here changes every
+//! trained model.
 
 /// The choice of the groups that are held out.
 pub(crate) const SPLIT: u128 = 1;
@@ -17,5 +18,6 @@ pub(crate) const SEARCH: u128 = 5;
 pub(crate) const TREES: u128 = 1 << 16;
 /// Augmentation and dropout in the LSTM layers: the first of their streams, one per shard of a batch.
 pub(crate) const DROPOUT: u128 = 1 << 32;
-/// Dropout in the head: the first of its streams, one per micro-batch, numbered by the micro-batch's first shard.
+/// Dropout in the head: the first of its streams, one per micro-batch, numbered by the micro-batch's first
+/// shard.
 pub(crate) const HEAD: u128 = 1 << 64;

@@ -1,4 +1,5 @@
-//! The channels that all recordings have, and the orders of the channels under which the surface stays the same.
+//! The channels that all recordings have, and the orders of the channels under which the surface stays the
+//! same.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use crate::recordings::layout::Layout;
 use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, channel_names};
 
-/// The channels that all recordings have in common: those named in `wanted`, or all of them if none are named.
+/// The channels that all recordings have in common: those named in `wanted`, or all of them if none are
+/// named.
 ///
 /// # Errors
-/// [`DatasetError`]: a recording's channels cannot be read or are not those of the first recording, or a wanted channel is
-/// missing.
+/// [`DatasetError`]: a recording's channels cannot be read or are not those of the first recording, or a
+/// wanted channel is missing.
 pub(crate) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {
     let mut first: Option<Vec<Channel>> = None;
     for recording in found {
@@ -45,8 +47,8 @@ pub(crate) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<
     Ok(first.unwrap_or_default())
 }
 
-/// The orders of the channels, as indices into `channels`, that the layouts of all recordings allow. An order that moves a
-/// channel of `channels` to or from one that was not chosen is dropped.
+/// The orders of the channels, as indices into `channels`, that the layouts of all recordings allow. An order
+/// that moves a channel of `channels` to or from one that was not chosen is dropped.
 ///
 /// # Errors
 /// [`DatasetError::Permutation`]: an order in a layout does not name every channel of the recording once.
@@ -80,7 +82,8 @@ pub(crate) fn permutations(
     Ok(shared.unwrap_or_default())
 }
 
-/// For each of `channels`, the index in `channels` of the channel that replaces it; `None` if a replacement was not chosen.
+/// For each of `channels`, the index in `channels` of the channel that replaces it; `None` if a replacement
+/// was not chosen.
 fn indices_of(order: &[String], all: &[Channel], channels: &[Channel]) -> Option<Vec<usize>> {
     let index = |channel: &Channel| {
         let source = order.get(all.iter().position(|other| other.name == channel.name)?)?;

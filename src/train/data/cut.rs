@@ -1,7 +1,7 @@
 //! Reads whole recordings and cuts them into windows.
 //!
-//! The windows are cut by the daemon's own [`StreamWindower`], so that resampling, gaps and the steps of a window are the
-//! same in training and in service.
+//! The windows are cut by the daemon's own [`StreamWindower`], so that resampling, gaps and the steps of a
+//! window are the same in training and in service.
 
 use rayon::prelude::*;
 
@@ -28,7 +28,8 @@ pub(crate) struct LoadedRecording {
 /// The steps of one recording, and its windows.
 #[derive(Default)]
 pub(crate) struct CutRecording {
-    /// Every step that is in a window, row-major [S, C]. The stretches between gaps follow each other without a mark.
+    /// Every step that is in a window, row-major [S, C]. The stretches between gaps follow each other without
+    /// a mark.
     pub(crate) steps: Vec<f32>,
     pub(crate) windows: Vec<CutWindow>,
     /// Windows dropped because no label applies to all of their steps.
@@ -87,8 +88,8 @@ pub(crate) fn read_all(
         .collect()
 }
 
-/// The rate of the recordings in Hz, rounded to three significant digits: 1 / the median over the recordings of their median
-/// interval between samples. `None` if no recording has two samples at different times.
+/// The rate of the recordings in Hz, rounded to three significant digits: 1 / the median over the recordings
+/// of their median interval between samples. `None` if no recording has two samples at different times.
 pub(crate) fn own_rate(recordings: &[LoadedRecording]) -> Option<f64> {
     let interval = |recording: &LoadedRecording| {
         let pairs = recording.samples.times().windows(2);
@@ -136,8 +137,8 @@ pub(crate) fn cut_all(
 
 /// Cuts one recording into the windows that the daemon would make of it.
 ///
-/// The windower runs at a hop of one step. That gives every step, and every position that a window may be shifted to in
-/// training. The windows of the data set are those at every `card.hop`th position of a stretch.
+/// The windower runs at a hop of one step. That gives every step, and every position that a window may be
+/// shifted to in training. The windows of the data set are those at every `card.hop`th position of a stretch.
 fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
     let mut windower = StreamWindower::new(&WindowerOptions { hop: 1, ..WindowerOptions::of(card) });
     let mut cut = CutRecording::default();
@@ -173,7 +174,8 @@ fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
             cut.dropped += 1;
             continue;
         };
-        // A window may be shifted to the positions around it in the same stretch that have the same label throughout.
+        // A window may be shifted to the positions around it in the same stretch that have the same label
+        // throughout.
         let reachable = |other: &&Position<'_>| {
             other.label == Some(label) && start.abs_diff(other.start) == offset.abs_diff(other.offset)
         };

@@ -1,7 +1,7 @@
 //! The data set: the labelled windows of all recordings.
 //!
-//! The steps of all recordings are in one vector, and a window is a range of it. Overlapping windows share their steps, and
-//! a window can be shifted in training without being cut again.
+//! The steps of all recordings are in one vector, and a window is a range of it. Overlapping windows share
+//! their steps, and a window can be shifted in training without being cut again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,19 +44,21 @@ pub struct Dataset {
     pub labels: Vec<usize>,
     /// The recording of each window, as an index into [`Dataset::recordings`], [N].
     pub sources: Vec<usize>,
-    /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded order need not be
-    /// among them.
+    /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
+    /// order need not be among them.
     pub permutations: Vec<Vec<usize>>,
-    /// The number of windows dropped because their label changes or is missing between the first and the last step.
+    /// The number of windows dropped because their label changes or is missing between the first and the last
+    /// step.
     pub dropped: usize,
 }
 
 impl Dataset {
-    /// Reads recordings and cuts them into labelled windows for training. The labels of the card are those of the windows.
+    /// Reads recordings and cuts them into labelled windows for training. The labels of the card are those of
+    /// the windows.
     ///
     /// # Errors
-    /// [`DatasetError`]: a recording cannot be read, the recordings have different channels or are too short, or there are
-    /// fewer than two surfaces.
+    /// [`DatasetError`]: a recording cannot be read, the recordings have different channels or are too short,
+    /// or there are fewer than two surfaces.
     pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
         let channels = channels_of_all(found, &options.channels)?;
         let loaded = read_all(found, &channels)?;
@@ -82,7 +84,8 @@ impl Dataset {
                 method: if own_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
                 max_gap: f64::max(0.25, 10.0 / rate),
             },
-            // A placeholder until the labels are known, so that the numbers can be validated before windows are cut.
+            // A placeholder until the labels are known, so that the numbers can be validated before windows
+            // are cut.
             labels: vec!["1".into(), "2".into()],
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
             training: None,
@@ -149,7 +152,8 @@ impl Dataset {
         Self::assemble(found, card.clone(), loaded, cuts)
     }
 
-    /// Joins the steps and the windows of all recordings. Windows of a label that the card lacks are not included.
+    /// Joins the steps and the windows of all recordings. Windows of a label that the card lacks are not
+    /// included.
     fn assemble(
         found: &[Recording],
         card: Card,
@@ -183,8 +187,8 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// All orders of the channels under which the surface stays the same, as indices of channels. The recorded order is the
-    /// first one.
+    /// All orders of the channels under which the surface stays the same, as indices of channels. The
+    /// recorded order is the first one.
     pub fn orders(&self) -> Vec<Vec<usize>> {
         let recorded: Vec<usize> = (0..self.card.channels.len()).collect();
         let mut orders = vec![recorded];
@@ -211,8 +215,8 @@ impl Dataset {
         self.at(self.windows[index].start)
     }
 
-    /// The values of a window, row-major [W, C], that starts `by` steps later, or earlier if `by` is negative. The shift is
-    /// limited to what the window's [`WindowIndex`] allows.
+    /// The values of a window, row-major [W, C], that starts `by` steps later, or earlier if `by` is
+    /// negative. The shift is limited to what the window's [`WindowIndex`] allows.
     pub fn shifted(&self, index: usize, by: isize) -> &[f32] {
         let window = self.windows[index];
         let by = by.clamp(-(window.earlier as isize), window.later as isize);
@@ -230,7 +234,8 @@ impl Dataset {
         indices.iter().flat_map(|index| self.window(*index)).copied().collect()
     }
 
-    /// The same windows with only the channels with the indices `kept`, in that order, and without permutations.
+    /// The same windows with only the channels with the indices `kept`, in that order, and without
+    /// permutations.
     pub fn with_channels(&self, kept: &[usize]) -> Self {
         let width = self.card.channels.len();
         let rows = self.steps.chunks_exact(width);
@@ -319,7 +324,8 @@ mod tests {
             ("a.labels.csv", "start,end,label\n0,3,wood\n3,6,tile\n".into()),
         ]);
         let dataset = load(&folder, &DatasetOptions { hop: Some(50), ..Default::default() }).unwrap();
-        // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long. The label changes at 3 s, in the window from 2 s to 4 s.
+        // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long. The label changes at 3 s, in the window from
+        // 2 s to 4 s.
         assert_eq!((dataset.len(), dataset.dropped), (4, 1));
         assert_eq!(dataset.labels, [1, 1, 0, 0]);
     }

@@ -11,8 +11,8 @@ pub enum DatasetError {
     Recording(#[from] RecordingError),
     /// Two recordings have different channels.
     #[error(
-        "{other} has the channels {found} and {first} has {expected}; name those that all recordings have with \
-         --channels, or train on recordings of one kind"
+        "{other} has the channels {found} and {first} has {expected}; name those that all recordings have \
+         with --channels, or train on recordings of one kind"
     )]
     Channels {
         /// The name of the first recording.
@@ -36,7 +36,8 @@ pub enum DatasetError {
     },
     /// An entry of `augment.permutations` is not an order of the channels.
     #[error(
-        "augment.permutations in dataset.toml has the entry {order}; each entry must name every channel once: {has}"
+        "augment.permutations in dataset.toml has the entry {order}; each entry must name every channel \
+         once: {has}"
     )]
     Permutation {
         /// The channels of the entry.
@@ -51,8 +52,8 @@ pub enum DatasetError {
     NoRate,
     /// No recording is as long as a window.
     #[error(
-        "no recording is long enough for a window: the longest stretch without a gap is {longest:.1} s and a window of \
-         {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
+        "no recording is long enough for a window: the longest stretch without a gap is {longest:.1} s and \
+         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
     )]
     TooShort {
         /// The longest stretch without a gap, in seconds.
@@ -75,7 +76,8 @@ pub enum DatasetError {
     },
     /// All windows have the same label.
     #[error(
-        "all {windows} windows are labelled {label:?}; a model needs at least two surfaces, so add recordings of another"
+        "all {windows} windows are labelled {label:?}; a model needs at least two surfaces, so add \
+         recordings of another"
     )]
     OneLabel {
         /// The label.
@@ -85,8 +87,8 @@ pub enum DatasetError {
     },
     /// A recording has the label that is reserved for the case that the daemon has not decided.
     #[error(
-        "{recording} is labelled {UNKNOWN:?}, which is reserved for an undecided surface; label it with its surface, or \
-         remove the recording"
+        "{recording} is labelled {UNKNOWN:?}, which is reserved for an undecided surface; label it with its \
+         surface, or remove the recording"
     )]
     Unknown {
         /// The name of the recording.
@@ -94,8 +96,8 @@ pub enum DatasetError {
     },
     /// Two labels are probably the same one, written differently.
     #[error(
-        "the labels {one:?} and {other:?} differ only in case or spaces; give both the same name, in the folder names or \
-         in the label files"
+        "the labels {one:?} and {other:?} differ only in case or spaces; give both the same name, in the \
+         folder names or in the label files"
     )]
     Alike {
         /// The first label.
@@ -105,8 +107,8 @@ pub enum DatasetError {
     },
     /// A channel has no value in any recording.
     #[error(
-        "channel {name:?} has no value in any recording; fix its column in dataset.toml, or name the other channels \
-         with --channels"
+        "channel {name:?} has no value in any recording; fix its column in dataset.toml, or name the other \
+         channels with --channels"
     )]
     NoValue {
         /// The name of the channel.
@@ -114,8 +116,8 @@ pub enum DatasetError {
     },
     /// A channel has the same value in every window.
     #[error(
-        "channel {name:?} is {value} in every window, as if its sensor were not connected; fix the sensor and record \
-         again, or {alternative}"
+        "channel {name:?} is {value} in every window, as if its sensor were not connected; fix the sensor \
+         and record again, or {alternative}"
     )]
     Constant {
         /// The name of the channel.
@@ -127,8 +129,8 @@ pub enum DatasetError {
     },
     /// Recordings have labels that the model does not have.
     #[error(
-        "the recordings have the labels {labels}, which the model does not have; its labels are {has}. Evaluate on other \
-         recordings, or train a model on these"
+        "the recordings have the labels {labels}, which the model does not have; its labels are {has}. \
+         Evaluate on other recordings, or train a model on these"
     )]
     NotInCard {
         /// The labels that the model does not have.
@@ -138,8 +140,8 @@ pub enum DatasetError {
     },
     /// The steps take too much memory.
     #[error(
-        "the steps of all recordings take {gib:.1} GiB of memory and at most 2 GiB are allowed; lower --rate, or give \
-         fewer recordings"
+        "the steps of all recordings take {gib:.1} GiB of memory and at most 2 GiB are allowed; lower \
+         --rate, or give fewer recordings"
     )]
     TooMany {
         /// The size of the steps in GiB.

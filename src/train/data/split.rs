@@ -1,7 +1,7 @@
 //! The split of the windows into those trained on and those held out.
 //!
-//! Whole groups of recordings are held out. Windows of one drive are near-copies of each other, so scores on held-out windows
-//! of a drive that was also trained on would be too high.
+//! Whole groups of recordings are held out. Windows of one drive are near-copies of each other, so scores on
+//! held-out windows of a drive that was also trained on would be too high.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ pub(crate) struct Split {
     pub warnings: Vec<String>,
 }
 
-/// The windows of each group, by the group's most frequent label (the first one if several are equally frequent).
+/// The windows of each group, by the group's most frequent label (the first one if several are equally
+/// frequent).
 fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, source) in dataset.sources.iter().enumerate() {
@@ -41,16 +42,18 @@ fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
 /// The warning for a label that cannot be held out because it has a single group.
 fn single_group_warning(dataset: &Dataset, label: usize) -> String {
     format!(
-        "label {:?} has only one recording (or group), so it is trained on and never held out; record this surface again",
+        "label {:?} has only one recording (or group), so it is trained on and never held out; record this \
+         surface again",
         dataset.card.labels[label]
     )
 }
 
 impl Split {
-    /// Holds out a share of the groups of each label, chosen at random. A group's label is its most frequent one.
+    /// Holds out a share of the groups of each label, chosen at random. A group's label is its most frequent
+    /// one.
     ///
-    /// Of a label with several groups, at least one is held out and at least one is trained on. The group of a label with
-    /// only one is never held out, which gives a warning. A share of 0 holds out nothing.
+    /// Of a label with several groups, at least one is held out and at least one is trained on. The group of
+    /// a label with only one is never held out, which gives a warning. A share of 0 holds out nothing.
     pub(crate) fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let mut split = Self::default();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
@@ -73,9 +76,9 @@ impl Split {
         split
     }
 
-    /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each recording, with
-    /// a warning. In that case, windows that overlap the held-out part of their recording are neither trained on nor held
-    /// out.
+    /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each
+    /// recording, with a warning. In that case, windows that overlap the held-out part of their recording are
+    /// neither trained on nor held out.
     pub(crate) fn for_one(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let split = Self::new(dataset, share, seed);
         if share <= 0.0 || !split.validation.is_empty() {
@@ -83,8 +86,8 @@ impl Split {
         }
         let mut split = Self {
             warnings: vec![
-                "no label has a second recording, so the end of each recording is held out, and scores on a new drive \
-                 will be lower; record each surface at least twice"
+                "no label has a second recording, so the end of each recording is held out, and scores on a \
+                 new drive will be lower; record each surface at least twice"
                     .into(),
             ],
             ..Self::default()
@@ -101,8 +104,8 @@ impl Split {
         split
     }
 
-    /// The given windows without those of a share `without` of each label's groups, chosen at random. At least one group of
-    /// each label is kept.
+    /// The given windows without those of a share `without` of each label's groups, chosen at random. At
+    /// least one group of each label is kept.
     pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
         let given: std::collections::BTreeSet<usize> = windows.iter().copied().collect();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
@@ -119,11 +122,11 @@ impl Split {
         kept
     }
 
-    /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in random order, and each
-    /// split holds out one part.
+    /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in
+    /// random order, and each split holds out one part.
     ///
-    /// The group of a label with only one is never held out, which gives a warning. If that is so for every label, there is
-    /// one split, which holds out nothing.
+    /// The group of a label with only one is never held out, which gives a warning. If that is so for every
+    /// label, there is one split, which holds out nothing.
     pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
@@ -142,8 +145,9 @@ impl Split {
         Self::of_parts(&parts, folds, &warnings)
     }
 
-    /// The splits of a cross-validation that distributes single windows instead of groups, so that overlapping windows are both
-    /// trained on and held out. The scores are too high; they serve to show how much higher than those on new drives.
+    /// The splits of a cross-validation that distributes single windows instead of groups, so that
+    /// overlapping windows are both trained on and held out. The scores are too high; they serve to show how
+    /// much higher than those on new drives.
     pub(crate) fn leaky_folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut order: Vec<usize> = (0..dataset.len()).collect();
         order.shuffle(&mut Pcg64::new(u128::from(seed), random_streams::SPLIT));
@@ -152,8 +156,8 @@ impl Split {
         Self::of_parts(&parts, folds, &[])
     }
 
-    /// One split per part that has windows; `parts` has each window's part, and windows with `None` are always trained on.
-    /// If no part has windows, there is one split, which holds out nothing.
+    /// One split per part that has windows; `parts` has each window's part, and windows with `None` are
+    /// always trained on. If no part has windows, there is one split, which holds out nothing.
     fn of_parts(parts: &[Option<usize>], folds: usize, warnings: &[String]) -> Vec<Self> {
         let split = |fold: usize| {
             let (validation, training) =

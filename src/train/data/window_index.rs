@@ -9,9 +9,11 @@ pub struct WindowIndex {
     pub start: usize,
     /// The time of the window's last step, on the recording's clock.
     pub time: Time,
-    /// How many steps earlier the window could start without crossing a gap or a change of label; at most half a hop.
+    /// How many steps earlier the window could start without crossing a gap or a change of label; at most
+    /// half a hop.
     pub earlier: usize,
-    /// How many steps later the window could start without crossing a gap or a change of label; at most half a hop.
+    /// How many steps later the window could start without crossing a gap or a change of label; at most half
+    /// a hop.
     pub later: usize,
 }
 

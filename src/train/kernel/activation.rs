@@ -1,13 +1,13 @@
 //! Exponential, sigmoid, tanh and softmax over slices, in loops that the compiler turns into vector code.
 //!
-//! Each multiplication followed by an addition is one fused operation (`mul_add`), as in ONNX Runtime. The results are
-//! therefore the same to the bit on every machine, but slow to compute on a processor without a fused instruction
-//! (x86-64 before 2013).
+//! Each multiplication followed by an addition is one fused operation (`mul_add`), as in ONNX Runtime. The
+//! results are therefore the same to the bit on every machine, but slow to compute on a processor without a
+//! fused instruction (x86-64 before 2013).
 
 /// Runs a loop compiled for the vector units that this machine has.
 ///
-/// The closure and the functions it calls must be `#[inline(always)]`. Otherwise the compiler keeps them as separate
-/// functions for the baseline instruction set, without the wider vector units.
+/// The closure and the functions it calls must be `#[inline(always)]`. Otherwise the compiler keeps them as
+/// separate functions for the baseline instruction set, without the wider vector units.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
@@ -17,16 +17,17 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
 const LOWEST: f32 = -87.0;
 /// The highest exponent: above it, e^x soon exceeds the largest `f32`.
 const HIGHEST: f32 = 88.0;
-/// 1.5 · 2^23. Adding it to a small number rounds that number to an integer, which is then in the low mantissa bits.
+/// 1.5 · 2^23. Adding it to a small number rounds that number to an integer, which is then in the low
+/// mantissa bits.
 const ROUND: f32 = 12_582_912.0;
-/// ln 2 as the sum of two parts. The first has few significant bits, so that its integer multiples are exact (Cody and
-/// Waite 1980).
+/// ln 2 as the sum of two parts. The first has few significant bits, so that its integer multiples are exact
+/// (Cody and Waite 1980).
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 
 /// e^x with a relative error of at most 2e-7. `x` is clamped to -87 to 88; NaN gives NaN.
 ///
-/// As in the Cephes library's `expf` (Moshier 1992): x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2, so that
-/// e^x = 2^n · e^r, with a polynomial for e^r.
+/// As in the Cephes library's `expf` (Moshier 1992): x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2, so
+/// that e^x = 2^n · e^r, with a polynomial for e^r.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(LOWEST, HIGHEST);
@@ -45,8 +46,8 @@ pub(crate) fn exp(x: f32) -> f32 {
 
 /// The logistic sigmoid 1 / (1 + e^-x), with a relative error of at most 2.5e-7 for x above -85.
 ///
-/// Rational approximations are as fast, but their errors are biased near saturation. Over the hundred steps of a
-/// recurrence that bias adds up to 1e-5 in the probabilities.
+/// Rational approximations are as fast, but their errors are biased near saturation. Over the hundred steps
+/// of a recurrence that bias adds up to 1e-5 in the probabilities.
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
@@ -54,8 +55,9 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 
 /// The hyperbolic tangent, with a relative error of at most 2e-7.
 ///
-/// As in the Cephes library's `tanhf` (Moshier 1992): a polynomial where |x| is below 0.625, and 1 - 2 / (e^2|x| + 1)
-/// with the sign of x elsewhere. Both are always computed, because a branch would keep the loop from being vectorised.
+/// As in the Cephes library's `tanhf` (Moshier 1992): a polynomial where |x| is below 0.625, and 1 - 2 /
+/// (e^2|x| + 1) with the sign of x elsewhere. Both are always computed, because a branch would keep the loop
+/// from being vectorised.
 #[inline(always)]
 pub(crate) fn tanh(x: f32) -> f32 {
     let square = x * x;
@@ -85,7 +87,8 @@ pub(crate) fn tanh_all(values: &mut [f32]) {
     }
 }
 
-/// Replaces the logits [N, `classes`], row by row, by the softmax probabilities, which sum to 1 (Bridle 1990).
+/// Replaces the logits [N, `classes`], row by row, by the softmax probabilities, which sum to 1 (Bridle
+/// 1990).
 ///
 /// The row's largest logit is subtracted first, so that no exponential overflows. NaN in a row gives NaN.
 pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
@@ -100,7 +103,8 @@ pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
     }
 }
 
-/// The peak arithmetic rate of one thread in operations per second, counting a multiplication and an addition as two.
+/// The peak arithmetic rate of one thread in operations per second, counting a multiplication and an addition
+/// as two.
 ///
 /// Measured on values that stay in registers. The benchmark compares the rate of the matrix products with it.
 pub(crate) fn peak() -> f64 {

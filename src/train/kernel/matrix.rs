@@ -1,10 +1,12 @@
 //! Matrix products, computed by the `gemm` crate.
 //!
-//! `gemm` takes raw pointers, so this is the one file of the crate with unsafe code. The types here check every bound
-//! before the call. Each product runs on the calling thread alone, so that its sums always have the same order.
+//! `gemm` takes raw pointers, so this is the one file of the crate with unsafe code. The types here check
+//! every bound before the call. Each product runs on the calling thread alone, so that its sums always have
+//! the same order.
 #![allow(unsafe_code)]
 
-/// A matrix [rows, columns] in a slice. The strides are the distances, in elements, between rows and between columns.
+/// A matrix [rows, columns] in a slice. The strides are the distances, in elements, between rows and between
+/// columns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     name: &'static str,
@@ -46,14 +48,15 @@ pub(crate) enum Update {
     Add,
 }
 
-/// Writes the product `left · right` to `destination`, or adds it, as `update` says. `destination` is contiguous and
-/// row-major, [rows of `left`, columns of `right`].
+/// Writes the product `left · right` to `destination`, or adds it, as `update` says. `destination` is
+/// contiguous and row-major, [rows of `left`, columns of `right`].
 ///
-/// The same arguments give the same bits on the same machine. A machine with other vector units may round differently.
+/// The same arguments give the same bits on the same machine. A machine with other vector units may round
+/// differently.
 ///
 /// # Panics
-/// If the columns of `left` are not as many as the rows of `right`, or if `destination` is too short. Both are errors in
-/// the calling code; no input data can cause them.
+/// If the columns of `left` are not as many as the rows of `right`, or if `destination` is too short. Both
+/// are errors in the calling code; no input data can cause them.
 pub(crate) fn multiply(destination: &mut [f32], update: Update, left: Matrix<'_>, right: Matrix<'_>) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns);
     assert!(
@@ -73,10 +76,10 @@ pub(crate) fn multiply(destination: &mut [f32], update: Update, left: Matrix<'_>
         }
         return;
     }
-    // SAFETY: `Matrix::new` has checked that both operands have rows * columns values, and transposing swaps sizes and
-    // strides together, so every element (row, column) is inside its slice. The size of the destination was checked
-    // above, and it is borrowed mutably, so it overlaps neither operand. A slice has at most isize::MAX elements, so
-    // the strides fit into isize.
+    // SAFETY: `Matrix::new` has checked that both operands have rows * columns values, and transposing swaps
+    // sizes and strides together, so every element (row, column) is inside its slice. The size of the
+    // destination was checked above, and it is borrowed mutably, so it overlaps neither operand. A slice has
+    // at most isize::MAX elements, so the strides fit into isize.
     unsafe {
         gemm::gemm(
             rows,

@@ -1,19 +1,20 @@
-//! Products with a matrix that is used many times: its columns are packed once into panels, in the order in which the
-//! vector units read them.
+//! Products with a matrix that is used many times: its columns are packed once into panels, in the order in
+//! which the vector units read them.
 //!
-//! A general matrix product packs its operands at each call. Where the other operand has only a dozen rows, as at each
-//! step of a recurrence, that packing costs as much as the product itself (for the technique: Goto and van de Geijn
-//! 2008).
+//! A general matrix product packs its operands at each call. Where the other operand has only a dozen rows,
+//! as at each step of a recurrence, that packing costs as much as the product itself (for the technique: Goto
+//! and van de Geijn 2008).
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::matrix::Update;
 
-/// Columns in a panel: two vectors of the widest units (16 values each), and a multiple of every narrower vector.
+/// Columns in a panel: two vectors of the widest units (16 values each), and a multiple of every narrower
+/// vector.
 const PANEL: usize = 32;
 
-/// A matrix [inner, columns], packed into panels of [`PANEL`] columns. Each panel is row-major [inner, `PANEL`]; the last
-/// one is padded with columns of zeros.
+/// A matrix [inner, columns], packed into panels of [`PANEL`] columns. Each panel is row-major [inner,
+/// `PANEL`]; the last one is padded with columns of zeros.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PackedMatrix {
     inner: usize,
@@ -109,11 +110,11 @@ impl WithSimd for PackedProduct<'_> {
     }
 }
 
-/// Computes one tile of the product: `ROWS` rows by the first `width` columns of one panel, two vectors of columns at a
-/// time.
+/// Computes one tile of the product: `ROWS` rows by the first `width` columns of one panel, two vectors of
+/// columns at a time.
 ///
-/// `panel` is [inner, `PANEL`], `left` starts at the tile's first row [ROWS, inner], and `target` at the tile's first
-/// element in the destination, whose rows are `stride` values apart.
+/// `panel` is [inner, `PANEL`], `left` starts at the tile's first row [ROWS, inner], and `target` at the
+/// tile's first element in the destination, whose rows are `stride` values apart.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "inlined into its one caller")]
 fn tile<S: Simd, const ROWS: usize>(

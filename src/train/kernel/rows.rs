@@ -15,8 +15,8 @@ pub(crate) fn apply_mask(values: &mut [f32], mask: &[f32]) {
     values.iter_mut().zip(mask).for_each(|(value, mask)| *value *= mask);
 }
 
-/// The rows of `values` [N, columns], each multiplied by `mask` [columns]. The product is written to `buffer`; an empty
-/// mask changes nothing, and `values` are returned as they are.
+/// The rows of `values` [N, columns], each multiplied by `mask` [columns]. The product is written to
+/// `buffer`; an empty mask changes nothing, and `values` are returned as they are.
 pub(crate) fn masked_rows<'a>(values: &'a [f32], mask: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
     if mask.is_empty() {
         return values;

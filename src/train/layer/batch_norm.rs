@@ -1,11 +1,13 @@
 //! Batch normalisation (Ioffe and Szegedy 2015) with the semantics of Keras.
 //!
-//! For each feature: y = gamma · (x - mean) / sqrt(variance + epsilon) + beta. In training, the mean and the variance are
-//! those of the batch. Afterwards they are the moving statistics, the exponential moving averages of the batches' own.
+//! For each feature: y = gamma · (x - mean) / sqrt(variance + epsilon) + beta. In training, the mean and the
+//! variance are those of the batch. Afterwards they are the moving statistics, the exponential moving
+//! averages of the batches' own.
 
 /// Added to each variance, so that a constant feature does not divide by 0. Keras's default.
 pub const EPSILON: f32 = 1e-3;
-/// The decay of the moving statistics: the share of their previous value that each training step keeps. Keras's default.
+/// The decay of the moving statistics: the share of their previous value that each training step keeps.
+/// Keras's default.
 pub const MOMENTUM: f32 = 0.99;
 
 /// A batch normalisation layer. Its parameters are gamma `[features]`, followed by beta `[features]`.
@@ -53,8 +55,9 @@ impl BatchNorm {
         beta.fill(0.0);
     }
 
-    /// Normalises `input` [rows, features] in place by its own mean and variance, and moves the moving statistics towards
-    /// these. `values` are the layer's parameters. `memory` keeps what [`BatchNorm::backward`] needs.
+    /// Normalises `input` [rows, features] in place by its own mean and variance, and moves the moving
+    /// statistics towards these. `values` are the layer's parameters. `memory` keeps what
+    /// [`BatchNorm::backward`] needs.
     ///
     /// The variance is the mean squared deviation, without Bessel's correction, as in Keras.
     pub fn forward_training(
@@ -93,7 +96,8 @@ impl BatchNorm {
         }
     }
 
-    /// Normalises `input` [rows, features] in place by the moving statistics. `values` are the layer's parameters.
+    /// Normalises `input` [rows, features] in place by the moving statistics. `values` are the layer's
+    /// parameters.
     pub fn forward(&self, values: &[f32], input: &mut [f32], moving: &MovingStatistics) {
         let (scale, shift) = self.folded(values, moving);
         for row in input.chunks_exact_mut(self.features) {
@@ -103,11 +107,12 @@ impl BatchNorm {
         }
     }
 
-    /// Replaces the gradient of the output, `gradient` [rows, features], by that of the input, and adds the gradients of the
-    /// parameters to `gradients`. `values` are the layer's parameters; `memory` is that of the forward pass.
+    /// Replaces the gradient of the output, `gradient` [rows, features], by that of the input, and adds the
+    /// gradients of the parameters to `gradients`. `values` are the layer's parameters; `memory` is that of
+    /// the forward pass.
     ///
-    /// With n for the normalised input and dy for the gradient of the output, over a batch of N rows: dgamma = Σ dy · n,
-    /// dbeta = Σ dy, and dx = gamma / sqrt(variance + epsilon) · (dy - (dbeta + n · dgamma) / N).
+    /// With n for the normalised input and dy for the gradient of the output, over a batch of N rows: dgamma
+    /// = Σ dy · n, dbeta = Σ dy, and dx = gamma / sqrt(variance + epsilon) · (dy - (dbeta + n · dgamma) / N).
     pub fn backward(
         &self,
         values: &[f32],
@@ -139,8 +144,8 @@ impl BatchNorm {
         gradients[features..2 * features].iter_mut().zip(&beta_gradient).for_each(|(sum, part)| *sum += part);
     }
 
-    /// The layer outside of training as one factor and one shift per feature, [features] each: y = factor · x + shift.
-    /// `values` are the layer's parameters.
+    /// The layer outside of training as one factor and one shift per feature, [features] each: y = factor · x
+    /// + shift. `values` are the layer's parameters.
     pub fn folded(&self, values: &[f32], moving: &MovingStatistics) -> (Vec<f32>, Vec<f32>) {
         let (gamma, beta) = values.split_at(self.features);
         let scale: Vec<f32> = gamma

@@ -44,8 +44,9 @@ impl Dense {
         multiply(output, Update::Add, Matrix::new("dense input", input, rows, self.inputs), kernel);
     }
 
-    /// Adds the gradients of the parameters to `gradients`, and writes the gradient of the input, [rows, inputs], to
-    /// `input_gradient`. `values` and `input` are those of the forward pass; `output_gradient` is [rows, outputs].
+    /// Adds the gradients of the parameters to `gradients`, and writes the gradient of the input, [rows,
+    /// inputs], to `input_gradient`. `values` and `input` are those of the forward pass; `output_gradient` is
+    /// [rows, outputs].
     ///
     /// dW = xᵀ · dy, db = Σ dy over the rows, and dx = dy · Wᵀ.
     pub fn backward(
@@ -75,7 +76,8 @@ pub(crate) fn relu(values: &mut [f32]) {
     values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
 }
 
-/// Replaces the gradient of the output of [`relu`] by that of its input. `outputs` are the values after [`relu`].
+/// Replaces the gradient of the output of [`relu`] by that of its input. `outputs` are the values after
+/// [`relu`].
 pub(crate) fn relu_backward(outputs: &[f32], gradient: &mut [f32]) {
     for (gradient, output) in gradient.iter_mut().zip(outputs) {
         if *output <= 0.0 {

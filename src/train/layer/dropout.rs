@@ -1,7 +1,7 @@
 //! Dropout masks (Srivastava et al. 2014).
 //!
-//! The values that are kept are scaled up in training ("inverted dropout"), as in Keras, so that nothing has to be scaled
-//! when the trained network is used.
+//! The values that are kept are scaled up in training ("inverted dropout"), as in Keras, so that nothing has
+//! to be scaled when the trained network is used.
 
 use rand::{Rng, RngExt};
 

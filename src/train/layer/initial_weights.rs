@@ -3,7 +3,8 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
-/// Draws weights uniformly from -limit to limit, with limit = sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010).
+/// Draws weights uniformly from -limit to limit, with limit = sqrt(6 / (inputs + outputs)) (Glorot and Bengio
+/// 2010).
 pub(crate) fn glorot_uniform(values: &mut [f32], inputs: usize, outputs: usize, rng: &mut impl Rng) {
     let limit = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
     // The bounds are finite and in ascending order, so the distribution always exists.
@@ -13,8 +14,9 @@ pub(crate) fn glorot_uniform(values: &mut [f32], inputs: usize, outputs: usize, 
 
 /// Draws a matrix [rows, columns], rows ≤ columns, whose rows are orthonormal (Saxe et al. 2014).
 ///
-/// The rows are drawn from a normal distribution and made orthonormal by the Gram-Schmidt process. The projections are
-/// subtracted twice, because after a single pass rounding errors leave the rows slightly dependent.
+/// The rows are drawn from a normal distribution and made orthonormal by the Gram-Schmidt process. The
+/// projections are subtracted twice, because after a single pass rounding errors leave the rows slightly
+/// dependent.
 pub(crate) fn orthogonal(values: &mut [f32], rows: usize, columns: usize, rng: &mut impl Rng) {
     let mut matrix: Vec<Vec<f64>> = Vec::with_capacity(rows);
     while matrix.len() < rows {

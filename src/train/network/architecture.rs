@@ -9,9 +9,9 @@ use crate::train::network::summary;
 
 /// The layers of a network and their sizes.
 ///
-/// A window goes through the [preprocessing](super::preprocessing::Preprocessing), the stacked LSTM layers, pooling over the
-/// steps, batch normalisation, a dense layer with ReLU, and a dense layer to the logits. The window's summary statistics
-/// skip the LSTM layers and are appended to the pooled values.
+/// A window goes through the [preprocessing](super::preprocessing::Preprocessing), the stacked LSTM layers,
+/// pooling over the steps, batch normalisation, a dense layer with ReLU, and a dense layer to the logits. The
+/// window's summary statistics skip the LSTM layers and are appended to the pooled values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
     /// W, the steps in a window.
@@ -24,7 +24,8 @@ pub struct Architecture {
     pub hidden: usize,
     /// The number of stacked LSTM layers.
     pub layers: usize,
-    /// How the outputs of all steps become one vector; the results of several kinds of pooling are concatenated in this order.
+    /// How the outputs of all steps become one vector; the results of several kinds of pooling are
+    /// concatenated in this order.
     pub pooling: Vec<Pooling>,
     /// Whether the LSTM layers also take the first differences of the channels.
     pub differences: bool,
@@ -34,8 +35,8 @@ pub struct Architecture {
     pub dense: usize,
     /// Whether the head normalises its input over the batch.
     pub batch_norm: bool,
-    /// The allowed orders of the channels, from which the canonical order of each window is chosen. If there are none, the
-    /// channels keep their order.
+    /// The allowed orders of the channels, from which the canonical order of each window is chosen. If there
+    /// are none, the channels keep their order.
     pub orders: Vec<Vec<usize>>,
     /// Whether the LSTM layers take the channels in canonical order, too; otherwise only the summary does.
     pub ordered_steps: bool,
@@ -105,7 +106,8 @@ impl Architecture {
         self.pooled_size() + self.summary_size()
     }
 
-    /// The layers, with the ranges of their parameters. The parameters are in the order of the fields of [`Layers`].
+    /// The layers, with the ranges of their parameters. The parameters are in the order of the fields of
+    /// [`Layers`].
     pub fn layers(&self) -> Layers {
         let mut end = 0;
         let mut range = |count: usize| {

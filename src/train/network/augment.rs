@@ -8,11 +8,14 @@ use super::preprocessing::Scaling;
 /// The random changes that are made to training windows. They are drawn anew each time that a window is used.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Augmentation {
-    /// The orders of the channels to choose from, including the recorded one; if empty, the order stays the same.
+    /// The orders of the channels to choose from, including the recorded one; if empty, the order stays the
+    /// same.
     pub orders: Vec<Vec<usize>>,
-    /// The standard deviation of the factor that all values of the window are multiplied by; its mean is 1. 0 for none.
+    /// The standard deviation of the factor that all values of the window are multiplied by; its mean is 1. 0
+    /// for none.
     pub scale: f32,
-    /// The standard deviation of the noise added to each value, relative to that of the value's channel. 0 for none.
+    /// The standard deviation of the noise added to each value, relative to that of the value's channel. 0
+    /// for none.
     pub jitter: f32,
     /// The probability that a channel is replaced by its mean in the whole window.
     pub channel_dropout: f32,

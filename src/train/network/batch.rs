@@ -2,15 +2,17 @@
 
 use super::augment::Augmentation;
 
-/// Dropout and label smoothing, which keep the network from overfitting. All are shares from 0 (off) to below 1.
+/// Dropout and label smoothing, which keep the network from overfitting. All are shares from 0 (off) to below
+/// 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Regularisation {
     /// The dropout rate of the outputs between LSTM layers and of the head's input (Srivastava et al. 2014).
     pub dropout: f32,
-    /// The dropout rate of each LSTM layer's inputs, with the same mask at each step (Gal and Ghahramani 2016).
+    /// The dropout rate of each LSTM layer's inputs, with the same mask at each step (Gal and Ghahramani
+    /// 2016).
     pub input_dropout: f32,
-    /// The dropout rate of each LSTM layer's hidden state where it enters the next step's gates, with the same mask at each
-    /// step (Gal and Ghahramani 2016).
+    /// The dropout rate of each LSTM layer's hidden state where it enters the next step's gates, with the
+    /// same mask at each step (Gal and Ghahramani 2016).
     pub recurrent_dropout: f32,
     /// The share of each target probability that is spread evenly over all labels (Szegedy et al. 2016).
     pub label_smoothing: f32,

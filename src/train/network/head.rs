@@ -1,7 +1,7 @@
 //! The head of the network: from the pooled values and summaries of a batch to the logits, and back.
 //!
-//! The head's layers are batch normalisation, dropout, a dense layer with ReLU, and a dense layer to the logits; all but
-//! the last are optional.
+//! The head's layers are batch normalisation, dropout, a dense layer with ReLU, and a dense layer to the
+//! logits; all but the last are optional.
 
 use rand_pcg::Pcg64;
 
@@ -28,7 +28,8 @@ pub(crate) struct HeadMemory {
     pooled: usize,
     /// Values per row in all: the pooled values, followed by the summary.
     width: usize,
-    /// The head's input, [rows, width]. The forward pass applies batch normalisation and dropout to it in place.
+    /// The head's input, [rows, width]. The forward pass applies batch normalisation and dropout to it in
+    /// place.
     features: Vec<f32>,
     batch_norm: BatchNormMemory,
     /// The dropout mask, [rows, width]; empty without dropout.
@@ -78,9 +79,9 @@ impl HeadMemory {
 impl Head<'_> {
     /// Computes the logits from the features in `memory`.
     ///
-    /// `training` has the dropout rate and the random numbers of the dropout mask, and is `None` outside of training. In
-    /// training, batch normalisation uses the batch's own statistics, and the updated moving statistics are returned;
-    /// without batch normalisation and outside of training, the result is `None`.
+    /// `training` has the dropout rate and the random numbers of the dropout mask, and is `None` outside of
+    /// training. In training, batch normalisation uses the batch's own statistics, and the updated moving
+    /// statistics are returned; without batch normalisation and outside of training, the result is `None`.
     pub(crate) fn forward(
         &self,
         memory: &mut HeadMemory,
@@ -117,9 +118,10 @@ impl Head<'_> {
 
     /// Computes the loss of the last forward pass and its gradients.
     ///
-    /// `labels` has one label per row, `weights` the weight of each label [classes], and `batch` is the number of windows in
-    /// the whole batch, whose mean loss the gradients are of. The gradients of the head's parameters are added to
-    /// `gradients`, which is the flat vector of the whole network; that of the pooled values is kept in `memory`.
+    /// `labels` has one label per row, `weights` the weight of each label [classes], and `batch` is the
+    /// number of windows in the whole batch, whose mean loss the gradients are of. The gradients of the
+    /// head's parameters are added to `gradients`, which is the flat vector of the whole network; that of the
+    /// pooled values is kept in `memory`.
     pub(crate) fn backward(
         &self,
         memory: &mut HeadMemory,

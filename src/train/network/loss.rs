@@ -1,8 +1,8 @@
 //! Softmax cross-entropy with class weights and label smoothing, and its gradient.
 //!
-//! For a window with the probabilities p, the label y and the class weights w, the loss is -w(y) · ln p(y). With label
-//! smoothing s over K labels it is -w(y) · Σ t(k) · ln p(k), with the targets t(k) = s / K, plus 1 - s for k = y (Szegedy et
-//! al. 2016), as in Keras's `CategoricalCrossentropy`.
+//! For a window with the probabilities p, the label y and the class weights w, the loss is -w(y) · ln p(y).
+//! With label smoothing s over K labels it is -w(y) · Σ t(k) · ln p(k), with the targets t(k) = s / K, plus 1
+//! - s for k = y (Szegedy et al. 2016), as in Keras's `CategoricalCrossentropy`.
 
 use crate::train::kernel::activation::softmax_rows;
 
@@ -18,7 +18,8 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// The mean loss: the sum divided by the number of windows, as in Keras, and not by the sum of their weights.
+    /// The mean loss: the sum divided by the number of windows, as in Keras, and not by the sum of their
+    /// weights.
     pub fn mean(&self) -> f64 {
         self.sum / self.windows.max(1) as f64
     }
@@ -36,8 +37,8 @@ impl Loss {
     }
 }
 
-/// Turns logits [N, K] into probabilities in place, and returns their loss against `labels` [N], with the class `weights` [K]
-/// and the label smoothing `smoothing`.
+/// Turns logits [N, K] into probabilities in place, and returns their loss against `labels` [N], with the
+/// class `weights` [K] and the label smoothing `smoothing`.
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f32], smoothing: f32) -> Loss {
     let classes = weights.len();
     softmax_rows(logits, classes);
@@ -59,7 +60,8 @@ pub fn cost(probability: f32, weight: f32) -> f64 {
     -probability.ln() * f64::from(weight)
 }
 
-/// The loss of one window with label smoothing. `row` has the window's probabilities [K], and `weight` is its label's.
+/// The loss of one window with label smoothing. `row` has the window's probabilities [K], and `weight` is its
+/// label's.
 pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> f64 {
     let own = cost(row[label], weight);
     if smoothing == 0.0 {
@@ -70,8 +72,8 @@ pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> 
     (1.0 - smoothing) * own + smoothing * all / row.len() as f64
 }
 
-/// Turns probabilities [N, K] in place into the gradient of the mean loss with respect to the logits: w(y) · (p - t) / N for
-/// each window, with N = `batch`, the windows of the whole batch.
+/// Turns probabilities [N, K] in place into the gradient of the mean loss with respect to the logits: w(y) ·
+/// (p - t) / N for each window, with N = `batch`, the windows of the whole batch.
 pub fn cross_entropy_gradient(
     probabilities: &mut [f32],
     labels: &[usize],

@@ -1,8 +1,8 @@
 //! The network: its parameters, and the forward and backward pass of a whole batch.
 //!
-//! The preprocessing, the LSTM layers and the pooling run over shards of a batch in parallel. Each shard has its own memory
-//! and its own gradients, which are added in the order of the shards, so that no sum depends on the number of threads. The
-//! head runs once, over the pooled values of all shards.
+//! The preprocessing, the LSTM layers and the pooling run over shards of a batch in parallel. Each shard has
+//! its own memory and its own gradients, which are added in the order of the shards, so that no sum depends
+//! on the number of threads. The head runs once, over the pooled values of all shards.
 
 use rand::Rng;
 use rand_pcg::Pcg64;
@@ -20,12 +20,12 @@ use crate::train::layer::batch_norm::MovingStatistics;
 use crate::train::layer::lstm::LstmPacked;
 use crate::train::random_streams;
 
-/// Windows in a shard, the part of a batch that one thread computes. The number is fixed, so that the order of the sums
-/// does not depend on the number of threads.
+/// Windows in a shard, the part of a batch that one thread computes. The number is fixed, so that the order
+/// of the sums does not depend on the number of threads.
 const SHARD_WINDOWS: usize = 16;
-/// Shards in a micro-batch. A larger batch is computed as several micro-batches whose gradients are added, which limits the
-/// memory for the values of the forward pass. With batch normalisation the whole batch is one micro-batch, because the
-/// statistics are those of the whole batch.
+/// Shards in a micro-batch. A larger batch is computed as several micro-batches whose gradients are added,
+/// which limits the memory for the values of the forward pass. With batch normalisation the whole batch is
+/// one micro-batch, because the statistics are those of the whole batch.
 const MICRO_BATCH_SHARDS: usize = 32;
 
 /// A network: its architecture, the preprocessing measured on the training windows, and its parameters.
@@ -65,7 +65,8 @@ impl Network {
         &self.preprocessing
     }
 
-    /// The moving statistics of batch normalisation. Without batch normalisation they keep their initial values.
+    /// The moving statistics of batch normalisation. Without batch normalisation they keep their initial
+    /// values.
     pub fn moving(&self) -> &MovingStatistics {
         &self.moving
     }
@@ -87,14 +88,15 @@ impl Network {
 
     /// Divides all logits by a temperature, by scaling the last layer's parameters (Guo et al. 2017).
     ///
-    /// A temperature above 1 lowers the confidence of every prediction and one below 1 raises it; the order of the labels
-    /// stays the same.
+    /// A temperature above 1 lowers the confidence of every prediction and one below 1 raises it; the order
+    /// of the labels stays the same.
     pub fn scale_temperature(&mut self, temperature: f64) {
         let range = self.architecture.layers().output.1;
         self.parameters[range].iter_mut().for_each(|value| *value = (f64::from(*value) / temperature) as f32);
     }
 
-    /// The logits, row-major [N, K], of windows that are each row-major [W, C]. Shards are computed in parallel.
+    /// The logits, row-major [N, K], of windows that are each row-major [W, C]. Shards are computed in
+    /// parallel.
     pub fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
         let layers = self.architecture.layers();
         let mut packed = Vec::new();
@@ -123,8 +125,9 @@ impl Network {
         logits
     }
 
-    /// Runs a batch forward and backward. The gradients of its mean loss are then in [`Workspace::gradients`]; the
-    /// parameters stay the same, and the moving statistics of batch normalisation are updated.
+    /// Runs a batch forward and backward. The gradients of its mean loss are then in
+    /// [`Workspace::gradients`]; the parameters stay the same, and the moving statistics of batch
+    /// normalisation are updated.
     pub fn backward(
         &mut self,
         batch: &[Example<'_>],
@@ -191,8 +194,8 @@ impl Network {
     }
 }
 
-/// Adds the shards' gradients of the LSTM layers to `sum`, for each parameter from the first shard to the last. Ranges of
-/// parameters are added in parallel.
+/// Adds the shards' gradients of the LSTM layers to `sum`, for each parameter from the first shard to the
+/// last. Ranges of parameters are added in parallel.
 fn add_in_order(sum: &mut [f32], shards: &[Shard]) {
     const RANGE: usize = 8192;
     sum.par_chunks_mut(RANGE).enumerate().for_each(|(index, sum)| {
@@ -288,7 +291,8 @@ mod tests {
         }
     }
 
-    /// The largest difference between a gradient and the finite difference of the training loss, in single precision.
+    /// The largest difference between a gradient and the finite difference of the training loss, in single
+    /// precision.
     fn largest_error(
         network: &mut Network,
         regularisation: Regularisation,

@@ -1,8 +1,8 @@
-//! The preprocessing of a window before the first layer: the channels' canonical order, scaling, first differences, and
-//! the summary statistics.
+//! The preprocessing of a window before the first layer: the channels' canonical order, scaling, first
+//! differences, and the summary statistics.
 //!
-//! Preprocessing is not trained. Its means and factors are measured on the training windows, and it is a part of the
-//! exported graph, so that the daemon passes raw windows to the model.
+//! Preprocessing is not trained. Its means and factors are measured on the training windows, and it is a part
+//! of the exported graph, so that the daemon passes raw windows to the model.
 
 use super::architecture::Architecture;
 use super::summary::summarise;
@@ -12,7 +12,8 @@ use super::summary::summarise;
 pub struct Scaling {
     /// The mean that is subtracted from each value.
     pub mean: Vec<f32>,
-    /// The factor that the difference is multiplied by: 1 / standard deviation, or 1 for a value that never changes.
+    /// The factor that the difference is multiplied by: 1 / standard deviation, or 1 for a value that never
+    /// changes.
     pub factor: Vec<f32>,
 }
 
@@ -168,9 +169,9 @@ impl Preprocessing {
 
     /// A copy of a window [W, C] with its channels in canonical order.
     ///
-    /// The canonical order is the allowed order with the largest sum, over the positions from 0 on, of (C - position) times
-    /// the mean of the channel at that position. If all orders are allowed, this sorts the channels by their means, the
-    /// largest first.
+    /// The canonical order is the allowed order with the largest sum, over the positions from 0 on, of (C -
+    /// position) times the mean of the channel at that position. If all orders are allowed, this sorts the
+    /// channels by their means, the largest first.
     pub fn ordered(&self, window: &[f32]) -> Vec<f32> {
         let Some(order) = self.order(window) else { return window.to_vec() };
         window.chunks_exact(self.channels).flat_map(|step| order.iter().map(|from| step[*from])).collect()
@@ -202,8 +203,9 @@ impl Preprocessing {
         Some(best.1)
     }
 
-    /// Preprocesses a window, row-major [W, C]: writes its steps into row `row` of `steps`, the time-major input [W, `rows`,
-    /// width] of the first layer, and appends its scaled summary, if that is used, to `summary`.
+    /// Preprocesses a window, row-major [W, C]: writes its steps into row `row` of `steps`, the time-major
+    /// input [W, `rows`, width] of the first layer, and appends its scaled summary, if that is used, to
+    /// `summary`.
     pub fn write(&self, window: &[f32], row: usize, rows: usize, steps: &mut [f32], summary: &mut Vec<f32>) {
         let ordered = self.ordered(window);
         let taken = if self.ordered_steps { &ordered } else { window };

@@ -1,7 +1,7 @@
 //! A shard of a batch: its windows through the preprocessing, the LSTM layers and the pooling, and back.
 //!
-//! A shard is the part of a batch that one thread computes. It knows nothing of the other shards; the network adds the
-//! gradients of all shards.
+//! A shard is the part of a batch that one thread computes. It knows nothing of the other shards; the network
+//! adds the gradients of all shards.
 
 use rand_pcg::Pcg64;
 
@@ -28,9 +28,11 @@ pub(crate) struct Shard {
     pooled: Vec<f32>,
     /// For max pooling, the step of each unit's largest output, [rows, hidden].
     step_of_maximum: Vec<u32>,
-    /// The gradient of a layer's outputs, [W, rows, hidden]. Unused for the last layer if only its last step is pooled.
+    /// The gradient of a layer's outputs, [W, rows, hidden]. Unused for the last layer if only its last step
+    /// is pooled.
     output_gradient: Vec<f32>,
-    /// The gradient of the last layer's outputs at the last step, [rows, hidden], if only that step is pooled.
+    /// The gradient of the last layer's outputs at the last step, [rows, hidden], if only that step is
+    /// pooled.
     last_gradient: Vec<f32>,
     /// The gradient of a layer's input, [W, rows, inputs].
     input_gradient: Vec<f32>,
@@ -46,7 +48,8 @@ struct LayerMemory {
     input_mask: Vec<f32>,
     /// [rows, hidden].
     recurrent_mask: Vec<f32>,
-    /// The outputs after dropout, which are the next layer's input, [W, rows, hidden]; unused in the last layer.
+    /// The outputs after dropout, which are the next layer's input, [W, rows, hidden]; unused in the last
+    /// layer.
     next_input: Vec<f32>,
     /// The dropout mask of the outputs, [W, rows, hidden].
     output_mask: Vec<f32>,
@@ -98,14 +101,16 @@ impl Shard {
         &self.summary
     }
 
-    /// The gradients of the LSTM layers' parameters after [`Shard::backward`], in the order of the parameters.
+    /// The gradients of the LSTM layers' parameters after [`Shard::backward`], in the order of the
+    /// parameters.
     pub(crate) fn gradients(&self) -> &[f32] {
         &self.gradients
     }
 
     /// Runs the windows through the LSTM layers and pools the outputs of the last one.
     ///
-    /// `training` has the dropout rates and the random numbers of the dropout masks, and is `None` outside of training.
+    /// `training` has the dropout rates and the random numbers of the dropout masks, and is `None` outside of
+    /// training.
     pub(crate) fn forward(
         &mut self,
         architecture: &Architecture,
@@ -185,7 +190,8 @@ impl Shard {
         }
     }
 
-    /// Computes the gradients of the LSTM layers' parameters from that of the pooled outputs, [rows, pooled size].
+    /// Computes the gradients of the LSTM layers' parameters from that of the pooled outputs, [rows, pooled
+    /// size].
     pub(crate) fn backward(
         &mut self,
         architecture: &Architecture,

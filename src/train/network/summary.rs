@@ -1,7 +1,7 @@
 //! The summary statistics of a window, which the head takes beside the pooled outputs of the LSTM layers.
 
-/// The distances, in steps, between the values whose mean absolute difference is taken. Together they distinguish fast from
-/// slow changes, as a spectrum would.
+/// The distances, in steps, between the values whose mean absolute difference is taken. Together they
+/// distinguish fast from slow changes, as a spectrum would.
 pub(crate) const LAGS: [usize; 4] = [1, 2, 4, 8];
 
 /// Those of [`LAGS`] that are shorter than a window of `window` steps.
@@ -14,10 +14,12 @@ pub(crate) fn features(window: usize) -> usize {
     4 + lags(window).count()
 }
 
-/// Appends the summary of a window, row-major [W, C], to `summary`: C · [`features`] values, row-major [features, C].
+/// Appends the summary of a window, row-major [W, C], to `summary`: C · [`features`] values, row-major
+/// [features, C].
 ///
-/// The features are the mean, the standard deviation (without Bessel's correction), the minimum and the maximum of each
-/// channel, and for each of the [`lags`] the mean absolute difference of the values that many steps apart.
+/// The features are the mean, the standard deviation (without Bessel's correction), the minimum and the
+/// maximum of each channel, and for each of the [`lags`] the mean absolute difference of the values that many
+/// steps apart.
 pub(crate) fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
     let steps = (window.len() / channels.max(1)).max(1);
     let column = |channel: usize| window.iter().skip(channel).step_by(channels.max(1)).copied();

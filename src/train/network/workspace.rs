@@ -4,8 +4,8 @@ use super::head::HeadMemory;
 use super::shard::Shard;
 use crate::train::layer::lstm::LstmPacked;
 
-/// The memory that a network needs to process a batch. It is reused from step to step, so that training does not allocate
-/// it anew for each batch.
+/// The memory that a network needs to process a batch. It is reused from step to step, so that training does
+/// not allocate it anew for each batch.
 #[derive(Debug, Default)]
 pub struct Workspace {
     /// The packed parameters of each LSTM layer.
@@ -16,7 +16,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The gradients of the last [`Network::backward`](super::Network::backward), in the order of the parameters.
+    /// The gradients of the last [`Network::backward`](super::Network::backward), in the order of the
+    /// parameters.
     pub fn gradients(&self) -> &[f32] {
         &self.gradients
     }

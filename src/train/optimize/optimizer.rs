@@ -15,7 +15,8 @@ pub enum OptimizerKind {
     /// Divides each gradient by the root of the moving average of its square (Tieleman and Hinton 2012).
     #[value(name = "rmsprop")]
     RmsProp,
-    /// Divides the moving average of the gradient by the root of that of its square, both bias-corrected (Kingma and Ba 2015).
+    /// Divides the moving average of the gradient by the root of that of its square, both bias-corrected
+    /// (Kingma and Ba 2015).
     Adam,
     /// Adam with weight decay that is independent of the gradient (Loshchilov and Hutter 2019).
     #[default]
@@ -32,7 +33,8 @@ pub struct OptimizerOptions {
     pub momentum: f32,
     /// Whether SGD uses Nesterov's momentum.
     pub nesterov: bool,
-    /// The weight decay of AdamW: each step first multiplies every parameter by 1 - learning rate · weight decay.
+    /// The weight decay of AdamW: each step first multiplies every parameter by 1 - learning rate · weight
+    /// decay.
     pub weight_decay: f32,
 }
 
@@ -49,7 +51,8 @@ pub struct Optimizer {
     options: OptimizerOptions,
     /// Steps taken so far.
     steps: i32,
-    /// The moving average of the gradient (Adam, AdamW) or the velocity (SGD with momentum), [parameters]; otherwise empty.
+    /// The moving average of the gradient (Adam, AdamW) or the velocity (SGD with momentum), [parameters];
+    /// otherwise empty.
     first_moment: Vec<f32>,
     /// The moving average of the squared gradient, [parameters]; empty for SGD.
     second_moment: Vec<f32>,
@@ -68,8 +71,8 @@ impl Optimizer {
         Self { options, steps: 0, first_moment: zeros(has_first), second_moment: zeros(has_second) }
     }
 
-    /// The factor of each parameter's gradient in a step with a learning rate of 1, leaving momentum aside, [parameters].
-    /// Empty for SGD, where every factor is 1.
+    /// The factor of each parameter's gradient in a step with a learning rate of 1, leaving momentum aside,
+    /// [parameters]. Empty for SGD, where every factor is 1.
     pub fn preconditioner(&self) -> Vec<f32> {
         let correction = (1.0 - f64::from(BETA[1]).powi(self.steps.max(1))) as f32;
         let factor = |square: &f32| match self.options.kind {
@@ -109,7 +112,8 @@ fn sgd(learning_rate: f32, parameters: &mut [f32], gradients: &[f32]) {
     }
 }
 
-/// v ← μ v - η g, with the velocity v and the momentum μ; then θ ← θ + v, or with Nesterov's momentum θ ← θ + μ v - η g.
+/// v ← μ v - η g, with the velocity v and the momentum μ; then θ ← θ + v, or with Nesterov's momentum θ ← θ +
+/// μ v - η g.
 #[inline(always)]
 fn momentum(
     learning_rate: f32,
@@ -134,8 +138,8 @@ fn rms_prop(learning_rate: f32, parameters: &mut [f32], gradients: &[f32], squar
     }
 }
 
-/// m ← β1 m + (1 - β1) g and s ← β2 s + (1 - β2) g², then θ ← θ - η' m / (sqrt(s) + ε), with the bias-corrected learning
-/// rate η' = η sqrt(1 - β2^t) / (1 - β1^t) at step t.
+/// m ← β1 m + (1 - β1) g and s ← β2 s + (1 - β2) g², then θ ← θ - η' m / (sqrt(s) + ε), with the
+/// bias-corrected learning rate η' = η sqrt(1 - β2^t) / (1 - β1^t) at step t.
 ///
 /// ε is added to the uncorrected root, as at the end of section 2 of Kingma and Ba 2015 and in Keras.
 #[inline(always)]
@@ -157,8 +161,8 @@ fn adam(
     }
 }
 
-/// Scales the gradients down so that their Euclidean norm is at most `limit` (Pascanu et al. 2013), and returns the norm
-/// that they had before.
+/// Scales the gradients down so that their Euclidean norm is at most `limit` (Pascanu et al. 2013), and
+/// returns the norm that they had before.
 pub fn clip_norm(gradients: &mut [f32], limit: f32) -> f32 {
     let norm = gradients.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt() as f32;
     if norm > limit {

@@ -8,10 +8,12 @@
 pub enum Schedule {
     /// The learning rate does not change.
     Constant,
-    /// Falls along half a cosine to 0 at the end of the last epoch (Loshchilov and Hutter 2017, without restarts).
+    /// Falls along half a cosine to 0 at the end of the last epoch (Loshchilov and Hutter 2017, without
+    /// restarts).
     #[default]
     Cosine,
-    /// Is multiplied by a factor each time that the loss has not fallen for some epochs, as in Keras's ReduceLROnPlateau.
+    /// Is multiplied by a factor each time that the loss has not fallen for some epochs, as in Keras's
+    /// ReduceLROnPlateau.
     Plateau,
 }
 
@@ -20,7 +22,8 @@ pub enum Schedule {
 pub struct ScheduleOptions {
     /// The kind of schedule.
     pub schedule: Schedule,
-    /// The number of epochs at the start over which the learning rate rises linearly from 0 (Goyal et al. 2017).
+    /// The number of epochs at the start over which the learning rate rises linearly from 0 (Goyal et al.
+    /// 2017).
     pub warmup: f64,
     /// The number of epochs without a lower loss after which [`Schedule::Plateau`] lowers the learning rate.
     pub plateau_patience: usize,
@@ -45,7 +48,8 @@ pub struct LearningRate {
 }
 
 impl LearningRate {
-    /// The learning rate at the start of a training run of `epochs` epochs; `learning_rate` is the initial one.
+    /// The learning rate at the start of a training run of `epochs` epochs; `learning_rate` is the initial
+    /// one.
     pub fn new(options: ScheduleOptions, learning_rate: f32, epochs: usize) -> Self {
         let (rate, epochs) = (f64::from(learning_rate), epochs as f64);
         Self { options, rate, epochs, lowest_loss: f64::INFINITY, stale_epochs: 0 }
@@ -53,8 +57,8 @@ impl LearningRate {
 
     /// The learning rate after `passed` epochs, which need not be a whole number.
     ///
-    /// The cosine schedule multiplies the initial learning rate by (1 + cos(π p)) / 2, where p rises from 0 at the end of
-    /// the warm-up to 1 at the end of the last epoch.
+    /// The cosine schedule multiplies the initial learning rate by (1 + cos(π p)) / 2, where p rises from 0
+    /// at the end of the warm-up to 1 at the end of the last epoch.
     pub fn at(&self, passed: f64) -> f32 {
         let warmup = self.options.warmup;
         if passed < warmup {
@@ -75,8 +79,8 @@ impl LearningRate {
         self.rate *= factor;
     }
 
-    /// Takes the loss at the end of each epoch: the validation loss if there are validation windows, otherwise the training
-    /// loss. Only [`Schedule::Plateau`] uses it.
+    /// Takes the loss at the end of each epoch: the validation loss if there are validation windows,
+    /// otherwise the training loss. Only [`Schedule::Plateau`] uses it.
     pub fn epoch_ended(&mut self, loss: f64) {
         if self.options.schedule != Schedule::Plateau {
             return;

@@ -2,11 +2,11 @@
 
 use crate::train::network::Network;
 
-/// An exponential moving average of a network's parameters and moving statistics over the steps of its training (Polyak
-/// and Juditsky 1992; Keras's `use_ema`).
+/// An exponential moving average of a network's parameters and moving statistics over the steps of its
+/// training (Polyak and Juditsky 1992; Keras's `use_ema`).
 ///
-/// The decay of step t, counted from 0, is the smaller of the requested decay and (1 + t) / (10 + t), as in TensorFlow's
-/// `ExponentialMovingAverage`, so that the initial weights soon lose their influence.
+/// The decay of step t, counted from 0, is the smaller of the requested decay and (1 + t) / (10 + t), as in
+/// TensorFlow's `ExponentialMovingAverage`, so that the initial weights soon lose their influence.
 #[derive(Clone, Debug)]
 pub(crate) struct WeightAverage {
     decay: f32,
@@ -15,8 +15,8 @@ pub(crate) struct WeightAverage {
 }
 
 impl WeightAverage {
-    /// The average before the first step of `network`. `decay`, from 0 to below 1, is the share of the average that a step
-    /// keeps once there have been many.
+    /// The average before the first step of `network`. `decay`, from 0 to below 1, is the share of the
+    /// average that a step keeps once there have been many.
     pub(crate) fn new(decay: f32, network: &Network) -> Self {
         Self { decay, steps: 0, network: network.clone() }
     }

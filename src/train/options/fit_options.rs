@@ -11,7 +11,8 @@ use crate::train::optimize::schedule::Schedule;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FitOptions {
-    /// Seed of the split, the initial weights and the order of the windows; the same seed gives the same model
+    /// Seed of the split, the initial weights and the order of the windows; the same seed gives the same
+    /// model
     #[arg(long, default_value_t = 0, help_heading = "Training")]
     pub seed: u64,
 
@@ -38,7 +39,8 @@ pub struct FitOptions {
     /// Number of stacked LSTM layers
     #[arg(long, value_name = "COUNT", default_value_t = 1, help_heading = "Network")]
     pub layers: usize,
-    /// How the outputs of the last LSTM layer become one vector, separated by commas; several are concatenated
+    /// How the outputs of the last LSTM layer become one vector, separated by commas; several are
+    /// concatenated
     #[arg(long, value_enum, value_delimiter = ',', help_heading = "Network")]
     #[arg(default_values_t = [Pooling::Last, Pooling::Mean, Pooling::Max])]
     pub pooling: Vec<Pooling>,
@@ -46,16 +48,17 @@ pub struct FitOptions {
     #[arg(long, value_name = "BOOL", default_value_t = false, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub differences: bool,
-    /// Add the mean, standard deviation, range and mean changes of each channel to the output of the LSTM layers
+    /// Add the mean, standard deviation, range and mean changes of each channel to the output of the LSTM
+    /// layers
     #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub summary: bool,
-    /// Parts of the network that take interchangeable channels (augment.permutations in dataset.toml) in the order of their
-    /// means
+    /// Parts of the network that take interchangeable channels (augment.permutations in dataset.toml) in the
+    /// order of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
     pub canonical_order: CanonicalOrder,
-    /// Units of a dense layer with ReLU before the last layer, 0 for none [default: 64 with at least 32 recordings of each
-    /// surface, otherwise 0]
+    /// Units of a dense layer with ReLU before the last layer, 0 for none [default: 64 with at least 32
+    /// recordings of each surface, otherwise 0]
     #[arg(long, value_name = "UNITS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dense: Option<usize>,
@@ -110,7 +113,8 @@ pub struct FitOptions {
     #[arg(long, value_name = "BOOL", default_value_t = false, help_heading = "Training")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub nesterov: bool,
-    /// Weight decay of AdamW: the share of each weight, times the learning rate, that a step subtracts from it
+    /// Weight decay of AdamW: the share of each weight, times the learning rate, that a step subtracts from
+    /// it
     #[arg(long, value_name = "SHARE", default_value_t = 0.01, help_heading = "Training")]
     pub weight_decay: f64,
     /// How the learning rate changes over the epochs
@@ -128,7 +132,8 @@ pub struct FitOptions {
     /// Maximum norm of the gradients, 0 for no limit
     #[arg(long, value_name = "NORM", default_value_t = 1.0, help_heading = "Training")]
     pub clip: f64,
-    /// Decay of the moving average of the weights, 0 for no average; the averaged weights are the ones validated and exported
+    /// Decay of the moving average of the weights, 0 for no average; the averaged weights are the ones
+    /// validated and exported
     #[arg(long, value_name = "SHARE", default_value_t = 0.99, help_heading = "Training")]
     pub weight_average: f64,
     /// Windows in a batch
@@ -138,8 +143,8 @@ pub struct FitOptions {
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Epochs without a lower validation loss after which training stops and keeps the best weights; 0 to train all epochs
-    /// and keep the last weights
+    /// Epochs without a lower validation loss after which training stops and keeps the best weights; 0 to
+    /// train all epochs and keep the last weights
     #[arg(long, value_name = "EPOCHS", default_value_t = 0, help_heading = "Training")]
     pub patience: usize,
     /// Number of threads, 0 for one per core; the model does not depend on it
@@ -147,8 +152,8 @@ pub struct FitOptions {
     #[serde(skip, default)]
     pub threads: usize,
 
-    /// Number of networks in the model, each trained without one part of the recordings and scored on that part; the model
-    /// averages their logits. 0 for a single network [default: 5, or 0 with --validation]
+    /// Number of networks in the model, each trained without one part of the recordings and scored on that
+    /// part; the model averages their logits. 0 for a single network [default: 5, or 0 with --validation]
     #[arg(long, value_name = "COUNT", help_heading = "Validation")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,

@@ -20,7 +20,8 @@ impl FitOptions {
     /// Checks the value of every setting, and the settings that depend on each other.
     ///
     /// # Errors
-    /// [`OptionError`] with the flag, its value and the values that it takes, for the first setting that is not allowed.
+    /// [`OptionError`] with the flag, its value and the values that it takes, for the first setting that is
+    /// not allowed.
     pub fn check(&self) -> Result<(), OptionError> {
         let folds = self.folds();
         let checks = [

@@ -3,8 +3,8 @@
 /// A named set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Preset {
-    /// An LSTM layer of 200 units, batch normalisation, dropout, a dense layer of 200 units, RMSprop at 0.001, batches of 32,
-    /// 1500 epochs: a network whose loss fluctuates
+    /// An LSTM layer of 200 units, batch normalisation, dropout, a dense layer of 200 units, RMSprop at
+    /// 0.001, batches of 32, 1500 epochs: a network whose loss fluctuates
     FluctuatingLoss,
 }
 
@@ -17,8 +17,8 @@ impl Preset {
     }
 }
 
-/// A typical first network in Keras, with Keras's defaults, for the windows of one motor current: about 200,000 parameters for
-/// about 100 windows of 100 steps.
+/// A typical first network in Keras, with Keras's defaults, for the windows of one motor current: about
+/// 200,000 parameters for about 100 windows of 100 steps.
 const FLUCTUATING_LOSS: &str = r#"window = 100
 hop = 100
 hidden = 200

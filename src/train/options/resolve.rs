@@ -1,4 +1,5 @@
-//! The settings that follow from the recordings, and the settings in the form that each part of the trainer takes.
+//! The settings that follow from the recordings, and the settings in the form that each part of the trainer
+//! takes.
 
 use std::collections::BTreeSet;
 
@@ -15,15 +16,15 @@ use crate::train::optimize::schedule::{LearningRate, ScheduleOptions};
 const HIDDEN: usize = 32;
 /// The default of `--dense` if each surface has at least [`DENSE_RECORDINGS`] recordings; otherwise it is 0.
 const DENSE: usize = 64;
-/// With 48 drives per surface, the dense layer raised the balanced accuracy on new drives by one point; with 7 to 27 drives
-/// per surface, it lowered it by four points.
+/// With 48 drives per surface, the dense layer raised the balanced accuracy on new drives by one point; with
+/// 7 to 27 drives per surface, it lowered it by four points.
 const DENSE_RECORDINGS: usize = 32;
 /// The steps of a training run if `--epochs` is not given.
 const STEPS: f64 = 3000.0;
 
 impl FitOptions {
-    /// The same settings, with a value for each setting that follows from the recordings. With several folds, `validation` is
-    /// `None`.
+    /// The same settings, with a value for each setting that follows from the recordings. With several folds,
+    /// `validation` is `None`.
     pub fn resolved(&self, dataset: &Dataset) -> Self {
         let training = dataset.len() as f64 * if self.folds() > 0 { 0.8 } else { 1.0 - self.validation() };
         let steps = (training / self.batch_size as f64).ceil().max(1.0);
@@ -70,7 +71,8 @@ impl FitOptions {
         self.epochs.unwrap_or(1)
     }
 
-    /// The seed of one network of the model. `member` is its number, from 0 on; each network has its own seed.
+    /// The seed of one network of the model. `member` is its number, from 0 on; each network has its own
+    /// seed.
     pub(crate) fn seed(&self, member: usize) -> u128 {
         u128::from(self.seed) | (member as u128) << 56
     }
@@ -122,7 +124,8 @@ impl FitOptions {
         }
     }
 
-    /// The augmentation of the training windows, which are each row-major [W, C]; `None` if nothing is to be changed.
+    /// The augmentation of the training windows, which are each row-major [W, C]; `None` if nothing is to be
+    /// changed.
     ///
     /// The means and standard deviations of the channels are measured on `windows`.
     pub(crate) fn augment<'a>(
@@ -148,7 +151,8 @@ impl FitOptions {
     }
 }
 
-/// The default of `--dense`: [`DENSE`] if each surface has at least [`DENSE_RECORDINGS`] groups of recordings, otherwise 0.
+/// The default of `--dense`: [`DENSE`] if each surface has at least [`DENSE_RECORDINGS`] groups of
+/// recordings, otherwise 0.
 fn default_dense(dataset: &Dataset) -> usize {
     let mut groups = vec![BTreeSet::new(); dataset.card.labels.len()];
     for (label, source) in dataset.labels.iter().zip(&dataset.sources) {

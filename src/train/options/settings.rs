@@ -1,7 +1,7 @@
 //! Joins the settings of a training run from several sources.
 //!
-//! In ascending order of precedence: the defaults, then a preset or a run's `config.toml`, then flags. A flag may not contradict
-//! a preset, because the result would no longer be what the name of the preset promises.
+//! In ascending order of precedence: the defaults, then a preset or a run's `config.toml`, then flags. A flag
+//! may not contradict a preset, because the result would no longer be what the name of the preset promises.
 
 use std::path::{Path, PathBuf};
 
@@ -46,8 +46,9 @@ pub enum SettingsError {
     },
     /// A flag contradicts a preset.
     #[error(
-        "--{flag} is {value}, but --preset {preset} sets it to {set}; give only one of them, or save the preset with \
-         `underfoot-train fit --preset {preset} --show-config > my.toml`, change it there and give --config my.toml"
+        "--{flag} is {value}, but --preset {preset} sets it to {set}; give only one of them, or save the \
+         preset with `underfoot-train fit --preset {preset} --show-config > my.toml`, change it there and \
+         give --config my.toml"
     )]
     Contradiction {
         /// The name of the flag, without `--`.
@@ -63,11 +64,12 @@ pub enum SettingsError {
 
 /// Joins flags, a preset or a configuration file, and defaults.
 ///
-/// `flags` has the default of each flag that was not given. `given` says whether a flag was given, by the key of its setting
-/// in `config.toml`. `config` is the path of a `config.toml`.
+/// `flags` has the default of each flag that was not given. `given` says whether a flag was given, by the key
+/// of its setting in `config.toml`. `config` is the path of a `config.toml`.
 ///
 /// # Errors
-/// [`SettingsError`]: the file cannot be read, has an unknown key or an invalid value, or a flag contradicts the preset.
+/// [`SettingsError`]: the file cannot be read, has an unknown key or an invalid value, or a flag contradicts
+/// the preset.
 pub fn join(
     flags: &RunConfig,
     given: impl Fn(&str) -> bool,
@@ -112,7 +114,8 @@ pub fn join(
         }
     }
     let mut joined = RunConfig::deserialize(table).map_err(|error| invalid(error.message().to_owned()))?;
-    // The number of threads does not change the result, so it is not a setting of the run and not in any table.
+    // The number of threads does not change the result, so it is not a setting of the run and not in any
+    // table.
     joined.options.threads = flags.options.threads;
     Ok(joined)
 }

@@ -1,15 +1,15 @@
 //! The LSTM cell: the elementwise part of one step, between the matrix products.
 //!
-//! The inner loops are functions of their own over slices of equal length, so that the compiler turns them into vector
-//! code. The formulas are those of the module `lstm`.
+//! The inner loops are functions of their own over slices of equal length, so that the compiler turns them
+//! into vector code. The formulas are those of the module `lstm`.
 
 use crate::train::kernel::activation::{sigmoid_all, tanh, tanh_all};
 
 /// Computes one step's gates, cell states and outputs.
 ///
-/// `z` [sequences, 4 units] has the values before the activations and receives the gates' activations. From the cell
-/// states before the step, `cell`, this computes those after it, `next_cell`, their tanh, `cell_tanh`, and the step's
-/// `output`, each [sequences, units].
+/// `z` [sequences, 4 units] has the values before the activations and receives the gates' activations. From
+/// the cell states before the step, `cell`, this computes those after it, `next_cell`, their tanh,
+/// `cell_tanh`, and the step's `output`, each [sequences, units].
 #[inline(always)]
 pub(crate) fn cells_forward(
     units: usize,
@@ -68,10 +68,11 @@ fn cell_row(
 
 /// Backpropagates through one step's cells, from the gradients of its outputs and cell states.
 ///
-/// `gates` [sequences, 4 units] has the gates' activations and receives the gradients of the values before the
-/// activations. `cell_gradient` has the part of the gradient of this step's cell states that comes from the next step,
-/// and receives the gradient of the cell states before this step. `cell` has the cell states before this step,
-/// `cell_tanh` the tanh of those after it; these and `output_gradient` are [sequences, units].
+/// `gates` [sequences, 4 units] has the gates' activations and receives the gradients of the values before
+/// the activations. `cell_gradient` has the part of the gradient of this step's cell states that comes from
+/// the next step, and receives the gradient of the cell states before this step. `cell` has the cell states
+/// before this step, `cell_tanh` the tanh of those after it; these and `output_gradient` are [sequences,
+/// units].
 #[inline(always)]
 pub(crate) fn cells_backward(
     units: usize,

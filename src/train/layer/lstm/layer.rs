@@ -52,8 +52,8 @@ impl Lstm {
         LstmParameters { kernel, recurrent, bias: &bias[..4 * self.units] }
     }
 
-    /// Draws initial values as Keras does: a Glorot uniform kernel, an orthogonal recurrent kernel, and a bias of 1 for the
-    /// forget gate (Jozefowicz et al. 2015) and 0 for the other gates.
+    /// Draws initial values as Keras does: a Glorot uniform kernel, an orthogonal recurrent kernel, and a
+    /// bias of 1 for the forget gate (Jozefowicz et al. 2015) and 0 for the other gates.
     pub fn initialise(&self, values: &mut [f32], rng: &mut impl Rng) {
         let (units, gates) = (self.units, 4 * self.units);
         let (kernel, rest) = values.split_at_mut(gates * self.inputs);
@@ -64,13 +64,14 @@ impl Lstm {
         bias[units..2 * units].fill(1.0);
     }
 
-    /// Packs the parameters, a flat vector of [`Lstm::parameters`] values, for the forward and the backward pass.
+    /// Packs the parameters, a flat vector of [`Lstm::parameters`] values, for the forward and the backward
+    /// pass.
     pub fn pack(&self, values: &[f32], packed: &mut LstmPacked) {
         packed.fill(self.view(values), self.inputs, self.units);
     }
 
-    /// Computes the outputs of every step, [steps, sequences, units], from an `input` in time-major layout, [steps,
-    /// sequences, inputs]. The number of steps follows from the input's length.
+    /// Computes the outputs of every step, [steps, sequences, units], from an `input` in time-major layout,
+    /// [steps, sequences, inputs]. The number of steps follows from the input's length.
     ///
     /// `memory` keeps what [`Lstm::backward`] needs.
     pub fn forward<'m>(
@@ -112,7 +113,8 @@ impl Lstm {
         &outputs[state..]
     }
 
-    /// Sets each row of `z` [sequences, 4 units] to the bias and, in a layer with few inputs, adds `input · kernel`.
+    /// Sets each row of `z` [sequences, 4 units] to the bias and, in a layer with few inputs, adds `input ·
+    /// kernel`.
     #[inline(always)]
     fn start_gates(&self, packed: &LstmPacked, input: &[f32], z: &mut [f32]) {
         let gates = packed.bias.len();
@@ -129,10 +131,10 @@ impl Lstm {
 
     /// Backpropagates the gradient of the outputs through every step (Werbos 1990).
     ///
-    /// Adds the gradients of the parameters to `gradients`, a flat vector in the order of the parameters, and writes the
-    /// gradient of the input, [steps, sequences, inputs], to `input_gradient` unless it is `None`. `packed`, `input`,
-    /// `masks` and `memory` are those of the forward pass. The gates in `memory` are overwritten, so each forward pass
-    /// allows one backward pass.
+    /// Adds the gradients of the parameters to `gradients`, a flat vector in the order of the parameters, and
+    /// writes the gradient of the input, [steps, sequences, inputs], to `input_gradient` unless it is `None`.
+    /// `packed`, `input`, `masks` and `memory` are those of the forward pass. The gates in `memory` are
+    /// overwritten, so each forward pass allows one backward pass.
     #[allow(
         clippy::too_many_arguments,
         reason = "the backward pass needs every argument of the forward pass"
@@ -212,8 +214,8 @@ impl Lstm {
     }
 }
 
-/// Adds `input`ᵀ · `z` to a kernel's gradient [inputs, 4 units]; `input` is [sequences, inputs], and `z`, the gradient
-/// before the activations, is [sequences, 4 units].
+/// Adds `input`ᵀ · `z` to a kernel's gradient [inputs, 4 units]; `input` is [sequences, inputs], and `z`, the
+/// gradient before the activations, is [sequences, 4 units].
 #[inline(always)]
 fn add_outer(kernel: &mut [f32], input: &[f32], z: &[f32], inputs: usize) {
     let gates = kernel.len() / inputs.max(1);

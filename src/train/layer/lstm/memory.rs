@@ -2,12 +2,12 @@
 
 /// The values that a forward pass keeps for the backward pass. The vectors are reused from batch to batch.
 ///
-/// A step's states are at an index one higher than its gates, because the states also have an entry for the time before
-/// the first step, which is 0.
+/// A step's states are at an index one higher than its gates, because the states also have an entry for the
+/// time before the first step, which is 0.
 #[derive(Clone, Debug, Default)]
 pub struct LstmMemory {
-    /// [steps, sequences, 4 units]: after the forward pass the gates' activations, after the backward pass the gradients
-    /// of the values before the activations (z).
+    /// [steps, sequences, 4 units]: after the forward pass the gates' activations, after the backward pass
+    /// the gradients of the values before the activations (z).
     pub(super) gates: Vec<f32>,
     /// Cell states, [steps + 1, sequences, units].
     pub(super) cells: Vec<f32>,
@@ -17,8 +17,8 @@ pub struct LstmMemory {
     pub(super) outputs: Vec<f32>,
     /// The input after its mask, [steps, sequences, inputs]; unused without a mask.
     pub(super) masked_input: Vec<f32>,
-    /// Hidden states after the recurrent mask: [sequences, units] of one step in the forward pass, [steps, sequences,
-    /// units] in the backward pass; unused without a mask.
+    /// Hidden states after the recurrent mask: [sequences, units] of one step in the forward pass, [steps,
+    /// sequences, units] in the backward pass; unused without a mask.
     pub(super) masked_state: Vec<f32>,
     /// The gradient of the current step's output, [sequences, units].
     pub(super) output_gradient: Vec<f32>,

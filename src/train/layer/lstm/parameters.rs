@@ -2,8 +2,9 @@
 
 use crate::train::kernel::packed_matrix::PackedMatrix;
 
-/// Layers with at most this many inputs have the input's part of the gates computed input by input, because the setup of
-/// a matrix product would cost more than the product. Layers with more inputs use a matrix product.
+/// Layers with at most this many inputs have the input's part of the gates computed input by input, because
+/// the setup of a matrix product would cost more than the product. Layers with more inputs use a matrix
+/// product.
 pub(super) const MAX_DIRECT_INPUTS: usize = 8;
 
 /// A layer's parameters, or their gradients, in the order in which they are stored in a flat vector.
