@@ -38,11 +38,11 @@ pub struct Dataset {
     pub recordings: Vec<RecordingInfo>,
     /// The steps of all recordings, row-major [S, C]. A window is W consecutive steps; windows overlap.
     pub steps: Vec<f32>,
-    /// The position of each window among the steps, [N].
+    /// The position of each window among the steps, `[N]`.
     pub windows: Vec<WindowIndex>,
-    /// The label of each window, as an index into the card's labels, [N].
+    /// The label of each window, as an index into the card's labels, `[N]`.
     pub labels: Vec<usize>,
-    /// The recording of each window, as an index into [`Dataset::recordings`], [N].
+    /// The recording of each window, as an index into [`Dataset::recordings`], `[N]`.
     pub sources: Vec<usize>,
     /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
     /// order need not be among them.
@@ -245,7 +245,7 @@ impl Dataset {
         dataset
     }
 
-    /// The number of windows of each label, [K], among the windows with these indices.
+    /// The number of windows of each label, `[K]`, among the windows with these indices.
     pub fn count(&self, indices: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut counts = vec![0; self.card.labels.len()];
         indices.into_iter().for_each(|index| counts[self.labels[index]] += 1);

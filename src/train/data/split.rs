@@ -3,7 +3,7 @@
 //! Whole groups of recordings are held out. Windows of one drive are near-copies of each other, so scores on
 //! held-out windows of a drive that was also trained on would be too high.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
@@ -22,8 +22,8 @@ pub(crate) struct Split {
     pub warnings: Vec<String>,
 }
 
-/// The windows of each group, by the group's most frequent label (the first one if several are equally
-/// frequent).
+/// The groups of recordings, each as the indices of its windows, by the group's most frequent label (the
+/// first one if several are equally frequent).
 fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, source) in dataset.sources.iter().enumerate() {
@@ -107,7 +107,7 @@ impl Split {
     /// The given windows without those of a share `without` of each label's groups, chosen at random. At
     /// least one group of each label is kept.
     pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
-        let given: std::collections::BTreeSet<usize> = windows.iter().copied().collect();
+        let given: BTreeSet<usize> = windows.iter().copied().collect();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut kept = Vec::new();
         for (_, mut groups) in groups_by_label(dataset) {
@@ -180,9 +180,8 @@ mod tests {
         for seed in 0..20 {
             let split = Split::new(&dataset, 0.2, seed);
             assert_eq!(split.training.len() + split.validation.len(), dataset.len());
-            let sources = |indices: &[usize]| {
-                indices.iter().map(|i| dataset.sources[*i]).collect::<std::collections::BTreeSet<_>>()
-            };
+            let sources =
+                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
             assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
             assert_eq!(dataset.count(split.validation.iter().copied()), [4, 4, 4]);
         }
@@ -199,9 +198,8 @@ mod tests {
         held.sort_unstable();
         assert_eq!(held, (0..dataset.len()).collect::<Vec<_>>());
         for split in &folds {
-            let sources = |indices: &[usize]| {
-                indices.iter().map(|i| dataset.sources[*i]).collect::<std::collections::BTreeSet<_>>()
-            };
+            let sources =
+                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
             assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
             assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
         }

@@ -20,9 +20,9 @@ pub struct BatchNorm {
 /// The mean and the variance of each feature, as the layer uses them outside of training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MovingStatistics {
-    /// The mean of each feature, [features].
+    /// The mean of each feature, `[features]`.
     pub mean: Vec<f32>,
-    /// The variance of each feature, [features].
+    /// The variance of each feature, `[features]`.
     pub variance: Vec<f32>,
 }
 
@@ -38,7 +38,7 @@ impl MovingStatistics {
 pub struct BatchNormMemory {
     /// The input with a mean of 0 and a variance of 1 per feature, before gamma and beta: [rows, features].
     normalised: Vec<f32>,
-    /// 1 / sqrt(variance + epsilon) of each feature of the batch, [features].
+    /// 1 / sqrt(variance + epsilon) of each feature of the batch, `[features]`.
     inverse_deviation: Vec<f32>,
 }
 
@@ -144,8 +144,8 @@ impl BatchNorm {
         gradients[features..2 * features].iter_mut().zip(&beta_gradient).for_each(|(sum, part)| *sum += part);
     }
 
-    /// The layer outside of training as one factor and one shift per feature, [features] each: y = factor · x
-    /// + shift. `values` are the layer's parameters.
+    /// The layer outside of training as one factor and one shift per feature, `[features]` each: y = factor ·
+    /// x + shift. `values` are the layer's parameters.
     pub fn folded(&self, values: &[f32], moving: &MovingStatistics) -> (Vec<f32>, Vec<f32>) {
         let (gamma, beta) = values.split_at(self.features);
         let scale: Vec<f32> = gamma

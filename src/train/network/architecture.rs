@@ -42,7 +42,7 @@ pub struct Architecture {
     pub ordered_steps: bool,
 }
 
-/// A way to reduce the outputs of all steps, [W, hidden], to one vector [hidden].
+/// A way to reduce the outputs of all steps, [W, hidden], to one vector `[hidden]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {

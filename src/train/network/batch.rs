@@ -30,7 +30,7 @@ pub struct Example<'a> {
 /// The settings of one training step.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingStep<'a> {
-    /// The weight of each label in the loss, [K].
+    /// The weight of each label in the loss, `[K]`.
     pub weights: &'a [f32],
     /// Dropout and label smoothing.
     pub regularisation: Regularisation,

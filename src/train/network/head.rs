@@ -118,7 +118,7 @@ impl Head<'_> {
 
     /// Computes the loss of the last forward pass and its gradients.
     ///
-    /// `labels` has one label per row, `weights` the weight of each label [classes], and `batch` is the
+    /// `labels` has one label per row, `weights` the weight of each label `[classes]`, and `batch` is the
     /// number of windows in the whole batch, whose mean loss the gradients are of. The gradients of the
     /// head's parameters are added to `gradients`, which is the flat vector of the whole network; that of the
     /// pooled values is kept in `memory`.

@@ -1,8 +1,9 @@
 //! Softmax cross-entropy with class weights and label smoothing, and its gradient.
 //!
 //! For a window with the probabilities p, the label y and the class weights w, the loss is -w(y) · ln p(y).
-//! With label smoothing s over K labels it is -w(y) · Σ t(k) · ln p(k), with the targets t(k) = s / K, plus 1
-//! - s for k = y (Szegedy et al. 2016), as in Keras's `CategoricalCrossentropy`.
+//! With label smoothing s over K labels it is -w(y) · Σ t(k) · ln p(k), with the targets t(y) = 1 - s + s / K
+//! for the label and t(k) = s / K for the others (Szegedy et al. 2016), as in Keras's
+//! `CategoricalCrossentropy`.
 
 use crate::train::kernel::activation::softmax_rows;
 
@@ -37,8 +38,8 @@ impl Loss {
     }
 }
 
-/// Turns logits [N, K] into probabilities in place, and returns their loss against `labels` [N], with the
-/// class `weights` [K] and the label smoothing `smoothing`.
+/// Turns logits [N, K] into probabilities in place, and returns their loss against `labels` `[N]`, with the
+/// class `weights` `[K]` and the label smoothing `smoothing`.
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f32], smoothing: f32) -> Loss {
     let classes = weights.len();
     softmax_rows(logits, classes);
@@ -60,8 +61,8 @@ pub fn cost(probability: f32, weight: f32) -> f64 {
     -probability.ln() * f64::from(weight)
 }
 
-/// The loss of one window with label smoothing. `row` has the window's probabilities [K], and `weight` is its
-/// label's.
+/// The loss of one window with label smoothing. `row` has the window's probabilities `[K]`, and `weight` is
+/// its label's.
 pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> f64 {
     let own = cost(row[label], weight);
     if smoothing == 0.0 {

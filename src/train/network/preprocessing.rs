@@ -23,9 +23,10 @@ pub struct Preprocessing {
     channels: usize,
     orders: Vec<Vec<usize>>,
     ordered_steps: bool,
-    /// The scaling of the channels, [C]; in canonical order if the steps are.
+    /// The scaling of the channels, `[C]`; in canonical order if the steps are.
     scaling: Scaling,
-    /// 1 / root mean square of the first differences of each scaled channel, [C]; `None` without differences.
+    /// 1 / root mean square of the first differences of each scaled channel, `[C]`; `None` without
+    /// differences.
     differences: Option<Vec<f32>>,
     /// The scaling of the summary statistics, [summary size]; `None` without a summary.
     summary: Option<Scaling>,
@@ -157,7 +158,7 @@ impl Preprocessing {
         &self.scaling
     }
 
-    /// The factors of the first differences, [C]; `None` if differences are not used.
+    /// The factors of the first differences, `[C]`; `None` if differences are not used.
     pub fn differences(&self) -> Option<&[f32]> {
         self.differences.as_deref()
     }
@@ -208,17 +209,18 @@ impl Preprocessing {
     /// `summary`.
     pub fn write(&self, window: &[f32], row: usize, rows: usize, steps: &mut [f32], summary: &mut Vec<f32>) {
         let ordered = self.ordered(window);
-        let taken = if self.ordered_steps { &ordered } else { window };
+        let chosen = if self.ordered_steps { &ordered } else { window };
         let (channels, width) = (self.channels, self.width());
         let Scaling { mean, factor } = &self.scaling;
-        for (step, values) in taken.chunks_exact(channels).enumerate() {
+        for (step, values) in chosen.chunks_exact(channels).enumerate() {
             let target = &mut steps[(step * rows + row) * width..][..width];
             for channel in 0..channels {
                 target[channel] = (values[channel] - mean[channel]) * factor[channel];
             }
             let Some(differences) = &self.differences else { continue };
             for channel in 0..channels {
-                let before = if step == 0 { values[channel] } else { taken[(step - 1) * channels + channel] };
+                let before =
+                    if step == 0 { values[channel] } else { chosen[(step - 1) * channels + channel] };
                 target[channels + channel] =
                     (values[channel] - before) * factor[channel] * differences[channel];
             }

@@ -51,10 +51,10 @@ pub struct Optimizer {
     options: OptimizerOptions,
     /// Steps taken so far.
     steps: i32,
-    /// The moving average of the gradient (Adam, AdamW) or the velocity (SGD with momentum), [parameters];
+    /// The moving average of the gradient (Adam, AdamW) or the velocity (SGD with momentum), `[parameters]`;
     /// otherwise empty.
     first_moment: Vec<f32>,
-    /// The moving average of the squared gradient, [parameters]; empty for SGD.
+    /// The moving average of the squared gradient, `[parameters]`; empty for SGD.
     second_moment: Vec<f32>,
 }
 
@@ -72,7 +72,7 @@ impl Optimizer {
     }
 
     /// The factor of each parameter's gradient in a step with a learning rate of 1, leaving momentum aside,
-    /// [parameters]. Empty for SGD, where every factor is 1.
+    /// `[parameters]`. Empty for SGD, where every factor is 1.
     pub fn preconditioner(&self) -> Vec<f32> {
         let correction = (1.0 - f64::from(BETA[1]).powi(self.steps.max(1))) as f32;
         let factor = |square: &f32| match self.options.kind {

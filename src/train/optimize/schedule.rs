@@ -43,7 +43,8 @@ pub struct LearningRate {
     /// The length of the training run.
     epochs: f64,
     lowest_loss: f64,
-    /// Epochs since the loss was last lower than all before.
+    /// Epochs since the loss was last lower than all before, or since the plateau schedule last lowered the
+    /// rate.
     stale_epochs: usize,
 }
 

@@ -16,8 +16,9 @@ use crate::train::optimize::schedule::{LearningRate, ScheduleOptions};
 const HIDDEN: usize = 32;
 /// The default of `--dense` if each surface has at least [`DENSE_RECORDINGS`] recordings; otherwise it is 0.
 const DENSE: usize = 64;
-/// With 48 drives per surface, the dense layer raised the balanced accuracy on new drives by one point; with
-/// 7 to 27 drives per surface, it lowered it by four points.
+/// The number of recordings per surface from which the dense layer is used by default. With 48 drives per
+/// surface, it raised the balanced accuracy on new drives by one point; with 7 to 27 drives per surface, it
+/// lowered it by four points.
 const DENSE_RECORDINGS: usize = 32;
 /// The steps of a training run if `--epochs` is not given.
 const STEPS: f64 = 3000.0;
@@ -107,7 +108,7 @@ impl FitOptions {
         OptimizerOptions { kind: self.optimizer, momentum, nesterov: self.nesterov, weight_decay }
     }
 
-    /// The learning rate at the start of training.
+    /// The learning rate of the training run, before its first step.
     pub(crate) fn learning_rate(&self) -> LearningRate {
         let Self { schedule, warmup, plateau_patience, plateau_factor, .. } = *self;
         let options = ScheduleOptions { schedule, warmup, plateau_patience, plateau_factor };

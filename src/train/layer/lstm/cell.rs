@@ -40,7 +40,7 @@ pub(crate) fn cells_forward(
     }
 }
 
-/// One sequence of [`cells_forward`] after the activations; every slice is [units].
+/// One sequence of [`cells_forward`] after the activations; every slice is `[units]`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
 fn cell_row(
@@ -100,7 +100,7 @@ pub(crate) fn cells_backward(
     }
 }
 
-/// One sequence of [`cells_backward`]; every slice is [units].
+/// One sequence of [`cells_backward`]; every slice is `[units]`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "each is a slice of its own so that the loop vectorises")]
 fn cell_row_backward(
