@@ -1,4 +1,20 @@
-//! The trainer: labelled recordings in, an ONNX model with its card out.
+//! The trainer: it trains a model from labelled recordings and writes it as an ONNX file with its model card.
+//!
+//! The modules in the order in which data passes through them:
+//! - `options`: the settings of a training run
+//! - `data`: labelled windows cut from recordings, and which of them are held out
+//! - `kernel`: the arithmetic that the layers are built on
+//! - `layer`: the layers, forward and backward
+//! - `network`: the network, forward and backward over a batch
+//! - `optimize`: the change of the weights, given their gradients
+//! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
+//! - `export`: the ONNX graph, and its comparison with the network
+//! - `baseline`: decision trees, for comparison
+//! - `report`: the report of a training run
+//! - `diagnose`: experiments that find out why a training run misbehaves
+//! - `random_streams`: the streams of random numbers
+//!
+//! The same seed gives the same model, byte for byte, on the same machine with any number of threads.
 
 pub(crate) mod baseline;
 pub(crate) mod data;
@@ -20,7 +36,8 @@ mod tests {
     use crate::train::data::dataset::Dataset;
     use crate::train::data::window_index::{RecordingInfo, WindowIndex};
 
-    /// Waves of a frequency for each label, with a phase for each window.
+    /// A data set of sine waves of one channel, in windows of 20 steps: the frequency depends on the label,
+    /// and the phase on the window. Each of the `groups` recordings per label is a group of its own.
     pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
         let names: Vec<_> = (0..labels).map(|label| format!("s{label}")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -30,11 +47,11 @@ mod tests {
             digest: String::new(),
             recordings: Vec::new(),
             steps: Vec::new(),
-            places: Vec::new(),
+            windows: Vec::new(),
             labels: Vec::new(),
             sources: Vec::new(),
             permutations: Vec::new(),
-            left_out: 0,
+            dropped: 0,
         };
         for source in 0..labels * groups {
             let (label, group) = (source / groups, source % groups);
@@ -45,7 +62,7 @@ mod tests {
                 dataset.labels.push(label);
                 dataset.sources.push(source);
                 let time = Time::from_seconds(window as f64).unwrap();
-                dataset.places.push(WindowIndex { start: dataset.steps.len(), time, earlier: 0, later: 0 });
+                dataset.windows.push(WindowIndex { start: dataset.steps.len(), time, earlier: 0, later: 0 });
                 dataset.steps.extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));
             }
         }

@@ -1,19 +1,23 @@
-//! The streams of the random generator, one for each purpose, so that what is drawn for one does not depend on what is
-//! drawn for another.
+//! The streams of the random number generator, one for each purpose.
+//!
+//! A generator is seeded with a seed and a stream (O'Neill 2014). With a stream for each purpose, the numbers
+//! drawn for one purpose do not depend on how many are drawn for another. A changed number here changes every
+//! trained model.
 
-/// Which groups are held out.
+/// The choice of the groups that are held out.
 pub(crate) const SPLIT: u128 = 1;
-/// The first weights.
+/// The initial weights.
 pub(crate) const WEIGHTS: u128 = 2;
-/// The order of the windows, and of their channels.
+/// The order of the windows in an epoch, and their shifts.
 pub(crate) const ORDER: u128 = 3;
-/// Noise windows for the comparison with ONNX Runtime.
+/// The noise windows of the comparison with ONNX Runtime.
 pub(crate) const NOISE: u128 = 4;
-/// What a search tries.
+/// The settings that a search tries.
 pub(crate) const SEARCH: u128 = 5;
-/// What trees draw; one stream a tree from here on.
+/// The trees of the baseline: the first of their streams, one per tree.
 pub(crate) const TREES: u128 = 1 << 16;
-/// What is left out and changed in a shard; one stream a shard from here on.
+/// Augmentation and dropout in the LSTM layers: the first of their streams, one per shard of a batch.
 pub(crate) const DROPOUT: u128 = 1 << 32;
-/// What the head leaves out; one stream a block from here on.
+/// Dropout in the head: the first of its streams, one per micro-batch, numbered by the micro-batch's first
+/// shard.
 pub(crate) const HEAD: u128 = 1 << 64;

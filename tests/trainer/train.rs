@@ -173,8 +173,8 @@ fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
     std::fs::write(root.join("missing/dataset.toml"), channels).unwrap();
     std::fs::create_dir(root.join("photos.run")).unwrap();
     let cases: [(&[&str], &str); 9] = [
-        (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model tells at least two surfaces apart"),
-        (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ in nothing but case"),
+        (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model needs at least two surfaces"),
+        (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ only in case"),
         (&["constant", "--out", "m.onnx"], "channel \"m2\" is 7 in every window"),
         (&["missing", "--out", "m.onnx"], "channel \"m2\" has no value in any recording"),
         (&["short", "--out", "m.onnx"], "no recording is long enough for a window"),

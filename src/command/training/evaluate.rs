@@ -64,8 +64,8 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
-    if dataset.left_out > 0 {
-        eprintln!("{} windows left out, whose label is not one throughout", dataset.left_out);
+    if dataset.dropped > 0 {
+        eprintln!("{} windows left out, whose label is not one throughout", dataset.dropped);
     }
     eprintln!("{confusion}");
     Ok(())

@@ -170,7 +170,7 @@ fn summary(dataset: &Dataset) -> String {
     let counts = dataset.count(0..dataset.len());
     let counts: Vec<_> =
         card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
-    let left_out = match dataset.left_out {
+    let left_out = match dataset.dropped {
         0 => String::new(),
         count => format!("; {count} left out, whose label is not one throughout"),
     };

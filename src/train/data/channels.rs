@@ -1,36 +1,44 @@
-//! The channels that recordings share, and the orders of them under which the surface stays what it is.
+//! The channels that all recordings have, and the orders of the channels under which the surface stays the
+//! same.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::error::DatasetError;
+use crate::recordings::layout::Layout;
 use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, channel_names};
 
-/// The channels that every recording has, or those wanted of them.
+/// The channels that all recordings have in common: those named in `wanted`, or all of them if none are
+/// named.
+///
+/// # Errors
+/// [`DatasetError`]: a recording's channels cannot be read or are not those of the first recording, or a
+/// wanted channel is missing.
 pub(crate) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {
     let mut first: Option<Vec<Channel>> = None;
     for recording in found {
         let inputs = recording.layout.channels_of(&recording.path)?;
         let all = inputs.iter().map(|input| input.channel()).collect::<Result<Vec<_>, _>>();
         let all = all.map_err(|why| RecordingError::Channels { path: recording.path.clone(), why })?;
-        let mut taken = Vec::new();
+        let mut chosen = Vec::new();
         for name in wanted {
             let channel = all.iter().find(|channel| channel.name == *name).cloned();
-            taken.push(channel.ok_or_else(|| DatasetError::NoChannel {
+            chosen.push(channel.ok_or_else(|| DatasetError::NoChannel {
                 name: name.clone(),
                 recording: recording.name.clone(),
                 has: channel_names(&all),
             })?);
         }
-        let taken = if wanted.is_empty() { all } else { taken };
+        let chosen = if wanted.is_empty() { all } else { chosen };
         match &first {
-            None => first = Some(taken),
-            Some(ours) if *ours != taken => {
+            None => first = Some(chosen),
+            Some(expected) if *expected != chosen => {
                 return Err(DatasetError::Channels {
                     first: found.first().map(|first| first.name.clone()).unwrap_or_default(),
-                    ours: channel_names(ours),
+                    expected: channel_names(expected),
                     other: recording.name.clone(),
-                    theirs: channel_names(&taken),
+                    found: channel_names(&chosen),
                 });
             }
             Some(_) => {}
@@ -39,17 +47,20 @@ pub(crate) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<
     Ok(first.unwrap_or_default())
 }
 
-/// The orders of the channels that all recordings' layouts allow. One that also moves channels that were not taken
-/// cannot be followed, and is left out.
+/// The orders of the channels, as indices into `channels`, that the layouts of all recordings allow. An order
+/// that moves a channel of `channels` to or from one that was not chosen is dropped.
+///
+/// # Errors
+/// [`DatasetError::Permutation`]: an order in a layout does not name every channel of the recording once.
 pub(crate) fn permutations(
     found: &[Recording],
     channels: &[Channel],
 ) -> Result<Vec<Vec<usize>>, DatasetError> {
     let mut shared: Option<Vec<Vec<usize>>> = None;
-    let mut seen: Option<*const crate::recordings::layout::Layout> = None;
+    let mut previous: Option<&Arc<Layout>> = None;
     for recording in found {
-        let layout = std::sync::Arc::as_ptr(&recording.layout);
-        if seen.replace(layout) == Some(layout) {
+        // Recordings of one folder share their layout, so it need not be checked again.
+        if previous.replace(&recording.layout).is_some_and(|layout| Arc::ptr_eq(layout, &recording.layout)) {
             continue;
         }
         let inputs = recording.layout.channels_of(&recording.path)?;
@@ -59,9 +70,9 @@ pub(crate) fn permutations(
             let distinct: BTreeSet<&String> = order.iter().collect();
             let known = order.iter().all(|name| all.iter().any(|channel| channel.name == *name));
             if !known || distinct.len() != order.len() || order.len() != all.len() {
-                return Err(DatasetError::Permutation { order: order.clone(), has: channel_names(&all) });
+                return Err(DatasetError::Permutation { order: order.join(", "), has: channel_names(&all) });
             }
-            own.extend(followed(order, &all, channels));
+            own.extend(indices_of(order, &all, channels));
         }
         shared = Some(match shared {
             None => own,
@@ -71,11 +82,12 @@ pub(crate) fn permutations(
     Ok(shared.unwrap_or_default())
 }
 
-/// For each channel taken, the one that takes its place; `None` where that one was not taken.
-fn followed(order: &[String], all: &[Channel], channels: &[Channel]) -> Option<Vec<usize>> {
-    let place = |channel: &Channel| {
+/// For each of `channels`, the index in `channels` of the channel that replaces it; `None` if a replacement
+/// was not chosen.
+fn indices_of(order: &[String], all: &[Channel], channels: &[Channel]) -> Option<Vec<usize>> {
+    let index = |channel: &Channel| {
         let source = order.get(all.iter().position(|other| other.name == channel.name)?)?;
         channels.iter().position(|channel| channel.name == *source)
     };
-    channels.iter().map(place).collect()
+    channels.iter().map(index).collect()
 }

@@ -1,70 +1,78 @@
-//! From recordings to labelled windows, made by the same code that makes the daemon's.
+//! The data set: the labelled windows of all recordings.
+//!
+//! The steps of all recordings are in one vector, and a window is a range of it. Overlapping windows share
+//! their steps, and a window can be shifted in training without being cut again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
-use super::cut::{Cut, CutWindow, Read, cut_all, own_rate, read_all};
+use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, own_rate, read_all};
 use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording};
 
-/// How windows are cut; what is not given follows from the recordings.
+/// How windows are cut from recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DatasetOptions {
-    /// The channels to take, by name; all, where none is named.
+    /// The names of the channels to use; all channels if this is empty.
     pub channels: Vec<String>,
-    /// Steps a second, in Hz; the recordings' own, where none is given.
+    /// The rate of the steps in Hz; `None` for the sample rate of the recordings.
     pub rate: Option<f64>,
-    /// Steps in a window; 100, where none is given.
+    /// W, the steps in a window; `None` for 100.
     pub window: Option<usize>,
-    /// Steps between two windows; a tenth of the window, where none is given.
+    /// The steps from the start of one window to the start of the next; `None` for a tenth of the window.
     pub hop: Option<usize>,
-    /// Whether a channel that never changes is let through.
+    /// Whether a channel that never changes is accepted; otherwise it is an error.
     pub constant: bool,
 }
 
-/// Labelled windows of recordings.
+/// The labelled windows of all recordings: N windows of W steps of C channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// The card that a model of these windows carries, but for its training.
+    /// The card of a model trained on these windows, without the part about its training.
     pub card: Card,
-    /// SHA-256 over the recordings, in hexadecimal.
+    /// The SHA-256 digest of the recordings, in hexadecimal.
     pub digest: String,
-    /// The recordings, those without a window among them.
+    /// All recordings, including those without a window.
     pub recordings: Vec<RecordingInfo>,
-    /// The steps of all recordings, row-major [S, C]; a window is W of them, and windows overlap.
+    /// The steps of all recordings, row-major [S, C]. A window is W consecutive steps; windows overlap.
     pub steps: Vec<f32>,
-    /// Each window's place among the steps.
-    pub places: Vec<WindowIndex>,
-    /// Each window's label, as an index into the card's.
+    /// The position of each window among the steps, `[N]`.
+    pub windows: Vec<WindowIndex>,
+    /// The label of each window, as an index into the card's labels, `[N]`.
     pub labels: Vec<usize>,
-    /// Each window's recording, as an index into [`Dataset::recordings`].
+    /// The recording of each window, as an index into [`Dataset::recordings`], `[N]`.
     pub sources: Vec<usize>,
-    /// Orders of the channels under which the surface stays what it is.
+    /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
+    /// order need not be among them.
     pub permutations: Vec<Vec<usize>>,
-    /// Windows left out since their label changes, or is not known, within.
-    pub left_out: usize,
+    /// The number of windows dropped because their label changes or is missing between the first and the last
+    /// step.
+    pub dropped: usize,
 }
 
 impl Dataset {
-    /// Cuts labelled windows for training.
+    /// Reads recordings and cuts them into labelled windows for training. The labels of the card are those of
+    /// the windows.
     ///
     /// # Errors
-    /// [`DatasetError`]: recordings that cannot be read or do not go together, too short, or of too few surfaces.
+    /// [`DatasetError`]: a recording cannot be read, the recordings have different channels or are too short,
+    /// or there are fewer than two surfaces.
     pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
         let channels = channels_of_all(found, &options.channels)?;
-        let read = read_all(found, &channels)?;
+        let loaded = read_all(found, &channels)?;
         let width = channels.len();
         for (index, channel) in channels.iter().enumerate() {
-            let values =
-                |read: &Read| read.samples.values().iter().skip(index).step_by(width).any(|v| v.is_finite());
-            if !read.iter().any(values) {
+            let has_value = |recording: &LoadedRecording| {
+                recording.samples.values().iter().skip(index).step_by(width).any(|value| value.is_finite())
+            };
+            if !loaded.iter().any(has_value) {
                 return Err(DatasetError::NoValue { name: channel.name.clone() });
             }
         }
-        let own = own_rate(&read).ok_or(DatasetError::NoRate)?;
-        let rate = options.rate.unwrap_or(own);
+        let own_rate = own_rate(&loaded).ok_or(DatasetError::NoRate)?;
+        let rate = options.rate.unwrap_or(own_rate);
         let window = options.window.unwrap_or(100);
         let mut card = Card {
             version: Card::VERSION,
@@ -73,111 +81,117 @@ impl Dataset {
             window,
             hop: options.hop.unwrap_or_else(|| (window / 10).max(1)),
             resample: Resample {
-                method: if own <= 1.5 * rate { Method::Linear } else { Method::Mean },
+                method: if own_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
                 max_gap: f64::max(0.25, 10.0 / rate),
             },
-            // Stands in until the labels are known, so that the numbers can be checked before windows are cut.
+            // A placeholder until the labels are known, so that the numbers can be validated before windows
+            // are cut.
             labels: vec!["1".into(), "2".into()],
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
             training: None,
         };
         card.validate()?;
-        let cuts = cut_all(&read, &card)?;
-        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.windows).map(|w| &w.label).collect();
-        card.labels = labels.into_iter().cloned().collect();
+        let cuts = cut_all(&loaded, &card)?;
+        card.labels = labels_of(&cuts).into_iter().cloned().collect();
         if let [label] = card.labels.as_slice() {
             let windows = cuts.iter().map(|cut| cut.windows.len()).sum();
             return Err(DatasetError::OneLabel { label: label.clone(), windows });
         }
-        if let Some((read, _)) =
-            read.iter().zip(&cuts).find(|(_, cut)| cut.windows.iter().any(|window| window.label == UNKNOWN))
-        {
-            return Err(DatasetError::Unknown { recording: read.source.name.clone() });
+        let unknown = |cut: &CutRecording| cut.windows.iter().any(|window| window.label == UNKNOWN);
+        if let Some((recording, _)) = loaded.iter().zip(&cuts).find(|(_, cut)| unknown(cut)) {
+            return Err(DatasetError::Unknown { recording: recording.info.name.clone() });
         }
-        if let Some((one, other)) = alike(&card.labels) {
+        if let Some((one, other)) = similar_labels(&card.labels) {
             return Err(DatasetError::Alike { one: one.clone(), other: other.clone() });
         }
         card.validate()?;
         let permutations = permutations(found, &card.channels)?;
-        let dataset = Self { permutations, ..Self::assemble(found, card, read, cuts)? };
-        match dataset.constant() {
+        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts)? };
+        match dataset.constant_channel() {
             Some(error) if !options.constant => Err(error),
             _ => Ok(dataset),
         }
     }
 
-    /// The first channel that never changes, as an error.
-    fn constant(&self) -> Option<DatasetError> {
+    /// The error for the first channel that never changes, if there is one.
+    fn constant_channel(&self) -> Option<DatasetError> {
         let width = self.card.channels.len();
         let first = self.steps.get(..width)?;
         let changes =
             |channel: &usize| self.steps.chunks_exact(width).any(|row| row[*channel] != first[*channel]);
-        let (changing, still): (Vec<usize>, Vec<usize>) = (0..width).partition(changes);
-        let channel = *still.first()?;
+        let (changing, constant): (Vec<usize>, Vec<usize>) = (0..width).partition(changes);
+        let channel = *constant.first()?;
         let others: Vec<&str> =
             changing.iter().map(|other| self.card.channels[*other].name.as_str()).collect();
-        let others = if others.is_empty() { "of another source".into() } else { others.join(",") };
+        let alternative = match others.as_slice() {
+            [] => "use recordings of another source".into(),
+            others => format!("train without it, with --channels {}", others.join(",")),
+        };
         Some(DatasetError::Constant {
             name: self.card.channels[channel].name.clone(),
             value: first[channel],
-            others,
+            alternative,
         })
     }
 
-    /// Cuts labelled windows as a model's card says, for its evaluation.
+    /// Reads recordings and cuts them into labelled windows as a model's card says, to evaluate the model.
+    ///
+    /// Channels, rate, window, hop and labels are those of the card.
     ///
     /// # Errors
-    /// [`DatasetError`]: as for [`Dataset::load`], or a label that the card lacks.
+    /// [`DatasetError`]: a recording cannot be read or is too short, or has a label that is not in the card.
     pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
-        let read = read_all(found, &card.channels)?;
-        let cuts = cut_all(&read, card)?;
-        let labels: BTreeSet<&String> = cuts.iter().flat_map(|cut| &cut.windows).map(|w| &w.label).collect();
-        let missing: Vec<_> =
-            labels.into_iter().filter(|label| !card.labels.contains(label)).cloned().collect();
+        let loaded = read_all(found, &card.channels)?;
+        let cuts = cut_all(&loaded, card)?;
+        let labels = labels_of(&cuts).into_iter();
+        let missing: Vec<_> = labels.filter(|label| !card.labels.contains(label)).cloned().collect();
         if !missing.is_empty() {
             let has = card.labels.join(", ");
             return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
         }
-        Self::assemble(found, card.clone(), read, cuts)
+        Self::assemble(found, card.clone(), loaded, cuts)
     }
 
+    /// Joins the steps and the windows of all recordings. Windows of a label that the card lacks are not
+    /// included.
     fn assemble(
         found: &[Recording],
         card: Card,
-        read: Vec<Read>,
-        cuts: Vec<Cut>,
+        loaded: Vec<LoadedRecording>,
+        cuts: Vec<CutRecording>,
     ) -> Result<Self, DatasetError> {
         let labels = card.labels.clone();
-        let index: BTreeMap<&str, usize> =
+        let label_indices: BTreeMap<&str, usize> =
             labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
         let mut dataset = Self {
             digest: recordings::digest(found)?,
-            recordings: read.into_iter().map(|read| read.source).collect(),
+            recordings: loaded.into_iter().map(|recording| recording.info).collect(),
             labels: Vec::new(),
             sources: Vec::new(),
-            places: Vec::new(),
-            left_out: cuts.iter().map(|cut| cut.left_out).sum(),
+            windows: Vec::new(),
+            dropped: cuts.iter().map(|cut| cut.dropped).sum(),
             steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
             card: card.clone(),
         };
         for (source, cut) in cuts.into_iter().enumerate() {
-            let before = dataset.steps.len() / card.channels.len();
+            let first = dataset.steps.len() / card.channels.len();
             dataset.steps.extend_from_slice(&cut.steps);
-            for CutWindow { label, place } in cut.windows {
-                let Some(label) = index.get(label.as_str()) else { continue };
+            for CutWindow { label, index } in cut.windows {
+                let Some(label) = label_indices.get(label.as_str()) else { continue };
                 dataset.labels.push(*label);
                 dataset.sources.push(source);
-                dataset.places.push(WindowIndex { start: before + place.start, ..place });
+                dataset.windows.push(WindowIndex { start: first + index.start, ..index });
             }
         }
         Ok(dataset)
     }
 
-    /// Every order of the channels under which the surface stays what it is; that in which they come is the first.
+    /// All orders of the channels under which the surface stays the same, as indices of channels. The
+    /// recorded order is the first one.
     pub fn orders(&self) -> Vec<Vec<usize>> {
-        let own: Vec<usize> = (0..self.card.channels.len()).collect();
-        let mut orders = vec![own];
+        let recorded: Vec<usize> = (0..self.card.channels.len()).collect();
+        let mut orders = vec![recorded];
         for order in &self.permutations {
             if !orders.contains(order) {
                 orders.push(order.clone());
@@ -186,39 +200,42 @@ impl Dataset {
         orders
     }
 
-    /// How many windows there are.
+    /// The number of windows.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no window.
+    /// Whether there are no windows.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// A window's values, row-major [W, C].
+    /// The values of a window, row-major [W, C].
     pub fn window(&self, index: usize) -> &[f32] {
-        self.at(self.places[index].start)
+        self.at(self.windows[index].start)
     }
 
-    /// A window's values where it begins `by` steps later, or earlier below 0; no further than its [`WindowIndex`] allows.
+    /// The values of a window, row-major [W, C], that starts `by` steps later, or earlier if `by` is
+    /// negative. The shift is limited to what the window's [`WindowIndex`] allows.
     pub fn shifted(&self, index: usize, by: isize) -> &[f32] {
-        let place = self.places[index];
-        let by = by.clamp(-(place.earlier as isize), place.later as isize);
-        self.at(place.start.saturating_add_signed(by))
+        let window = self.windows[index];
+        let by = by.clamp(-(window.earlier as isize), window.later as isize);
+        self.at(window.start.saturating_add_signed(by))
     }
 
+    /// The values of the W steps from `start` on.
     fn at(&self, start: usize) -> &[f32] {
         let width = self.card.channels.len();
         &self.steps[start * width..(start + self.card.window) * width]
     }
 
-    /// The values of some windows, one after the other.
+    /// The values of the windows with these indices, row-major [windows, W, C].
     pub fn gather(&self, indices: &[usize]) -> Vec<f32> {
         indices.iter().flat_map(|index| self.window(*index)).copied().collect()
     }
 
-    /// The same windows with some of their channels only, by index.
+    /// The same windows with only the channels with the indices `kept`, in that order, and without
+    /// permutations.
     pub fn with_channels(&self, kept: &[usize]) -> Self {
         let width = self.card.channels.len();
         let rows = self.steps.chunks_exact(width);
@@ -228,14 +245,14 @@ impl Dataset {
         dataset
     }
 
-    /// How many of these windows each label has.
+    /// The number of windows of each label, `[K]`, among the windows with these indices.
     pub fn count(&self, indices: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut counts = vec![0; self.card.labels.len()];
         indices.into_iter().for_each(|index| counts[self.labels[index]] += 1);
         counts
     }
 
-    /// Mean, deviation and range of each channel in some windows.
+    /// The mean, the standard deviation and the range of each channel over the windows with these indices.
     pub fn statistics(&self, indices: &[usize]) -> Vec<Statistics> {
         let channels = self.card.channels.len();
         let of = |channel: usize| {
@@ -253,8 +270,13 @@ impl Dataset {
     }
 }
 
-/// Two labels that differ in nothing but case or blanks.
-fn alike(labels: &[String]) -> Option<(&String, &String)> {
+/// The labels of all windows, each once, in alphabetical order.
+fn labels_of(cuts: &[CutRecording]) -> BTreeSet<&String> {
+    cuts.iter().flat_map(|cut| &cut.windows).map(|window| &window.label).collect()
+}
+
+/// The first two labels that differ only in case or in spaces at their ends.
+fn similar_labels(labels: &[String]) -> Option<(&String, &String)> {
     let plain = |label: &String| label.trim().to_lowercase();
     let pairs = labels
         .iter()
@@ -278,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_carry_the_label_and_the_recording_they_come_from() {
+    fn each_window_has_the_label_and_the_recording_it_was_cut_from() {
         let folder = folder(&[("tile/a.csv", drive(120, "current")), ("wood/b.csv", drive(110, "current"))]);
         let dataset = load(&folder, &DatasetOptions::default()).unwrap();
         assert_eq!((dataset.card.rate, dataset.card.window, dataset.card.hop), (50.0, 100, 10));
@@ -295,20 +317,21 @@ mod tests {
     }
 
     #[test]
-    fn a_window_over_a_change_of_label_is_left_out_and_counted() {
+    fn a_window_across_a_change_of_label_is_dropped_and_counted() {
         let folder = folder(&[
             ("dataset.toml", "[label]\nfrom = 'intervals'".into()),
             ("a.csv", drive(300, "current")),
             ("a.labels.csv", "start,end,label\n0,3,wood\n3,6,tile\n".into()),
         ]);
         let dataset = load(&folder, &DatasetOptions { hop: Some(50), ..Default::default() }).unwrap();
-        // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long; the one from 2 s to 4 s, and that from 1.02 s on, are not.
-        assert_eq!((dataset.len(), dataset.left_out), (4, 1));
+        // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long. The label changes at 3 s, in the window from
+        // 2 s to 4 s.
+        assert_eq!((dataset.len(), dataset.dropped), (4, 1));
         assert_eq!(dataset.labels, [1, 1, 0, 0]);
     }
 
     #[test]
-    fn what_cannot_be_trained_on_is_named_with_the_mend() {
+    fn recordings_that_cannot_be_trained_on_are_named_with_the_fix() {
         let long = || drive(200, "current");
         let one = folder(&[("tile/a.csv", long())]);
         let short = folder(&[("tile/a.csv", drive(50, "current")), ("wood/a.csv", drive(40, "current"))]);
@@ -316,7 +339,10 @@ mod tests {
         let unknown = folder(&[("tile/a.csv", long()), ("unknown/b.csv", long())]);
         for (folder, expected) in [
             (one, "all 11 windows are labelled \"tile\""),
-            (short, "the longest unbroken stretch is 1.0 s and a window of 100 steps at 50 Hz takes 2.0 s"),
+            (
+                short,
+                "the longest stretch without a gap is 1.0 s and a window of 100 steps at 50 Hz takes 2.0 s",
+            ),
             (mixed, "wood/b has the channels m1 and tile/a has current"),
             (unknown, "unknown/b is labelled \"unknown\""),
         ] {
@@ -326,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_of_channels_are_followed_as_far_as_the_channels_were_taken() {
+    fn permutations_are_kept_if_they_only_move_chosen_channels() {
         let row = |i: usize| format!("{},{},{},{}\n", i as f64 * 0.02, 1 + i % 2, 2 + i % 2, 3 + i % 2);
         let rows: String = (0..200).map(row).collect();
         let text = format!("t,a,b,c\n{rows}");

@@ -1,139 +1,153 @@
-//! Why recordings make no data set.
+//! Why recordings cannot be used as a data set.
 
 use crate::model::card::UNKNOWN;
 use crate::recordings::RecordingError;
 
-/// Why recordings make no data set. Each names the thing and the mend.
+/// Why recordings cannot be used as a data set. Each message names the cause and the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// A recording cannot be read.
     #[error(transparent)]
     Recording(#[from] RecordingError),
-    /// Two recordings have other channels.
+    /// Two recordings have different channels.
     #[error(
-        "{other} has the channels {theirs} and {first} has {ours}; name those that all recordings have with --channels, \
-         or train on one kind"
+        "{other} has the channels {found} and {first} has {expected}; name those that all recordings have \
+         with --channels, or train on recordings of one kind"
     )]
     Channels {
-        /// The first recording.
+        /// The name of the first recording.
         first: String,
-        /// Its channels.
-        ours: String,
-        /// The one that differs.
+        /// The channels of the first recording.
+        expected: String,
+        /// The name of the recording that differs.
         other: String,
-        /// Its channels.
-        theirs: String,
+        /// The channels of the recording that differs.
+        found: String,
     },
-    /// A channel was asked for that a recording lacks.
+    /// A recording lacks a channel that was asked for.
     #[error("channel {name:?} is not in {recording}, which has {has}; set --channels to some of these")]
     NoChannel {
-        /// The channel.
+        /// The name of the missing channel.
         name: String,
-        /// The recording.
+        /// The name of the recording.
         recording: String,
-        /// The channels that it has.
+        /// The channels of the recording.
         has: String,
     },
-    /// A permutation that is not one of the channels.
-    #[error("augment.permutations has {order:?} in dataset.toml; each entry names every channel once: {has}")]
-    Permutation {
-        /// The order.
-        order: Vec<String>,
-        /// The channels.
-        has: String,
-    },
-    /// No rate can be told.
-    #[error("no recording has two samples at different times, so none has a rate; give other recordings")]
-    NoRate,
-    /// No window at all.
+    /// An entry of `augment.permutations` is not an order of the channels.
     #[error(
-        "no recording is long enough for a window: the longest unbroken stretch is {longest:.1} s and a window of {window} \
-         steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
+        "augment.permutations in dataset.toml has the entry {order}; each entry must name every channel \
+         once: {has}"
+    )]
+    Permutation {
+        /// The channels of the entry.
+        order: String,
+        /// The channels of the recording.
+        has: String,
+    },
+    /// No recording has a rate.
+    #[error(
+        "no recording has two samples at different times, so there is no sample rate; give other recordings"
+    )]
+    NoRate,
+    /// No recording is as long as a window.
+    #[error(
+        "no recording is long enough for a window: the longest stretch without a gap is {longest:.1} s and \
+         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
     )]
     TooShort {
         /// The longest stretch without a gap, in seconds.
         longest: f64,
-        /// Steps.
+        /// The steps of a window.
         window: usize,
-        /// Hz.
+        /// The rate in Hz.
         rate: f64,
-        /// A window's length in seconds.
+        /// The length of a window in seconds.
         needed: f64,
     },
-    /// Windows, but none with one label throughout.
+    /// There are windows, but none that has the same label throughout.
     #[error(
-        "none of the {windows} windows has one label throughout; check [label] in dataset.toml, or lower --window"
+        "none of the {windows} windows has the same label from its first to its last step; check [label] in \
+         dataset.toml, or lower --window"
     )]
     NoLabels {
-        /// How many windows there were.
+        /// The number of windows without such a label.
         windows: usize,
     },
-    /// Only one surface.
+    /// All windows have the same label.
     #[error(
-        "all {windows} windows are labelled {label:?}; a model tells at least two surfaces apart, add recordings of another"
+        "all {windows} windows are labelled {label:?}; a model needs at least two surfaces, so add \
+         recordings of another"
     )]
     OneLabel {
         /// The label.
         label: String,
-        /// How many windows there were.
+        /// The number of windows.
         windows: usize,
     },
-    /// A label that stands for no decision.
+    /// A recording has the label that is reserved for the case that the daemon has not decided.
     #[error(
-        "{recording} is labelled {UNKNOWN:?}, which stands for no decision; name its surface, or leave it out"
+        "{recording} is labelled {UNKNOWN:?}, which is reserved for an undecided surface; label it with its \
+         surface, or remove the recording"
     )]
     Unknown {
-        /// The recording.
+        /// The name of the recording.
         recording: String,
     },
-    /// Two labels that are probably one.
+    /// Two labels are probably the same one, written differently.
     #[error(
-        "the labels {one:?} and {other:?} differ in nothing but case or blanks; give both the same name, in the folders or the labels"
+        "the labels {one:?} and {other:?} differ only in case or spaces; give both the same name, in the \
+         folder names or in the label files"
     )]
     Alike {
-        /// A label.
+        /// The first label.
         one: String,
-        /// The other.
+        /// The second label.
         other: String,
     },
-    /// A channel that was never measured.
+    /// A channel has no value in any recording.
     #[error(
-        "channel {name:?} has no value in any recording; mend its column in dataset.toml, or leave it out with --channels"
+        "channel {name:?} has no value in any recording; fix its column in dataset.toml, or name the other \
+         channels with --channels"
     )]
     NoValue {
-        /// The channel.
+        /// The name of the channel.
         name: String,
     },
-    /// A channel that tells nothing.
+    /// A channel has the same value in every window.
     #[error(
-        "channel {name:?} is {value} in every window, so it tells nothing, as a sensor that is not connected does; mend it, or leave \
-         it out with --channels {others}"
+        "channel {name:?} is {value} in every window, as if its sensor were not connected; fix the sensor \
+         and record again, or {alternative}"
     )]
     Constant {
-        /// The channel.
+        /// The name of the channel.
         name: String,
         /// Its value.
         value: f32,
-        /// The channels that do change.
-        others: String,
+        /// What to do instead of recording again.
+        alternative: String,
     },
-    /// Labels that a model does not know.
+    /// Recordings have labels that the model does not have.
     #[error(
-        "the recordings are labelled {labels}, which the model's card lacks; it has {has}. Leave them out, or train on them"
+        "the recordings have the labels {labels}, which the model does not have; its labels are {has}. \
+         Evaluate on other recordings, or train a model on these"
     )]
     NotInCard {
-        /// The labels.
+        /// The labels that the model does not have.
         labels: String,
-        /// The card's.
+        /// The model's labels.
         has: String,
     },
-    /// More than fits in memory.
-    #[error("the steps take {gib:.1} GiB, more than 2; lower --rate, or name fewer recordings")]
+    /// The steps take too much memory.
+    #[error(
+        "the steps of all recordings take {gib:.1} GiB of memory and at most 2 GiB are allowed; lower \
+         --rate, or give fewer recordings"
+    )]
     TooMany {
-        /// Their size.
+        /// The size of the steps in GiB.
         gib: f64,
     },
-    /// A card that makes no sense, from options that make none.
-    #[error("{0}; set --rate, --window and --hop to numbers in these bounds")]
+    /// The options give a model card with invalid values.
+    #[error("{0}; set --rate, --window and --hop to numbers within these limits")]
     Card(#[from] crate::model::card::CardError),
 }

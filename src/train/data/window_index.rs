@@ -1,25 +1,27 @@
-//! Where a window of the data set lies, and which recording it is from.
+//! The position of a window in the data set, and the recording it is from.
 
 use crate::signal::Time;
 
-/// Where a window lies.
+/// The position of a window in the data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowIndex {
-    /// Its first step.
+    /// The index of the window's first step in [`Dataset::steps`](super::dataset::Dataset::steps).
     pub start: usize,
-    /// The moment of its last step, in the recording's time.
+    /// The time of the window's last step, on the recording's clock.
     pub time: Time,
-    /// How many steps earlier it may begin and still be of the same stretch and label; half a hop at most.
+    /// How many steps earlier the window could start without crossing a gap or a change of label; at most
+    /// half a hop.
     pub earlier: usize,
-    /// The same, for later.
+    /// How many steps later the window could start without crossing a gap or a change of label; at most half
+    /// a hop.
     pub later: usize,
 }
 
-/// A recording as the trainer knows it.
+/// The name and the group of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingInfo {
-    /// Its name, as `label/name` where the label comes from the folder.
+    /// The recording's name, as `label/name` if the label comes from the folder.
     pub name: String,
-    /// Recordings of one group never straddle training and validation.
+    /// The recording's group. Recordings of one group are all trained on or all held out.
     pub group: String,
 }

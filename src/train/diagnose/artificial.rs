@@ -24,8 +24,8 @@ pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
         .collect();
     dataset.labels = (0..count).map(|index| index % 2).collect();
     dataset.sources = (0..count).map(|index| index % (2 * DRIVES)).collect();
-    let time = like.places.first().map(|place| place.time);
-    dataset.places = time
+    let time = like.windows.first().map(|place| place.time);
+    dataset.windows = time
         .into_iter()
         .flat_map(|time| (0..count).map(move |index| (index, time)))
         .map(|(index, time)| crate::train::data::window_index::WindowIndex {

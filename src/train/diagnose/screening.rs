@@ -64,7 +64,7 @@ pub(crate) fn duplicates(dataset: &Dataset) -> Vec<Duplicate> {
     (0..dataset.len()).for_each(|index| windows[dataset.sources[index]].push(index));
     // The stretches of steps that the windows of a recording cover; the steps of recordings stand one after the other.
     let extent = |source: usize| -> Option<(usize, usize)> {
-        let starts = windows[source].iter().map(|index| dataset.places[*index].start);
+        let starts = windows[source].iter().map(|index| dataset.windows[*index].start);
         Some((starts.clone().min()?, starts.max()? + window))
     };
     let extents: Vec<Option<(usize, usize)>> = (0..windows.len()).map(extent).collect();
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_stuck_channel_is_seen_with_its_share() {
         let mut dataset = waves(2, 2, 4);
-        let stuck = dataset.places[3].start;
+        let stuck = dataset.windows[3].start;
         dataset.steps[stuck..stuck + 20].fill(0.5);
         let check = &channels(&dataset)[0];
         assert_eq!(check.stuck, 1.0 / 16.0);
@@ -166,7 +166,7 @@ mod tests {
         }
         assert!(duplicates(&dataset).is_empty());
         let steps = dataset.steps.clone();
-        let (from, to) = (dataset.places[0].start, dataset.places[18].start);
+        let (from, to) = (dataset.windows[0].start, dataset.windows[18].start);
         dataset.steps[to..to + 113].copy_from_slice(&steps[from + 7..from + 120]);
         let found = duplicates(&dataset);
         assert_eq!(found, [Duplicate { one: 0, other: 3 }]);

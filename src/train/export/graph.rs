@@ -29,7 +29,7 @@ pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     graph.add("Softmax", &["logits"], "probabilities", vec![integer("axis", -1)]);
     let texts: Vec<&str> = embeddings.iter().map(String::as_str).collect();
     graph.add("Concat", &texts, "embedding", vec![integer("axis", 1)]);
-    let embedded = architecture.pooled() * ensemble.members().len();
+    let embedded = architecture.pooled_size() * ensemble.members().len();
     GraphProto {
         node: graph.nodes,
         name: Some("underfoot".into()),

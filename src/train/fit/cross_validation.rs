@@ -170,7 +170,7 @@ impl Trained {
             let decider = deciders.entry(dataset.sources[*window]).or_insert_with(|| {
                 DecisionFilter::new(DecisionOptions::default(), &dataset.card, dataset.card.hop)
             });
-            let decision = decider.step(dataset.places[*window].time, probabilities);
+            let decision = decider.step(dataset.windows[*window].time, probabilities);
             confusion.add(dataset.labels[*window], decision.surface);
         }
         confusion

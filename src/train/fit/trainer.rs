@@ -291,7 +291,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn example(&mut self, index: usize) -> Example<'a> {
-        let place = self.dataset.places[index];
+        let place = self.dataset.windows[index];
         let window = if self.options.shift && place.earlier + place.later > 0 {
             let by = self.rng.random_range(0..=place.earlier + place.later) as isize - place.earlier as isize;
             self.dataset.shifted(index, by)

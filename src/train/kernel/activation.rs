@@ -1,28 +1,33 @@
 //! Exponential, sigmoid, tanh and softmax over slices, in loops that the compiler turns into vector code.
 //!
-//! Multiplications and additions are fused, as in ONNX Runtime: the results are the same to the bit on every machine, but
-//! slow on one without such an instruction (x86-64 before 2013).
+//! Each multiplication followed by an addition is one fused operation (`mul_add`), as in ONNX Runtime. The
+//! results are therefore the same to the bit on every machine, but slow to compute on a processor without a
+//! fused instruction (x86-64 before 2013).
 
 /// Runs a loop compiled for the vector units that this machine has.
 ///
-/// The closure and what is called within must be `#[inline(always)]`, or they are compiled for the least machine.
+/// The closure and the functions it calls must be `#[inline(always)]`. Otherwise the compiler keeps them as
+/// separate functions for the baseline instruction set, without the wider vector units.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// Below it, e^x is no longer a normal number.
+/// The lowest exponent: below it, e^x is smaller than the smallest normal `f32`.
 const LOWEST: f32 = -87.0;
-/// Above it, e^x nears the largest number.
+/// The highest exponent: above it, e^x soon exceeds the largest `f32`.
 const HIGHEST: f32 = 88.0;
-/// Adding it rounds to a whole number, which then stands in the low bits.
+/// 1.5 · 2^23. Adding it to a small number rounds that number to an integer, which is then in the low
+/// mantissa bits.
 const ROUND: f32 = 12_582_912.0;
-/// ln 2 in two parts; the first has few bits, so that its multiples are exact.
+/// ln 2 as the sum of two parts. The first has few significant bits, so that its integer multiples are exact
+/// (Cody and Waite 1980).
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 
-/// e^x, to a relative error of 2e-7; x is held between -87 and 88, and NaN stays NaN.
+/// e^x with a relative error of at most 2e-7. `x` is clamped to -87 to 88; NaN gives NaN.
 ///
-/// x = n ln 2 + r, and e^r by the polynomial of Cephes `expf`, |r| ≤ ln 2 / 2.
+/// As in the Cephes library's `expf` (Moshier 1992): x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2, so
+/// that e^x = 2^n · e^r, with a polynomial for e^r.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(LOWEST, HIGHEST);
@@ -39,18 +44,20 @@ pub(crate) fn exp(x: f32) -> f32 {
     ((p * r).mul_add(r, r) + 1.0) * power
 }
 
-/// 1 / (1 + e^-x), to a relative error of 2.5e-7 above -85.
+/// The logistic sigmoid 1 / (1 + e^-x), with a relative error of at most 2.5e-7 for x above -85.
 ///
-/// Rational approximations are as fast, but their errors have a bias near saturation, which a recurrence of a hundred
-/// steps adds up to 1e-5 in the probabilities.
+/// Rational approximations are as fast, but their errors are biased near saturation. Over the hundred steps
+/// of a recurrence that bias adds up to 1e-5 in the probabilities.
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The hyperbolic tangent, to a relative error of 2e-7.
+/// The hyperbolic tangent, with a relative error of at most 2e-7.
 ///
-/// As Cephes `tanhf`: a polynomial below 0.625, and 1 - 2 / (e^2x + 1) above. Both are computed, so that it vectorises.
+/// As in the Cephes library's `tanhf` (Moshier 1992): a polynomial where |x| is below 0.625, and 1 - 2 /
+/// (e^2|x| + 1) with the sign of x elsewhere. Both are always computed, because a branch would keep the loop
+/// from being vectorised.
 #[inline(always)]
 pub(crate) fn tanh(x: f32) -> f32 {
     let square = x * x;
@@ -64,7 +71,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { near } else { far }
 }
 
-/// The sigmoid of each value, in place.
+/// Replaces each value by its sigmoid.
 #[inline(always)]
 pub(crate) fn sigmoid_all(values: &mut [f32]) {
     for value in values {
@@ -72,7 +79,7 @@ pub(crate) fn sigmoid_all(values: &mut [f32]) {
     }
 }
 
-/// The hyperbolic tangent of each value, in place.
+/// Replaces each value by its hyperbolic tangent.
 #[inline(always)]
 pub(crate) fn tanh_all(values: &mut [f32]) {
     for value in values {
@@ -80,7 +87,10 @@ pub(crate) fn tanh_all(values: &mut [f32]) {
     }
 }
 
-/// Each row of `classes` logits to probabilities that sum to 1, in place.
+/// Replaces the logits [N, `classes`], row by row, by the softmax probabilities, which sum to 1 (Bridle
+/// 1990).
+///
+/// The row's largest logit is subtracted first, so that no exponential overflows. NaN in a row gives NaN.
 pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
     for row in logits.chunks_exact_mut(classes.max(1)) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -93,7 +103,10 @@ pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
     }
 }
 
-/// Multiplications and additions a second that one thread reaches in registers alone: what products are measured against.
+/// The peak arithmetic rate of one thread in operations per second, counting a multiplication and an addition
+/// as two.
+///
+/// Measured on values that stay in registers. The benchmark compares the rate of the matrix products with it.
 pub(crate) fn peak() -> f64 {
     const LANES: usize = 256;
     const ROUNDS: usize = 2_000_000;
@@ -118,7 +131,7 @@ pub(crate) fn peak() -> f64 {
 mod tests {
     use super::*;
 
-    fn worst(range: f32, ours: fn(f32) -> f32, exact: fn(f64) -> f64) -> f64 {
+    fn largest_error(range: f32, ours: fn(f32) -> f32, exact: fn(f64) -> f64) -> f64 {
         let error = |i: i32| {
             let x = range * i as f32 / 200_000.0;
             let (ours, exact) = (f64::from(ours(x)), exact(f64::from(x)));
@@ -130,17 +143,17 @@ mod tests {
     #[test]
     fn exp_sigmoid_and_tanh_agree_with_double_precision() {
         let errors = [
-            worst(86.9, exp, f64::exp),
-            worst(85.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
-            worst(20.0, tanh, f64::tanh),
-            worst(1e-3, tanh, f64::tanh),
+            largest_error(86.9, exp, f64::exp),
+            largest_error(85.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
+            largest_error(20.0, tanh, f64::tanh),
+            largest_error(1e-3, tanh, f64::tanh),
         ];
         let limits = [2e-7, 2.5e-7, 2e-7, 2e-7];
         assert!(errors.iter().zip(limits).all(|(error, limit)| *error < limit), "{errors:?}");
     }
 
     #[test]
-    fn a_value_that_is_no_number_is_not_hidden() {
+    fn a_value_that_is_not_a_number_gives_a_result_that_is_not_a_number() {
         assert!([exp(f32::NAN), sigmoid(f32::NAN), tanh(f32::NAN)].iter().all(|value| value.is_nan()));
         let mut row = [0.0, f32::NAN];
         softmax_rows(&mut row, 2);
@@ -150,20 +163,20 @@ mod tests {
     #[test]
     fn vector_code_gives_the_same_bits_as_scalar_code() {
         let values: Vec<f32> = (0..1003).map(|i| (i as f32 - 500.0) * 0.037).collect();
-        let (mut one, mut other) = (values.clone(), values.clone());
+        let (mut sigmoids, mut tangents) = (values.clone(), values.clone());
         vectorised(
             #[inline(always)]
             || {
-                sigmoid_all(&mut one);
-                tanh_all(&mut other);
+                sigmoid_all(&mut sigmoids);
+                tanh_all(&mut tangents);
             },
         );
-        assert!(values.iter().zip(one).all(|(x, y)| sigmoid(*x).to_bits() == y.to_bits()));
-        assert!(values.iter().zip(other).all(|(x, y)| tanh(*x).to_bits() == y.to_bits()));
+        assert!(values.iter().zip(sigmoids).all(|(x, y)| sigmoid(*x).to_bits() == y.to_bits()));
+        assert!(values.iter().zip(tangents).all(|(x, y)| tanh(*x).to_bits() == y.to_bits()));
     }
 
     #[test]
-    fn softmax_holds_at_large_logits() {
+    fn softmax_does_not_overflow_at_large_logits() {
         let mut row = [1000.0, 1000.0, -1000.0];
         softmax_rows(&mut row, 3);
         assert!((row[0] - 0.5).abs() < 1e-6 && row[2] < 1e-30);

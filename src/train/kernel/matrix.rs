@@ -1,9 +1,12 @@
-//! Matrix products: the one place where the crate leaves the checks to itself, around the `gemm` crate.
+//! Matrix products, computed by the `gemm` crate.
 //!
-//! One thread a call: what is parallel is parallel above, so that sums keep their order.
+//! `gemm` takes raw pointers, so this is the one file of the crate with unsafe code. The types here check
+//! every bound before the call. Each product runs on the calling thread alone, so that its sums always have
+//! the same order.
 #![allow(unsafe_code)]
 
-/// A matrix in a slice, with the distance between rows and between columns in elements.
+/// A matrix [rows, columns] in a slice. The strides are the distances, in elements, between rows and between
+/// columns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     name: &'static str,
@@ -15,16 +18,16 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// A row-major matrix [rows, columns] without holes; `name` is what a failed bound is reported under.
+    /// A contiguous row-major matrix [rows, columns]. `name` identifies it in the message of a failed check.
     ///
     /// # Panics
-    /// If `values` is too short.
+    /// If `values` has fewer than rows · columns values.
     pub(crate) fn new(name: &'static str, values: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_fits(name, values.len(), rows, columns);
         Self { name, values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
-    /// The same values seen as [columns, rows].
+    /// The transpose, [columns, rows], of the same values; nothing is copied.
     pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -36,22 +39,25 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// What a product does with the values that stand in its destination.
+/// What a product does with the previous values of its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// They are overwritten, and never read.
-    Nothing,
+pub(crate) enum Update {
+    /// They are overwritten without being read.
+    Overwrite,
     /// The product is added to them.
-    Sum,
+    Add,
 }
 
-/// `destination = [destination +] left · right`, row-major [left's rows, right's columns] without holes.
+/// Writes the product `left · right` to `destination`, or adds it, as `update` says. `destination` is
+/// contiguous and row-major, [rows of `left`, columns of `right`].
 ///
-/// The same arguments give the same bits on the same machine; a machine with other vector units may round otherwise.
+/// The same arguments give the same bits on the same machine. A machine with other vector units may round
+/// differently.
 ///
 /// # Panics
-/// If the inner sizes differ or `destination` is too short: a fault of the caller, never of data.
-pub(crate) fn multiply(destination: &mut [f32], keep: Keep, left: Matrix<'_>, right: Matrix<'_>) {
+/// If the columns of `left` are not as many as the rows of `right`, or if `destination` is too short. Both
+/// are errors in the calling code; no input data can cause them.
+pub(crate) fn multiply(destination: &mut [f32], update: Update, left: Matrix<'_>, right: Matrix<'_>) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns);
     assert!(
         inner == right.rows,
@@ -65,14 +71,15 @@ pub(crate) fn multiply(destination: &mut [f32], keep: Keep, left: Matrix<'_>, ri
         return;
     }
     if inner == 0 {
-        if keep == Keep::Nothing {
+        if update == Update::Overwrite {
             destination[..rows * columns].fill(0.0);
         }
         return;
     }
-    // SAFETY: `Matrix::new` has checked that both operands hold rows * columns values, and transposing swaps sizes and
-    // strides together, so every (row, column) lies in its slice; the destination was checked above. It is borrowed
-    // mutably, so it overlaps neither operand. Slices are shorter than isize::MAX, so the strides fit.
+    // SAFETY: `Matrix::new` has checked that both operands have rows * columns values, and transposing swaps
+    // sizes and strides together, so every element (row, column) is inside its slice. The size of the
+    // destination was checked above, and it is borrowed mutably, so it overlaps neither operand. A slice has
+    // at most isize::MAX elements, so the strides fit into isize.
     unsafe {
         gemm::gemm(
             rows,
@@ -81,7 +88,7 @@ pub(crate) fn multiply(destination: &mut [f32], keep: Keep, left: Matrix<'_>, ri
             destination.as_mut_ptr(),
             1,
             columns as isize,
-            keep == Keep::Sum,
+            update == Update::Add,
             left.values.as_ptr(),
             left.column_stride as isize,
             left.row_stride as isize,
@@ -110,12 +117,12 @@ fn assert_fits(name: &str, length: usize, rows: usize, columns: usize) {
 mod tests {
     use super::*;
 
-    fn naive(a: &[f32], b: &[f32], rows: usize, inner: usize, columns: usize) -> Vec<f32> {
-        let cell = |i: usize, j: usize| (0..inner).map(|k| a[i * inner + k] * b[k * columns + j]).sum();
-        (0..rows * columns).map(|index| cell(index / columns, index % columns)).collect()
+    fn product_of(a: &[f32], b: &[f32], rows: usize, inner: usize, columns: usize) -> Vec<f32> {
+        let element = |i: usize, j: usize| (0..inner).map(|k| a[i * inner + k] * b[k * columns + j]).sum();
+        (0..rows * columns).map(|index| element(index / columns, index % columns)).collect()
     }
 
-    fn turn(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
         (0..values.len()).map(|index| values[index % rows * columns + index / rows]).collect()
     }
 
@@ -124,20 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn a_product_is_the_sum_over_rows_and_columns_however_its_operands_are_stored() {
+    fn products_are_right_for_plain_and_transposed_operands_of_every_size() {
         for (rows, inner, columns) in [(1, 1, 1), (3, 5, 2), (16, 64, 256), (17, 3, 7), (2, 0, 3), (0, 2, 3)]
         {
             let (a, b) = (numbers(rows * inner), numbers(inner * columns));
-            let expected = naive(&a, &b, rows, inner, columns);
-            let (at, bt) = (turn(&a, rows, inner.max(1)), turn(&b, inner.max(1), columns));
+            let expected = product_of(&a, &b, rows, inner, columns);
+            let (at, bt) = (transpose(&a, rows, inner.max(1)), transpose(&b, inner.max(1), columns));
             let left = [Matrix::new("a", &a, rows, inner), Matrix::new("at", &at, inner, rows).transposed()];
             let right =
                 [Matrix::new("b", &b, inner, columns), Matrix::new("bt", &bt, columns, inner).transposed()];
             for (left, right) in left.into_iter().flat_map(|l| right.map(|r| (l, r))) {
                 let mut product = vec![f32::NAN; rows * columns];
-                multiply(&mut product, Keep::Nothing, left, right);
+                multiply(&mut product, Update::Overwrite, left, right);
                 assert_eq!(product, expected);
-                multiply(&mut product, Keep::Sum, left, right);
+                multiply(&mut product, Update::Add, left, right);
                 assert!(product.iter().zip(&expected).all(|(twice, once)| *twice == 2.0 * once));
             }
         }
@@ -145,14 +152,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "kernel is [3, 4] in 11 values")]
-    fn a_matrix_that_does_not_fit_its_slice_is_refused() {
+    fn a_matrix_larger_than_its_slice_panics() {
         Matrix::new("kernel", &[0.0; 11], 3, 4);
     }
 
     #[test]
     #[should_panic(expected = "the product is [2, 2] in 3 values")]
-    fn a_product_that_does_not_fit_its_destination_is_refused() {
+    fn a_product_larger_than_its_destination_panics() {
         let one = [1.0; 4];
-        multiply(&mut [0.0; 3], Keep::Nothing, Matrix::new("a", &one, 2, 2), Matrix::new("b", &one, 2, 2));
+        multiply(
+            &mut [0.0; 3],
+            Update::Overwrite,
+            Matrix::new("a", &one, 2, 2),
+            Matrix::new("b", &one, 2, 2),
+        );
     }
 }

@@ -1,14 +1,20 @@
-//! Products with a matrix that is used again and again: its columns are laid out once in panels, as the vector units read them.
+//! Products with a matrix that is used many times: its columns are packed once into panels, in the order in
+//! which the vector units read them.
 //!
-//! A general product lays its operands out at each call, which costs as much as the product itself where the other operand has a
-//! dozen rows, as at each step of a recurrence.
+//! A general matrix product packs its operands at each call. Where the other operand has only a dozen rows,
+//! as at each step of a recurrence, that packing costs as much as the product itself (for the technique: Goto
+//! and van de Geijn 2008).
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Columns in a panel: two vectors of the widest units, so a divisor of it for all others.
+use super::matrix::Update;
+
+/// Columns in a panel: two vectors of the widest units (16 values each), and a multiple of every narrower
+/// vector.
 const PANEL: usize = 32;
 
-/// A matrix [inner, columns] in panels of columns, each row by row; the last is filled up with zeros.
+/// A matrix [inner, columns], packed into panels of [`PANEL`] columns. Each panel is row-major [inner,
+/// `PANEL`]; the last one is padded with columns of zeros.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PackedMatrix {
     inner: usize,
@@ -17,9 +23,9 @@ pub(crate) struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Lays out a row-major matrix [inner, columns] anew.
+    /// Packs a row-major matrix [inner, columns], in place of the previous one.
     pub(crate) fn fill(&mut self, matrix: &[f32], inner: usize, columns: usize) {
-        self.start(inner, columns);
+        self.reset(inner, columns);
         for (panel, target) in self.values.chunks_exact_mut((inner * PANEL).max(1)).enumerate() {
             let first = panel * PANEL;
             let width = PANEL.min(columns - first);
@@ -29,9 +35,9 @@ impl PackedMatrix {
         }
     }
 
-    /// Lays out the transpose of a row-major matrix [columns, inner] anew.
+    /// Packs the transpose of a row-major matrix [columns, inner], in place of the previous one.
     pub(crate) fn fill_transposed(&mut self, matrix: &[f32], inner: usize, columns: usize) {
-        self.start(inner, columns);
+        self.reset(inner, columns);
         for (panel, target) in self.values.chunks_exact_mut((inner * PANEL).max(1)).enumerate() {
             let first = panel * PANEL;
             for column in 0..PANEL.min(columns - first) {
@@ -43,50 +49,53 @@ impl PackedMatrix {
         }
     }
 
-    fn start(&mut self, inner: usize, columns: usize) {
+    fn reset(&mut self, inner: usize, columns: usize) {
         (self.inner, self.columns) = (inner, columns);
         self.values.clear();
         self.values.resize(columns.div_ceil(PANEL) * PANEL * inner, 0.0);
     }
 
-    /// `destination = [destination +] left · self`, row-major [rows, columns], of a row-major `left` [rows, inner].
+    /// Writes the product `left · self` to `destination`, or adds it, as `update` says. `left` is row-major
+    /// [rows, inner], and `destination` is row-major [rows, columns]; its length gives the number of rows.
     ///
     /// # Panics
-    /// If a slice is too short: a fault of the caller, never of data.
-    pub(crate) fn multiply(&self, left: &[f32], destination: &mut [f32], add: bool) {
-        Arch::new().dispatch(Multiply { panels: self, left, destination, add });
+    /// If `left` is too short. That is an error in the calling code; no input data can cause it.
+    pub(crate) fn multiply(&self, left: &[f32], destination: &mut [f32], update: Update) {
+        Arch::new().dispatch(PackedProduct { matrix: self, left, destination, update });
     }
 }
 
-struct Multiply<'a> {
-    panels: &'a PackedMatrix,
+/// The arguments of one [`PackedMatrix::multiply`], which `pulp` compiles for each kind of vector unit.
+struct PackedProduct<'a> {
+    matrix: &'a PackedMatrix,
     left: &'a [f32],
     destination: &'a mut [f32],
-    add: bool,
+    update: Update,
 }
 
-impl WithSimd for Multiply<'_> {
+impl WithSimd for PackedProduct<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels, left, destination, add } = self;
-        let (inner, columns) = (panels.inner, panels.columns);
+        let Self { matrix, left, destination, update } = self;
+        let (inner, columns) = (matrix.inner, matrix.columns);
+        let add = update == Update::Add;
         if inner == 0 || columns == 0 {
             return;
         }
         let rows = destination.len() / columns;
         assert!(left.len() >= rows * inner, "the left matrix is [{rows}, {inner}] in {} values", left.len());
-        // As many sums at once as there are registers for.
-        let many = if S::F32_LANES >= 16 { 8 } else { 4 };
-        for (index, panel) in panels.values.chunks_exact(inner * PANEL).enumerate() {
+        // The rows of a tile: as many as their sums, two vectors a row, fit into the registers.
+        let tile_rows = if S::F32_LANES >= 16 { 8 } else { 4 };
+        for (index, panel) in matrix.values.chunks_exact(inner * PANEL).enumerate() {
             let first = index * PANEL;
             let width = PANEL.min(columns - first);
             let mut row = 0;
             while row < rows {
                 let left = &left[row * inner..];
                 let target = &mut destination[row * columns + first..];
-                if many == 8 && rows - row >= 8 {
+                if tile_rows == 8 && rows - row >= 8 {
                     tile::<S, 8>(simd, panel, left, inner, target, columns, width, add);
                     row += 8;
                 } else if rows - row >= 4 {
@@ -101,7 +110,11 @@ impl WithSimd for Multiply<'_> {
     }
 }
 
-/// `ROWS` rows of one panel of the product, two vectors at a time.
+/// Computes one tile of the product: `ROWS` rows by the first `width` columns of one panel, two vectors of
+/// columns at a time.
+///
+/// `panel` is [inner, `PANEL`], `left` starts at the tile's first row [ROWS, inner], and `target` at the
+/// tile's first element in the destination, whose rows are `stride` values apart.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "inlined into its one caller")]
 fn tile<S: Simd, const ROWS: usize>(
@@ -153,27 +166,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_with_panels_is_the_product() {
+    fn the_product_with_a_packed_matrix_is_the_matrix_product() {
         for (rows, inner, columns) in
             [(16, 64, 256), (2, 5, 20), (13, 3, 33), (1, 1, 1), (21, 200, 200), (3, 0, 4)]
         {
             let number = |i: usize| ((i * 37 + 11) % 19) as f32 - 9.0;
             let left: Vec<f32> = (0..rows * inner).map(number).collect();
             let right: Vec<f32> = (0..inner * columns).map(|i| number(i + 5)).collect();
-            let cell = |row: usize, column: usize| -> f32 {
+            let element = |row: usize, column: usize| -> f32 {
                 (0..inner).map(|k| left[row * inner + k] * right[k * columns + column]).sum()
             };
-            let expected: Vec<f32> = (0..rows * columns).map(|i| cell(i / columns, i % columns)).collect();
+            let expected: Vec<f32> = (0..rows * columns).map(|i| element(i / columns, i % columns)).collect();
             let transposed: Vec<f32> =
                 (0..inner * columns).map(|i| right[i % inner * columns + i / inner]).collect();
-            let (mut panels, mut turned) = (PackedMatrix::default(), PackedMatrix::default());
-            panels.fill(&right, inner, columns);
-            turned.fill_transposed(&transposed, inner, columns);
-            for panels in [&panels, &turned] {
+            let (mut plain, mut from_transposed) = (PackedMatrix::default(), PackedMatrix::default());
+            plain.fill(&right, inner, columns);
+            from_transposed.fill_transposed(&transposed, inner, columns);
+            for packed in [&plain, &from_transposed] {
                 let mut product = vec![0.0; rows * columns];
-                panels.multiply(&left, &mut product, false);
+                packed.multiply(&left, &mut product, Update::Overwrite);
                 assert_eq!(product, expected, "{rows} {inner} {columns}");
-                panels.multiply(&left, &mut product, true);
+                packed.multiply(&left, &mut product, Update::Add);
                 assert!(product.iter().zip(&expected).all(|(twice, once)| *twice == 2.0 * once));
             }
         }

@@ -1,39 +1,39 @@
-//! A dense layer: y = x·W + b.
+//! The dense layer, y = x · W + b, and the ReLU activation.
 
 use rand::Rng;
 
 use super::initial_weights::glorot_uniform;
-use super::lstm::add_rows;
-use crate::train::kernel::matrix::{Keep, Matrix, multiply};
+use crate::train::kernel::matrix::{Matrix, Update, multiply};
+use crate::train::kernel::rows::add_rows;
 
-/// The sizes of a dense layer. Its parameters are the kernel `[inputs, outputs]`, then the bias `[outputs]`.
+/// A dense layer. Its parameters are the kernel W `[inputs, outputs]`, followed by the bias b `[outputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dense {
-    /// Values in.
+    /// Values per row of the input.
     pub inputs: usize,
-    /// Values out.
+    /// Values per row of the output.
     pub outputs: usize,
 }
 
 impl Dense {
-    /// How many parameters the layer has.
+    /// The number of parameters.
     pub fn parameters(&self) -> usize {
         (self.inputs + 1) * self.outputs
     }
 
-    /// The kernel and the bias in a flat vector.
+    /// Divides a flat vector of [`Dense::parameters`] values into the kernel and the bias.
     pub fn view<'a>(&self, values: &'a [f32]) -> (&'a [f32], &'a [f32]) {
         values.split_at(self.inputs * self.outputs)
     }
 
-    /// First values: Glorot uniform kernel, no bias.
+    /// Draws initial values as Keras does: a Glorot uniform kernel and a bias of 0.
     pub fn initialise(&self, values: &mut [f32], rng: &mut impl Rng) {
         let (kernel, bias) = values.split_at_mut(self.inputs * self.outputs);
         glorot_uniform(kernel, self.inputs, self.outputs, rng);
         bias.fill(0.0);
     }
 
-    /// `input` [rows, inputs] to `output` [rows, outputs].
+    /// Computes `output` [rows, outputs] from `input` [rows, inputs]. `values` are the layer's parameters.
     pub fn forward(&self, values: &[f32], input: &[f32], rows: usize, output: &mut Vec<f32>) {
         let (kernel, bias) = self.view(values);
         output.clear();
@@ -41,10 +41,14 @@ impl Dense {
             output.extend_from_slice(bias);
         }
         let kernel = Matrix::new("dense kernel", kernel, self.inputs, self.outputs);
-        multiply(output, Keep::Sum, Matrix::new("dense input", input, rows, self.inputs), kernel);
+        multiply(output, Update::Add, Matrix::new("dense input", input, rows, self.inputs), kernel);
     }
 
-    /// Adds the parameters' gradients to `gradients`, and writes the input's [rows, inputs].
+    /// Adds the gradients of the parameters to `gradients`, and writes the gradient of the input, [rows,
+    /// inputs], to `input_gradient`. `values` and `input` are those of the forward pass; `output_gradient` is
+    /// [rows, outputs].
+    ///
+    /// dW = xᵀ · dy, db = Σ dy over the rows, and dx = dy · Wᵀ.
     pub fn backward(
         &self,
         values: &[f32],
@@ -56,22 +60,24 @@ impl Dense {
     ) {
         let (kernel, bias) = gradients.split_at_mut(self.inputs * self.outputs);
         let input = Matrix::new("dense input", input, rows, self.inputs);
-        let outer = Matrix::new("dense output gradient", output_gradient, rows, self.outputs);
-        multiply(kernel, Keep::Sum, input.transposed(), outer);
+        let output_gradient_matrix =
+            Matrix::new("dense output gradient", output_gradient, rows, self.outputs);
+        multiply(kernel, Update::Add, input.transposed(), output_gradient_matrix);
         add_rows(bias, output_gradient);
         input_gradient.resize(rows * self.inputs, 0.0);
         let kernel = Matrix::new("dense kernel", self.view(values).0, self.inputs, self.outputs);
-        multiply(input_gradient, Keep::Nothing, outer, kernel.transposed());
+        multiply(input_gradient, Update::Overwrite, output_gradient_matrix, kernel.transposed());
     }
 }
 
-/// The larger of each value and 0, in place.
+/// Replaces each negative value by 0 (the rectified linear unit, Nair and Hinton 2010).
 pub(crate) fn relu(values: &mut [f32]) {
-    // Not `max`, which would hide a value that is no number.
+    // `f32::max` would turn NaN into 0 and so hide that the training has diverged.
     values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
 }
 
-/// From the gradient of what [`relu`] gave to that of what it took, in place.
+/// Replaces the gradient of the output of [`relu`] by that of its input. `outputs` are the values after
+/// [`relu`].
 pub(crate) fn relu_backward(outputs: &[f32], gradient: &mut [f32]) {
     for (gradient, output) in gradient.iter_mut().zip(outputs) {
         if *output <= 0.0 {

@@ -1,70 +1,74 @@
-//! What a network is made of.
+//! The layers of a network, their sizes, and the ranges of their parameters in the flat vector.
 
 use std::ops::Range;
 
 use crate::train::layer::batch_norm::BatchNorm;
 use crate::train::layer::dense::Dense;
 use crate::train::layer::lstm::Lstm;
+use crate::train::network::summary;
 
 /// The layers of a network and their sizes.
 ///
-/// A window goes through [`Input`](super::input::Input), the stacked LSTM layers, pooling over the steps (and the window's
-/// summary beside it), batch normalisation, a dense layer with ReLU, and a dense layer to the logits.
+/// A window goes through the [preprocessing](super::preprocessing::Preprocessing), the stacked LSTM layers,
+/// pooling over the steps, batch normalisation, a dense layer with ReLU, and a dense layer to the logits. The
+/// window's summary statistics skip the LSTM layers and are appended to the pooled values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
-    /// Steps in a window.
+    /// W, the steps in a window.
     pub window: usize,
-    /// Channels a step.
+    /// C, the channels of a step.
     pub channels: usize,
-    /// Labels.
+    /// K, the number of labels.
     pub classes: usize,
     /// Units of each LSTM layer.
     pub hidden: usize,
-    /// How many LSTM layers are stacked.
+    /// The number of stacked LSTM layers.
     pub layers: usize,
-    /// How the last layer's outputs become one vector: those named here, one after the other.
+    /// How the outputs of all steps become one vector; the results of several kinds of pooling are
+    /// concatenated in this order.
     pub pooling: Vec<Pooling>,
-    /// Whether first differences stand beside the channels.
+    /// Whether the LSTM layers also take the first differences of the channels.
     pub differences: bool,
-    /// Whether the window's summary stands beside the pooled outputs.
+    /// Whether the head also takes the window's summary statistics.
     pub summary: bool,
-    /// Units of a dense layer with ReLU before the last; 0 for none.
+    /// Units of the dense layer with ReLU before the last layer; 0 for no such layer.
     pub dense: usize,
-    /// Whether what is pooled is normalised over the batch.
+    /// Whether the head normalises its input over the batch.
     pub batch_norm: bool,
-    /// The orders of the channels of which each window is put into its canonical one; none leaves them as they come.
+    /// The allowed orders of the channels, from which the canonical order of each window is chosen. If there
+    /// are none, the channels keep their order.
     pub orders: Vec<Vec<usize>>,
-    /// Whether the steps are in canonical order, too, or the summary alone.
+    /// Whether the LSTM layers take the channels in canonical order, too; otherwise only the summary does.
     pub ordered_steps: bool,
 }
 
-/// How the outputs of every step become one vector.
+/// A way to reduce the outputs of all steps, [W, hidden], to one vector `[hidden]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// Those of the last step.
+    /// The outputs of the last step.
     Last,
-    /// Their mean over the steps.
+    /// The mean of each output over the steps.
     Mean,
-    /// Their largest over the steps.
+    /// The maximum of each output over the steps.
     Max,
 }
 
-/// The layers of an architecture, each with its part of the flat vector of parameters.
+/// The layers of an architecture, each with the range of its parameters in the flat vector.
 #[derive(Clone, Debug)]
 pub struct Layers {
-    /// The LSTM layers, the first below.
+    /// The LSTM layers; the first one takes the input.
     pub lstm: Vec<(Lstm, Range<usize>)>,
-    /// Batch normalisation of what is pooled.
+    /// The batch normalisation of the head's input, if there is one.
     pub batch_norm: Option<(BatchNorm, Range<usize>)>,
-    /// The dense layer with ReLU.
+    /// The dense layer with ReLU, if there is one.
     pub dense: Option<(Dense, Range<usize>)>,
     /// The dense layer to the logits.
     pub output: (Dense, Range<usize>),
 }
 
 impl Architecture {
-    /// One LSTM layer whose last outputs go to a dense layer, and nothing else.
+    /// One LSTM layer whose last outputs go to the dense layer to the logits, without any other part.
     pub fn plain(window: usize, channels: usize, hidden: usize, classes: usize) -> Self {
         Self {
             window,
@@ -82,25 +86,31 @@ impl Architecture {
         }
     }
 
-    /// Values a step that the first LSTM layer takes.
+    /// Values per step that the first LSTM layer takes.
     pub fn inputs(&self) -> usize {
         self.channels * if self.differences { 2 } else { 1 }
     }
 
-    /// Values that pooling gives.
-    pub fn pooled(&self) -> usize {
+    /// Values per window after pooling.
+    pub fn pooled_size(&self) -> usize {
         self.hidden * self.pooling.len()
     }
 
-    /// Values of a window's summary; 0 where it takes no part.
-    pub fn summarised(&self) -> usize {
-        if self.summary { crate::train::network::summary::features(self.window) * self.channels } else { 0 }
+    /// Values per window of the summary; 0 without a summary.
+    pub fn summary_size(&self) -> usize {
+        if self.summary { summary::features(self.window) * self.channels } else { 0 }
     }
 
-    /// The layers, with their places among the parameters.
+    /// Values per window that the head takes: the pooled values, followed by the summary.
+    pub fn features(&self) -> usize {
+        self.pooled_size() + self.summary_size()
+    }
+
+    /// The layers, with the ranges of their parameters. The parameters are in the order of the fields of
+    /// [`Layers`].
     pub fn layers(&self) -> Layers {
         let mut end = 0;
-        let mut place = |count: usize| {
+        let mut range = |count: usize| {
             end += count;
             end - count..end
         };
@@ -108,32 +118,32 @@ impl Architecture {
             .map(|layer| {
                 let inputs = if layer == 0 { self.inputs() } else { self.hidden };
                 let lstm = Lstm { inputs, units: self.hidden };
-                (lstm, place(lstm.parameters()))
+                (lstm, range(lstm.parameters()))
             })
             .collect();
-        let features = self.pooled() + self.summarised();
+        let features = self.features();
         let batch_norm = self.batch_norm.then(|| {
             let layer = BatchNorm { features };
-            (layer, place(layer.parameters()))
+            (layer, range(layer.parameters()))
         });
         let dense = (self.dense > 0).then(|| {
             let layer = Dense { inputs: features, outputs: self.dense };
-            (layer, place(layer.parameters()))
+            (layer, range(layer.parameters()))
         });
         let inputs = if self.dense > 0 { self.dense } else { features };
         let output = Dense { inputs, outputs: self.classes };
-        Layers { lstm, batch_norm, dense, output: (output, place(output.parameters())) }
+        Layers { lstm, batch_norm, dense, output: (output, range(output.parameters())) }
     }
 }
 
 impl Layers {
-    /// How many parameters there are in all.
+    /// The number of parameters of all layers.
     pub fn parameters(&self) -> usize {
         self.output.1.end
     }
 
-    /// How many of them, from the first on, are those of the LSTM layers.
-    pub fn recurrent(&self) -> usize {
-        self.lstm.last().map_or(0, |(_, place)| place.end)
+    /// The number of parameters of the LSTM layers, which are the first in the flat vector.
+    pub fn lstm_parameters(&self) -> usize {
+        self.lstm.last().map_or(0, |(_, range)| range.end)
     }
 }

@@ -1,38 +1,41 @@
-//! What one step of training takes: labelled windows, weights, regularisation and augmentation.
+//! The input of one training step: labelled windows, class weights, regularisation and augmentation.
 
 use super::augment::Augmentation;
 
-/// What is changed or left out in training, so that the network does not learn its windows by heart.
+/// Dropout and label smoothing, which keep the network from overfitting. All are shares from 0 (off) to below
+/// 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Regularisation {
-    /// The share of the outputs between layers, and of what is pooled, that are left out.
+    /// The dropout rate of the outputs between LSTM layers and of the head's input (Srivastava et al. 2014).
     pub dropout: f32,
-    /// The share of each LSTM layer's inputs that are left out, the same at each step.
+    /// The dropout rate of each LSTM layer's inputs, with the same mask at each step (Gal and Ghahramani
+    /// 2016).
     pub input_dropout: f32,
-    /// The share of each LSTM layer's state that is left out of its recurrence, the same at each step.
+    /// The dropout rate of each LSTM layer's hidden state where it enters the next step's gates, with the
+    /// same mask at each step (Gal and Ghahramani 2016).
     pub recurrent_dropout: f32,
-    /// The share of the target that is spread over all labels.
+    /// The share of each target probability that is spread evenly over all labels (Szegedy et al. 2016).
     pub label_smoothing: f32,
 }
 
-/// A window for training.
+/// A labelled window.
 #[derive(Clone, Copy, Debug)]
 pub struct Example<'a> {
-    /// Row-major [W, C].
+    /// The values, row-major [W, C].
     pub window: &'a [f32],
-    /// The index of its label.
+    /// The index of the label.
     pub label: usize,
 }
 
-/// How a batch is trained on.
+/// The settings of one training step.
 #[derive(Clone, Copy, Debug)]
 pub struct TrainingStep<'a> {
-    /// One weight a label.
+    /// The weight of each label in the loss, `[K]`.
     pub weights: &'a [f32],
-    /// What is left out.
+    /// Dropout and label smoothing.
     pub regularisation: Regularisation,
-    /// What is done to the windows.
+    /// Random changes to the windows; `None` leaves them unchanged.
     pub augment: Option<&'a Augmentation>,
-    /// The seed of what is drawn, another for each step.
+    /// The seed of the dropout masks and the augmentation; each step has its own.
     pub seed: u128,
 }

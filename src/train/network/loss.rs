@@ -1,30 +1,36 @@
-//! Softmax cross-entropy with a weight for each class.
+//! Softmax cross-entropy with class weights and label smoothing, and its gradient.
+//!
+//! For a window with the probabilities p, the label y and the class weights w, the loss is -w(y) · ln p(y).
+//! With label smoothing s over K labels it is -w(y) · Σ t(k) · ln p(k), with the targets t(y) = 1 - s + s / K
+//! for the label and t(k) = s / K for the others (Szegedy et al. 2016), as in Keras's
+//! `CategoricalCrossentropy`.
 
 use crate::train::kernel::activation::softmax_rows;
 
-/// What a batch, or a part of one, adds to the loss.
+/// The loss of a batch, or of a part of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Loss {
-    /// The sum of weight times -ln(probability of the label).
+    /// The sum of the windows' losses.
     pub sum: f64,
-    /// How many windows had their label as the most probable class.
+    /// The number of windows whose label was the most probable class.
     pub correct: usize,
-    /// How many windows there were.
+    /// The number of windows.
     pub windows: usize,
 }
 
 impl Loss {
-    /// The mean loss of a window, as Keras reduces it: over the count, not over the weights.
+    /// The mean loss: the sum divided by the number of windows, as in Keras, and not by the sum of their
+    /// weights.
     pub fn mean(&self) -> f64 {
         self.sum / self.windows.max(1) as f64
     }
 
-    /// The share of the windows that were told right.
+    /// The share of windows whose label was the most probable class.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.windows.max(1) as f64
     }
 
-    /// Adds another part.
+    /// Adds the loss of another part of the batch.
     pub fn add(&mut self, other: Loss) {
         self.sum += other.sum;
         self.correct += other.correct;
@@ -32,8 +38,8 @@ impl Loss {
     }
 }
 
-/// Turns logits [N, K] into probabilities in place, and tells the loss against `labels`, of whose targets the share `smoothing`
-/// is spread over all K labels (Szegedy et al. 2016), as Keras's `CategoricalCrossentropy` does.
+/// Turns logits [N, K] into probabilities in place, and returns their loss against `labels` `[N]`, with the
+/// class `weights` `[K]` and the label smoothing `smoothing`.
 pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f32], smoothing: f32) -> Loss {
     let classes = weights.len();
     softmax_rows(logits, classes);
@@ -45,15 +51,18 @@ pub fn softmax_cross_entropy(logits: &mut [f32], labels: &[usize], weights: &[f3
     loss
 }
 
-/// One window's loss: weight times -ln(probability of its label). NaN stays NaN.
+/// The loss of one window without label smoothing, -`weight` · ln `probability`. NaN gives NaN.
+///
+/// A probability below 1e-30 counts as 1e-30, so that the loss stays finite.
 pub fn cost(probability: f32, weight: f32) -> f64 {
     let probability = f64::from(probability);
-    // Not `max`, which would hide NaN.
+    // `f64::max` would turn NaN into 1e-30 and so hide that the training has diverged.
     let probability = if probability < 1e-30 { 1e-30 } else { probability };
     -probability.ln() * f64::from(weight)
 }
 
-/// The same with a share of the target spread over all labels.
+/// The loss of one window with label smoothing. `row` has the window's probabilities `[K]`, and `weight` is
+/// its label's.
 pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> f64 {
     let own = cost(row[label], weight);
     if smoothing == 0.0 {
@@ -64,7 +73,8 @@ pub fn smoothed_cost(row: &[f32], label: usize, weight: f32, smoothing: f32) -> 
     (1.0 - smoothing) * own + smoothing * all / row.len() as f64
 }
 
-/// Turns probabilities [N, K] into the gradient of the mean loss of a batch of `batch` windows by the logits.
+/// Turns probabilities [N, K] in place into the gradient of the mean loss with respect to the logits: w(y) ·
+/// (p - t) / N for each window, with N = `batch`, the windows of the whole batch.
 pub fn cross_entropy_gradient(
     probabilities: &mut [f32],
     labels: &[usize],
@@ -81,7 +91,7 @@ pub fn cross_entropy_gradient(
     }
 }
 
-/// The first of the largest values.
+/// The index of the largest value; the first one if several are equal.
 pub fn most_probable(row: &[f32]) -> usize {
     let mut best = 0;
     for (index, value) in row.iter().enumerate() {
@@ -108,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hopeless_window_costs_much_but_not_infinitely() {
+    fn the_loss_of_an_impossible_label_is_large_but_finite() {
         let mut logits = [200.0, -200.0];
         assert!(softmax_cross_entropy(&mut logits, &[1], &[1.0, 1.0], 0.0).mean() > 50.0);
         assert!(softmax_cross_entropy(&mut [f32::NAN, 0.0], &[1], &[1.0, 1.0], 0.0).mean().is_nan());

@@ -1,166 +1,188 @@
-//! A shard of a batch: its windows through the LSTM layers and pooling, and back.
+//! A shard of a batch: its windows through the preprocessing, the LSTM layers and the pooling, and back.
+//!
+//! A shard is the part of a batch that one thread computes. It knows nothing of the other shards; the network
+//! adds the gradients of all shards.
 
 use rand_pcg::Pcg64;
 
-use super::Network;
-use super::architecture::{Layers, Pooling};
+use super::architecture::{Architecture, Layers, Pooling};
 use super::augment::Augmentation;
 use super::batch::{Example, Regularisation};
+use super::preprocessing::Preprocessing;
+use crate::train::kernel::rows::apply_mask;
 use crate::train::layer::dropout::fill_mask;
 use crate::train::layer::lstm::{LstmMasks, LstmMemory, LstmPacked, OutputGradient};
 
-/// A shard's memory, used again from step to step.
+/// A shard's memory, reused from step to step. A row is one window.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     rows: usize,
-    /// One augmented window.
-    window: Vec<f32>,
-    /// Time-major [W, rows, inputs].
+    /// One window after augmentation, [W, C].
+    augmented: Vec<f32>,
+    /// The input of the first LSTM layer, time-major [W, rows, inputs].
     input: Vec<f32>,
-    /// [rows, summarised].
+    /// The summaries, [rows, summary size].
     summary: Vec<f32>,
-    layers: Vec<Layer>,
-    /// [rows, pooled].
+    layers: Vec<LayerMemory>,
+    /// [rows, pooled size].
     pooled: Vec<f32>,
-    /// For max pooling, the step of each unit's largest output: [rows, hidden].
-    largest: Vec<u32>,
-    /// Of the last layer's outputs: [W, rows, hidden], where more than the last step is pooled.
+    /// For max pooling, the step of each unit's largest output, [rows, hidden].
+    step_of_maximum: Vec<u32>,
+    /// The gradient of a layer's outputs, [W, rows, hidden]. Unused for the last layer if only its last step
+    /// is pooled.
     output_gradient: Vec<f32>,
+    /// The gradient of the last layer's outputs at the last step, [rows, hidden], if only that step is
+    /// pooled.
     last_gradient: Vec<f32>,
-    /// Of a layer's input, on its way down.
+    /// The gradient of a layer's input, [W, rows, inputs].
     input_gradient: Vec<f32>,
+    /// The gradients of all LSTM layers' parameters, in the order of the parameters.
     gradients: Vec<f32>,
 }
 
-/// One LSTM layer's part of it.
+/// The memory of one LSTM layer in a shard. A mask is empty where there is no dropout.
 #[derive(Debug, Default)]
-struct Layer {
-    memory: LstmMemory,
+struct LayerMemory {
+    lstm: LstmMemory,
+    /// [rows, inputs].
     input_mask: Vec<f32>,
+    /// [rows, hidden].
     recurrent_mask: Vec<f32>,
-    /// The outputs that the next layer takes, with some left out, and which: [W, rows, hidden] each.
-    handed_on: Vec<f32>,
-    mask: Vec<f32>,
+    /// The outputs after dropout, which are the next layer's input, [W, rows, hidden]; unused in the last
+    /// layer.
+    next_input: Vec<f32>,
+    /// The dropout mask of the outputs, [W, rows, hidden].
+    output_mask: Vec<f32>,
 }
 
 impl Shard {
-    /// Takes windows, each row-major [W, C].
-    pub(crate) fn read<'a>(&mut self, network: &Network, windows: impl ExactSizeIterator<Item = &'a [f32]>) {
-        self.start(network, windows.len());
+    /// Preprocesses windows that are each row-major [W, C].
+    pub(crate) fn read<'a>(
+        &mut self,
+        architecture: &Architecture,
+        preprocessing: &Preprocessing,
+        windows: impl ExactSizeIterator<Item = &'a [f32]>,
+    ) {
+        self.start(architecture, preprocessing, windows.len());
         for (row, window) in windows.enumerate() {
-            network.input().write(window, row, self.rows, &mut self.input, &mut self.summary);
+            preprocessing.write(window, row, self.rows, &mut self.input, &mut self.summary);
         }
     }
 
-    /// Takes windows with changes drawn from `rng`.
+    /// Augments windows by changes drawn from `rng`, and preprocesses them.
     pub(crate) fn read_augmented(
         &mut self,
-        network: &Network,
+        architecture: &Architecture,
+        preprocessing: &Preprocessing,
         examples: &[Example<'_>],
         augment: &Augmentation,
         rng: &mut Pcg64,
     ) {
-        self.start(network, examples.len());
+        self.start(architecture, preprocessing, examples.len());
         for (row, example) in examples.iter().enumerate() {
-            augment.apply(example.window, rng, &mut self.window);
-            network.input().write(&self.window, row, self.rows, &mut self.input, &mut self.summary);
+            augment.apply(example.window, rng, &mut self.augmented);
+            preprocessing.write(&self.augmented, row, self.rows, &mut self.input, &mut self.summary);
         }
     }
 
-    fn start(&mut self, network: &Network, rows: usize) {
+    fn start(&mut self, architecture: &Architecture, preprocessing: &Preprocessing, rows: usize) {
         self.rows = rows;
-        self.input.resize(network.architecture().window * rows * network.input().width(), 0.0);
+        self.input.resize(architecture.window * rows * preprocessing.width(), 0.0);
         self.summary.clear();
     }
 
-    /// What is pooled of the last layer's outputs: [rows, pooled].
+    /// The pooled outputs of the last LSTM layer, [rows, pooled size].
     pub(crate) fn pooled(&self) -> &[f32] {
         &self.pooled
     }
 
-    /// The windows' summaries: [rows, summarised].
+    /// The windows' summaries, [rows, summary size].
     pub(crate) fn summary(&self) -> &[f32] {
         &self.summary
     }
 
-    /// The gradients of the LSTM layers' parameters.
+    /// The gradients of the LSTM layers' parameters after [`Shard::backward`], in the order of the
+    /// parameters.
     pub(crate) fn gradients(&self) -> &[f32] {
         &self.gradients
     }
 
-    /// Runs the windows through the LSTM layers and pools their outputs; with dropout where it is given.
+    /// Runs the windows through the LSTM layers and pools the outputs of the last one.
+    ///
+    /// `training` has the dropout rates and the random numbers of the dropout masks, and is `None` outside of
+    /// training.
     pub(crate) fn forward(
         &mut self,
-        network: &Network,
+        architecture: &Architecture,
         layers: &Layers,
         packed: &[LstmPacked],
         mut training: Option<(Regularisation, &mut Pcg64)>,
     ) {
         let rows = self.rows;
-        self.layers.resize_with(layers.lstm.len(), Layer::default);
+        self.layers.resize_with(layers.lstm.len(), LayerMemory::default);
         for (index, ((lstm, _), packed)) in layers.lstm.iter().zip(packed).enumerate() {
             let (below, rest) = self.layers.split_at_mut(index);
             let Some(layer) = rest.first_mut() else { continue };
             layer.input_mask.clear();
             layer.recurrent_mask.clear();
-            if let Some((share, rng)) = &mut training {
-                if share.input_dropout > 0.0 {
-                    fill_mask(&mut layer.input_mask, rows * lstm.inputs, share.input_dropout, rng);
+            if let Some((rates, rng)) = &mut training {
+                if rates.input_dropout > 0.0 {
+                    fill_mask(&mut layer.input_mask, rows * lstm.inputs, rates.input_dropout, rng);
                 }
-                if share.recurrent_dropout > 0.0 {
-                    fill_mask(&mut layer.recurrent_mask, rows * lstm.units, share.recurrent_dropout, rng);
+                if rates.recurrent_dropout > 0.0 {
+                    fill_mask(&mut layer.recurrent_mask, rows * lstm.units, rates.recurrent_dropout, rng);
                 }
             }
-            let input = below.last().map_or(&self.input, |below| &below.handed_on);
+            let input = below.last().map_or(&self.input, |below| &below.next_input);
             let masks = LstmMasks { input: &layer.input_mask, recurrent: &layer.recurrent_mask };
-            let outputs = lstm.forward(packed, input, rows, masks, &mut layer.memory);
+            let outputs = lstm.forward(packed, input, rows, masks, &mut layer.lstm);
             if index + 1 < layers.lstm.len() {
-                layer.handed_on.clear();
-                layer.handed_on.extend_from_slice(outputs);
-                layer.mask.clear();
-                if let Some((share, rng)) = training.as_mut().filter(|(share, _)| share.dropout > 0.0) {
-                    fill_mask(&mut layer.mask, outputs.len(), share.dropout, rng);
-                    layer.handed_on.iter_mut().zip(&layer.mask).for_each(|(value, mask)| *value *= mask);
+                layer.next_input.clear();
+                layer.next_input.extend_from_slice(outputs);
+                layer.output_mask.clear();
+                if let Some((rates, rng)) = training.as_mut().filter(|(rates, _)| rates.dropout > 0.0) {
+                    fill_mask(&mut layer.output_mask, outputs.len(), rates.dropout, rng);
+                    apply_mask(&mut layer.next_input, &layer.output_mask);
                 }
             }
         }
-        self.pool(network);
+        self.pool(architecture);
     }
 
-    fn pool(&mut self, network: &Network) {
-        let architecture = network.architecture();
-        let (units, width) = (architecture.hidden, architecture.pooled());
+    /// Reduces the last LSTM layer's outputs over the steps.
+    fn pool(&mut self, architecture: &Architecture) {
+        let (units, width) = (architecture.hidden, architecture.pooled_size());
         let (rows, state) = (self.rows, self.rows * units);
-        let Some(outputs) = self.layers.last().map(|layer| layer.memory.outputs()) else { return };
+        let Some(outputs) = self.layers.last().map(|layer| layer.lstm.outputs()) else { return };
         self.pooled.clear();
         self.pooled.resize(rows * width, 0.0);
         let steps = outputs.len() / state.max(1);
         for (part, pooling) in architecture.pooling.iter().enumerate() {
-            let place = |row: usize| row * width + part * units;
+            let start = |row: usize| row * width + part * units;
             match pooling {
                 Pooling::Last => {
                     for (row, last) in outputs[(steps - 1) * state..].chunks_exact(units).enumerate() {
-                        self.pooled[place(row)..][..units].copy_from_slice(last);
+                        self.pooled[start(row)..][..units].copy_from_slice(last);
                     }
                 }
                 Pooling::Mean => {
                     let share = 1.0 / steps as f32;
                     for (index, output) in outputs.chunks_exact(units).enumerate() {
-                        let target = &mut self.pooled[place(index % rows)..][..units];
+                        let target = &mut self.pooled[start(index % rows)..][..units];
                         target.iter_mut().zip(output).for_each(|(sum, value)| *sum += share * value);
                     }
                 }
                 Pooling::Max => {
-                    self.largest.clear();
-                    self.largest.resize(state, 0);
+                    self.step_of_maximum.clear();
+                    self.step_of_maximum.resize(state, 0);
                     for (index, output) in outputs.chunks_exact(units).enumerate() {
                         let (step, row) = (index / rows, index % rows);
-                        let target = &mut self.pooled[place(row)..][..units];
-                        let largest = &mut self.largest[row * units..][..units];
+                        let target = &mut self.pooled[start(row)..][..units];
+                        let step_of_maximum = &mut self.step_of_maximum[row * units..][..units];
                         for unit in 0..units {
                             let larger = step == 0 || output[unit] > target[unit];
                             target[unit] = if larger { output[unit] } else { target[unit] };
-                            largest[unit] = if larger { step as u32 } else { largest[unit] };
+                            step_of_maximum[unit] = if larger { step as u32 } else { step_of_maximum[unit] };
                         }
                     }
                 }
@@ -168,18 +190,19 @@ impl Shard {
         }
     }
 
-    /// Follows the gradient of what was pooled, [rows, pooled], back to the LSTM layers' parameters.
+    /// Computes the gradients of the LSTM layers' parameters from that of the pooled outputs, [rows, pooled
+    /// size].
     pub(crate) fn backward(
         &mut self,
-        network: &Network,
+        architecture: &Architecture,
         layers: &Layers,
         packed: &[LstmPacked],
         pooled_gradient: &[f32],
     ) {
         self.gradients.clear();
-        self.gradients.resize(layers.recurrent(), 0.0);
-        self.unpool(network, pooled_gradient);
-        let only_last = network.architecture().pooling == [Pooling::Last];
+        self.gradients.resize(layers.lstm_parameters(), 0.0);
+        self.unpool(architecture, pooled_gradient);
+        let only_last = architecture.pooling == [Pooling::Last];
         let Self {
             rows,
             input,
@@ -190,7 +213,7 @@ impl Shard {
             gradients,
             ..
         } = self;
-        for (index, ((lstm, place), packed)) in layers.lstm.iter().zip(packed).enumerate().rev() {
+        for (index, ((lstm, range), packed)) in layers.lstm.iter().zip(packed).enumerate().rev() {
             let top = index + 1 == layers.lstm.len();
             let outputs = if top && only_last {
                 OutputGradient::Last(last_gradient)
@@ -199,26 +222,31 @@ impl Shard {
             };
             let (below, rest) = memories.split_at_mut(index);
             let Some(layer) = rest.first_mut() else { continue };
-            let input = below.last().map_or(&*input, |below| &below.handed_on);
-            let wanted = (index > 0).then_some(&mut *input_gradient);
-            let masks = (std::mem::take(&mut layer.input_mask), std::mem::take(&mut layer.recurrent_mask));
-            let given = LstmMasks { input: &masks.0, recurrent: &masks.1 };
-            let gradients = &mut gradients[place.clone()];
-            lstm.backward(packed, input, outputs, *rows, given, &mut layer.memory, gradients, wanted);
-            (layer.input_mask, layer.recurrent_mask) = masks;
+            let input = below.last().map_or(&*input, |below| &below.next_input);
+            // The first layer's input is data, so its gradient is not needed.
+            let input_gradient_wanted = (index > 0).then_some(&mut *input_gradient);
+            let masks = LstmMasks { input: &layer.input_mask, recurrent: &layer.recurrent_mask };
+            let gradients = &mut gradients[range.clone()];
+            lstm.backward(
+                packed,
+                input,
+                outputs,
+                *rows,
+                masks,
+                &mut layer.lstm,
+                gradients,
+                input_gradient_wanted,
+            );
             if let Some(below) = below.last() {
-                if !below.mask.is_empty() {
-                    input_gradient.iter_mut().zip(&below.mask).for_each(|(value, mask)| *value *= mask);
-                }
+                apply_mask(input_gradient, &below.output_mask);
                 std::mem::swap(output_gradient, input_gradient);
             }
         }
     }
 
-    /// From the gradient of what was pooled to that of the last layer's outputs.
-    fn unpool(&mut self, network: &Network, pooled_gradient: &[f32]) {
-        let architecture = network.architecture();
-        let (units, width) = (architecture.hidden, architecture.pooled());
+    /// Computes the gradient of the last LSTM layer's outputs from that of the pooled outputs.
+    fn unpool(&mut self, architecture: &Architecture, pooled_gradient: &[f32]) {
+        let (units, width) = (architecture.hidden, architecture.pooled_size());
         let (rows, state) = (self.rows, self.rows * units);
         if architecture.pooling == [Pooling::Last] {
             self.last_gradient.clear();
@@ -229,12 +257,12 @@ impl Shard {
         self.output_gradient.clear();
         self.output_gradient.resize(steps * state, 0.0);
         for (part, pooling) in architecture.pooling.iter().enumerate() {
-            let from = |row: usize| &pooled_gradient[row * width + part * units..][..units];
+            let gradient = |row: usize| &pooled_gradient[row * width + part * units..][..units];
             match pooling {
                 Pooling::Last => {
                     let last = self.output_gradient[(steps - 1) * state..].chunks_exact_mut(units);
                     for (row, target) in last.enumerate() {
-                        target.iter_mut().zip(from(row)).for_each(|(sum, value)| *sum += value);
+                        target.iter_mut().zip(gradient(row)).for_each(|(sum, value)| *sum += value);
                     }
                 }
                 Pooling::Mean => {
@@ -242,14 +270,14 @@ impl Shard {
                     for (index, target) in self.output_gradient.chunks_exact_mut(units).enumerate() {
                         target
                             .iter_mut()
-                            .zip(from(index % rows))
+                            .zip(gradient(index % rows))
                             .for_each(|(sum, value)| *sum += share * value);
                     }
                 }
                 Pooling::Max => {
-                    for (index, step) in self.largest.iter().enumerate() {
+                    for (index, step) in self.step_of_maximum.iter().enumerate() {
                         let (row, unit) = (index / units, index % units);
-                        self.output_gradient[*step as usize * state + index] += from(row)[unit];
+                        self.output_gradient[*step as usize * state + index] += gradient(row)[unit];
                     }
                 }
             }

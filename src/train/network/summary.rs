@@ -1,21 +1,25 @@
-//! A window's summary statistics, which stand beside the recurrent state.
+//! The summary statistics of a window, which the head takes beside the pooled outputs of the LSTM layers.
 
-/// Steps over which changes are taken: what a spectrum would tell of rollers and rough ground, without one.
+/// The distances, in steps, between the values whose mean absolute difference is taken. Together they
+/// distinguish fast from slow changes, as a spectrum would.
 pub(crate) const LAGS: [usize; 4] = [1, 2, 4, 8];
 
-/// Those of [`LAGS`] that fit into a window of so many steps.
+/// Those of [`LAGS`] that are shorter than a window of `window` steps.
 pub(crate) fn lags(window: usize) -> impl Iterator<Item = usize> {
     LAGS.into_iter().filter(move |lag| *lag < window)
 }
 
-/// Statistics a channel in a window of so many steps.
+/// The number of statistics per channel for windows of `window` steps.
 pub(crate) fn features(window: usize) -> usize {
     4 + lags(window).count()
 }
 
-/// Appends the summary of a window, row-major [W, C]: for each channel the mean; then for each the standard deviation, the
-/// smallest value, the largest, and the mean absolute difference of steps so far apart, for each of [`lags`]. C times [`features`]
-/// values in all.
+/// Appends the summary of a window, row-major [W, C], to `summary`: C · [`features`] values, row-major
+/// [features, C].
+///
+/// The features are the mean, the standard deviation (without Bessel's correction), the minimum and the
+/// maximum of each channel, and for each of the [`lags`] the mean absolute difference of the values that many
+/// steps apart.
 pub(crate) fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>) {
     let steps = (window.len() / channels.max(1)).max(1);
     let column = |channel: usize| window.iter().skip(channel).step_by(channels.max(1)).copied();
@@ -25,8 +29,8 @@ pub(crate) fn summarise(window: &[f32], channels: usize, summary: &mut Vec<f32>)
     let first = summary.len();
     summary.extend((0..channels).map(|channel| mean(&mut column(channel), steps)));
     for channel in 0..channels {
-        let centre = summary[first + channel];
-        let squares = &mut column(channel).map(|value| (value - centre) * (value - centre));
+        let average = summary[first + channel];
+        let squares = &mut column(channel).map(|value| (value - average) * (value - average));
         summary.push(mean(squares, steps).sqrt());
     }
     summary.extend((0..channels).map(|channel| column(channel).fold(f32::INFINITY, f32::min)));
@@ -44,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_agrees_with_values_worked_out_by_hand() {
+    fn a_summary_agrees_with_values_computed_by_hand() {
         let window = [1.0, 10.0, 3.0, 10.0, 2.0, 10.0, 2.0, 10.0];
         let mut summary = Vec::new();
         summarise(&window, 2, &mut summary);

@@ -1,4 +1,8 @@
-//! The optimiser, its learning-rate schedule, and the average of the weights.
+//! How the gradients of a batch change the weights.
+//!
+//! - `optimizer`: the step from gradients to parameters, and gradient clipping
+//! - `schedule`: the learning rate of each step
+//! - `weight_average`: the moving average of the weights over the steps
 
 pub mod optimizer;
 pub mod schedule;

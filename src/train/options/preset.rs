@@ -1,14 +1,15 @@
-//! Named settings, for comparison.
+//! Named sets of settings, which serve for comparison.
 
 /// A named set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Preset {
-    /// LSTM(200), batch normalisation, dropout, a dense layer of 200, RMSprop at 0.001, batches of 32, 1500 epochs: its loss fluctuates
+    /// An LSTM layer of 200 units, batch normalisation, dropout, a dense layer of 200 units, RMSprop at
+    /// 0.001, batches of 32, 1500 epochs: a network whose loss fluctuates
     FluctuatingLoss,
 }
 
 impl Preset {
-    /// Its settings, as a run's `config.toml` has them.
+    /// The settings of the preset, in the format of a run's `config.toml`.
     pub fn toml(self) -> &'static str {
         match self {
             Self::FluctuatingLoss => FLUCTUATING_LOSS,
@@ -16,8 +17,8 @@ impl Preset {
     }
 }
 
-/// What people train who begin with Keras's defaults on one motor current: about 200,000 parameters for about 100 windows of
-/// 100 steps.
+/// A typical first network in Keras, with Keras's defaults, for the windows of one motor current: about
+/// 200,000 parameters for about 100 windows of 100 steps.
 const FLUCTUATING_LOSS: &str = r#"window = 100
 hop = 100
 hidden = 200

@@ -1,67 +1,75 @@
-//! Settings from several places: defaults, then a preset or a run's `config.toml`, then flags.
+//! Joins the settings of a training run from several sources.
+//!
+//! In ascending order of precedence: the defaults, then a preset or a run's `config.toml`, then flags. A flag
+//! may not contradict a preset, because the result would no longer be what the name of the preset promises.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use super::FitOptions;
+use super::fit_options::FitOptions;
 use super::preset::Preset;
 
-/// What a run's `config.toml` holds: the settings, and what was trained on.
+/// The content of a run's `config.toml`: the settings, and the recordings that were trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
-    /// Recordings, or folders of them.
+    /// The recordings, or folders of recordings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<PathBuf>,
-    /// How to read them, in place of the folder's own dataset.toml.
+    /// The file that describes the recordings' format, in place of the folder's own `dataset.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<PathBuf>,
-    /// The settings.
+    /// The settings of the training run.
     #[serde(flatten)]
     pub options: FitOptions,
 }
 
-/// Why settings do not go together.
+/// Why the settings cannot be joined.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("--config {path:?} cannot be read: {why}; give the config.toml of a run")]
+    /// The configuration file cannot be read.
+    #[error("--config \"{}\" cannot be read: {why}; give the config.toml of a training run", path.display())]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
-    /// The file is not what it should be.
-    #[error("--config {path:?}: {why}")]
+    /// The configuration file has an invalid setting or is not TOML.
+    #[error("--config \"{}\": {why}", path.display())]
     Config {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong, with the line.
+        /// What is wrong, with the line if it is known.
         why: String,
     },
-    /// A flag against a preset.
+    /// A flag contradicts a preset.
     #[error(
-        "--{flag} is {value}, but --preset {preset} sets it to {set}; leave one of them out, or write the preset down with \
-         `underfoot-train fit --preset {preset} --show-config > my.toml`, change it there and give --config my.toml"
+        "--{flag} is {value}, but --preset {preset} sets it to {set}; give only one of them, or save the \
+         preset with `underfoot-train fit --preset {preset} --show-config > my.toml`, change it there and \
+         give --config my.toml"
     )]
     Contradiction {
-        /// The flag.
+        /// The name of the flag, without `--`.
         flag: String,
-        /// Its value.
+        /// The value of the flag.
         value: String,
-        /// The preset.
+        /// The name of the preset.
         preset: String,
-        /// The preset's value.
+        /// The value that the preset sets.
         set: String,
     },
 }
 
-/// Joins the settings. `flags` holds the defaults where a flag was not given, which `given` tells by the key in TOML.
+/// Joins flags, a preset or a configuration file, and defaults.
+///
+/// `flags` has the default of each flag that was not given. `given` says whether a flag was given, by the key
+/// of its setting in `config.toml`. `config` is the path of a `config.toml`.
 ///
 /// # Errors
-/// [`SettingsError`]: a file that cannot be read, a key that is not one, a flag that contradicts the preset.
+/// [`SettingsError`]: the file cannot be read, has an unknown key or an invalid value, or a flag contradicts
+/// the preset.
 pub fn join(
     flags: &RunConfig,
     given: impl Fn(&str) -> bool,
@@ -82,15 +90,15 @@ pub fn join(
             }
         }
     }
-    let bad =
+    let invalid =
         |why: String| SettingsError::Config { path: config.map(Path::to_path_buf).unwrap_or_default(), why };
     if let Some(path) = config {
         let text =
             std::fs::read_to_string(path).map_err(|why| SettingsError::Read { path: path.into(), why })?;
-        let known = Table::try_from(filled()).unwrap_or_default();
+        let known = Table::try_from(with_every_key()).unwrap_or_default();
         let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
         let file: Table = text.parse().map_err(|error: toml::de::Error| {
-            bad(format!("line {}: {}", error.span().map_or(1, |span| line(span.start)), error.message()))
+            invalid(format!("line {}: {}", error.span().map_or(1, |span| line(span.start)), error.message()))
         })?;
         for (key, value) in file {
             if !known.contains_key(&key) {
@@ -98,40 +106,22 @@ pub fn join(
                     .keys()
                     .max_by(|a, b| strsim::jaro_winkler(a, &key).total_cmp(&strsim::jaro_winkler(b, &key)));
                 let near = near.map_or("", String::as_str);
-                return Err(bad(format!("there is no setting {key:?}; the nearest is {near:?}")));
+                return Err(invalid(format!("there is no setting {key:?}; the nearest is {near:?}")));
             }
             if !given(&key) {
                 table.insert(key, value);
             }
         }
     }
-    let mut joined = RunConfig::deserialize(table).map_err(|error| bad(error.message().to_owned()))?;
-    // Their number changes nothing of what comes out, so it is no setting of a run and stands in no table.
+    let mut joined = RunConfig::deserialize(table).map_err(|error| invalid(error.message().to_owned()))?;
+    // The number of threads does not change the result, so it is not a setting of the run and not in any
+    // table.
     joined.options.threads = flags.options.threads;
     Ok(joined)
 }
 
-impl FitOptions {
-    /// What differs from other settings, as flags; a setting that follows from the recordings here is not among them.
-    pub fn flags(&self, from: &FitOptions) -> String {
-        let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
-        let before = table(from);
-        let changed = table(self).into_iter().filter(|(key, value)| before.get(key) != Some(value));
-        let text = changed.map(|(key, value)| {
-            let value = match &value {
-                toml::Value::Array(values) => {
-                    values.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
-                }
-                other => other.to_string().trim_matches('"').to_owned(),
-            };
-            format!("--{key}={value}")
-        });
-        text.collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// Settings of which every key is there.
-fn filled() -> RunConfig {
+/// Settings in which no key is omitted when they are written as TOML.
+fn with_every_key() -> RunConfig {
     let options = FitOptions {
         rate: Some(1.0),
         hop: Some(1),
@@ -156,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_goes_before_a_config_and_a_config_before_a_default() {
+    fn flags_take_precedence_over_a_config_and_a_config_over_defaults() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "batch-size = 8\ndropout = 0.5\ndata = ['there']\n").unwrap();
         let mut flags = defaults();
@@ -165,11 +155,11 @@ mod tests {
         let joined = join(&flags, |key| key == "batch-size", None, Some(file.path())).unwrap();
         assert_eq!((joined.options.batch_size, joined.options.dropout), (16, 0.5));
         assert_eq!((joined.options.layers, joined.data), (1, vec!["there".into()]));
-        assert_eq!(joined.options.threads, 3, "which stands in no table");
+        assert_eq!(joined.options.threads, 3, "the number of threads is not in any table");
     }
 
     #[test]
-    fn what_is_wrong_in_a_config_is_named() {
+    fn an_error_in_a_config_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (text, expected) in [
             ("batchsize = 8", "no setting \"batchsize\"; the nearest is \"batch-size\""),
@@ -183,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn presets_are_settings_and_a_flag_against_one_is_refused() {
+    fn presets_are_valid_settings_and_a_flag_that_contradicts_one_is_an_error() {
         for preset in Preset::value_variants() {
             let joined = join(&defaults(), |_| false, Some(*preset), None).unwrap();
             joined.options.check().unwrap();

@@ -278,7 +278,7 @@ impl FitReport<'_> {
                     lines: card.channels.iter().enumerate().map(line).collect(),
                     ..Chart::default()
                 };
-                let place = &dataset.places[window];
+                let place = &dataset.windows[window];
                 html! {
                     div {
                         p {
