@@ -35,6 +35,7 @@
 //! | [`score`] | how good predictions are |
 //! | [`health`], [`counters`], [`shutdown`] | what the daemon counts about itself, and how it ends |
 //! | [`http`] | the page, the metrics and the probes |
+//! | `csv` | how rows of CSV are written |
 //! | [`logging`], [`journal`] | where the log goes, and in what form |
 //! | [`pipeline`] | the wiring: the one place where tasks are spawned; `stages` has the loops between its channels |
 //! | [`train`] | labelled recordings to a model: windows, LSTM, optimiser, export |
@@ -46,6 +47,7 @@ pub mod columns;
 pub mod command;
 pub mod config;
 pub mod counters;
+mod csv;
 pub mod decide;
 pub mod decode;
 pub mod drops;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::csv::RowWriter;
 use crate::drops::{Drops, Reason};
 use crate::prediction::{Json, Outcome, Prediction, micros, round};
 use crate::sample::StreamId;
@@ -32,6 +33,7 @@ pub struct Lines {
     format: Format,
     json: Json,
     text: Vec<u8>,
+    row: RowWriter,
     windows: usize,
     /// A live daemon drops what the reader is too slow for; replay waits.
     live: bool,
@@ -51,19 +53,19 @@ impl Lines {
         let (sender, receiver) = sync_channel(CHUNKS);
         let thread = std::thread::spawn(move || write(out, &receiver));
         let mut text = Vec::new();
+        let mut row = RowWriter::default();
         match format {
             Format::Jsonl => {}
             Format::Csv => {
-                text.extend_from_slice(b"stream,t,surface,confidence");
+                row.field("stream").field("t").field("surface").field("confidence");
                 for label in labels {
-                    text.push(b',');
-                    text.extend_from_slice(field(label).as_bytes());
+                    row.field(label);
                 }
-                text.extend_from_slice(b",measured\n");
+                text.extend_from_slice(row.field("measured").end());
             }
             Format::Table => text.extend_from_slice(table("stream", "time", "surface", "sure").as_bytes()),
         }
-        Self { format, json, text, windows: 0, live, sender: Some(sender), thread: Some(thread) }
+        Self { format, json, text, row, windows: 0, live, sender: Some(sender), thread: Some(thread) }
     }
 
     /// Writes an outcome.
@@ -94,18 +96,11 @@ impl Lines {
 
     fn row(&mut self, prediction: &Prediction) {
         let Prediction { stream, time, surface, confidence, probabilities, quality, .. } = prediction;
-        let mut row = format!(
-            "{},{},{},{}",
-            field(stream.as_str()),
-            micros(*time),
-            field(self.json.name(*surface)),
-            round(*confidence)
-        );
+        self.row.field(stream).field(micros(*time)).field(self.json.name(*surface)).field(round(*confidence));
         for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
-            row.push_str(&format!(",{}", round(value)));
+            self.row.field(round(value));
         }
-        row.push('\n');
-        self.text.extend_from_slice(row.as_bytes());
+        self.text.extend_from_slice(self.row.end());
     }
 
     /// Hands on what was written since the last time.
@@ -151,15 +146,6 @@ fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result
         out.flush()?;
     }
     Ok(())
-}
-
-/// A CSV field; names may hold commas and quotes.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into()
-    }
 }
 
 fn table(stream: &str, time: &str, surface: &str, sure: &str) -> String {

@@ -1,6 +1,7 @@
 //! Samples as recordings that the trainer reads as they are.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::channel::Channel;
 use crate::clock::{Clock, Placed};
+use crate::csv::RowWriter;
 use crate::drops::{Drops, Reason};
 use crate::health::Health;
 use crate::sample::{StreamId, Time};
@@ -66,6 +68,7 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Open {
     out: BufWriter<File>,
+    row: RowWriter,
     path: PathBuf,
     clock: Clock,
     stamper: Stamper,
@@ -217,15 +220,16 @@ impl Open {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let mut out = BufWriter::new(file);
-                    let mut header = "t".to_owned();
+                    let mut row = RowWriter::default();
+                    row.field("t");
                     for channel in channels {
-                        header.push(',');
-                        header.push_str(&channel.name);
+                        row.field(&channel.name);
                     }
-                    writeln!(out, "{header}").map_err(|error| named(&path, &error))?;
+                    out.write_all(row.end()).map_err(|error| named(&path, &error))?;
                     let clock = Clock::new(MAX_GAP);
                     return Ok(Self {
                         out,
+                        row,
                         path,
                         clock,
                         stamper,
@@ -246,17 +250,15 @@ impl Open {
         let nanos = time.nanos();
         let sign = if nanos < 0 { "-" } else { "" };
         let nanos = nanos.unsigned_abs();
-        let mut line = format!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        self.row.field(format_args!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000));
         for value in row {
-            line.push(',');
             // An empty field is a missing value.
-            if value.is_finite() {
-                line.push_str(&value.to_string());
-            }
+            let value: &dyn Display = if value.is_finite() { value } else { &"" };
+            self.row.field(value);
         }
         self.samples += 1;
         self.dirty = true;
-        writeln!(self.out, "{line}").map_err(|error| named(&self.path, &error))
+        self.out.write_all(self.row.end()).map_err(|error| named(&self.path, &error))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -424,6 +426,30 @@ mod tests {
         assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());
         assert!(samples.values()[1].is_nan());
         assert_eq!(reader.labels().unwrap().at(samples.times()[0]), Some("gravel"));
+    }
+
+    #[test]
+    fn a_channel_may_have_a_name_with_a_comma() {
+        let folder = tempfile::tempdir().unwrap();
+        let channels = vec![Channel::in_ampere("left, front"), Channel::in_ampere("\"right\"")];
+        let options = RecorderOptions {
+            folder: folder.path().into(),
+            label: "gravel".into(),
+            channels: channels.clone(),
+            streams: 9,
+            idle: Duration::MAX,
+        };
+        let mut recorder = Recorder::new(options).unwrap();
+        recorder.push(&mut block(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
+        let written = recorder.finish().unwrap();
+        let text = std::fs::read_to_string(&written[0].0).unwrap();
+        let header = "t,\"left, front\",\"\"\"right\"\"\"\n";
+        assert_eq!(text, format!("{header}-0.500000000,0.1,\n5.250000000,1.1,\n"));
+        let recordings = recordings::find(&[folder.path().into()], None).unwrap();
+        let mut samples = Samples::new(2);
+        let mut reader = Reader::open(&recordings[0], Some(&channels)).unwrap();
+        while reader.next_block(&mut samples).unwrap() {}
+        assert_eq!(samples.values()[2], 1.1);
     }
 
     #[test]
