@@ -3,11 +3,8 @@
 //! [`Server`] accepts connections; the pipeline runs each in a task of its own. Everything has a bound: connections, the time to
 //! ask, the time to take an answer, pages at once. [`Tap`] is where the pipeline tells what happens.
 
-mod exposition;
 mod host;
 mod metrics;
-mod patient;
-mod process;
 mod reply;
 mod tap;
 mod trace;
@@ -15,6 +12,7 @@ mod trace;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,16 +20,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_io_timeout::TimeoutWriter;
 
 pub use tap::Tap;
 
 use crate::channel::Channel;
 use crate::health::{Health, Watcher};
 use crate::terms::Terms;
-use patient::Patient;
 use reply::Site;
 
 /// Connections at once; more wait for their turn.
@@ -229,12 +228,19 @@ async fn accept(
     (seat, listener.accept().await.map(|(stream, _)| stream))
 }
 
+/// Fails a write that waits longer than a limit, so that a client that reads nothing is dropped.
+fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWriter<S>>> {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limit));
+    Box::pin(stream)
+}
+
 /// Answers the one request of a connection.
 async fn serve(stream: TcpStream, site: Arc<Site>, seat: Option<OwnedSemaphorePermit>) {
     let Ok(local) = stream.local_addr() else { return };
     // What happens is shown when it does.
     let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(Patient::new(stream, TAKING));
+    let stream = TokioIo::new(limit_writes(stream, TAKING));
     let service = service_fn(move |request| {
         let response = site.answer(&request, local.ip());
         std::future::ready(Ok::<_, Infallible>(response))
@@ -252,4 +258,40 @@ async fn serve(stream: TcpStream, site: Arc<Site>, seat: Option<OwnedSemaphorePe
         tracing::debug!("a connection broke: {error}");
     }
     drop(seat);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn who_reads_nothing_is_given_up() {
+        block_on(async {
+            let (near, _far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_millis(10));
+            stream.write_all(b"fits").await.unwrap();
+            let error = stream.write_all(b"does not").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn who_reads_in_time_gets_everything() {
+        block_on(async {
+            let (near, mut far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_secs(60));
+            let mut read = [0; 12];
+            let (written, reading) =
+                tokio::join!(stream.write_all(b"all of these"), far.read_exact(&mut read));
+            written.unwrap();
+            reading.unwrap();
+            assert_eq!(&read, b"all of these");
+        });
+    }
 }

@@ -1,4 +1,9 @@
 //! What is answered to a request.
+//!
+//! The requests are few, so a `match` on the path routes them. `axum` with `tower-http` would bring eleven more
+//! crates and save no more than that `match`: `axum::serve` does not let its caller limit a request's head or the
+//! time that a client takes to send it, and the time limits of `tower-http` hold for handlers and bodies, not for a
+//! client that reads nothing, so connections would still be set up as they are in [`super`].
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -13,7 +18,6 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exposition::Exposition;
 use super::tap::Tap;
 use super::{host, metrics};
 use crate::health::{Health, State};
@@ -87,8 +91,8 @@ impl Site {
             ),
             "/events" => self.events(method),
             "/metrics" => {
-                let text = metrics::write(&self.health, &self.tap.about(), self.tap.pages());
-                whole(StatusCode::OK, Exposition::CONTENT_TYPE, text)
+                let text = metrics::write(self.health.clone(), self.tap.about(), self.tap.pages());
+                whole(StatusCode::OK, metrics::CONTENT_TYPE, text)
             }
             "/livez" if self.moves.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
             "/livez" => text(StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not move\n"),
