@@ -32,6 +32,7 @@
 //! | `score` | how good predictions are: the confusion table and the scores of it |
 //! | `health` | what the daemon counts about itself, its problems, and whether it is healthy |
 //! | `http` | the page that shows every stream live, the metrics and the probes |
+//! | `csv` | how rows of CSV are written |
 //! | [`log`] | where the log goes, and in what form |
 //! | `shutdown` | the request to shut down, and how long its effect is waited for |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
@@ -39,13 +40,14 @@
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:
-//! `shutdown`, `log`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`, `decision`,
+//! `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`, `decision`,
 //! `health`, `inference`, `config`, `source`, `mqtt`, `sink`, `http`, `daemon`, `train`, `command`, and the
 //! programs in `src/bin`. The script `scripts/house`, which `make lint` runs, fails if an import breaks this
 //! order or makes a circle.
 
 pub mod command;
 pub mod config;
+pub(crate) mod csv;
 pub(crate) mod daemon;
 pub mod decision;
 pub mod decode;

@@ -4,9 +4,13 @@
 //! Counting is a relaxed atomic addition, so that the path of a sample never waits for it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 
 use crate::stream::ResetReason;
 
@@ -101,7 +105,9 @@ impl Counters {
     }
 }
 
-/// How often something took how long.
+/// A histogram of durations.
+///
+/// The histogram of `prometheus-client` takes a lock to count, which a scrape holds too; this one does not.
 #[derive(Debug, Default)]
 pub struct Histogram {
     /// The number of durations up to each of [`Histogram::BOUNDS`] and above the previous one. The last is
@@ -110,23 +116,14 @@ pub struct Histogram {
     nanos: AtomicU64,
 }
 
-/// A histogram at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Distribution {
-    /// Each bound in seconds, with how many took up to that; the last is infinite.
-    pub buckets: Vec<(f64, u64)>,
-    /// Seconds in all.
-    pub sum: f64,
-}
-
 impl Histogram {
-    /// The bounds, in microseconds.
+    /// The upper bounds of the buckets, in microseconds.
     const BOUNDS: [u64; 14] = [
         100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
         5_000_000,
     ];
 
-    /// Counts a duration.
+    /// Counts one duration.
     pub(crate) fn observe(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let index = Self::BOUNDS.partition_point(|bound| bound * 1_000 < nanos);
@@ -135,21 +132,28 @@ impl Histogram {
         }
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
     }
+}
 
-    /// What was counted.
-    pub fn distribution(&self) -> Distribution {
+impl EncodeMetric for Histogram {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let bounds = Self::BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
-        let mut so_far = 0;
-        let buckets = bounds.zip(&self.buckets).map(|(bound, count)| {
-            so_far += count.load(Ordering::Relaxed);
-            (bound, so_far)
-        });
-        Distribution { buckets: buckets.collect(), sum: self.nanos.load(Ordering::Relaxed) as f64 / 1e9 }
+        let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let seconds = self.nanos.load(Ordering::Relaxed) as f64 / 1e9;
+        encoder.encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::encoding::prometheus_text;
+    use prometheus_client::registry::Registry;
+
     use super::*;
 
     #[test]
@@ -175,11 +179,21 @@ mod tests {
         for micros in [100, 101, 9_000_000] {
             histogram.observe(Duration::from_micros(micros));
         }
-        let Distribution { buckets, sum } = histogram.distribution();
-        assert_eq!(buckets[..2], [(1e-4, 1), (2.5e-4, 2)]);
-        assert_eq!(buckets[13], (5.0, 2));
-        assert_eq!(buckets[14], (f64::INFINITY, 3));
-        assert!((sum - 9.000_201).abs() < 1e-9);
+        let mut registry = Registry::default();
+        registry.register("a_seconds", "x", histogram);
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "# TYPE a_seconds histogram\n",
+            "a_seconds_bucket{le=\"0.0001\"} 1\n",
+            "a_seconds_bucket{le=\"0.00025\"} 2\n",
+            "a_seconds_bucket{le=\"5\"} 2\n",
+            "a_seconds_bucket{le=\"+Inf\"} 3\n",
+            "a_seconds_sum 9.000201\n",
+            "a_seconds_count 3\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 
     #[test]

@@ -13,7 +13,6 @@ mod progress;
 mod report;
 mod source_health;
 mod status;
-pub(crate) use counters::Distribution;
 pub(crate) use progress::ProgressWatcher;
 pub(crate) use report::{HealthReport, SourceState};
 pub(crate) use status::Health;

@@ -3,21 +3,17 @@
 //! - [`HttpServer`] accepts connections and sends live events to the open pages; the pipeline runs each
 //!   connection in a task of its own.
 //! - [`reply`] answers requests; [`host`] refuses those under another computer's name.
-//! - [`metrics`] writes the metrics, in the format of [`exposition`], with those of the [`process`].
+//! - [`metrics`] writes the metrics, with those of the process.
 //! - [`page`] has the page's files.
-//! - [`write_timeout`] disconnects clients that do not read.
 //!
 //! Everything is bounded: the number of connections and pages, the size of a request, the time to send a
 //! request and the time to take the answer.
 
 mod bind_error;
-pub(crate) mod exposition;
 pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod page;
-pub(crate) mod process;
 pub(crate) mod reply;
 mod server;
-pub(crate) mod write_timeout;
 
 pub(crate) use self::server::{HttpServer, try_address};

@@ -2,6 +2,11 @@
 //!
 //! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
 //! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
+//!
+//! The requests are few, so a `match` on the path routes them. `axum` with `tower-http` would bring eleven more
+//! crates and save no more than that `match`: `axum::serve` does not let its caller limit a request's head or the
+//! time that a client takes to send it, and the time limits of `tower-http` hold for handlers and bodies, not for a
+//! client that reads nothing, so connections would still be set up as they are in `server.rs`.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -16,7 +21,6 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exposition::Exposition;
 use super::{host, metrics, page};
 use crate::health::{Health, SourceState};
 use crate::sink::live::events::LiveEvents;
@@ -93,8 +97,8 @@ impl Site {
             ),
             "/events" => self.events(method),
             "/metrics" => {
-                let text = metrics::write(&self.health, &self.live.about(), self.live.pages());
-                whole(StatusCode::OK, Exposition::CONTENT_TYPE, text)
+                let text = metrics::write(self.health.clone(), self.live.about(), self.live.pages());
+                whole(StatusCode::OK, metrics::CONTENT_TYPE, text)
             }
             "/livez" if self.moves.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
             "/livez" => text(StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not move\n"),

@@ -3,20 +3,22 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_io_timeout::TimeoutWriter;
 
 use super::bind_error::BindError;
 use super::host;
 use super::reply::Site;
-use super::write_timeout::WriteTimeout;
 use crate::health::{Health, ProgressWatcher};
 use crate::sink::live::about::About;
 use crate::sink::live::events::LiveEvents;
@@ -162,12 +164,19 @@ async fn accept(
     (permit, listener.accept().await.map(|(stream, _)| stream))
 }
 
+/// Makes a write fail that waits longer than `limit`, so that a client that does not read is disconnected.
+fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWriter<S>>> {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limit));
+    Box::pin(stream)
+}
+
 /// Answers the one request of a connection.
 async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphorePermit>) {
     let Ok(local) = stream.local_addr() else { return };
     // Events should be shown without delay. If the option cannot be set, they only come later.
     let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(WriteTimeout::new(stream, WRITE_TIMEOUT));
+    let stream = TokioIo::new(limit_writes(stream, WRITE_TIMEOUT));
     let service = service_fn(move |request| {
         let response = site.answer(&request, local.ip());
         std::future::ready(Ok::<_, Infallible>(response))
@@ -185,4 +194,40 @@ async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphore
         tracing::debug!("a connection broke: {error}");
     }
     drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_disconnected() {
+        block_on(async {
+            let (near, _far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_millis(10));
+            stream.write_all(b"fits").await.unwrap();
+            let error = stream.write_all(b"does not").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_in_time_gets_everything() {
+        block_on(async {
+            let (near, mut far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_secs(60));
+            let mut read = [0; 12];
+            let (written, reading) =
+                tokio::join!(stream.write_all(b"all of these"), far.read_exact(&mut read));
+            written.unwrap();
+            reading.unwrap();
+            assert_eq!(&read, b"all of these");
+        });
+    }
 }

@@ -9,6 +9,7 @@ use rand_pcg::Pcg64;
 
 use super::drive::Drive;
 use super::surface::Surface;
+use crate::csv::RowWriter;
 use crate::recordings::layout;
 
 /// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
@@ -53,9 +54,11 @@ pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, 
 pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
-    let mut labels = String::from("start,end,label\n");
+    let mut row = RowWriter::default();
+    let mut labels = row.field("start").field("end").field("label").end().to_vec();
     for (start, end, surface) in drive.stretches() {
-        labels.push_str(&format!("{start:.6},{end:.6},{}\n", surface.name()));
+        row.field(format_args!("{start:.6}")).field(format_args!("{end:.6}")).field(surface.name());
+        labels.extend_from_slice(row.end());
     }
     fs::write(folder.join(format!("{name}.labels.csv")), labels)?;
     write_samples(&folder.join(format!("{name}.csv")), drive)
@@ -63,9 +66,12 @@ pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> 
 
 fn write_samples(path: &Path, drive: Drive) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    writeln!(file, "t,current")?;
+    let mut row = RowWriter::default();
+    file.write_all(row.field("t").field("current").end())?;
     for reading in drive {
-        writeln!(file, "{:.6},{:.4}", reading.time.seconds(), reading.current)?;
+        row.field(format_args!("{:.6}", reading.time.seconds()))
+            .field(format_args!("{:.4}", reading.current));
+        file.write_all(row.end())?;
     }
     file.flush()
 }

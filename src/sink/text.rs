@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::json::{JsonWriter, micros, round};
+use crate::csv::RowWriter;
 use crate::decision::{Outcome, Prediction};
 use crate::shutdown::ends_within;
 use crate::signal::{DropReason, Drops, StreamId};
@@ -36,6 +37,7 @@ pub struct TextSink {
     json: JsonWriter,
     /// Text that has not been sent to the thread yet.
     text: Vec<u8>,
+    row: RowWriter,
     /// Number of predictions or changes in `text`.
     count: usize,
     /// Whether text is dropped when the queue is full, rather than waited for.
@@ -58,21 +60,21 @@ impl TextSink {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || write(out, &receiver));
         let mut text = Vec::new();
+        let mut row = RowWriter::default();
         match format {
             TextFormat::Jsonl => {}
             TextFormat::Csv => {
-                text.extend_from_slice(b"stream,t,surface,confidence");
+                row.field("stream").field("t").field("surface").field("confidence");
                 for label in labels {
-                    text.push(b',');
-                    text.extend_from_slice(field(label).as_bytes());
+                    row.field(label);
                 }
-                text.extend_from_slice(b",measured\n");
+                text.extend_from_slice(row.field("measured").end());
             }
             TextFormat::Table => {
                 text.extend_from_slice(table("stream", "time", "surface", "confidence").as_bytes())
             }
         }
-        Self { format, json, text, count: 0, live, sender: Some(sender), thread: Some(thread) }
+        Self { format, json, text, row, count: 0, live, sender: Some(sender), thread: Some(thread) }
     }
 
     /// Writes an outcome.
@@ -104,18 +106,11 @@ impl TextSink {
 
     fn row(&mut self, prediction: &Prediction) {
         let Prediction { stream, time, surface, confidence, probabilities, quality, .. } = prediction;
-        let mut row = format!(
-            "{},{},{},{}",
-            field(stream.as_str()),
-            micros(*time),
-            field(self.json.name(*surface)),
-            round(*confidence)
-        );
+        self.row.field(stream).field(micros(*time)).field(self.json.name(*surface)).field(round(*confidence));
         for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
-            row.push_str(&format!(",{}", round(value)));
+            self.row.field(round(value));
         }
-        row.push('\n');
-        self.text.extend_from_slice(row.as_bytes());
+        self.text.extend_from_slice(self.row.end());
     }
 
     /// Sends the text since the last call to the writing thread.
@@ -162,15 +157,6 @@ fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result
         out.flush()?;
     }
     Ok(())
-}
-
-/// A CSV field, quoted where needed: names may contain commas and quotes.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into()
-    }
 }
 
 /// One line of the table.

@@ -1,10 +1,12 @@
 //! One recording that is being written.
 
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use crate::csv::RowWriter;
 use crate::signal::{Channel, StreamId, Time};
 use crate::stream::{TimeUnwrapper, Timestamper};
 
@@ -16,6 +18,7 @@ const MAX_GAP: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct OpenRecording {
     pub(super) out: BufWriter<File>,
+    row: RowWriter,
     pub(super) path: PathBuf,
     pub(super) clock: TimeUnwrapper,
     pub(super) stamper: Timestamper,
@@ -50,15 +53,16 @@ impl OpenRecording {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let mut out = BufWriter::new(file);
-                    let mut header = "t".to_owned();
+                    let mut row = RowWriter::default();
+                    row.field("t");
                     for channel in channels {
-                        header.push(',');
-                        header.push_str(&channel.name);
+                        row.field(&channel.name);
                     }
-                    writeln!(out, "{header}").map_err(|error| named(&path, &error))?;
+                    out.write_all(row.end()).map_err(|error| named(&path, &error))?;
                     let clock = TimeUnwrapper::new(MAX_GAP);
                     return Ok(Self {
                         out,
+                        row,
                         path,
                         clock,
                         stamper,
@@ -83,17 +87,15 @@ impl OpenRecording {
         let nanos = time.nanos();
         let sign = if nanos < 0 { "-" } else { "" };
         let nanos = nanos.unsigned_abs();
-        let mut line = format!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000);
+        self.row.field(format_args!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000));
         for value in row {
-            line.push(',');
             // An empty field stands for a missing value.
-            if value.is_finite() {
-                line.push_str(&value.to_string());
-            }
+            let value: &dyn Display = if value.is_finite() { value } else { &"" };
+            self.row.field(value);
         }
         self.samples += 1;
         self.dirty = true;
-        writeln!(self.out, "{line}").map_err(|error| named(&self.path, &error))
+        self.out.write_all(self.row.end()).map_err(|error| named(&self.path, &error))
     }
 
     /// Brings everything written so far to the disk.

@@ -223,6 +223,30 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_may_have_a_name_with_a_comma() {
+        let folder = tempfile::tempdir().unwrap();
+        let channels = vec![Channel::in_ampere("left, front"), Channel::in_ampere("\"right\"")];
+        let options = RecorderOptions {
+            folder: folder.path().into(),
+            label: "gravel".into(),
+            channels: channels.clone(),
+            streams: 9,
+            idle: Duration::MAX,
+        };
+        let mut recorder = Recorder::new(options).unwrap();
+        recorder.push(&mut batch(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
+        let written = recorder.finish().unwrap();
+        let text = std::fs::read_to_string(&written[0].0).unwrap();
+        let header = "t,\"left, front\",\"\"\"right\"\"\"\n";
+        assert_eq!(text, format!("{header}-0.500000000,0.1,\n5.250000000,1.1,\n"));
+        let recordings = recordings::find(&[folder.path().into()], None).unwrap();
+        let mut samples = Samples::new(2);
+        let mut reader = RecordingReader::open(&recordings[0], Some(&channels)).unwrap();
+        while reader.next_block(&mut samples).unwrap() {}
+        assert_eq!(samples.values()[2], 1.1);
+    }
+
+    #[test]
     fn after_a_fault_empty_files_are_removed_and_recording_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];

@@ -1,12 +1,12 @@
 //! The folder that every run leaves: its settings, its history, its scores, its model and a page that shows them.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::cross_validation::{Calibration, Trained};
 use super::search::SearchTrial;
+use crate::csv::RowWriter;
 use crate::model::card::Scores;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
@@ -50,30 +50,24 @@ pub(crate) fn files(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<(&'sta
     let FitReport { trained, dataset, trees, leaky, config } = *report;
     vec![
         (CONFIG, config.as_bytes().to_vec()),
-        ("history.csv", history(trained).into_bytes()),
+        ("history.csv", history(trained)),
         ("scores.json", scores(trained, dataset, trees, leaky, tried)),
         ("report.html", report.html().into_bytes()),
     ]
 }
 
-fn history(trained: &Trained) -> String {
-    let mut text =
-        String::from("network,epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n");
+fn history(trained: &Trained) -> Vec<u8> {
+    let mut row = RowWriter::default();
+    row.field("network").field("epoch").field("learning_rate").field("loss").field("accuracy");
+    let mut text = row.field("validation_loss").field("validation_accuracy").end().to_vec();
     let field = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     for (index, member) in trained.members.iter().enumerate() {
         for epoch in &member.history {
-            // Writing into a text cannot fail.
-            let _ = writeln!(
-                text,
-                "{},{},{},{},{},{},{}",
-                index + 1,
-                epoch.epoch,
-                epoch.learning_rate,
-                epoch.loss,
-                epoch.accuracy,
-                field(epoch.validation_loss),
-                field(epoch.validation_accuracy),
-            );
+            row.field(index + 1).field(epoch.epoch).field(epoch.learning_rate).field(epoch.loss);
+            row.field(epoch.accuracy)
+                .field(field(epoch.validation_loss))
+                .field(field(epoch.validation_accuracy));
+            text.extend_from_slice(row.end());
         }
     }
     text

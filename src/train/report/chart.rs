@@ -1,4 +1,8 @@
 //! Line charts as SVG, whose colours come from the page's style.
+//!
+//! The `plotters` crate draws such charts, too, but its SVG is no smaller, and it writes each colour into the element,
+//! where the page's dark scheme cannot change it, rounds points to whole pixels, and has no label for those who cannot
+//! see the chart. Thinning long lines would remain to be done here.
 
 use maud::{Markup, html};
 
