@@ -86,8 +86,8 @@ impl Frames {
                         drops.add(DropReason::Malformed, || {
                             let names = columns.names().join(", ");
                             format!(
-                                "a frame has {} values, but there are {wanted} columns ({names}); send one value \
-                                 for each column",
+                                "a frame has {} values, but there are {wanted} columns ({names}); send one \
+                                 value for each column",
                                 raw.len()
                             )
                         });
