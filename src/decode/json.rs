@@ -7,7 +7,8 @@
 //! - `{"samples": [[t, c1, c2, …], …]}` is several samples: a row for each, which has the values of the
 //!   columns in order, optionally with the time first.
 //!
-//! The time is a number in the source's unit, or in the first form also a text if the unit is `rfc3339`.
+//! The time is a number in the source's unit. In the first form it may also be a text, such as an RFC 3339
+//! time if that is the unit.
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 

@@ -63,7 +63,7 @@ pub enum Method {
 /// What a model was trained on, and its scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingSummary {
-    /// The SHA-256 digest of the recordings, in hexadecimal; see [`digest`](crate::recordings::digest).
+    /// The SHA-256 digest of the recordings, in hexadecimal; see [`digest`](crate::recordings::digest()).
     pub data_digest: String,
     /// The number of recordings for training and validation together.
     pub recordings: usize,

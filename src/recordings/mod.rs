@@ -1,11 +1,11 @@
 //! Recordings: CSV files of samples with labels, which the daemon and the trainer read with the same code.
 //!
-//! - [`find`] finds the recordings in files and folders, and [`layout`] reads the `dataset.toml` that
+//! - [`find()`] finds the recordings in files and folders, and [`layout`] reads the `dataset.toml` that
 //!   describes their format.
 //! - [`reader::RecordingReader`] reads the samples of a [`Recording`] in bounded memory.
 //! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, or a file of
 //!   intervals.
-//! - [`digest`] identifies the data that a model was trained on.
+//! - [`digest()`] identifies the data that a model was trained on.
 
 mod digest;
 mod error;

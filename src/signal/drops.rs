@@ -1,4 +1,4 @@
-//! Counts, by reason, of everything that is dropped: each sample, frame, message or window that is not used.
+//! Counts everything that is dropped, by reason: each sample, frame, message or window that is not used.
 
 /// Why a sample, frame, message or window was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

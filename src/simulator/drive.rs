@@ -8,26 +8,23 @@ use std::f64::consts::TAU;
 
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Gamma, StandardNormal};
+use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 
-use super::surface::{Ground, Surface};
+use super::axle::Axle;
+use super::random_process::RandomProcess;
+use super::robot::SimulatedRobot;
+use super::surface::Surface;
 use crate::signal::Time;
 
 /// The default sample rate in Hz.
 pub(crate) const RATE: f64 = 100.0;
 
-/// The gravitational acceleration in m/s².
-const GRAVITY: f64 = 9.81;
 /// The radius of a wheel in m.
 const RADIUS: f64 = 0.06;
 /// The distance between the axles in m. At 0.5 m/s, the rear axle reaches a new surface 0.3 s after the front
 /// axle.
 const WHEELBASE: f64 = 0.15;
-/// The distance in m over which the force of an obstacle decays, about the length of a wheel's contact patch.
-const CONTACT: f64 = 0.02;
-/// The correlation length in m of the slipping and gripping of a wheel.
-const GRIP: f64 = 0.15;
 /// The turns of the gear's last pinion per turn of the wheel. Its teeth cause the fast ripple.
 const PINION: f64 = 9.0;
 /// The resolution of the sensor in A: a 12-bit converter for the ±30 A of a Hall sensor such as the ACS712.
@@ -71,118 +68,6 @@ pub(crate) struct Drive {
     /// The current of the motors in A after the last sample, as the speed controller sets it; `None` before
     /// the first.
     motor_current: Option<f64>,
-}
-
-/// The properties that differ from one robot to the next.
-#[derive(Clone, Debug)]
-struct SimulatedRobot {
-    /// The weight of the robot with its load, in N.
-    weight: f64,
-    /// The mean speed in m/s.
-    speed: f64,
-    /// The torque at the wheels per current, in N·m/A.
-    torque_constant: f64,
-    /// The current in A that the gears need without a load.
-    friction: f64,
-    /// The time constant in s with which the speed controller responds to a load.
-    response: f64,
-    /// The amplitudes of the ripple of wheel and pinion, as fractions of the current.
-    ripple: [f64; 2],
-    /// The phases of the ripple of wheel and pinion, in turns.
-    phases: [f64; 2],
-    /// The reading of the sensor without a current, in A.
-    offset: f64,
-    /// The drop of the battery's voltage at the start, as a fraction of the full voltage.
-    sag: f64,
-}
-
-impl SimulatedRobot {
-    fn new(rng: &mut Pcg64) -> Self {
-        let mut around = |mean: f64, deviation: f64| {
-            // Limited to three deviations, so that no robot has a negative mass.
-            let normal: f64 = rng.sample(StandardNormal);
-            mean + deviation * normal.clamp(-3.0, 3.0)
-        };
-        Self {
-            weight: around(12.0, 0.8) * GRAVITY,
-            speed: around(0.5, 0.03),
-            torque_constant: around(0.5, 0.02),
-            friction: around(0.8, 0.04),
-            response: around(0.018, 0.002),
-            ripple: [around(0.02, 0.003), around(0.015, 0.003)],
-            offset: around(0.0, 0.03),
-            phases: [rng.random(), rng.random()],
-            sag: rng.random_range(0.0..0.06),
-        }
-    }
-}
-
-/// A stationary first-order random process (Ornstein-Uhlenbeck) with mean 0 and standard deviation 1.
-#[derive(Clone, Debug)]
-struct RandomProcess(f64);
-
-impl RandomProcess {
-    fn new(rng: &mut Pcg64) -> Self {
-        Self(rng.sample(StandardNormal))
-    }
-
-    /// Advances the process by `step`, in units of its correlation length, and returns its value.
-    ///
-    /// The result has the right distribution for steps of any size.
-    fn step(&mut self, step: f64, rng: &mut Pcg64) -> f64 {
-        let kept = (-step).exp();
-        let normal: f64 = rng.sample(StandardNormal);
-        self.0 = kept * self.0 + (1.0 - kept * kept).sqrt() * normal;
-        self.0
-    }
-}
-
-/// The wheels of one axle on the surface below them.
-#[derive(Clone, Debug)]
-struct Axle {
-    surface: Surface,
-    slope: RandomProcess,
-    grip: RandomProcess,
-    /// The distance to the next obstacle in m.
-    next_obstacle: f64,
-    /// The remaining force of the obstacles so far, as a fraction of the weight.
-    bump: f64,
-}
-
-impl Axle {
-    fn new(surface: Surface, rng: &mut Pcg64) -> Self {
-        let (slope, grip) = (RandomProcess::new(rng), RandomProcess::new(rng));
-        let next_obstacle = rng.random::<f64>() * surface.ground().spacing;
-        Self { surface, slope, grip, next_obstacle, bump: 0.0 }
-    }
-
-    /// Moves the axle to a different surface, at a random place between two of its obstacles.
-    fn enter(&mut self, surface: Surface, rng: &mut Pcg64) {
-        self.surface = surface;
-        self.next_obstacle = rng.random::<f64>() * surface.ground().spacing;
-    }
-
-    /// Rolls by `step` m, and returns the drag as a fraction of the weight.
-    fn roll(&mut self, step: f64, rng: &mut Pcg64) -> f64 {
-        let ground = self.surface.ground();
-        self.bump *= (-step / CONTACT).exp();
-        self.next_obstacle -= step;
-        while self.next_obstacle <= 0.0 {
-            self.next_obstacle += obstacle_distance(ground, rng);
-            self.bump += ground.bump * rng.random_range(0.5..1.5);
-        }
-        let slope = ground.slope * self.slope.step(TAU * step / ground.corner, rng);
-        let slip = ground.slip * self.grip.step(step / GRIP, rng);
-        ground.rolling_resistance * (1.0 + slip) + slope + self.bump
-    }
-}
-
-/// A random distance in m from one obstacle to the next.
-///
-/// It is at least a tenth of the mean, so that an axle passes only a few obstacles in one step.
-fn obstacle_distance(ground: &Ground, rng: &mut Pcg64) -> f64 {
-    let distances = Gamma::new(ground.regularity, ground.spacing / ground.regularity);
-    distances.map_or(ground.spacing, |distances| rng.sample(distances)).max(ground.spacing / 10.0)
 }
 
 impl Drive {

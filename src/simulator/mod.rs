@@ -4,7 +4,10 @@
 //! [`dataset`] writes drives as recordings, and [`wire`] encodes them as a board would send them. The scores
 //! of a model on simulated drives say nothing about a real robot.
 
+mod axle;
 pub(crate) mod dataset;
 pub(crate) mod drive;
+mod random_process;
+mod robot;
 pub(crate) mod surface;
 pub(crate) mod wire;

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_last_value_and_a_trailing_comma_are_told_apart() {
+    fn a_missing_last_value_and_a_trailing_comma_are_distinguished() {
         let mut rows = CsvRows::live(columns(&["m1", "m2"]), TimeInput::default());
         let (samples, drops) = decode(&mut rows, "0.5,1,2\n0.6,3,\n0.7,4,5,\n", 3);
         assert_eq!(samples.iter().map(|(t, _)| *t).collect::<Vec<_>>(), [0.5, 0.6, 0.7]);

@@ -16,7 +16,7 @@ pub enum Header {
     Anywhere,
 }
 
-/// Which field of a row holds what.
+/// Which fields of a row hold the time and the columns.
 #[derive(Debug)]
 enum Mapping {
     /// Not known, because the header has not been read yet.

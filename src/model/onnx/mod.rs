@@ -1,9 +1,9 @@
 //! ONNX files: writing those of trained models, and putting a model card into any.
 //!
-//! - Trained models are encoded as protobuf messages with [`file`], from a graph whose parts [`node`],
-//!   [`floats`] and the other functions here build.
-//! - [`stamp`] puts a card into the bytes of any ONNX model. It reads only the outermost structure of the
-//!   file, so that it keeps everything that this crate knows nothing about.
+//! - Trained models are encoded as protobuf messages with `file`, from a graph whose parts `node`, `floats`
+//!   and the other functions in `build` make.
+//! - [`stamp()`] puts a card into the bytes of any ONNX model. It reads only the outermost structure of the
+//!   file, so that it keeps parts that this crate does not know.
 
 mod build;
 mod proto;
