@@ -1,7 +1,10 @@
-//! The system's journal, each event with its fields: `journalctl UNDERFOOT_STREAM=rover` finds what concerns one robot.
+//! Sends events to the systemd journal with their fields.
 //!
-//! The wire format is that of systemd's native journal protocol. The message that `journalctl` shows has the fields behind it, too,
-//! as on a terminal.
+//! Each field `name` of an event becomes the journal's field `UNDERFOOT_NAME`. `journalctl
+//! UNDERFOOT_STREAM=rover` therefore shows the events of one robot. The text that `journalctl` shows also has
+//! the fields after the message, as on a terminal.
+//!
+//! The wire format is [systemd's native journal protocol](https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 
 use std::fmt::Debug;
 use std::fmt::Write as _;
@@ -15,28 +18,32 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Where the journal listens.
+/// The path of the socket at which the journal listens.
 pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// The journal, as a place for events.
+/// A layer that sends every event to the journal.
+///
+/// It never waits for the journal. Events that the journal is too busy to accept are lost; their number is in
+/// the field `UNDERFOOT_LOST_BEFORE` of the next event that is accepted. If the journal does not listen,
+/// events go to standard error.
 #[derive(Debug)]
 pub(crate) struct Journal {
     socket: UnixDatagram,
     path: PathBuf,
-    /// Events that it was too busy to take, since the last that it took.
+    /// The number of events lost since the last one that the journal accepted.
     lost: AtomicU64,
 }
 
 impl Journal {
-    /// The journal that listens at a path.
+    /// Connects to the journal that listens at a path.
     ///
     /// # Errors
-    /// Where nothing listens there.
+    /// The error of the system if no journal listens there.
     pub(crate) fn at(path: &Path) -> std::io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        // Samples do not wait for the log.
+        // The processing of samples must not wait for the log.
         socket.set_nonblocking(true)?;
-        // An entry without fields is left out by the journal, and tells whether it is there.
+        // The journal ignores an entry without fields, so sending one only tests whether the journal listens.
         socket.send_to(&[], path)?;
         Ok(Self { socket, path: path.into(), lost: AtomicU64::new(0) })
     }
@@ -50,7 +57,7 @@ impl<S: Subscriber> Layer<S> for Journal {
         if lost > 0 {
             entry.fields.push(("lost_before", lost.to_string()));
         }
-        // By its path each time: a journal that was started again listens at a new socket.
+        // The path is resolved for each event, because a journal that was restarted listens at a new socket.
         match self.socket.send_to(&entry.encode(*event.metadata().level()), &self.path) {
             Ok(_) => drop(self.lost.fetch_sub(lost, Ordering::Relaxed)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -61,28 +68,31 @@ impl<S: Subscriber> Layer<S> for Journal {
     }
 }
 
-/// An event, field by field.
+/// An entry of the journal, which collects the fields of an event.
 #[derive(Debug, Default)]
 struct JournalEntry {
     message: String,
-    /// The fields as they stand behind the message.
-    shown: String,
+    /// The fields as the text shows them after the message: ` name=value` for each.
+    suffix: String,
+    /// The names and values of the fields other than the message.
     fields: Vec<(&'static str, String)>,
 }
 
 impl JournalEntry {
-    fn add(&mut self, name: &'static str, shown: &dyn Debug, value: String) {
-        // Writing to a string does not fail.
-        let _ = write!(self.shown, " {name}={shown:?}");
+    fn add(&mut self, name: &'static str, debug: &dyn Debug, value: String) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.suffix, " {name}={debug:?}");
         self.fields.push((name, value));
     }
 
+    /// The message with the fields after it.
     fn text(&self) -> String {
-        format!("{}{}", self.message, self.shown)
+        format!("{}{}", self.message, self.suffix)
     }
 
+    /// The entry in the journal's wire format.
     fn encode(&self, level: Level) -> Vec<u8> {
-        // As syslog counts them.
+        // The priorities of syslog.
         let priority = match level {
             Level::ERROR => "3",
             Level::WARN => "4",
@@ -90,18 +100,18 @@ impl JournalEntry {
             Level::DEBUG | Level::TRACE => "7",
         };
         let mut bytes = Vec::new();
-        put(&mut bytes, "MESSAGE", &self.text());
-        put(&mut bytes, "PRIORITY", priority);
-        put(&mut bytes, "SYSLOG_IDENTIFIER", "underfoot");
+        append_field(&mut bytes, "MESSAGE", &self.text());
+        append_field(&mut bytes, "PRIORITY", priority);
+        append_field(&mut bytes, "SYSLOG_IDENTIFIER", "underfoot");
         for (name, value) in &self.fields {
-            put(&mut bytes, &format!("UNDERFOOT_{}", name.to_ascii_uppercase()), value);
+            append_field(&mut bytes, &format!("UNDERFOOT_{}", name.to_ascii_uppercase()), value);
         }
         bytes
     }
 }
 
-/// A field: `NAME=value`, or with its length before it where it has more than one line.
-fn put(bytes: &mut Vec<u8>, name: &str, value: &str) {
+/// Appends a field: `NAME=value`, or the name, the length and the value if the value has several lines.
+fn append_field(bytes: &mut Vec<u8>, name: &str, value: &str) {
     bytes.extend(name.as_bytes());
     if value.contains('\n') {
         bytes.push(b'\n');
@@ -138,35 +148,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_reaches_the_journal_with_its_fields_and_is_shown_with_them() {
+    fn an_event_reaches_the_journal_with_its_fields_also_in_its_text() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         assert!(Journal::at(&path).is_err());
         let journal = UnixDatagram::bind(&path).unwrap();
-        let heard = || {
+        let receive = || {
             let mut bytes = [0; 1000];
             let length = journal.recv(&mut bytes).unwrap();
             bytes[..length].to_vec()
         };
         let subscriber = tracing_subscriber::registry().with(Journal::at(&path).unwrap());
-        assert_eq!(heard(), b"");
+        assert_eq!(receive(), b"");
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(stream = "rover", total = 3, path = %"a b", "{} is stuck", "m1");
             tracing::info!(why = "one\ntwo", "reloaded");
         });
         assert_eq!(
-            String::from_utf8(heard()).unwrap(),
-            "MESSAGE=m1 is stuck stream=\"rover\" total=3 path=a b\nPRIORITY=4\nSYSLOG_IDENTIFIER=underfoot\nUNDERFOOT_STREAM=rover\n\
-             UNDERFOOT_TOTAL=3\nUNDERFOOT_PATH=a b\n"
+            String::from_utf8(receive()).unwrap(),
+            "MESSAGE=m1 is stuck stream=\"rover\" total=3 path=a b\nPRIORITY=4\nSYSLOG_IDENTIFIER=underfoot\n\
+             UNDERFOOT_STREAM=rover\nUNDERFOOT_TOTAL=3\nUNDERFOOT_PATH=a b\n"
         );
-        // Lines of a value are not lines of the entry.
-        let second = heard();
+        // The line end in a value does not end the field.
+        let second = receive();
         assert!(second.starts_with(b"MESSAGE=reloaded why=\"one\\ntwo\"\nPRIORITY=6\n"));
         assert!(second.ends_with(b"UNDERFOOT_WHY\n\x07\0\0\0\0\0\0\0one\ntwo\n"));
     }
 
     #[test]
-    fn a_journal_that_is_too_busy_is_not_waited_for_and_what_it_lost_is_counted() {
+    fn events_that_a_busy_journal_does_not_accept_are_counted_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let journal = UnixDatagram::bind(&path).unwrap();
@@ -175,11 +185,11 @@ mod tests {
         let mut bytes = [0; 1000];
         tracing::subscriber::with_default(subscriber, || {
             (0..10_000).for_each(|event| tracing::info!(event, "busy"));
-            let taken = std::iter::from_fn(|| journal.recv(&mut bytes).ok()).count() - 1;
-            tracing::info!("well again");
+            let accepted = std::iter::from_fn(|| journal.recv(&mut bytes).ok()).count() - 1;
+            tracing::info!("no longer busy");
             let length = journal.recv(&mut bytes).unwrap();
-            let lost = format!("UNDERFOOT_LOST_BEFORE={}\n", 10_000 - taken);
-            assert!(String::from_utf8_lossy(&bytes[..length]).ends_with(&lost), "{taken}, {bytes:?}");
+            let lost = format!("UNDERFOOT_LOST_BEFORE={}\n", 10_000 - accepted);
+            assert!(String::from_utf8_lossy(&bytes[..length]).ends_with(&lost), "{accepted}, {bytes:?}");
         });
     }
 }

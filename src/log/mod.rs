@@ -1,4 +1,7 @@
-//! Where the log goes, and in what form.
+//! Sets up the log: its destination, format and filter.
+//!
+//! The log goes to standard error as text or JSON, or to the systemd journal with structured fields. Two
+//! environment variables control it: `UNDERFOOT_LOG` is the filter, and `UNDERFOOT_LOG_FORMAT` the format.
 
 pub(crate) mod journal;
 
@@ -15,54 +18,60 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::journal::{Journal, SOCKET};
 
-/// The variable that says what is logged, such as `debug`.
+/// The environment variable with the filter, which is a level such as `debug` or a list of `module=level`.
 const FILTER: &str = "UNDERFOOT_LOG";
-/// The variable that says in what form.
+/// The environment variable with the name of the format.
 const FORMAT: &str = "UNDERFOOT_LOG_FORMAT";
 
-/// The form of the log.
+/// The format and destination of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// The journal where the service manager has connected standard error to it, else text.
+    /// The journal if the service manager has connected standard error to it, otherwise text.
     #[default]
     Auto,
     /// Lines of text on standard error.
     Text,
-    /// The system's journal, with fields.
+    /// The systemd journal, with fields.
     Journal,
-    /// JSON objects on standard error, one a line.
+    /// JSON objects on standard error, one on each line.
     Json,
 }
 
-/// Why nothing can be logged as asked.
+/// Why the log cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LoggingError {
-    /// A form that is none.
-    #[error("{FORMAT} is {0:?}; it takes auto, text, journal or json")]
+    /// The environment variable for the format has an unknown value.
+    #[error("{FORMAT} is \"{value}\"; use auto, text, journal or json", value = .0.display())]
     Format(OsString),
-    /// A filter that is none.
-    #[error("{FILTER} is {0:?}, which says nothing ({1}); it takes error, warn, info, debug or trace")]
-    Filter(OsString, String),
-    /// No journal listens.
+    /// The environment variable for the filter has a value that is not a filter; the second field says why.
     #[error(
-        "{FORMAT} is \"journal\", and no journal listens at {SOCKET}: {0}; leave it out, or set it to text or json"
+        "{FILTER} is \"{value}\", which is not a log filter ({1}); use error, warn, info, debug or trace",
+        value = .0.display()
+    )]
+    Filter(OsString, String),
+    /// The journal was requested but is not running.
+    #[error(
+        "{FORMAT} is \"journal\", but no journal listens at {SOCKET}: {0}; remove the variable, or set it to \
+         text or json"
     )]
     Journal(std::io::Error),
 }
 
-/// Begins to log what `UNDERFOOT_LOG` names, `default` without it, in the form that `UNDERFOOT_LOG_FORMAT` names.
+/// Starts to log, with the filter and format in the environment variables.
+///
+/// `default` is the filter if `UNDERFOOT_LOG` is empty or not set.
 ///
 /// # Errors
-/// [`LoggingError`], where a variable has a value that it does not take.
+/// [`LoggingError`] if a variable has an invalid value, or the journal is requested but does not listen.
 pub fn start(default: &str) -> Result<(), LoggingError> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let filter = match set(FILTER) {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let filter = match variable(FILTER) {
         None => EnvFilter::new(default),
         Some(value) => {
             parse_filter(&value.to_string_lossy()).map_err(|why| LoggingError::Filter(value, why))?
         }
     };
-    let format = match set(FORMAT) {
+    let format = match variable(FORMAT) {
         None => LogFormat::Auto,
         Some(value) => value
             .to_str()
@@ -88,7 +97,10 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
     Ok(())
 }
 
-/// What a filter's text means, or what is wrong with it. A single word is a level: as the name of a module it would silence all others.
+/// Parses a filter; the error says what is wrong with it.
+///
+/// A single word must be a level. `EnvFilter` would take any other word as the name of a module and log
+/// nothing else, so that a misspelt level would silence the log.
 fn parse_filter(text: &str) -> Result<EnvFilter, String> {
     if text.chars().all(char::is_alphabetic) {
         text.parse::<LevelFilter>().map_err(|error| error.to_string())?;
@@ -96,14 +108,15 @@ fn parse_filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(text).map_err(|error| error.to_string())
 }
 
-/// Whether standard error is what the service manager has connected to the journal.
+/// Whether the service manager has connected standard error to the journal.
 fn is_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-    rustix::fs::fstat(std::io::stderr()).is_ok_and(|stat| names(&stream, &stat))
+    rustix::fs::fstat(std::io::stderr()).is_ok_and(|stat| is_same_file(&stream, &stat))
 }
 
-/// Whether `device:inode`, as in `$JOURNAL_STREAM`, is this file.
-fn names(stream: &str, stat: &Stat) -> bool {
+/// Whether `stream`, which is `device:inode` as in the environment variable `JOURNAL_STREAM`, is the file
+/// with this status.
+fn is_same_file(stream: &str, stat: &Stat) -> bool {
     let Some((device, inode)) = stream.split_once(':') else { return false };
     device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino)
 }
@@ -113,13 +126,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standard_error_is_the_journals_where_the_manager_says_so_and_nowhere_else() {
+    fn standard_error_is_the_journal_only_if_the_service_manager_names_this_file() {
         let file = tempfile::tempfile().unwrap();
         let stat = rustix::fs::fstat(&file).unwrap();
-        assert!(names(&format!("{}:{}", stat.st_dev, stat.st_ino), &stat));
+        assert!(is_same_file(&format!("{}:{}", stat.st_dev, stat.st_ino), &stat));
         for other in [String::new(), "8".into(), format!("{}:{}", stat.st_dev, stat.st_ino + 1), "a:b".into()]
         {
-            assert!(!names(&other, &stat), "{other}");
+            assert!(!is_same_file(&other, &stat), "{other}");
         }
     }
 }

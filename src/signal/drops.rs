@@ -1,39 +1,39 @@
-//! What was left out, and why: every sample, frame, message or window that is not used is counted here.
+//! Counts everything that is dropped, by reason: each sample, frame, message or window that is not used.
 
-/// Why something was left out. The name is what metrics and messages call it.
+/// Why a sample, frame, message or window was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum DropReason {
-    /// A line or message that is not in the source's format.
+    /// A line or message is not in the format of its source.
     Malformed,
-    /// A binary frame whose checksum, length or version is wrong.
+    /// The checksum, length or version of a binary frame is wrong.
     CorruptFrame,
-    /// A binary frame that never came: a hole in the sequence numbers.
+    /// A binary frame never arrived: its sequence number is missing.
     LostFrame,
-    /// A line, frame or payload over its limit.
+    /// A line, frame or payload is longer than its limit.
     TooLarge,
-    /// A time that is no number or beyond what a time can hold.
+    /// The time of a sample is not a number, or outside the range of [`Time`](super::Time).
     BadTime,
-    /// A sample with NaN or an infinity in a channel.
+    /// A sample has NaN or an infinity in a channel.
     NotFinite,
-    /// A sample with the time of the one before.
+    /// A sample has the same time as the one before it.
     Duplicate,
-    /// A sample older than one that was already used.
+    /// A sample is older than one that was already used.
     Late,
-    /// A topic whose stream name is not allowed.
+    /// A topic has a stream name that is not allowed.
     StreamName,
-    /// A new stream over the limit of streams.
+    /// A sample belongs to a new stream, but the limit on the number of streams is reached.
     StreamLimit,
-    /// A window that waited for the model while newer ones came.
+    /// A window was replaced by newer ones while it waited for the model.
     Overload,
-    /// A message that could not be published because the broker was away or slow.
+    /// A message could not be published because the broker was unreachable or slow.
     NotPublished,
-    /// Samples that the recorder could not write.
+    /// The recorder could not write a sample.
     NotRecorded,
 }
 
 impl DropReason {
-    /// Every reason, in the order of its counters.
+    /// All reasons, in the order of their discriminants.
     pub const ALL: [DropReason; 13] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
@@ -50,7 +50,7 @@ impl DropReason {
         DropReason::NotRecorded,
     ];
 
-    /// The name in metrics and messages.
+    /// The name of the reason in metrics and messages.
     pub fn name(self) -> &'static str {
         match self {
             DropReason::Malformed => "malformed",
@@ -70,22 +70,24 @@ impl DropReason {
     }
 }
 
-/// Counts by reason since they were last taken, and the first thing left out, in words.
+/// Counts of drops by reason, and a description of the first drop.
 ///
-/// Decoders and lanes fill one; their shells add it to the daemon's counters and log it.
+/// Decoders and windowers fill one of these. The tasks that run them [`take`](Drops::take) it regularly, add
+/// it to the daemon's counters and log the description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
+    /// Indexed by the discriminant of the reason.
     counts: [u64; DropReason::ALL.len()],
     first: Option<(DropReason, String)>,
 }
 
 impl Drops {
-    /// Counts one; `detail` is made into words only for the first.
+    /// Counts one drop. `detail` describes it; the function is called only if this is the first drop.
     pub fn add(&mut self, reason: DropReason, detail: impl FnOnce() -> String) {
         self.add_many(reason, 1, detail);
     }
 
-    /// Counts `count` at once; `detail` is made into words only for the first.
+    /// Counts `count` drops. `detail` describes them; the function is called only if they are the first.
     pub fn add_many(&mut self, reason: DropReason, count: u64, detail: impl FnOnce() -> String) {
         self.counts[reason as usize] += count;
         if self.first.is_none() && count > 0 {
@@ -93,35 +95,36 @@ impl Drops {
         }
     }
 
-    /// How many were left out for `reason`.
+    /// The number of drops for `reason`.
     pub fn count(&self, reason: DropReason) -> u64 {
         self.counts[reason as usize]
     }
 
-    /// How many were left out in all.
+    /// The number of drops for all reasons together.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The first thing left out, with its reason.
+    /// The reason and the description of the first drop; `None` if there was none.
     pub fn first(&self) -> Option<(DropReason, &str)> {
         self.first.as_ref().map(|(reason, detail)| (*reason, detail.as_str()))
     }
 
-    /// Each reason that has a count, with it.
+    /// The reasons with at least one drop, each with its count.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         DropReason::ALL.into_iter().map(|reason| (reason, self.count(reason))).filter(|(_, count)| *count > 0)
     }
 
-    /// Gives what was counted and starts again at nothing.
+    /// Returns the counts and resets them.
     pub fn take(&mut self) -> Drops {
         std::mem::take(self)
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`. The description of the first drop is that of `other` only if there was
+    /// none yet.
     pub fn merge(&mut self, other: &Drops) {
-        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
-            *mine += theirs;
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
         }
         if self.first.is_none() {
             self.first.clone_from(&other.first);
@@ -130,7 +133,7 @@ impl Drops {
 }
 
 impl std::fmt::Display for Drops {
-    /// `3 malformed, 1 late`, or `none`.
+    /// Writes the counts such as `3 malformed, 1 late`, or `none`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut separator = "";
         for (reason, count) in self.iter() {
@@ -146,14 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_stand_in_the_order_of_their_counters() {
+    fn the_list_of_reasons_is_in_the_order_of_their_discriminants() {
         for (index, reason) in DropReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index);
         }
     }
 
     #[test]
-    fn the_first_is_kept_in_words_and_all_are_counted() {
+    fn all_drops_are_counted_and_the_first_keeps_its_description() {
         let mut drops = Drops::default();
         drops.add(DropReason::Late, || "first".into());
         drops.add_many(DropReason::Malformed, 2, || unreachable!());

@@ -1,6 +1,13 @@
-//! What a sample is: streams, times, channels, and batches of samples as sources hand them on.
+//! The types that describe samples. The rest of the crate is built on them.
 //!
-//! Everything else in the crate is written in these words.
+//! - [`StreamId`] names a robot; [`Time`] is a moment on its clock.
+//! - [`Channel`] is a measured quantity; [`ChannelInput`] and [`TimeInput`] say where an input holds it and
+//!   its time, and [`Columns`] computes the channels from the raw columns.
+//! - [`Samples`] are times and values; a [`SampleBatch`] is samples that arrived together, as sources pass
+//!   them on.
+//! - [`Drops`] counts, by [`DropReason`], what is dropped anywhere.
+//!
+//! Nothing here does any input or output; only [`Arrival::now`] reads a clock.
 
 mod batch;
 mod channel;

@@ -1,10 +1,11 @@
-//! Streams, times and samples: what every stage passes on.
+//! Samples in memory, and the limits of the sensors that measured them.
 
 use std::sync::Arc;
 
 use super::time::Time;
 
-/// Samples of one stream in the order they were decoded: `len` times and `len` rows of `channels` values.
+/// Samples of one stream in the order in which they were decoded: N times, and values of shape [N, C] for C
+/// channels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     channels: usize,
@@ -13,88 +14,90 @@ pub struct Samples {
     limits: Option<Arc<[SensorLimits]>>,
 }
 
-/// Where a channel's sensor ends: values at these or beyond say no more than that.
+/// The measuring range of a channel's sensor, in the channel's unit.
+///
+/// A value at a limit or beyond it only says that the quantity is at least that large, or at most that small.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorLimits {
-    /// The lowest value.
+    /// The lowest value that the sensor can measure; negative infinity if it is not known.
     pub min: f32,
-    /// The highest value.
+    /// The highest value that the sensor can measure; infinity if it is not known.
     pub max: f32,
 }
 
 impl Default for SensorLimits {
-    /// Not known.
+    /// Limits that are not known.
     fn default() -> Self {
         Self { min: f32::NEG_INFINITY, max: f32::INFINITY }
     }
 }
 
 impl SensorLimits {
-    /// Whether either of them is known.
+    /// Whether at least one of the two limits is known.
     pub fn are_known(&self) -> bool {
         *self != Self::default()
     }
 }
 
 impl Samples {
-    /// No samples yet, of `channels` channels (at least one).
+    /// Creates an empty collection for samples with this number of channels; 0 counts as 1.
     pub fn new(channels: usize) -> Self {
         Self { channels: channels.max(1), times: Vec::new(), values: Vec::new(), limits: None }
     }
 
-    /// The same of sensors with these limits, one a channel.
-    pub fn within(self, limits: Option<Arc<[SensorLimits]>>) -> Self {
+    /// Sets the sensor limits, one for each channel; `None` if none is known.
+    pub fn with_limits(self, limits: Option<Arc<[SensorLimits]>>) -> Self {
         Self { limits, ..self }
     }
 
-    /// The sensors' limits, as far as they are known.
+    /// The sensor limits, one for each channel; `None` if none is known.
     pub fn limits(&self) -> Option<&Arc<[SensorLimits]>> {
         self.limits.as_ref()
     }
 
-    /// How many channels each sample has.
+    /// The number of channels of each sample.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub fn len(&self) -> usize {
         self.times.len()
     }
 
-    /// Whether there is no sample.
+    /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
     }
 
-    /// Adds a sample; values past the channel count are left out, missing ones are NaN.
+    /// Adds a sample. Values after the last channel are ignored, and missing ones are set to NaN.
     pub fn push(&mut self, time: Time, values: impl IntoIterator<Item = f32>) {
         self.times.push(time);
         self.values.extend(values);
         self.values.resize(self.times.len() * self.channels, f32::NAN);
     }
 
-    /// The times, one a sample.
+    /// The times, one for each sample.
     pub fn times(&self) -> &[Time] {
         &self.times
     }
 
-    /// The times, to be stamped.
+    /// The times, for setting those of samples that carry none.
     pub fn times_mut(&mut self) -> &mut [Time] {
         &mut self.times
     }
 
-    /// The values, row after row, `channels` a row.
+    /// The values, row-major [N, C].
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// Each sample's time and row.
+    /// The time of each sample with its values, one for each channel.
     pub fn iter(&self) -> impl Iterator<Item = (Time, &[f32])> {
         self.times.iter().copied().zip(self.values.chunks_exact(self.channels))
     }
 
-    /// Removes the samples and keeps the memory.
+    /// Removes all samples. The memory, the number of channels and the limits are kept.
     pub fn clear(&mut self) {
         self.times.clear();
         self.values.clear();
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_row_is_filled_with_nan_and_a_long_one_is_cut() {
+    fn a_short_row_is_filled_with_nan_and_a_long_one_is_truncated() {
         let mut samples = Samples::new(2);
         samples.push(Time::from_nanos(0).unwrap(), [1.0]);
         samples.push(Time::from_nanos(1).unwrap(), [1.0, 2.0, 3.0]);

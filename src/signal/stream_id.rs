@@ -1,33 +1,38 @@
-//! The name of a stream.
+//! The names of streams.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One robot's name, as it stands in topics and in every message.
+/// The name of a stream, that is of one robot, as it appears in topics and in every message.
 ///
-/// A name from a topic or a file is untrusted; [`StreamId::new`] is the only way in. Cloning is a reference count.
+/// Names from topics and files are untrusted, so every name is checked ([`StreamId::new`]) or made valid
+/// ([`StreamId::from_text`]) when it is created. Cloning only increments a reference count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct StreamId(Arc<str>);
 
-/// Why a text is no [`StreamId`].
+/// Why a text is not a valid [`StreamId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stream name {name:?} {why}; use 1 to {max} bytes without \"/\", \"+\", \"#\" and control characters", max = StreamId::MAX_BYTES)]
+#[error(
+    "stream name {name:?} {why}; use 1 to {max} bytes without \"/\", \"+\", \"#\" and control characters",
+    max = StreamId::MAX_BYTES
+)]
 pub struct StreamNameError {
     name: String,
     why: &'static str,
 }
 
 impl StreamId {
-    /// The longest name, in bytes of UTF-8.
+    /// The length of the longest valid name, in bytes of UTF-8.
     pub const MAX_BYTES: usize = 64;
 
-    /// Checks a name: it becomes one level of an MQTT topic.
+    /// Checks a name. It must be usable as one level of an MQTT topic.
     ///
     /// # Errors
-    /// Empty, longer than [`StreamId::MAX_BYTES`], with `/`, `+`, `#` or a control character, or starting with `$`.
+    /// [`StreamNameError`] if the name is empty, is longer than [`StreamId::MAX_BYTES`], contains `/`, `+`,
+    /// `#` or a control character, or starts with `$`.
     pub fn new(name: &str) -> Result<Self, StreamNameError> {
         let why = if name.is_empty() {
             "is empty"
@@ -36,16 +41,19 @@ impl StreamId {
         } else if name.starts_with('$') {
             "starts with \"$\""
         } else if name.chars().any(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
-            "has a character that no topic level may have"
+            "has a character that is not allowed in a topic level"
         } else {
             return Ok(Self(name.into()));
         };
-        // A hostile name may be megabytes long; the message quotes its start.
+        // A hostile name may be megabytes long, so the message quotes only its start.
         let name = name.chars().take(Self::MAX_BYTES).collect();
         Err(StreamNameError { name, why })
     }
 
-    /// A name made from any text, such as a path: each character that no name may have becomes `-`.
+    /// Makes a valid name from any text, such as a path.
+    ///
+    /// Each character that is not allowed becomes `-`, a `$` at the start is removed, and the name is
+    /// truncated to [`StreamId::MAX_BYTES`]. If nothing is left, the name is `stream`.
     pub fn from_text(text: &str) -> Self {
         let mut name = String::new();
         for c in text.trim_start_matches('$').chars() {
@@ -58,7 +66,7 @@ impl StreamId {
         if name.is_empty() { Self("stream".into()) } else { Self(name.into()) }
     }
 
-    /// The name.
+    /// The name as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -99,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_becomes_a_stream_name_that_passes_the_check() {
+    fn any_text_becomes_a_valid_stream_name() {
         for text in ["green/d195", "", "$SYS/#", &"ä".repeat(100)] {
             let id = StreamId::from_text(text);
             assert_eq!(StreamId::new(id.as_str()).unwrap(), id);

@@ -1,31 +1,31 @@
-//! Where the time of a sample stands in an input, and in which unit.
+//! Which column or key of an input holds the time of a sample, and in which unit.
 
 use serde::{Deserialize, Serialize};
 
 use super::time::Time;
 
-/// Where the time of a sample stands, and in which unit.
+/// Which column or key of an input holds the time of a sample, and in which unit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TimeInput {
-    /// The column or key; `t`, where none is named.
+    /// The name of the column or key; `None` means `t`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The unit of its numbers.
+    /// The unit of the times.
     pub unit: TimeUnit,
-    /// Samples a second, for samples that carry no time.
+    /// The sample rate in Hz from which samples without a time get one; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
 }
 
 impl TimeInput {
-    /// The column or key that holds the time.
+    /// The name of the column or key that holds the time.
     pub fn column(&self) -> &str {
         self.column.as_deref().unwrap_or("t")
     }
 }
 
-/// The unit of a time column.
+/// The unit or format of the times in an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeUnit {
@@ -38,26 +38,29 @@ pub enum TimeUnit {
     Us,
     /// Nanoseconds.
     Ns,
-    /// Text such as `2026-01-31T12:00:00.25Z`.
+    /// Text in the format of RFC 3339, such as `2026-01-31T12:00:00.25Z`.
     Rfc3339,
-    /// There is no time; samples come at `rate`, or are stamped as they arrive.
+    /// Samples carry no time; they get one from [`TimeInput::rate`] or from their arrival.
     None,
 }
 
 impl TimeUnit {
-    /// The time that a field's text stands for.
+    /// Parses a time; `None` if the text is not a time in this unit, or the unit is [`TimeUnit::None`].
     pub fn parse(self, text: &[u8]) -> Option<Time> {
         match self {
             TimeUnit::Rfc3339 => {
                 let moment = humantime::parse_rfc3339_weak(std::str::from_utf8(text).ok()?).ok()?;
-                let since = moment.duration_since(std::time::UNIX_EPOCH).ok()?;
-                Time::from_nanos(i64::try_from(since.as_nanos()).ok()?)
+                let since_epoch = moment.duration_since(std::time::UNIX_EPOCH).ok()?;
+                Time::from_nanos(i64::try_from(since_epoch.as_nanos()).ok()?)
             }
             _ => self.time(fast_float2::parse(text).ok()?),
         }
     }
 
-    /// The time that a number stands for; `None` if it is not finite, too large, or the unit is a text.
+    /// Converts a number in this unit.
+    ///
+    /// `None` if the number is not finite or too large, or if times in this unit are not numbers
+    /// ([`TimeUnit::Rfc3339`] and [`TimeUnit::None`]).
     pub fn time(self, value: f64) -> Option<Time> {
         let nanos = match self {
             TimeUnit::S => 1e9,

@@ -1,4 +1,4 @@
-//! Simulated drives as recordings, in the form that the recorder writes.
+//! Writes simulated drives as recordings, in the format that the recorder writes.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Result, Write};
@@ -12,9 +12,10 @@ use super::surface::Surface;
 use crate::csv::RowWriter;
 use crate::recordings::layout;
 
-/// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
+/// Simulates `per_surface` drives on each surface, and gives each with its label and a name such as `sim003`.
 ///
-/// Every drive is a robot of its own, drawn from `seed`; `rate` is in Hz.
+/// Each drive lasts for `seconds`, is sampled at `rate` Hz, and is made by a different robot. The robots are
+/// drawn at random from `seed`.
 pub(crate) fn recordings(
     seed: u64,
     per_surface: usize,
@@ -30,11 +31,12 @@ pub(crate) fn recordings(
     })
 }
 
-/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`; gives how many there are. The seconds must be finite, or the disk
-/// fills up.
+/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`, and returns their number.
+///
+/// `seconds` must be finite, because otherwise the first file grows until the disk is full.
 ///
 /// # Errors
-/// What the system says where it refuses a folder or file.
+/// The error of the system if a folder or file cannot be written.
 pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
     let mut written = 0;
     for (label, name, drive) in recordings(seed, per_surface, seconds, rate) {
@@ -46,11 +48,13 @@ pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, 
     Ok(written)
 }
 
-/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, its surfaces as `FOLDER/NAME.labels.csv`, and the
-/// `dataset.toml` that says so. Its plan must end, or the disk fills up.
+/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, the surfaces as `FOLDER/NAME.labels.csv`, and
+/// the `dataset.toml` that says where the labels are.
+///
+/// The drive must be finite, because otherwise its file grows until the disk is full.
 ///
 /// # Errors
-/// What the system says where it refuses the folder or a file.
+/// The error of the system if the folder or a file cannot be written.
 pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
@@ -81,12 +85,11 @@ mod tests {
     use super::*;
     use crate::recordings::reader::RecordingReader;
     use crate::recordings::{digest, find};
-    use crate::signal::Channel;
-    use crate::signal::Samples;
+    use crate::signal::{Channel, Samples};
     use crate::simulator::drive::RATE;
 
     #[test]
-    fn the_same_seed_writes_the_same_bytes_and_each_label_its_own_folder() {
+    fn the_same_seed_writes_the_same_bytes_and_each_label_has_its_folder() {
         let write = |seed| {
             let folder = tempfile::tempdir().unwrap();
             assert_eq!(write(folder.path(), seed, 2, 1.0, RATE).unwrap(), 12);
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tour_is_read_back_with_its_times_and_surfaces() {
+    fn a_written_tour_is_read_with_its_times_and_surfaces() {
         let folder = tempfile::tempdir().unwrap();
         let drive = Drive::tour(4, RATE, 2.0);
         write_tour(folder.path(), "tour", drive.clone()).unwrap();

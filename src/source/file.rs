@@ -163,7 +163,7 @@ impl Pace {
         if self.speed.is_infinite() {
             return handle.send(stream, samples, None, &mut none).await;
         }
-        let none_yet = || Samples::new(samples.channels()).within(samples.limits().cloned());
+        let none_yet = || Samples::new(samples.channels()).with_limits(samples.limits().cloned());
         let mut due = none_yet();
         for (time, row) in samples.iter() {
             let now = Instant::now();

@@ -69,7 +69,7 @@ fn garbage_between_good_frames_costs_no_good_frame() {
     let ended = daemon.terminate();
     assert_same(&ended.stdout, &expected);
     let log = ended.stderr.join("\n");
-    assert_says(&log, &["a frame fails its check", "2 corrupt_frame, 1 too_large"]);
+    assert_says(&log, &["a frame has a wrong checksum, length or version", "2 corrupt_frame, 1 too_large"]);
 }
 
 #[test]
