@@ -1,24 +1,25 @@
-//! Where the page, the metrics and the probes are served.
+//! The section `[http]`: where the page, the metrics and the probes are served.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ValueError;
+use super::error::ValueError;
 
-/// The page, the metrics and the probes.
+/// The section `[http]`: where the page, the metrics and the probes are served.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HttpConfig {
-    /// The address and port; nothing is served where none is given.
+    /// The IP address and port to listen on; if `None`, nothing is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
-    /// Names that this computer may be called by, besides localhost and the address itself.
+    /// The names under which browsers may ask for the page, in addition to localhost and the address itself.
     #[serde(deserialize_with = "names")]
     pub hosts: Vec<String>,
 }
 
 impl HttpConfig {
+    /// Checks the address and the names.
     pub(super) fn validate(&self) -> Result<(), ValueError> {
         self.address()?;
         let plain = |name: &&String| {
@@ -29,30 +30,34 @@ impl HttpConfig {
             Some(name) => Err(ValueError::new(
                 "http.hosts",
                 name,
-                "it takes names without a scheme or a port, such as [\"robot.local\"]",
+                "each name must be without a scheme and without a port, such as \"robot.local\"",
             )),
             None => Ok(()),
         }
     }
 
-    /// Where to listen, if anywhere.
+    /// The address to listen on; `None` if nothing is served.
+    ///
+    /// # Errors
+    /// `listen` is not an IP address with a port.
     pub(crate) fn address(&self) -> Result<Option<SocketAddr>, ValueError> {
         let Some(listen) = &self.listen else { return Ok(None) };
-        let bad = || {
+        let invalid = || {
             ValueError::new(
                 "http.listen",
                 listen,
-                "it takes an address and a port, such as \"127.0.0.1:8089\" or \"[::1]:8089\"",
+                "it must be an IP address and a port, such as \"127.0.0.1:8089\" or \"[::1]:8089\"",
             )
         };
-        listen.parse().map(Some).map_err(|_| bad())
+        listen.parse().map(Some).map_err(|_| invalid())
     }
 }
 
-/// A list, or one text with commas, which is all that a variable can hold.
+/// A list of names, or one text with commas between the names, because an environment variable cannot be a
+/// list.
 fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it takes a list of names, such as [\"robot.local\"]")]
+    #[serde(untagged, expecting = "it must be a list of names, such as [\"robot.local\"]")]
     enum Names {
         Many(Vec<String>),
         One(String),
@@ -70,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_a_list_or_a_text_with_commas() {
+    fn hosts_are_a_list_or_one_text_with_commas() {
         for toml in ["hosts = ['a.local', 'b']", "hosts = 'a.local, b'"] {
             let http: HttpConfig = toml::from_str(toml).unwrap();
             assert_eq!(http.hosts, ["a.local", "b"]);
@@ -78,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_either_family_will_do() {
+    fn addresses_may_be_ipv4_or_ipv6() {
         for listen in ["127.0.0.1:0", "[::1]:8089", "0.0.0.0:80"] {
             let http = HttpConfig { listen: Some(listen.into()), hosts: Vec::new() };
             assert_eq!(http.address().unwrap().unwrap().to_string(), listen);

@@ -1,161 +1,101 @@
-//! The wiring: sources, lanes, inference, decisions, sinks. The one file that spawns the tasks of the daemon.
+//! The pipeline: sources, stream table, inference, decision and sinks. The one file that spawns the daemon's
+//! tasks.
 //!
-//! Three bounded channels join the stages. Only sources see the shutdown; every other stage ends when its input closes, so what
-//! is in flight comes out. `run` and `replay` are this same pipeline: replay waits where a live daemon drops.
+//! Three bounded channels connect the stages:
+//!
+//! ```text
+//! sources ──batches──▶ follow ──windows──▶ inference threads ──probabilities──▶ decide ──outcomes──▶ sinks
+//! ```
+//!
+//! Only sources and helper tasks see the shutdown. Every other stage ends when its input closes, so that the
+//! samples and windows in progress are still published. `run` and `replay` use this same pipeline; the
+//! difference is that replay waits where a live daemon drops windows.
+//!
+//! The loops between the channels are in [`stages`], and the parts that a pipeline is assembled from in
+//! [`parts`](super::parts).
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+pub(crate) use super::parts::{BrokerConnection, PipelineEnd, PipelineError, Serving, SourceTask};
 use super::reload::{self, Reload};
 use super::stages::{self, Observers};
 use super::supervisor;
-use crate::decision::{ServingContext, SurfaceTable};
+use crate::decision::SurfaceTable;
 use crate::health::Health;
 use crate::http::HttpServer;
 use crate::inference::{BatchQueue, Handover, WorkQueue, worker};
-use crate::model::session::{Model, ModelError};
-use crate::mqtt::{Connection, Publisher, Subscribed, Subscription};
+use crate::mqtt::{Publisher, Subscribed};
 use crate::shutdown::{self, Shutdown};
 use crate::signal::{Drops, SourceEvent};
-use crate::sink::Sink;
 use crate::sink::live::events::LiveEvents;
 use crate::sink::recorder::{OnFault, Recorder, RecorderHandle};
-use crate::source::bytes::ByteSource;
-use crate::source::file::FileSource;
 use crate::source::handle::SourceHandle;
-use crate::source::serial::SerialSource;
-use crate::source::simulator::SimulatorSource;
 use crate::source::stdin;
-use crate::stream::{StreamTable, StreamTableOptions};
+use crate::stream::StreamTable;
 
-/// Blocks that may wait for the lanes.
-const BLOCKS: usize = 64;
+/// The most batches of samples that may wait for the stream table.
+const BATCHES: usize = 64;
 
-/// One source, ready to run.
-pub(crate) enum SourceTask {
-    /// A subscription on the broker's connection.
-    Mqtt(Subscription),
-    /// A serial port.
-    Serial(SerialSource),
-    /// Standard input.
-    Stdin(ByteSource),
-    /// Recordings.
-    Files(FileSource),
-    /// The simulator.
-    Simulator(SimulatorSource),
-}
-
-/// The broker's connection, ready to run.
-pub(crate) struct BrokerConnection {
-    /// The network's side.
-    pub connection: Connection,
-    /// The topics' side.
-    pub publisher: Publisher,
-    /// How often the counters are published; a tool publishes none.
-    pub health: Option<Duration>,
-}
-
-/// The model's side of a pipeline.
-pub(crate) struct Serving {
-    /// A loaded model for each thread of inference, all of one card.
-    pub models: Vec<Model>,
-    /// Windows that run together at the most.
-    pub batch: usize,
-    /// Work that may wait for the model.
-    pub queue_limit: usize,
-    /// How streams are followed.
-    pub streams: StreamTableOptions,
-    /// What surfaces are decided by.
-    pub context: ServingContext,
-    /// Where outcomes go.
-    pub sinks: Vec<Sink>,
-}
-
-/// A whole pipeline, ready to run.
+/// A whole pipeline that has been assembled, but does not run yet.
 pub(crate) struct Pipeline {
-    /// The sources, each with what messages call it.
+    /// The sources, each with its name in log lines and health reports.
     pub sources: Vec<(String, SourceTask)>,
-    /// The broker, if any.
+    /// The broker's connection; `None` without MQTT.
     pub broker: Option<BrokerConnection>,
-    /// The model, if windows are predicted.
+    /// What is needed for predictions; `None` in a pipeline that only records.
     pub serving: Option<Serving>,
-    /// The recorder, if samples are recorded.
+    /// The recorder; `None` if no samples are recorded.
     pub recorder: Option<Recorder>,
-    /// The page, the metrics and the probes, if they are served.
+    /// The server of the page, the metrics and the probes; `None` if they are not served.
     pub http: Option<HttpServer>,
-    /// The counters; it has each source's name.
+    /// The counters, made for the sources above in the same order.
     pub health: Arc<Health>,
-    /// How another configuration takes over; a tool has one for good.
+    /// How the daemon reloads its configuration; `None` in a tool, which never does.
     pub reload: Option<Reload>,
-    /// Whether the service manager is told how it is.
+    /// Whether the service manager is informed of the daemon's state.
     pub supervised: bool,
-    /// How long work in flight may take to end at shutdown.
+    /// The most time that each step of the shutdown may take.
     pub drain: Duration,
 }
 
-/// What is left when a pipeline has ended.
-#[derive(Default)]
-pub(crate) struct PipelineEnd {
-    /// The sinks.
-    pub sinks: Vec<Sink>,
-    /// Recordings with their samples.
-    pub recordings: Vec<(PathBuf, u64)>,
-}
-
-/// Why a pipeline ended before its sources did.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PipelineError {
-    /// The model failed.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// Recording, where that was all there was to do, failed.
-    #[error(transparent)]
-    Record(#[from] io::Error),
-    /// A stage stopped by itself.
-    #[error("{0} stopped by itself; please report this with the log")]
-    Stage(&'static str),
-    /// Work in flight did not end in time.
-    #[error("work in flight did not end within limits.drain = {}", humantime::format_duration(*.0))]
-    Drain(Duration),
-}
-
 impl Pipeline {
-    /// Runs until every source has ended or `shutdown` resolves, then publishes what is in flight.
+    /// Runs until every source has ended or `shutdown` resolves, then finishes and publishes the work in
+    /// progress.
     ///
     /// # Errors
-    /// [`PipelineError`].
+    /// [`PipelineError`] when the model or a recording fails, a stage stops by itself, or the shutdown takes
+    /// too long.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<PipelineEnd, PipelineError> {
         let Self { sources, broker, serving, recorder, http, health, reload, supervised, drain } = self;
-        let (trigger, asked) = shutdown::channel();
-        let (events, received) = mpsc::channel(BLOCKS);
+        let (trigger, stop) = shutdown::channel();
+        let (events, event_receiver) = mpsc::channel(BATCHES);
         let mut tasks = JoinSet::new();
 
         let mut subscribed = Vec::new();
         for (index, (name, source)) in sources.into_iter().enumerate() {
             let handle = SourceHandle::new(index, name, events.clone(), health.clone());
-            spawn_source(&mut tasks, source, handle, asked.clone(), &mut subscribed);
+            spawn_source(&mut tasks, source, handle, stop.clone(), &mut subscribed);
         }
         drop(events);
         let every = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
-        let (pace, paced) = watch::channel(every);
-        let publisher =
-            broker.map(|broker| spawn_broker(&mut tasks, broker, subscribed, paced, &asked, &health));
-        let (handovers, handed_over) = mpsc::channel(1);
+        let (interval, interval_receiver) = watch::channel(every);
+        let publisher = broker
+            .map(|broker| spawn_broker(&mut tasks, broker, subscribed, interval_receiver, &stop, &health));
+        let (handovers, handover_receiver) = mpsc::channel(1);
         if let Some(reload) = reload {
-            tasks.spawn(reload::run(reload, handovers, pace, health.clone(), supervised, asked.clone()));
+            tasks.spawn(reload::run(reload, handovers, interval, health.clone(), supervised, stop.clone()));
         }
 
         let live = http.as_ref().map(HttpServer::live);
         if let Some(server) = http {
-            tasks.spawn(spawn_connections(server, asked.clone()));
+            tasks.spawn(spawn_connections(server, stop.clone()));
         }
         if supervised {
-            tasks.spawn(supervisor::run(health.clone(), asked.clone()));
+            tasks.spawn(supervisor::run(health.clone(), stop.clone()));
             supervisor::ready();
         }
 
@@ -163,8 +103,10 @@ impl Pipeline {
         let recording = recorder.map(|recorder| RecorderHandle::start(recorder, on_fault, health.clone()));
         let mut stages = std::pin::pin!(async {
             match serving {
-                Some(serving) => serve(received, handed_over, serving, recording, live, &health, drain).await,
-                None => record(received, recording, &health, drain).await,
+                Some(serving) => {
+                    serve(event_receiver, handover_receiver, serving, recording, live, &health, drain).await
+                }
+                None => record(event_receiver, recording, &health, drain).await,
             }
         });
         let ended = tokio::select! {
@@ -180,16 +122,17 @@ impl Pipeline {
         };
         trigger.pull();
         if let Some(publisher) = publisher {
-            // A connection that is stuck is left to the broker's own time-out, and its last will.
+            // If the connection is stuck, the broker finds that out by itself and publishes the last will.
             let _ = tokio::time::timeout(drain, publisher.close()).await;
         }
         let all = async { while tasks.join_next().await.is_some() {} };
-        // What hangs is cut off when the set is dropped.
+        // Tasks that are still running after that are aborted when the set is dropped.
         let _ = tokio::time::timeout(drain, all).await;
         ended
     }
 }
 
+/// Spawns the task of a source. An MQTT source has none of its own: it is added to `subscribed`.
 fn spawn_source(
     tasks: &mut JoinSet<()>,
     source: SourceTask,
@@ -206,63 +149,65 @@ fn spawn_source(
     }
 }
 
+/// Spawns the tasks of the broker's connection, and gives its publisher.
 fn spawn_broker(
     tasks: &mut JoinSet<()>,
     broker: BrokerConnection,
     subscribed: Vec<Subscribed>,
-    paced: watch::Receiver<Duration>,
+    interval: watch::Receiver<Duration>,
     shutdown: &Shutdown,
     health: &Arc<Health>,
 ) -> Publisher {
     let BrokerConnection { connection, publisher, health: every } = broker;
     let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
     tasks.spawn(connection.run(subscribed, shutdown.clone(), health.clone()));
-    let mut asked = shutdown.clone();
+    let mut stop = shutdown.clone();
     let topics = publisher.clone();
     tasks.spawn(async move {
         tokio::select! {
             () = topics.run(filters) => {}
-            () = asked.requested() => {}
+            () = stop.requested() => {}
         }
     });
     if every.is_some() {
-        tasks.spawn(publish_health(health.clone(), publisher.clone(), paced, shutdown.clone()));
+        tasks.spawn(publish_health(health.clone(), publisher.clone(), interval, shutdown.clone()));
     }
     publisher
 }
 
-/// Serves each client in a task of its own, as many as the server lets in.
+/// Serves each HTTP client in a task of its own. The server limits how many there are.
 async fn spawn_connections(mut server: HttpServer, mut shutdown: Shutdown) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             connection = server.next() => drop(connections.spawn(connection)),
             Some(_) = connections.join_next() => {}
-            // Those who still look are cut off when the set is dropped.
+            // Connections that are still open are closed when the set is dropped.
             () = shutdown.requested() => return,
         }
     }
 }
 
+/// Publishes the health report at an interval that a reload can change.
 async fn publish_health(
     health: Arc<Health>,
-    topics: Publisher,
-    mut every: watch::Receiver<Duration>,
+    publisher: Publisher,
+    mut interval: watch::Receiver<Duration>,
     mut shutdown: Shutdown,
 ) {
-    let mut ticks = tokio::time::interval(*every.borrow_and_update());
+    let mut ticks = tokio::time::interval(*interval.borrow_and_update());
     loop {
         tokio::select! {
-            Ok(()) = every.changed() => ticks = tokio::time::interval(*every.borrow_and_update()),
+            Ok(()) = interval.changed() => ticks = tokio::time::interval(*interval.borrow_and_update()),
             _ = ticks.tick() => {
-                topics.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default());
+                publisher.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default());
             }
             () = shutdown.requested() => return,
         }
     }
 }
 
-/// Samples to outcomes: lanes, inference on its own threads, decisions.
+/// Turns samples into outcomes: the stream table, inference on its own threads, the decision and the sinks.
 async fn serve(
     events: mpsc::Receiver<SourceEvent>,
     handovers: mpsc::Receiver<Box<Handover>>,
@@ -273,10 +218,10 @@ async fn serve(
     drain: Duration,
 ) -> Result<PipelineEnd, PipelineError> {
     let Serving { models, batch, queue_limit, streams, context, sinks } = serving;
-    // Each thread finds a whole batch waiting when it has ended one.
-    let (work, queued) = mpsc::channel(batch * (models.len() + 1));
+    // Large enough that each thread finds a whole batch waiting when it has finished one.
+    let (work, work_receiver) = mpsc::channel(batch * (models.len() + 1));
     let (results, inferred) = mpsc::channel(models.len() + 1);
-    let queue = Arc::new(BatchQueue::new(queued));
+    let queue = Arc::new(BatchQueue::new(work_receiver));
     let threads: Vec<_> = models
         .into_iter()
         .map(|model| {
@@ -288,9 +233,9 @@ async fn serve(
 
     let surfaces = SurfaceTable::new(context);
     let streams = StreamTable::new(streams);
-    let queue_limit = WorkQueue::new(queue_limit, streams.live());
+    let work_queue = WorkQueue::new(queue_limit, streams.live());
     let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
-    let following = stages::follow(events, handovers, streams, queue_limit, work, observers, health);
+    let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
     let ((), decided) = tokio::join!(following, deciding);
     let sinks = decided?;
@@ -298,12 +243,12 @@ async fn serve(
         return Err(PipelineError::Stage("inference"));
     }
     let recordings = recording.map(|recording| recording.finish(drain)).transpose();
-    // Surfaces were served, whatever became of the recordings.
+    // The surfaces have been served, so that a failed recording is logged but is no error of the pipeline.
     let recordings = recordings.inspect_err(|error| tracing::error!("{error}")).ok().flatten();
     Ok(PipelineEnd { sinks, recordings: recordings.unwrap_or_default() })
 }
 
-/// Samples to recordings, and nothing else.
+/// Records samples and does nothing else.
 async fn record(
     mut events: mpsc::Receiver<SourceEvent>,
     recording: Option<RecorderHandle>,

@@ -1,4 +1,5 @@
-//! The loops between the pipeline's channels: samples to windows, probabilities to outcomes.
+//! The loops between the pipeline's channels: [`follow`] turns samples into windows, [`decide`] turns
+//! probabilities into outcomes. Inference stands between the two, on threads of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +16,15 @@ use crate::sink::recorder::RecorderHandle;
 use crate::sink::{Sink, flush_all, take_all};
 use crate::stream::{EventKind, StreamTable};
 
-/// How often silent streams are looked for.
+/// How often the stream table looks for silent streams.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// Who sees samples beside the lanes, with their times.
+/// What receives samples in addition to the stream table, which has set their times before.
 #[derive(Clone, Copy)]
 pub(crate) struct Observers<'a> {
+    /// The recorder; `None` if samples are not recorded.
     pub(crate) recording: Option<&'a RecorderHandle>,
+    /// The live events of the page; `None` if it is not served.
     pub(crate) live: Option<&'a LiveEvents>,
 }
 
@@ -36,7 +39,11 @@ impl Observers<'_> {
     }
 }
 
-/// Samples to windows; what `handovers` brings takes over between two blocks of them.
+/// Turns samples into windows and sends these to inference, until the sources have ended and the queue is
+/// empty.
+///
+/// A new model and configuration from `handovers` takes over between two batches of samples. While the queue
+/// is full, a live pipeline drops the oldest windows, and a replay does not take the next batch of samples.
 pub(crate) async fn follow(
     mut events: mpsc::Receiver<SourceEvent>,
     mut handovers: mpsc::Receiver<Box<Handover>>,
@@ -52,18 +59,18 @@ pub(crate) async fn follow(
     let mut open = true;
     while open || !queue.is_empty() {
         tokio::select! {
-            // What waits goes first: a lone window waits for nothing.
+            // The queue goes first, so that a window is never delayed by the samples after it.
             biased;
             permit = work.reserve(), if !queue.is_empty() => match (permit, queue.pop()) {
                 (Ok(permit), Some(next)) => {
-                    hand(permit, next, health);
+                    send(permit, next, health);
                     while let Ok(permit) = work.try_reserve()
                         && let Some(next) = queue.pop()
                     {
-                        hand(permit, next, health);
+                        send(permit, next, health);
                     }
                 }
-                // Inference has failed; it says why.
+                // Inference has failed; `decide` gets its error.
                 _ => return,
             },
             Some(handover) = handovers.recv(), if open => {
@@ -99,7 +106,8 @@ pub(crate) async fn follow(
     }
 }
 
-fn hand(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
+/// Sends an item to inference and counts it.
+fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
     if let QueueItem::Event(event) = &item {
         match &event.kind {
             EventKind::Window { .. } => health.window(),
@@ -110,7 +118,11 @@ fn hand(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
     permit.send(item);
 }
 
-/// Probabilities to outcomes.
+/// Turns probabilities into outcomes and passes these to the sinks, until inference has ended. Returns the
+/// sinks.
+///
+/// # Errors
+/// The error of the model, when inference failed.
 pub(crate) async fn decide(
     mut inferred: mpsc::Receiver<Result<InferredBatch, ModelError>>,
     mut surfaces: SurfaceTable,

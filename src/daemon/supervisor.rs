@@ -1,7 +1,8 @@
-//! What the service manager is told: that the daemon is ready, how it is, and that it moves.
+//! Informs the service manager: when the daemon is ready, how it is, and that it makes progress.
 //!
-//! The protocol is that of sd_notify(3); without a manager that listens, nothing is sent. The watchdog is fed only while the
-//! pipeline moves: while streams are looked after, and windows that wait for the model come out of it.
+//! The protocol is that of sd_notify(3). Nothing is sent when no service manager listens. The watchdog is
+//! notified only while the pipeline makes progress: while the stream table is at work, and while windows that
+//! wait for the model leave the queue. When the pipeline is stuck, the service manager restarts the daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,52 +12,56 @@ use sd_notify::NotifyState;
 use crate::health::{Health, HealthReport, ProgressWatcher, SourceState};
 use crate::shutdown::Shutdown;
 
-/// How often the status line is looked at where no watchdog sets the pace.
+/// The longest interval between two checks of the status line. Without a watchdog, also that between two
+/// checks of progress.
 const STATUS: Duration = Duration::from_secs(5);
 
-/// Says that samples are being served.
+/// Reports that the daemon is ready.
 pub(crate) fn ready() {
     send(&[NotifyState::Ready]);
 }
 
-/// Says that the daemon is ending.
+/// Reports that the daemon is stopping.
 pub(crate) fn stopping() {
-    send(&[NotifyState::Stopping, NotifyState::Status("publishing what is in flight")]);
+    send(&[NotifyState::Stopping, NotifyState::Status("finishing the work in progress")]);
 }
 
-/// Says that the configuration is being read again.
+/// Reports that the daemon has begun to reload.
 pub(crate) fn reloading() {
-    // The manager tells by the time whether this is about the signal that it sent last.
+    // By this time the manager knows whether the report is about the signal that it sent last.
     let now = NotifyState::monotonic_usec_now();
     send(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
 }
 
-/// Says that samples are being served again, and how the daemon is.
+/// Reports that the daemon has finished a reload, and its status.
 pub(crate) fn reloaded(report: &HealthReport) {
     send(&[NotifyState::Ready, NotifyState::Status(&status(report))]);
 }
 
-/// Tells how the daemon is, and feeds the watchdog, until the shutdown.
+/// Reports the status line when it has changed, and notifies the watchdog, until the shutdown.
 pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
-    // Twice in the time that the manager allows, as sd_watchdog_enabled(3) advises.
-    let watchdog = sd_notify::watchdog_enabled().map(|within| within / 2);
-    let mut looks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
-    let mut pace = tokio::time::interval(watchdog.unwrap_or(STATUS));
-    let (mut said, mut watcher) = (String::new(), ProgressWatcher::default());
+    // Twice in the time that the manager allows, as sd_watchdog_enabled(3) recommends.
+    let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+    let mut status_checks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
+    let mut progress_checks = tokio::time::interval(watchdog.unwrap_or(STATUS));
+    let (mut reported, mut watcher) = (String::new(), ProgressWatcher::default());
     loop {
         tokio::select! {
-            _ = pace.tick() => {
+            _ = progress_checks.tick() => {
                 if !watcher.moves(health.progress()) {
-                    tracing::error!("the pipeline does not move; the watchdog is not fed");
+                    tracing::error!(
+                        "the pipeline makes no progress, so that the watchdog is not fed; the service \
+                         manager will restart the daemon if it has a watchdog for it"
+                    );
                 } else if watchdog.is_some() {
                     send(&[NotifyState::Watchdog]);
                 }
             }
-            _ = looks.tick() => {
+            _ = status_checks.tick() => {
                 let status = status(&health.report());
-                if status != said {
+                if status != reported {
                     send(&[NotifyState::Status(&status)]);
-                    said = status;
+                    reported = status;
                 }
             }
             () = shutdown.requested() => return,
@@ -64,13 +69,15 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     }
 }
 
+/// Sends a notification. The daemon works without the service manager, so an error is logged for debugging
+/// only.
 fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("the service manager cannot be told: {error}");
+        tracing::debug!("the service manager cannot be notified: {error}");
     }
 }
 
-/// One line for `systemctl status`.
+/// The status in one line, for `systemctl status`.
 fn status(report: &HealthReport) -> String {
     let mut line = match report.streams {
         0 => "no stream yet".to_owned(),
@@ -79,12 +86,12 @@ fn status(report: &HealthReport) -> String {
     };
     line += &format!(", {} predictions", report.predictions);
     for source in &report.sources {
-        let word = match source.state {
+        let state = match source.state {
             SourceState::Ok | SourceState::Ended => continue,
             SourceState::Connecting => "connecting",
             SourceState::Silent => "silent",
         };
-        line += &format!(", {} is {word}", source.name);
+        line += &format!(", {} is {state}", source.name);
     }
     if let Some(problem) = report.problems.first() {
         let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
@@ -111,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_line_names_the_sources_that_give_nothing() {
+    fn the_status_line_names_the_sources_without_samples() {
         let health = Health::new([("serial0".into(), STATUS), ("fleet".into(), STATUS)]);
         health.samples(0, 1);
         health.streams(1);

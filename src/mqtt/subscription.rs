@@ -1,30 +1,30 @@
-//! Topics that samples come by, and what their messages become.
+//! The topics on which samples arrive, and how their messages become samples.
 
 use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
 use crate::signal::{Columns, DropReason, Drops, StreamId};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
-/// Topics that samples come by.
+/// A source of samples from the broker: the topics of any number of streams, one topic per stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscription {
-    /// The topic, with `{stream}` for one level.
+    /// The topic, in which the level `{stream}` stands for the name of any stream.
     pub topic: String,
-    /// How payloads are written.
+    /// The encoding of the payloads.
     pub format: MessageFormat,
-    /// What they hold.
+    /// The channels of a sample, and where its time is.
     pub input: SourceInput,
-    /// A larger payload is left out, in bytes.
+    /// The largest payload, in bytes; larger ones are dropped.
     pub max_payload: usize,
 }
 
 impl Subscription {
-    /// What the broker is asked for.
+    /// The topic filter to subscribe to: the topic with `+` in place of `{stream}`.
     pub(crate) fn filter(&self) -> String {
         self.topic.replace("{stream}", "+")
     }
 
-    /// The stream's name in a topic that this subscription is for.
+    /// The stream's name in a topic, not checked yet; `None` if the topic does not match this subscription.
     fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let (before, after) = self.topic.split_once("{stream}")?;
         let name = topic.strip_prefix(before)?.strip_suffix(after)?;
@@ -32,12 +32,21 @@ impl Subscription {
     }
 }
 
-/// Where a subscription's samples go.
+/// A subscription, and the handle to which its samples go.
 pub(crate) type Subscribed = (Subscription, SourceHandle);
 
-/// Decodes a message for every subscription that its topic fits.
-pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), PipelineClosed> {
-    for (subscription, handle) in handles {
+/// Decodes a message for each subscription that its topic matches, and sends the samples to the pipeline.
+///
+/// A message with an unusable stream name or with too large a payload is dropped and counted.
+///
+/// # Errors
+/// [`PipelineClosed`] when the pipeline has ended.
+pub(super) async fn receive(
+    subscribed: &[Subscribed],
+    topic: &str,
+    payload: &[u8],
+) -> Result<(), PipelineClosed> {
+    for (subscription, handle) in subscribed {
         let Some(name) = subscription.stream(topic) else { continue };
         let Subscription { input, format, max_payload, .. } = subscription;
         let mut drops = Drops::default();
@@ -46,7 +55,8 @@ pub(super) async fn take(handles: &[Subscribed], topic: &str, payload: &[u8]) ->
             Ok(stream) => {
                 drops.add(DropReason::TooLarge, || {
                     format!(
-                        "a payload of {} bytes for stream \"{stream}\" is over limits.payload = {max_payload}; send fewer samples at once, or raise it",
+                        "a payload of {} bytes for stream \"{stream}\" is larger than limits.payload = \
+                         {max_payload}; send fewer samples at once, or raise limits.payload",
                         payload.len()
                     )
                 });
@@ -83,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_names_its_stream_in_one_level() {
+    fn a_topic_has_its_streams_name_in_one_level() {
         let robots = subscription("robots/{stream}/current");
         assert_eq!(robots.filter(), "robots/+/current");
         assert_eq!(robots.stream("robots/rover/current"), Some("rover"));
         assert_eq!(robots.stream("robots/a/b/current"), None);
         assert_eq!(robots.stream("robots/rover/voltage"), None);
-        assert_eq!(robots.stream("robots//current"), Some(""), "the stream's name is checked after this");
+        assert_eq!(robots.stream("robots//current"), Some(""), "the name is checked after this");
     }
 }

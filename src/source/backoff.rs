@@ -1,8 +1,11 @@
-//! The delays between attempts to open a port or to connect to a broker.
+//! The delays between attempts to open a serial port or to connect to a broker.
 
 use std::time::Duration;
 
-/// The waits between tries to open or connect again: from 250 ms, doubling, up to 30 s, with jitter, without end.
+/// Endless delays that start at 250 ms and double up to 30 s.
+///
+/// Each delay has random jitter added to it, so that clients that lost the same broker do not all return at
+/// once.
 pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
     use backon::BackoffBuilder;
     backon::ExponentialBuilder::default()

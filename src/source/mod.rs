@@ -1,6 +1,16 @@
 //! Where samples come from: thin asynchronous shells around the decoders.
 //!
-//! Each source runs in a task of its own and hands what it decoded to the pipeline through a [`handle::SourceHandle`].
+//! Each source runs in a task of its own and sends what it decoded to the pipeline through a
+//! [`handle::SourceHandle`]. A source ends with its input or at the shutdown.
+//!
+//! - [`serial`] reads a serial port, and opens it again after every failure.
+//! - [`stdin`] reads standard input to its end.
+//! - [`bytes`] is the reading loop that these two share; [`backoff`] has the delays between attempts.
+//! - [`file`] reads recordings, at the speed at which they were made or at another one.
+//! - [`simulator`] drives a simulated robot.
+//!
+//! The MQTT source is not here: its samples arrive over the connection of [`mqtt`](crate::mqtt), which also
+//! publishes.
 
 pub(crate) mod backoff;
 pub(crate) mod bytes;
