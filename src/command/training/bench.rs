@@ -44,8 +44,8 @@ pub struct BenchArgs {
     pub threads: usize,
 }
 
-/// Runs the command. It prints two lines to stdout: the time for each window in microseconds, and the rate of matrix products
-/// as a share of the machine's measured peak.
+/// Runs the command. It prints two lines to stdout: the time for each window in microseconds, and the rate of
+/// matrix products as a share of the machine's measured peak.
 ///
 /// # Errors
 /// If a size is 0, or the threads cannot be started.
@@ -64,13 +64,14 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
         "underfoot N={windows} H={hidden} L={layers} B={batch_size}: {:.0} us/sequence, {parameters} parameters",
         seconds * 1e6
     )?;
-    // One multiplication and one addition for each weight and step in the forward pass, and twice as many backward. The
-    // output layer is left out, because it runs once per window instead of once per step.
+    // One multiplication and one addition for each weight and step in the forward pass, and twice as many
+    // backward. The output layer does not count, because it runs once per window and not once per step.
     let operations = 6.0 * (STEPS * (parameters - (hidden + 1) * CLASSES)) as f64;
     let peak = pool.broadcast(|_| crate::train::kernel::activation::peak()).into_iter().sum::<f64>();
     writeln!(
         out,
-        "{:.1} GFLOP/s in matrix products, {:.0} % of the peak of {:.0} GFLOP/s that {} threads reach on this machine",
+        "{:.1} GFLOP/s in matrix products, {:.0} % of the peak of {:.0} GFLOP/s that {} threads reach \
+         on this machine",
         operations / seconds / 1e9,
         100.0 * operations / seconds / peak,
         peak / 1e9,

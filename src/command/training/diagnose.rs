@@ -1,6 +1,6 @@
 //! `underfoot-train diagnose`: finds out by experiment why a training misbehaves.
 //!
-//! This file reads the arguments and prints the verdict; the experiments are in [`diagnose`](crate::train::diagnose).
+//! This file reads the arguments and prints the verdict; the experiments are in `train::diagnose`.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -40,7 +40,8 @@ pub struct DiagnoseArgs {
     /// How to read the recordings, instead of the dataset.toml in their folder
     #[arg(long, value_name = "FILE")]
     pub dataset: Option<PathBuf>,
-    /// The config.toml of the run that misbehaves; its settings are used, and its recordings unless others are named
+    /// The config.toml of the run that misbehaves; its settings are used, and its recordings unless others
+    /// are named
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
     /// A named set of settings
@@ -54,11 +55,12 @@ pub struct DiagnoseArgs {
 /// The smallest budget; nothing can be measured in less time.
 const MIN_BUDGET: Duration = Duration::from_secs(10);
 
-/// Runs the command. Progress and the verdict go to stderr, JSON to stdout. `matches` are those of the subcommand and say
-/// which flags were given.
+/// Runs the command. Progress and the verdict go to stderr, JSON to stdout. `matches` are those of the
+/// subcommand and say which flags were given.
 ///
 /// # Errors
-/// If the arguments contradict each other, the recordings cannot be read or trained on, or the page cannot be written.
+/// If the arguments contradict each other, the recordings cannot be read or trained on, or the page cannot be
+/// written.
 pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let DiagnoseArgs { data, out, json, budget, dataset, config, preset, options } = args;
     let started = Instant::now();
@@ -146,7 +148,8 @@ fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
     }
     if diagnosis.findings.is_empty() && !diagnosis.healthy() {
         eprintln!(
-            "the time was too short for a verdict: the trainings had {} of {} epochs and {} seeds; set a larger --budget",
+            "the time was too short for a verdict: the trainings had {} of {} epochs and {} seeds; \
+             set a larger --budget",
             diagnosis.epochs,
             diagnosis.options.epochs(),
             diagnosis.control.iter().flatten().count()

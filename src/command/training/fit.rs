@@ -67,10 +67,12 @@ pub struct FitArgs {
     pub options: FitOptions,
 }
 
-/// Runs the command. Progress and scores go to stderr. `matches` are those of the subcommand and say which flags were given.
+/// Runs the command. Progress and scores go to stderr. `matches` are those of the subcommand and say which
+/// flags were given.
 ///
 /// # Errors
-/// If the arguments contradict each other, the recordings cannot be read or trained on, or a file cannot be written.
+/// If the arguments contradict each other, the recordings cannot be read or trained on, or a file cannot be
+/// written.
 pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let FitArgs { data, out, dataset, config, preset, budget, run, leaky, show_config, options } = args;
     let flags = RunConfig { data, dataset, options };
@@ -128,7 +130,8 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
     export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
     eprintln!(
-        "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. Report: {}",
+        "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
+         Report: {}",
         out.display(),
         bytes.len() as f64 / 1024.0,
         dataset.card.labels.len(),
@@ -146,8 +149,8 @@ fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<T
     trained
 }
 
-/// Predictions of held-out windows after training with the same settings and a split by window, in which overlapping windows
-/// of one recording are both trained on and held out.
+/// Predictions of held-out windows after training with the same settings and a split by window, in which
+/// overlapping windows of one recording are both trained on and held out.
 fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
     eprintln!("training again with a split by window instead of by recording");
     let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
@@ -214,7 +217,8 @@ fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>,
     }
     if let Some(calibration) = &trained.calibration {
         eprintln!(
-            "  confidence calibrated with temperature {:.2}: expected calibration error {:.3} before, {:.3} after",
+            "  confidence calibrated with temperature {:.2}: \
+             expected calibration error {:.3} before, {:.3} after",
             calibration.temperature, calibration.error_before, calibration.error_after
         );
     }

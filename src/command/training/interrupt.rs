@@ -1,5 +1,5 @@
-//! Interrupting a training: the first Ctrl-C or SIGTERM asks for an orderly end with the results so far, the second ends the
-//! process at once.
+//! Interrupting a training: the first Ctrl-C or SIGTERM asks for an orderly end with the results so far, the
+//! second ends the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

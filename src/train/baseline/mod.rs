@@ -1,7 +1,8 @@
 //! The baseline: how well extra trees on summary statistics predict the same windows.
 //!
-//! A network that is not better than this does not earn its cost. `underfoot-train fit` prints the baseline beside the
-//! network's score, and `underfoot-train diagnose` uses the same [`Features`] to look for label errors and leaks.
+//! A network that is not better than this does not earn its cost. `underfoot-train fit` prints the baseline
+//! beside the network's score, and `underfoot-train diagnose` uses the same [`Features`] to look for label
+//! errors and leaks.
 
 pub(crate) mod trees;
 
@@ -19,8 +20,8 @@ use crate::train::network::summary::{LAGS, features, summarise};
 /// The quantiles that are taken of each channel.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
-/// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of the model, trees
-/// are grown on the windows that it was trained on. `None` if no windows are held out.
+/// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of
+/// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
@@ -43,8 +44,8 @@ fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
     all
 }
 
-/// The summary statistics of every window that trees are grown on: the summary that the network gets as well, see
-/// [`summarise`], and for each channel its quantiles and autocorrelations.
+/// The summary statistics of every window that trees are grown on: the summary that the network gets as well,
+/// see [`summarise`], and for each channel its quantiles and autocorrelations.
 #[derive(Clone, Debug)]
 pub(crate) struct Features {
     /// Row-major [N, columns].
@@ -54,8 +55,8 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// Calculates the features of every window. Interchangeable channels are put into their canonical order first, because
-    /// otherwise the trees would have to learn every order.
+    /// Calculates the features of every window. Interchangeable channels are put into their canonical order
+    /// first, because otherwise the trees would have to learn every order.
     pub(crate) fn of(dataset: &Dataset) -> Self {
         let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
         let columns = columns(dataset);
@@ -65,12 +66,13 @@ impl Features {
         Self { values, columns }
     }
 
-    /// The features of one window, [columns].
+    /// The features of one window, `[columns]`.
     pub(crate) fn row(&self, window: usize) -> &[f32] {
         &self.values[window * self.columns..(window + 1) * self.columns]
     }
 
-    /// Grows trees on the split's training windows and gives their probabilities of its held-out windows, row-major [N, K].
+    /// Grows trees on the split's training windows and gives their probabilities of its held-out windows,
+    /// row-major [N, K].
     pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
         let gather = |windows: &[usize]| -> Vec<f32> {
             windows.iter().flat_map(|window| self.row(*window)).copied().collect()

@@ -1,10 +1,11 @@
-//! Extremely randomised trees, or extra trees (Geurts, Ernst and Wehenkel 2006, "Extremely randomized trees").
+//! Extremely randomised trees, or extra trees (Geurts, Ernst and Wehenkel 2006, "Extremely randomized
+//! trees").
 //!
 //! - Every tree is grown on all rows.
-//! - A node draws as many features at random as the square root of their number. For each it draws one threshold, uniformly
-//!   between the feature's smallest and largest value at that node.
-//! - The node splits by the feature that lowers the Gini impurity the most. Rows are weighted so that every label counts the
-//!   same.
+//! - A node draws as many features at random as the square root of their number. For each it draws one
+//!   threshold, uniformly between the feature's smallest and largest value at that node.
+//! - The node splits by the feature that lowers the Gini impurity the most. Rows are weighted so that every
+//!   label counts the same.
 //! - A node of a single label, or of constant features, becomes a leaf.
 
 use rand::RngExt;
@@ -45,7 +46,7 @@ pub(crate) struct Trees {
 enum Node {
     /// Rows whose value is below the threshold go to the node with the index `below`, all others to `above`.
     Split { column: usize, threshold: f32, below: usize, above: usize },
-    /// The weighted share of each label, [K].
+    /// The weighted share of each label, `[K]`.
     Leaf(Vec<f32>),
 }
 
@@ -55,13 +56,14 @@ struct FeatureRows<'a> {
     features: &'a [f32],
     columns: usize,
     labels: &'a [usize],
-    /// The weight of a row of each label, [K]: the inverse of the label's count, so that rare labels count as much as others.
+    /// The weight of a row of each label, `[K]`: the inverse of the label's count, so that rare labels count
+    /// as much as others.
     weights: Vec<f64>,
 }
 
 impl Trees {
-    /// Grows trees on `features`, row-major [N, columns], and their labels, [N]. Values that are not finite count as 0. The
-    /// same seed gives the same trees with any number of threads.
+    /// Grows trees on `features`, row-major [N, columns], and their labels, `[N]`. Values that are not finite
+    /// count as 0. The same seed gives the same trees with any number of threads.
     pub(crate) fn fit(
         features: &[f32],
         columns: usize,
@@ -84,7 +86,8 @@ impl Trees {
         Self { columns, classes, trees: (0..options.trees).into_par_iter().map(grow).collect() }
     }
 
-    /// The probabilities of the labels, row-major [N, K], for features, row-major [N, columns]: the mean of all trees.
+    /// The probabilities of the labels, row-major [N, K], for features, row-major [N, columns]: the mean of
+    /// all trees.
     pub(crate) fn probabilities(&self, features: &[f32]) -> Vec<f32> {
         let rows: Vec<Vec<f32>> =
             features.par_chunks_exact(self.columns.max(1)).map(|row| self.row_probabilities(row)).collect();
@@ -128,7 +131,8 @@ impl FeatureRows<'_> {
         index
     }
 
-    /// The column and threshold, of those drawn at random, that separate the labels best; `None` if all columns are constant.
+    /// The column and threshold, of those drawn at random, that separate the labels best; `None` if all
+    /// columns are constant.
     fn best_split(&self, rows: &[usize], rng: &mut Pcg64) -> Option<(usize, f32)> {
         let wanted = (self.columns as f64).sqrt().round().max(1.0) as usize;
         let (mut best, mut tried): (Option<(f64, usize, f32)>, usize) = (None, 0);
@@ -137,7 +141,8 @@ impl FeatureRows<'_> {
             let (low, high) =
                 values().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
             let threshold = low + (high - low) * rng.random::<f32>();
-            // The column is constant, or rounding put the threshold on the smallest value, which would leave one side empty.
+            // The column is constant, or rounding put the threshold on the smallest value, which would leave
+            // one side empty.
             if !(threshold > low && threshold <= high) {
                 continue;
             }
@@ -159,7 +164,7 @@ impl FeatureRows<'_> {
         self.features[row * self.columns + column]
     }
 
-    /// The weight of these rows by label, [K].
+    /// The weight of these rows by label, `[K]`.
     fn shares(&self, rows: impl Iterator<Item = usize>) -> Vec<f64> {
         let mut shares = vec![0.0; self.weights.len()];
         rows.for_each(|row| shares[self.labels[row]] += self.weights[self.labels[row]]);

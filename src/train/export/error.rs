@@ -13,8 +13,9 @@ pub(crate) enum ExportError {
     Model(#[from] ModelError),
     /// ONNX Runtime's probabilities are not those of the trainer.
     #[error(
-        "ONNX Runtime's probabilities differ from the trainer's by {difference:e}, more than {allowed:e}, so no model was \
-         written; train again with another --seed or fewer --hidden units, and report it if that does not help"
+        "ONNX Runtime's probabilities differ from the trainer's by {difference:e}, more than {allowed:e}, \
+         so no model was written; train again with another --seed or fewer --hidden units, \
+         and report it if that does not help"
     )]
     Differs {
         /// The largest difference of a probability.

@@ -1,5 +1,5 @@
-//! The forward pass in double precision, one window at a time and straight from the formulas. It is the reference that the
-//! exported model and gradients are compared with; it is too slow for anything else.
+//! The forward pass in double precision, one window at a time and straight from the formulas. It is the
+//! reference that the exported model and gradients are compared with; it is too slow for anything else.
 
 use rayon::prelude::*;
 
@@ -29,12 +29,12 @@ pub(crate) fn probabilities(ensemble: &Ensemble, windows: &[&[f32]]) -> Vec<f64>
     rows.concat()
 }
 
-/// A network's parameters in double precision, [P].
+/// A network's parameters in double precision, `[P]`.
 pub(crate) fn widened(network: &Network) -> Vec<f64> {
     network.parameters().iter().map(|value| f64::from(*value)).collect()
 }
 
-/// The logits of one window, [K], with the given parameters, [P], in place of the network's own.
+/// The logits of one window, `[K]`, with the given parameters, `[P]`, in place of the network's own.
 pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> Vec<f64> {
     let (architecture, input) = (network.architecture(), network.input());
     let layers = architecture.layers();
@@ -100,7 +100,7 @@ pub(crate) fn softmax(logits: &mut [f64]) {
     logits.iter_mut().for_each(|value| *value /= sum);
 }
 
-/// Adds the product of a row vector, [N], and a row-major matrix, [N, M], to `sum`, [M].
+/// Adds the product of a row vector, `[N]`, and a row-major matrix, [N, M], to `sum`, `[M]`.
 fn add_product(sum: &mut [f64], row: &[f64], matrix: &[f64]) {
     for (value, weights) in row.iter().zip(matrix.chunks_exact(sum.len().max(1))) {
         sum.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::error::ExportError;
 
-/// Writes a temporary file beside `path` and moves it into place. Readers see the old file or the new one, and after a crash
-/// there is no partial file under this name.
+/// Writes a temporary file beside `path` and moves it into place. Readers see the old file or the new one,
+/// and after a crash there is no partial file under this name.
 ///
 /// # Errors
 /// [`ExportError::Write`] if the system does not write or move the file.
@@ -24,8 +24,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// Makes a file readable for everybody. Temporary files are readable for their owner only, but the daemon reads the model as
-/// another user.
+/// Makes a file readable for everybody. Temporary files are readable for their owner only, but the daemon
+/// reads the model as another user.
 fn set_readable(file: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o644))
 }

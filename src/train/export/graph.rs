@@ -1,7 +1,8 @@
 //! A trained ensemble as an ONNX graph.
 //!
-//! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon only has to hand in raw
-//! windows. Every member's nodes and constants have names of their own, with the prefix `member<index>/`.
+//! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon only has
+//! to hand in raw windows. Every member's nodes and constants have names of their own, with the prefix
+//! `member<index>/`.
 
 use crate::model::onnx::{
     AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integers, integers_of, node, table,
@@ -17,7 +18,8 @@ use crate::train::network::summary::lags;
 ///
 /// - Input `window`, float32 [N, W, C], in the channels' units.
 /// - Output `probabilities`, float32 [N, K].
-/// - Output `embedding`, float32 [N, H]: the pooled outputs of the last LSTM layer, one member after the other.
+/// - Output `embedding`, float32 [N, H]: the pooled outputs of the last LSTM layer, one member after the
+///   other.
 pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     let architecture = ensemble.architecture();
     let mut graph = Builder::default();
@@ -58,11 +60,12 @@ impl Builder {
         self.nodes.push(node(kind, input, &[output], attributes));
     }
 
-    /// Puts the channels into their canonical order, see [`Preprocessing`](crate::train::network::preprocessing::Preprocessing),
-    /// and gives the name of the result, [N, W, C].
+    /// Puts the channels into their canonical order, see
+    /// [`Preprocessing`](crate::train::network::preprocessing::Preprocessing), and gives the name of the
+    /// result, [N, W, C].
     ///
-    /// The order with the highest score wins. A score weighs the channels' means by their position in the order: the first
-    /// channel counts C times, the last once.
+    /// The order with the highest score wins. A score weighs the channels' means by their position in the
+    /// order: the first channel counts C times, the last once.
     fn ordered(&mut self, orders: &[Vec<usize>], channels: usize) -> String {
         if orders.len() < 2 {
             return "window".into();
@@ -106,7 +109,8 @@ impl GraphMember<'_> {
         format!("{}{name}", self.prefix)
     }
 
-    /// Adds an operator with one output and gives the output's full name. Inputs are full names, `output` is without prefix.
+    /// Adds an operator with one output and gives the output's full name. Inputs are full names, `output` is
+    /// without prefix.
     fn add(&mut self, kind: &str, input: &[&str], output: &str, attributes: Vec<AttributeProto>) -> String {
         let output = self.name(output);
         self.graph.add(kind, input, &output, attributes);
@@ -135,7 +139,8 @@ impl GraphMember<'_> {
         self.add("Mul", &[&centred, &factor], name, vec![])
     }
 
-    /// Adds preprocessing, the LSTM layers and pooling, and gives the full name of the pooled outputs, [N, H].
+    /// Adds preprocessing, the LSTM layers and pooling, and gives the full name of the pooled outputs,
+    /// [N, H].
     fn embedding(&mut self, ordered: &str) -> String {
         let network = self.network;
         let (architecture, input) = (network.architecture(), network.input());
@@ -188,8 +193,8 @@ impl GraphMember<'_> {
         self.add("Concat", &parts, name, vec![integer("axis", axis)])
     }
 
-    /// Appends each channel's scaled first differences to time-major steps, [W, N, C] to [W, N, 2 C]. The differences of the
-    /// first step are 0.
+    /// Appends each channel's scaled first differences to time-major steps, [W, N, C] to [W, N, 2 C]. The
+    /// differences of the first step are 0.
     fn with_differences(&mut self, steps: &str, factors: &[f32]) -> String {
         let [zero, one] = [self.integers("zero", &[0]), self.integers("one", &[1])];
         let minus = self.integers("minus_one", &[-1]);
@@ -205,8 +210,8 @@ impl GraphMember<'_> {
         self.joined(&[steps.to_owned(), scaled], 2, "steps_and_differences")
     }
 
-    /// Adds the scaled summary of the window, see [`summarise`](crate::train::network::summary::summarise), and gives its full
-    /// name. It is [N, C F] for F statistics of each channel.
+    /// Adds the scaled summary of the window, see [`summarise`](crate::train::network::summary::summarise),
+    /// and gives its full name. It is [N, C F] for F statistics of each channel.
     fn summary(&mut self, ordered: &str, scaling: &Scaling) -> String {
         let network = self.network;
         let over_steps = |keep: i64| vec![integers_of("axes", &[1]), integer("keepdims", keep)];
@@ -235,8 +240,8 @@ impl GraphMember<'_> {
         self.scaled(&all, scaling, "summary")
     }
 
-    /// Adds the layers from the embedding, and the summary if the network has one, to the logits, and gives the full name of
-    /// the logits, [N, K].
+    /// Adds the layers from the embedding, and the summary if the network has one, to the logits, and gives
+    /// the full name of the logits, [N, K].
     fn logits(&mut self, ordered: &str, embedding: &str) -> String {
         let network = self.network;
         let layers = network.architecture().layers();
@@ -267,8 +272,8 @@ impl GraphMember<'_> {
     }
 }
 
-/// Transposes an LSTM kernel, [rows, 4 units], to the layout of ONNX, [4 units, rows]. The trainer's gates are in the order
-/// input, forget, cell, output; those of ONNX in the order input, output, forget, cell.
+/// Transposes an LSTM kernel, [rows, 4 units], to the layout of ONNX, [4 units, rows]. The trainer's gates
+/// are in the order input, forget, cell, output; those of ONNX in the order input, output, forget, cell.
 fn gates(kernel: &[f32], units: usize, rows: usize) -> Vec<f32> {
     let columns = [0, 3, 1, 2].into_iter().flat_map(|gate| gate * units..(gate + 1) * units);
     columns.flat_map(|column| (0..rows).map(move |row| kernel[row * 4 * units + column])).collect()

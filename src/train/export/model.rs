@@ -10,13 +10,14 @@ use crate::model::onnx;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
-/// Makes the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on the held-out
-/// windows, or on all windows if none are held out. Gives the file's bytes and the largest difference of a probability. ONNX
-/// Runtime is loaded from `library`, or from its usual places if that is `None`.
+/// Makes the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on
+/// the held-out windows, or on all windows if none are held out. Gives the file's bytes and the largest
+/// difference of a probability. ONNX Runtime is loaded from `library`, or from its usual places if that is
+/// `None`.
 ///
 /// # Errors
-/// [`ExportError::Differs`] if the difference is more than rounding explains, and [`ExportError::Model`] if the model does not
-/// run.
+/// [`ExportError::Differs`] if the difference is more than rounding explains, and [`ExportError::Model`] if
+/// the model does not run.
 pub(crate) fn export(
     trained: &Trained,
     dataset: &Dataset,

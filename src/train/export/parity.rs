@@ -1,7 +1,8 @@
 //! Whether an exported model gives in ONNX Runtime what the trainer's own forward pass gives.
 //!
-//! The reference is the forward pass in double precision, [`exact`]. Two passes in single precision would not do as a pair: in
-//! a network that amplifies rounding they may be further apart than the tolerance, although each of them is within it.
+//! The reference is the forward pass in double precision, [`exact`]. Two passes in single precision would not
+//! do as a pair: in a network that amplifies rounding they may be further apart than the tolerance, although
+//! each of them is within it.
 
 use std::path::Path;
 
@@ -17,22 +18,25 @@ use crate::train::random_streams;
 
 /// The difference of a probability that is always allowed.
 pub(super) const TOLERANCE: f32 = 1e-5;
-/// ONNX Runtime may be this many times as far from double precision as the trainer's own pass in single precision is, because
-/// the two round at different points. Networks with large logits amplify rounding beyond [`TOLERANCE`].
+/// ONNX Runtime may be this many times as far from double precision as the trainer's own pass in single
+/// precision is, because the two round at different points. Networks with large logits amplify rounding
+/// beyond [`TOLERANCE`].
 const ROUNDING: f32 = 4.0;
 /// The difference of a probability that is never exceeded, whatever the rounding.
 const MAX_ROUNDING: f32 = 1e-3;
 /// Maximum number of windows of the dataset that are compared.
 const MAX_WINDOWS: usize = 512;
-/// Maximum number of these windows that are compared again with noise added, to cover inputs that no recording has.
+/// Maximum number of these windows that are compared again with noise added, to cover inputs that no
+/// recording has.
 const MAX_NOISY_WINDOWS: usize = 64;
-/// The standard deviation of the noise, as a share of that of the channel. On pure noise as loud as the data, a trained LSTM
-/// can be chaotic, and ONNX Runtime itself then differs from double precision by more than the tolerance.
+/// The standard deviation of the noise, as a share of that of the channel. On pure noise as loud as the data,
+/// a trained LSTM can be chaotic, and ONNX Runtime itself then differs from double precision by more than the
+/// tolerance.
 const NOISE_SHARE: f32 = 0.1;
 
-/// Runs an exported model in ONNX Runtime on windows of the dataset, each row-major [W, C], and on some of them with noise
-/// added, and gives the largest difference of a probability from the trainer's forward pass in double precision. ONNX Runtime
-/// is loaded from `library`, or from its usual places if that is `None`.
+/// Runs an exported model in ONNX Runtime on windows of the dataset, each row-major [W, C], and on some of
+/// them with noise added, and gives the largest difference of a probability from the trainer's forward pass
+/// in double precision. ONNX Runtime is loaded from `library`, or from its usual places if that is `None`.
 ///
 /// # Errors
 /// [`ExportError::Differs`] if the difference is above [`TOLERANCE`] and above what rounding explains, and
@@ -65,13 +69,14 @@ pub(super) fn compare(
     if difference <= allowed { Ok(difference) } else { Err(ExportError::Differs { difference, allowed }) }
 }
 
-/// How far ONNX Runtime may be from double precision, if the trainer's own pass in single precision is `rounding` away from
-/// it.
+/// How far ONNX Runtime may be from double precision, if the trainer's own pass in single precision is
+/// `rounding` away from it.
 fn allowed_difference(rounding: f32) -> f32 {
     (ROUNDING * rounding).clamp(TOLERANCE, MAX_ROUNDING)
 }
 
-/// The largest absolute difference of two values; NaN if any difference is not a number, which `f32::max` would ignore.
+/// The largest absolute difference of two values; NaN if any difference is not a number, which `f32::max`
+/// would ignore.
 fn largest_difference(exact: &[f64], rounded: &[f32]) -> f32 {
     let differences =
         exact.iter().zip(rounded).map(|(exact, value)| (exact - f64::from(*value)).abs() as f32);

@@ -7,10 +7,10 @@ use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::options::Balance;
 
-/// The loss weight of each class, [K].
+/// The loss weight of each class, `[K]`.
 ///
-/// With [`Balance::Weights`] a weight is in inverse proportion to the number of training windows of its class, and the
-/// weights average 1 over the training windows. Otherwise every weight is 1.
+/// With [`Balance::Weights`] a weight is in inverse proportion to the number of training windows of its
+/// class, and the weights average 1 over the training windows. Otherwise every weight is 1.
 pub(super) fn class_weights(dataset: &Dataset, split: &Split, balance: Balance) -> Vec<f32> {
     let counts = dataset.count(split.training.iter().copied());
     let present = counts.iter().filter(|count| **count > 0).count();
@@ -23,8 +23,9 @@ pub(super) fn class_weights(dataset: &Dataset, split: &Split, balance: Balance) 
 
 /// The training windows of one epoch in random order.
 ///
-/// With [`Balance::Sampling`] every class that occurs has the same number of windows: those of small classes are repeated
-/// and some of large classes are dropped for this epoch. Otherwise every training window occurs once.
+/// With [`Balance::Sampling`] every class that occurs has the same number of windows: those of small classes
+/// are repeated and some of large classes are dropped for this epoch. Otherwise every training window occurs
+/// once.
 pub(super) fn epoch_order(dataset: &Dataset, split: &Split, balance: Balance, rng: &mut Pcg64) -> Vec<usize> {
     let mut order = split.training.clone();
     order.shuffle(rng);

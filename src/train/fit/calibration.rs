@@ -1,9 +1,10 @@
 //! Confidence calibration of a classifier.
 //!
-//! - [`fit_temperature`] is temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): one number
-//!   by which all logits are divided. It changes the confidence of a prediction and never its label.
-//! - [`expected_calibration_error`] (Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning")
-//!   measures how far confidence and accuracy are apart.
+//! - [`fit_temperature`] is temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural
+//!   Networks"): one number by which all logits are divided. It changes the confidence of a prediction and
+//!   never its label.
+//! - [`expected_calibration_error`] (Naeini et al. 2015, "Obtaining Well Calibrated Probabilities Using
+//!   Bayesian Binning") measures how far confidence and accuracy are apart.
 //! - [`reliability`] gives the points of a reliability diagram for the report.
 //!
 //! A prediction's confidence is its largest probability.
@@ -21,8 +22,8 @@ pub(crate) struct Calibration {
     pub temperature: f64,
     /// The expected calibration error on the held-out windows without the temperature, between 0 and 1.
     pub error_before: f64,
-    /// The same with the temperature. The temperature was fitted to these windows, so the error on new windows is a little
-    /// larger.
+    /// The same with the temperature. The temperature was fitted to these windows, so the error on new
+    /// windows is a little larger.
     pub error_after: f64,
 }
 
@@ -41,8 +42,8 @@ impl Calibration {
     }
 }
 
-/// The temperature, between 0.05 and 20, that minimises the negative log-likelihood of the labels. `logits` is row-major
-/// [N, K]. Without windows the temperature is 1.
+/// The temperature, between 0.05 and 20, that minimises the negative log-likelihood of the labels. `logits`
+/// is row-major [N, K]. Without windows the temperature is 1.
 fn fit_temperature(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
     if labels.is_empty() {
         return 1.0;
@@ -58,7 +59,8 @@ fn fit_temperature(logits: &[f32], labels: &[usize], classes: usize) -> f64 {
         })
         .sum::<f64>()
     };
-    // The cost has a single minimum over the logarithm of the temperature, so a golden-section search finds it.
+    // The cost has a single minimum over the logarithm of the temperature, so a golden-section search finds
+    // it.
     let golden = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (0.05f64.ln(), 20f64.ln());
     let (mut left, mut right) = (high - golden * (high - low), low + golden * (high - low));
@@ -101,16 +103,17 @@ fn confidence_bins(probabilities: &[f32], labels: &[usize], classes: usize) -> [
     bins
 }
 
-/// The expected calibration error (Naeini et al. 2015): the absolute difference between mean confidence and accuracy in
-/// each bin, averaged over the windows. `probabilities` is row-major [N, K]. Without windows the error is 0.
+/// The expected calibration error (Naeini et al. 2015): the absolute difference between mean confidence and
+/// accuracy in each bin, averaged over the windows. `probabilities` is row-major [N, K]. Without windows the
+/// error is 0.
 fn expected_calibration_error(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
     let bins = confidence_bins(probabilities, labels, classes);
     bins.iter().map(|bin| (bin.confidence - bin.correct as f64).abs()).sum::<f64>()
         / labels.len().max(1) as f64
 }
 
-/// The points of a reliability diagram: (mean confidence, accuracy) of each bin that holds windows, both between 0 and 1.
-/// `probabilities` is row-major [N, K].
+/// The points of a reliability diagram: (mean confidence, accuracy) of each bin that holds windows, both
+/// between 0 and 1. `probabilities` is row-major [N, K].
 pub(crate) fn reliability(probabilities: &[f32], labels: &[usize], classes: usize) -> Vec<(f64, f64)> {
     let bins = confidence_bins(probabilities, labels, classes);
     let used = bins.iter().filter(|bin| bin.windows > 0);
@@ -121,7 +124,8 @@ pub(crate) fn reliability(probabilities: &[f32], labels: &[usize], classes: usiz
 mod tests {
     use super::*;
 
-    /// Two classes. The logits give the first a probability of 0.9, but it is the label of only seven windows in ten.
+    /// Two classes. The logits give the first a probability of 0.9, but it is the label of only seven windows
+    /// in ten.
     fn overconfident() -> (Vec<f32>, Vec<usize>) {
         let logits = (0..100).flat_map(|_| [9f32.ln(), 0.0]).collect();
         (logits, (0..100).map(|index| usize::from(index % 10 >= 7)).collect())

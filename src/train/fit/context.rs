@@ -11,8 +11,8 @@ use crate::train::options::FitOptions;
 pub(crate) struct TrainingContext<'a> {
     /// Every setting, after [`FitOptions::resolved`] has filled in those that follow from the recordings.
     pub options: &'a FitOptions,
-    /// The labelled windows, both for training and held out; a [`Split`](crate::train::data::split::Split) says which are
-    /// which.
+    /// The labelled windows, both for training and held out; a [`Split`](crate::train::data::split::Split)
+    /// says which are which.
     pub dataset: &'a Dataset,
     /// Once this is set, training ends before the next batch.
     pub stop: &'a AtomicBool,

@@ -1,5 +1,5 @@
-//! Cross-validation: several networks, each trained without one part of the recordings and validated on it. Together they are
-//! the model.
+//! Cross-validation: several networks, each trained without one part of the recordings and validated on it.
+//! Together they are the model.
 
 use std::sync::atomic::Ordering;
 
@@ -12,11 +12,12 @@ use super::trained::{OutOfFold, Trained};
 use crate::train::data::split::Split;
 use crate::train::kernel::activation::softmax_rows;
 
-/// Trains one network for each fold, or a single one if the settings ask for no folds, in a thread pool of its own.
+/// Trains one network for each fold, or a single one if the settings ask for no folds, in a thread pool of
+/// its own.
 ///
 /// # Errors
-/// [`FitError`] if a setting is outside its range, there are too few windows, the loss is not finite, or the threads cannot
-/// be started.
+/// [`FitError`] if a setting is outside its range, there are too few windows, the loss is not finite, or the
+/// threads cannot be started.
 pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, FitError> {
     let TrainingContext { options, dataset, .. } = *context;
     options.check()?;
@@ -27,8 +28,8 @@ pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, F
     pool(options.threads)?.install(|| train_splits(context, splits))
 }
 
-/// Trains one network for each split, in the caller's thread pool. Networks that were not begun when the stop flag was set
-/// are missing from the result; the first is always there.
+/// Trains one network for each split, in the caller's thread pool. Networks that were not begun when the stop
+/// flag was set are missing from the result; the first is always there.
 ///
 /// # Errors
 /// [`FitError`] if there are too few windows or the loss is not finite.
@@ -44,7 +45,8 @@ pub(crate) fn train_splits(context: &TrainingContext<'_>, splits: Vec<Split>) ->
     Ok(join(context, members))
 }
 
-/// Joins the networks into one model, collects their predictions of held-out windows and calibrates the confidence.
+/// Joins the networks into one model, collects their predictions of held-out windows and calibrates the
+/// confidence.
 fn join(context: &TrainingContext<'_>, trained: Vec<TrainedMember>) -> Trained {
     let TrainingContext { options, dataset, .. } = *context;
     let classes = dataset.card.labels.len();

@@ -31,8 +31,8 @@ impl Ensemble {
         &self.members
     }
 
-    /// Divides the logits of all members by a temperature (Guo et al. 2017), which changes the confidence of predictions and
-    /// never their label.
+    /// Divides the logits of all members by a temperature (Guo et al. 2017), which changes the confidence of
+    /// predictions and never their label.
     pub(crate) fn scale_temperature(&mut self, temperature: f64) {
         self.members.iter_mut().for_each(|network| network.scale_temperature(temperature));
     }

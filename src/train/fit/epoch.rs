@@ -4,13 +4,14 @@ use crate::train::options::OptionError;
 
 /// The figures of one epoch.
 ///
-/// Losses are cross-entropies weighted by class. The two validation figures are `None` if no windows are held out.
+/// Losses are cross-entropies weighted by class. The two validation figures are `None` if no windows are held
+/// out.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct Epoch {
     /// The epoch's number, from 1.
     pub epoch: usize,
-    /// Mean loss of the training windows. It is summed up during the epoch, while the weights change and with dropout and
-    /// augmentation active.
+    /// Mean loss of the training windows. It is summed up during the epoch, while the weights change and with
+    /// dropout and augmentation active.
     pub loss: f64,
     /// Share of the training windows predicted correctly, between 0 and 1, measured as the loss is.
     pub accuracy: f64,
@@ -40,7 +41,8 @@ pub(crate) enum FitError {
     },
     /// The loss is infinite or not a number.
     #[error(
-        "the loss is {loss} in epoch {epoch} at the learning rate {learning_rate}; set a smaller --learning-rate"
+        "the loss is {loss} in epoch {epoch} at the learning rate {learning_rate}; \
+         set a smaller --learning-rate"
     )]
     Diverged {
         /// The epoch's number, from 1.

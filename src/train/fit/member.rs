@@ -30,8 +30,8 @@ pub(crate) struct TrainedMember {
 
 /// Trains one network; `index` is its position among several, from 0, and decides its random draws.
 ///
-/// If the settings have a patience above 0, training stops once the validation loss has not reached a new minimum for that
-/// many epochs, and the weights of the minimum are kept (early stopping, Prechelt 1998).
+/// If the settings have a patience above 0, training stops once the validation loss has not reached a new
+/// minimum for that many epochs, and the weights of the minimum are kept (early stopping, Prechelt 1998).
 ///
 /// # Errors
 /// [`FitError`] if there are fewer training windows than labels, or the loss is not finite.
@@ -52,8 +52,8 @@ pub(super) fn train_member(
         let Some(figures) = trainer.epoch()? else { break };
         (context.progress)(index, &figures);
         history.push(figures);
-        // Without patience the last weights are kept, those that the learning rate schedule led to. Validation then chooses
-        // nothing.
+        // Without patience the last weights are kept, those that the learning rate schedule led to.
+        // Validation then chooses nothing.
         let loss = figures.validation_loss.filter(|_| options.patience > 0);
         if loss.is_none_or(|loss| loss < lowest_loss) {
             (lowest_loss, best_epoch) = (loss.unwrap_or(lowest_loss), figures.epoch);
@@ -67,7 +67,8 @@ pub(super) fn train_member(
     Ok(TrainedMember { network, member: Member { split: trainer.into_split(), history }, logits })
 }
 
-/// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` gives the N label indices.
+/// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` gives the N label
+/// indices.
 pub(crate) fn confusion(
     labels: &[String],
     probabilities: &[f32],

@@ -1,11 +1,11 @@
 //! Training: one network, several by cross-validation, and a search for better settings.
 //!
 //! From the inside out:
-//! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often and with which weight each class takes
-//!   part, `validation` scores the held-out windows.
+//! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often and with which weight each
+//!   class takes part, `validation` scores the held-out windows.
 //! - [`member`] runs a trainer to the end, with early stopping, and keeps the weights.
-//! - [`cross_validation`] trains one member for each split and joins them into [`trained`]: an [`ensemble`] of the networks,
-//!   with predictions of the held-out windows and the [`calibration`] of the confidence.
+//! - [`cross_validation`] trains one member for each split and joins them into [`trained`]: an [`ensemble`]
+//!   of the networks, with predictions of the held-out windows and the [`calibration`] of the confidence.
 //! - [`search`] cross-validates different settings within a time budget and returns the best.
 //!
 //! The module reads and writes no files. [`export`](crate::train::export) writes the model and

@@ -1,9 +1,9 @@
-//! A search for better settings within a time budget: random search with successive halving (Jamieson and Talwalkar 2016,
-//! "Non-stochastic Best Arm Identification and Hyperparameter Optimization").
+//! A search for better settings within a time budget: random search with successive halving (Jamieson and
+//! Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization").
 //!
-//! Random settings are trained briefly on one fold. The best third of them is trained longer on two folds, and the best third
-//! of those is trained fully on every fold. All are scored on the same folds by recording, so the winner's score is a
-//! validation score.
+//! Random settings are trained briefly on one fold. The best third of them is trained longer on two folds,
+//! and the best third of those is trained fully on every fold. All are scored on the same folds by recording,
+//! so the winner's score is a validation score.
 
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicBool};
@@ -31,7 +31,8 @@ const MAX_CANDIDATES: usize = 81;
 /// Settings that were tried, with their score.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct SearchTrial {
-    /// The differences from the initial settings as command line flags; empty for the initial settings themselves.
+    /// The differences from the initial settings as command line flags; empty for the initial settings
+    /// themselves.
     pub flags: String,
     /// The number of folds that they were scored on in their last round; 0 if they were never trained.
     pub folds: usize,
@@ -58,8 +59,8 @@ struct Candidate {
     trained: Option<Trained>,
 }
 
-/// Searches for better settings until the budget is spent, starting from `options`, whose folds, windows and seed stay.
-/// `progress` is given one line of text after each trial.
+/// Searches for better settings until the budget is spent, starting from `options`, whose folds, windows and
+/// seed stay. `progress` is given one line of text after each trial.
 ///
 /// Which settings are drawn follows from the seed. How many are tried depends on the speed of the machine.
 ///
@@ -95,7 +96,8 @@ pub(crate) fn search(
     let mut initial = Candidate::new(options, options);
     train(&mut initial, splits.len(), epochs)?;
     let full_training = started.elapsed().as_secs_f64();
-    // The first round trains one fold for a third of the epochs, the second two folds for two thirds, the last everything.
+    // The first round trains one fold for a third of the epochs, the second two folds for two thirds, the
+    // last everything.
     let trial_seconds = |folds: usize, share: f64| full_training * folds as f64 / splits.len() as f64 * share;
     let seconds_per_candidate = trial_seconds(1, 1.0 / 3.0)
         + trial_seconds(2, 2.0 / 3.0) / REDUCTION as f64
@@ -149,7 +151,8 @@ impl SearchTrial {
         if self.flags.is_empty() { "the initial settings" } else { &self.flags }
     }
 
-    /// Orders trials from the best to the worst. Scores on more folds come first, because they are the more reliable.
+    /// Orders trials from the best to the worst. Scores on more folds come first, because they are the more
+    /// reliable.
     fn rank(&self, other: &Self) -> Ordering {
         let by_folds = other.folds.cmp(&self.folds);
         by_folds.then(other.balanced_accuracy.total_cmp(&self.balanced_accuracy))

@@ -22,7 +22,8 @@ pub(crate) struct Trained {
     pub members: Vec<Member>,
     /// Predictions of held-out windows.
     pub out_of_fold: OutOfFold,
-    /// How the confidence was calibrated; `None` if no windows are held out or the settings turn calibration off.
+    /// How the confidence was calibrated; `None` if no windows are held out or the settings turn calibration
+    /// off.
     pub calibration: Option<Calibration>,
     /// Whether the held-out windows chose these settings among others.
     pub searched: bool,
@@ -30,20 +31,21 @@ pub(crate) struct Trained {
     pub warnings: Vec<String>,
 }
 
-/// Predictions of held-out windows, each by the network that was not trained on it, in the order of the windows.
+/// Predictions of held-out windows, each by the network that was not trained on it, in the order of the
+/// windows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutOfFold {
-    /// The windows' indices in the dataset, [N].
+    /// The windows' indices in the dataset, `[N]`.
     pub windows: Vec<usize>,
-    /// The index of the network that predicted each window, [N].
+    /// The index of the network that predicted each window, `[N]`.
     pub members: Vec<usize>,
     /// Probabilities, row-major [N, K], calibrated as the exported model is.
     pub probabilities: Vec<f32>,
 }
 
 impl Trained {
-    /// Whether the held-out windows chose the settings or the epoch. The scores are then validation scores, which are higher
-    /// than those on new recordings.
+    /// Whether the held-out windows chose the settings or the epoch. The scores are then validation scores,
+    /// which are higher than those on new recordings.
     pub(crate) fn chosen_on_validation(&self) -> bool {
         self.searched || self.options.patience > 0
     }
@@ -59,11 +61,11 @@ impl Trained {
         (0..self.members.len()).map(scores).filter(|scores| scores.accuracy.is_finite()).collect()
     }
 
-    /// Actual labels against the surfaces that the decision filter with its default settings decides on, recording by
-    /// recording.
+    /// Actual labels against the surfaces that the decision filter with its default settings decides on,
+    /// recording by recording.
     ///
-    /// This is what the daemon publishes, except that the filter is never reset at gaps. A recording of a single surface
-    /// never changes surface either, so on such recordings the score is flattering.
+    /// This is what the daemon publishes, except that the filter is never reset at gaps. A recording of a
+    /// single surface never changes surface either, so on such recordings the score is flattering.
     pub(crate) fn decisions(&self, dataset: &Dataset) -> Confusion {
         let mut confusion = Confusion::new(&dataset.card.labels);
         let classes = dataset.card.labels.len();

@@ -1,8 +1,8 @@
 //! One network in training, epoch by epoch.
 //!
-//! A [`Trainer`] holds the whole state of a training: the network, the optimiser, the learning rate schedule and the random
-//! generator. The caller asks for one epoch after the other and decides when to stop and which weights to keep. All random
-//! draws come from the seed of the settings, and the same seed gives the same bytes with any number of threads.
+//! A [`Trainer`] holds the whole state of a training: the network, the optimiser, the learning rate schedule
+//! and the random generator. The caller asks for one epoch after the other and decides when to stop and which
+//! weights to keep. The same seed gives the same bytes with any number of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,13 +36,13 @@ pub(crate) struct Trainer<'a> {
     seed: u128,
     split: Split,
     network: Network,
-    /// A moving average of the weights, which is validated and kept in place of the network; `None` if it is turned off.
+    /// A moving average of the weights, validated and kept in place of `network`; `None` if turned off.
     average: Option<WeightAverage>,
     optimizer: Optimizer,
     learning_rate: LearningRate,
     regularisation: Regularisation,
     augment: Option<Augmentation>,
-    /// The loss weight of each class, [K].
+    /// The loss weight of each class, `[K]`.
     weights: Vec<f32>,
     workspace: Workspace,
     /// Draws the order of the windows and their shifts in time.
@@ -54,8 +54,8 @@ pub(crate) struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the network's position
-    /// among several, from 0; each position has random draws of its own.
+    /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the
+    /// network's position among several, from 0; each position has random draws of its own.
     pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
         let TrainingContext { options, dataset, stop, .. } = *training;
         let architecture = options.architecture(dataset);
@@ -122,12 +122,12 @@ impl<'a> Trainer<'a> {
         &self.network
     }
 
-    /// The network that is validated and kept: the one with averaged weights, or the current one if averaging is turned off.
+    /// The network that is validated and kept: with averaged weights, or current ones if that is turned off.
     pub(crate) fn kept(&self) -> &Network {
         self.average.as_ref().map_or(&self.network, WeightAverage::network)
     }
 
-    /// Logits of the held-out windows after the last completed epoch, row-major [N, K]; empty before the first.
+    /// Logits of the held-out windows after the last completed epoch, row-major [N, K]; empty before that.
     pub(crate) fn held(&self) -> &[f32] {
         &self.held_out_logits
     }
@@ -142,8 +142,7 @@ impl<'a> Trainer<'a> {
         self.learning_rate.at(self.epochs as f64)
     }
 
-    /// A copy of this training that continues from here with a different order of the windows and different draws of dropout
-    /// and augmentation.
+    /// A copy of this training that continues with a different window order, dropout and augmentation.
     pub(crate) fn continued(&self, seed: u64) -> Self {
         let seed = self.seed ^ u128::from(seed) << 32;
         Self {
@@ -171,8 +170,8 @@ impl<'a> Trainer<'a> {
         self.learning_rate.scale(by);
     }
 
-    /// The mean loss of some windows with the given parameters, and its gradient, [P]. Neither dropout nor augmentation takes
-    /// part; label smoothing does.
+    /// The mean loss of some windows with the given parameters, and its gradient, `[P]`. Neither dropout nor
+    /// augmentation takes part; label smoothing does.
     pub(crate) fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
         let mut network = self.network.clone();
         network.parameters_mut().copy_from_slice(parameters);
@@ -254,9 +253,10 @@ impl<'a> Trainer<'a> {
         Ok(loss)
     }
 
-    /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"): trains with a
-    /// learning rate that grows by the same factor at every step, from `from` to `to`, and gives each step's learning rate
-    /// with the mean loss of its batch. The test ends early once the loss is twice that of the first step or not finite.
+    /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
+    /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
+    /// gives each step's learning rate with the mean loss of its batch. The test ends early once the loss is
+    /// twice that of the first step or not finite.
     pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
         let mut losses: Vec<(f64, f64)> = Vec::new();
         for epoch in 1.. {

@@ -1,4 +1,5 @@
-//! Line charts as SVG. Their colours come from the style of the page, so they follow its light and dark schemes.
+//! Line charts as SVG. Their colours come from the style of the page, so they follow its light and dark
+//! schemes.
 //!
 //! A chart has no scripts and loads nothing, because a report has to work as a single file without a network.
 
@@ -12,8 +13,8 @@ const LEFT: f64 = 54.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;
-/// A long line is drawn in this many buckets of consecutive points. The smallest and the largest value of each bucket are
-/// drawn, so that no spike is lost.
+/// A long line is drawn in this many buckets of consecutive points. The smallest and the largest value of
+/// each bucket are drawn, so that no spike is lost.
 const BUCKETS: usize = 300;
 
 /// A line chart.
@@ -110,7 +111,8 @@ impl Chart {
         }
     }
 
-    /// The points that are drawn: only finite ones, on the scale of the axis, and at most two for each bucket.
+    /// The points that are drawn: only finite ones, on the scale of the axis, and at most two for each
+    /// bucket.
     fn drawn(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let scaled = points.iter().filter(|point| !self.logarithmic || point.1 > 0.0);
         let scaled = scaled.map(|&(x, y)| (x, if self.logarithmic { y.log10() } else { y }));

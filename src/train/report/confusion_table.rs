@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::document::percent;
 use crate::score::Confusion;
 
-/// One row for each actual label and one column for each predicted label, shaded by the share of the row. The column
-/// `unknown` is only there if something was predicted as unknown.
+/// One row for each actual label and one column for each predicted label, shaded by the share of the row. The
+/// column `unknown` is only there if something was predicted as unknown.
 pub(super) fn confusion_table(confusion: &Confusion) -> Markup {
     let unknown = confusion.unknown();
     let with_unknown = unknown.iter().any(|count| *count > 0);

@@ -22,7 +22,8 @@ pub(crate) struct FitReport<'a> {
     pub dataset: &'a Dataset,
     /// The baseline: predictions of the held-out windows by extra trees. `None` if no windows are held out.
     pub trees: Option<&'a Confusion>,
-    /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for it.
+    /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for
+    /// it.
     pub leaky: Option<&'a Confusion>,
     /// The run's settings as TOML.
     pub config: &'a str,
@@ -47,7 +48,10 @@ impl FitReport<'_> {
                 h2 { "Which surfaces are confused" }
                 div.pair {
                     div { h3 { "Each window alone" } (confusion_table(&windows)) }
-                    div { h3 { "After smoothing, as the daemon publishes surfaces" } (confusion_table(&trained.decisions(dataset))) }
+                    div {
+                        h3 { "After smoothing, as the daemon publishes surfaces" }
+                        (confusion_table(&trained.decisions(dataset)))
+                    }
                 }
                 h2 { "Confidence and accuracy" }
                 (reliability_diagram(trained, dataset))

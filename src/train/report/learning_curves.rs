@@ -46,8 +46,13 @@ pub(super) fn learning_curves(trained: &Trained) -> Markup {
         div.pair {
             (chart("Loss over the epochs", "loss", false, None, losses()).svg())
             (chart("Loss over the epochs, logarithmic", "loss, logarithmic", true, None, losses()).svg())
-            (chart("Accuracy over the epochs", "share of windows predicted correctly", false, Some((0.0, 1.0)), accuracies).svg())
+            (chart("Accuracy over the epochs", "accuracy", false, Some((0.0, 1.0)), accuracies).svg())
         }
-        @if several { p.soft { "One line for each network. Each was trained without one part of the recordings and is validated on that part." } }
+        @if several {
+            p.soft {
+                "One line for each network. Each was trained without one part of the recordings and is validated "
+                "on that part."
+            }
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! What a training run leaves beside its model: a folder with its settings, its history, its scores and a page.
+//! What a training run leaves beside its model: a folder with its settings, its history, its scores and a
+//! page.
 //!
-//! - [`run_folder`] names the files and writes the folder, so that there is never half of one; `run_scores` makes its
-//!   `scores.json`.
-//! - [`fit_report`] is the page, `report.html`: one HTML file that loads nothing else. It is for people who run robots: what
-//!   the numbers mean comes first, in words, and the evidence below. Each part of the page has a file of its own here:
-//!   `summary`, `learning_curves`, `confusion_table`, `reliability_diagram`, `recordings` and `worst_windows`.
+//! - [`run_folder`] names the files and writes the folder, so that there is never half of one; `run_scores`
+//!   makes its `scores.json`.
+//! - [`fit_report`] is the page, `report.html`: one HTML file that loads nothing else. It is for people who
+//!   run robots: what the numbers mean comes first, in words, and the evidence below. Each part of the page
+//!   has a file of its own here: `summary`, `learning_curves`, `confusion_table`, `reliability_diagram`,
+//!   `recordings` and `worst_windows`.
 //! - [`document`](document()), [`chart`] and [`percent`] also serve the page of `underfoot-train diagnose`.
 //!
 //! Nothing here trains or predicts; see [`fit`](crate::train::fit).

@@ -81,6 +81,8 @@ pub(super) fn recordings_table(trained: &Trained, dataset: &Dataset) -> Markup {
                 }
             }
         } }
-        @if scores.len() > MAX_ROWS { p.soft { (scores.len() - MAX_ROWS) " more recordings score at least as well." } }
+        @if scores.len() > MAX_ROWS {
+            p.soft { (scores.len() - MAX_ROWS) " more recordings score at least as well." }
+        }
     }
 }

@@ -33,9 +33,12 @@ pub(super) fn reliability_diagram(trained: &Trained, dataset: &Dataset) -> Marku
             (chart.svg())
             @if let Some(calibration) = &trained.calibration {
                 p {
-                    "The confidence was calibrated: a temperature of " (format!("{:.2}", calibration.temperature))
-                    " changes the expected calibration error from " (format!("{:.3}", calibration.error_before)) " to "
-                    (format!("{:.3}", calibration.error_after)) ". The temperature was fitted to these same windows."
+                    "The confidence was calibrated: a temperature of "
+                    (format!("{:.2}", calibration.temperature))
+                    " changes the expected calibration error from "
+                    (format!("{:.3}", calibration.error_before)) " to "
+                    (format!("{:.3}", calibration.error_after))
+                    ". The temperature was fitted to these same windows."
                 }
             }
         }

@@ -1,7 +1,8 @@
-//! The folder that every run leaves: its settings, its history, its scores, its model and a page that shows them.
+//! The folder that every run leaves: its settings, its history, its scores, its model and a page that shows
+//! them.
 //!
-//! The folder is written aside and moved into place, so that it is always complete. It replaces the folder of an earlier run
-//! and nothing else.
+//! The folder is written aside and moved into place, so that it is always complete. It replaces the folder of
+//! an earlier run and nothing else.
 
 use std::fmt::Write as _;
 use std::io;
@@ -15,8 +16,8 @@ use crate::train::fit::trained::Trained;
 /// The file by which a folder is recognised as that of a run.
 const CONFIG: &str = "config.toml";
 
-/// The files of a run folder, each with its name and content, except for the model. `tried` is what a search tried, and empty
-/// without a search.
+/// The files of a run folder, each with its name and content, except for the model. `tried` is what a search
+/// tried, and empty without a search.
 pub(crate) fn files(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         (CONFIG, report.config.as_bytes().to_vec()),
@@ -26,8 +27,8 @@ pub(crate) fn files(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<(&'sta
     ]
 }
 
-/// Every epoch of every network as CSV. Networks and epochs count from 1; validation fields are empty if no windows are held
-/// out.
+/// Every epoch of every network as CSV. Networks and epochs count from 1; validation fields are empty if no
+/// windows are held out.
 fn history(trained: &Trained) -> String {
     let mut text =
         String::from("network,epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy\n");
@@ -56,8 +57,8 @@ pub(crate) fn beside(model: &Path) -> PathBuf {
     model.with_extension("run")
 }
 
-/// Checks that a run folder may be written to this path: either nothing is there yet, or the folder of an earlier run, which
-/// is then replaced.
+/// Checks that a run folder may be written to this path: either nothing is there yet, or the folder of an
+/// earlier run, which is then replaced.
 ///
 /// # Errors
 /// One sentence that names the path and the fix, if something else is there.

@@ -14,7 +14,8 @@ use crate::train::fit::search::SearchTrial;
 struct RunScores<'a> {
     /// `cross-validation` over folds by recording, `validation` of a single network, or `none`.
     kind: &'a str,
-    /// Whether the held-out windows also chose the settings or the epoch. Then these are validation scores, not test scores.
+    /// Whether the held-out windows also chose the settings or the epoch. Then these are validation scores,
+    /// not test scores.
     chosen_on_validation: bool,
     labels: &'a [String],
     /// Each window on its own; `None` if no windows are held out.

@@ -27,8 +27,8 @@ pub(super) fn origin(dataset: &Dataset) -> String {
     )
 }
 
-/// How good the model is: the score in words, a caveat, and the figures. `windows` holds the predictions of the held-out
-/// windows, of which there is at least one.
+/// How good the model is: the score in words, a caveat, and the figures. `windows` holds the predictions of
+/// the held-out windows, of which there is at least one.
 pub(super) fn summary(
     trained: &Trained,
     dataset: &Dataset,
@@ -45,23 +45,35 @@ pub(super) fn summary(
         p {
             "On recordings that it was not trained on, the model predicts " b { (percent(scores.balanced_accuracy)) }
             " of a surface's windows correctly, on average over the surfaces"
-            @if folds.len() > 1 { ", from " (percent(low)) " to " (percent(high)) " in the " (folds.len()) " parts that were held out in turn" }
+            @if folds.len() > 1 {
+                ", from " (percent(low)) " to " (percent(high)) " in the " (folds.len())
+                " parts that were held out in turn"
+            }
             ". " (largest_confusion(windows))
         }
         @if trained.chosen_on_validation() {
-            p.warn { "These windows also chose when training stopped: it is a validation score, not a test score, and a new drive will do a little worse." }
+            p.warn {
+                "These windows also chose the model: this is a validation score, not a test score, "
+                "and a new drive will do a little worse."
+            }
         } @else {
-            p.soft { "Scored only on recordings that the scored network was not trained on; these scores chose nothing." }
+            p.soft { "Each window was scored by a network that was not trained on its recording." }
         }
         div.figures {
             div.figure { b { (percent(scores.balanced_accuracy)) } span { "balanced accuracy, windows" } }
             div.figure { b { (percent(decisions.balanced_accuracy)) } span { "balanced accuracy, decisions" } }
             div.figure { b { (percent(scores.macro_f1)) } span { "macro F1, windows" } }
             @if let Some(trees) = trees {
-                div.figure { b { (percent(trees.balanced_accuracy())) } span { "extra trees on summary statistics, for comparison" } }
+                div.figure {
+                    b { (percent(trees.balanced_accuracy())) }
+                    span { "extra trees on summary statistics, for comparison" }
+                }
             }
             @if let Some(leaky) = leaky {
-                div.figure { b.warn { (percent(leaky.balanced_accuracy())) } span { "leaky split, with neighbouring windows on both sides: too optimistic" } }
+                div.figure {
+                    b.warn { (percent(leaky.balanced_accuracy())) }
+                    span { "leaky split, with neighbouring windows on both sides: too optimistic" }
+                }
             }
         }
     }
