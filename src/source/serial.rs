@@ -134,7 +134,7 @@ fn other_ports() -> String {
         entries.take(LISTED_PORTS).map(|entry| entry.path().display().to_string()).collect();
     ports.sort();
     match ports.as_slice() {
-        [] => format!("set source.port to a path in {STABLE_NAMES} (no port is there now)"),
+        [] => format!("set source.port to a path in {STABLE_NAMES} (there is none at the moment)"),
         [port] => format!("set source.port to {port}"),
         ports => format!("set source.port to one of {}", ports.join(", ")),
     }

@@ -95,7 +95,7 @@ fn a_broker_that_starts_later_is_waited_for_with_one_warning() {
     let mut broker = Broker::down();
     let mut daemon = Daemon::run(&(broker.section() + CART + DECIDE));
     let said = daemon.wait_for_line("cannot be reached");
-    assert_says(&said, &["WARN", &broker.address(), "check mqtt.host, mqtt.port", "trying again"]);
+    assert_says(&said, &["WARN", &broker.address(), "check mqtt.host and mqtt.port", "trying again"]);
     let recording = Recording::tour(22, 1.0);
     daemon.feed(recording.csv(0..300));
     daemon.wait_for_output(15);

@@ -124,7 +124,7 @@ fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
     assert_eq!(checked.code, Some(1), "{checked:?}");
     assert_says(
         &checked.stdout,
-        &["failed  source serial0: the serial port", "is not there", "ok      model"],
+        &["failed  source serial0: the serial port", "does not exist", "ok      model"],
     );
 
     let mut pty = Pty::open(&link);

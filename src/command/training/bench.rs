@@ -1,4 +1,4 @@
-//! `underfoot-train bench`: how fast a training step is on this machine.
+//! `underfoot-train bench`: the speed of training on this machine, without recordings.
 
 use std::io::Write;
 use std::time::Instant;
@@ -17,43 +17,46 @@ use crate::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerOptio
 
 /// Steps in a window.
 const STEPS: usize = 100;
-/// Labels.
+/// Number of labels.
 const CLASSES: usize = 6;
-/// The fewest sequences that are timed.
-const SEQUENCES: usize = 3000;
+/// Epochs are timed until about this many windows have been trained on.
+const MIN_SEQUENCES: usize = 3000;
+/// The learning rate, which has no influence on the speed.
+const LEARNING_RATE: f32 = 1e-3;
 
-/// Time training on random windows of 100 steps of one channel, six labels, with RMSprop
+/// Measure the speed of training with RMSprop on random windows of 100 steps, one channel and six labels
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct BenchArgs {
-    /// Windows an epoch
+    /// Windows per epoch
     #[arg(long, default_value_t = 98)]
     pub windows: usize,
-    /// Units of each LSTM layer
+    /// Units in each LSTM layer
     #[arg(long, default_value_t = 64)]
     pub hidden: usize,
-    /// Windows a step
+    /// Windows per training step
     #[arg(long, default_value_t = 32)]
     pub batch_size: usize,
-    /// Stacked LSTM layers
+    /// Number of stacked LSTM layers
     #[arg(long, default_value_t = 1)]
     pub layers: usize,
-    /// Threads, 0 for one a core
+    /// Number of threads; 0 means one for each core
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
 }
 
-/// Runs the command: one line on stdout, in microseconds a sequence, and what that is of the machine's peak.
+/// Runs the command. It prints two lines to stdout: the time for each window in microseconds, and the rate of
+/// matrix products as a share of the machine's measured peak.
 ///
 /// # Errors
-/// Sizes of 0, or threads that cannot be started.
+/// If a size is 0, or the threads cannot be started.
 pub fn run(args: BenchArgs) -> anyhow::Result<()> {
     let BenchArgs { windows, hidden, batch_size, layers, threads } = args;
     if [windows, hidden, batch_size, layers].contains(&0) {
-        anyhow::bail!("--windows, --hidden, --batch-size and --layers take numbers above 0");
+        anyhow::bail!("--windows, --hidden, --batch-size and --layers must be above 0");
     }
     let pool = pool(threads)?;
     let mut out = std::io::stdout();
-    let seconds = pool.install(|| time(args));
+    let seconds = pool.install(|| seconds_per_sequence(args));
     let architecture = Architecture { layers, ..Architecture::plain(STEPS, 1, hidden, CLASSES) };
     let parameters = architecture.layers().parameters();
     writeln!(
@@ -61,12 +64,14 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
         "underfoot N={windows} H={hidden} L={layers} B={batch_size}: {:.0} us/sequence, {parameters} parameters",
         seconds * 1e6
     )?;
-    // A multiplication and an addition for each weight and step, forward, and twice that backward.
+    // One multiplication and one addition for each weight and step in the forward pass, and twice as many
+    // backward. The output layer does not count, because it runs once per window and not once per step.
     let operations = 6.0 * (STEPS * (parameters - (hidden + 1) * CLASSES)) as f64;
     let peak = pool.broadcast(|_| crate::train::kernel::activation::peak()).into_iter().sum::<f64>();
     writeln!(
         out,
-        "{:.1} GFLOP/s in matrix products, {:.0} % of the {:.0} GFLOP/s that multiply-adds reach on {} threads here",
+        "{:.1} GFLOP/s in matrix products, {:.0} % of the peak of {:.0} GFLOP/s that {} threads reach \
+         on this machine",
         operations / seconds / 1e9,
         100.0 * operations / seconds / peak,
         peak / 1e9,
@@ -75,8 +80,8 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Seconds a sequence.
-fn time(args: BenchArgs) -> f64 {
+/// The mean time for training on one window, in seconds, after one epoch of warm-up.
+fn seconds_per_sequence(args: BenchArgs) -> f64 {
     let BenchArgs { windows, hidden, batch_size, layers, .. } = args;
     let mut rng = Pcg64::seed_from_u64(0);
     let values: Vec<f32> = (0..windows * STEPS).map(|_| StandardNormal.sample(&mut rng)).collect();
@@ -99,12 +104,12 @@ fn time(args: BenchArgs) -> f64 {
         examples.shuffle(&mut rng);
         for batch in examples.chunks(batch_size) {
             network.backward(batch, step, &mut workspace);
-            optimizer.step(1e-3, network.parameters_mut(), workspace.gradients());
+            optimizer.step(LEARNING_RATE, network.parameters_mut(), workspace.gradients());
         }
     };
     epoch();
-    let epochs = (SEQUENCES / windows).max(3);
-    let begun = Instant::now();
+    let epochs = (MIN_SEQUENCES / windows).max(3);
+    let started = Instant::now();
     (0..epochs).for_each(|_| epoch());
-    begun.elapsed().as_secs_f64() / (epochs * windows) as f64
+    started.elapsed().as_secs_f64() / (epochs * windows) as f64
 }

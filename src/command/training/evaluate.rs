@@ -1,4 +1,4 @@
-//! `underfoot-train evaluate`: how well a model tells the windows of labelled recordings.
+//! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::member::confusion;
 
-/// Windows a run of the model.
+/// Windows in each batch for the model.
 const BATCH: usize = 256;
 
 /// Score a model on labelled recordings
 #[derive(Clone, Debug, clap::Args)]
 pub struct EvaluateArgs {
-    /// The model
+    /// The model, an ONNX file
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
-    /// Recordings, or folders of them
+    /// Labelled recordings, or folders of them
     #[arg(required = true, value_name = "DATA")]
     pub data: Vec<PathBuf>,
-    /// How to read the recordings, in place of the folder's own dataset.toml
+    /// How to read the recordings, instead of the dataset.toml in their folder
     #[arg(long, value_name = "FILE")]
     pub dataset: Option<PathBuf>,
     /// Print the scores as JSON on stdout
@@ -30,22 +30,22 @@ pub struct EvaluateArgs {
     pub json: bool,
 }
 
-/// The scores as `--json` prints them.
+/// The scores in the form that `--json` prints.
 #[derive(Debug, serde::Serialize)]
 struct EvaluationReport<'a> {
     #[serde(flatten)]
     scores: Scores,
     labels: &'a [String],
-    /// A row a true label, a column a predicted one.
+    /// One row for each actual label, one column for each predicted label.
     confusion: &'a [Vec<u64>],
     windows: u64,
     recordings: usize,
 }
 
-/// Runs the command: the table goes to stderr, JSON to stdout.
+/// Runs the command. The confusion table goes to stderr; with `--json` the scores go to stdout instead.
 ///
 /// # Errors
-/// A model or recordings that cannot be read, or that do not go together, one line each.
+/// If the model or the recordings cannot be read, or do not fit each other.
 pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     let mut model = Model::open(&args.model, None)?;
     let found = recordings::find(&args.data, args.dataset.as_deref())?;
@@ -65,12 +65,13 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     }
     eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
     if dataset.dropped > 0 {
-        eprintln!("{} windows left out, whose label is not one throughout", dataset.dropped);
+        eprintln!("{} windows dropped because their label changes or is not known", dataset.dropped);
     }
     eprintln!("{confusion}");
     Ok(())
 }
 
+/// Predicts all windows and counts the predictions against the actual labels.
 fn score(model: &mut Model, dataset: &Dataset) -> anyhow::Result<Confusion> {
     let labels = model.card().labels.clone();
     let all: Vec<usize> = (0..dataset.len()).collect();

@@ -1,4 +1,7 @@
-//! `underfoot-train fit`: labelled recordings to a model.
+//! `underfoot-train fit`: trains a model on labelled recordings.
+//!
+//! This file reads the arguments, runs the steps in order and prints the scores. The steps themselves are in
+//! [`train`](crate::train): dataset, cross-validation or search, baseline, export, report.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,6 +10,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
+use super::arguments::{check_folder_of, dataset_options, given};
 use super::interrupt;
 use super::progress::TrainingProgress;
 use crate::model::runtime;
@@ -14,108 +18,98 @@ use crate::recordings;
 use crate::score::Confusion;
 use crate::signal::channel_names;
 use crate::train::baseline::baseline;
-use crate::train::data::dataset::{Dataset, DatasetOptions};
+use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::export;
 use crate::train::fit::context::{TrainingContext, pool};
-use crate::train::fit::cross_validation::Trained;
+use crate::train::fit::cross_validation::{cross_validate, train_splits};
 use crate::train::fit::epoch::{Epoch, FitError};
-use crate::train::fit::{run_folder, search};
+use crate::train::fit::search::search;
+use crate::train::fit::trained::Trained;
 use crate::train::options::FitOptions;
 use crate::train::options::preset::Preset;
 use crate::train::options::settings::{self, RunConfig};
-use crate::train::report::FitReport;
+use crate::train::report::fit_report::FitReport;
+use crate::train::report::run_folder;
 
 /// Train a model on labelled recordings and write it as ONNX
 #[derive(Clone, Debug, clap::Args)]
 pub struct FitArgs {
-    /// Recordings, or folders of them; those of --config where none are named
+    /// Labelled recordings, or folders of them [default: those of --config]
     #[arg(value_name = "DATA")]
     pub data: Vec<PathBuf>,
-    /// The model to write
+    /// The model to write, an ONNX file
     #[arg(long, short, value_name = "FILE", required_unless_present = "show_config")]
     pub out: Option<PathBuf>,
-    /// How to read the recordings, in place of the folder's own dataset.toml
+    /// How to read the recordings, instead of the dataset.toml in their folder
     #[arg(long, value_name = "FILE")]
     pub dataset: Option<PathBuf>,
-    /// The config.toml of a run: its settings, and its recordings where none are named
+    /// The config.toml of an earlier run; its settings are used, and its recordings unless others are named
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
-    /// Named settings, for comparison
+    /// A named set of settings, for comparison
     #[arg(long, value_enum, value_name = "NAME")]
     pub preset: Option<Preset>,
-    /// Search for better settings for so long, such as 10m
+    /// Search for better settings for this long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub budget: Option<Duration>,
-    /// The folder to leave the run's settings, history, scores and report in [default: beside the model, as NAME.run]
+    /// The folder for the run's settings, history, scores and report [default: beside the model, as NAME.run]
     #[arg(long, value_name = "FOLDER")]
     pub run: Option<PathBuf>,
-    /// Score the same settings with windows split without regard to recordings as well, which flatters
+    /// Also score the same settings with a split by window instead of by recording, which is too optimistic
     #[arg(long)]
     pub leaky: bool,
-    /// Print the settings as a config.toml, and train nothing
+    /// Print the settings as a config.toml and exit without training
     #[arg(long)]
     pub show_config: bool,
-    /// The settings.
+    /// The settings of the training.
     #[command(flatten)]
     pub options: FitOptions,
 }
 
-/// Runs the command: progress and scores go to stderr. `matches` are the command's own, which tell what was given.
+/// Runs the command. Progress and scores go to stderr. `matches` are those of the subcommand and say which
+/// flags were given.
 ///
 /// # Errors
-/// Whatever keeps a model from being made or written, one line each.
+/// If the arguments contradict each other, the recordings cannot be read or trained on, or a file cannot be
+/// written.
 pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
-    let given = |key: &str| {
-        matches.value_source(&key.replace('-', "_")) == Some(clap::parser::ValueSource::CommandLine)
-    };
     let FitArgs { data, out, dataset, config, preset, budget, run, leaky, show_config, options } = args;
     let flags = RunConfig { data, dataset, options };
     let RunConfig { data, dataset: layout, options } =
-        settings::join(&flags, given, preset, config.as_deref())?;
+        settings::join(&flags, |key: &str| given(matches, key), preset, config.as_deref())?;
     options.check()?;
     if show_config {
         write!(std::io::stdout(), "{}", toml::to_string(&RunConfig { data, dataset: layout, options })?)?;
         return Ok(());
     }
-    let Some(out) = out else { anyhow::bail!("--out is missing; name the model to write") };
+    let Some(out) = out else { anyhow::bail!("--out is missing; name the model file to write") };
     if data.is_empty() {
         anyhow::bail!("there is nothing to train on; name a folder of recordings");
     }
-    // What would waste the training is found out before it.
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        anyhow::bail!("--out is in {folder:?}, which is not a folder; make it, or name another");
-    }
+    // Problems with the output and with ONNX Runtime are found before time is spent on training.
+    check_folder_of(&out)?;
     let folder = run.unwrap_or_else(|| run_folder::beside(&out));
     run_folder::check(&folder).map_err(anyhow::Error::msg)?;
     runtime::environment(None)?;
     let found = recordings::find(&data, layout.as_deref())?;
-    let wanted = DatasetOptions {
-        channels: options.channels.clone(),
-        rate: options.rate,
-        window: Some(options.window),
-        hop: options.hop,
-        constant: false,
-    };
-    let dataset = Dataset::load(&found, &wanted)?;
-    eprintln!("{}", summary(&dataset));
+    let dataset = Dataset::load(&found, &dataset_options(&options, false))?;
+    eprintln!("{}", description(&dataset));
     let options = options.resolved(&dataset);
     let stop = interrupt::flag()?;
     let (trained, tried) = match budget {
         None => (train(&options, &dataset, &stop)?, Vec::new()),
         Some(budget) => {
-            let found = search::search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"))?;
-            if let Some(best) = found.tried.first() {
-                let flags = if best.flags.is_empty() { "the settings to begin with" } else { &best.flags };
-                eprintln!("the best of {} settings: {flags}", found.tried.len());
+            let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"))?;
+            if let Some(best) = result.tried.first() {
+                eprintln!("the best of {} settings: {}", result.tried.len(), best.name());
             }
-            (found.trained, found.tried)
+            (result.trained, result.tried)
         }
     };
     let trees = baseline(&trained, &dataset)?;
     let leaky = leaky.then(|| leaky_scores(&trained.options, &dataset, &stop)).transpose()?;
-    tell(&trained, &dataset, trees.as_ref(), leaky.as_ref());
+    print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());
     let (bytes, difference) = export::export(&trained, &dataset, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let config = RunConfig {
@@ -134,9 +128,10 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let mut files = run_folder::files(&report, &tried);
     files.push(("model.onnx", bytes.clone()));
     run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
-    export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained: {error}"))?;
+    export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
     eprintln!(
-        "wrote {} ({:.0} KiB): {} labels; ONNX Runtime agrees to {difference:.0e}. The report is {}",
+        "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
+         Report: {}",
         out.display(),
         bytes.len() as f64 / 1024.0,
         dataset.card.labels.len(),
@@ -145,37 +140,40 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Trains with a progress display.
 fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Trained, FitError> {
     let progress = TrainingProgress::new(options);
-    let tell = |member: usize, epoch: &Epoch| progress.tell(member, epoch);
-    let trained = TrainingContext { options, dataset, stop, progress: &tell }.run();
+    let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
+    let trained = cross_validate(&TrainingContext { options, dataset, stop, progress: &show });
     progress.end();
     trained
 }
 
-/// The same settings where neighbouring windows of one recording stand on both sides.
+/// Predictions of held-out windows after training with the same settings and a split by window, in which
+/// overlapping windows of one recording are both trained on and held out.
 fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
-    eprintln!("again with windows split without regard to recordings");
+    eprintln!("training again with a split by window instead of by recording");
     let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
     let progress = TrainingProgress::new(options);
-    let tell = |member: usize, epoch: &Epoch| progress.tell(member, epoch);
-    let training = TrainingContext { options, dataset, stop, progress: &tell };
-    let trained = pool(options.threads)?.install(|| training.run_on(splits));
+    let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
+    let context = TrainingContext { options, dataset, stop, progress: &show };
+    let trained = pool(options.threads)?.install(|| train_splits(&context, splits));
     progress.end();
     Ok(trained?.windows(dataset))
 }
 
-fn summary(dataset: &Dataset) -> String {
+/// The dataset in one line.
+fn description(dataset: &Dataset) -> String {
     let card = &dataset.card;
     let counts = dataset.count(0..dataset.len());
     let counts: Vec<_> =
         card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
-    let left_out = match dataset.dropped {
+    let dropped = match dataset.dropped {
         0 => String::new(),
-        count => format!("; {count} left out, whose label is not one throughout"),
+        count => format!("; {count} windows dropped because their label changes or is not known"),
     };
     format!(
-        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, of {}{left_out}",
+        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}{dropped}",
         dataset.recordings.len(),
         dataset.len(),
         counts.join(", "),
@@ -187,13 +185,14 @@ fn summary(dataset: &Dataset) -> String {
     )
 }
 
-fn tell(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
+/// Prints warnings, scores and the confusion table to stderr.
+fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
     for warning in &trained.warnings {
         eprintln!("warning: {warning}");
     }
     let windows = trained.windows(dataset);
     if windows.total() == 0 {
-        return eprintln!("nothing was held out, so there is no score");
+        return eprintln!("no windows were held out, so there is no score");
     }
     let kind = if trained.chosen_on_validation() {
         "validation score (it also chose the model: a test score would be lower)"
@@ -204,18 +203,22 @@ fn tell(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: 
     eprintln!("{kind}, {} windows: {}", windows.total(), windows.scores());
     if folds.len() > 1 {
         let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
-        eprintln!("  balanced accuracy fold by fold: {}", balanced.collect::<Vec<_>>().join(" "));
+        eprintln!("  balanced accuracy of each fold: {}", balanced.collect::<Vec<_>>().join(" "));
     }
-    eprintln!("  decided as the daemon decides: {}", trained.decisions(dataset).scores());
+    eprintln!("  after smoothing, as the daemon publishes surfaces: {}", trained.decisions(dataset).scores());
     if let Some(trees) = trees {
         eprintln!("  extra trees on summary statistics, for comparison: {}", trees.scores());
     }
     if let Some(leaky) = leaky {
-        eprintln!("  leaky, with neighbouring windows on both sides, not to be believed: {}", leaky.scores());
+        eprintln!(
+            "  leaky split by window, too optimistic because neighbouring windows are on both sides: {}",
+            leaky.scores()
+        );
     }
     if let Some(calibration) = &trained.calibration {
         eprintln!(
-            "  temperature {:.2}: expected calibration error {:.3} before, {:.3} after",
+            "  confidence calibrated with temperature {:.2}: \
+             expected calibration error {:.3} before, {:.3} after",
             calibration.temperature, calibration.error_before, calibration.error_after
         );
     }

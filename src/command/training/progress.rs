@@ -1,4 +1,4 @@
-//! How far a training is: a bar on a terminal, plain lines elsewhere.
+//! The progress of a training: a bar on a terminal, a few plain lines elsewhere.
 
 use std::io::IsTerminal;
 
@@ -7,19 +7,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
-/// Lines a network, about, where there is no terminal.
+/// Approximate number of lines for each network if stderr is not a terminal.
 const LINES: usize = 6;
 
-/// How far a training of one or several networks is.
+/// Shows the progress of a training of one or several networks on stderr.
 #[derive(Debug)]
 pub(crate) struct TrainingProgress {
+    /// `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
+    /// Maximum number of epochs of each network.
     epochs: usize,
+    /// The number of networks.
     members: usize,
 }
 
 impl TrainingProgress {
-    /// Before the first epoch of a training with these settings.
+    /// Shows an empty bar for a training with these settings.
     pub(crate) fn new(options: &FitOptions) -> Self {
         let (epochs, members) = (options.epochs.unwrap_or(1), options.folds().max(1));
         let style = ProgressStyle::with_template("{bar:20} {percent}%, {eta} left: {msg}").ok();
@@ -31,28 +34,28 @@ impl TrainingProgress {
         Self { bar, epochs, members }
     }
 
-    /// After an epoch of the network of this number.
-    pub(crate) fn tell(&self, member: usize, epoch: &Epoch) {
-        let fold = match self.members {
+    /// Shows the figures of an epoch of the network with this index, from 0.
+    pub(crate) fn show(&self, member: usize, epoch: &Epoch) {
+        let network = match self.members {
             1 => String::new(),
             members => format!("network {} of {members}, ", member + 1),
         };
-        let text = format!("{fold}epoch {} of {}: {}", epoch.epoch, self.epochs, line(epoch));
+        let text = format!("{network}epoch {} of {}: {}", epoch.epoch, self.epochs, figures(epoch));
         match &self.bar {
             Some(bar) => {
                 bar.set_position((member * self.epochs + epoch.epoch) as u64);
                 bar.set_message(text);
             }
             None => {
-                let every = (self.epochs / LINES).max(1);
-                if epoch.epoch == 1 || epoch.epoch.is_multiple_of(every) || epoch.epoch == self.epochs {
+                let interval = (self.epochs / LINES).max(1);
+                if epoch.epoch == 1 || epoch.epoch.is_multiple_of(interval) || epoch.epoch == self.epochs {
                     eprintln!("{text}");
                 }
             }
         }
     }
 
-    /// Clears the bar.
+    /// Removes the bar.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -60,10 +63,12 @@ impl TrainingProgress {
     }
 }
 
-fn line(epoch: &Epoch) -> String {
+fn figures(epoch: &Epoch) -> String {
     let training = format!("loss {:.4}, accuracy {:.3}", epoch.loss, epoch.accuracy);
     match (epoch.validation_loss, epoch.validation_accuracy) {
-        (Some(loss), Some(accuracy)) => format!("{training}; validation {loss:.4}, {accuracy:.3}"),
+        (Some(loss), Some(accuracy)) => {
+            format!("{training}; validation loss {loss:.4}, accuracy {accuracy:.3}")
+        }
         _ => training,
     }
 }

@@ -1,4 +1,8 @@
-//! What a model without a neural network makes of the same windows: extra trees on summary statistics.
+//! The baseline: how well extra trees on summary statistics predict the same windows.
+//!
+//! A network that is not better than this does not earn its cost. `underfoot-train fit` prints the baseline
+//! beside the network's score, and `underfoot-train diagnose` uses the same [`Features`] to look for label
+//! errors and leaks.
 
 pub(crate) mod trees;
 
@@ -7,19 +11,22 @@ use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::fit::context::pool;
-use crate::train::fit::cross_validation::Trained;
 use crate::train::fit::epoch::FitError;
 use crate::train::fit::member::confusion;
+use crate::train::fit::trained::Trained;
 use crate::train::network::preprocessing::Preprocessing;
 use crate::train::network::summary::{LAGS, features, summarise};
 
-/// True against predicted labels of extra trees on the windows held out, grown on those that the networks were trained on; `None`
-/// where none are held out.
+/// The quantiles that are taken of each channel.
+const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of
+/// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
-    if trained.held.windows.is_empty() {
+    if trained.out_of_fold.windows.is_empty() {
         return Ok(None);
     }
     pool(trained.options.threads)?.install(|| Ok(Some(run(trained, dataset))))
@@ -31,23 +38,25 @@ fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
     let mut all = Confusion::new(&dataset.card.labels);
     for member in &trained.members {
         let probabilities = features.held_out(dataset, &member.split, options);
-        let truth = member.split.validation.iter().map(|index| dataset.labels[*index]);
-        all.merge(&confusion(&dataset.card.labels, &probabilities, truth));
+        let actual = member.split.validation.iter().map(|index| dataset.labels[*index]);
+        all.merge(&confusion(&dataset.card.labels, &probabilities, actual));
     }
     all
 }
 
-/// What stands for each window: its summary and, for each channel, quantiles and autocorrelations.
+/// The summary statistics of every window that trees are grown on: the summary that the network gets as well,
+/// see [`summarise`], and for each channel its quantiles and autocorrelations.
 #[derive(Clone, Debug)]
 pub(crate) struct Features {
     /// Row-major [N, columns].
     pub values: Vec<f32>,
-    /// Values a window.
+    /// The number of values for each window.
     pub columns: usize,
 }
 
 impl Features {
-    /// Of every window. Channels are in canonical order where they are interchangeable, or each order would have to be learned.
+    /// Calculates the features of every window. Interchangeable channels are put into their canonical order
+    /// first, because otherwise the trees would have to learn every order.
     pub(crate) fn of(dataset: &Dataset) -> Self {
         let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
         let columns = columns(dataset);
@@ -57,12 +66,13 @@ impl Features {
         Self { values, columns }
     }
 
-    /// One window's.
+    /// The features of one window, `[columns]`.
     pub(crate) fn row(&self, window: usize) -> &[f32] {
         &self.values[window * self.columns..(window + 1) * self.columns]
     }
 
-    /// Probabilities, row-major [N, K], of the windows held out, by trees grown on those that are trained on.
+    /// Grows trees on the split's training windows and gives their probabilities of its held-out windows,
+    /// row-major [N, K].
     pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
         let gather = |windows: &[usize]| -> Vec<f32> {
             windows.iter().flat_map(|window| self.row(*window)).copied().collect()
@@ -74,14 +84,12 @@ impl Features {
     }
 }
 
-/// Quantiles of each channel beside its summary.
-const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
-
+/// The number of features of a window.
 fn columns(dataset: &Dataset) -> usize {
     dataset.card.channels.len() * (features(dataset.card.window) + QUANTILES.len() + LAGS.len())
 }
 
-/// The summary of a window and, for each channel, quantiles and autocorrelations.
+/// Appends the features of one window, row-major [W, C].
 fn append(window: &[f32], dataset: &Dataset, features: &mut Vec<f32>) {
     let channels = dataset.card.channels.len();
     let first = features.len();

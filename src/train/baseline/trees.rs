@@ -1,19 +1,29 @@
-//! Extremely randomised trees (Geurts, Ernst and Wehenkel 2006): what a model without a neural network makes of summary features.
+//! Extremely randomised trees, or extra trees (Geurts, Ernst and Wehenkel 2006, "Extremely randomized
+//! trees").
 //!
-//! Each tree is grown on all rows; a node draws the root of the number of features, for each one threshold at random between the
-//! smallest and the largest value, and splits by the one that lowers the weighted Gini impurity most.
+//! - Every tree is grown on all rows.
+//! - A node draws as many features at random as the square root of their number. For each it draws one
+//!   threshold, uniformly between the feature's smallest and largest value at that node.
+//! - The node splits by the feature that lowers the Gini impurity the most. Rows are weighted so that every
+//!   label counts the same.
+//! - A node of a single label, or of constant features, becomes a leaf.
 
 use rand::RngExt;
 use rand::seq::index::sample;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
-/// How trees are grown.
+use crate::train::random_streams;
+
+/// The maximum depth of a tree.
+const MAX_DEPTH: usize = 64;
+
+/// How extra trees are grown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreesOptions {
-    /// How many.
+    /// The number of trees.
     pub trees: usize,
-    /// The seed of what is drawn.
+    /// The seed of all random draws.
     pub seed: u64,
 }
 
@@ -23,36 +33,37 @@ impl Default for TreesOptions {
     }
 }
 
-/// Deeper than this no tree grows.
-const MAX_DEPTH: usize = 64;
-
-/// Grown trees.
+/// Grown trees, ready to predict.
 #[derive(Clone, Debug)]
 pub(crate) struct Trees {
     columns: usize,
     classes: usize,
+    /// The nodes of each tree; the first is the root.
     trees: Vec<Vec<Node>>,
 }
 
 #[derive(Clone, Debug)]
 enum Node {
+    /// Rows whose value is below the threshold go to the node with the index `below`, all others to `above`.
     Split { column: usize, threshold: f32, below: usize, above: usize },
+    /// The weighted share of each label, `[K]`.
     Leaf(Vec<f32>),
 }
 
-/// What a tree is grown from.
+/// The rows that trees are grown on.
 struct FeatureRows<'a> {
     /// Row-major [N, columns].
     features: &'a [f32],
     columns: usize,
     labels: &'a [usize],
-    /// One weight a label, so that rare ones count as much.
+    /// The weight of a row of each label, `[K]`: the inverse of the label's count, so that rare labels count
+    /// as much as others.
     weights: Vec<f64>,
 }
 
 impl Trees {
-    /// Grows trees on `features`, row-major [N, columns], with every label weighing alike. The same seed gives the same trees,
-    /// whatever the number of threads. Values that are no numbers count as 0.
+    /// Grows trees on `features`, row-major [N, columns], and their labels, `[N]`. Values that are not finite
+    /// count as 0. The same seed gives the same trees with any number of threads.
     pub(crate) fn fit(
         features: &[f32],
         columns: usize,
@@ -67,8 +78,7 @@ impl Trees {
         let weights = counts.iter().map(|count: &f64| 1.0 / count.max(1.0)).collect();
         let rows = FeatureRows { features: &features, columns, labels, weights };
         let grow = |tree: usize| {
-            let mut rng =
-                Pcg64::new(u128::from(options.seed), crate::train::random_streams::TREES + tree as u128);
+            let mut rng = Pcg64::new(u128::from(options.seed), random_streams::TREES + tree as u128);
             let mut nodes = Vec::new();
             rows.grow((0..labels.len()).collect(), 0, &mut nodes, &mut rng);
             nodes
@@ -76,22 +86,23 @@ impl Trees {
         Self { columns, classes, trees: (0..options.trees).into_par_iter().map(grow).collect() }
     }
 
-    /// Probabilities, row-major [N, K], of features, row-major [N, columns].
+    /// The probabilities of the labels, row-major [N, K], for features, row-major [N, columns]: the mean of
+    /// all trees.
     pub(crate) fn probabilities(&self, features: &[f32]) -> Vec<f32> {
         let rows: Vec<Vec<f32>> =
-            features.par_chunks_exact(self.columns.max(1)).map(|row| self.of_row(row)).collect();
+            features.par_chunks_exact(self.columns.max(1)).map(|row| self.row_probabilities(row)).collect();
         rows.concat()
     }
 
-    fn of_row(&self, row: &[f32]) -> Vec<f32> {
+    fn row_probabilities(&self, row: &[f32]) -> Vec<f32> {
         let mut sum = vec![0.0; self.classes];
         for nodes in &self.trees {
-            let mut at = 0;
-            // Children stand behind their parents, so this ends.
-            while let Some(Node::Split { column, threshold, below, above }) = nodes.get(at) {
-                at = if row[*column] < *threshold { *below } else { *above };
+            let mut index = 0;
+            // A child's index is always larger than its parent's, so this ends.
+            while let Some(Node::Split { column, threshold, below, above }) = nodes.get(index) {
+                index = if row[*column] < *threshold { *below } else { *above };
             }
-            if let Some(Node::Leaf(shares)) = nodes.get(at) {
+            if let Some(Node::Leaf(shares)) = nodes.get(index) {
                 sum.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share / self.trees.len() as f32);
             }
         }
@@ -100,12 +111,12 @@ impl Trees {
 }
 
 impl FeatureRows<'_> {
-    /// Appends the node of these rows and all below it; gives its index.
+    /// Appends the node of these rows and all nodes below it, and gives its index.
     fn grow(&self, rows: Vec<usize>, depth: usize, nodes: &mut Vec<Node>, rng: &mut Pcg64) -> usize {
-        let place = nodes.len();
+        let index = nodes.len();
         let shares = self.shares(rows.iter().copied());
         let pure = shares.iter().filter(|share| **share > 0.0).count() < 2;
-        let split = if pure || depth >= MAX_DEPTH { None } else { self.best(&rows, rng) };
+        let split = if pure || depth >= MAX_DEPTH { None } else { self.best_split(&rows, rng) };
         let total: f64 = shares.iter().sum();
         nodes.push(Node::Leaf(
             shares.iter().map(|share| (share / total.max(f64::MIN_POSITIVE)) as f32).collect(),
@@ -115,13 +126,14 @@ impl FeatureRows<'_> {
                 rows.into_iter().partition(|row| self.value(*row, column) < threshold);
             let below = self.grow(lower, depth + 1, nodes, rng);
             let above = self.grow(upper, depth + 1, nodes, rng);
-            nodes[place] = Node::Split { column, threshold, below, above };
+            nodes[index] = Node::Split { column, threshold, below, above };
         }
-        place
+        index
     }
 
-    /// Of some columns, each with a threshold at random, the one that parts the labels best; `None` where all are constant.
-    fn best(&self, rows: &[usize], rng: &mut Pcg64) -> Option<(usize, f32)> {
+    /// The column and threshold, of those drawn at random, that separate the labels best; `None` if all
+    /// columns are constant.
+    fn best_split(&self, rows: &[usize], rng: &mut Pcg64) -> Option<(usize, f32)> {
         let wanted = (self.columns as f64).sqrt().round().max(1.0) as usize;
         let (mut best, mut tried): (Option<(f64, usize, f32)>, usize) = (None, 0);
         for column in sample(rng, self.columns, self.columns) {
@@ -129,7 +141,8 @@ impl FeatureRows<'_> {
             let (low, high) =
                 values().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
             let threshold = low + (high - low) * rng.random::<f32>();
-            // Rounding may put it on the smallest value, below which nothing is.
+            // The column is constant, or rounding put the threshold on the smallest value, which would leave
+            // one side empty.
             if !(threshold > low && threshold <= high) {
                 continue;
             }
@@ -151,13 +164,14 @@ impl FeatureRows<'_> {
         self.features[row * self.columns + column]
     }
 
+    /// The weight of these rows by label, `[K]`.
     fn shares(&self, rows: impl Iterator<Item = usize>) -> Vec<f64> {
         let mut shares = vec![0.0; self.weights.len()];
         rows.for_each(|row| shares[self.labels[row]] += self.weights[self.labels[row]]);
         shares
     }
 
-    /// The Gini impurity times the weight of the rows.
+    /// The Gini impurity of these rows times their weight.
     fn impurity(&self, rows: &[usize]) -> f64 {
         let shares = self.shares(rows.iter().copied());
         let total: f64 = shares.iter().sum();
@@ -169,7 +183,7 @@ impl FeatureRows<'_> {
 mod tests {
     use super::*;
 
-    /// Two rings: no single threshold parts them.
+    /// Points on two concentric rings, which no single threshold separates, and a constant third feature.
     fn rings(rows: usize) -> (Vec<f32>, Vec<usize>) {
         let point = |i: usize| {
             let (angle, label) = (i as f32 * 0.7, i % 2);
@@ -181,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn rings_are_told_apart_and_the_same_seed_grows_the_same_trees() {
+    fn rings_are_distinguished_and_the_same_seed_grows_the_same_trees() {
         let (features, labels) = rings(400);
         let options = TreesOptions { trees: 50, seed: 1 };
         let run = |threads: usize| {
@@ -198,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn features_that_never_change_or_are_no_numbers_make_leaves() {
+    fn features_that_are_constant_or_not_a_number_make_leaves() {
         let trees = Trees::fit(&[1.0, f32::NAN, 1.0, f32::NAN], 2, &[0, 1], 2, TreesOptions::default());
         let row = trees.probabilities(&[1.0, f32::NAN]);
         assert!(row.iter().all(|share| (share - 0.5).abs() < 1e-6));

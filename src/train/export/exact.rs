@@ -1,4 +1,5 @@
-//! The forward pass in double precision, one window at a time, straight from the formulas: what others are held against.
+//! The forward pass in double precision, one window at a time and straight from the formulas. It is the
+//! reference that the exported model and gradients are compared with; it is too slow for anything else.
 
 use rayon::prelude::*;
 
@@ -6,10 +7,10 @@ use crate::train::fit::ensemble::Ensemble;
 use crate::train::network::Network;
 use crate::train::network::architecture::Pooling;
 
-/// The gates' constant in Keras's batch normalisation, added to the variance.
+/// The constant that batch normalisation adds to the variance.
 const EPSILON: f64 = crate::train::layer::batch_norm::EPSILON as f64;
 
-/// Probabilities, row-major [N, K], of windows, each row-major [W, C].
+/// The probabilities of the labels, row-major [N, K], for N windows, each row-major [W, C].
 pub(crate) fn probabilities(ensemble: &Ensemble, windows: &[&[f32]]) -> Vec<f64> {
     let members: Vec<(&Network, Vec<f64>)> =
         ensemble.members().iter().map(|network| (network, widened(network))).collect();
@@ -28,24 +29,24 @@ pub(crate) fn probabilities(ensemble: &Ensemble, windows: &[&[f32]]) -> Vec<f64>
     rows.concat()
 }
 
-/// A network's parameters in double precision.
+/// A network's parameters in double precision, `[P]`.
 pub(crate) fn widened(network: &Network) -> Vec<f64> {
     network.parameters().iter().map(|value| f64::from(*value)).collect()
 }
 
-/// One window's logits, with parameters that may differ from the network's own.
+/// The logits of one window, `[K]`, with the given parameters, `[P]`, in place of the network's own.
 pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> Vec<f64> {
     let (architecture, input) = (network.architecture(), network.input());
     let layers = architecture.layers();
-    // The input in single precision, as the trainer and the ONNX graph have it.
+    // Preprocessing in single precision, as the trainer and the ONNX graph do it.
     let mut steps = vec![0.0; architecture.window * input.width()];
     let mut summary = Vec::new();
     input.write(window, 0, 1, &mut steps, &mut summary);
     let mut sequence: Vec<Vec<f64>> =
         steps.chunks_exact(input.width()).map(|step| step.iter().map(|v| f64::from(*v)).collect()).collect();
-    for (lstm, place) in &layers.lstm {
+    for (lstm, range) in &layers.lstm {
         let units = lstm.units;
-        let (kernel, rest) = parameters[place.clone()].split_at(lstm.inputs * 4 * units);
+        let (kernel, rest) = parameters[range.clone()].split_at(lstm.inputs * 4 * units);
         let (recurrent, bias) = rest.split_at(units * 4 * units);
         let (mut state, mut cell) = (vec![0.0; units], vec![0.0; units]);
         for step in &mut sequence {
@@ -70,28 +71,28 @@ pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> V
         }));
     }
     features.extend(summary.iter().map(|value| f64::from(*value)));
-    if let Some((layer, place)) = &layers.batch_norm {
-        let (gamma, beta) = parameters[place.clone()].split_at(layer.features);
+    if let Some((layer, range)) = &layers.batch_norm {
+        let (gamma, beta) = parameters[range.clone()].split_at(layer.features);
         let moving = network.moving();
         for (index, value) in features.iter_mut().enumerate() {
             let (mean, variance) = (f64::from(moving.mean[index]), f64::from(moving.variance[index]));
             *value = gamma[index] * (*value - mean) / (variance + EPSILON).sqrt() + beta[index];
         }
     }
-    if let Some((dense, place)) = &layers.dense {
-        let (kernel, bias) = parameters[place.clone()].split_at(dense.inputs * dense.outputs);
+    if let Some((dense, range)) = &layers.dense {
+        let (kernel, bias) = parameters[range.clone()].split_at(dense.inputs * dense.outputs);
         let mut inner = bias.to_vec();
         add_product(&mut inner, &features, kernel);
         features = inner.into_iter().map(|value| value.max(0.0)).collect();
     }
-    let (dense, place) = &layers.output;
-    let (kernel, bias) = parameters[place.clone()].split_at(dense.inputs * dense.outputs);
+    let (dense, range) = &layers.output;
+    let (kernel, bias) = parameters[range.clone()].split_at(dense.inputs * dense.outputs);
     let mut logits = bias.to_vec();
     add_product(&mut logits, &features, kernel);
     logits
 }
 
-/// Logits to probabilities, in place.
+/// Turns logits into probabilities, in place.
 pub(crate) fn softmax(logits: &mut [f64]) {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
@@ -99,7 +100,7 @@ pub(crate) fn softmax(logits: &mut [f64]) {
     logits.iter_mut().for_each(|value| *value /= sum);
 }
 
-/// Adds a row vector times a row-major matrix.
+/// Adds the product of a row vector, `[N]`, and a row-major matrix, [N, M], to `sum`, `[M]`.
 fn add_product(sum: &mut [f64], row: &[f64], matrix: &[f64]) {
     for (value, weights) in row.iter().zip(matrix.chunks_exact(sum.len().max(1))) {
         sum.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);

@@ -1,10 +1,10 @@
-//! Networks that answer as one: the mean of their logits.
+//! Several networks that predict as one: the probabilities are the softmax of the mean of their logits.
 
 use crate::train::kernel::activation::softmax_rows;
 use crate::train::network::Network;
 use crate::train::network::architecture::Architecture;
 
-/// One network or several of the same architecture.
+/// One or more networks of the same architecture.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ensemble {
     architecture: Architecture,
@@ -12,32 +12,33 @@ pub(crate) struct Ensemble {
 }
 
 impl Ensemble {
-    /// Of members of one architecture.
+    /// Joins networks of one architecture.
     ///
     /// # Panics
-    /// Without a member: a fault of the caller.
+    /// If `members` is empty, which is a bug in the caller.
     pub(crate) fn of(members: Vec<Network>) -> Self {
         let architecture = members[0].architecture().clone();
         Self { architecture, members }
     }
 
-    /// What each member is made of.
+    /// The architecture that all members have.
     pub(crate) fn architecture(&self) -> &Architecture {
         &self.architecture
     }
 
-    /// The members, of which there is at least one.
+    /// The networks; there is at least one.
     pub(crate) fn members(&self) -> &[Network] {
         &self.members
     }
 
-    /// Divides every logit by a temperature, which leaves the order of the labels and changes how sure it is.
+    /// Divides the logits of all members by a temperature (Guo et al. 2017), which changes the confidence of
+    /// predictions and never their label.
     pub(crate) fn scale_temperature(&mut self, temperature: f64) {
         self.members.iter_mut().for_each(|network| network.scale_temperature(temperature));
     }
 
-    /// The mean of the members' logits, row-major [N, K], of windows, each row-major [W, C].
-    pub(crate) fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
+    /// The mean of the members' logits, row-major [N, K], for N windows, each row-major [W, C].
+    fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
         let share = 1.0 / self.members.len() as f32;
         let mut mean = vec![0.0; windows.len() * self.architecture.classes];
         for network in &self.members {
@@ -46,7 +47,7 @@ impl Ensemble {
         mean
     }
 
-    /// Probabilities, row-major [N, K], of windows, each row-major [W, C].
+    /// The probabilities of the labels, row-major [N, K], for N windows, each row-major [W, C].
     pub(crate) fn probabilities(&self, windows: &[&[f32]]) -> Vec<f32> {
         let mut logits = self.logits(windows);
         softmax_rows(&mut logits, self.architecture.classes);

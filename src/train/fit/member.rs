@@ -8,62 +8,75 @@ use crate::train::data::split::Split;
 use crate::train::network::Network;
 use crate::train::network::loss::most_probable;
 
+/// How one network was trained.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// Which windows it was trained on, and which were held out.
+    pub split: Split,
+    /// The figures of every epoch.
+    pub history: Vec<Epoch>,
+}
+
 /// A trained network.
 #[derive(Clone, Debug)]
-pub(crate) struct Fitted {
-    /// The network, with the weights of its best epoch, or of its last.
+pub(crate) struct TrainedMember {
+    /// The network with the weights of the last epoch, or of the best if the settings ask for early stopping.
     pub network: Network,
-    /// Which windows were held out.
-    pub split: Split,
-    /// Every epoch's figures.
-    pub history: Vec<Epoch>,
-    /// The epoch that the weights are of, counted from 1.
-    pub best: usize,
-    /// Logits of the windows held out, row-major [N, K].
+    /// How it was trained.
+    pub member: Member,
+    /// The network's logits of the held-out windows, row-major [N, K].
     pub logits: Vec<f32>,
 }
 
-impl TrainingContext<'_> {
-    /// Trains a network; `member` is its number among several, from 0.
-    ///
-    /// # Errors
-    /// [`FitError`]: too few windows, or a loss that is no number.
-    pub(crate) fn fit(&self, split: Split, member: usize) -> Result<Fitted, FitError> {
-        let labels = self.dataset.card.labels.len();
-        if split.training.len() < labels {
-            return Err(FitError::TooFew { windows: split.training.len(), labels });
-        }
-        let mut trainer = Trainer::new(self, split, member);
-        let (mut history, mut best, mut lowest) = (Vec::new(), 0, f64::INFINITY);
-        let mut kept = (trainer.kept().clone(), Vec::new());
-        while trainer.epochs() < self.options.epochs() {
-            let Some(figures) = trainer.epoch()? else { break };
-            (self.progress)(member, &figures);
-            history.push(figures);
-            // Without patience the last weights are those that the schedule led to, and the validation chooses nothing.
-            let loss = figures.validation_loss.filter(|_| self.options.patience > 0);
-            if loss.is_none_or(|loss| loss < lowest) {
-                (lowest, best) = (loss.unwrap_or(lowest), figures.epoch);
-                kept = (trainer.kept().clone(), trainer.held().to_vec());
-            } else if figures.epoch - best >= self.options.patience {
-                break;
-            }
-        }
-        // Stopped within the first epoch: what there is.
-        let (network, logits) = if best == 0 { trainer.now() } else { kept };
-        Ok(Fitted { network, split: trainer.into_split(), history, best, logits })
+/// Trains one network; `index` is its position among several, from 0, and decides its random draws.
+///
+/// If the settings have a patience above 0, training stops once the validation loss has not reached a new
+/// minimum for that many epochs, and the weights of the minimum are kept (early stopping, Prechelt 1998).
+///
+/// # Errors
+/// [`FitError`] if there are fewer training windows than labels, or the loss is not finite.
+pub(super) fn train_member(
+    context: &TrainingContext<'_>,
+    split: Split,
+    index: usize,
+) -> Result<TrainedMember, FitError> {
+    let TrainingContext { options, dataset, .. } = *context;
+    let labels = dataset.card.labels.len();
+    if split.training.len() < labels {
+        return Err(FitError::TooFew { windows: split.training.len(), labels });
     }
+    let mut trainer = Trainer::new(context, split, index);
+    let (mut history, mut best_epoch, mut lowest_loss) = (Vec::new(), 0, f64::INFINITY);
+    let mut kept = (trainer.kept().clone(), Vec::new());
+    while trainer.epochs() < options.epochs() {
+        let Some(figures) = trainer.epoch()? else { break };
+        (context.progress)(index, &figures);
+        history.push(figures);
+        // Without patience the last weights are kept, those that the learning rate schedule led to.
+        // Validation then chooses nothing.
+        let loss = figures.validation_loss.filter(|_| options.patience > 0);
+        if loss.is_none_or(|loss| loss < lowest_loss) {
+            (lowest_loss, best_epoch) = (loss.unwrap_or(lowest_loss), figures.epoch);
+            kept = (trainer.kept().clone(), trainer.held().to_vec());
+        } else if figures.epoch - best_epoch >= options.patience {
+            break;
+        }
+    }
+    // If training was stopped within the first epoch, the weights as they are have to do.
+    let (network, logits) = if best_epoch == 0 { trainer.current() } else { kept };
+    Ok(TrainedMember { network, member: Member { split: trainer.into_split(), history }, logits })
 }
 
-/// Counts probabilities, row-major [N, K], against their windows' labels.
+/// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` gives the N label
+/// indices.
 pub(crate) fn confusion(
     labels: &[String],
     probabilities: &[f32],
-    truth: impl Iterator<Item = usize>,
+    actual: impl Iterator<Item = usize>,
 ) -> Confusion {
     let mut confusion = Confusion::new(labels);
-    for (row, truth) in probabilities.chunks_exact(labels.len().max(1)).zip(truth) {
-        confusion.add(truth, Some(most_probable(row)));
+    for (row, actual) in probabilities.chunks_exact(labels.len().max(1)).zip(actual) {
+        confusion.add(actual, Some(most_probable(row)));
     }
     confusion
 }
@@ -74,7 +87,8 @@ mod tests {
 
     use super::*;
     use crate::train::data::dataset::Dataset;
-    use crate::train::fit::cross_validation::Trained;
+    use crate::train::fit::cross_validation::cross_validate;
+    use crate::train::fit::trained::Trained;
     use crate::train::optimize::optimizer::OptimizerKind;
     use crate::train::optimize::schedule::Schedule;
     use crate::train::options::Balance;
@@ -95,25 +109,31 @@ mod tests {
         }
     }
 
+    /// The first epoch with the lowest validation loss.
+    fn best_epoch(member: &Member) -> Epoch {
+        let loss = |epoch: &Epoch| epoch.validation_loss.unwrap();
+        *member.history.iter().min_by(|one, other| loss(one).total_cmp(&loss(other))).unwrap()
+    }
+
     fn run(options: &FitOptions, dataset: &Dataset) -> Result<Trained, FitError> {
         let options = options.resolved(dataset);
         let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
-        TrainingContext { options: &options, dataset, stop: &stop, progress: &progress }.run()
+        cross_validate(&TrainingContext { options: &options, dataset, stop: &stop, progress: &progress })
     }
 
     #[test]
-    fn waves_of_different_frequency_are_told_apart() {
+    fn waves_of_different_frequency_are_distinguished_with_the_weights_of_the_best_epoch() {
         let dataset = waves(3, 5, 8);
         let trained = run(&quick(), &dataset).unwrap();
-        assert!(trained.windows(&dataset).accuracy() > 0.9, "{}", trained.windows(&dataset));
-        let member = &trained.members[0];
-        let best = member.history[member.best - 1].validation_loss.unwrap();
-        assert!(member.history.iter().all(|epoch| epoch.validation_loss.unwrap() >= best));
+        let accuracy = trained.windows(&dataset).accuracy();
+        assert!(accuracy > 0.9, "{}", trained.windows(&dataset));
+        let best = best_epoch(&trained.members[0]);
+        assert!((best.validation_accuracy.unwrap() - accuracy).abs() < 1e-9, "{accuracy} is not of {best:?}");
         assert!(trained.chosen_on_validation());
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_whatever_the_number_of_threads() {
+    fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
         let dataset = waves(3, 5, 8);
         let every = FitOptions {
             folds: Some(2),
@@ -139,22 +159,24 @@ mod tests {
     }
 
     #[test]
-    fn averaged_weights_change_what_is_validated_and_kept_and_no_step_of_the_training() {
+    fn averaged_weights_are_validated_and_kept_and_do_not_change_the_training_steps() {
         let dataset = waves(3, 5, 8);
         let fit = |weight_average| {
             let options = FitOptions { weight_average, patience: 0, ..quick() }.resolved(&dataset);
             let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
             let training =
                 TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
-            training.fit(Split::for_one(&dataset, 0.2, 0), 0).unwrap()
+            train_member(&training, Split::for_one(&dataset, 0.2, 0), 0).unwrap()
         };
         let (plain, averaged) = (fit(0.0), fit(0.9));
-        let losses = |member: &Fitted| member.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>();
+        let losses = |trained: &TrainedMember| {
+            trained.member.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>()
+        };
         assert_eq!(losses(&plain), losses(&averaged));
         assert_ne!(plain.network, averaged.network);
-        let held: Vec<&[f32]> =
-            averaged.split.validation.iter().map(|window| dataset.window(*window)).collect();
-        assert_eq!(averaged.network.logits(&held), averaged.logits);
+        let held_out = &averaged.member.split.validation;
+        let held_out: Vec<&[f32]> = held_out.iter().map(|window| dataset.window(*window)).collect();
+        assert_eq!(averaged.network.logits(&held_out), averaged.logits);
     }
 
     #[test]
@@ -173,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn each_fold_is_scored_by_the_network_that_has_not_seen_it() {
+    fn each_fold_is_predicted_by_the_network_that_was_not_trained_on_it() {
         let dataset = waves(3, 5, 8);
         let options = FitOptions { folds: Some(5), patience: 0, ..quick() };
         let trained = run(&options, &dataset).unwrap();
         assert_eq!((trained.members.len(), trained.scores(&dataset).len()), (5, 5));
-        assert_eq!(trained.held.windows, (0..dataset.len()).collect::<Vec<_>>());
-        for (window, member) in trained.held.windows.iter().zip(&trained.held.members) {
+        assert_eq!(trained.out_of_fold.windows, (0..dataset.len()).collect::<Vec<_>>());
+        for (window, member) in trained.out_of_fold.windows.iter().zip(&trained.out_of_fold.members) {
             assert!(trained.members[*member].split.validation.contains(window));
             assert!(!trained.members[*member].split.training.contains(window));
         }
@@ -189,30 +211,30 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_training_at_the_next_batch_with_what_there_is() {
+    fn the_stop_flag_ends_training_before_the_next_batch_and_keeps_the_result_so_far() {
         let dataset = waves(2, 5, 8);
         let stop = AtomicBool::new(false);
         let progress = |_: usize, epoch: &Epoch| stop.store(epoch.epoch == 2, Ordering::Relaxed);
         let options = FitOptions { folds: Some(3), patience: 0, ..quick() }.resolved(&dataset);
         let training =
             TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
-        let trained = training.run().unwrap();
+        let trained = cross_validate(&training).unwrap();
         assert_eq!((trained.members.len(), trained.members[0].history.len()), (1, 2));
     }
 
     #[test]
     fn training_stops_when_validation_no_longer_improves() {
         let mut dataset = waves(2, 5, 6);
-        // The held-out recordings say the opposite of the others, so that learning only makes validation worse.
+        // The labels of the held-out recordings are swapped, so that learning only makes validation worse.
         let split = Split::new(&dataset, 0.2, 0);
         split.validation.iter().for_each(|index| dataset.labels[*index] = 1 - dataset.labels[*index]);
         let trained = run(&FitOptions { patience: 2, epochs: Some(50), ..quick() }, &dataset).unwrap();
         let member = &trained.members[0];
-        assert_eq!(member.history.len(), member.best + 2);
+        assert_eq!(member.history.len(), best_epoch(member).epoch + 2);
     }
 
     #[test]
-    fn a_loss_that_is_no_number_stops_training_with_the_mend() {
+    fn a_loss_that_is_not_a_number_stops_training_and_names_the_fix() {
         let mut dataset = waves(2, 3, 4);
         dataset.steps[3] = f32::NAN;
         let options = FitOptions { validation: Some(0.0), folds: None, ..quick() };

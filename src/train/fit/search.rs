@@ -1,7 +1,12 @@
-//! A search for better settings within a given time: random settings, of which ever fewer are trained ever longer (random search
-//! with successive halving, Jamieson and Talwalkar 2016), all scored on the same folds by recording.
+//! A search for better settings within a time budget: random search with successive halving (Jamieson and
+//! Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization").
+//!
+//! Random settings are trained briefly on one fold. The best third of them is trained longer on two folds,
+//! and the best third of those is trained fully on every fold. All are scored on the same folds by recording,
+//! so the winner's score is a validation score.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cmp::Ordering;
+use std::sync::atomic::{self, AtomicBool};
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -9,146 +14,162 @@ use rand::seq::IndexedRandom;
 use rand_pcg::Pcg64;
 
 use super::context::{TrainingContext, pool};
-use super::cross_validation::Trained;
+use super::cross_validation::train_splits;
 use super::epoch::{Epoch, FitError};
+use super::trained::Trained;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::network::architecture::Pooling;
 use crate::train::options::FitOptions;
 use crate::train::random_streams;
 
-/// Of the settings of a round, one in so many goes on to the next.
-const KEPT: usize = 3;
-/// The most settings that are tried.
-const MOST: usize = 81;
+/// One in this many settings of a round goes on to the next round.
+const REDUCTION: usize = 3;
+/// Maximum number of random settings.
+const MAX_CANDIDATES: usize = 81;
 
-/// Settings that were tried.
+/// Settings that were tried, with their score.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct SearchTrial {
-    /// What differs from the settings that the search began with, as flags; empty for these themselves.
+    /// The differences from the initial settings as command line flags; empty for the initial settings
+    /// themselves.
     pub flags: String,
-    /// How many folds it was scored on in its last round.
+    /// The number of folds that they were scored on in their last round; 0 if they were never trained.
     pub folds: usize,
-    /// Its epochs in that round.
+    /// The number of epochs in that round.
     pub epochs: usize,
-    /// Balanced accuracy of windows by networks that were not trained on their recording.
+    /// Balanced accuracy of the held-out windows of these folds, between 0 and 1.
     pub balanced_accuracy: f64,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
-pub(crate) struct Found {
-    /// The model of the best settings.
+pub(crate) struct SearchResult {
+    /// The model that was trained with the best settings.
     pub trained: Trained,
-    /// Everything tried, the best first of those that got furthest.
+    /// Everything that was tried: first those scored on the most folds, and among these the best first.
     pub tried: Vec<SearchTrial>,
 }
 
 /// Settings on their way through the rounds.
 struct Candidate {
     options: FitOptions,
-    tried: SearchTrial,
+    trial: SearchTrial,
+    /// The model of the last round; `None` before the first and once the settings have dropped out.
     trained: Option<Trained>,
 }
 
-/// Searches for so long, beginning with these settings, of which the folds, the windows and the seed stay. `tell` is given a line
-/// now and then. What is found depends on how much the machine gets done in that time; its settings do not.
+/// Searches for better settings until the budget is spent, starting from `options`, whose folds, windows and
+/// seed stay. `progress` is given one line of text after each trial.
+///
+/// Which settings are drawn follows from the seed. How many are tried depends on the speed of the machine.
 ///
 /// # Errors
-/// [`FitError`], where the settings to begin with cannot be trained.
+/// [`FitError`] if the initial settings cannot be trained, or the search was interrupted before they were.
 pub(crate) fn search(
     options: &FitOptions,
     dataset: &Dataset,
     budget: Duration,
     stop: &AtomicBool,
-    tell: &(dyn Fn(&str) + Sync),
-) -> Result<Found, FitError> {
-    let begun = Instant::now();
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<SearchResult, FitError> {
+    let started = Instant::now();
     let pool = pool(options.threads)?;
     let (folds, epochs) = (options.folds().max(2), options.epochs());
     let splits = Split::folds(dataset, folds, options.seed);
-    let run = |candidate: &mut Candidate, folds: usize, epochs: usize| -> Result<(), FitError> {
+    let train = |candidate: &mut Candidate, folds: usize, epochs: usize| -> Result<(), FitError> {
         let options = FitOptions { epochs: Some(epochs), ..candidate.options.clone() };
         let quiet = |_: usize, _: &Epoch| {};
-        let training = TrainingContext { options: &options, dataset, stop, progress: &quiet };
-        let trained = pool.install(|| training.run_on(splits.iter().take(folds).cloned().collect()))?;
+        let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
+        let splits_used = splits.iter().take(folds).cloned().collect();
+        let trained = pool.install(|| train_splits(&context, splits_used))?;
         let balanced_accuracy = trained.windows(dataset).balanced_accuracy();
-        candidate.tried = SearchTrial { folds, epochs, balanced_accuracy, ..candidate.tried.clone() };
+        candidate.trial = SearchTrial { folds, epochs, balanced_accuracy, ..candidate.trial.clone() };
         candidate.trained = Some(trained);
-        tell(&format!(
-            "{:.3} on {folds} of {} folds, {epochs} epochs: {}",
-            balanced_accuracy,
+        progress(&format!(
+            "balanced accuracy {balanced_accuracy:.3} on {folds} of {} folds, {epochs} epochs: {}",
             splits.len(),
-            if candidate.tried.flags.is_empty() {
-                "the settings to begin with"
-            } else {
-                &candidate.tried.flags
-            },
+            candidate.trial.name(),
         ));
         Ok(())
     };
-    let mut first = Candidate::new(options, options);
-    run(&mut first, splits.len(), epochs)?;
-    let whole = begun.elapsed().as_secs_f64();
-    // The first round takes a fold and a third of the epochs, the second two folds and two thirds, the last everything.
-    let round = |folds: usize, share: f64| whole * folds as f64 / splits.len() as f64 * share;
-    let each = round(1, 1.0 / 3.0) + round(2, 2.0 / 3.0) / KEPT as f64 + whole / (KEPT * KEPT) as f64;
-    let left = budget.as_secs_f64() - whole;
-    let count = ((left / each) as usize).min(MOST);
+    let mut initial = Candidate::new(options, options);
+    train(&mut initial, splits.len(), epochs)?;
+    let full_training = started.elapsed().as_secs_f64();
+    // The first round trains one fold for a third of the epochs, the second two folds for two thirds, the
+    // last everything.
+    let trial_seconds = |folds: usize, share: f64| full_training * folds as f64 / splits.len() as f64 * share;
+    let seconds_per_candidate = trial_seconds(1, 1.0 / 3.0)
+        + trial_seconds(2, 2.0 / 3.0) / REDUCTION as f64
+        + full_training / (REDUCTION * REDUCTION) as f64;
+    let left = budget.as_secs_f64() - full_training;
+    let count = ((left / seconds_per_candidate) as usize).min(MAX_CANDIDATES);
     let mut rng = Pcg64::new(u128::from(options.seed), random_streams::SEARCH);
-    let mut going: Vec<Candidate> =
-        (0..count).map(|_| Candidate::new(&drawn(options, &mut rng), options)).collect();
-    let mut ended = vec![first];
-    let over = |ahead: f64| {
-        stop.load(Ordering::Relaxed) || begun.elapsed().as_secs_f64() + ahead > budget.as_secs_f64()
+    let mut remaining: Vec<Candidate> =
+        (0..count).map(|_| Candidate::new(&random_settings(options, &mut rng), options)).collect();
+    let mut finished = vec![initial];
+    let out_of_time = |seconds_needed: f64| {
+        let spent = started.elapsed().as_secs_f64();
+        stop.load(atomic::Ordering::Relaxed) || spent + seconds_needed > budget.as_secs_f64()
     };
     for (folds, share) in [(1, 1.0 / 3.0), (2, 2.0 / 3.0), (splits.len(), 1.0)] {
         let epochs = ((epochs as f64 * share).round() as usize).max(1);
         let mut done = Vec::new();
-        for mut candidate in std::mem::take(&mut going) {
-            if over(round(folds, share)) {
+        for mut candidate in std::mem::take(&mut remaining) {
+            if out_of_time(trial_seconds(folds, share)) {
                 break;
             }
-            // Settings under which training falls apart are out, not the search.
-            if run(&mut candidate, folds.min(splits.len()), epochs).is_ok() {
+            // Settings under which training diverges drop out; they do not end the search.
+            if train(&mut candidate, folds.min(splits.len()), epochs).is_ok() {
                 done.push(candidate);
             }
         }
-        done.sort_by(|one, other| other.tried.balanced_accuracy.total_cmp(&one.tried.balanced_accuracy));
+        done.sort_by(|one, other| other.trial.balanced_accuracy.total_cmp(&one.trial.balanced_accuracy));
         if folds == splits.len() {
-            ended.append(&mut done);
+            finished.append(&mut done);
         } else {
-            let kept = done.len().div_ceil(KEPT);
-            let out = done.split_off(kept.min(done.len()));
-            ended.extend(out.into_iter().map(|candidate| Candidate { trained: None, ..candidate }));
-            going = done;
+            let kept = done.len().div_ceil(REDUCTION);
+            let dropped = done.split_off(kept.min(done.len()));
+            finished.extend(dropped.into_iter().map(|candidate| Candidate { trained: None, ..candidate }));
+            remaining = done;
         }
     }
-    ended.extend(going);
-    ended.sort_by(|one, other| {
-        let key = |candidate: &Candidate| (candidate.tried.folds, candidate.tried.balanced_accuracy);
-        let (one, other) = (key(one), key(other));
-        other.0.cmp(&one.0).then(other.1.total_cmp(&one.1))
-    });
-    let tried = ended.iter().map(|candidate| candidate.tried.clone()).collect();
-    let best =
-        ended.into_iter().find_map(|candidate| candidate.trained.filter(|t| t.members.len() == splits.len()));
-    // The settings to begin with were trained on every fold, unless that was interrupted.
+    finished.extend(remaining);
+    finished.sort_by(|one, other| one.trial.rank(&other.trial));
+    let tried = finished.iter().map(|candidate| candidate.trial.clone()).collect();
+    let fully_trained = |trained: &Trained| trained.members.len() == splits.len();
+    let best = finished.into_iter().find_map(|candidate| candidate.trained.filter(fully_trained));
+    // The initial settings were trained on every fold, unless that was interrupted.
     let Some(mut trained) = best else { return Err(FitError::Interrupted) };
     trained.searched = true;
-    Ok(Found { trained, tried })
+    Ok(SearchResult { trained, tried })
+}
+
+impl SearchTrial {
+    /// The settings in words, for people.
+    pub(crate) fn name(&self) -> &str {
+        if self.flags.is_empty() { "the initial settings" } else { &self.flags }
+    }
+
+    /// Orders trials from the best to the worst. Scores on more folds come first, because they are the more
+    /// reliable.
+    fn rank(&self, other: &Self) -> Ordering {
+        let by_folds = other.folds.cmp(&self.folds);
+        by_folds.then(other.balanced_accuracy.total_cmp(&self.balanced_accuracy))
+    }
 }
 
 impl Candidate {
-    fn new(options: &FitOptions, begun_with: &FitOptions) -> Self {
-        let flags = options.flags(begun_with);
-        let tried = SearchTrial { flags, folds: 0, epochs: 0, balanced_accuracy: 0.0 };
-        Self { options: options.clone(), tried, trained: None }
+    /// Settings that have not been trained yet; `initial` are those that the search started from.
+    fn new(options: &FitOptions, initial: &FitOptions) -> Self {
+        let flags = options.flags(initial);
+        let trial = SearchTrial { flags, folds: 0, epochs: 0, balanced_accuracy: 0.0 };
+        Self { options: options.clone(), trial, trained: None }
     }
 }
 
-/// Settings near those to begin with, drawn at random.
-fn drawn(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
+/// Draws settings at random near the given ones. Folds, windows and seed stay as they are.
+fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
     let mut pick = |values: &[f64]| values.choose(rng).copied().unwrap_or_default();
     let learning_rate = pick(&[1e-3, 2e-3, 3e-3, 5e-3]);
     let dropout = pick(&[0.0, 0.1, 0.2, 0.35, 0.5]);
@@ -186,30 +207,30 @@ mod tests {
     use crate::train::tests::waves;
 
     #[test]
-    fn a_search_keeps_to_the_folds_and_says_what_it_tried() {
+    fn a_search_scores_on_the_given_folds_and_lists_what_it_tried() {
         let dataset = waves(2, 4, 4);
         let options =
             FitOptions { folds: Some(2), epochs: Some(2), hidden: Some(4), ..FitOptions::default() };
         let options = options.resolved(&dataset);
         let (stop, lines) = (AtomicBool::new(false), std::sync::Mutex::new(0));
-        let tell = |_: &str| *lines.lock().unwrap() += 1;
-        // What can be tried depends on the machine; ended at once, the settings to begin with are what there is.
-        let found = search(&options, &dataset, Duration::ZERO, &stop, &tell).unwrap();
-        assert_eq!((found.tried.len(), found.trained.options.clone()), (1, options.clone()));
-        let found = search(&options, &dataset, Duration::from_millis(300), &stop, &tell).unwrap();
-        assert!(found.tried[0].folds == 2 && found.trained.members.len() == 2);
-        assert!(found.trained.chosen_on_validation());
-        assert!(*lines.lock().unwrap() >= found.tried.len());
+        let progress = |_: &str| *lines.lock().unwrap() += 1;
+        // How much is tried depends on the machine. With no time at all, only the initial settings are.
+        let result = search(&options, &dataset, Duration::ZERO, &stop, &progress).unwrap();
+        assert_eq!((result.tried.len(), result.trained.options.clone()), (1, options.clone()));
+        let result = search(&options, &dataset, Duration::from_millis(300), &stop, &progress).unwrap();
+        assert!(result.tried[0].folds == 2 && result.trained.members.len() == 2);
+        assert!(result.trained.chosen_on_validation());
+        assert!(*lines.lock().unwrap() >= result.tried.len());
     }
 
     #[test]
-    fn every_drawn_setting_is_one_that_fit_takes() {
+    fn all_random_settings_are_valid_options() {
         let options = FitOptions { epochs: Some(10), ..FitOptions::default() };
         let mut rng = Pcg64::new(0, 0);
         for _ in 0..200 {
-            let drawn = drawn(&options, &mut rng);
-            drawn.check().unwrap();
-            assert!(!drawn.flags(&options).contains('"'));
+            let settings = random_settings(&options, &mut rng);
+            settings.check().unwrap();
+            assert!(!settings.flags(&options).contains('"'));
         }
         assert_eq!(options.flags(&options), "");
     }

@@ -1,24 +1,29 @@
-//! A network in training, epoch by epoch.
+//! One network in training, epoch by epoch.
+//!
+//! A [`Trainer`] holds the whole state of a training: the network, the optimiser, the learning rate schedule
+//! and the random generator. The caller asks for one epoch after the other and decides when to stop and which
+//! weights to keep. The same seed gives the same bytes with any number of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::RngExt;
-use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
+use super::balance::{class_weights, epoch_order};
 use super::context::TrainingContext;
 use super::epoch::{Epoch, FitError};
+use super::validation::validation_loss;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::network::augment::Augmentation;
 use crate::train::network::batch::{Example, Regularisation, TrainingStep};
-use crate::train::network::loss::{Loss, cost, most_probable};
+use crate::train::network::loss::Loss;
 use crate::train::network::preprocessing::Preprocessing;
 use crate::train::network::{Network, Workspace};
 use crate::train::optimize::optimizer::{Optimizer, clip_norm};
 use crate::train::optimize::schedule::LearningRate;
 use crate::train::optimize::weight_average::WeightAverage;
-use crate::train::options::{Balance, FitOptions};
+use crate::train::options::FitOptions;
 use crate::train::random_streams;
 
 /// A network in training.
@@ -27,28 +32,30 @@ pub(crate) struct Trainer<'a> {
     options: &'a FitOptions,
     dataset: &'a Dataset,
     stop: &'a AtomicBool,
-    /// The seed of everything that is drawn.
+    /// The seed of all random draws of this network.
     seed: u128,
     split: Split,
     network: Network,
-    /// What is validated and kept in its place, where asked for.
+    /// A moving average of the weights, validated and kept in place of `network`; `None` if turned off.
     average: Option<WeightAverage>,
     optimizer: Optimizer,
     learning_rate: LearningRate,
     regularisation: Regularisation,
     augment: Option<Augmentation>,
-    /// One weight a class: in inverse proportion to its windows, with a mean of 1 over the windows.
+    /// The loss weight of each class, `[K]`.
     weights: Vec<f32>,
     workspace: Workspace,
+    /// Draws the order of the windows and their shifts in time.
     rng: Pcg64,
-    /// Epochs that have ended.
+    /// The number of completed epochs.
     epochs: usize,
-    /// Logits of the windows held out after the last of them, row-major [N, K].
-    held: Vec<f32>,
+    /// Logits of the held-out windows after the last completed epoch, row-major [N, K].
+    held_out_logits: Vec<f32>,
 }
 
 impl<'a> Trainer<'a> {
-    /// Before the first epoch; `member` is the network's number among several, from 0.
+    /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the
+    /// network's position among several, from 0; each position has random draws of its own.
     pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
         let TrainingContext { options, dataset, stop, .. } = *training;
         let architecture = options.architecture(dataset);
@@ -57,12 +64,6 @@ impl<'a> Trainer<'a> {
         let seed = options.seed(member);
         let network =
             Network::new(architecture.clone(), input, &mut Pcg64::new(seed, random_streams::WEIGHTS));
-        let counts = dataset.count(split.training.iter().copied());
-        let present = counts.iter().filter(|count| **count > 0).count();
-        let weight = |count: usize| match options.balance {
-            Balance::Weights => split.training.len() as f32 / (present * count.max(1)) as f32,
-            Balance::Sampling | Balance::None => 1.0,
-        };
         Self {
             options,
             dataset,
@@ -74,26 +75,27 @@ impl<'a> Trainer<'a> {
             learning_rate: options.learning_rate(),
             regularisation: options.regularisation(),
             augment: options.augment(dataset, &architecture, windows()),
-            weights: counts.iter().map(|count| weight(*count)).collect(),
+            weights: class_weights(dataset, &split, options.balance),
             workspace: Workspace::default(),
             rng: Pcg64::new(seed, random_streams::ORDER),
             epochs: 0,
-            held: Vec::new(),
+            held_out_logits: Vec::new(),
             network,
             split,
         }
     }
 
-    /// Trains one epoch; `None` where training was stopped before its end.
+    /// Trains one epoch and validates the result; `None` if the stop flag was set before its end.
     ///
     /// # Errors
-    /// [`FitError::Diverged`].
+    /// [`FitError::Diverged`] if a loss is not finite.
     pub(crate) fn epoch(&mut self) -> Result<Option<Epoch>, FitError> {
         let epoch = self.epochs + 1;
         let learning_rate = self.learning_rate.at(self.epochs as f64);
-        let Some(training) = self.pass(epoch)? else { return Ok(None) };
-        self.held = self.answers();
-        let validation = self.validation();
+        let Some(training) = self.train_batches(epoch)? else { return Ok(None) };
+        self.held_out_logits = self.validation_logits();
+        let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
+        let validation = validation_loss(&self.held_out_logits, labels, &self.weights);
         if let Some(loss) = validation.filter(|loss| !loss.sum.is_finite()) {
             return Err(self.diverged(epoch, loss));
         }
@@ -110,27 +112,27 @@ impl<'a> Trainer<'a> {
         Ok(Some(figures))
     }
 
-    /// How many epochs have ended.
+    /// The number of completed epochs.
     pub(crate) fn epochs(&self) -> usize {
         self.epochs
     }
 
-    /// The network as it is.
+    /// The network with its current weights, not averaged.
     pub(crate) fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The network that is validated and kept: with its weights averaged, or as it is.
+    /// The network that is validated and kept: with averaged weights, or current ones if that is turned off.
     pub(crate) fn kept(&self) -> &Network {
         self.average.as_ref().map_or(&self.network, WeightAverage::network)
     }
 
-    /// Logits of the windows held out after the last epoch, row-major [N, K].
+    /// Logits of the held-out windows after the last completed epoch, row-major [N, K]; empty before that.
     pub(crate) fn held(&self) -> &[f32] {
-        &self.held
+        &self.held_out_logits
     }
 
-    /// The optimiser as it is.
+    /// The optimiser with its current state.
     pub(crate) fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
@@ -140,7 +142,7 @@ impl<'a> Trainer<'a> {
         self.learning_rate.at(self.epochs as f64)
     }
 
-    /// The same training from here on, with another order of the windows and other draws of what is left out.
+    /// A copy of this training that continues with a different window order, dropout and augmentation.
     pub(crate) fn continued(&self, seed: u64) -> Self {
         let seed = self.seed ^ u128::from(seed) << 32;
         Self {
@@ -159,16 +161,17 @@ impl<'a> Trainer<'a> {
             workspace: Workspace::default(),
             rng: Pcg64::new(seed, random_streams::ORDER),
             epochs: self.epochs,
-            held: self.held.clone(),
+            held_out_logits: self.held_out_logits.clone(),
         }
     }
 
-    /// Multiplies the learning rate from here on.
+    /// Multiplies the learning rate of all further steps by a factor.
     pub(crate) fn scale_learning_rate(&mut self, by: f64) {
         self.learning_rate.scale(by);
     }
 
-    /// The mean loss of some windows as they are, with nothing left out or changed, and its gradient.
+    /// The mean loss of some windows with the given parameters, and its gradient, `[P]`. Neither dropout nor
+    /// augmentation takes part; label smoothing does.
     pub(crate) fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
         let mut network = self.network.clone();
         network.parameters_mut().copy_from_slice(parameters);
@@ -183,33 +186,35 @@ impl<'a> Trainer<'a> {
         (loss.mean(), self.workspace.gradients())
     }
 
-    /// The network to keep, with its logits of the windows held out.
-    pub(crate) fn now(&self) -> (Network, Vec<f32>) {
-        (self.kept().clone(), self.answers())
+    /// The network to keep as it is now, with its logits of the held-out windows, row-major [N, K]. Unlike
+    /// [`Trainer::held`], this does not need a completed epoch.
+    pub(super) fn current(&self) -> (Network, Vec<f32>) {
+        (self.kept().clone(), self.validation_logits())
     }
 
-    /// Which windows are trained on and which are held out.
+    /// Which windows are trained on, and which are held out.
     pub(crate) fn split(&self) -> &Split {
         &self.split
     }
 
-    /// The same, at the end of training.
-    pub(crate) fn into_split(self) -> Split {
+    /// Ends the training and gives back its split.
+    pub(super) fn into_split(self) -> Split {
         self.split
     }
 
-    fn answers(&self) -> Vec<f32> {
-        let held: Vec<&[f32]> =
-            self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
-        self.kept().logits(&held)
+    /// Logits of the held-out windows by the network that is kept, row-major [N, K].
+    fn validation_logits(&self) -> Vec<f32> {
+        let held_out = self.split.validation.iter();
+        let held_out: Vec<&[f32]> = held_out.map(|index| self.dataset.window(*index)).collect();
+        self.kept().logits(&held_out)
     }
 
     fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
         FitError::Diverged { epoch, loss: loss.mean(), learning_rate: self.options.learning_rate }
     }
 
-    /// `None` where training was stopped before the epoch's end.
-    fn pass(&mut self, epoch: usize) -> Result<Option<Loss>, FitError> {
+    /// Trains one epoch; `None` if the stop flag was set before its end.
+    fn train_batches(&mut self, epoch: usize) -> Result<Option<Loss>, FitError> {
         let order = self.order();
         let batches = order.len().div_ceil(self.options.batch_size);
         let mut total = Loss::default();
@@ -217,14 +222,15 @@ impl<'a> Trainer<'a> {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let passed = (epoch - 1) as f64 + index as f64 / batches as f64;
-            let rate = self.learning_rate.at(passed);
+            let progress = (epoch - 1) as f64 + index as f64 / batches as f64;
+            let rate = self.learning_rate.at(progress);
             let loss = self.step(batch, epoch, index, rate)?;
             total.add(loss);
         }
         Ok(Some(total))
     }
 
+    /// Trains one step on the batch of this index in its epoch. The loss is that before the step.
     fn step(&mut self, batch: &[usize], epoch: usize, index: usize, rate: f32) -> Result<Loss, FitError> {
         let examples: Vec<_> = batch.iter().map(|index| self.example(*index)).collect();
         let step = TrainingStep {
@@ -247,70 +253,48 @@ impl<'a> Trainer<'a> {
         Ok(loss)
     }
 
-    /// Trains so many steps at a learning rate that grows by the same factor at each, from one to the other, until the loss is twice
-    /// that of the first step or no number: each step's learning rate and its batch's loss (the range test of Smith 2015).
+    /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
+    /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
+    /// gives each step's learning rate with the mean loss of its batch. The test ends early once the loss is
+    /// twice that of the first step or not finite.
     pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
-        let mut seen: Vec<(f64, f64)> = Vec::new();
+        let mut losses: Vec<(f64, f64)> = Vec::new();
         for epoch in 1.. {
             let order = self.order();
             for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
-                let share = seen.len() as f64 / steps.saturating_sub(1).max(1) as f64;
+                let share = losses.len() as f64 / steps.saturating_sub(1).max(1) as f64;
                 let rate = from * (to / from).powf(share);
-                let stopped = seen.len() == steps || self.stop.load(Ordering::Relaxed);
+                let stopped = losses.len() == steps || self.stop.load(Ordering::Relaxed);
                 let Some(loss) = self.step(batch, epoch, index, rate as f32).ok().filter(|_| !stopped) else {
-                    return seen;
+                    return losses;
                 };
-                seen.push((rate, loss.mean()));
-                if loss.mean() > 2.0 * seen[0].1 {
-                    return seen;
+                losses.push((rate, loss.mean()));
+                if loss.mean() > 2.0 * losses[0].1 {
+                    return losses;
                 }
             }
             if order.is_empty() {
                 break;
             }
         }
-        seen
+        losses
     }
 
-    /// The windows of an epoch, in the order that they are trained on.
+    /// The windows of one epoch in the order that they are trained on.
     fn order(&mut self) -> Vec<usize> {
-        let mut order = self.split.training.clone();
-        order.shuffle(&mut self.rng);
-        if self.options.balance != Balance::Sampling {
-            return order;
-        }
-        let classes = self.dataset.card.labels.len();
-        let mut by_label = vec![Vec::new(); classes];
-        order.iter().for_each(|index| by_label[self.dataset.labels[*index]].push(*index));
-        by_label.retain(|windows| !windows.is_empty());
-        let each = order.len().div_ceil(by_label.len().max(1));
-        let mut drawn: Vec<usize> =
-            by_label.iter().flat_map(|windows| windows.iter().cycle().take(each)).copied().collect();
-        drawn.shuffle(&mut self.rng);
-        drawn
+        epoch_order(self.dataset, &self.split, self.options.balance, &mut self.rng)
     }
 
+    /// A training window, shifted at random within its recording if the settings ask for it.
     fn example(&mut self, index: usize) -> Example<'a> {
-        let place = self.dataset.windows[index];
-        let window = if self.options.shift && place.earlier + place.later > 0 {
-            let by = self.rng.random_range(0..=place.earlier + place.later) as isize - place.earlier as isize;
-            self.dataset.shifted(index, by)
+        let position = self.dataset.windows[index];
+        let room = position.earlier + position.later;
+        let window = if self.options.shift && room > 0 {
+            let steps = self.rng.random_range(0..=room) as isize - position.earlier as isize;
+            self.dataset.shifted(index, steps)
         } else {
             self.dataset.window(index)
         };
         Example { window, label: self.dataset.labels[index] }
-    }
-
-    fn validation(&self) -> Option<Loss> {
-        let classes = self.weights.len();
-        let mut probabilities = self.held.clone();
-        crate::train::kernel::activation::softmax_rows(&mut probabilities, classes);
-        let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
-        let mut loss = Loss::default();
-        for (row, label) in probabilities.chunks_exact(classes).zip(labels) {
-            let sum = cost(row[label], self.weights[label]);
-            loss.add(Loss { sum, correct: usize::from(most_probable(row) == label), windows: 1 });
-        }
-        (loss.windows > 0).then_some(loss)
     }
 }
