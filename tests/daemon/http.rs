@@ -241,7 +241,10 @@ fn every_answer_tells_browsers_to_trust_nothing_else() {
         let body = get(&address, path).body.replace("xmlns='http://www.w3.org/2000/svg'", "");
         assert!(!body.is_empty(), "{path}");
         for elsewhere in ["http://", "https://", "=\"//", "='//", "url(//", "@import"] {
-            assert!(!body.contains(elsewhere), "{path} has {elsewhere:?}: something would come from elsewhere");
+            assert!(
+                !body.contains(elsewhere),
+                "{path} has {elsewhere:?}: something would come from elsewhere"
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{DiagnosisPage, line, points};
 use crate::train::diagnose::estimate::Estimate;
-use crate::train::diagnose::verdict::mean;
+use crate::train::diagnose::experiment::outcome::mean;
 use crate::train::fit::epoch::Epoch;
 use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
@@ -17,7 +17,7 @@ impl DiagnosisPage<'_> {
             h2 { "What was changed, and what that did" }
             p {
                 "As it is: balanced accuracy " b { (percent(mean(control, |outcome| outcome.accuracy))) } " on recordings not trained on, validation loss "
-                b { (format!("{:.3}", mean(control, |outcome| outcome.loss))) } ", roughness of the training loss "
+                b { (format!("{:.3}", mean(control, |outcome| outcome.validation_loss))) } ", roughness of the training loss "
                 b { (format!("{:.4}", mean(control, |outcome| outcome.roughness))) } ". Each row changes one thing, with the same seeds; "
                 "the interval holds the true mean in 90 of 100 cases."
             }
@@ -25,11 +25,11 @@ impl DiagnosisPage<'_> {
                 tr { th { "with" } th { "balanced accuracy, points" } th { "validation loss" } th { "roughness" } }
                 @for trial in &found.trials {
                     tr {
-                        td { (trial.what) }
+                        td { (trial.change.describe()) }
                         @match &trial.effect {
                             Some(effect) => {
                                 (bar(&effect.accuracy))
-                                td.n { @if trial.other_loss { "–" } @else { (times(&effect.loss)) } }
+                                td.n { @if trial.change.reweights_loss() { "–" } @else { (times(&effect.loss)) } }
                                 td.n { (times(&effect.roughness)) }
                             }
                             None => { td colspan="3" { span.soft { "no time" } } }

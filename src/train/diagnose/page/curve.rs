@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::curve::{roughness, spikes};
-use crate::train::diagnose::verdict::{SMOOTH, SPIKE};
+use crate::train::diagnose::loss_curve::{roughness, spikes};
+use crate::train::diagnose::verdict::training_rules::SMOOTH;
 use crate::train::report::chart::Chart;
 
 impl DiagnosisPage<'_> {
@@ -13,7 +13,7 @@ impl DiagnosisPage<'_> {
         let history = &self.diagnosis.history;
         let losses: Vec<f64> = history.iter().map(|epoch| epoch.loss).collect();
         let held: Vec<f64> = history.iter().filter_map(|epoch| epoch.validation_loss).collect();
-        let jumps = spikes(&losses, SPIKE);
+        let jumps = spikes(&losses);
         let marks: Vec<f64> = jumps.iter().map(|epoch| *epoch as f64).collect();
         let loss = |logarithmic: bool| Chart {
             title: "Loss over the epochs".into(),

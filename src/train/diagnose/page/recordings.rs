@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::{DiagnosisPage, points};
-use crate::train::diagnose::label_errors::Suspect;
-use crate::train::diagnose::verdict::mean;
+use crate::train::diagnose::experiment::change::Change;
+use crate::train::diagnose::experiment::outcome::mean;
+use crate::train::diagnose::inspection::label_errors::LabelledStretch;
 use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
 
@@ -61,7 +62,8 @@ impl DiagnosisPage<'_> {
 
     pub(super) fn suspects(&self) -> Markup {
         let found = self.diagnosis;
-        let suspects: Vec<&Suspect> = found.inspection.stretches.iter().filter(|one| one.suspected).collect();
+        let suspects: Vec<&LabelledStretch> =
+            found.inspection.stretches.iter().filter(|one| one.suspected).collect();
         html! {
             h2 { "Labels that may be wrong" }
             @if suspects.is_empty() {
@@ -86,7 +88,7 @@ impl DiagnosisPage<'_> {
     }
 
     /// The trace of a suspect's middle window.
-    pub(super) fn trace(&self, one: &Suspect) -> Markup {
+    pub(super) fn trace(&self, one: &LabelledStretch) -> Markup {
         let card = &self.dataset.card;
         let Some(window) = one.windows.get(one.windows.len() / 2) else { return html! {} };
         let channels = card.channels.len();
@@ -109,14 +111,15 @@ impl DiagnosisPage<'_> {
     pub(super) fn reach(&self) -> Markup {
         let found = self.diagnosis;
         let labels = self.dataset.card.labels.len() as f64;
-        let part = |share: &str| {
-            let trial = found.trials.iter().find(|trial| trial.what.starts_with(share));
+        let part = |percent: u8| {
+            let change = Change::RecordingShare { percent };
+            let trial = found.trials.iter().find(|trial| trial.change == change);
             trial
                 .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
                 .filter(|value| value.is_finite())
         };
         let whole = mean(&found.control, |outcome| outcome.accuracy);
-        let points: Vec<(f64, f64)> = [(25.0, part("25 %")), (50.0, part("50 %")), (100.0, Some(whole))]
+        let points: Vec<(f64, f64)> = [(25.0, part(25)), (50.0, part(50)), (100.0, Some(whole))]
             .into_iter()
             .filter_map(|(x, y)| Some((x, y?)))
             .collect();

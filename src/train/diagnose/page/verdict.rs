@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::{DiagnosisPage, points, share_line};
+use crate::train::diagnose::experiment::outcome::ExperimentOutcome;
+use crate::train::diagnose::experiment::outcome::mean;
 use crate::train::diagnose::fix::FixedTraining;
-use crate::train::diagnose::runner::ExperimentOutcome;
-use crate::train::diagnose::verdict::mean;
 use crate::train::fit::epoch::Epoch;
 use crate::train::report::chart::Chart;
 use crate::train::report::percent;
@@ -70,7 +70,7 @@ impl DiagnosisPage<'_> {
 /// What the training to use instead does, in a sentence.
 fn gain(fixed: &FixedTraining) -> Markup {
     let change = |of: fn(&ExperimentOutcome) -> f64| (mean(&fixed.before, of), mean(&fixed.after, of));
-    let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
+    let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.validation_loss));
     let rough = change(|outcome| outcome.validation_roughness);
     html! {
         "On recordings not trained on: balanced accuracy " b { (percent(right.0)) " before, " (percent(right.1)) " after" }
@@ -110,7 +110,7 @@ fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
                 td.n { (new.len()) @if new.len() < fixed.epochs { " of " (fixed.epochs) } }
             }
             (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
-            (row("validation loss at the end, nats", |outcome| outcome.loss, false))
+            (row("validation loss at the end, nats", |outcome| outcome.validation_loss, false))
             (row("roughness of the validation loss, nats an epoch", |outcome| outcome.validation_roughness, false))
             (row("roughness of the training loss, nats an epoch", |outcome| outcome.roughness, false))
         } }
