@@ -1,7 +1,7 @@
 //! The result of a diagnosis.
 
-use super::experiment::outcome::{ExperimentOutcome, mean};
-use super::experiment::trial::Trial;
+use super::experiments::outcome::{ExperimentOutcome, mean};
+use super::experiments::trial::Trial;
 use super::fix::FixedTraining;
 use super::inspection::Inspection;
 use super::loss_curve::{roughness, spikes};
@@ -12,7 +12,8 @@ use super::verdict::finding::Finding;
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
-/// The result of a diagnosis. Outcomes are listed seed by seed, with `None` for a seed that there was no time for.
+/// The result of a diagnosis. Outcomes are listed seed by seed, with `None` for a seed that there was no time
+/// for.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnosis {
     /// The causes that were found, starting with the one to fix first.

@@ -1,11 +1,11 @@
 //! Finds better settings, and trains with them before they are recommended.
 
 use super::cause::Cause;
-use super::experiment::effect::{Effect, log_fall, pairs};
-use super::experiment::experiment::Experiment;
-use super::experiment::outcome::ExperimentOutcome;
-use super::experiment::runner::{SEEDS, run_within_time};
-use super::experiment::trial::{Trial, TriedChanges};
+use super::experiments::effect::{Effect, log_fall, pairs};
+use super::experiments::experiment::Experiment;
+use super::experiments::outcome::ExperimentOutcome;
+use super::experiments::runner::{SEEDS, run_within_time};
+use super::experiments::trial::{Trial, TriedChanges};
 use super::inspection::CleanedData;
 use super::request::DiagnosisRequest;
 use super::verdict::finding::Finding;
@@ -14,11 +14,12 @@ use crate::train::fit::epoch::FitError;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
 
-/// The recommended settings, with their outcomes and those of the training as it was. Each training has as many of its
-/// epochs as there was time for.
+/// The recommended settings, with their outcomes and those of the training as it was. Each training has as
+/// many of its epochs as there was time for.
 #[derive(Clone, Debug)]
 pub(crate) struct FixedTraining {
-    /// The recommended settings. Settings that are `None` are left to `fit`, which chooses them from the recordings.
+    /// The recommended settings. Settings that are `None` are left to `fit`, which chooses them from the
+    /// recordings.
     pub options: FitOptions,
     /// The number of epochs of a complete training with them.
     pub epochs: usize,
@@ -28,12 +29,12 @@ pub(crate) struct FixedTraining {
     pub after: Vec<Option<ExperimentOutcome>>,
 }
 
-/// The share of the remaining time for the candidates. The rest is for the training as it was, which may have far more
-/// epochs.
+/// The share of the remaining time for the candidates. The rest is for the training as it was, which may have
+/// far more epochs.
 const CANDIDATES: f64 = 0.4;
 
-/// Tries the settings with every cause fixed, and the defaults, and compares the better of them with the training as it
-/// was. The result is `None` where neither is better, and where there was no time.
+/// Tries the settings with every cause fixed, and the defaults, and compares the better of them with the
+/// training as it was. The result is `None` where neither is better, and where there was no time.
 ///
 /// # Errors
 /// [`FitError::Threads`].
@@ -80,8 +81,8 @@ pub(crate) fn find_fix(
     Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
 }
 
-/// The settings with the most effective change for each cause. The change for the first finding is applied last, so that
-/// it prevails.
+/// The settings with the most effective change for each cause. The change for the first finding is applied
+/// last, so that it prevails.
 fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedChanges) -> FitOptions {
     let mut options = original.clone();
     for finding in findings.iter().rev() {
@@ -129,14 +130,15 @@ fn candidate_experiment<'a>(
 /// A gain up to which settings are about equal.
 const EQUAL: f64 = 0.01;
 
-/// The sum of a rise of balanced accuracy and of falls of a loss and of a roughness as logarithms, in shares of balanced
-/// accuracy: a loss that is a tenth lower counts as one point of accuracy, and half the roughness as three points.
+/// The sum of a rise of balanced accuracy and of falls of a loss and of a roughness as logarithms, in shares
+/// of balanced accuracy: a loss that is a tenth lower counts as one point of accuracy, and half the roughness
+/// as three points.
 fn worth(accuracy: f64, loss: f64, roughness: f64) -> f64 {
     accuracy + 0.1 * loss + 0.05 * roughness
 }
 
-/// The mean gain from `before` to `after` by [`worth`], with the roughness of the validation loss, over the seeds that
-/// were run in both; 0 where there are none.
+/// The mean gain from `before` to `after` by [`worth`], with the roughness of the validation loss, over the
+/// seeds that were run in both; 0 where there are none.
 fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> f64 {
     let gain = |(before, after): (&ExperimentOutcome, &ExperimentOutcome)| {
         let roughness = log_fall(before.validation_roughness, after.validation_roughness);
@@ -147,7 +149,8 @@ fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>
     gains.iter().sum::<f64>() / gains.len().max(1) as f64
 }
 
-/// `options` with every setting, except for the epochs, that `trial` changed in `original` when it had this many epochs.
+/// `options` with every setting, except for the epochs, that `trial` changed in `original` when it had this
+/// many epochs.
 fn with_change(options: &FitOptions, trial: &FitOptions, original: &FitOptions, epochs: usize) -> FitOptions {
     let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
     let before = table(&FitOptions { epochs: Some(epochs), ..original.clone() });

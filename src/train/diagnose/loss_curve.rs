@@ -7,16 +7,17 @@ const MIN_EPOCHS_BEFORE: usize = 10;
 /// A spike rises above the median of the epochs before it by more than this, in nats.
 const MIN_RISE: f64 = 0.05;
 
-/// The mean rise of the loss from one epoch to the next, in nats, over the epochs after the first tenth. Epochs in
-/// which the loss falls count as 0, so a curve that only falls has a roughness of 0, however steep it is.
+/// The mean rise of the loss from one epoch to the next, in nats, over the epochs after the first tenth.
+/// Epochs in which the loss falls count as 0, so a curve that only falls has a roughness of 0, however steep
+/// it is.
 pub(crate) fn roughness(losses: &[f64]) -> f64 {
     let settled = losses.get(losses.len() / 10..).unwrap_or_default();
     let rises = settled.windows(2).map(|pair| (pair[1] - pair[0]).max(0.0));
     rises.sum::<f64>() / settled.len().saturating_sub(1).max(1) as f64
 }
 
-/// The epochs, counted from 1, at which the loss jumps to more than three times the median of the fifty epochs before,
-/// and by more than 0.05 nats. Of a run of such epochs only the first counts.
+/// The epochs, counted from 1, at which the loss jumps to more than three times the median of the fifty
+/// epochs before, and by more than 0.05 nats. Of a run of such epochs only the first counts.
 pub(crate) fn spikes(losses: &[f64]) -> Vec<usize> {
     let above = |epoch: usize| {
         let before = &losses[epoch.saturating_sub(EPOCHS_BEFORE)..epoch];

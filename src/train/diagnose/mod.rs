@@ -1,12 +1,16 @@
-//! Finds out by experiment why a training misbehaves. The training is repeated with one thing changed at a time, over
-//! several seeds, and a change that fixes the training shows what the cause is.
+//! Finds out by experiment why a training misbehaves. The training is repeated with one thing changed at a
+//! time, over several seeds, and a change that fixes the training shows what the cause is.
 //!
 //! [`diagnose()`] does the work in this order:
 //! 1. [`inspection`] checks the recordings themselves: stuck channels, duplicate drives, wrong labels.
-//! 2. [`reference`] runs the training unchanged, and measures its noise, its learning rate and its last spike.
-//! 3. [`experiment`] runs the training with one thing changed at a time and measures the effect of each change.
-//! 4. [`verdict`] derives the findings from all of these measurements. It only applies rules and trains nothing.
-//! 5. [`fix`] trains with the settings that the findings suggest, and with the defaults, before recommending either.
+//! 2. [`reference`] runs the training unchanged, and measures its noise, its learning rate and its last
+//!    spike.
+//! 3. [`experiments`] runs the training with one thing changed at a time and measures the effect of each
+//!    change.
+//! 4. [`verdict`] derives the findings from all of these measurements. It only applies rules and trains
+//!    nothing.
+//! 5. [`fix`] trains with the settings that the findings suggest, and with the defaults, before recommending
+//!    either.
 //! 6. [`diagnosis`] holds the result and writes it as JSON; [`page`] shows it as an HTML page.
 //!
 //! [`request`] holds what the caller asks for, [`cause`] the causes that can be named. [`worker_pool`],
@@ -15,7 +19,7 @@
 pub(crate) mod cause;
 pub(crate) mod diagnosis;
 pub(crate) mod estimate;
-pub(crate) mod experiment;
+pub(crate) mod experiments;
 pub(crate) mod fix;
 pub(crate) mod inspection;
 pub(crate) mod loss_curve;
@@ -28,7 +32,7 @@ pub(crate) mod worker_pool;
 use std::time::Instant;
 
 use self::diagnosis::Diagnosis;
-use self::experiment::trial::try_changes;
+use self::experiments::trial::try_changes;
 use self::fix::find_fix;
 use self::inspection::inspect;
 use self::reference::measure_steps;
@@ -41,7 +45,8 @@ use self::worker_pool::WorkerPool;
 use crate::train::data::split::Split;
 use crate::train::fit::epoch::FitError;
 
-/// The share of the budget at whose end each phase has to be done. The last phase, the fix, has until the end.
+/// The share of the budget at whose end each phase has to be done. The last phase, the fix, has until the
+/// end.
 mod phase_end {
     pub(super) const REFERENCE: f64 = 0.4;
     pub(super) const STEPS: f64 = 0.55;
@@ -51,8 +56,8 @@ mod phase_end {
 /// Diagnoses the training of `request` within its budget.
 ///
 /// # Errors
-/// [`FitError::TooFew`] where there are fewer training windows than labels, and [`FitError::Threads`] where the system
-/// refuses to start threads.
+/// [`FitError::TooFew`] where there are fewer training windows than labels, and [`FitError::Threads`] where
+/// the system refuses to start threads.
 pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitError> {
     let DiagnosisRequest { options, dataset, budget, stop, progress, .. } = *request;
     let started = Instant::now();

@@ -17,7 +17,8 @@ pub(crate) struct DiagnosisRequest<'a> {
     pub options: &'a FitOptions,
     /// The windows, cut at the hop of `options`.
     pub dataset: &'a Dataset,
-    /// The same recordings cut at the default hop; `None` unless that is at most half of the hop of `dataset`.
+    /// The same recordings cut at the default hop; `None` unless that is at most half of the hop of
+    /// `dataset`.
     pub finer: Option<&'a Dataset>,
     /// The time that the diagnosis may take.
     pub budget: Duration,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::train::fit::context::pool;
 use crate::train::fit::epoch::FitError;
 
-/// Runs jobs in parallel, each on a single thread, and starts no more of them after a deadline or an interrupt.
+/// Runs jobs in parallel, each on a single thread, and starts no more of them after a deadline or an
+/// interrupt.
 ///
 /// It does not stop a running job: jobs that may take long call [`WorkerPool::expired`] themselves.
 #[derive(Clone, Copy)]
@@ -39,8 +40,8 @@ impl WorkerPool<'_> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Runs the jobs 0 to `count` - 1 and returns their results in this order. The result is `None` for a job that
-    /// returned `None` and for one that was not started in time.
+    /// Runs the jobs 0 to `count` - 1 and returns their results in this order. The result is `None` for a job
+    /// that returned `None` and for one that was not started in time.
     ///
     /// # Errors
     /// [`FitError::Threads`].
@@ -74,7 +75,8 @@ impl WorkerPool<'_> {
         Ok(results.into_inner().unwrap_or_default())
     }
 
-    /// Runs two jobs of different kinds at the same time. The result of a job that was not started in time is `None`.
+    /// Runs two jobs of different kinds at the same time. The result of a job that was not started in time is
+    /// `None`.
     ///
     /// # Errors
     /// [`FitError::Threads`].

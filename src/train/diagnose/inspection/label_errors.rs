@@ -1,8 +1,8 @@
-//! Finds recordings whose label is probably wrong, by confident learning (Northcutt, Jiang and Chuang 2021) on the
-//! probabilities of a model that was not trained on them.
+//! Finds recordings whose label is probably wrong, by confident learning (Northcutt, Jiang and Chuang 2021)
+//! on the probabilities of a model that was not trained on them.
 //!
-//! People label a drive or a stretch of one and not a window. So every stretch of a recording with one label is judged as
-//! a whole, by the mean probabilities of its windows.
+//! People label a drive or a stretch of one and not a window. So every stretch of a recording with one label
+//! is judged as a whole, by the mean probabilities of its windows.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub(crate) struct LabelledStretch {
     pub windows: Vec<usize>,
 }
 
-/// Every labelled stretch, starting with the one whose label is most probably wrong. `probabilities` has a row of class
-/// probabilities for each window, or `None` for a window to ignore.
+/// Every labelled stretch, starting with the one whose label is most probably wrong. `probabilities` has a
+/// row of class probabilities for each window, or `None` for a window to ignore.
 pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>>]) -> Vec<LabelledStretch> {
     let labels = &dataset.card.labels;
     let mut stretches: BTreeMap<(usize, usize), (Vec<usize>, Vec<f64>)> = BTreeMap::new();
@@ -46,7 +46,8 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
     for (windows, sum) in stretches.values_mut() {
         sum.iter_mut().for_each(|value| *value /= windows.len() as f64);
     }
-    // The mean probability of a label over the stretches that carry it is the threshold for looking like that label.
+    // The mean probability of a label over the stretches that carry it is the threshold for looking like that
+    // label.
     let threshold = |label: usize| {
         let own: Vec<f64> = stretches
             .iter()

@@ -38,14 +38,16 @@ pub(crate) struct Inspection {
     pub neighbours: NeighbourError,
     /// Balanced accuracy of trees on held-out recordings.
     pub trees: f64,
-    /// Balanced accuracy of the same trees where windows of the same recording are on both sides of the split.
+    /// Balanced accuracy of the same trees where windows of the same recording are on both sides of the
+    /// split.
     pub leaky_trees: f64,
 }
 
 /// The windows as the inspection suggests to change them.
 #[derive(Debug)]
 pub(crate) struct CleanedData {
-    /// The windows with recordings of the same drive in one group; `None` where no drive is in several recordings.
+    /// The windows with recordings of the same drive in one group; `None` where no drive is in several
+    /// recordings.
     pub grouped: Option<Dataset>,
     /// The windows without the stuck channels; `None` where no channel is stuck, and where all are.
     pub live: Option<Dataset>,
@@ -53,7 +55,8 @@ pub(crate) struct CleanedData {
     pub suspects: BTreeSet<usize>,
 }
 
-/// Inspects the windows. Trees that there is no time for are missing from the accuracy and from the suspected labels.
+/// Inspects the windows. Trees that there is no time for are missing from the accuracy and from the suspected
+/// labels.
 ///
 /// # Errors
 /// [`FitError::Threads`].

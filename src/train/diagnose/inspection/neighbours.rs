@@ -6,8 +6,8 @@ use crate::train::data::dataset::Dataset;
 /// The maximum number of windows, because each is compared with each other.
 const MAX_WINDOWS: usize = 2000;
 
-/// The error of the nearest neighbour, with the interval that the least possible error would lie in if there were
-/// infinitely many windows.
+/// The error of the nearest neighbour, with the interval that the least possible error would lie in if there
+/// were infinitely many windows.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct NeighbourError {
     /// The share of the windows whose nearest neighbour in another group of recordings has another label.
@@ -18,8 +18,9 @@ pub(crate) struct NeighbourError {
     pub high: f64,
 }
 
-/// Measures the error of the nearest neighbour on features that are scaled to a standard deviation of 1. For an error e and
-/// K labels, the interval is that of Cover and Hart (1967): from (K - 1) / K · (1 - √(1 - K / (K - 1) · e)) to e.
+/// Measures the error of the nearest neighbour on features that are scaled to a standard deviation of 1. For
+/// an error e and K labels, the interval is that of Cover and Hart (1967): from (K - 1) / K · (1 - √(1 - K /
+/// (K - 1) · e)) to e.
 pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> NeighbourError {
     let every = dataset.len().div_ceil(MAX_WINDOWS).max(1);
     let windows: Vec<usize> = (0..dataset.len()).step_by(every).collect();

@@ -68,7 +68,8 @@ const PROBES: usize = 3;
 /// Two windows are the same if they differ by less than this share of their standard deviation.
 const TOLERANCE: f32 = 0.1;
 
-/// Finds recordings that hold the same drive: those where a window of one occurs, step by step, anywhere in the other.
+/// Finds recordings that hold the same drive: those where a window of one occurs, step by step, anywhere in
+/// the other.
 pub(crate) fn find_duplicates(dataset: &Dataset) -> Vec<Duplicate> {
     let (width, window) = (dataset.card.channels.len(), dataset.card.window);
     let mut windows: Vec<Vec<usize>> = vec![Vec::new(); dataset.recordings.len()];
@@ -116,8 +117,8 @@ fn tolerances(window: &[f32], width: usize) -> Vec<f32> {
     (0..width).map(of).collect()
 }
 
-/// Whether two windows are the same: all values differ by at most four times the tolerance of their channel, and at least
-/// 80 % of them by at most the tolerance itself. So a few single steps may differ more.
+/// Whether two windows are the same: all values differ by at most four times the tolerance of their channel,
+/// and at least 80 % of them by at most the tolerance itself. So a few single steps may differ more.
 fn is_same(one: &[f32], other: &[f32], tolerances: &[f32]) -> bool {
     let within = |factor: f32| {
         one.iter()

@@ -15,7 +15,8 @@ const TREES: usize = 100;
 /// The predictions of trees for windows that they were not trained on.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldOutTrees {
-    /// The class probabilities of each window; `None` for a window that was in no fold or whose fold had no time.
+    /// The class probabilities of each window; `None` for a window that was in no fold or whose fold had no
+    /// time.
     pub probabilities: Vec<Option<Vec<f32>>>,
     pub balanced_accuracy: f64,
 }

@@ -1,5 +1,5 @@
-//! The artificial task: windows of cos(x) against windows of arccos(x). Settings that cannot learn this task cannot learn
-//! any other.
+//! The artificial task: windows of cos(x) against windows of arccos(x). Settings that cannot learn this task
+//! cannot learn any other.
 
 use rand_distr::{Distribution, Normal};
 use rand_pcg::Pcg64;
@@ -12,8 +12,8 @@ const NOISE: f64 = 0.1;
 /// The number of recordings of each of the two labels.
 const DRIVES: usize = 5;
 
-/// About as many windows as `like` has, of the same shape [W, C], whose steps are cos(x) or arccos(x) for x from -1 to 1
-/// with noise.
+/// About as many windows as `like` has, of the same shape [W, C], whose steps are cos(x) or arccos(x) for x
+/// from -1 to 1 with noise.
 pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     let (window, width) = (like.card.window, like.card.channels.len());
     let count = (like.len() / 2 * 2).max(4 * DRIVES);

@@ -22,9 +22,9 @@ use super::worker_pool::WorkerPool;
 use crate::train::data::split::Split;
 use crate::train::fit::epoch::FitError;
 
-/// Runs the range test and, at the same time, measures the curvature around a spike: the last spike that there is time
-/// to reach again and to measure around, else the first one, else the end of the training. `epoch_time` is in seconds.
-/// The range test is empty and the measurement `None` where there was no time.
+/// Runs the range test and, at the same time, measures the curvature around a spike: the last spike that
+/// there is time to reach again and to measure around, else the first one, else the end of the training.
+/// `epoch_time` is in seconds. The range test is empty and the measurement `None` where there was no time.
 ///
 /// # Errors
 /// [`FitError::Threads`].

@@ -10,8 +10,8 @@ pub(crate) type RangeTest = Vec<(f64, f64)>;
 /// How many steps before and after a step its loss is averaged over.
 const SMOOTHING: usize = 7;
 
-/// Trains from the first weights on with a learning rate that grows at every step, and returns a running mean of the
-/// loss at each learning rate. `epoch_time` is in seconds.
+/// Trains from the first weights on with a learning rate that grows at every step, and returns a running mean
+/// of the loss at each learning rate. `epoch_time` is in seconds.
 pub(crate) fn range_test(
     request: &DiagnosisRequest<'_>,
     split: &Split,

@@ -1,5 +1,5 @@
-//! Measures how much of the fluctuation of a loss is chance: the noise of gradients over few windows, and what the order
-//! of the windows alone does to the loss of an epoch.
+//! Measures how much of the fluctuation of a loss is chance: the noise of gradients over few windows, and
+//! what the order of the windows alone does to the loss of an epoch.
 
 use crate::train::fit::epoch::FitError;
 use crate::train::fit::trainer::Trainer;
@@ -9,15 +9,16 @@ use crate::train::fit::trainer::Trainer;
 pub(crate) struct GradientNoise {
     /// The number of epochs before the measurement.
     pub epoch: usize,
-    /// The noise scale: the batch size, in windows, at which the noise is as large as the gradient. It is tr Σ / |G|²
-    /// (McCandlish et al. 2018, B_simple), with the covariance Σ over all training windows and not over a sample.
+    /// The noise scale: the batch size, in windows, at which the noise is as large as the gradient. It is tr
+    /// Σ / |G|² (McCandlish et al. 2018, B_simple), with the covariance Σ over all training windows and not
+    /// over a sample.
     pub scale: f64,
     /// The standard deviation of the losses of the training windows, in nats.
     pub loss_deviation: f64,
 }
 
-/// Measures the gradient noise over the training windows one by one or, where the network normalises over batches, in
-/// batches of `batch` windows, because a single window cannot be normalised.
+/// Measures the gradient noise over the training windows one by one or, where the network normalises over
+/// batches, in batches of `batch` windows, because a single window cannot be normalised.
 pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> GradientNoise {
     let windows = trainer.split().training.clone();
     let parameters = trainer.network().parameters().to_vec();
@@ -39,8 +40,9 @@ pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> Gradien
     GradientNoise { epoch: trainer.epochs(), scale: covariance / square, loss_deviation: variance.sqrt() }
 }
 
-/// Trains one epoch `times` times from the same weights and the same state of the optimiser, each time with another
-/// order of the windows and other dropout, and returns the training losses. An epoch that diverged is not among them.
+/// Trains one epoch `times` times from the same weights and the same state of the optimiser, each time with
+/// another order of the windows and other dropout, and returns the training losses. An epoch that diverged is
+/// not among them.
 pub(crate) fn resampled_losses(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
     let once = |seed: u64| -> Result<Option<f64>, FitError> {
         let mut other = trainer.continued(seed);
@@ -52,14 +54,15 @@ pub(crate) fn resampled_losses(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
 /// The fluctuation of the loss from epoch to epoch, and how much of it the order of the windows explains.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct LossSpread {
-    /// The standard deviation of the training loss of one epoch over different orders of the windows, in nats.
+    /// The standard deviation of the training loss of one epoch over different orders of the windows, in
+    /// nats.
     pub sampling: f64,
     /// The standard deviation of the change from epoch to epoch divided by √2, in nats.
     pub seen: f64,
 }
 
-/// Compares the losses of successive epochs with the resampled losses of one epoch. The result is `None` where either
-/// has fewer than three.
+/// Compares the losses of successive epochs with the resampled losses of one epoch. The result is `None`
+/// where either has fewer than three.
 pub(crate) fn loss_spread(after: &[f64], resampled: &[f64]) -> Option<LossSpread> {
     if after.len() < 3 || resampled.len() < 3 {
         return None;

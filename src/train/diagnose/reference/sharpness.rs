@@ -1,6 +1,6 @@
-//! The sharpness: the largest eigenvalue of the preconditioned Hessian. Where it is above 2 / learning rate, the steps of
-//! gradient descent overshoot and leave the minimum that they approach (Cohen et al. 2021; with the preconditioners of
-//! RMSprop and Adam, Cohen et al. 2022).
+//! The sharpness: the largest eigenvalue of the preconditioned Hessian. Where it is above 2 / learning rate,
+//! the steps of gradient descent overshoot and leave the minimum that they approach (Cohen et al. 2021; with
+//! the preconditioners of RMSprop and Adam, Cohen et al. 2022).
 
 use crate::train::fit::trainer::Trainer;
 use crate::train::optimize::optimizer::OptimizerKind;
@@ -14,9 +14,10 @@ pub(crate) struct PowerIteration {
     vector: Vec<f64>,
 }
 
-/// The largest eigenvalue by absolute value of D^½ H D^½, where H is the Hessian of the mean loss of these windows and D
-/// is the factor by which the optimiser multiplies gradients, without the learning rate. It is found by power iteration
-/// from `state`, which is updated. The products with H are central differences of gradients.
+/// The largest eigenvalue by absolute value of D^½ H D^½, where H is the Hessian of the mean loss of these
+/// windows and D is the factor by which the optimiser multiplies gradients, without the learning rate. It is
+/// found by power iteration from `state`, which is updated. The products with H are central differences of
+/// gradients.
 pub(crate) fn sharpness(
     trainer: &mut Trainer<'_>,
     windows: &[usize],
@@ -56,16 +57,16 @@ pub(crate) fn sharpness(
     largest
 }
 
-/// The sharpness above which the steps of an optimiser at this learning rate are unstable. `momentum` is that of SGD; the
-/// other optimisers have a fixed one.
+/// The sharpness above which the steps of an optimiser at this learning rate are unstable. `momentum` is that
+/// of SGD; the other optimisers have a fixed one.
 pub(crate) fn sharpness_limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
     let momentum = match kind {
         OptimizerKind::Sgd => momentum,
         OptimizerKind::RmsProp => 0.0,
         OptimizerKind::Adam | OptimizerKind::AdamW => 0.9,
     };
-    // Adam's momentum β is a running mean, of which a new gradient is the share 1 - β (Cohen et al. 2022, equation 3);
-    // SGD's is not a mean.
+    // Adam's momentum β is a running mean, of which a new gradient is the share 1 - β (Cohen et al. 2022,
+    // equation 3); SGD's is not a mean.
     match kind {
         OptimizerKind::Sgd => (2.0 + 2.0 * momentum) / learning_rate,
         _ => (2.0 + 2.0 * momentum) / ((1.0 - momentum) * learning_rate),

@@ -3,7 +3,7 @@
 use super::sharpness::{PowerIteration, sharpness, sharpness_limit};
 use crate::train::data::split::Split;
 use crate::train::diagnose::estimate::Estimate;
-use crate::train::diagnose::experiment::runner::SEEDS;
+use crate::train::diagnose::experiments::runner::SEEDS;
 use crate::train::diagnose::loss_curve::roughness;
 use crate::train::diagnose::request::DiagnosisRequest;
 use crate::train::diagnose::worker_pool::WorkerPool;
@@ -16,21 +16,23 @@ const EPOCHS_AROUND: usize = 10;
 /// The sharpness around a spike.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct SpikeMeasurement {
-    /// The epoch of the spike, counted from 1; `None` where there is no spike and the end of the training was measured.
+    /// The epoch of the spike, counted from 1; `None` where there is no spike and the end of the training was
+    /// measured.
     pub epoch: Option<usize>,
     /// Epochs, with the largest eigenvalue of the preconditioned Hessian after each.
     pub sharpness: Vec<(usize, f64)>,
     /// The sharpness up to which steps at this learning rate are stable: 2 / learning rate for RMSprop.
     pub limit: f64,
-    /// The training continued from before the spike over several seeds: the mean roughness of its loss at the same
-    /// learning rate and at a tenth of it, in nats per epoch. `None` where there is no spike or was no time.
+    /// The training continued from before the spike over several seeds: the mean roughness of its loss at the
+    /// same learning rate and at a tenth of it, in nats per epoch. `None` where there is no spike or was no
+    /// time.
     pub calmed: Option<[f64; 2]>,
     /// The factor by which the roughness fell at a tenth of the learning rate, as a natural logarithm.
     pub fall: Option<Estimate>,
 }
 
-/// Repeats the training up to `spike`, or where that is `None` up to the epoch `last`, and measures the sharpness around
-/// it. `epoch_time` is in seconds. The result is `None` where there is no time for it.
+/// Repeats the training up to `spike`, or where that is `None` up to the epoch `last`, and measures the
+/// sharpness around it. `epoch_time` is in seconds. The result is `None` where there is no time for it.
 pub(crate) fn measure_spike(
     request: &DiagnosisRequest<'_>,
     options: &FitOptions,
@@ -44,7 +46,8 @@ pub(crate) fn measure_spike(
         Some(epoch) => (epoch.saturating_sub(EPOCHS_AROUND).max(1), (epoch + EPOCHS_AROUND).min(last)),
         None => (last.saturating_sub(1).max(1), last),
     };
-    // A product with the Hessian takes two gradients over all windows, each of which takes about an epoch's time.
+    // A product with the Hessian takes two gradients over all windows, each of which takes about an epoch's
+    // time.
     let affordable = pool.time_left().as_secs_f64() / epoch_time - end as f64;
     let iterations = (affordable / 2.0 / (end + 1 - first) as f64) as usize;
     if iterations < 2 {
@@ -70,7 +73,8 @@ pub(crate) fn measure_spike(
             }
         }
         if trainer.epochs() >= first {
-            // The first measurement starts from an arbitrary vector, the later ones from the eigenvector before.
+            // The first measurement starts from an arbitrary vector, the later ones from the eigenvector
+            // before.
             let times = if measured.is_empty() { 3 } else { 1 };
             let value = sharpness(&mut trainer, &split.training, &mut state, times * iterations.min(6));
             measured.push((trainer.epochs(), value));
@@ -89,8 +93,9 @@ pub(crate) fn measure_spike(
     })
 }
 
-/// The roughness of the training loss where the training continues from here in the order of windows of another seed,
-/// at `factor` times its learning rate. The result is `None` after the deadline and where the training diverges.
+/// The roughness of the training loss where the training continues from here in the order of windows of
+/// another seed, at `factor` times its learning rate. The result is `None` after the deadline and where the
+/// training diverges.
 fn continued_roughness(trainer: &Trainer<'_>, seed: u64, factor: f64, pool: &WorkerPool<'_>) -> Option<f64> {
     let mut other = trainer.continued(seed);
     other.scale_learning_rate(factor);

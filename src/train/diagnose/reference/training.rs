@@ -3,8 +3,8 @@
 use super::artificial_task::cos_against_arccos;
 use super::sampling_noise::{GradientNoise, LossSpread, gradient_noise, loss_spread, resampled_losses};
 use crate::train::data::split::Split;
-use crate::train::diagnose::experiment::experiment::Experiment;
-use crate::train::diagnose::experiment::outcome::ExperimentOutcome;
+use crate::train::diagnose::experiments::experiment::Experiment;
+use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
 use crate::train::diagnose::request::DiagnosisRequest;
 use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::{Epoch, FitError};
@@ -38,8 +38,9 @@ struct TrainingCurve {
     spread: Option<LossSpread>,
 }
 
-/// Runs the training unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`, and at the
-/// same time the same settings on the artificial task. `epoch_time` is in seconds; `pool` ends with this phase.
+/// Runs the training unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`,
+/// and at the same time the same settings on the artificial task. `epoch_time` is in seconds; `pool` ends
+/// with this phase.
 ///
 /// # Errors
 /// [`FitError::Threads`].

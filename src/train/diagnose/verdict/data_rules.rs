@@ -3,8 +3,8 @@
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::experiment::change::Change;
-use crate::train::diagnose::experiment::outcome::mean;
+use crate::train::diagnose::experiments::change::Change;
+use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::label_errors::LabelledStretch;
 use crate::train::diagnose::inspection::screening::STUCK;
 
@@ -122,8 +122,8 @@ pub(crate) fn label_errors(evidence: &Evidence<'_>) -> Option<Finding> {
     })
 }
 
-/// Accuracy that still rises with the number of recordings. This counts only where the network uses the recordings well:
-/// where it is not clearly worse than trees.
+/// Accuracy that still rises with the number of recordings. This counts only where the network uses the
+/// recordings well: where it is not clearly worse than trees.
 pub(crate) fn too_few_windows(evidence: &Evidence<'_>) -> Option<Finding> {
     let half = Change::RecordingShare { percent: 50 };
     let half = evidence.trials.iter().find(|trial| trial.change == half)?.effect?.accuracy;

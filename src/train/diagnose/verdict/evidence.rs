@@ -2,8 +2,8 @@
 
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::experiment::outcome::{ExperimentOutcome, mean};
-use crate::train::diagnose::experiment::trial::Trial;
+use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
+use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::inspection::Inspection;
 use crate::train::diagnose::reference::spike::SpikeMeasurement;
 use crate::train::fit::epoch::Epoch;
@@ -22,7 +22,8 @@ pub(crate) struct Evidence<'a> {
     pub trials: &'a [Trial],
     /// Whether the trainings were cut to fewer epochs than asked for.
     pub shortened: bool,
-    /// The learning rate at which the loss of the range test falls fastest; `None` where there was no time for the test.
+    /// The learning rate at which the loss of the range test falls fastest; `None` where there was no time
+    /// for the test.
     pub steepest: Option<f64>,
     /// The figures of every epoch of the reference training.
     pub history: &'a [Epoch],

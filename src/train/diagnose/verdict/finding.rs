@@ -16,8 +16,8 @@ pub(crate) enum Priority {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct Finding {
     pub cause: Cause,
-    /// The rise of balanced accuracy on held-out recordings by fixing the cause, as a share. For a leaky split, how much
-    /// the score is too high.
+    /// The rise of balanced accuracy on held-out recordings by fixing the cause, as a share. For a leaky
+    /// split, how much the score is too high.
     pub effect: f64,
     /// The 90 % confidence interval of the effect.
     pub interval: [f64; 2],

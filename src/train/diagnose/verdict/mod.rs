@@ -39,10 +39,10 @@ pub(crate) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::diagnose::experiment::change::Change;
-    use crate::train::diagnose::experiment::effect::Effect;
-    use crate::train::diagnose::experiment::outcome::ExperimentOutcome;
-    use crate::train::diagnose::experiment::trial::Trial;
+    use crate::train::diagnose::experiments::change::Change;
+    use crate::train::diagnose::experiments::effect::Effect;
+    use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
+    use crate::train::diagnose::experiments::trial::Trial;
     use crate::train::diagnose::inspection::Inspection;
     use crate::train::diagnose::inspection::label_errors::LabelledStretch;
     use crate::train::diagnose::inspection::neighbours::NeighbourError;
@@ -50,7 +50,8 @@ mod tests {
     use crate::train::options::FitOptions;
     use crate::train::tests::waves;
 
-    /// Five seeds that reach this accuracy, with a training loss that is 0.02 and every 20 epochs higher by `swing`.
+    /// Five seeds that reach this accuracy, with a training loss that is 0.02 and every 20 epochs higher by
+    /// `swing`.
     fn outcomes(accuracy: f64, swing: f64) -> Vec<Option<ExperimentOutcome>> {
         let one = |seed: usize| {
             let epoch = |epoch: usize| Epoch {

@@ -3,9 +3,9 @@
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::experiment::effect::Effect;
-use crate::train::diagnose::experiment::outcome::{ExperimentOutcome, mean};
-use crate::train::diagnose::experiment::trial::Trial;
+use crate::train::diagnose::experiments::effect::Effect;
+use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
+use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::loss_curve::{median, spikes};
 
 /// A rise of balanced accuracy that counts.
@@ -25,7 +25,8 @@ pub(crate) const SMOOTH: f64 = 0.02;
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
 
-/// A spike of the reference training where the sharpness is above its limit and that a tenth of the learning rate ends.
+/// A spike of the reference training where the sharpness is above its limit and that a tenth of the learning
+/// rate ends.
 pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let spike = evidence.spike?;
     let losses: Vec<f64> = evidence.history.iter().map(|epoch| epoch.loss).collect();
@@ -63,8 +64,8 @@ impl Improvement {
     fn of(evidence: &Evidence<'_>, trial: &Trial, cause: Cause, effect: &Effect) -> Self {
         let accuracy = effect.accuracy.at_least(ACCURACY_RISE);
         let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
-        // Dropout is meant to make the training loss rougher and to raise the validation loss a little, so neither says
-        // that there is too much of it.
+        // Dropout is meant to make the training loss rougher and to raise the validation loss a little, so
+        // neither says that there is too much of it.
         let regularisation = cause == Cause::RegularisationTooStrong;
         let more_windows = cause == Cause::TooFewWindows;
         // More windows lower any loss; where nearly all windows are right already, that fixes nothing.
@@ -103,7 +104,8 @@ impl Improvement {
 pub(crate) fn effective_change(evidence: &Evidence<'_>, trial: &Trial) -> Option<Finding> {
     let (mut cause, effect) = (trial.cause?, trial.effect?);
     if cause == Cause::GradientSpikes && !has_late_spikes(evidence) {
-        // A change that calms the steps of a training that has not learned its windows yet shows that they are too long.
+        // A change that calms the steps of a training that has not learned its windows yet shows that they
+        // are too long.
         cause = Cause::LearningRateTooHigh;
     }
     if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors) {
@@ -157,8 +159,8 @@ fn advice(evidence: &Evidence<'_>, trial: &Trial, cause: Cause) -> String {
     format!("train with {}", if flags.is_empty() { "the change" } else { &flags })
 }
 
-/// Ranks small batches before the other settings. A lower learning rate, fewer units or clipping also calm the noise of
-/// small batches, so where larger batches help nearly as much, the batch size is the cause.
+/// Ranks small batches before the other settings. A lower learning rate, fewer units or clipping also calm
+/// the noise of small batches, so where larger batches help nearly as much, the batch size is the cause.
 pub(crate) fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding]) {
     let highest = findings
         .iter()

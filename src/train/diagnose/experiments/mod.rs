@@ -9,8 +9,6 @@
 
 pub(crate) mod change;
 pub(crate) mod effect;
-// The folder is about experiments, and one of its files about a single one.
-#[allow(clippy::module_inception)]
 pub(crate) mod experiment;
 pub(crate) mod outcome;
 pub(crate) mod plan;

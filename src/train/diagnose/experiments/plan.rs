@@ -148,7 +148,8 @@ fn recording_share<'a>(options: &FitOptions, dataset: &'a Dataset, percent: u8) 
     }
 }
 
-/// Training without the windows whose label is suspected to be wrong, and the training that this is compared with.
+/// Training without the windows whose label is suspected to be wrong, and the training that this is compared
+/// with.
 fn without_suspects<'a>(
     options: &FitOptions,
     dataset: &'a Dataset,
@@ -166,7 +167,8 @@ fn without_suspects<'a>(
     ]
 }
 
-/// Training without the stuck channels or, where there is only one channel, without the windows in which it is stuck.
+/// Training without the stuck channels or, where there is only one channel, without the windows in which it
+/// is stuck.
 fn without_stuck_channel<'a>(
     options: &FitOptions,
     dataset: &'a Dataset,

@@ -39,8 +39,8 @@ pub(crate) struct TriedChanges {
     pub trials: Vec<Trial>,
 }
 
-/// Trains with one thing changed at a time, over several seeds. `epoch_time` is the time that one epoch of the
-/// unchanged training takes, in seconds.
+/// Trains with one thing changed at a time, over several seeds. `epoch_time` is the time that one epoch of
+/// the unchanged training takes, in seconds.
 ///
 /// # Errors
 /// [`FitError::Threads`].

@@ -14,7 +14,8 @@ pub(crate) struct ExperimentOutcome {
     pub accuracy: f64,
     /// Mean recall of the label with the fewest windows; 0 where the training diverged.
     pub rarest_recall: f64,
-    /// Mean loss of the held-out windows, in nats; ten times the loss of guessing where the training diverged.
+    /// Mean loss of the held-out windows, in nats; ten times the loss of guessing where the training
+    /// diverged.
     pub validation_loss: f64,
     /// Mean training loss, in nats; the loss of guessing where the training diverged.
     pub training_loss: f64,

@@ -46,8 +46,8 @@ impl<'a> Experiment<'a> {
         split
     }
 
-    /// Runs the training with this seed. The result is `None` where there are fewer training windows than labels and
-    /// where the deadline of `pool` or an interrupt came first.
+    /// Runs the training with this seed. The result is `None` where there are fewer training windows than
+    /// labels and where the deadline of `pool` or an interrupt came first.
     pub(crate) fn run(&self, seed: u64, pool: &WorkerPool<'_>) -> Option<ExperimentOutcome> {
         let split = self.split(seed);
         let dataset = self.dataset;

@@ -74,7 +74,8 @@ impl Change {
         }
     }
 
-    /// Whether the loss with this change is weighted differently, so that it cannot be compared with the loss before.
+    /// Whether the loss with this change is weighted differently, so that it cannot be compared with the loss
+    /// before.
     pub(crate) fn reweights_loss(&self) -> bool {
         *self == Self::BalancedWeights
     }

@@ -7,7 +7,8 @@ use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
-/// The numbers of seeds that a change may be tried over, the preferred one first. The other is used where time is short.
+/// The numbers of seeds that a change may be tried over, the preferred one first. The other is used where
+/// time is short.
 pub(crate) const SEEDS: [usize; 2] = [5, 3];
 
 /// The outcomes of each experiment, seed by seed; `None` for a seed that there was no time for.
@@ -22,8 +23,8 @@ pub(crate) fn run_all(
     seeds: usize,
     pool: &WorkerPool<'_>,
 ) -> Result<Outcomes, FitError> {
-    // All experiments of one seed run before the next seed, so that a deadline cuts off the last seeds and not the last
-    // experiments.
+    // All experiments of one seed run before the next seed, so that a deadline cuts off the last seeds and
+    // not the last experiments.
     let count = experiments.len();
     let flat =
         pool.run(count * seeds, |index| experiments[index % count].run((index / count) as u64, pool))?;
@@ -32,8 +33,8 @@ pub(crate) fn run_all(
     Ok(rows)
 }
 
-/// Like [`run_all`], but cuts the epochs of each experiment to the time that there is. Time that one experiment does
-/// not need goes to the others.
+/// Like [`run_all`], but cuts the epochs of each experiment to the time that there is. Time that one
+/// experiment does not need goes to the others.
 ///
 /// # Errors
 /// [`FitError::Threads`].
