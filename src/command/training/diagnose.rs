@@ -14,9 +14,9 @@ use super::arguments::{check_folder_of, dataset_options, given};
 use super::interrupt;
 use crate::recordings;
 use crate::train::data::dataset::{Dataset, DatasetOptions};
-use crate::train::diagnose::DiagnosisRequest;
 use crate::train::diagnose::diagnosis::Diagnosis;
 use crate::train::diagnose::page::DiagnosisPage;
+use crate::train::diagnose::{DiagnosisRequest, diagnose};
 use crate::train::export;
 use crate::train::options::FitOptions;
 use crate::train::options::preset::Preset;
@@ -112,7 +112,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         stop: &stop,
         progress: &progress,
     };
-    let mut diagnosis = request.answer()?;
+    let mut diagnosis = diagnose(&request)?;
     if stop.load(Ordering::Relaxed) {
         diagnosis.warnings.push("it was interrupted; the verdict rests on what was measured by then".into());
     }

@@ -1,172 +1,159 @@
-//! What to train with instead, tried before it is recommended.
+//! Finds better settings, and trains with them before they are recommended.
 
-use super::DiagnosisRequest;
 use super::cause::Cause;
-use super::diagnosis::Diagnosis;
-use super::inspection::Cleaned;
-use super::runner::{Effect, Experiment, ExperimentOutcome, ExperimentRunner, SEEDS, fall};
-use super::trial::Trial;
+use super::experiments::effect::{Effect, log_fall, pairs};
+use super::experiments::experiment::Experiment;
+use super::experiments::outcome::ExperimentOutcome;
+use super::experiments::runner::{SEEDS, run_within_time};
+use super::experiments::trial::{Trial, TriedChanges};
+use super::inspection::CleanedData;
+use super::request::DiagnosisRequest;
+use super::verdict::finding::Finding;
+use super::worker_pool::WorkerPool;
 use crate::train::fit::epoch::FitError;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
 
-/// What to train with instead, and what came of it beside the training as it was, each for as many of its epochs as there was time for.
+/// The recommended settings, with their outcomes and those of the training as it was. Each training has as
+/// many of its epochs as there was time for.
 #[derive(Clone, Debug)]
 pub(crate) struct FixedTraining {
-    /// The settings; what is `None` is left to `fit`, which picks it from the recordings.
+    /// The recommended settings. Settings that are `None` are left to `fit`, which chooses them from the
+    /// recordings.
     pub options: FitOptions,
-    /// Epochs of a whole training with them.
+    /// The number of epochs of a complete training with them.
     pub epochs: usize,
-    /// The training as it was, seed by seed.
+    /// The outcomes of the training as it was, seed by seed.
     pub before: Vec<Option<ExperimentOutcome>>,
-    /// With these settings, seed by seed.
+    /// The outcomes with the recommended settings, seed by seed.
     pub after: Vec<Option<ExperimentOutcome>>,
 }
 
-/// The share of the time left that goes to the candidates; the rest is for the training as it was, of which there may be far more epochs.
+/// The share of the remaining time for the candidates. The rest is for the training as it was, which may have
+/// far more epochs.
 const CANDIDATES: f64 = 0.4;
 
-impl DiagnosisRequest<'_> {
-    /// Tries what to train with instead: the settings with every cause mended, and the defaults; the better of them, beside the training
-    /// as it was.
-    pub(super) fn fixed(
-        &self,
-        diagnosis: &Diagnosis,
-        cleaned: &Cleaned,
-        runner: &ExperimentRunner<'_>,
-    ) -> Result<Option<FixedTraining>, FitError> {
-        let own = self.with_causes_mended(diagnosis);
-        let defaults = FitOptions {
-            rate: self.options.rate,
-            window: self.options.window,
-            channels: own.channels.clone(),
-            folds: Some(0),
-            validation: self.options.validation,
-            seed: self.options.seed,
-            ..FitOptions::default()
-        };
-        let candidates = [own, defaults];
-        let wrong = diagnosis.findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
-        let experiments = candidates.each_ref().map(|options| self.candidate(options, cleaned, wrong));
-        // No core is to stand idle for the last of them.
-        let seeds = SEEDS[1].next_multiple_of(runner.workers.max(1)).min(SEEDS[0]);
-        let soon = runner.deadline - runner.left().mul_f64(1.0 - CANDIDATES);
-        let rows = self.run_within(&experiments, seeds, &ExperimentRunner { deadline: soon, ..*runner })?;
-        // Of equals the defaults: they are shorter to write down and were measured on more data than these.
-        let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
-        let best = candidates
-            .into_iter()
-            .zip(epochs)
-            .zip(rows)
-            .filter(|(_, row)| row.iter().any(Option::is_some))
-            .reduce(|own, defaults| if gain(&defaults.1, &own.1) > EQUAL { own } else { defaults });
-        let Some(((mut options, epochs), after)) = best else { return Ok(None) };
-        // What `fit` picks by itself is left to it.
-        let picked = FitOptions::default().resolved(self.dataset);
-        options.hidden = options.hidden.filter(|_| options.hidden != picked.hidden);
-        options.dense = options.dense.filter(|_| options.dense != picked.dense);
-        let as_it_was = [Experiment::new(self.options.clone(), self.dataset)];
-        let before = self.run_within(&as_it_was, seeds, runner)?.pop().unwrap_or_default();
-        // What is no better is not recommended.
-        Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
-    }
-
-    /// The settings with the best change for each cause, the first cause's last.
-    fn with_causes_mended(&self, diagnosis: &Diagnosis) -> FitOptions {
-        let mut options = self.options.clone();
-        for finding in diagnosis.findings.iter().rev() {
-            let gain = |trial: &&Trial| {
-                let worth = |e: Effect| worth(e.accuracy.mean, e.loss.mean, e.roughness.mean);
-                trial.effect.map_or(0.0, worth)
-            };
-            let trials = diagnosis.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
-            if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
-                options = changed(&options, &trial.options, &diagnosis.options, diagnosis.epochs);
-            }
-        }
-        let found = |cause| diagnosis.findings.iter().any(|finding| finding.cause == cause);
-        if found(Cause::GradientSpikes) {
-            options.schedule = Schedule::Cosine;
-        }
-        if [Cause::GradientSpikes, Cause::LearningRateTooHigh, Cause::BatchTooSmall].into_iter().any(found) {
-            // What single steps do to the network that is kept.
-            options.weight_average = FitOptions::default().weight_average;
-        }
-        options
-    }
-
-    /// A training with other settings, on the windows that they ask for.
-    fn candidate<'a>(
-        &'a self,
-        options: &FitOptions,
-        cleaned: &'a Cleaned,
-        wrong_labels: bool,
-    ) -> Experiment<'a> {
-        let smaller = options.hop.is_none_or(|hop| hop < self.options.hop.unwrap_or(usize::MAX));
-        let dataset = match (&cleaned.live, self.finer) {
-            (Some(live), _) => live,
-            (None, Some(finer)) if smaller => finer,
-            _ => self.dataset,
-        };
-        let mut experiment = Experiment::new(options.resolved(dataset), dataset);
-        if wrong_labels && dataset.len() == self.dataset.len() {
-            experiment.untrained = cleaned.suspects.clone();
-        }
-        experiment
-    }
-
-    /// Runs experiments over seeds, each for as many of its epochs as there is time for; what one does not need the others get.
-    fn run_within(
-        &self,
-        experiments: &[Experiment<'_>],
-        seeds: usize,
-        runner: &ExperimentRunner<'_>,
-    ) -> Result<Vec<Vec<Option<ExperimentOutcome>>>, FitError> {
-        let epoch = |experiment: &Experiment<'_>| {
-            Ok(self.epoch_time(&experiment.options, experiment.dataset, &experiment.split(0))?.max(1e-5))
-        };
-        let times: Vec<f64> = experiments.iter().map(epoch).collect::<Result<_, FitError>>()?;
-        let needed = |index: usize| times[index] * experiments[index].options.epochs() as f64;
-        let rounds = (experiments.len() * seeds).div_ceil(runner.workers.max(1)) as f64;
-        let each = 0.93 * runner.left().as_secs_f64() / rounds;
-        let (longer, shorter): (Vec<usize>, Vec<usize>) =
-            (0..experiments.len()).partition(|index| needed(*index) > each);
-        let spare: f64 = shorter.into_iter().map(|index| each - needed(index)).sum();
-        let each = each + spare / longer.len().max(1) as f64;
-        let shortened = experiments.iter().zip(&times).map(|(experiment, time)| {
-            let epochs = experiment.options.epochs().min((each / time) as usize).max(2);
-            let options = FitOptions { epochs: Some(epochs), ..experiment.options.clone() };
-            Experiment { options, ..experiment.clone() }
-        });
-        runner.run(&shortened.collect::<Vec<_>>(), seeds)
-    }
+/// Tries the settings with every cause fixed, and the defaults, and compares the better of them with the
+/// training as it was. The result is `None` where neither is better, and where there was no time.
+///
+/// # Errors
+/// [`FitError::Threads`].
+pub(crate) fn find_fix(
+    request: &DiagnosisRequest<'_>,
+    findings: &[Finding],
+    tried: &TriedChanges,
+    cleaned: &CleanedData,
+    pool: &WorkerPool<'_>,
+) -> Result<Option<FixedTraining>, FitError> {
+    let own = with_causes_fixed(request.options, findings, tried);
+    let defaults = FitOptions {
+        rate: request.options.rate,
+        window: request.options.window,
+        channels: own.channels.clone(),
+        folds: Some(0),
+        validation: request.options.validation,
+        seed: request.options.seed,
+        ..FitOptions::default()
+    };
+    let candidates = [own, defaults];
+    let wrong_labels = findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
+    let experiments =
+        candidates.each_ref().map(|options| candidate_experiment(request, options, cleaned, wrong_labels));
+    // A multiple of the number of threads, so that no core is idle during the last round.
+    let seeds = SEEDS[1].next_multiple_of(pool.threads.max(1)).min(SEEDS[0]);
+    let deadline = pool.deadline - pool.time_left().mul_f64(1.0 - CANDIDATES);
+    let rows = run_within_time(request, &experiments, seeds, &WorkerPool { deadline, ..*pool })?;
+    // The defaults are preferred where both are about equal: they need no flags and were tested on more data.
+    let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
+    let best = candidates
+        .into_iter()
+        .zip(epochs)
+        .zip(rows)
+        .filter(|(_, row)| row.iter().any(Option::is_some))
+        .reduce(|own, defaults| if gain(&defaults.1, &own.1) > EQUAL { own } else { defaults });
+    let Some(((mut options, epochs), after)) = best else { return Ok(None) };
+    // A size that `fit` would choose by itself is left to it.
+    let chosen = FitOptions::default().resolved(request.dataset);
+    options.hidden = options.hidden.filter(|_| options.hidden != chosen.hidden);
+    options.dense = options.dense.filter(|_| options.dense != chosen.dense);
+    let as_it_was = [Experiment::new(request.options.clone(), request.dataset)];
+    let before = run_within_time(request, &as_it_was, seeds, pool)?.pop().unwrap_or_default();
+    Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
 }
 
-/// By how much settings have to be better than the defaults to be taken for better.
+/// The settings with the most effective change for each cause. The change for the first finding is applied
+/// last, so that it prevails.
+fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedChanges) -> FitOptions {
+    let mut options = original.clone();
+    for finding in findings.iter().rev() {
+        let gain = |trial: &&Trial| {
+            let worth = |e: Effect| worth(e.accuracy.mean, e.loss.mean, e.roughness.mean);
+            trial.effect.map_or(0.0, worth)
+        };
+        let trials = tried.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
+        if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
+            options = with_change(&options, &trial.options, original, tried.options.epochs());
+        }
+    }
+    let found = |cause| findings.iter().any(|finding| finding.cause == cause);
+    if found(Cause::GradientSpikes) {
+        options.schedule = Schedule::Cosine;
+    }
+    if [Cause::GradientSpikes, Cause::LearningRateTooHigh, Cause::BatchTooSmall].into_iter().any(found) {
+        // An average of the weights is not disturbed by single steps.
+        options.weight_average = FitOptions::default().weight_average;
+    }
+    options
+}
+
+/// A training with these settings on the windows that they ask for.
+fn candidate_experiment<'a>(
+    request: &DiagnosisRequest<'a>,
+    options: &FitOptions,
+    cleaned: &'a CleanedData,
+    wrong_labels: bool,
+) -> Experiment<'a> {
+    let smaller_hop = options.hop.is_none_or(|hop| hop < request.options.hop.unwrap_or(usize::MAX));
+    let dataset = match (&cleaned.live, request.finer) {
+        (Some(live), _) => live,
+        (None, Some(finer)) if smaller_hop => finer,
+        _ => request.dataset,
+    };
+    let mut experiment = Experiment::new(options.resolved(dataset), dataset);
+    // The suspects are indices of windows, which have another meaning in the finer dataset.
+    if wrong_labels && dataset.len() == request.dataset.len() {
+        experiment.untrained = cleaned.suspects.clone();
+    }
+    experiment
+}
+
+/// A gain up to which settings are about equal.
 const EQUAL: f64 = 0.01;
 
-/// What a rise of balanced accuracy and falls of a loss and of a roughness, as logarithms, are worth together, in shares of balanced
-/// accuracy: a loss that is lower by a tenth counts as much as a point, and one that is half as rough as three.
+/// The sum of a rise of balanced accuracy and of falls of a loss and of a roughness as logarithms, in shares
+/// of balanced accuracy: a loss that is a tenth lower counts as one point of accuracy, and half the roughness
+/// as three points.
 fn worth(accuracy: f64, loss: f64, roughness: f64) -> f64 {
     accuracy + 0.1 * loss + 0.05 * roughness
 }
 
-/// How much better trainings are than others, with the roughness of their validation loss, over the seeds that were run of both; 0 where
-/// no seed was.
+/// The mean gain from `before` to `after` by [`worth`], with the roughness of the validation loss, over the
+/// seeds that were run in both; 0 where there are none.
 fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> f64 {
-    let gain = |before: &ExperimentOutcome, after: &ExperimentOutcome| {
-        let roughness = fall(before.validation_roughness, after.validation_roughness);
-        worth(after.accuracy - before.accuracy, fall(before.loss, after.loss), roughness)
+    let gain = |(before, after): (&ExperimentOutcome, &ExperimentOutcome)| {
+        let roughness = log_fall(before.validation_roughness, after.validation_roughness);
+        let loss = log_fall(before.validation_loss, after.validation_loss);
+        worth(after.accuracy - before.accuracy, loss, roughness)
     };
-    let pairs = before.iter().zip(after).filter_map(|(before, after)| before.as_ref().zip(after.as_ref()));
-    let gains: Vec<f64> = pairs.map(|(before, after)| gain(before, after)).collect();
+    let gains: Vec<f64> = pairs(before, after).map(gain).collect();
     gains.iter().sum::<f64>() / gains.len().max(1) as f64
 }
 
-/// Settings with what a trial changed in others.
-fn changed(options: &FitOptions, trial: &FitOptions, from: &FitOptions, epochs: usize) -> FitOptions {
+/// `options` with every setting, except for the epochs, that `trial` changed in `original` when it had this
+/// many epochs.
+fn with_change(options: &FitOptions, trial: &FitOptions, original: &FitOptions, epochs: usize) -> FitOptions {
     let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
-    let before = table(&FitOptions { epochs: Some(epochs), ..from.clone() });
+    let before = table(&FitOptions { epochs: Some(epochs), ..original.clone() });
     let mut joined = table(options);
     let differs =
         table(trial).into_iter().filter(|(key, value)| before.get(key) != Some(value) && key != "epochs");

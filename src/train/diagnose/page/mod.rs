@@ -1,4 +1,10 @@
-//! The page of a diagnosis: one HTML file that needs nothing else. What is wrong and what to do stand first; the evidence is below.
+//! The report of a diagnosis as one HTML file that loads nothing else. It starts with what is wrong and what
+//! to do; the evidence follows.
+//!
+//! - [`verdict`]: the findings, the recommended settings, and the training before and after.
+//! - [`curve`]: the loss of the unchanged training, and how much of its fluctuation is normal.
+//! - [`changes`]: the effect of each change, the range test and the sharpness around a spike.
+//! - [`recordings`]: the windows, the suspected labels, and the scores that are within reach.
 
 pub(crate) mod changes;
 pub(crate) mod curve;
@@ -15,19 +21,18 @@ use crate::train::fit::epoch::Epoch;
 use crate::train::report::chart::ChartLine;
 use crate::train::report::document;
 
-/// What the page shows.
+/// The report of a diagnosis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DiagnosisPage<'a> {
-    /// What was found out.
     pub diagnosis: &'a Diagnosis,
-    /// The windows.
+    /// The windows that the training was diagnosed with.
     pub dataset: &'a Dataset,
-    /// The recordings, as they were named.
+    /// The recordings as the user named them, for the command that the report recommends.
     pub data: &'a [PathBuf],
 }
 
 impl DiagnosisPage<'_> {
-    /// The page.
+    /// The report as an HTML document.
     pub(crate) fn html(&self) -> String {
         let body = html! {
             (self.verdict())
@@ -43,11 +48,14 @@ impl DiagnosisPage<'_> {
     }
 }
 
+/// A line of a figure over the epochs. Epochs for which `of` returns `None` have no point.
 fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let points = history.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?))).collect();
     ChartLine { name: name.into(), colour, faint: false, points }
 }
 
+/// Like [`line`], but over the share of the epochs in percent, so that trainings of different lengths can be
+/// compared.
 fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let line = line(name, colour, history, of);
     let count = history.len().max(1) as f64;
@@ -57,6 +65,7 @@ fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) 
     }
 }
 
+/// A difference of shares in percentage points, with its sign.
 fn points(share: f64) -> String {
     format!("{:+.1}", 100.0 * share)
 }

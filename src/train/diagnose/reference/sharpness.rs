@@ -1,51 +1,55 @@
-//! The largest eigenvalue of the preconditioned Hessian: above 2 / learning rate, gradient descent leaps away from the valley that it
-//! is in (Cohen et al. 2021; with RMSprop's and Adam's preconditioner, Cohen et al. 2022).
+//! The sharpness: the largest eigenvalue of the preconditioned Hessian. Where it is above 2 / learning rate,
+//! the steps of gradient descent overshoot and leave the minimum that they approach (Cohen et al. 2021; with
+//! the preconditioners of RMSprop and Adam, Cohen et al. 2022).
 
 use crate::train::fit::trainer::Trainer;
 use crate::train::optimize::optimizer::OptimizerKind;
 
-/// How far a finite difference goes, as a norm in the space of the parameters.
-const REACH: f64 = 2e-2;
+/// The length of the step of a finite difference, as a norm in parameter space.
+const STEP_NORM: f64 = 2e-2;
 
-/// The state of a power iteration, from which the next one starts.
+/// The state of a power iteration. Where it is kept, the next iteration starts from the last eigenvector.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Direction(Vec<f64>);
+pub(crate) struct PowerIteration {
+    vector: Vec<f64>,
+}
 
-/// The largest eigenvalue, by absolute value, of D^½ H D^½: H is the Hessian of the mean loss of these windows, and D what the
-/// optimiser multiplies gradients by before the learning rate does. Power iteration on products that are central differences of
-/// gradients; it starts from `direction` and leaves there what it found.
+/// The largest eigenvalue by absolute value of D^½ H D^½, where H is the Hessian of the mean loss of these
+/// windows and D is the factor by which the optimiser multiplies gradients, without the learning rate. It is
+/// found by power iteration from `state`, which is updated. The products with H are central differences of
+/// gradients.
 pub(crate) fn sharpness(
     trainer: &mut Trainer<'_>,
     windows: &[usize],
-    direction: &mut Direction,
+    state: &mut PowerIteration,
     iterations: usize,
 ) -> f64 {
     let parameters = trainer.network().parameters().to_vec();
     let root: Vec<f64> =
-        trainer.optimizer().preconditioner().iter().map(|by| f64::from(*by).sqrt()).collect();
+        trainer.optimizer().preconditioner().iter().map(|factor| f64::from(*factor).sqrt()).collect();
     let root = if root.is_empty() { vec![1.0; parameters.len()] } else { root };
-    if direction.0.len() != parameters.len() {
-        // Any start does that is not by chance at right angles to what is looked for.
-        direction.0 = (0..parameters.len()).map(|index| (index as f64 * 0.7 + 1.0).sin()).collect();
+    let vector = &mut state.vector;
+    if vector.len() != parameters.len() {
+        // Any vector will do that is not by chance orthogonal to the eigenvector.
+        *vector = (0..parameters.len()).map(|index| (index as f64 * 0.7 + 1.0).sin()).collect();
     }
-    let vector = &mut direction.0;
     let mut largest = 0.0;
     for _ in 0..iterations {
         normalise(vector);
         let step: Vec<f64> = vector.iter().zip(&root).map(|(value, root)| value * root).collect();
-        let reach = REACH / norm(&step).max(1e-30);
-        let mut moved = |sign: f64| -> Vec<f64> {
+        let scale = STEP_NORM / norm(&step).max(1e-30);
+        let mut gradient_at = |sign: f64| -> Vec<f64> {
             let at: Vec<f32> = parameters
                 .iter()
                 .zip(&step)
-                .map(|(value, step)| (f64::from(*value) + sign * reach * step) as f32)
+                .map(|(value, step)| (f64::from(*value) + sign * scale * step) as f32)
                 .collect();
             trainer.gradient(&at, windows).1.iter().map(|gradient| f64::from(*gradient)).collect()
         };
-        let (ahead, behind) = (moved(1.0), moved(-1.0));
+        let (ahead, behind) = (gradient_at(1.0), gradient_at(-1.0));
         let product = ahead.iter().zip(&behind).zip(&root);
         let product: Vec<f64> =
-            product.map(|((ahead, behind), root)| root * (ahead - behind) / (2.0 * reach)).collect();
+            product.map(|((ahead, behind), root)| root * (ahead - behind) / (2.0 * scale)).collect();
         largest = product.iter().zip(vector.iter()).map(|(one, other)| one * other).sum();
         *vector = product;
     }
@@ -53,17 +57,19 @@ pub(crate) fn sharpness(
     largest
 }
 
-/// The sharpness above which an optimiser at this learning rate does not stay in a valley.
-pub(crate) fn limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
-    let share = match kind {
+/// The sharpness above which the steps of an optimiser at this learning rate are unstable. `momentum` is that
+/// of SGD; the other optimisers have a fixed one.
+pub(crate) fn sharpness_limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
+    let momentum = match kind {
         OptimizerKind::Sgd => momentum,
         OptimizerKind::RmsProp => 0.0,
         OptimizerKind::Adam | OptimizerKind::AdamW => 0.9,
     };
-    // With momentum β as a running mean, 1 - β of a gradient comes at once (Cohen et al. 2022, equation 3); SGD's is not a mean.
+    // Adam's momentum β is a running mean, of which a new gradient is the share 1 - β (Cohen et al. 2022,
+    // equation 3); SGD's is not a mean.
     match kind {
-        OptimizerKind::Sgd => (2.0 + 2.0 * share) / learning_rate,
-        _ => (2.0 + 2.0 * share) / ((1.0 - share) * learning_rate),
+        OptimizerKind::Sgd => (2.0 + 2.0 * momentum) / learning_rate,
+        _ => (2.0 + 2.0 * momentum) / ((1.0 - momentum) * learning_rate),
     }
 }
 
@@ -72,9 +78,9 @@ fn norm(values: &[f64]) -> f64 {
 }
 
 fn normalise(values: &mut [f64]) {
-    let by = norm(values);
-    if by > 0.0 {
-        values.iter_mut().for_each(|value| *value /= by);
+    let length = norm(values);
+    if length > 0.0 {
+        values.iter_mut().for_each(|value| *value /= length);
     }
 }
 
@@ -111,7 +117,7 @@ mod tests {
         for _ in 0..4 {
             trainer.epoch().unwrap();
         }
-        let found = sharpness(&mut trainer, &windows, &mut Direction::default(), 60);
+        let found = sharpness(&mut trainer, &windows, &mut PowerIteration::default(), 60);
         let loss = |parameters: &[f64]| {
             let costs = windows.iter().map(|window| {
                 let mut row = exact::logits(trainer.network(), parameters, dataset.window(*window));
@@ -155,8 +161,8 @@ mod tests {
 
     #[test]
     fn limits_are_those_of_the_papers() {
-        assert_eq!(limit(OptimizerKind::RmsProp, 0.0, 0.001), 2000.0);
-        assert!((limit(OptimizerKind::Adam, 0.0, 0.001) - 38_000.0).abs() < 1e-6);
-        assert!((limit(OptimizerKind::Sgd, 0.9, 0.1) - 38.0).abs() < 1e-9);
+        assert_eq!(sharpness_limit(OptimizerKind::RmsProp, 0.0, 0.001), 2000.0);
+        assert!((sharpness_limit(OptimizerKind::Adam, 0.0, 0.001) - 38_000.0).abs() < 1e-6);
+        assert!((sharpness_limit(OptimizerKind::Sgd, 0.9, 0.1) - 38.0).abs() < 1e-9);
     }
 }

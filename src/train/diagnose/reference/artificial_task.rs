@@ -1,17 +1,19 @@
-//! The artificial task: cos(x) against arccos(x). What cannot learn that cannot learn anything.
+//! The artificial task: windows of cos(x) against windows of arccos(x). Settings that cannot learn this task
+//! cannot learn any other.
 
 use rand_distr::{Distribution, Normal};
 use rand_pcg::Pcg64;
 
 use crate::train::data::dataset::Dataset;
-use crate::train::data::window_index::RecordingInfo;
+use crate::train::data::window_index::{RecordingInfo, WindowIndex};
 
-/// Noise on each value.
+/// The standard deviation of the noise that is added to each value.
 const NOISE: f64 = 0.1;
-/// Recordings of each of the two labels.
+/// The number of recordings of each of the two labels.
 const DRIVES: usize = 5;
 
-/// As many windows as another data set has, of the same size, whose steps are cos(x) or arccos(x) for x from -1 to 1, with noise.
+/// About as many windows as `like` has, of the same shape [W, C], whose steps are cos(x) or arccos(x) for x
+/// from -1 to 1 with noise.
 pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     let (window, width) = (like.card.window, like.card.channels.len());
     let count = (like.len() / 2 * 2).max(4 * DRIVES);
@@ -28,12 +30,7 @@ pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     dataset.windows = time
         .into_iter()
         .flat_map(|time| (0..count).map(move |index| (index, time)))
-        .map(|(index, time)| crate::train::data::window_index::WindowIndex {
-            start: index * window,
-            time,
-            earlier: 0,
-            later: 0,
-        })
+        .map(|(index, time)| WindowIndex { start: index * window, time, earlier: 0, later: 0 })
         .collect();
     let normal = Normal::new(0.0, NOISE);
     for index in 0..count {
@@ -53,7 +50,7 @@ pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
 mod tests {
     use super::*;
     use crate::train::baseline::Features;
-    use crate::train::diagnose::neighbours::neighbours;
+    use crate::train::diagnose::inspection::neighbours::nearest_neighbours;
     use crate::train::tests::waves;
 
     #[test]
@@ -61,6 +58,6 @@ mod tests {
         let like = waves(3, 4, 10);
         let task = cos_against_arccos(&like, 0);
         assert_eq!((task.len(), task.card.labels.len(), task.steps.len()), (120, 2, 120 * 20));
-        assert_eq!(neighbours(&task, &Features::of(&task)).error, 0.0);
+        assert_eq!(nearest_neighbours(&task, &Features::of(&task)).error, 0.0);
     }
 }
