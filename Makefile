@@ -34,7 +34,9 @@ endif
 test-tools:
 	@scripts/install-test-tools
 
-lint: ## check the format, clippy's lints and the documentation
+lint: ## check the layers and sizes of src/, the format, clippy's lints and the documentation
+	scripts/test-house
+	scripts/house --check
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked

@@ -6,15 +6,12 @@ use std::hint::black_box;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-use underfoot::channel::{Channel, TimeInput};
-use underfoot::columns::Columns;
-use underfoot::decide::{DecideOptions, Decider};
-use underfoot::decode::csv::{Header, Rows};
-use underfoot::decode::{Stream, StreamFormat, binary};
-use underfoot::drops::Drops;
-use underfoot::lane::{Lane, LaneOptions};
+use underfoot::decision::{DecisionFilter, DecisionOptions};
+use underfoot::decode::csv::{CsvRows, Header};
+use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::model::card::{Card, Method, Resample};
-use underfoot::sample::{Samples, Time};
+use underfoot::signal::{Channel, Columns, Drops, Samples, Time, TimeInput};
+use underfoot::stream::{StreamWindower, WindowerOptions};
 
 /// Samples in one pass; at 100 Hz, ten minutes of driving.
 const SAMPLES: u32 = 60_000;
@@ -83,11 +80,11 @@ fn decode(
     count
 }
 
-fn recorded() -> Rows {
-    Rows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
+fn recorded() -> CsvRows {
+    CsvRows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
 }
 
-fn windows(lane: &mut Lane, samples: &Samples, drops: &mut Drops) {
+fn windows(lane: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
     lane.push(samples, drops, |output| drop(black_box(output)));
 }
 
@@ -105,7 +102,7 @@ fn decode_csv(bencher: Bencher<'_, '_>) {
 fn decode_stream(bencher: Bencher<'_, '_>, format: StreamFormat) {
     let bytes = if format == StreamFormat::Json { json() } else { frames() };
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
-        let mut stream = Stream::new(format, columns(), TimeInput::default());
+        let mut stream = StreamDecoder::new(format, columns(), TimeInput::default());
         let count = decode(&bytes, |bytes, samples, drops| stream.feed(bytes, samples, drops), |_| {});
         assert_eq!(count, SAMPLES as usize);
     });
@@ -113,20 +110,20 @@ fn decode_stream(bencher: Bencher<'_, '_>, format: StreamFormat) {
 
 #[divan::bench(args = [Method::Linear, Method::Mean])]
 fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
-    let options = LaneOptions::of(&card(method));
+    let options = WindowerOptions::of(&card(method));
     let mut decoded = columns().samples();
     recorded().feed(&csv(), &mut decoded, &mut Drops::default());
     bencher
         .counter(ItemsCount::new(SAMPLES))
-        .with_inputs(|| Lane::new(&options))
+        .with_inputs(|| StreamWindower::new(&options))
         .bench_local_refs(|lane| windows(lane, &decoded, &mut Drops::default()));
 }
 
 #[divan::bench(args = [Method::Linear, Method::Mean])]
 fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
-    let (csv, options) = (csv(), LaneOptions::of(&card(method)));
+    let (csv, options) = (csv(), WindowerOptions::of(&card(method)));
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
-        let (mut rows, mut lane, mut drops) = (recorded(), Lane::new(&options), Drops::default());
+        let (mut rows, mut lane, mut drops) = (recorded(), StreamWindower::new(&options), Drops::default());
         decode(
             &csv,
             |bytes, samples, drops| rows.feed(bytes, samples, drops),
@@ -139,7 +136,7 @@ fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
 #[divan::bench]
 fn decide_between_six_surfaces(bencher: Bencher<'_, '_>) {
     let card = card(Method::Linear);
-    let mut decider = Decider::new(DecideOptions::default(), &card, card.hop);
+    let mut decider = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
     let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         time = time.offset(100_000_000);

@@ -1,29 +1,32 @@
-//! How good predictions are: the confusion table and what is read off it.
+//! How well predictions agree with labels: the confusion table, and the scores that are computed from it.
 
 use serde::Serialize;
 
 use crate::model::card::Scores;
 
-/// Counts of true against predicted labels.
+/// A confusion table: how often each label was predicted for each true label.
 ///
-/// Rows are true labels and columns predicted ones; a last column, outside [`Confusion::table`]'s square, counts
-/// what was answered with `unknown`.
+/// Predictions of `unknown` are counted separately for each true label; they are not part of
+/// [`Confusion::table`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Confusion {
+pub(crate) struct Confusion {
     labels: Vec<String>,
     counts: Vec<Vec<u64>>,
     unknown: Vec<u64>,
 }
 
 impl Confusion {
-    /// An empty table over these labels.
-    pub fn new(labels: &[String]) -> Self {
+    /// Creates a table for these labels without any counts.
+    pub(crate) fn new(labels: &[String]) -> Self {
         let classes = labels.len();
         Self { labels: labels.to_vec(), counts: vec![vec![0; classes]; classes], unknown: vec![0; classes] }
     }
 
-    /// Counts one answer; `predicted` is `None` for `unknown`. Indices outside the labels are not counted.
-    pub fn add(&mut self, truth: usize, predicted: Option<usize>) {
+    /// Counts one prediction. `truth` and `predicted` are indices of labels, and `predicted` is `None` for
+    /// `unknown`.
+    ///
+    /// Indices that are not those of a label are ignored.
+    pub(crate) fn add(&mut self, truth: usize, predicted: Option<usize>) {
         let Some(row) = self.counts.get_mut(truth) else { return };
         match predicted {
             None => self.unknown[truth] += 1,
@@ -35,8 +38,8 @@ impl Confusion {
         }
     }
 
-    /// Counts all that another table over the same labels has.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds the counts of another table for the same labels.
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (row, other) in self.counts.iter_mut().zip(&other.counts) {
             row.iter_mut().zip(other).for_each(|(count, other)| *count += other);
         }
@@ -44,50 +47,51 @@ impl Confusion {
     }
 
     /// The labels, in the order of rows and columns.
-    pub fn labels(&self) -> &[String] {
+    pub(crate) fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// The square of counts: a row a true label, a column a predicted one.
-    pub fn table(&self) -> &[Vec<u64>] {
+    /// The counts, with a row for each true label and a column for each predicted label.
+    pub(crate) fn table(&self) -> &[Vec<u64>] {
         &self.counts
     }
 
-    /// Answers of `unknown`, one count a true label.
-    pub fn unknown(&self) -> &[u64] {
+    /// The number of predictions of `unknown` for each true label.
+    pub(crate) fn unknown(&self) -> &[u64] {
         &self.unknown
     }
 
-    /// How many answers were counted, `unknown` among them.
-    pub fn total(&self) -> u64 {
+    /// The number of all predictions, including `unknown`.
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().flatten().sum::<u64>() + self.unknown.iter().sum::<u64>()
     }
 
-    /// Correct over all; `unknown` is not correct. NaN where nothing was counted.
-    pub fn accuracy(&self) -> f64 {
+    /// The fraction of correct predictions; `unknown` is not correct. NaN if the table is empty.
+    pub(crate) fn accuracy(&self) -> f64 {
         self.correct() as f64 / self.total() as f64
     }
 
-    /// The mean of the recalls of the labels that occur. NaN where nothing was counted.
-    pub fn balanced_accuracy(&self) -> f64 {
+    /// The mean of the recalls of the labels that occur as true labels. NaN if the table is empty.
+    pub(crate) fn balanced_accuracy(&self) -> f64 {
         mean((0..self.labels.len()).filter_map(|class| {
             let support = self.support(class);
             (support > 0).then(|| self.counts[class][class] as f64 / support as f64)
         }))
     }
 
-    /// The mean of the F1 scores of the labels that occur or were predicted. NaN where nothing was counted.
-    pub fn macro_f1(&self) -> f64 {
+    /// The mean of the F1 scores of the labels that occur as true or predicted labels. NaN if the table is
+    /// empty.
+    pub(crate) fn macro_f1(&self) -> f64 {
         mean((0..self.labels.len()).filter_map(|class| {
-            let hits = self.counts[class][class];
+            let correct = self.counts[class][class];
             let predicted: u64 = self.counts.iter().map(|row| row[class]).sum();
             let sum = predicted + self.support(class);
-            (sum > 0).then(|| 2.0 * hits as f64 / sum as f64)
+            (sum > 0).then(|| 2.0 * correct as f64 / sum as f64)
         }))
     }
 
-    /// The three scores at once.
-    pub fn scores(&self) -> Scores {
+    /// All three scores.
+    pub(crate) fn scores(&self) -> Scores {
         Scores {
             accuracy: self.accuracy(),
             balanced_accuracy: self.balanced_accuracy(),
@@ -99,18 +103,20 @@ impl Confusion {
         (0..self.labels.len()).map(|class| self.counts[class][class]).sum()
     }
 
+    /// The number of predictions for a true label, including `unknown`.
     fn support(&self, class: usize) -> u64 {
         self.counts[class].iter().sum::<u64>() + self.unknown[class]
     }
 }
 
 impl std::fmt::Display for Confusion {
-    /// A table for people: true labels down, predicted ones across, recall at the end of each row.
+    /// Writes the table for people: a row for each true label with its recall, and a column for each
+    /// predicted label.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let with_unknown = self.unknown.iter().any(|&count| count > 0);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        let mut header = vec!["true \\ predicted".to_owned()];
+        let mut header = vec!["actual \\ predicted".to_owned()];
         header.extend(self.labels.iter().cloned());
         if with_unknown {
             header.push(crate::model::card::UNKNOWN.into());
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_agree_with_values_worked_out_by_hand() {
+    fn scores_agree_with_values_computed_by_hand() {
         // recalls 3/4 and 1/2; F1 of a: 6/8, of b: 2/4
         let confusion = table(&[(0, Some(0), 3), (0, Some(1), 1), (1, Some(1), 1), (1, Some(0), 1)]);
         assert!((confusion.accuracy() - 4.0 / 6.0).abs() < 1e-12);
@@ -167,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn unknown_counts_against_recall_and_is_shown() {
+    fn unknown_lowers_the_recall_and_is_shown() {
         let confusion = table(&[(0, Some(0), 1), (0, None, 1)]);
         assert!((confusion.accuracy() - 0.5).abs() < 1e-12);
         assert!(confusion.to_string().contains("unknown"));
     }
 
     #[test]
-    fn an_empty_table_has_no_scores_and_does_not_fail() {
+    fn the_scores_of_an_empty_table_are_nan() {
         assert!(table(&[]).accuracy().is_nan());
         assert!(table(&[]).balanced_accuracy().is_nan());
     }

@@ -1,44 +1,49 @@
-//! The wish to end, as sources see it; and how long what follows is waited for.
+//! Requests to shut down, and waiting for threads to end.
+//!
+//! [`channel`] gives a [`Trigger`], which requests the shutdown, and a [`Shutdown`], which waits for the
+//! request. Only sources and connections see it; every other stage of the daemon ends when its input closes.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// Resolves when the daemon is asked to end. Clones all see it.
+/// Waits for the request to shut down. All clones receive the same request.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub(crate) struct Shutdown(watch::Receiver<bool>);
 
-/// Asks for the end; dropping it asks, too.
+/// Requests the shutdown. Dropping the trigger also requests it.
 #[derive(Debug)]
-pub struct Trigger(watch::Sender<bool>);
+pub(crate) struct Trigger(watch::Sender<bool>);
 
-/// A wish not yet made, and who can make it.
-pub fn channel() -> (Trigger, Shutdown) {
+/// Creates a trigger and a future for its request.
+pub(crate) fn channel() -> (Trigger, Shutdown) {
     let (sender, receiver) = watch::channel(false);
     (Trigger(sender), Shutdown(receiver))
 }
 
 impl Trigger {
-    /// Asks for the end.
-    pub fn pull(&self) {
+    /// Requests the shutdown.
+    pub(crate) fn pull(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Shutdown {
-    /// Waits for the wish.
-    pub async fn requested(&mut self) {
-        // An error is a dropped trigger, which asks as well.
-        let _ = self.0.wait_for(|asked| *asked).await;
+    /// Resolves when the shutdown is requested, or at once if it was requested before.
+    pub(crate) async fn requested(&mut self) {
+        // An error means that the trigger was dropped, which also requests the shutdown.
+        let _ = self.0.wait_for(|requested| *requested).await;
     }
 }
 
-/// Waits for a thread to end, but no longer than `patience`; says whether it did.
-pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
-    let begun = Instant::now();
+/// Waits for a thread to end, but at most for `timeout`. Returns whether it has ended.
+///
+/// It blocks the calling thread.
+pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, timeout: Duration) -> bool {
+    let start = Instant::now();
     while !thread.is_finished() {
-        if begun.elapsed() >= patience {
+        if start.elapsed() >= timeout {
             return false;
         }
         std::thread::sleep(Duration::from_millis(2));

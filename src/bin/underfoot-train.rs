@@ -1,13 +1,13 @@
-//! The trainer: labelled recordings to a model.
+//! The `underfoot-train` binary: trains models on labelled recordings.
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use underfoot::command::{bench, diagnose, evaluate, fit};
-use underfoot::train::options::BadOption;
-use underfoot::train::settings::SettingsError;
+use underfoot::command::training::{bench, diagnose, evaluate, fit};
+use underfoot::train::options::OptionError;
+use underfoot::train::options::settings::SettingsError;
 
-/// Train models that tell what a robot drives on
+/// Train models that classify the surface under a robot
 #[derive(Debug, Parser)]
 #[command(name = "underfoot-train", version)]
 pub(crate) struct Cli {
@@ -17,10 +17,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Fit(Box<fit::Fit>),
-    Diagnose(Box<diagnose::Diagnose>),
-    Evaluate(evaluate::Evaluate),
-    Bench(bench::Bench),
+    Fit(Box<fit::FitArgs>),
+    Diagnose(Box<diagnose::DiagnoseArgs>),
+    Evaluate(evaluate::EvaluateArgs),
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -31,8 +31,8 @@ fn main() -> ExitCode {
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     eprintln!("error: {error:#}");
-    let usage =
-        error.is::<BadOption>() || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));
+    let usage = error.is::<OptionError>()
+        || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));
     if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 

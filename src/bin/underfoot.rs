@@ -1,34 +1,36 @@
-//! The daemon and its tools.
+//! The `underfoot` binary: the daemon and its tools.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use underfoot::command::{check, config, demo, failure, forget, model, record, replay, run, simulate, watch};
-use underfoot::logging;
+use underfoot::command::failure;
+use underfoot::command::service::{check, config, run};
+use underfoot::command::tools::{demo, forget, model, record, replay, simulate, watch};
+use underfoot::log;
 
-/// Tells what a robot drives on from the current its motors draw.
+/// Classifies the surface under a robot from the current its motors draw.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 78 a configuration or model that cannot work.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage, 78 a configuration or model that cannot work.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) enum Cli {
-    Run(run::Run),
-    Replay(replay::Replay),
-    Record(record::Record),
-    Simulate(simulate::Simulate),
-    Demo(demo::Demo),
-    Check(check::Check),
-    Watch(watch::Watch),
-    Forget(forget::Forget),
-    Config(config::Show),
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
+    Record(record::RecordArgs),
+    Simulate(simulate::SimulateArgs),
+    Demo(demo::DemoArgs),
+    Check(check::CheckArgs),
+    Watch(watch::WatchArgs),
+    Forget(forget::ForgetArgs),
+    Config(config::ShowArgs),
     #[command(subcommand)]
-    Model(model::Command),
+    Model(model::ModelCommand),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let quiet = matches!(cli, Cli::Replay(_) | Cli::Check(_) | Cli::Demo(_) | Cli::Watch(_));
-    if let Err(error) = logging::start(if quiet { "error" } else { "info" }) {
+    if let Err(error) = log::start(if quiet { "error" } else { "info" }) {
         return failure::exit(Err(error.into()));
     }
     failure::exit(match cli {

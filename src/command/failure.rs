@@ -1,38 +1,40 @@
-//! Why a command did not succeed, and the exit code that says so.
+//! Errors of the commands, with their exit codes.
 
 use std::process::ExitCode;
 
-use crate::logging::LoggingError;
+use crate::log::LoggingError;
 
-/// The exit code of a configuration that cannot work, so that a service manager does not start it again (`EX_CONFIG` of sysexits.h).
+/// The exit code for a configuration that cannot work (`EX_CONFIG` of sysexits.h). The service manager does
+/// not restart the daemon after it.
 pub const CONFIG: u8 = 78;
 
-/// A message for people, on one line, and an exit code.
+/// Why a command failed: an error message in one line, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What is wrong, with the value and the mend; empty where all was said before.
+    /// What is wrong, the value that is wrong, and how to fix it; empty if the command has already printed
+    /// it.
     pub message: String,
-    /// The exit code.
+    /// The exit code of the process.
     pub code: u8,
 }
 
 impl Failure {
-    /// Something failed: exit code 1.
+    /// Any failure without an exit code of its own, such as a broker that cannot be reached: exit code 1.
     pub fn failed(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: 1 }
     }
 
-    /// It was called wrongly: exit code 2.
+    /// A wrong command line: exit code 2.
     pub fn usage(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: 2 }
     }
 
-    /// The configuration, the model or the runtime library cannot work: exit code 78.
+    /// A configuration, model or runtime library that cannot work: exit code 78.
     pub fn config(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: CONFIG }
     }
 
-    /// The same, where starting again could help: for the tools that nobody restarts.
+    /// Changes the exit code to 1, for tools that no service manager restarts.
     pub fn or_failed(self) -> Self {
         Self { code: 1, ..self }
     }
@@ -41,14 +43,14 @@ impl Failure {
 impl From<LoggingError> for Failure {
     fn from(error: LoggingError) -> Self {
         match error {
-            // A journal that is started again is soon there.
+            // The journal may only be restarting, so starting again can help.
             LoggingError::Journal(_) => Self::failed(error),
             LoggingError::Format(_) | LoggingError::Filter(..) => Self::usage(error),
         }
     }
 }
 
-/// Says why a command failed, if it did, and gives its exit code.
+/// Prints the error of a command, if it failed, and returns its exit code.
 pub fn exit(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,37 +1,40 @@
-//! What differs between two configurations, and what of it a running daemon can take over.
+//! The differences between two configurations, and which of them a running daemon can adopt.
 
 use toml::Value;
 
-use super::{Config, Limits, Model, Publish};
+use super::{Config, LimitsConfig, ModelConfig, PublishConfig};
 
 impl Config {
-    /// This configuration with all of `new` that can change while the daemon runs.
+    /// This configuration with every value of `new` that can change while the daemon runs.
+    ///
+    /// All other values take effect at the next start only.
     pub fn adopting(&self, new: &Config) -> Config {
         let Config { model, window, decide, quality, publish, limits, .. } = new.clone();
         Config {
-            model: Model { path: model.path, ..self.model.clone() },
+            model: ModelConfig { path: model.path, ..self.model.clone() },
             window,
             decide,
             quality,
-            publish: Publish { health: publish.health, ..self.publish.clone() },
-            limits: Limits { payload: self.limits.payload, drain: self.limits.drain, ..limits },
+            publish: PublishConfig { health: publish.health, ..self.publish.clone() },
+            limits: LimitsConfig { payload: self.limits.payload, drain: self.limits.drain, ..limits },
             ..self.clone()
         }
     }
 }
 
-/// The keys in which two configurations differ, such as `decide.dwell`.
-pub fn changed(before: &Config, after: &Config) -> Vec<String> {
+/// The keys whose values differ between two configurations, such as `decide.dwell`.
+pub(crate) fn changed(before: &Config, after: &Config) -> Vec<String> {
     let mut keys = Vec::new();
     let value = |config: &Config| Value::try_from(config).unwrap_or(Value::Boolean(false));
     differences("", &value(before), &value(after), &mut keys);
-    // It is masked wherever it is written.
+    // The password is masked in both values above, so that it has to be compared separately.
     if before.mqtt.password != after.mqtt.password && !keys.iter().any(|key| key == "mqtt.password") {
         keys.push("mqtt.password".into());
     }
     keys
 }
 
+/// Adds the keys below `path` whose values differ.
 fn differences(path: &str, before: &Value, after: &Value, keys: &mut Vec<String>) {
     match (before, after) {
         (Value::Table(before), Value::Table(after)) => {
@@ -40,7 +43,7 @@ fn differences(path: &str, before: &Value, after: &Value, keys: &mut Vec<String>
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 match (before.get(name), after.get(name)) {
                     (Some(before), Some(after)) => differences(&path, before, after, keys),
-                    _ => note(path, keys),
+                    _ => add(path, keys),
                 }
             }
         }
@@ -50,12 +53,12 @@ fn differences(path: &str, before: &Value, after: &Value, keys: &mut Vec<String>
             }
         }
         (before, after) if before == after => {}
-        _ => note(path.to_owned(), keys),
+        _ => add(path.to_owned(), keys),
     }
 }
 
-/// Two sources may differ in the same key.
-fn note(key: String, keys: &mut Vec<String>) {
+/// Adds a key once; two sources may differ in the same key.
+fn add(key: String, keys: &mut Vec<String>) {
     if !keys.contains(&key) {
         keys.push(key);
     }
@@ -63,8 +66,8 @@ fn note(key: String, keys: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::parse;
     use super::*;
+    use crate::config::load::parse;
 
     const BEFORE: &str = "[model]\npath = 'a.onnx'\n[mqtt]\npassword = 'one'\n[window]\nhop = 5\n\
         [[source]]\nkind = 'stdin'\n[[source]]\nkind = 'serial'\nport = 'a'\n";
@@ -73,7 +76,7 @@ mod tests {
         [[source]]\nkind = 'stdin'\n[[source]]\nkind = 'serial'\nport = 'b'\n";
 
     #[test]
-    fn what_a_running_daemon_takes_over_and_what_takes_a_restart_are_all_that_differs() {
+    fn every_difference_is_either_adopted_or_needs_a_restart() {
         let (before, after) = (parse(BEFORE, "x").unwrap(), parse(AFTER, "x").unwrap());
         let adopted = before.adopting(&after);
         assert_eq!(
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn one_source_more_is_told_as_such() {
+    fn an_additional_source_is_reported_as_the_key_source() {
         let (none, one) = (parse("", "x").unwrap(), parse("[[source]]\nkind = 'stdin'", "x").unwrap());
         assert_eq!(changed(&none, &one), ["source"]);
     }

@@ -1,24 +1,25 @@
-//! Home Assistant: whether robots appear in it by themselves.
+//! The section `[home_assistant]`: whether robots appear in Home Assistant by themselves.
 
 use serde::{Deserialize, Serialize};
 
-use super::BadValue;
+use super::error::ValueError;
+use super::publish::validate_topic;
 
-/// How robots are announced to Home Assistant, by its MQTT discovery.
+/// The section `[home_assistant]`: how robots are announced to Home Assistant by its MQTT discovery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct HomeAssistant {
-    /// Whether they are.
+pub struct HomeAssistantConfig {
+    /// Whether robots are announced.
     pub enabled: bool,
-    /// What the topics that Home Assistant looks at start with.
+    /// The discovery prefix: the first part of the topics on which Home Assistant finds devices.
     pub prefix: String,
-    /// Where Home Assistant says that it has started.
+    /// The topic on which Home Assistant reports that it has started.
     pub status_topic: String,
-    /// Robots that are announced at the most.
+    /// Maximum number of robots that are announced.
     pub devices: usize,
 }
 
-impl Default for HomeAssistant {
+impl Default for HomeAssistantConfig {
     fn default() -> Self {
         Self {
             enabled: false,
@@ -29,22 +30,28 @@ impl Default for HomeAssistant {
     }
 }
 
-impl HomeAssistant {
-    pub(super) fn validate(&self, broker: bool) -> Result<(), BadValue> {
-        if self.enabled && !broker {
-            return Err(BadValue::new(
+impl HomeAssistantConfig {
+    /// Checks every key; `has_broker` says whether `mqtt.host` is set.
+    pub(super) fn validate(&self, has_broker: bool) -> Result<(), ValueError> {
+        if self.enabled && !has_broker {
+            return Err(ValueError::new(
                 "home_assistant.enabled",
                 true,
-                "it is told over MQTT, and mqtt.host is missing; name the broker that Home Assistant uses",
+                "Home Assistant is reached over MQTT, but mqtt.host is missing; set it to the broker that \
+                 Home Assistant uses",
             ));
         }
         if !(1..=10_000).contains(&self.devices) {
-            return Err(BadValue::new("home_assistant.devices", self.devices, "it takes 1 to 10000"));
+            return Err(ValueError::new(
+                "home_assistant.devices",
+                self.devices,
+                "it must be from 1 to 10000",
+            ));
         }
         for (key, topic) in
             [("home_assistant.prefix", &self.prefix), ("home_assistant.status_topic", &self.status_topic)]
         {
-            super::topic(key, topic, "homeassistant")?;
+            validate_topic(key, topic, "homeassistant")?;
         }
         Ok(())
     }

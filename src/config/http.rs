@@ -1,58 +1,63 @@
-//! Where the page, the metrics and the probes are served.
+//! The section `[http]`: where the page, the metrics and the probes are served.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::BadValue;
+use super::error::ValueError;
 
-/// The page, the metrics and the probes.
+/// The section `[http]`: where the page, the metrics and the probes are served.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Http {
-    /// The address and port; nothing is served where none is given.
+pub struct HttpConfig {
+    /// The IP address and port to listen on; if `None`, nothing is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
-    /// Names that this computer may be called by, besides localhost and the address itself.
+    /// The names under which browsers may ask for the page, in addition to localhost and the address itself.
     #[serde(deserialize_with = "names")]
     pub hosts: Vec<String>,
 }
 
-impl Http {
-    pub(super) fn validate(&self) -> Result<(), BadValue> {
+impl HttpConfig {
+    /// Checks the address and the names.
+    pub(super) fn validate(&self) -> Result<(), ValueError> {
         self.address()?;
         let plain = |name: &&String| {
             !name.is_empty()
                 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         };
         match self.hosts.iter().find(|name| !plain(name)) {
-            Some(name) => Err(BadValue::new(
+            Some(name) => Err(ValueError::new(
                 "http.hosts",
                 name,
-                "it takes names without a scheme or a port, such as [\"robot.local\"]",
+                "each name must be without a scheme and without a port, such as \"robot.local\"",
             )),
             None => Ok(()),
         }
     }
 
-    /// Where to listen, if anywhere.
-    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, BadValue> {
+    /// The address to listen on; `None` if nothing is served.
+    ///
+    /// # Errors
+    /// `listen` is not an IP address with a port.
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, ValueError> {
         let Some(listen) = &self.listen else { return Ok(None) };
-        let bad = || {
-            BadValue::new(
+        let invalid = || {
+            ValueError::new(
                 "http.listen",
                 listen,
-                "it takes an address and a port, such as \"127.0.0.1:8089\" or \"[::1]:8089\"",
+                "it must be an IP address and a port, such as \"127.0.0.1:8089\" or \"[::1]:8089\"",
             )
         };
-        listen.parse().map(Some).map_err(|_| bad())
+        listen.parse().map(Some).map_err(|_| invalid())
     }
 }
 
-/// A list, or one text with commas, which is all that a variable can hold.
+/// A list of names, or one text with commas between the names, because an environment variable cannot be a
+/// list.
 fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "it takes a list of names, such as [\"robot.local\"]")]
+    #[serde(untagged, expecting = "it must be a list of names, such as [\"robot.local\"]")]
     enum Names {
         Many(Vec<String>),
         One(String),
@@ -70,19 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_a_list_or_a_text_with_commas() {
+    fn hosts_are_a_list_or_one_text_with_commas() {
         for toml in ["hosts = ['a.local', 'b']", "hosts = 'a.local, b'"] {
-            let http: Http = toml::from_str(toml).unwrap();
+            let http: HttpConfig = toml::from_str(toml).unwrap();
             assert_eq!(http.hosts, ["a.local", "b"]);
         }
     }
 
     #[test]
-    fn an_address_of_either_family_will_do() {
+    fn addresses_may_be_ipv4_or_ipv6() {
         for listen in ["127.0.0.1:0", "[::1]:8089", "0.0.0.0:80"] {
-            let http = Http { listen: Some(listen.into()), hosts: Vec::new() };
+            let http = HttpConfig { listen: Some(listen.into()), hosts: Vec::new() };
             assert_eq!(http.address().unwrap().unwrap().to_string(), listen);
         }
-        assert_eq!(Http::default().address(), Ok(None));
+        assert_eq!(HttpConfig::default().address(), Ok(None));
     }
 }

@@ -1,59 +1,76 @@
-//! Reading the configuration: defaults, the file, `conf.d/*.toml` beside it, the environment, then flags.
+//! Reading the configuration from its sources.
+//!
+//! The sources, in order of precedence, lowest first:
+//!
+//! 1. the defaults,
+//! 2. the file: the one that is named, or [`DEFAULT_FILE`] if it exists,
+//! 3. the files `conf.d/*.toml` beside it, in the order of their names,
+//! 4. environment variables such as `UNDERFOOT__MQTT__HOST`,
+//! 5. command line flags.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{BadValue, Config, SAMPLE};
+use super::error::ValueError;
+use super::wrong_type;
+use super::{Config, SAMPLE};
 
-/// Where the service's configuration is, unless `-c` names another.
+/// The configuration of the service, which is read when no other file is named.
 pub const DEFAULT_FILE: &str = "/etc/underfoot/underfoot.toml";
 
-/// What every variable starts with; `__` stands between levels.
+/// The first part of every environment variable. `__` separates it from the section, and the section from the
+/// key.
 const PREFIX: &str = "UNDERFOOT";
 
-/// Why the configuration cannot be used.
+/// A key is suggested for an unknown one if at most this many changes of single characters lie between the
+/// two.
+const MAX_DISTANCE: usize = 6;
+
+/// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
     #[error(
-        "the config {path:?} cannot be read: {why}; name one with -c, or write one with `underfoot config --sample > underfoot.toml`"
+        "the configuration \"{}\" cannot be read: {why}; name another file with -c, or write one with \
+         `underfoot config --sample > underfoot.toml`",
+        path.display()
     )]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         why: std::io::Error,
     },
-    /// A file is not TOML, or a value is of the wrong type.
-    #[error("{origin}, {why}")]
+    /// A file is not valid TOML, or a value does not have the type of its key.
+    #[error("{origin}: {why}")]
     Syntax {
-        /// The file.
+        /// The file with the line, or the environment.
         origin: String,
-        /// What is wrong, with its line.
+        /// What is wrong, and the fix.
         why: String,
     },
-    /// A key that does not exist.
+    /// A key does not exist.
     #[error("{origin} has the unknown key {key:?}{hint}")]
     UnknownKey {
-        /// The file or the variable.
+        /// The file or the environment variable.
         origin: String,
-        /// The key.
+        /// The key with its section.
         key: String,
-        /// The nearest key that exists, in words.
+        /// The end of the message: the nearest key that exists, or where all keys are listed.
         hint: String,
     },
-    /// A value that makes no sense.
+    /// A value is out of range, or does not go together with another one.
     #[error(transparent)]
-    Value(#[from] BadValue),
+    Value(#[from] ValueError),
 }
 
 /// Reads and checks the configuration.
 ///
-/// Without a file, [`DEFAULT_FILE`] is read where it is there. `flags` are keys and values that stand above all else.
+/// `file` is the file that the user named, if any. `flags` are keys with their values from the command line.
 ///
 /// # Errors
-/// [`ConfigError`], with the file or variable, the key, the value and the mend.
+/// [`ConfigError`], which names the file or the variable, the key, the value and the fix.
 pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, ConfigError> {
     let mut builder = ::config::Config::builder();
     let default = Path::new(DEFAULT_FILE);
@@ -61,67 +78,87 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Con
     for path in file.map(files).transpose()?.unwrap_or_default() {
         let text =
             std::fs::read_to_string(&path).map_err(|why| ConfigError::Read { path: path.clone(), why })?;
-        // Checked by itself first, so that a message can name the file and the line.
+        // Each file is checked by itself first, so that an error can name the file and the line.
         parse(&text, &path.display().to_string())?;
         builder = builder.add_source(::config::File::from_str(&text, ::config::FileFormat::Toml));
     }
-    // Values stay text until their key says what they are: a password may look like a number.
+    // A variable stays text until the type of its key is known: a password may look like a number.
     let environment = ::config::Environment::with_prefix(PREFIX).prefix_separator("__").separator("__");
     builder = builder.add_source(environment);
     for (key, value) in flags {
-        builder = builder.set_override(*key, value.clone()).map_err(|error| syntax(&error))?;
+        builder = builder.set_override(*key, value.clone()).map_err(|error| environment_error(&error))?;
     }
-    let merged = builder.build().map_err(|error| syntax(&error))?;
+    let merged = builder.build().map_err(|error| environment_error(&error))?;
     let mut unknown = None;
     let config: Config = serde_ignored::deserialize(merged, |path| {
         unknown.get_or_insert_with(|| path.to_string());
     })
-    .map_err(|error| syntax(&error))?;
+    .map_err(|error| environment_error(&error))?;
     if let Some(key) = unknown {
-        // Files were checked; what is left is the environment.
-        let variable = format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase());
-        return Err(unknown_key(format!("the variable {variable}"), key));
+        // The files have been checked, so that the key can only come from the environment.
+        return Err(unknown_key(format!("the variable {}", variable(&key)), key));
     }
     config.validate()?;
     Ok(config)
 }
 
-fn syntax(error: &::config::ConfigError) -> ConfigError {
-    let why = error.to_string().lines().next().unwrap_or_default().to_owned();
-    ConfigError::Syntax { origin: "the configuration".into(), why }
+/// The environment variable that sets a key.
+fn variable(key: &str) -> String {
+    format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Reads one file's text by itself.
+/// Explains an error of the merged configuration. The files have been checked, so that the environment causes
+/// it.
+fn environment_error(error: &::config::ConfigError) -> ConfigError {
+    use ::config::ConfigError::{At, Type};
+    let (key, message) = match error {
+        Type { key: Some(key), unexpected, expected, .. } => {
+            (Some(key), format!("invalid type: {unexpected}, expected {expected}"))
+        }
+        At { key: Some(key), error, .. } => (Some(key), error.to_string()),
+        error => (None, error.to_string()),
+    };
+    let message = message.lines().next().unwrap_or_default();
+    let why = match key {
+        Some(key) => wrong_type::explain_variable(&variable(key), key, message),
+        None => message.to_owned(),
+    };
+    ConfigError::Syntax { origin: "the environment".into(), why }
+}
+
+/// Reads the text of one file by itself. `origin` is the file's name, for errors.
 ///
 /// # Errors
-/// [`ConfigError::Syntax`] with the line, or [`ConfigError::UnknownKey`] with the nearest key.
+/// [`ConfigError::Syntax`] with the line, or [`ConfigError::UnknownKey`] with the nearest key that exists.
 pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
     let syntax = |error: toml::de::Error| {
         let line = error
             .span()
             .map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
-        let why = format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(" "));
-        ConfigError::Syntax { origin: origin.into(), why }
+        let why = wrong_type::explain_toml(text, &error);
+        ConfigError::Syntax { origin: format!("{origin}, line {line}"), why }
     };
     let mut unknown = None;
     let document = toml::Deserializer::parse(text).map_err(syntax)?;
-    let mut note = |path: serde_ignored::Path<'_>| {
+    let mut ignored = |path: serde_ignored::Path<'_>| {
         unknown.get_or_insert_with(|| path.to_string());
     };
     let config =
-        Config::deserialize(serde_ignored::Deserializer::new(document, &mut note)).map_err(syntax)?;
+        Config::deserialize(serde_ignored::Deserializer::new(document, &mut ignored)).map_err(syntax)?;
     match unknown {
         Some(key) => Err(unknown_key(origin.to_owned(), key)),
         None => Ok(config),
     }
 }
 
+/// The error for a key that does not exist.
 fn unknown_key(origin: String, key: String) -> ConfigError {
-    // `source.0.topc` is looked up as `source.topc`.
+    // The position in a list is left away: `source.0.topc` becomes `source.topc`.
     let plain: Vec<_> = key.split('.').filter(|part| part.parse::<usize>().is_err()).collect();
     let plain = plain.join(".");
     let distance = |known: &String| strsim::damerau_levenshtein(known, &plain);
-    let nearest = known_keys().into_iter().min_by_key(distance).filter(|known| distance(known) <= 6);
+    let nearest =
+        known_keys().into_iter().min_by_key(distance).filter(|known| distance(known) <= MAX_DISTANCE);
     let hint = match nearest {
         Some(known) => format!("; did you mean {known:?}?"),
         None => "; `underfoot config --sample` shows every key".into(),
@@ -129,7 +166,7 @@ fn unknown_key(origin: String, key: String) -> ConfigError {
     ConfigError::UnknownKey { origin, key: plain, hint }
 }
 
-/// Every key, read off the sample.
+/// Every key with its section, as the sample lists them.
 fn known_keys() -> Vec<String> {
     let mut keys = Vec::new();
     let mut section = String::new();
@@ -146,6 +183,7 @@ fn known_keys() -> Vec<String> {
     keys
 }
 
+/// The file, and the files `conf.d/*.toml` beside it in the order of their names.
 fn files(file: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let mut files = vec![file.to_owned()];
     let folder = file.parent().unwrap_or(Path::new("")).join("conf.d");
@@ -183,15 +221,49 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_named_with_its_line() {
-        let error = parse("[mqtt]\nhost = 'x'\nport = 'high'", "my.toml").unwrap_err().to_string();
-        assert!(error.starts_with("my.toml, line 3: "), "{error}");
-        let error = parse("[decide]\ndwell = 3", "my.toml").unwrap_err().to_string();
-        assert!(error.starts_with("my.toml, line 2: "), "{error}");
+    fn a_value_of_the_wrong_type_is_reported_with_its_line_its_key_and_the_fix() {
+        for (toml, expected) in [
+            (
+                "[mqtt]\nhost = 'x'\nport = 'high'",
+                "my.toml, line 3: mqtt.port is 'high'; it must be a whole number from 0 to 65535",
+            ),
+            (
+                "[mqtt]\nport = 70000",
+                "my.toml, line 2: mqtt.port is 70000; it must be a whole number from 0 to 65535",
+            ),
+            (
+                "[decide]\ndwell = 3",
+                "my.toml, line 2: decide.dwell is 3; it must be a time with its unit, in quotes, such as \
+                 \"250ms\", \"5s\" or \"10m\"",
+            ),
+            ("mqtt.tls = 1", "my.toml, line 1: mqtt.tls is 1; it must be true or false"),
+            (
+                "[[source]]\nkind = 'stdin'\n[[source]]\nkind = 'tcp'",
+                "my.toml, line 4: source.kind is 'tcp'; it must be one of mqtt, serial, file, stdin, \
+                 simulator",
+            ),
+            (
+                "[[source]]\n[source.time]\nrate = 'x'",
+                "my.toml, line 3: source.time.rate is 'x'; it must be a number",
+            ),
+            (
+                "[http]\nhosts = 3",
+                "my.toml, line 2: http.hosts is 3; it must be a list of names, such as [\"robot.local\"]",
+            ),
+            ("[mqtt]\npassword = 12345678", "my.toml, line 2: mqtt.password: write the password in quotes"),
+        ] {
+            assert_eq!(parse(toml, "my.toml").unwrap_err().to_string(), expected);
+        }
+        let error = parse("[source]\nkind = 'stdin'", "my.toml").unwrap_err().to_string();
+        assert!(error.contains("each written as [[source]] with double brackets"), "{error}");
+        let error = parse("[mqtt]\nport = 1\nport = 2", "my.toml").unwrap_err().to_string();
+        assert_eq!(error, "my.toml, line 3: the key port is set twice; remove one of the two");
+        let error = parse("[mqtt\n", "my.toml").unwrap_err().to_string();
+        assert!(error.starts_with("my.toml, line 1: this is not valid TOML: "), "{error}");
     }
 
     #[test]
-    fn later_files_and_flags_stand_above_earlier_ones() {
+    fn later_files_and_flags_take_precedence_over_earlier_files() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("underfoot.toml");
         std::fs::write(&file, "[mqtt]\nhost = 'first'\nport = 1\n[window]\nhop = 7\n").unwrap();

@@ -1,18 +1,19 @@
-//! A text that is never shown.
+//! A text that is never printed.
 
 use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A password: it can be read by the one who needs it, and is masked wherever it would be printed.
+/// A password. Its text is masked wherever a configuration is printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
+    /// What is printed in its place.
     const MASK: &'static str = "********";
 
-    /// Keeps a text.
+    /// Keeps a text secret.
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
@@ -25,10 +26,10 @@ impl Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The usual message would quote a password that was written without quotes.
+        // The usual error would quote a password that was written without quotes.
         String::deserialize(deserializer)
             .map(Self)
-            .map_err(|_| D::Error::custom("a password is a text in quotes"))
+            .map_err(|_| D::Error::custom("write the password in quotes"))
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_shown_nowhere_not_even_where_it_is_refused() {
+    fn a_password_is_never_printed_even_when_it_is_invalid() {
         let secret = Secret::new("hunter2");
         assert!(!format!("{secret:?} {}", serde_json::to_string(&secret).unwrap()).contains("hunter2"));
         let error = serde_json::from_str::<Secret>("12345678").unwrap_err().to_string();

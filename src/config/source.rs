@@ -1,59 +1,58 @@
-//! One `[[source]]`: which kind, and what each kind needs.
+//! The section `[[source]]`: where samples come from, and which keys each kind of source needs.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::BadValue;
-use crate::channel::{BadInput, Channel, ChannelInput, TimeInput, TimeUnit};
-use crate::columns::Columns;
+use super::error::{TomlText, ValueError};
 use crate::decode::StreamFormat;
 use crate::decode::message::MessageFormat;
-use crate::sample::StreamId;
+use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, TimeInput, TimeUnit};
 
-/// Where samples come from.
+/// One section `[[source]]`: where samples come from.
 ///
-/// All kinds share one table, so that an unknown key can be told from one that belongs to another kind.
+/// All kinds share one type, so that a key that belongs to another kind can be told from a key that does not
+/// exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Source {
-    /// The kind.
-    pub kind: Kind,
-    /// What messages call it; its kind and place where none is given.
+pub struct SourceConfig {
+    /// The kind of the source.
+    pub kind: SourceKind,
+    /// The source's name in messages; if `None`, its kind and its position, such as `serial0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The stream its samples belong to, where a source is one stream; its name where none is given.
+    /// serial, stdin, simulator: the stream that the samples belong to; if `None`, the source's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamId>,
-    /// mqtt: the topic, with `{stream}` for one level.
+    /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// serial: the port's path.
+    /// serial: the path of the port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// serial: bits a second.
+    /// serial: the speed, in bits per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baud: Option<u32>,
-    /// file: a recording or a folder of them.
+    /// file: a recording, or a folder of recordings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// How samples are written.
+    /// serial, stdin, mqtt: the encoding of the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// serial: a port that is silent for this long is opened again.
+    /// serial: a port from which nothing comes for this long is opened again.
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub silence: Option<Duration>,
-    /// file: how many times faster than recorded; `max` for as fast as can be.
+    /// file: how many times faster than recorded; `max` for as fast as possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
-    /// simulator: the seed of its drive.
+    /// simulator: the seed of the random numbers of its drive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Where the time stands in a sample.
+    /// Where the time of a sample is, and its unit.
     #[serde(skip_serializing_if = "is_default")]
     pub time: TimeInput,
-    /// The channels; the model's where none is listed.
+    /// The channels of a sample; if empty, those of the model.
     #[serde(rename = "channel", skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelInput>,
 }
@@ -62,15 +61,15 @@ fn is_default(time: &TimeInput) -> bool {
     *time == TimeInput::default()
 }
 
-/// Kinds of sources.
+/// The kinds of sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Messages from the broker of `[mqtt]`; many streams.
+pub enum SourceKind {
+    /// Messages from the broker of `[mqtt]`; any number of streams.
     Mqtt,
     /// A serial port; one stream.
     Serial,
-    /// Recordings; a stream each.
+    /// Recordings; each of them is one stream.
     File,
     /// Standard input; one stream.
     #[default]
@@ -79,174 +78,200 @@ pub enum Kind {
     Simulator,
 }
 
-/// What a source decodes: its channels and its time.
+impl SourceKind {
+    /// The name of the kind in the configuration.
+    fn name(self) -> &'static str {
+        match self {
+            SourceKind::Mqtt => "mqtt",
+            SourceKind::Serial => "serial",
+            SourceKind::File => "file",
+            SourceKind::Stdin => "stdin",
+            SourceKind::Simulator => "simulator",
+        }
+    }
+}
+
+/// What a source decodes: the channels and the time of its samples.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Input {
-    /// The raw columns and the channels they make.
+pub struct SourceInput {
+    /// The raw columns, and how they become channels.
     pub columns: Columns,
-    /// Where the time stands.
+    /// Where the time of a sample is, and its unit.
     pub time: TimeInput,
 }
 
-impl Source {
-    /// What messages call this source, the `index`th.
+impl SourceConfig {
+    /// The source's name in messages; `index` is its position among the sources.
     pub fn name(&self, index: usize) -> String {
-        let kind = match self.kind {
-            Kind::Mqtt => "mqtt",
-            Kind::Serial => "serial",
-            Kind::File => "file",
-            Kind::Stdin => "stdin",
-            Kind::Simulator => "simulator",
-        };
-        self.name.clone().unwrap_or_else(|| format!("{kind}{index}"))
+        self.name.clone().unwrap_or_else(|| format!("{}{index}", self.kind.name()))
     }
 
-    /// The one stream of a source of one stream.
+    /// The stream of a source that has one stream.
     pub fn stream(&self, index: usize) -> StreamId {
         self.stream.clone().unwrap_or_else(|| StreamId::from_text(&self.name(index)))
     }
 
-    /// How its byte stream is written.
+    /// The format of a byte stream.
     ///
     /// # Errors
-    /// Another format than byte streams have.
-    pub fn stream_format(&self) -> Result<StreamFormat, BadValue> {
+    /// `format` is not a format of byte streams.
+    pub fn stream_format(&self) -> Result<StreamFormat, ValueError> {
         let name = self.format.as_deref().unwrap_or("csv");
-        name.parse().map_err(|mend| BadValue::new("source.format", name, mend))
+        name.parse().map_err(|_| ValueError::new("source.format", name, "it must be csv, json or binary"))
     }
 
-    /// How its messages are written.
+    /// The format of messages.
     ///
     /// # Errors
-    /// Another format than messages have.
-    pub fn message_format(&self) -> Result<MessageFormat, BadValue> {
+    /// `format` is not a format of messages.
+    pub fn message_format(&self) -> Result<MessageFormat, ValueError> {
         match self.format.as_deref() {
             None | Some("auto") => Ok(MessageFormat::Auto),
             Some("json") => Ok(MessageFormat::Json),
             Some("csv") => Ok(MessageFormat::Csv),
             Some("float32") => Ok(MessageFormat::Float32),
-            Some(other) => Err(BadValue::new("source.format", other, "it takes auto, json, csv or float32")),
+            Some(other) => {
+                Err(ValueError::new("source.format", other, "it must be auto, json, csv or float32"))
+            }
         }
     }
 
-    /// How many times faster than recorded a file is read; infinite for as fast as can be.
+    /// How many times faster than recorded a file is read; infinite for as fast as possible.
     ///
     /// # Errors
-    /// Neither `max` nor a number above 0.
-    pub fn speed(&self) -> Result<f64, BadValue> {
-        parse_speed(self.speed.as_deref().unwrap_or("1"))
-            .ok_or_else(|| BadValue::new("source.speed", &self.speed, "it takes \"max\" or a number above 0"))
+    /// `speed` is neither `max` nor a number above 0.
+    pub fn speed(&self) -> Result<f64, ValueError> {
+        let speed = self.speed.as_deref().unwrap_or("1");
+        parse_speed(speed)
+            .ok_or_else(|| ValueError::new("source.speed", speed, "it must be \"max\" or a number above 0"))
     }
 
-    /// What it decodes for a model, or all that it has where there is none.
+    /// What the source decodes: the channels `wanted`, which are those of the model, or all channels for
+    /// `None`.
     ///
     /// # Errors
-    /// Channels that cannot be read, or that do not fit the model's.
-    pub fn input(&self, index: usize, wanted: Option<&[Channel]>) -> Result<Input, BadInput> {
+    /// The configured channels are invalid, or do not have what the model needs.
+    pub fn input(&self, index: usize, wanted: Option<&[Channel]>) -> Result<SourceInput, ChannelError> {
         let columns = match (self.channels.is_empty(), wanted) {
             (true, Some(wanted)) => Columns::of(wanted)?,
             (true, None) => Columns::of(&[Channel::in_ampere("current")])?,
             (false, Some(wanted)) => Columns::new(&self.channels)?.select(wanted, &self.name(index))?,
             (false, None) => Columns::new(&self.channels)?,
         };
-        Ok(Input { columns, time: self.time.clone() })
+        Ok(SourceInput { columns, time: self.time.clone() })
     }
 
-    /// Checks the keys that its kind needs and has.
-    pub(super) fn validate(&self, index: usize, has_broker: bool) -> Result<(), BadValue> {
-        let shown = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
-        let given = [
-            (shown("topic", self.topic.as_ref().map(|v| format!("{v:?}"))), &[Kind::Mqtt][..]),
-            (shown("port", self.port.as_ref().map(|v| format!("{v:?}"))), &[Kind::Serial]),
-            (shown("baud", self.baud.map(|v| v.to_string())), &[Kind::Serial]),
-            (shown("silence", self.silence.map(|v| format!("{v:?}"))), &[Kind::Serial]),
-            (shown("path", self.path.as_ref().map(|v| format!("{v:?}"))), &[Kind::File]),
-            (shown("speed", self.speed.as_ref().map(|v| format!("{v:?}"))), &[Kind::File]),
-            (shown("seed", self.seed.map(|v| v.to_string())), &[Kind::Simulator]),
+    /// Checks every key; `has_broker` says whether `mqtt.host` is set.
+    pub(super) fn validate(&self, index: usize, has_broker: bool) -> Result<(), ValueError> {
+        self.validate_keys_of_other_kinds()?;
+        self.validate_keys_of_kind(index, has_broker)?;
+        if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
+            return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
+        }
+        if let Some(rate) = self.time.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
+            return Err(ValueError::new(
+                "source.time.rate",
+                rate,
+                "it must be more than 0, in samples per second",
+            ));
+        }
+        if let Some(column) = self.time.column.as_ref().filter(|_| self.time.unit == TimeUnit::None) {
+            return Err(ValueError::new(
+                "source.time.column",
+                column,
+                "with source.time.unit = \"none\" samples have no time; remove source.time.column, or set \
+                 its unit",
+            ));
+        }
+        self.input(index, None).map_err(|why| {
+            let problem = format!("not valid in the source {:?}", self.name(index));
+            ValueError::in_words("source.channel", problem, why.to_string())
+        })?;
+        Ok(())
+    }
+
+    /// Checks that no key is given that belongs to other kinds of sources.
+    fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
+        use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
+        let given: [(&str, Option<String>, &[SourceKind]); 9] = [
+            ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
+            ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
+            ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
+            ("silence", self.silence.as_ref().map(TomlText::toml_text), &[Serial]),
+            ("path", self.path.as_ref().map(TomlText::toml_text), &[File]),
+            ("speed", self.speed.as_ref().map(TomlText::toml_text), &[File]),
+            ("seed", self.seed.map(|seed| seed.to_string()), &[Simulator]),
             (
-                shown("stream", self.stream.as_ref().map(|v| format!("{v:?}"))),
-                &[Kind::Serial, Kind::Stdin, Kind::Simulator],
+                "stream",
+                self.stream.as_ref().map(|stream| stream.as_str().toml_text()),
+                &[Serial, Stdin, Simulator],
             ),
-            (
-                shown("format", self.format.as_ref().map(|v| format!("{v:?}"))),
-                &[Kind::Serial, Kind::Stdin, Kind::Mqtt],
-            ),
+            ("format", self.format.as_ref().map(TomlText::toml_text), &[Serial, Stdin, Mqtt]),
         ];
-        for (key, kinds) in given {
-            if let Some((key, value)) = key.filter(|_| !kinds.contains(&self.kind)) {
-                let kind = serde_json::to_string(&self.kind).unwrap_or_default();
-                let (key, mend) =
-                    (format!("source.{key}"), format!("a source of kind {kind} has no such key"));
-                return Err(BadValue { key, value, mend });
+        for (key, value, kinds) in given {
+            if let Some(value) = value.filter(|_| !kinds.contains(&self.kind)) {
+                let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+                let fix = format!(
+                    "a source of kind {:?} has no such key; remove it, or set source.kind to {}",
+                    self.kind.name(),
+                    names.join(" or ")
+                );
+                return Err(ValueError::in_words(format!("source.{key}"), value, fix));
             }
         }
-        let missing = |key: &str, mend: &str| {
-            Err(BadValue {
-                key: key.into(),
-                value: "missing".into(),
-                mend: format!("{mend} ({})", self.name(index)),
-            })
+        Ok(())
+    }
+
+    /// Checks the keys that this kind of source needs.
+    fn validate_keys_of_kind(&self, index: usize, has_broker: bool) -> Result<(), ValueError> {
+        let missing = |key: &str, fix: &str| {
+            Err(ValueError::missing(key, format!("{fix} (for the source {:?})", self.name(index))))
         };
         match self.kind {
-            Kind::Mqtt => {
+            SourceKind::Mqtt => {
                 if !has_broker {
-                    return missing("mqtt.host", "name the broker under [mqtt] for the source");
+                    return missing("mqtt.host", "set it to the broker's host name or address");
                 }
                 let Some(topic) = &self.topic else {
-                    return missing("source.topic", "give the topic, such as \"robots/{stream}/current\"");
+                    return missing("source.topic", "set it to a topic such as \"robots/{stream}/current\"");
                 };
                 let levels: Vec<_> = topic.split('/').collect();
                 let streams = levels.iter().filter(|level| **level == "{stream}").count();
-                let odd = levels
+                let invalid = levels
                     .iter()
                     .any(|level| *level != "{stream}" && level.contains(['+', '#', '{', '}', '\0']));
-                if streams != 1 || odd {
-                    let mend = "it takes levels without \"+\" and \"#\", of which just one is {stream}";
-                    return Err(BadValue::new("source.topic", topic, mend));
+                if streams != 1 || invalid {
+                    let fix = "it must have {stream} as exactly one of its levels, and no \"+\" or \"#\", \
+                               such as \"robots/{stream}/current\"";
+                    return Err(ValueError::new("source.topic", topic, fix));
                 }
                 self.message_format()?;
             }
-            Kind::Serial => {
+            SourceKind::Serial => {
                 if self.port.as_deref().unwrap_or_default().is_empty() {
-                    return missing("source.port", "give the port, such as \"/dev/serial/by-id/usb-…\"");
+                    return missing(
+                        "source.port",
+                        "set it to the path of the port, such as \"/dev/serial/by-id/usb-…\"",
+                    );
                 }
                 self.stream_format()?;
             }
-            Kind::File => {
+            SourceKind::File => {
                 if self.path.is_none() {
-                    return missing("source.path", "give a recording or a folder of recordings");
+                    return missing("source.path", "set it to a recording or a folder of recordings");
                 }
                 self.speed()?;
             }
-            Kind::Stdin => {
+            SourceKind::Stdin => {
                 self.stream_format()?;
             }
-            Kind::Simulator => {}
+            SourceKind::Simulator => {}
         }
-        if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
-            return Err(BadValue::new("source.silence", silence, "it takes at least \"100ms\""));
-        }
-        if self.time.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-            return Err(BadValue::new(
-                "source.time.rate",
-                self.time.rate,
-                "it takes samples a second above 0",
-            ));
-        }
-        if self.time.unit == TimeUnit::None && self.time.column.is_some() {
-            return Err(BadValue::new(
-                "source.time.column",
-                &self.time.column,
-                "with unit \"none\" there is no such column",
-            ));
-        }
-        self.input(index, None)
-            .map_err(|why| BadValue::new("source.channel", self.name(index), why.to_string()))?;
         Ok(())
     }
 }
 
-/// A speed: `max` is infinite.
+/// Parses a speed, as a factor; `max` is infinite. `None` if it is neither `max` nor a number above 0.
 pub(crate) fn parse_speed(text: &str) -> Option<f64> {
     match text {
         "max" => Some(f64::INFINITY),

@@ -1,37 +1,37 @@
-//! The binary serial frame, for high rates.
+//! The binary format for serial ports at high sample rates: one frame for each sample.
 //!
-//! A frame is `COBS(payload) 0x00`. The payload, little-endian:
+//! A frame is `COBS(payload) 0x00`. The payload, in little-endian byte order:
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 1 | version, 1 |
-//! | 2 | sequence number, one more each frame, wrapping |
-//! | 4 | the device's microseconds, wrapping |
-//! | 4 each | values, float32, one a column |
-//! | 4 | CRC-32 (ISO-HDLC, as in zlib) of all before it |
+//! | 1 | version, which is 1 |
+//! | 2 | sequence number, which increases by one with each frame and wraps |
+//! | 4 | the device's time in microseconds, which wraps |
+//! | 4 for each column | value, float32 |
+//! | 4 | CRC-32 (ISO-HDLC, as in zlib) of all bytes before it |
 //!
-//! COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999) keeps 0x00 out of the frame, so that after lost
-//! or damaged bytes the next 0x00 is the start of a good frame.
+//! COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999) keeps 0x00 out of the encoded
+//! payload. After lost or damaged bytes, the byte after the next 0x00 is therefore the start of an intact
+//! frame.
 
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
-
-use super::{Splitter, quote};
+use super::bytes::{Splitter, float32_values, quote};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time};
 
 const VERSION: u8 = 1;
-const HEAD: usize = 7;
-const CHECK: usize = 4;
-/// Room for 64 columns, and COBS's overhead.
+/// Bytes of the payload before the values.
+const HEADER: usize = 7;
+/// Bytes of the checksum.
+const CHECKSUM: usize = 4;
+/// The longest frame in bytes: enough for 64 columns and the overhead of COBS.
 const MAX_FRAME: usize = 512;
-/// A jump in the sequence of more than this is a restart of the device, not that many lost frames.
+/// A larger jump in the sequence numbers is taken as a restart of the device, not as that many lost frames.
 const MAX_LOST: u16 = 0x7fff;
 
-/// Encodes one sample as a frame, its closing 0x00 included, onto `out`.
+/// Encodes one sample as a frame, and appends it with its closing 0x00 to `out`.
 ///
-/// `micros` is the device's counter; it wraps after 71.6 minutes, which the reader undoes.
+/// `micros` is the device's time. It wraps after 71.6 minutes; the daemon unwraps it.
 pub fn encode(sequence: u16, micros: u32, values: &[f32], out: &mut Vec<u8>) {
-    let mut payload = Vec::with_capacity(HEAD + 4 * values.len() + CHECK);
+    let mut payload = Vec::with_capacity(HEADER + 4 * values.len() + CHECKSUM);
     payload.push(VERSION);
     payload.extend_from_slice(&sequence.to_le_bytes());
     payload.extend_from_slice(&micros.to_le_bytes());
@@ -46,84 +46,90 @@ pub fn encode(sequence: u16, micros: u32, values: &[f32], out: &mut Vec<u8>) {
     out.push(0);
 }
 
-/// Decodes a stream of frames.
+/// Decodes a byte stream of frames.
 #[derive(Debug)]
 pub struct Frames {
     columns: Columns,
     splitter: Splitter,
+    /// The sequence number that the next frame should have; `None` before the first frame.
     expected: Option<u16>,
-    /// Bytes before the first 0x00 are half a frame, as a port that is opened in mid-stream gives.
+    /// Whether a 0x00 has arrived. The bytes before the first one are usually half a frame, because the port
+    /// was opened in the middle of the stream. They are not counted as a corrupt frame.
     started: bool,
+    /// The raw values of one frame.
     raw: Vec<f64>,
 }
 
 impl Frames {
-    /// A decoder that may begin anywhere in the stream.
+    /// Creates a decoder for a stream that may begin in the middle of a frame.
     pub fn new(columns: Columns) -> Self {
         let raw = Vec::with_capacity(columns.names().len());
         Self { columns, splitter: Splitter::new(0, MAX_FRAME), expected: None, started: false, raw }
     }
 
-    /// Decodes the next bytes.
+    /// Decodes the next bytes. The start of an incomplete frame is kept for the next call.
     pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
         let Self { columns, splitter, expected, started, raw } = self;
         splitter.feed(bytes, drops, |frame, drops| {
-            let first = !std::mem::replace(started, true);
+            let is_first = !std::mem::replace(started, true);
             if frame.is_empty() {
                 return;
             }
-            let mut bytes = [0; MAX_FRAME];
-            match payload(frame, &mut bytes) {
+            let mut buffer = [0; MAX_FRAME];
+            match decode_payload(frame, &mut buffer) {
                 Some((sequence, micros, values)) => {
                     count_lost(expected.replace(sequence.wrapping_add(1)), sequence, drops);
                     raw.clear();
-                    raw.extend(
-                        values
-                            .chunks_exact(4)
-                            .map(|v| f64::from(f32::from_le_bytes([v[0], v[1], v[2], v[3]]))),
-                    );
+                    raw.extend(float32_values(values));
                     let wanted = columns.names().len();
                     if raw.len() != wanted {
-                        drops.add(Reason::Malformed, || {
+                        drops.add(DropReason::Malformed, || {
                             let names = columns.names().join(", ");
-                            format!("a frame holds {} values, the columns are {wanted}: {names}", raw.len())
+                            format!(
+                                "a frame has {} values, but there are {wanted} columns ({names}); send one \
+                                 value for each column",
+                                raw.len()
+                            )
                         });
                         return;
                     }
                     let time = Time::from_units(f64::from(micros), 1e3).unwrap_or(Time::ARRIVAL);
                     columns.push(time, raw, samples);
                 }
-                None if first => {}
-                None => {
-                    drops.add(Reason::CorruptFrame, || format!("a frame fails its check: {}", quote(frame)))
-                }
+                None if is_first => {}
+                None => drops.add(DropReason::CorruptFrame, || {
+                    format!("a frame has a wrong checksum, length or version: {}", quote(frame))
+                }),
             }
         });
     }
 }
 
-/// The sequence number, microseconds and value bytes of a frame that passes its check.
-fn payload<'a>(frame: &[u8], bytes: &'a mut [u8; MAX_FRAME]) -> Option<(u16, u32, &'a [u8])> {
-    let length = cobs::decode(frame, bytes.get_mut(..frame.len())?).ok()?.frame_size();
-    let decoded = bytes.get(..length)?;
-    let (body, check) = decoded.split_at(decoded.len().checked_sub(CHECK)?);
-    if crc32fast::hash(body).to_le_bytes() != *check {
+/// The sequence number, the microseconds and the bytes of the values of a frame; `None` if it is damaged.
+///
+/// `buffer` is the memory for the decoded payload.
+fn decode_payload<'a>(frame: &[u8], buffer: &'a mut [u8; MAX_FRAME]) -> Option<(u16, u32, &'a [u8])> {
+    let length = cobs::decode(frame, buffer.get_mut(..frame.len())?).ok()?.frame_size();
+    let payload = buffer.get(..length)?;
+    let (body, checksum) = payload.split_at(payload.len().checked_sub(CHECKSUM)?);
+    if crc32fast::hash(body).to_le_bytes() != *checksum {
         return None;
     }
-    let (head, values) = body.split_at_checked(HEAD)?;
-    let &[VERSION, s0, s1, t0, t1, t2, t3] = head else { return None };
+    let (header, values) = body.split_at_checked(HEADER)?;
+    let &[VERSION, s0, s1, t0, t1, t2, t3] = header else { return None };
     if values.len() % 4 != 0 {
         return None;
     }
     Some((u16::from_le_bytes([s0, s1]), u32::from_le_bytes([t0, t1, t2, t3]), values))
 }
 
+/// Counts the frames that are missing between the expected sequence number and the one that arrived.
 fn count_lost(expected: Option<u16>, sequence: u16, drops: &mut Drops) {
     let Some(expected) = expected else { return };
     let lost = sequence.wrapping_sub(expected);
     if (1..=MAX_LOST).contains(&lost) {
-        drops.add_many(Reason::LostFrame, u64::from(lost), || {
-            format!("frame {sequence} came where {expected} was due: {lost} lost")
+        drops.add_many(DropReason::LostFrame, u64::from(lost), || {
+            format!("frame {sequence} arrived instead of frame {expected}; frames lost: {lost}")
         });
     }
 }
@@ -133,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn columns(count: usize) -> Columns {
         let channels: Vec<_> = (0..count).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();
@@ -151,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded_however_the_bytes_are_cut(
+        fn encoded_samples_are_decoded_however_the_bytes_are_split(
             rows in prop::collection::vec((any::<u32>(), prop::array::uniform3(-1e6f32..1e6)), 1..40),
             chunk in 1usize..50,
         ) {
@@ -162,12 +168,13 @@ mod tests {
             let (samples, drops) = decode(&bytes, 3, chunk);
             prop_assert_eq!(drops.total(), 0);
             let decoded: Vec<_> = samples.iter().map(|(t, row)| (t.nanos(), row.to_vec())).collect();
-            let expected: Vec<_> = rows.iter().map(|(us, row)| (i64::from(*us) * 1000, row.to_vec())).collect();
+            let nanos = |micros: u32| i64::from(micros) * 1000;
+            let expected: Vec<_> = rows.iter().map(|(micros, row)| (nanos(*micros), row.to_vec())).collect();
             prop_assert_eq!(decoded, expected);
         }
 
         #[test]
-        fn any_bytes_are_survived_and_the_next_good_frame_is_read(noise in prop::collection::vec(any::<u8>(), 0..2000)) {
+        fn an_intact_frame_is_decoded_after_any_bytes(noise in prop::collection::vec(any::<u8>(), 0..2000)) {
             let mut bytes = noise;
             bytes.push(0);
             encode(7, 42, &[1.5], &mut bytes);
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_and_damaged_frames_are_counted_and_the_stream_goes_on() {
+    fn lost_and_damaged_frames_are_counted_and_the_next_ones_are_decoded() {
         let mut frames: Vec<Vec<u8>> = Vec::new();
         for i in 0..10u16 {
             let mut frame = Vec::new();
@@ -189,27 +196,29 @@ mod tests {
         frames.remove(7);
         let (samples, drops) = decode(&frames.concat(), 1, 5);
         assert_eq!(samples.len(), 8);
-        assert_eq!(drops.count(Reason::CorruptFrame), 1);
-        assert_eq!(drops.count(Reason::LostFrame), 2, "the damaged one and the removed one");
+        assert_eq!(drops.count(DropReason::CorruptFrame), 1);
+        assert_eq!(drops.count(DropReason::LostFrame), 2, "the damaged one and the removed one");
     }
 
     #[test]
-    fn half_a_frame_at_the_start_is_not_an_error() {
+    fn half_a_frame_at_the_start_is_not_counted() {
         let mut bytes = Vec::new();
         encode(0, 0, &[1.0], &mut bytes);
-        let cut = bytes.split_off(5);
-        let mut whole = cut;
-        encode(1, 1, &[2.0], &mut whole);
-        let (samples, drops) = decode(&whole, 1, 64);
+        let mut bytes = bytes.split_off(5);
+        encode(1, 1, &[2.0], &mut bytes);
+        let (samples, drops) = decode(&bytes, 1, 64);
         assert_eq!((samples.len(), drops.total()), (1, 0));
     }
 
     #[test]
-    fn a_frame_with_another_number_of_values_is_malformed() {
+    fn a_frame_with_a_different_number_of_values_is_malformed() {
         let mut bytes = Vec::new();
         encode(0, 0, &[1.0, 2.0], &mut bytes);
         let (samples, drops) = decode(&bytes, 3, 64);
         assert!(samples.is_empty());
-        assert_eq!(drops.first().unwrap().1, "a frame holds 2 values, the columns are 3: m0, m1, m2");
+        assert_eq!(
+            drops.first().unwrap().1,
+            "a frame has 2 values, but there are 3 columns (m0, m1, m2); send one value for each column"
+        );
     }
 }

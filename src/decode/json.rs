@@ -1,29 +1,35 @@
-//! JSON objects, one a line or one a message: `{"t": 12.3, "current": 1.2}` and `{"samples": [[t, c1, …], …]}`.
+//! JSON objects, one on each line of a byte stream or one in each message.
+//!
+//! There are two forms. All objects may have other keys as well, which are ignored.
+//!
+//! - `{"t": 12.3, "current": 1.2}` is one sample: a key for each column, and optionally the time. `null` is a
+//!   missing value.
+//! - `{"samples": [[t, c1, c2, …], …]}` is several samples: a row for each, which has the values of the
+//!   columns in order, optionally with the time first.
+//!
+//! The time is a number in the source's unit. In the first form it may also be a text, such as an RFC 3339
+//! time if that is the unit.
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::channel::TimeInput;
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
+use super::bytes::{MAX_LINE, Splitter, quote};
+use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
 
-use super::{MAX_LINE, Splitter, quote};
-
-/// Decodes a JSON object a line.
+/// Decodes a byte stream with one JSON object on each line.
 #[derive(Debug)]
-pub struct Lines {
+pub struct JsonLines {
     splitter: Splitter,
     columns: Columns,
     time: TimeInput,
 }
 
-impl Lines {
-    /// A decoder at the start of a stream.
+impl JsonLines {
+    /// Creates a decoder at the start of a stream.
     pub fn new(columns: Columns, time: TimeInput) -> Self {
         Self { splitter: Splitter::new(b'\n', MAX_LINE), columns, time }
     }
 
-    /// Decodes the next bytes; a line that they leave open is kept for the next call.
+    /// Decodes the next bytes. The start of an incomplete line is kept for the next call.
     pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
         let Self { splitter, columns, time } = self;
         splitter.feed(bytes, drops, |line, drops| {
@@ -33,7 +39,7 @@ impl Lines {
         });
     }
 
-    /// Decodes a last line that no line end closed.
+    /// Decodes a last line that has no line end, at the end of the stream.
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         if let Some(line) = self.splitter.finish() {
             object(&line, &self.columns, &self.time, samples, drops);
@@ -41,7 +47,7 @@ impl Lines {
     }
 }
 
-/// Decodes one object. What stands before a fault in it is kept.
+/// Decodes one object. If it has a fault, the samples in the rows before the fault are kept.
 pub(super) fn object(
     bytes: &[u8],
     columns: &Columns,
@@ -50,19 +56,20 @@ pub(super) fn object(
     drops: &mut Drops,
 ) {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let seed = Object { columns, time, samples };
+    let seed = JsonObject { columns, time, samples };
     if let Err(error) = seed.deserialize(&mut json).and_then(|()| json.end()) {
-        drops.add(Reason::Malformed, || format!("{error} in {}", quote(bytes)));
+        drops.add(DropReason::Malformed, || format!("{error} in {}", quote(bytes)));
     }
 }
 
-struct Object<'a> {
+/// Deserialises one object in either form into `samples`.
+struct JsonObject<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     samples: &'a mut Samples,
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
+impl<'de> DeserializeSeed<'de> for JsonObject<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -70,7 +77,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'de> Visitor<'de> for JsonObject<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,15 +88,15 @@ impl<'de> Visitor<'de> for Object<'_> {
         let names = self.columns.names();
         let mut raw = vec![None; names.len()];
         let mut time = Time::ARRIVAL;
-        let mut rows = false;
+        let mut has_rows = false;
         while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             if let Some(index) = names.iter().position(|name| *name == key) {
                 raw[index] = Some(map.next_value::<Option<f64>>()?.unwrap_or(f64::NAN));
             } else if key == self.time.column() {
-                time = map.next_value_seed(Moment(self.time))?;
+                time = map.next_value_seed(JsonTime(self.time))?;
             } else if key == "samples" {
-                rows = true;
-                map.next_value_seed(Rows {
+                has_rows = true;
+                map.next_value_seed(JsonRows {
                     columns: self.columns,
                     time: self.time,
                     samples: &mut *self.samples,
@@ -98,24 +105,24 @@ impl<'de> Visitor<'de> for Object<'_> {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        if rows {
+        if has_rows {
             return Ok(());
         }
         let values: Option<Vec<f64>> = raw.iter().copied().collect();
         let Some(values) = values else {
             let missing = names.iter().zip(&raw).find(|(_, value)| value.is_none());
             let name = missing.map_or("", |(name, _)| name.as_str());
-            return Err(A::Error::custom(format_args!("no channel {name:?}")));
+            return Err(A::Error::custom(format_args!("there is no key {name:?}")));
         };
         self.columns.push(time, &values, self.samples);
         Ok(())
     }
 }
 
-/// A time: a number in the source's unit, or a text.
-struct Moment<'a>(&'a TimeInput);
+/// Deserialises a time: a number in the source's unit, or a text.
+struct JsonTime<'a>(&'a TimeInput);
 
-impl<'de> DeserializeSeed<'de> for Moment<'_> {
+impl<'de> DeserializeSeed<'de> for JsonTime<'_> {
     type Value = Time;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Time, D::Error> {
@@ -123,7 +130,7 @@ impl<'de> DeserializeSeed<'de> for Moment<'_> {
     }
 }
 
-impl Visitor<'_> for Moment<'_> {
+impl Visitor<'_> for JsonTime<'_> {
     type Value = Time;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -148,13 +155,14 @@ impl Visitor<'_> for Moment<'_> {
     }
 }
 
-struct Rows<'a> {
+/// Deserialises the rows of `samples` into samples.
+struct JsonRows<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     samples: &'a mut Samples,
 }
 
-impl<'de> DeserializeSeed<'de> for Rows<'_> {
+impl<'de> DeserializeSeed<'de> for JsonRows<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -162,7 +170,7 @@ impl<'de> DeserializeSeed<'de> for Rows<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de> Visitor<'de> for JsonRows<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -171,9 +179,9 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         let wanted = self.columns.names().len();
-        // One column more than any row needs, so that a row that is too long is seen.
+        // One more than the longest valid row, so that a row that is too long is noticed.
         let mut row = Vec::with_capacity(wanted + 2);
-        while rows.next_element_seed(Row { row: &mut row, limit: wanted + 2 })?.is_some() {
+        while rows.next_element_seed(JsonRow { row: &mut row, limit: wanted + 2 })?.is_some() {
             let (time, values) = match row.split_first() {
                 Some((&t, values)) if values.len() == wanted => {
                     let time = self.time.unit.time(t);
@@ -184,10 +192,12 @@ impl<'de> Visitor<'de> for Rows<'_> {
                 }
                 _ if row.len() == wanted => (Time::ARRIVAL, row.as_slice()),
                 _ => {
-                    let (given, with_time) = (row.len(), wanted + 1);
                     let names = self.columns.names().join(", ");
                     return Err(A::Error::custom(format_args!(
-                        "a row of {given}; {names} take {wanted}, or {with_time} with the time first"
+                        "a row of samples has {} numbers instead of {wanted} ({names}), or {} with the time \
+                         first",
+                        row.len(),
+                        wanted + 1
                     )));
                 }
             };
@@ -197,13 +207,13 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 }
 
-/// Reads a row into a vector that is used again, up to a limit.
-struct Row<'a> {
+/// Deserialises up to `limit` numbers of a row into a vector that is reused for every row.
+struct JsonRow<'a> {
     row: &'a mut Vec<f64>,
     limit: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
+impl<'de> DeserializeSeed<'de> for JsonRow<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -211,7 +221,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Row<'_> {
+impl<'de> Visitor<'de> for JsonRow<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -232,20 +242,20 @@ impl<'de> Visitor<'de> for Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn decode(text: &str, names: &[&str]) -> (Samples, Drops) {
         let channels: Vec<_> = names.iter().map(|name| Channel::in_ampere(name)).collect();
         let columns = Columns::of(&channels).unwrap();
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        let mut lines = Lines::new(columns, TimeInput::default());
+        let mut lines = JsonLines::new(columns, TimeInput::default());
         lines.feed(text.as_bytes(), &mut samples, &mut drops);
         lines.finish(&mut samples, &mut drops);
         (samples, drops)
     }
 
     #[test]
-    fn an_object_is_a_sample_and_other_keys_are_passed_over() {
+    fn an_object_is_a_sample_and_other_keys_are_ignored() {
         let (samples, drops) = decode("{\"x\": [1, {}], \"m2\": 2, \"t\": 1.5, \"m1\": 1}\n", &["m1", "m2"]);
         assert_eq!(samples.values(), [1.0, 2.0]);
         assert_eq!(samples.times()[0].seconds(), 1.5);
@@ -253,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_samples_with_or_without_a_time() {
+    fn each_row_is_a_sample_with_or_without_a_time() {
         let (samples, drops) = decode("{\"samples\": [[0, 1], [0.1, null], [3]]}", &["current"]);
         assert_eq!(drops.total(), 0, "{:?}", drops.first());
         assert_eq!(samples.times()[1].seconds(), 0.1);
@@ -262,18 +272,21 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_named_and_the_next_line_is_read() {
+    fn a_fault_is_described_and_the_next_line_is_decoded() {
         for (bad, problem) in [
-            ("{\"t\": 1}", "no channel \"current\""),
+            ("{\"t\": 1}", "there is no key \"current\""),
             ("{\"current\": \"high\"}", "invalid type"),
-            ("{\"samples\": [[1, 2, 3]]}", "a row of 3; current take 1, or 2 with the time first"),
+            (
+                "{\"samples\": [[1, 2, 3]]}",
+                "a row of samples has 3 numbers instead of 1 (current), or 2 with the time first",
+            ),
             ("{\"t\": 1e300, \"current\": 1}", "time 1e300 is out of range"),
             ("[1]", "expected an object"),
             ("{\"t\": 1", "EOF"),
         ] {
             let (samples, drops) = decode(&format!("{bad}\n{{\"t\": 2, \"current\": 5}}"), &["current"]);
             let (reason, detail) = drops.first().unwrap();
-            assert_eq!((reason, drops.total()), (Reason::Malformed, 1));
+            assert_eq!((reason, drops.total()), (DropReason::Malformed, 1));
             assert!(detail.contains(problem), "{detail}");
             assert_eq!(samples.values(), [5.0]);
         }

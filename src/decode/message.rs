@@ -1,30 +1,30 @@
-//! Message payloads: one object, one number, lines, or packed floats.
+//! Decodes the payloads of messages: a JSON object, lines of numbers, a single number, or packed floats.
+//!
+//! Each payload is decoded by itself; nothing is kept from one message to the next.
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::TimeInput;
-use crate::columns::Columns;
-use crate::drops::{Drops, Reason};
-use crate::sample::{Samples, Time};
+use super::bytes::float32_values;
+use super::csv::CsvRows;
+use super::json;
+use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
 
-use super::{csv, json};
-
-/// How a message's payload is written.
+/// The format of the payloads of a source's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageFormat {
-    /// [`MessageFormat::Json`] where the payload starts with `{`, else [`MessageFormat::Csv`].
+    /// [`MessageFormat::Json`] if the payload starts with `{`, otherwise [`MessageFormat::Csv`].
     #[default]
     Auto,
-    /// One JSON object.
+    /// One JSON object; see [`json`].
     Json,
-    /// Lines of numbers; a bare number is a line.
+    /// Lines of numbers separated by commas; a single number is also a line. See [`csv`](super::csv).
     Csv,
-    /// Packed little-endian float32, one a column, row after row, without times.
+    /// Packed little-endian float32 values without times: rows of one value for each column.
     Float32,
 }
 
-/// Decodes one payload. What stands before a fault in it is kept.
+/// Decodes one payload. If it has a fault, the samples that were decoded without a fault are kept.
 pub fn decode(
     format: MessageFormat,
     payload: &[u8],
@@ -37,9 +37,9 @@ pub fn decode(
     match format {
         MessageFormat::Json => json::object(payload, columns, time, samples, drops),
         MessageFormat::Auto if text.starts_with(b"{") => json::object(payload, columns, time, samples, drops),
-        _ if payload.is_empty() => drops.add(Reason::Malformed, || "the payload is empty".into()),
+        _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
-            let mut rows = csv::Rows::live(columns.clone(), time.clone());
+            let mut rows = CsvRows::live(columns.clone(), time.clone());
             rows.feed(payload, samples, drops);
             rows.finish(samples, drops);
         }
@@ -47,22 +47,24 @@ pub fn decode(
     }
 }
 
+/// Decodes packed float32 values.
 fn float32(payload: &[u8], columns: &Columns, samples: &mut Samples, drops: &mut Drops) {
-    let row = 4 * columns.names().len();
-    if !payload.len().is_multiple_of(row) {
-        drops.add(Reason::Malformed, || {
+    let row_bytes = 4 * columns.names().len();
+    if !payload.len().is_multiple_of(row_bytes) {
+        drops.add(DropReason::Malformed, || {
             format!(
-                "the payload has {} bytes; rows of {} float32 take multiples of {row}",
+                "the payload has {} bytes, which is not a multiple of {row_bytes}: send rows of {} float32 \
+                 values",
                 payload.len(),
-                row / 4
+                row_bytes / 4
             )
         });
         return;
     }
-    let mut raw = Vec::with_capacity(row / 4);
-    for bytes in payload.chunks_exact(row) {
+    let mut raw = Vec::with_capacity(row_bytes / 4);
+    for row in payload.chunks_exact(row_bytes) {
         raw.clear();
-        raw.extend(bytes.chunks_exact(4).map(|v| f64::from(f32::from_le_bytes([v[0], v[1], v[2], v[3]]))));
+        raw.extend(float32_values(row));
         columns.push(Time::ARRIVAL, &raw, samples);
     }
 }
@@ -72,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::channel::Channel;
+    use crate::signal::Channel;
 
     fn run(format: MessageFormat, payload: &[u8], channels: usize) -> (Samples, Drops) {
         let channels: Vec<_> = (1..=channels).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_sample_gives_the_same_sample() {
+    fn every_text_format_gives_the_same_sample() {
         let expected = run(MessageFormat::Auto, b"{\"t\": 12.3, \"m1\": 1.2}", 1).0;
         assert_eq!(expected.len(), 1);
         for payload in ["{\"samples\": [[12.3, 1.2]]}", "12.3,1.2", "12.3,1.2\r\n", "t,m1\n12.3,1.2\n"] {
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_number_is_a_sample_that_came_now() {
+    fn a_single_number_is_a_sample_without_a_time() {
         let (samples, drops) = run(MessageFormat::Auto, b" 1.25", 1);
         assert_eq!((samples.times(), samples.values()), (&[Time::ARRIVAL][..], &[1.25][..]));
         assert_eq!(drops.total(), 0);
@@ -106,7 +108,7 @@ mod tests {
         assert!(samples.is_empty());
         assert_eq!(
             drops.first().unwrap().1,
-            "the payload has 7 bytes; rows of 2 float32 take multiples of 8"
+            "the payload has 7 bytes, which is not a multiple of 8: send rows of 2 float32 values"
         );
     }
 
@@ -118,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_payload_is_survived(payload in payloads()) {
+        fn any_payload_is_samples_or_faults_and_nothing_is_left_out_in_silence(payload in payloads()) {
             // Each line is a sample or a fault.
             let (samples, drops) = run(MessageFormat::Csv, &payload, 2);
             let lines = payload.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).count();

@@ -1,156 +1,241 @@
-//! The metrics, under the names that Prometheus asks for.
+//! The daemon's metrics for Prometheus.
+//!
+//! [`Health`] keeps the counts, because the probes and the health topic read them too. For each request, a
+//! [`Scrape`] collects them and `prometheus-client` writes them in the text format 0.0.4. The library appends the
+//! suffix of each kind of metric, so the names in this file lack it: the counter `underfoot_samples` is scraped as
+//! `underfoot_samples_total`, the info `underfoot_build` as `underfoot_build_info`.
+//!
+//! Every label value that can occur is written from the start with the value 0, so that rates can be computed
+//! from the first event.
 
-use super::About;
-use super::exposition::{Exposition, Kind};
-use super::process::Process;
-use crate::drops::Reason;
-use crate::health::{Health, Report, State};
+use std::fmt;
+use std::sync::Arc;
+
+use procfs::WithCurrentSystemInfo;
+use procfs::process::{Process, Stat};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, prometheus_text};
+use prometheus_client::metrics::TypedMetric;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::health::{Health, HealthReport, SourceState};
 use crate::model::card::UNKNOWN;
+use crate::signal::DropReason;
+use crate::sink::live::about::About;
 
-/// Every state of a source, by its name.
-const STATES: [(State, &str); 4] = [
-    (State::Connecting, "connecting"),
-    (State::Ok, "ok"),
-    (State::Silent, "silent"),
-    (State::Ended, "ended"),
+/// The media type of the text that [`write`] returns.
+pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Every state of a source, with its label value.
+const STATES: [(SourceState, &str); 4] = [
+    (SourceState::Connecting, "connecting"),
+    (SourceState::Ok, "ok"),
+    (SourceState::Silent, "silent"),
+    (SourceState::Ended, "ended"),
 ];
 
-/// All metrics now; `pages` is how many pages are open.
-pub(super) fn write(health: &Health, about: &About, pages: usize) -> String {
-    let mut text = Exposition::default();
-    let report = health.report();
-    about_itself(&mut text, about);
-    sources(&mut text, &report);
-    pipeline(&mut text, health, &report, about);
-    outside(&mut text, health, pages);
-    if let Some(process) = Process::now() {
-        self::process(&mut text, process);
-    }
-    text.finish()
+/// Returns the current values of all metrics as text. `pages` is the number of open pages.
+pub(crate) fn write(health: Arc<Health>, about: About, pages: usize) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape { health, about, pages }));
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = prometheus_text::encode(&mut text, &registry);
+    text
 }
 
-fn about_itself(text: &mut Exposition, about: &About) {
-    text.family("underfoot_build_info", Kind::Gauge, "The version of underfoot; always 1.")
-        .sample(&[("version", about.version)], 1.0);
-    let (rate, window, hop) = (about.rate.to_string(), about.window.to_string(), about.hop.to_string());
-    let labels = [("model", about.model.as_str()), ("rate_hz", &rate), ("window", &window), ("hop", &hop)];
-    text.family("underfoot_model_info", Kind::Gauge, "The model that is served; always 1.")
-        .sample(&labels, 1.0);
+/// The values that one request for the metrics reads.
+#[derive(Debug)]
+struct Scrape {
+    health: Arc<Health>,
+    about: About,
+    pages: usize,
 }
 
-fn sources(text: &mut Exposition, report: &Report) {
-    text.family("underfoot_healthy", Kind::Gauge, "Whether every source that should give samples does.")
-        .sample(&[], f64::from(u8::from(report.healthy)));
-    let mut family = text.family("underfoot_samples_total", Kind::Counter, "Samples that a source gave.");
-    for source in &report.sources {
-        family.sample(&[("source", &source.name)], source.samples as f64);
-    }
-    let mut family = text.family("underfoot_source_up", Kind::Gauge, "Whether a source gives samples.");
-    for source in &report.sources {
-        family.sample(&[("source", &source.name)], f64::from(u8::from(source.state == State::Ok)));
-    }
-    let mut family =
-        text.family("underfoot_source_state", Kind::Gauge, "How a source is: 1 for the state it is in.");
-    for source in &report.sources {
-        for (state, name) in STATES {
-            let is = f64::from(u8::from(source.state == state));
-            family.sample(&[("source", &source.name), ("state", name)], is);
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Self { health, about, pages } = self;
+        let mut text = Exposition(encoder);
+        let report = health.report();
+        about_itself(&mut text, about)?;
+        sources(&mut text, &report)?;
+        pipeline(&mut text, health, &report, about)?;
+        outside(&mut text, health, *pages)?;
+        match Process::myself().and_then(|process| process.stat()) {
+            Ok(stat) => process(&mut text, &stat),
+            // Without /proc there are no metrics of the process.
+            Err(_) => Ok(()),
         }
     }
-    let mut family =
-        text.family("underfoot_source_reopens_total", Kind::Counter, "Serial ports that were opened again.");
-    for source in &report.sources {
-        family.sample(&[("source", &source.name)], source.reopened as f64);
+}
+
+/// The text of one answer, to which metric families are added.
+struct Exposition<'a>(DescriptorEncoder<'a>);
+
+impl Exposition<'_> {
+    /// Adds a family of one sample, or of one histogram.
+    fn single(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
+        metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }
-    let mut family = text.family(
-        "underfoot_dropped_total",
-        Kind::Counter,
-        "What was left out, by reason: samples, lines, frames, messages or windows.",
-    );
-    for reason in Reason::ALL {
-        let count = report.dropped.get(reason.name()).copied().unwrap_or_default();
-        family.sample(&[("reason", reason.name())], count as f64);
+
+    /// Adds a family with a sample for each set of labels.
+    fn family<L: EncodeLabelSet, M: EncodeMetric + TypedMetric>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (L, M)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, M::TYPE)?;
+        samples.into_iter().try_for_each(|(labels, metric)| metric.encode(family.encode_family(&labels)?))
     }
 }
 
-fn pipeline(text: &mut Exposition, health: &Health, report: &Report, about: &About) {
+fn about_itself(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
+    text.single(
+        "underfoot_build",
+        "The version of underfoot; always 1.",
+        &Info::new([("version", about.version)]),
+    )?;
+    let (rate, window, hop) = (about.rate.to_string(), about.window.to_string(), about.hop.to_string());
+    let labels = [("model", about.model.as_str()), ("rate_hz", &rate), ("window", &window), ("hop", &hop)];
+    text.single("underfoot_model", "The model in use; always 1.", &Info::new(labels))
+}
+
+fn sources(text: &mut Exposition<'_>, report: &HealthReport) -> fmt::Result {
+    let sources = || report.sources.iter().map(|source| ([("source", source.name.as_str())], source));
+    text.single(
+        "underfoot_healthy",
+        "Whether every source that should deliver samples does: 1 or 0.",
+        &ConstGauge::new(u32::from(report.healthy)),
+    )?;
+    text.family(
+        "underfoot_samples",
+        "Samples received from a source.",
+        sources().map(|(label, source)| (label, ConstCounter::new(source.samples))),
+    )?;
+    text.family(
+        "underfoot_source_up",
+        "Whether a source delivers samples: 1 or 0.",
+        sources().map(|(label, source)| (label, ConstGauge::new(u32::from(source.state == SourceState::Ok)))),
+    )?;
+    text.family(
+        "underfoot_source_state",
+        "State of a source: 1 for the current state, 0 for the others.",
+        sources().flat_map(|([label], source)| {
+            STATES.map(|(state, name)| {
+                ([label, ("state", name)], ConstGauge::new(u32::from(source.state == state)))
+            })
+        }),
+    )?;
+    text.family(
+        "underfoot_source_reopens",
+        "Times a serial port was reopened.",
+        sources().map(|(label, source)| (label, ConstCounter::new(source.reopened))),
+    )?;
+    text.family(
+        "underfoot_dropped",
+        "Dropped samples, lines, frames, messages and windows, by reason.",
+        DropReason::ALL.map(|reason| {
+            let count = report.dropped.get(reason.name()).copied().unwrap_or_default();
+            ([("reason", reason.name())], ConstCounter::new(count))
+        }),
+    )
+}
+
+fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, about: &About) -> fmt::Result {
     let counters = &health.counters;
-    let mut family =
-        text.family("underfoot_reloads_total", Kind::Counter, "Reloads of the configuration and the model.");
-    family.sample(&[("result", "done")], report.reloads.done as f64);
-    family.sample(&[("result", "refused")], report.reloads.failed as f64);
-    text.family("underfoot_problems", Kind::Gauge, "What is wrong with the streams' input now.")
-        .sample(&[], report.problem_count as f64);
-    text.family("underfoot_streams", Kind::Gauge, "Streams that are followed.")
-        .sample(&[], report.streams as f64);
-    let mut family = text.family(
-        "underfoot_gaps_total",
-        Kind::Counter,
-        "Windows that were emptied: by a gap, a clock that started again, a stream that fell silent or had no values, or another model.",
-    );
-    for (reason, count) in counters.gaps() {
-        family.sample(&[("reason", reason)], count as f64);
-    }
+    text.family(
+        "underfoot_reloads",
+        "Reloads of the configuration and the model.",
+        [("done", report.reloads.done), ("refused", report.reloads.failed)]
+            .map(|(result, count)| ([("result", result)], ConstCounter::new(count))),
+    )?;
+    text.single(
+        "underfoot_problems",
+        "Current problems in the streams' input.",
+        &ConstGauge::new(report.problem_count),
+    )?;
+    text.single("underfoot_streams", "Streams being served.", &ConstGauge::new(report.streams))?;
+    text.family(
+        "underfoot_gaps",
+        "Times a stream's window was emptied, by reason: a gap, a restarted clock, silence, missing values or a new model.",
+        counters.gaps().map(|(reason, count)| ([("reason", reason)], ConstCounter::new(count))),
+    )?;
     let (windows, predicted) = health.windows();
-    text.family("underfoot_windows_total", Kind::Counter, "Windows that were handed to the model.")
-        .sample(&[], windows as f64);
+    text.single("underfoot_windows", "Windows given to the model.", &ConstCounter::new(windows))?;
     let mut surfaces = counters.surfaces();
     for label in about.labels.iter().map(String::as_str).chain([UNKNOWN]) {
         surfaces.entry(label.to_owned()).or_default();
     }
-    let mut family = text.family(
-        "underfoot_predictions_total",
-        Kind::Counter,
-        "Predictions, by the surface decided with them.",
-    );
-    for (surface, count) in &surfaces {
-        family.sample(&[("surface", surface)], *count as f64);
-    }
     text.family(
+        "underfoot_predictions",
+        "Predictions, by decided surface.",
+        surfaces.iter().map(|(surface, count)| ([("surface", surface.as_str())], ConstCounter::new(*count))),
+    )?;
+    text.single(
         "underfoot_inference_duration_seconds",
-        Kind::Histogram,
-        "How long a batch of windows is in the model.",
-    )
-    .histogram(&counters.inference.distribution());
-    text.family(
+        "Time the model takes for a batch of windows.",
+        &counters.inference,
+    )?;
+    text.single(
         "underfoot_latency_seconds",
-        Kind::Histogram,
-        "From the arrival of a window's last sample to its prediction.",
-    )
-    .histogram(&counters.latency.distribution());
+        "Time from the arrival of a window's last sample to its prediction.",
+        &counters.latency,
+    )?;
     let waiting = counters.waiting();
-    let mut family = text.family(
-        "underfoot_queue_depth",
-        Kind::Gauge,
-        "What waits: blocks of samples, windows, and windows that the model has.",
-    );
-    family.sample(&[("queue", "blocks")], waiting.blocks as f64);
-    family.sample(&[("queue", "windows")], waiting.windows as f64);
-    family.sample(&[("queue", "model")], windows.saturating_sub(predicted) as f64);
-}
-
-fn outside(text: &mut Exposition, health: &Health, pages: usize) {
-    let (connected, connects) = health.counters.broker();
-    text.family("underfoot_mqtt_connected", Kind::Gauge, "Whether the broker is there.")
-        .sample(&[], f64::from(u8::from(connected)));
-    text.family("underfoot_mqtt_connects_total", Kind::Counter, "Connections that the broker accepted.")
-        .sample(&[], connects as f64);
     text.family(
-        "underfoot_mqtt_reconnects_total",
-        Kind::Counter,
-        "Connections that the broker accepted after the first.",
+        "underfoot_queue_depth",
+        "Queue lengths: batches of samples, windows, and windows in the model.",
+        [
+            ("blocks", waiting.blocks),
+            ("windows", waiting.windows),
+            ("model", windows.saturating_sub(predicted)),
+        ]
+        .map(|(queue, count)| ([("queue", queue)], ConstGauge::new(count))),
     )
-    .sample(&[], connects.saturating_sub(1) as f64);
-    text.family("underfoot_http_pages", Kind::Gauge, "Pages that are open.").sample(&[], pages as f64);
 }
 
-fn process(text: &mut Exposition, process: Process) {
-    text.family("process_cpu_seconds_total", Kind::Counter, "Seconds on the processor.")
-        .sample(&[], process.cpu);
-    text.family("process_resident_memory_bytes", Kind::Gauge, "Memory that is really there.")
-        .sample(&[], process.resident);
-    text.family("process_start_time_seconds", Kind::Gauge, "When the process started, since 1970.")
-        .sample(&[], process.start);
+fn outside(text: &mut Exposition<'_>, health: &Health, pages: usize) -> fmt::Result {
+    let (connected, connects) = health.counters.broker();
+    text.single(
+        "underfoot_mqtt_connected",
+        "Whether the broker is connected: 1 or 0.",
+        &ConstGauge::new(u32::from(connected)),
+    )?;
+    text.single(
+        "underfoot_mqtt_connects",
+        "Connections accepted by the broker.",
+        &ConstCounter::new(connects),
+    )?;
+    text.single(
+        "underfoot_mqtt_reconnects",
+        "Connections accepted by the broker after the first.",
+        &ConstCounter::new(connects.saturating_sub(1)),
+    )?;
+    text.single("underfoot_http_pages", "Open live pages.", &ConstGauge::new(pages))
+}
+
+fn process(text: &mut Exposition<'_>, stat: &Stat) -> fmt::Result {
+    let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
+    text.single(
+        "process_cpu_seconds",
+        "Processor time used, in seconds.",
+        &ConstCounter::new(seconds(stat.utime + stat.stime)),
+    )?;
+    text.single(
+        "process_resident_memory_bytes",
+        "Resident memory, in bytes.",
+        &ConstGauge::new(stat.rss_bytes().get()),
+    )?;
+    let Ok(boot) = procfs::boot_time_secs() else { return Ok(()) };
+    text.single(
+        "process_start_time_seconds",
+        "Start time of the process, in seconds since 1970.",
+        &ConstGauge::new(boot as f64 + seconds(stat.starttime)),
+    )
 }
 
 #[cfg(test)]
@@ -158,18 +243,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::drops::Drops;
-    use crate::terms::Terms;
+    use crate::decision::ServingContext;
+    use crate::signal::Drops;
 
     fn about() -> About {
-        About::new(&Terms::of_test(&["a", "b \"2\""], "m"), None)
+        About::new(&ServingContext::of_test(&["a", "b \"2\""], "m"), None)
     }
 
     #[test]
-    fn every_reason_state_and_surface_is_there_from_the_start() {
+    fn every_reason_state_and_surface_is_written_from_the_start() {
         let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
-        let text = write(&health, &about(), 0);
-        for reason in Reason::ALL {
+        let text = write(health.into(), about(), 0);
+        for reason in DropReason::ALL {
             let line = format!("underfoot_dropped_total{{reason=\"{}\"}} 0\n", reason.name());
             assert!(text.contains(&line), "{line}");
         }
@@ -187,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn counted_values_are_written() {
         let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
         health.samples(0, 5);
         health.window();
@@ -198,9 +283,9 @@ mod tests {
         health.counters.connected();
         health.counters.connected();
         let mut drops = Drops::default();
-        drops.add_many(Reason::Late, 4, String::new);
+        drops.add_many(DropReason::Late, 4, String::new);
         health.dropped("fleet", &mut drops);
-        let text = write(&health, &about(), 2);
+        let text = write(health.into(), about(), 2);
         for line in [
             "underfoot_samples_total{source=\"fleet\"} 5\n",
             "underfoot_source_up{source=\"fleet\"} 1\n",

@@ -1,4 +1,12 @@
-//! What is answered to a request.
+//! Answers to requests.
+//!
+//! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
+//! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
+//!
+//! The requests are few, so a `match` on the path routes them. `axum` with `tower-http` would bring eleven more
+//! crates and save no more than that `match`: `axum::serve` does not let its caller limit a request's head or the
+//! time that a client takes to send it, and the time limits of `tower-http` hold for handlers and bodies, not for a
+//! client that reads nothing, so connections would still be set up as they are in `server.rs`.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -8,22 +16,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::exposition::Exposition;
-use super::tap::Tap;
-use super::{host, metrics};
-use crate::health::{Health, State};
+use super::{host, metrics, page};
+use crate::health::{Health, SourceState};
+use crate::sink::live::events::LiveEvents;
 
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// What a browser may do with an answer: nothing but show it, with what comes from here.
-const GUARDS: [(HeaderName, &str); 7] = [
+/// Headers of every answer. They allow a browser to show it together with other content of this server, and
+/// nothing else.
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -36,25 +44,27 @@ const GUARDS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// What is served, and from what.
+/// Answers requests from the daemon's health and live events.
 pub(super) struct Site {
+    /// Names that clients may use for this computer.
     hosts: Vec<String>,
     pub(super) health: Arc<Health>,
-    pub(super) tap: Tap,
+    pub(super) live: LiveEvents,
+    /// Whether the pipeline makes progress.
     moves: AtomicBool,
 }
 
 impl Site {
-    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, tap: Tap) -> Self {
-        Self { hosts, health, tap, moves: AtomicBool::new(true) }
+    pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, live: LiveEvents) -> Self {
+        Self { hosts, health, live, moves: AtomicBool::new(true) }
     }
 
-    /// Says whether the pipeline moves.
-    pub(super) fn moves(&self, moves: bool) {
+    /// Records whether the pipeline makes progress, for `/livez` and the pages.
+    pub(super) fn set_moves(&self, moves: bool) {
         self.moves.store(moves, Ordering::Relaxed);
     }
 
-    /// How the daemon is, as pages are told.
+    /// The body of a `health` event: the health report, with the state of the pipeline and of the broker.
     pub(super) fn report(&self) -> Value {
         let mut report = serde_json::to_value(self.health.report()).unwrap_or_default();
         let (connected, connects) = self.health.counters.broker();
@@ -65,53 +75,57 @@ impl Site {
         report
     }
 
-    /// Answers a request on a connection that came by the address `local`.
+    /// Answers a request on a connection that arrived at the address `local`.
     pub(super) fn answer(&self, request: &Request<Incoming>, local: IpAddr) -> Response<Body> {
-        let (method, path, fields) = (request.method(), request.uri().path(), request.headers());
-        let host = fields.get(header::HOST);
-        if let Some(why) = host::refuse(host.map(HeaderValue::as_bytes), local, &self.hosts) {
-            return text(StatusCode::FORBIDDEN, why + "\n");
+        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+        let host = headers.get(header::HOST);
+        if let Some(error) = host::refuse(host.map(HeaderValue::as_bytes), local, &self.hosts) {
+            return text(StatusCode::FORBIDDEN, error + "\n");
         }
         if method != Method::GET && method != Method::HEAD {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "nothing can be changed here; use GET\n");
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "this server is read-only; use GET\n");
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         match path {
-            "/" => whole(StatusCode::OK, HTML, include_str!("page.html")),
-            "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", include_str!("page.css")),
-            "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", include_str!("page.js")),
-            "/events" if foreign(fields) => text(
+            "/" => whole(StatusCode::OK, HTML, page::HTML),
+            "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
+            "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", page::SCRIPT),
+            "/events" if is_cross_site(headers) => text(
                 StatusCode::FORBIDDEN,
-                "the events are for the page of this daemon, not for another site\n",
+                "events are only sent to this daemon's own page, not to other sites\n",
             ),
             "/events" => self.events(method),
             "/metrics" => {
-                let text = metrics::write(&self.health, &self.tap.about(), self.tap.pages());
-                whole(StatusCode::OK, Exposition::CONTENT_TYPE, text)
+                let text = metrics::write(self.health.clone(), self.live.about(), self.live.pages());
+                whole(StatusCode::OK, metrics::CONTENT_TYPE, text)
             }
             "/livez" if self.moves.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
             "/livez" => text(StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not move\n"),
             "/readyz" => self.ready(),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "there is /, with the page, and /metrics, /livez, /readyz and /events\n",
+                "not found; the paths are / (the page), /metrics, /livez, /readyz and /events\n",
             ),
         }
     }
 
-    /// Whether the model is loaded, which it is before anything is served, and every source gives samples.
+    /// Answers `/readyz`: whether every source delivers samples. The model is loaded before anything is
+    /// served.
     fn ready(&self) -> Response<Body> {
         let report = self.health.report();
-        let amiss = report.sources.iter().filter(|source| !matches!(source.state, State::Ok | State::Ended));
-        let amiss: Vec<_> =
-            amiss.map(|source| json!({ "source": source.name, "state": source.state })).collect();
+        let failing = report
+            .sources
+            .iter()
+            .filter(|source| !matches!(source.state, SourceState::Ok | SourceState::Ended));
+        let failing: Vec<_> =
+            failing.map(|source| json!({ "source": source.name, "state": source.state })).collect();
         let status = if report.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let model = self.tap.about().model;
+        let model = self.live.about().model;
         whole(
             status,
             JSON,
-            format!("{}\n", json!({ "ready": report.healthy, "model": model, "not_ok": amiss })),
+            format!("{}\n", json!({ "ready": report.healthy, "model": model, "not_ok": failing })),
         )
     }
 
@@ -120,12 +134,12 @@ impl Site {
         if method == Method::HEAD {
             return whole(StatusCode::OK, kind, "");
         }
-        match self.tap.join() {
+        match self.live.join() {
             Some(events) => response(StatusCode::OK, kind, Body::Events(events)),
             None => {
                 let mut response = text(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "as many pages are open as are served at once; close one\n",
+                    "too many pages are open; close one, or try again later\n",
                 );
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
                 response
@@ -134,9 +148,10 @@ impl Site {
     }
 }
 
-/// Whether a browser says that a page of another site asks. It could read nothing, but it would take up a place.
-fn foreign(fields: &HeaderMap) -> bool {
-    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
+/// Whether the browser says that a page of another site sent the request. Such a page could not read the
+/// events, but it would count towards the limit of pages.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| site != b"same-origin" && site != b"none")
 }
 
@@ -153,13 +168,13 @@ fn response(status: StatusCode, kind: &'static str, body: Body) -> Response<Body
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    for (name, value) in GUARDS {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
 }
 
-/// What is sent: all at once, or events as they come.
+/// The body of an answer: either complete, or events as they come.
 pub(super) enum Body {
     Whole(Option<Bytes>),
     Events(mpsc::Receiver<Bytes>),

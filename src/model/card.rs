@@ -1,90 +1,103 @@
-//! The model card: the contract that a model carries in its ONNX metadata.
+//! The model card: a description of a model's inputs, outputs and training, which its ONNX file carries in
+//! the metadata.
+//!
+//! The daemon serves a model only if its card is valid and fits both the graph and the sources.
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::Channel;
+use crate::signal::Channel;
 
-/// The surface where the daemon will not say; no label of a model may be called so.
+/// The surface that the daemon publishes when it does not know the surface. No label of a model may have this
+/// name.
 pub const UNKNOWN: &str = "unknown";
 
-/// Says what a model takes and gives, and how it was made; JSON under [`Card::KEY`] in the ONNX metadata.
+/// A model card. It is stored as JSON under [`Card::KEY`] in the metadata of the ONNX file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// The card's own version; [`Card::VERSION`] is the one written here.
+    /// The version of the card's format; this crate reads and writes [`Card::VERSION`].
     pub version: u32,
-    /// The channels of a window, in order.
+    /// The C channels of a window, in order.
     pub channels: Vec<Channel>,
-    /// Steps a second, in Hz.
+    /// The rate of the steps in Hz.
     pub rate: f64,
-    /// Steps in a window.
+    /// The number of steps in a window, W.
     pub window: usize,
-    /// How far windows were apart in training, in steps; the daemon's hop where its config has none.
+    /// The steps between the starts of two windows in training. It is also the daemon's hop unless the
+    /// configuration sets one.
     pub hop: usize,
-    /// How samples become steps.
+    /// How samples are converted to steps.
     pub resample: Resample,
-    /// The surfaces, in the order of the probabilities.
+    /// The K surfaces, in the order of the probabilities.
     pub labels: Vec<String>,
-    /// The `underfoot` version that wrote the model, or the tool that stamped it.
+    /// The version of `underfoot` that wrote the model, or the tool that wrote its card; empty if it is not
+    /// known.
     #[serde(default)]
     pub made_by: String,
-    /// How the model was trained; absent where a model from elsewhere was stamped.
+    /// How the model was trained; `None` if it was trained by another program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub training: Option<Training>,
+    pub training: Option<TrainingSummary>,
 }
 
-/// How samples become steps, the same in training and in service.
+/// How samples are converted to steps, in training as well as in the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resample {
-    /// How a step's value comes from the samples around it.
+    /// How the value of a step is computed from the samples around it.
     pub method: Method,
-    /// The longest time without a sample that is bridged, in seconds.
+    /// The longest time in s between two samples across which steps are computed. A longer one is a gap, and
+    /// no window spans it.
     pub max_gap: f64,
 }
 
-/// How a step's value comes from the samples around it.
+/// How the value of a step is computed from the samples around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// The mean over the step of the straight lines between samples: a low-pass, for sources faster than the model.
+    /// The mean over the step of the linear interpolation between samples. It is a low-pass filter, for
+    /// sources that are faster than the model's rate.
     Mean,
-    /// The straight line between the two samples around the step, for sources about as fast as the model, or slower.
+    /// Linear interpolation between the two samples around the step, for sources that are about as fast as
+    /// the model's rate, or slower.
     Linear,
 }
 
-/// What a model was trained on, and how well it did.
+/// What a model was trained on, and its scores.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Training {
-    /// SHA-256 over the recordings, in hexadecimal.
+pub struct TrainingSummary {
+    /// The SHA-256 digest of the recordings, in hexadecimal; see [`digest`](crate::recordings::digest()).
     pub data_digest: String,
-    /// Recordings used, training and validation.
+    /// The number of recordings for training and validation together.
     pub recordings: usize,
-    /// Windows of each label, in the order of [`Card::labels`].
+    /// The number of windows of each label, in the order of [`Card::labels`].
     pub windows_per_class: Vec<usize>,
-    /// Recordings held out for validation, as `label/name`; with folds, each was held out of one network.
+    /// The recordings that were held out for validation, as `label/name`. With folds, each was held out of
+    /// one network.
     pub validation: Vec<String>,
-    /// Networks that were each trained without one part of the recordings, and answer as one; 0 for a single network.
+    /// The number of networks in the model if each was trained without one fold of the recordings; 0 for a
+    /// single network.
     #[serde(default)]
     pub folds: usize,
-    /// Scores of windows by a network that was not trained on their recording.
+    /// The scores on held-out windows, each predicted by a network that was not trained on its recording;
+    /// `None` if no recording was held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_scores: Option<Scores>,
-    /// Whether these scores also chose the weights: then they are better than those on new recordings.
+    /// Whether the held-out windows were also used to choose the weights. If so, the scores are higher than
+    /// those to be expected on new recordings.
     #[serde(default)]
     pub chosen_on_validation: bool,
-    /// The seed of the weights, the order and the split.
+    /// The seed of the initial weights, the order of the windows and the split.
     pub seed: u64,
-    /// Mean, deviation and range of each channel in the training windows.
+    /// The statistics of each channel in the training windows, in the order of [`Card::channels`].
     pub statistics: Vec<Statistics>,
 }
 
-/// Scores of windows against their labels.
+/// How well predictions of windows agree with their labels. All scores are from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
-    /// Correct over all.
+    /// The fraction of windows that were predicted correctly.
     pub accuracy: f64,
-    /// The mean of the classes' recalls.
+    /// The mean of the recalls of the labels.
     pub balanced_accuracy: f64,
-    /// The mean of the classes' F1 scores.
+    /// The mean of the F1 scores of the labels.
     pub macro_f1: f64,
 }
 
@@ -95,81 +108,88 @@ impl std::fmt::Display for Scores {
     }
 }
 
-/// One channel's statistics in the training windows.
+/// The statistics of one channel in the training windows, in the channel's unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Arithmetic mean.
+    /// The arithmetic mean.
     pub mean: f64,
-    /// Standard deviation of the population.
+    /// The standard deviation, with the number of values as divisor.
     pub deviation: f64,
-    /// Smallest value.
+    /// The smallest value.
     pub min: f64,
-    /// Largest value.
+    /// The largest value.
     pub max: f64,
 }
 
 impl Card {
-    /// The key in the ONNX `metadata_props`.
+    /// The key of the card in the `metadata_props` of an ONNX file.
     pub const KEY: &'static str = "underfoot.card";
-    /// The card version that this crate writes and reads.
+    /// The version of the card's format that this crate reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// Reads a card and checks that it makes sense by itself.
+    /// Parses a card and [validates](Card::validate) it.
     ///
     /// # Errors
-    /// Not JSON of this form, another version, or a count, rate or label that cannot be served.
-    pub fn parse(json: &str) -> Result<Self, BadCard> {
-        let card: Card = serde_json::from_str(json).map_err(|error| BadCard(error.to_string()))?;
+    /// [`CardError`] if the text is not the JSON of a card, or the card is not valid.
+    pub fn parse(json: &str) -> Result<Self, CardError> {
+        let card: Card = serde_json::from_str(json).map_err(|error| CardError(error.to_string()))?;
         card.validate()?;
         Ok(card)
     }
 
-    /// Checks that the card makes sense by itself.
+    /// Checks the values of the card by themselves, without the graph and the sources.
     ///
     /// # Errors
-    /// Another version, or a count, rate or label that cannot be served.
-    pub fn validate(&self) -> Result<(), BadCard> {
+    /// [`CardError`] if the version is not [`Card::VERSION`], or a number or name is outside its allowed
+    /// range.
+    pub fn validate(&self) -> Result<(), CardError> {
         let problem = if self.version != Self::VERSION {
-            format!("version is {}, this underfoot reads {}", self.version, Self::VERSION)
+            format!("version is {}, but this underfoot reads only version {}", self.version, Self::VERSION)
         } else if self.channels.is_empty() || self.channels.len() > 64 {
-            format!("channels has {} entries; it takes 1 to 64", self.channels.len())
-        } else if let Some(name) = repeated(self.channels.iter().map(|c| c.name.as_str())) {
-            format!("channels names {name:?} twice, or not at all")
+            format!("channels has {} entries; it must have 1 to 64", self.channels.len())
+        } else if let Some(name) = empty_or_repeated(self.channels.iter().map(|c| c.name.as_str())) {
+            format!(
+                "channels has the name {name:?}, which is empty or repeated; give each channel a different \
+                 name"
+            )
         } else if self.labels.len() < 2 || self.labels.len() > 1000 {
-            format!("labels has {} entries; it takes 2 to 1000", self.labels.len())
-        } else if let Some(label) = repeated(self.labels.iter().map(String::as_str)) {
-            format!("labels names {label:?} twice, or not at all")
+            format!("labels has {} entries; it must have 2 to 1000", self.labels.len())
+        } else if let Some(label) = empty_or_repeated(self.labels.iter().map(String::as_str)) {
+            format!("labels has {label:?}, which is empty or repeated; give each surface a different name")
         } else if self.labels.iter().any(|label| label == UNKNOWN) {
-            format!("labels has {:?}, which stands for no decision", UNKNOWN)
+            format!(
+                "labels has {UNKNOWN:?}, which is reserved for surfaces that are not known; use a different \
+                 name"
+            )
         } else if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
-            format!("rate is {} Hz; it takes more than 0, up to 1000000", self.rate)
+            format!("rate is {} Hz; it must be more than 0 and at most 1000000", self.rate)
         } else if self.window == 0 || self.window > 100_000 {
-            format!("window is {} steps; it takes 1 to 100000", self.window)
+            format!("window is {} steps; it must be 1 to 100000", self.window)
         } else if self.hop == 0 {
-            "hop is 0 steps; it takes at least 1".into()
+            "hop is 0 steps; it must be at least 1".into()
         } else if !(self.resample.max_gap.is_finite() && self.resample.max_gap > 0.0) {
-            format!("resample.max_gap is {} s; it takes more than 0", self.resample.max_gap)
+            format!("resample.max_gap is {} s; it must be more than 0", self.resample.max_gap)
         } else {
             return Ok(());
         };
-        Err(BadCard(problem))
+        Err(CardError(problem))
     }
 
-    /// From a window's first step to its last, in nanoseconds.
+    /// The time from the first to the last step of a window, in ns.
     pub fn span(&self) -> i64 {
         ((self.window - 1) as f64 / self.rate * 1e9).round() as i64
     }
 
     /// The card as JSON on one line.
     pub fn to_json(&self) -> String {
-        // Numbers, texts and lists only: there is nothing in a card that cannot be written.
+        // This cannot fail, because a card consists only of numbers, texts and lists.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
-impl Training {
-    /// A training of tests, with these statistics.
+impl TrainingSummary {
+    /// A training summary for tests, with these statistics.
     pub(crate) fn of_test(statistics: Vec<Statistics>) -> Self {
         Self {
             data_digest: String::new(),
@@ -187,7 +207,7 @@ impl Training {
 
 #[cfg(test)]
 impl Card {
-    /// A card for tests: one channel at 100 Hz, interpolated, with gaps of up to 0.1 s.
+    /// A card for tests: one channel at 100 Hz, linear interpolation, and a `max_gap` of 0.1 s.
     pub(crate) fn of_test(window: usize, hop: usize, labels: &[&str]) -> Self {
         Self {
             version: Self::VERSION,
@@ -203,13 +223,13 @@ impl Card {
     }
 }
 
-/// The first name that is empty or stood before.
-fn repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The first name that is empty or equal to an earlier one; `None` if all are different.
+fn empty_or_repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::BTreeSet::new();
     names.find(|name| name.is_empty() || !seen.insert(*name))
 }
 
-/// What is wrong with a card.
+/// What is wrong with a card. The message names the key, its value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadCard(String);
+pub struct CardError(String);

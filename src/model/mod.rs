@@ -1,6 +1,11 @@
-//! Models: the card, the ONNX Runtime library, and the session that serves one.
+//! Models: their files, their cards, and running them.
+//!
+//! - [`card`]: the model card, which says what a model needs and gives.
+//! - [`onnx`]: writing ONNX files, and putting a card into one.
+//! - `runtime`: finding and loading the ONNX Runtime library.
+//! - [`session`]: a loaded model, which turns windows into probabilities.
 
 pub mod card;
 pub mod onnx;
-pub mod runtime;
+pub(crate) mod runtime;
 pub mod session;

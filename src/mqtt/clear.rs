@@ -1,17 +1,20 @@
-//! Retained topics that are taken off the broker for good.
+//! Removing retained topics from the broker, for `underfoot forget`.
 
 use rumqttc::{Event, Packet, QoS};
 
-use super::{Connection, Publisher, TIMEOUT};
+use super::connection::Connection;
+use super::limits::TIMEOUT;
+use super::publisher::Publisher;
 
 impl Connection {
-    /// Empties retained topics, and returns when the broker has said that it has them all.
+    /// Removes retained topics by publishing an empty payload to each; returns when the broker has
+    /// acknowledged all.
     ///
     /// # Errors
-    /// What is wrong, with the broker and the mend.
-    pub async fn clear(mut self, publisher: &Publisher, topics: &[String]) -> Result<(), String> {
-        let mut waiting = topics.len();
-        while waiting > 0 {
+    /// A message that names the broker, what is wrong, and the fix.
+    pub(crate) async fn clear(mut self, publisher: &Publisher, topics: &[String]) -> Result<(), String> {
+        let mut unacknowledged = topics.len();
+        while unacknowledged > 0 {
             let polled = tokio::time::timeout(TIMEOUT, self.events.poll()).await;
             let polled = polled.map_err(|_| {
                 format!("the broker at {} does not answer; check mqtt.host and the network", self.broker)
@@ -21,11 +24,11 @@ impl Connection {
                     for topic in topics {
                         let sent = publisher.client.try_publish(topic, QoS::AtLeastOnce, true, Vec::new());
                         sent.map_err(|_| {
-                            format!("{} topics are too many at once; name fewer", topics.len())
+                            format!("{} topics are too many at once; name fewer streams", topics.len())
                         })?;
                     }
                 }
-                Ok(Event::Incoming(Packet::PubAck(_))) => waiting -= 1,
+                Ok(Event::Incoming(Packet::PubAck(_))) => unacknowledged -= 1,
                 Ok(_) => {}
                 Err(error) => return Err(self.explain(&error)),
             }

@@ -1,121 +1,132 @@
-//! The network's side of the connection: it comes and goes.
+//! The network's side of the connection: it receives samples, and connects again after each failure.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use rumqttc::{
-    ConnectReturnCode, ConnectionError, Event, EventLoop, Packet, StateError, SubscribeReasonCode,
+    ConnectReturnCode, ConnectionError, Event, EventLoop, Outgoing, Packet, StateError, SubscribeReasonCode,
 };
 use tokio::sync::watch;
 
-use super::breaks::{Breaks, Fault};
 use super::publisher::Retained;
-use super::subscription::{Subscribed, take};
+use super::reconnect::{ConnectionFault, ReconnectPolicy};
+use super::subscription::{self, Subscribed};
 use super::tls;
-use crate::health::{Health, State};
+use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
 
-/// The network's side.
-pub struct Connection {
+/// The network's side of the connection. Nothing is sent or received unless one of its methods polls it.
+pub(crate) struct Connection {
+    /// The broker's host and port, for messages.
     pub(super) broker: String,
     pub(super) username: Option<String>,
     pub(super) events: EventLoop,
-    /// One more at each connection that the broker accepts; 0 while there is none.
+    /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Sender<u64>,
     pub(super) retained: Arc<Retained>,
 }
 
 impl Connection {
     /// The broker's host and port.
-    pub fn broker(&self) -> &str {
+    pub(crate) fn broker(&self) -> &str {
         &self.broker
     }
 
-    /// Connects once and says what is wrong, as `underfoot check` does.
+    /// Connects once, as `underfoot check` does.
     ///
     /// # Errors
-    /// What is wrong, with the broker and the mend.
-    pub async fn try_once(mut self) -> Result<(), String> {
+    /// A message that names the broker, what is wrong, and the fix.
+    pub(crate) async fn try_once(mut self) -> Result<(), String> {
         match self.events.poll().await {
-            // Without a last will, to hang up is leave enough.
+            // A tool has no last will, so that it may close the connection without saying goodbye.
             Ok(_) => Ok(()),
             Err(error) => Err(self.explain(&error)),
         }
     }
 
-    /// Keeps the connection until the client asks to disconnect; connects again, with growing waits, for ever.
+    /// Keeps the connection until the client asks to disconnect, and connects again after each failure,
+    /// without end.
     ///
-    /// Samples go to the feeds until the shutdown; after it only publishing goes on.
-    pub async fn run(mut self, feeds: Vec<Subscribed>, mut shutdown: Shutdown, health: Arc<Health>) {
-        let mut feeds = Some(feeds);
-        let mut breaks = self.breaks();
+    /// Received samples go to `subscribed` until the shutdown. After the shutdown the connection only
+    /// publishes, until the client asks to disconnect or the connection fails.
+    pub(crate) async fn run(
+        mut self,
+        subscribed: Vec<Subscribed>,
+        mut shutdown: Shutdown,
+        health: Arc<Health>,
+    ) {
+        let mut subscribed = Some(subscribed);
+        let mut policy = self.policy();
         let mut connections = 0;
         loop {
             let polled = {
-                let poll = std::pin::pin!(self.events.poll());
-                let mut poll = poll;
+                let mut poll = std::pin::pin!(self.events.poll());
                 loop {
                     tokio::select! {
-                        // To cancel it could cut a packet in two: the same future is waited for again.
+                        // Dropping this future could cut a packet in two, so the same one is awaited again.
                         polled = &mut poll => break polled,
-                        () = shutdown.requested(), if feeds.is_some() => feeds = None,
-                        () = until(breaks.settles()) => {
-                            tracing::info!(broker = self.broker, "the connection to the broker holds again");
-                            breaks.settle();
+                        () = shutdown.requested(), if subscribed.is_some() => subscribed = None,
+                        () = until(policy.settles()) => {
+                            tracing::info!(
+                                broker = self.broker,
+                                "the connection to the broker is stable again"
+                            );
+                            policy.settle();
                         }
                     }
                 }
             };
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    if let Some(tries) = breaks.accepted(Instant::now()) {
+                    if let Some(tries) = policy.accepted(Instant::now()) {
                         tracing::info!(broker = self.broker, tries, "connected to the broker");
                     }
                     connections += 1;
                     health.counters.connected();
                     self.accepted.send_replace(connections);
-                    for (_, feed) in feeds.iter().flatten() {
-                        feed.state(State::Silent);
+                    for (_, handle) in subscribed.iter().flatten() {
+                        handle.state(SourceState::Silent);
                     }
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     let topic = String::from_utf8_lossy(publish.topic.as_bytes()).into_owned();
-                    self.retained.heard(&topic, &publish.payload);
-                    let done = match &feeds {
-                        Some(feeds) => take(feeds, &topic, &publish.payload).await,
+                    self.retained.received(&topic, &publish.payload);
+                    let done = match &subscribed {
+                        Some(subscribed) => subscription::receive(subscribed, &topic, &publish.payload).await,
                         None => Ok(()),
                     };
                     if done.is_err() {
-                        feeds = None;
+                        subscribed = None;
                     }
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    let topics = feeds.iter().flatten().map(|(subscription, _)| subscription.filter());
-                    tracing::warn!("{}", self.refused(&topics.collect::<Vec<_>>()));
+                    let filters = subscribed.iter().flatten().map(|(subscription, _)| subscription.filter());
+                    tracing::warn!("{}", self.explain_refusal(&filters.collect::<Vec<_>>()));
                 }
-                Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
                 Ok(_) => {}
                 Err(ConnectionError::RequestsDone) => return,
                 Err(error) => {
                     self.accepted.send_replace(0);
                     health.counters.disconnected();
-                    // rumqttc keeps a collision of packet numbers across connections, and would send nothing on the next one.
+                    // rumqttc keeps a collision of packet ids across connections, and would send nothing on
+                    // the next connection because of it.
                     self.events.state.collision = None;
-                    for (_, feed) in feeds.iter().flatten() {
-                        feed.state(State::Connecting);
+                    for (_, handle) in subscribed.iter().flatten() {
+                        handle.state(SourceState::Connecting);
                     }
-                    let verdict = breaks.broke(Instant::now(), self.fault(&error));
-                    if let Some(why) = verdict.news {
-                        tracing::warn!(tries = verdict.tries, "{why}; trying again");
+                    let advice = policy.failed(Instant::now(), self.fault(&error));
+                    if let Some(why) = advice.report {
+                        tracing::warn!(tries = advice.tries, "{why}; trying again");
                     }
-                    if feeds.is_none() {
-                        // The daemon ends, and nobody is there to say goodbye to.
+                    if subscribed.is_none() {
+                        // The daemon is ending, and there is no broker to say goodbye to.
                         return;
                     }
                     tokio::select! {
-                        () = tokio::time::sleep(verdict.wait) => {}
+                        () = tokio::time::sleep(advice.delay) => {}
                         () = shutdown.requested() => return,
                     }
                 }
@@ -123,66 +134,91 @@ impl Connection {
         }
     }
 
-    /// The record of this connection's faults.
-    pub(super) fn breaks(&self) -> Breaks {
-        Breaks::new(&self.broker, &self.events.mqtt_options.client_id())
+    /// A new reconnect policy for this connection.
+    pub(super) fn policy(&self) -> ReconnectPolicy {
+        ReconnectPolicy::new(&self.broker, &self.events.mqtt_options.client_id())
     }
 
-    /// What to say of a subscription to one of these topics that the broker refuses.
-    pub(super) fn refused(&self, filters: &[String]) -> String {
+    /// Says in plain words that the broker refused at least one of these topic filters, and how to fix it.
+    ///
+    /// Its answer does not say which filter it refused.
+    pub(super) fn explain_refusal(&self, filters: &[String]) -> String {
         let (broker, filters) = (&self.broker, filters.join(", "));
         format!(
-            "the broker at {broker} refuses a subscription, one of {filters}; allow this user to read it in the broker's ACL"
+            "the broker at {broker} does not allow this user to subscribe to at least one of {filters}; \
+             allow it to read these topics in the broker's ACL"
         )
     }
 
-    pub(super) fn fault(&self, error: &ConnectionError) -> Fault {
+    /// Describes a failure for the reconnect policy.
+    pub(super) fn fault(&self, error: &ConnectionError) -> ConnectionFault {
         let cut = matches!(
             error,
             ConnectionError::Io(_)
                 | ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted)
         );
-        Fault { why: self.explain(error), cut }
+        ConnectionFault { why: self.explain(error), cut }
     }
 
+    /// Says in plain words what an error means and how to fix it.
     pub(super) fn explain(&self, error: &ConnectionError) -> String {
         let broker = &self.broker;
         if let Some(why) = tls::explain(error) {
-            return format!("the broker at {broker} and TLS: {why}");
+            return format!("the TLS connection to the broker at {broker} failed: {why}");
         }
         match error {
-            ConnectionError::ConnectionRefused(
-                ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-            ) => match &self.username {
-                Some(user) => format!(
-                    "the broker at {broker} refuses the user {user:?} or its password; mend mqtt.username and mqtt.password_file"
-                ),
-                None => format!(
-                    "the broker at {broker} asks for a user and a password; set mqtt.username and mqtt.password_file"
-                ),
-            },
-            ConnectionError::ConnectionRefused(code) => {
-                format!("the broker at {broker} refuses the connection: {code:?}")
-            }
+            ConnectionError::ConnectionRefused(code) => self.explain_return_code(*code),
             ConnectionError::Io(error) => {
                 format!(
-                    "the broker at {broker} cannot be reached: {error}; check mqtt.host, mqtt.port and that it runs"
+                    "the broker at {broker} cannot be reached: {error}; check mqtt.host and mqtt.port, and \
+                     that the broker is running"
                 )
             }
             ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
                 format!("the broker at {broker} does not answer; check mqtt.host, mqtt.port and the network")
             }
             ConnectionError::Tls(why) => format!(
-                "the broker at {broker} breaks off while TLS is set up ({why}); see that mqtt.port is its TLS port, often 8883"
+                "the broker at {broker} closed the connection during the TLS handshake ({why}); check that \
+                 mqtt.port is its TLS port, often 8883"
             ),
             error => format!(
-                "the connection to the broker at {broker} broke: {error}; if this goes on, look into the broker's log"
+                "the connection to the broker at {broker} failed: {error}; if this continues, look at the \
+                 broker's log"
             ),
+        }
+    }
+
+    /// Says in plain words why the broker refused the connection and how to fix it.
+    fn explain_return_code(&self, code: ConnectReturnCode) -> String {
+        let broker = &self.broker;
+        match code {
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => match &self.username
+            {
+                Some(user) => format!(
+                    "the broker at {broker} refuses the user {user:?} or its password; correct mqtt.username \
+                     and mqtt.password_file"
+                ),
+                None => format!(
+                    "the broker at {broker} requires a user and a password; set mqtt.username and \
+                     mqtt.password_file"
+                ),
+            },
+            ConnectReturnCode::BadClientId => format!(
+                "the broker at {broker} does not accept this client's name; set another one in mqtt.client_id"
+            ),
+            ConnectReturnCode::RefusedProtocolVersion => {
+                format!(
+                    "the broker at {broker} does not accept MQTT 3.1.1; enable that version on the broker"
+                )
+            }
+            ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => {
+                format!("the broker at {broker} refuses the connection for now; look at the broker's log")
+            }
         }
     }
 }
 
-/// Waits for a moment, or for ever.
+/// Waits until a moment; forever for `None`.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,

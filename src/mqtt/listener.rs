@@ -1,49 +1,58 @@
-//! A tool that only listens: what comes by, and whether the broker is there.
+//! A connection of a tool that only receives: the messages of some topics, and whether the broker can be
+//! reached.
 
 use std::time::Instant;
 
 use rumqttc::{ConnectionError, Event, Packet, QoS, SubscribeReasonCode};
 use tokio::sync::mpsc;
 
-use super::{Connection, Publisher};
+use super::connection::Connection;
+use super::publisher::Publisher;
 
-/// What a listener is told.
+/// What a listening tool learns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// The broker accepted the connection.
     Accepted,
-    /// The broker is away or refuses the connection; what it is, and whether that was not told before.
+    /// The broker cannot be reached, or refuses the connection.
     Away {
-        /// What is wrong, with the mend.
+        /// What is wrong, and the fix.
         why: String,
-        /// Whether it was not told before.
+        /// Whether a person should be informed. It is false for a failure that was already reported.
         news: bool,
     },
-    /// The broker does not let this user read.
+    /// The broker does not allow this user to read the topics; the text says so, with the fix.
     Refused(String),
     /// A message.
     Message(Message),
 }
 
-/// A message as it came; nothing in it is to be trusted.
+/// A message as it was received. Nothing in it has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Its topic.
+pub(crate) struct Message {
+    /// The topic.
     pub topic: String,
-    /// What it holds.
+    /// The payload.
     pub payload: Vec<u8>,
-    /// Whether it was there before the listener came.
+    /// Whether the broker had kept it from before the subscription.
     pub retained: bool,
 }
 
 impl Connection {
-    /// Asks for these topics at each connection and hands on what comes, until nobody takes it; connects again for ever.
-    pub async fn listen(mut self, publisher: &Publisher, filters: &[String], heard: mpsc::Sender<Heard>) {
-        let mut breaks = self.breaks();
+    /// Subscribes to topic filters on each connection, and sends what it learns to `heard`.
+    ///
+    /// It connects again after each failure, and returns when the receiver of `heard` has been dropped.
+    pub(crate) async fn listen(
+        mut self,
+        publisher: &Publisher,
+        filters: &[String],
+        heard: mpsc::Sender<Heard>,
+    ) {
+        let mut policy = self.policy();
         loop {
-            let told = match self.events.poll().await {
+            let event = match self.events.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    breaks.accepted(Instant::now());
+                    policy.accepted(Instant::now());
                     for filter in filters {
                         // The queue of requests is longer than any list of filters.
                         let _ = publisher.client.try_subscribe(filter, QoS::AtMostOnce);
@@ -53,7 +62,7 @@ impl Connection {
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    Heard::Refused(self.refused(filters))
+                    Heard::Refused(self.explain_refusal(filters))
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => Heard::Message(Message {
                     topic: publish.topic,
@@ -65,17 +74,17 @@ impl Connection {
                 Err(error) => {
                     let fault = self.fault(&error);
                     let why = fault.why.clone();
-                    let verdict = breaks.broke(Instant::now(), fault);
-                    let news = verdict.news.is_some();
-                    let away = Heard::Away { why: verdict.news.unwrap_or(why), news };
+                    let advice = policy.failed(Instant::now(), fault);
+                    let news = advice.report.is_some();
+                    let away = Heard::Away { why: advice.report.unwrap_or(why), news };
                     if heard.send(away).await.is_err() {
                         return;
                     }
-                    tokio::time::sleep(verdict.wait).await;
+                    tokio::time::sleep(advice.delay).await;
                     continue;
                 }
             };
-            if heard.send(told).await.is_err() {
+            if heard.send(event).await.is_err() {
                 return;
             }
         }

@@ -1,45 +1,57 @@
-//! The topics' side of the connection: what is published, and what is published again.
+//! The publishing side of the connection: single messages, and retained topics that survive outages.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rumqttc::{AsyncClient, QoS};
+use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::{Notify, watch};
 
-use super::{Role, TIMEOUT};
+use super::limits::TIMEOUT;
+use super::role::Role;
 
-/// The topics' side. Clones publish by the same connection.
+/// Publishes messages. Clones publish over the same connection.
+///
+/// Single messages ([`send`](Self::send)) are lost while there is no connection. Retained topics
+/// ([`retain`](Self::retain)) are kept here, and [`run`](Self::run) publishes them as soon as there is a
+/// connection.
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) client: AsyncClient,
+    /// The first part of every topic.
     pub(super) base: String,
     pub(super) role: Role,
+    /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Receiver<u64>,
     pub(super) retained: Arc<Retained>,
 }
 
+/// The retained topics, shared by the clones of a publisher and its connection.
 #[derive(Default)]
 pub(super) struct Retained {
-    topics: Mutex<BTreeMap<String, Entry>>,
+    topics: Mutex<BTreeMap<String, RetainedTopic>>,
+    /// Notified when a topic becomes dirty.
     changed: Notify,
     renewal: OnceLock<Renewal>,
 }
 
-/// A message that asks for retained topics anew.
+/// A message upon which some retained topics are published again.
 struct Renewal {
     topic: String,
     payload: &'static [u8],
-    /// What the topics start with.
-    below: String,
+    /// The topics that start with this are published again.
+    prefix: String,
 }
 
-struct Entry {
+struct RetainedTopic {
     payload: Vec<u8>,
+    /// Whether the payload still has to be published.
     dirty: bool,
 }
 
 impl Publisher {
-    /// Publishes once, at most, now; says whether it went on its way.
+    /// Publishes a message once, below the base, with QoS 0 and without waiting.
+    ///
+    /// Returns false if it was not sent because there is no connection or the queue of requests is full.
     pub fn send(&self, topic: &str, payload: Vec<u8>) -> bool {
         let connected = *self.accepted.borrow() > 0;
         connected
@@ -49,48 +61,52 @@ impl Publisher {
                 .is_ok()
     }
 
-    /// Keeps a retained topic at this payload, across outages.
+    /// Sets the payload of a retained topic below the base. It is published again after each outage.
     pub fn retain(&self, topic: &str, payload: Vec<u8>) {
         self.retain_at(format!("{}/{topic}", self.base), payload);
     }
 
-    /// The same for a topic that is not below the base.
+    /// Sets the payload of a retained topic that is given in full, not below the base.
     pub fn retain_at(&self, topic: String, payload: Vec<u8>) {
-        let entry = Entry { payload, dirty: true };
+        let entry = RetainedTopic { payload, dirty: true };
         self.retained.lock().insert(topic, entry);
         self.retained.changed.notify_one();
     }
 
-    /// Publishes the retained topics that start so again, whenever this payload comes by this topic. Only the first such wish
-    /// counts.
+    /// Publishes the retained topics that start with `below` again whenever `payload` is received on `topic`.
+    ///
+    /// Only the first call has an effect.
     pub fn renew_on(&self, topic: &str, payload: &'static [u8], below: String) {
-        let renewal = Renewal { topic: topic.to_owned(), payload, below };
+        let renewal = Renewal { topic: topic.to_owned(), payload, prefix: below };
         self.retained.renewal.get_or_init(|| renewal);
     }
 
-    /// What every topic starts with.
+    /// The first part of every topic.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Does not publish a topic again after the next outage.
+    /// Forgets a retained topic below the base, so that it is not published again after the next outage.
+    ///
+    /// The broker keeps its last payload. A topic whose payload has not been published yet is kept.
     pub fn release(&self, topic: &str) {
         self.retained.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
     }
 
-    /// Subscribes at each connection, and publishes what is retained and dirty, for ever.
+    /// Subscribes to topic filters on each connection, and publishes the retained topics that are dirty,
+    /// without end.
     pub async fn run(self, filters: Vec<String>) {
         let mut accepted = self.accepted.clone();
-        let mut seen = 0;
+        let mut last = 0;
         loop {
             let connection = *accepted.borrow_and_update();
             if connection > 0 {
-                if connection != seen {
-                    seen = connection;
+                if connection != last {
+                    last = connection;
                     self.retained.lock().values_mut().for_each(|entry| entry.dirty = true);
                     let renewal = self.retained.renewal.get().map(|renewal| &renewal.topic);
                     for filter in filters.iter().chain(renewal) {
-                        self.in_time(self.client.subscribe(filter, QoS::AtMostOnce)).await;
+                        self.within_timeout(self.client.subscribe(filter, QoS::AtMostOnce)).await;
                     }
                 }
                 self.flush().await;
@@ -102,7 +118,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes the last words and ends the connection; the connection's task returns when they are sent.
+    /// Publishes what is left, for a daemon also that it is offline, and asks the connection's task to
+    /// disconnect.
     pub async fn close(&self) {
         if self.role == Role::Daemon {
             self.retain("status", b"offline".to_vec());
@@ -110,9 +127,10 @@ impl Publisher {
         if *self.accepted.borrow() > 0 {
             self.flush().await;
         }
-        self.in_time(self.client.disconnect()).await;
+        self.within_timeout(self.client.disconnect()).await;
     }
 
+    /// Publishes every retained topic that is dirty; stops at the first one that cannot be sent.
     async fn flush(&self) {
         loop {
             let next = self
@@ -123,10 +141,12 @@ impl Publisher {
                 .map(|(topic, entry)| (topic.clone(), entry.payload.clone()));
             let Some((topic, payload)) = next else { return };
             let request = self.client.publish(&topic, QoS::AtLeastOnce, true, payload.clone());
-            if !self.in_time(request).await {
-                // The connection is dead or stuck. It stays dirty for the next change or connection.
+            if !self.within_timeout(request).await {
+                // The connection is broken or stuck. The topic stays dirty until the next change or
+                // connection.
                 return;
             }
+            // The payload may have changed in the meantime, and then the topic is still dirty.
             if let Some(entry) = self.retained.lock().get_mut(&topic).filter(|entry| entry.payload == payload)
             {
                 entry.dirty = false;
@@ -134,24 +154,24 @@ impl Publisher {
         }
     }
 
-    /// Whether a request found room in time.
-    async fn in_time(&self, request: impl Future<Output = Result<(), rumqttc::ClientError>>) -> bool {
+    /// Whether the queue of requests had room for a request before the time-out.
+    async fn within_timeout(&self, request: impl Future<Output = Result<(), ClientError>>) -> bool {
         matches!(tokio::time::timeout(TIMEOUT, request).await, Ok(Ok(())))
     }
 }
 
 impl Retained {
-    /// Looks whether a message asks for topics anew.
-    pub(super) fn heard(&self, topic: &str, payload: &[u8]) {
-        let asked = |renewal: &&Renewal| renewal.topic == topic && renewal.payload == payload;
-        let Some(renewal) = self.renewal.get().filter(asked) else { return };
+    /// Marks retained topics as dirty if a received message asks for it.
+    pub(super) fn received(&self, topic: &str, payload: &[u8]) {
+        let matches = |renewal: &&Renewal| renewal.topic == topic && renewal.payload == payload;
+        let Some(renewal) = self.renewal.get().filter(matches) else { return };
         let mut topics = self.lock();
-        let below = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&renewal.below));
-        below.for_each(|(_, entry)| entry.dirty = true);
+        let renewed = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&renewal.prefix));
+        renewed.for_each(|(_, entry)| entry.dirty = true);
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, RetainedTopic>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,32 +1,30 @@
-//! Topics that samples come by, and what their messages become.
+//! The topics on which samples arrive, and how their messages become samples.
 
-use crate::columns::Columns;
-use crate::config::Input;
+use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
-use crate::drops::{Drops, Reason};
-use crate::sample::StreamId;
-use crate::source::{Closed, Feed};
+use crate::signal::{Columns, DropReason, Drops, StreamId};
+use crate::source::handle::{PipelineClosed, SourceHandle};
 
-/// Topics that samples come by.
+/// A source of samples from the broker: the topics of any number of streams, one topic per stream.
 #[derive(Clone, Debug)]
-pub struct Subscription {
-    /// The topic, with `{stream}` for one level.
+pub(crate) struct Subscription {
+    /// The topic, in which the level `{stream}` stands for the name of any stream.
     pub topic: String,
-    /// How payloads are written.
+    /// The encoding of the payloads.
     pub format: MessageFormat,
-    /// What they hold.
-    pub input: Input,
-    /// A larger payload is left out, in bytes.
+    /// The channels of a sample, and where its time is.
+    pub input: SourceInput,
+    /// The largest payload, in bytes; larger ones are dropped.
     pub max_payload: usize,
 }
 
 impl Subscription {
-    /// What the broker is asked for.
+    /// The topic filter to subscribe to: the topic with `+` in place of `{stream}`.
     pub(crate) fn filter(&self) -> String {
         self.topic.replace("{stream}", "+")
     }
 
-    /// The stream's name in a topic that this subscription is for.
+    /// The stream's name in a topic, not checked yet; `None` if the topic does not match this subscription.
     fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let (before, after) = self.topic.split_once("{stream}")?;
         let name = topic.strip_prefix(before)?.strip_suffix(after)?;
@@ -34,37 +32,47 @@ impl Subscription {
     }
 }
 
-/// Where a subscription's samples go.
-pub type Subscribed = (Subscription, Feed);
+/// A subscription, and the handle to which its samples go.
+pub(crate) type Subscribed = (Subscription, SourceHandle);
 
-/// Decodes a message for every subscription that its topic fits.
-pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> Result<(), Closed> {
-    for (subscription, feed) in feeds {
+/// Decodes a message for each subscription that its topic matches, and sends the samples to the pipeline.
+///
+/// A message with an unusable stream name or with too large a payload is dropped and counted.
+///
+/// # Errors
+/// [`PipelineClosed`] when the pipeline has ended.
+pub(super) async fn receive(
+    subscribed: &[Subscribed],
+    topic: &str,
+    payload: &[u8],
+) -> Result<(), PipelineClosed> {
+    for (subscription, handle) in subscribed {
         let Some(name) = subscription.stream(topic) else { continue };
         let Subscription { input, format, max_payload, .. } = subscription;
         let mut drops = Drops::default();
         let stream = match StreamId::new(name) {
             Ok(stream) if payload.len() <= *max_payload => stream,
             Ok(stream) => {
-                drops.add(Reason::TooLarge, || {
+                drops.add(DropReason::TooLarge, || {
                     format!(
-                        "a payload of {} bytes for stream \"{stream}\" is over limits.payload = {max_payload}; send fewer samples at once, or raise it",
+                        "a payload of {} bytes for stream \"{stream}\" is larger than limits.payload = \
+                         {max_payload}; send fewer samples at once, or raise limits.payload",
                         payload.len()
                     )
                 });
-                feed.dropped(&mut drops);
+                handle.dropped(&mut drops);
                 continue;
             }
             Err(why) => {
-                drops.add(Reason::StreamName, || why.to_string());
-                feed.dropped(&mut drops);
+                drops.add(DropReason::StreamName, || why.to_string());
+                handle.dropped(&mut drops);
                 continue;
             }
         };
         let columns: &Columns = &input.columns;
         let mut samples = columns.samples();
         message::decode(*format, payload, columns, &input.time, &mut samples, &mut drops);
-        feed.send(&stream, samples, input.time.rate, &mut drops).await?;
+        handle.send(&stream, samples, input.time.rate, &mut drops).await?;
     }
     Ok(())
 }
@@ -72,25 +80,25 @@ pub(super) async fn take(feeds: &[Subscribed], topic: &str, payload: &[u8]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{Channel, TimeInput};
+    use crate::signal::{Channel, TimeInput};
 
     fn subscription(topic: &str) -> Subscription {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
         Subscription {
             topic: topic.into(),
             format: MessageFormat::Auto,
-            input: Input { columns, time: TimeInput::default() },
+            input: SourceInput { columns, time: TimeInput::default() },
             max_payload: 1 << 20,
         }
     }
 
     #[test]
-    fn a_topic_names_its_stream_in_one_level() {
+    fn a_topic_has_its_streams_name_in_one_level() {
         let robots = subscription("robots/{stream}/current");
         assert_eq!(robots.filter(), "robots/+/current");
         assert_eq!(robots.stream("robots/rover/current"), Some("rover"));
         assert_eq!(robots.stream("robots/a/b/current"), None);
         assert_eq!(robots.stream("robots/rover/voltage"), None);
-        assert_eq!(robots.stream("robots//current"), Some(""), "the stream's name is checked after this");
+        assert_eq!(robots.stream("robots//current"), Some(""), "the name is checked after this");
     }
 }

@@ -1,40 +1,43 @@
-//! What a drive was really on, from moment to moment.
+//! Labels: the surface that a drive was really on, over the time of its recording.
 
 use std::path::Path;
 
-use super::RecordingError;
-use crate::channel::TimeUnit;
-use crate::sample::Time;
+use super::error::RecordingError;
+use crate::signal::{Time, TimeUnit};
 
-/// The most intervals in one recording.
+/// The maximum number of intervals in one file.
 const MAX_INTERVALS: usize = 1_000_000;
 
-/// The surface of a recording over its time, as the moments where it changes.
+/// The surface over the time of a recording, stored as the times at which it changes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
-    /// From each moment on: this surface, or none that is known.
+    /// From each time on, this surface, or `None` if it is not known. In order of time.
     changes: Vec<(Time, Option<String>)>,
 }
 
 impl Labels {
-    /// One surface throughout.
+    /// The same surface for the whole recording.
     pub fn constant(label: &str) -> Self {
         Self { changes: vec![(Time::ARRIVAL, Some(label.into()))] }
     }
 
-    /// From the moments where a label column changes; an empty text is no label.
+    /// The surfaces in a label column, given the times at which its text changes.
+    ///
+    /// Spaces around the text are ignored. An empty text means that the surface is not known.
     pub fn from_changes(changes: &[(Time, String)]) -> Self {
         let label = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         Self { changes: changes.iter().map(|(time, text)| (*time, label(text))).collect() }
     }
 
-    /// Reads a sidecar file of `start,end,label` rows, in order, with that header; times are in the recording's unit.
+    /// Reads a file of intervals: a header and rows of `start,end,label` in order of time, which do not
+    /// overlap.
+    ///
+    /// The surface is not known between the intervals. `unit` is the unit of the times.
     ///
     /// # Errors
-    /// [`RecordingError::Read`], or [`RecordingError::Row`] with the line that is wrong.
+    /// [`RecordingError::Read`] if the file cannot be read, or [`RecordingError::Row`] if a row is not valid.
     pub fn read_intervals(path: &Path, unit: TimeUnit) -> Result<Self, RecordingError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|why| RecordingError::Read { path: path.into(), why: why.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(RecordingError::reading(path))?;
         let mut changes: Vec<(Time, Option<String>)> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -43,24 +46,26 @@ impl Labels {
             }
             let bad = |why: &str| RecordingError::Row {
                 path: path.into(),
-                why: format!("line {}: {why}; write rows of start,end,label in order", index + 1),
+                why: format!("line {}: {why}; write rows of start,end,label in order of time", index + 1),
             };
             let mut fields = line.splitn(3, ',').map(str::trim);
-            let mut time = |what: &str| {
+            let mut time = |column: &str| {
                 let field = fields.next().unwrap_or_default();
                 unit.parse(field.as_bytes())
-                    .ok_or_else(|| bad(&format!("{what} is {field:?}, which is not a time")))
+                    .ok_or_else(|| bad(&format!("{column} is {field:?}, which is not a time")))
             };
             let (start, end) = (time("start")?, time("end")?);
             let label = fields.next().unwrap_or_default().trim_matches('"');
             if label.is_empty() {
-                return Err(bad("there is no label"));
+                return Err(bad("the label is empty"));
             }
             if end <= start || changes.last().is_some_and(|(last, _)| start < *last) {
-                return Err(bad("the interval ends before it starts, or starts before the one above ends"));
+                return Err(bad(
+                    "the interval does not end after its start, or starts before the previous one ends",
+                ));
             }
             if changes.len() >= MAX_INTERVALS {
-                return Err(bad("there are too many intervals"));
+                return Err(bad(&format!("the file has more than {MAX_INTERVALS} intervals")));
             }
             if changes.last().is_some_and(|(last, _)| *last == start) {
                 changes.pop();
@@ -71,13 +76,13 @@ impl Labels {
         Ok(Self { changes })
     }
 
-    /// The surface at a moment.
+    /// The surface at a time; `None` if it is not known.
     pub fn at(&self, time: Time) -> Option<&str> {
-        let after = self.changes.partition_point(|(start, _)| *start <= time);
-        self.changes.get(after.checked_sub(1)?)?.1.as_deref()
+        let next = self.changes.partition_point(|(start, _)| *start <= time);
+        self.changes.get(next.checked_sub(1)?)?.1.as_deref()
     }
 
-    /// The surface of a whole stretch; `None` where it changes within.
+    /// The surface from `start` to `end`; `None` if it changes or is not known somewhere between them.
     pub fn throughout(&self, start: Time, end: Time) -> Option<&str> {
         let first = self.changes.partition_point(|(change, _)| *change <= start).checked_sub(1)?;
         let last = self.changes.partition_point(|(change, _)| *change <= end);
@@ -102,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_may_touch_or_leave_holes() {
+    fn intervals_may_touch_or_leave_gaps() {
         let labels = intervals("start,end,label\n0,10,wood\n10,20,tile\n25,30,tile\n").unwrap();
         assert_eq!(
             (labels.at(at(9.9)), labels.at(at(10.0)), labels.at(at(22.0))),
@@ -110,12 +115,12 @@ mod tests {
         );
         assert_eq!(labels.throughout(at(1.0), at(9.0)), Some("wood"));
         assert_eq!(labels.throughout(at(9.0), at(11.0)), None);
-        assert_eq!(labels.throughout(at(19.0), at(26.0)), None, "the hole between");
+        assert_eq!(labels.throughout(at(19.0), at(26.0)), None, "the gap between two intervals");
         assert_eq!(labels.at(at(-1.0)), None);
     }
 
     #[test]
-    fn a_bad_interval_is_named_with_its_line() {
+    fn the_error_for_an_invalid_interval_names_its_line() {
         for bad in ["0,10,wood\n5,20,tile\n", "0,x,wood\n", "3,2,wood\n", "0,1,\n", "0,1\n"] {
             let error = intervals(&format!("start,end,label\n{bad}")).unwrap_err().to_string();
             assert!(error.contains("line "), "{error}");

@@ -1,104 +1,110 @@
-//! `dataset.toml`: how to read the recordings of a folder.
+//! The layout of recordings: what a `dataset.toml` says about the recordings in its folder and the folders
+//! below.
+//!
+//! Each struct here is a table of the file. Without a file, the defaults apply, which fit the files that
+//! `underfoot record` writes.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::RecordingError;
-use crate::channel::{ChannelInput, TimeInput, TimeUnit};
+use super::error::RecordingError;
+use crate::signal::{ChannelInput, TimeInput, TimeUnit};
 
-/// The name of the file that says how to read the recordings beside and below it.
+/// The name of the file that describes the recordings in its folder and the folders below.
 pub const FILE_NAME: &str = "dataset.toml";
 
-/// How to read recordings; the default is the form that the recorder writes.
+/// How to read recordings. The default is the format that the recorder writes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Layout {
-    /// How the files are cut into fields.
-    pub csv: Csv,
-    /// Where the time stands.
+    /// How the files are split into rows and fields.
+    pub csv: CsvLayout,
+    /// Which column holds the time.
     pub time: TimeInput,
-    /// The channels; every numeric column where none is listed.
+    /// The channels; if none is listed, every numeric column is a channel. See [`Layout::channels_of`].
     #[serde(rename = "channel")]
     pub channels: Vec<ChannelInput>,
-    /// Where the surface's name comes from.
-    pub label: Label,
-    /// Which recordings belong together when data are split.
-    pub split: Split,
-    /// What may be done to the data without changing the surface.
-    pub augment: Augment,
+    /// Where the labels come from.
+    pub label: LabelLayout,
+    /// Which recordings stay together when the data are split into training and validation.
+    pub split: SplitLayout,
+    /// Which changes to the data do not change the surface.
+    pub augment: AugmentLayout,
 }
 
-/// How a file is cut into fields.
+/// How a file is split into rows and fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Csv {
-    /// What stands between two fields: one ASCII character.
+pub struct CsvLayout {
+    /// The character between two fields, which must be ASCII.
     pub delimiter: char,
-    /// The row with the columns' names, counted from 1; those above it are skipped.
+    /// The number of the row with the names of the columns, counted from 1. The rows above it are skipped.
     pub header_row: usize,
 }
 
-impl Default for Csv {
+impl Default for CsvLayout {
     fn default() -> Self {
         Self { delimiter: ',', header_row: 1 }
     }
 }
 
-/// Where the surface's name comes from.
+/// Where the labels come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Label {
-    /// The kind of place.
+pub struct LabelLayout {
+    /// The kind of label.
     pub from: LabelFrom,
-    /// The column, for [`LabelFrom::Column`].
+    /// The name of the column for [`LabelFrom::Column`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
 }
 
-/// Kinds of places where the surface's name comes from.
+/// The kinds of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelFrom {
-    /// The folder that the recording is in.
+    /// The label is the name of the folder that contains the recording.
     #[default]
     Folder,
-    /// A column of the recording.
+    /// The label is the text in a column of the recording.
     Column,
-    /// A file `NAME.labels.csv` of `start,end,label` beside `NAME.csv`, in the recording's time.
+    /// The labels are in a file `NAME.labels.csv` in the folder of `NAME.csv`: rows of `start,end,label`,
+    /// with times on the recording's clock.
     Intervals,
 }
 
-/// Which recordings belong together when data are split into training and validation.
+/// Which recordings stay together when the data are split into training and validation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Split {
-    /// What windows that belong together have in common.
+pub struct SplitLayout {
+    /// What the recordings of a group have in common.
     pub group_by: GroupBy,
-    /// The column, for [`GroupBy::Column`]: the text in a recording's first row names its group.
+    /// The name of the column for [`GroupBy::Column`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
 }
 
-/// What windows that belong together have in common.
+/// What the recordings of a group have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupBy {
-    /// The file.
+    /// Each recording is a group by itself.
     #[default]
     File,
-    /// The folder.
+    /// The recordings in a folder are a group.
     Folder,
-    /// The text in a column.
+    /// The recordings with the same text in a column are a group. The text of a recording is that in its
+    /// first row.
     Column,
 }
 
-/// What may be done to the data without changing the surface.
+/// Which changes to the data do not change the surface, so that training may use them for augmentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Augment {
-    /// Orders of the channels under which the surface stays what it is.
+pub struct AugmentLayout {
+    /// Orders of all channels, by name, in which the channels may be read without changing the surface.
     pub permutations: Vec<Vec<String>>,
 }
 
@@ -106,10 +112,9 @@ impl Layout {
     /// Reads a `dataset.toml`.
     ///
     /// # Errors
-    /// [`RecordingError::Read`] and [`RecordingError::Layout`], with the file and what is wrong.
+    /// [`RecordingError::Read`] if the file cannot be read, or [`RecordingError::Layout`] if it is not valid.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|why| RecordingError::Read { path: path.into(), why: why.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(RecordingError::reading(path))?;
         let bad = |why: String| RecordingError::Layout { path: path.into(), why };
         let layout: Layout = toml::from_str(&text).map_err(|error| {
             let line = error
@@ -119,55 +124,66 @@ impl Layout {
         })?;
         if !layout.csv.delimiter.is_ascii() {
             return Err(bad(format!(
-                "csv.delimiter is {:?}; it takes one ASCII character",
+                "csv.delimiter is \"{}\"; it must be one ASCII character",
                 layout.csv.delimiter
             )));
         }
         if layout.csv.header_row == 0 {
-            return Err(bad("csv.header_row is 0; rows are counted from 1".into()));
+            return Err(bad("csv.header_row is 0, but rows are counted from 1; the first row is 1".into()));
         }
         if layout.label.from == LabelFrom::Column && layout.label.column.is_none() {
-            return Err(bad("label.from is \"column\" without label.column; name the column".into()));
+            return Err(bad("label.from is \"column\", but label.column is not set; name the column".into()));
         }
         if layout.split.group_by == GroupBy::Column && layout.split.column.is_none() {
-            return Err(bad("split.group_by is \"column\" without split.column; name the column".into()));
+            return Err(bad(
+                "split.group_by is \"column\", but split.column is not set; name the column".into()
+            ));
         }
         if layout.time.unit == TimeUnit::None && layout.time.rate.is_none() {
-            return Err(bad("time.unit is \"none\" without time.rate; give the samples a second".into()));
+            return Err(bad(
+                "time.unit is \"none\", but time.rate is not set; give the sample rate in Hz".into()
+            ));
         }
-        if layout.time.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-            return Err(bad("time.rate takes a number of samples a second above 0".into()));
+        if let Some(rate) = layout.time.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
+            return Err(bad(format!("time.rate is {rate}; it must be a sample rate in Hz, more than 0")));
         }
         Ok(layout)
     }
 
-    /// Looks for a `dataset.toml` in a folder and in those above it.
+    /// Finds the `dataset.toml` that applies to a folder: in the folder itself, or in the nearest folder
+    /// above it.
+    ///
+    /// `None` if there is none.
     pub fn find(folder: &Path) -> Option<PathBuf> {
         folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
     }
 
-    /// The channels to read: those listed or, where none is, every column of `recording` whose first value is a number
-    /// and that is not the time, a label or a group.
+    /// The channels of a recording.
+    ///
+    /// These are the channels that the layout lists. If it lists none, they are the columns of the recording
+    /// whose first value is a number, apart from those with the time, the label and the group.
     ///
     /// # Errors
-    /// [`RecordingError::Read`], or [`RecordingError::NoChannels`] where no column is numeric.
+    /// [`RecordingError::Read`] if the recording cannot be read, or [`RecordingError::NoChannels`] if no
+    /// channel is listed and no column is numeric.
     pub fn channels_of(&self, recording: &Path) -> Result<Vec<ChannelInput>, RecordingError> {
         if !self.channels.is_empty() {
             return Ok(self.channels.clone());
         }
-        let failed =
-            |why: std::io::Error| RecordingError::Read { path: recording.into(), why: why.to_string() };
+        let failed = RecordingError::reading(recording);
         let file = std::fs::File::open(recording).map_err(failed)?;
         let mut lines = BufReader::new(file).lines().skip(self.csv.header_row - 1);
         let mut next = || lines.next().transpose().map_err(failed).map(Option::unwrap_or_default);
         let (header, first) = (next()?, next()?);
         let fields = |line: &str| {
-            line.split(self.csv.delimiter).map(|f| f.trim().trim_matches('"').to_owned()).collect::<Vec<_>>()
+            let fields =
+                line.split(self.csv.delimiter).map(|field| field.trim().trim_matches('"').to_owned());
+            fields.collect::<Vec<_>>()
         };
         let (names, values) = (fields(&header), fields(&first));
-        let other = [Some(self.time.column()), self.label.column.as_deref(), self.split.column.as_deref()];
+        let used = [Some(self.time.column()), self.label.column.as_deref(), self.split.column.as_deref()];
         let numeric = names.iter().zip(&values).filter(|(name, value)| {
-            !name.is_empty() && !other.contains(&Some(name.as_str())) && value.parse::<f64>().is_ok()
+            !name.is_empty() && !used.contains(&Some(name.as_str())) && value.parse::<f64>().is_ok()
         });
         let channels: Vec<_> = numeric
             .map(|(name, _)| ChannelInput { column: Some(name.clone()), ..ChannelInput::default() })

@@ -1,4 +1,4 @@
-//! Simulated drives as recordings, in the form that the recorder writes.
+//! Writes simulated drives as recordings, in the format that the recorder writes.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Result, Write};
@@ -9,12 +9,14 @@ use rand_pcg::Pcg64;
 
 use super::drive::Drive;
 use super::surface::Surface;
+use crate::csv::RowWriter;
 use crate::recordings::layout;
 
-/// Drives of `per_surface` robots on each surface for `seconds`, each with its label and a name such as `sim003`.
+/// Simulates `per_surface` drives on each surface, and gives each with its label and a name such as `sim003`.
 ///
-/// Every drive is a robot of its own, drawn from `seed`; `rate` is in Hz.
-pub fn recordings(
+/// Each drive lasts for `seconds`, is sampled at `rate` Hz, and is made by a different robot. The robots are
+/// drawn at random from `seed`.
+pub(crate) fn recordings(
     seed: u64,
     per_surface: usize,
     seconds: f64,
@@ -29,12 +31,13 @@ pub fn recordings(
     })
 }
 
-/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`; gives how many there are. The seconds must be finite, or the disk
-/// fills up.
+/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`, and returns their number.
+///
+/// `seconds` must be finite, because otherwise the first file grows until the disk is full.
 ///
 /// # Errors
-/// What the system says where it refuses a folder or file.
-pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
+/// The error of the system if a folder or file cannot be written.
+pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
     let mut written = 0;
     for (label, name, drive) in recordings(seed, per_surface, seconds, rate) {
         let folder = folder.join(label);
@@ -45,17 +48,21 @@ pub fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f
     Ok(written)
 }
 
-/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, its surfaces as `FOLDER/NAME.labels.csv`, and the
-/// `dataset.toml` that says so. Its plan must end, or the disk fills up.
+/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, the surfaces as `FOLDER/NAME.labels.csv`, and
+/// the `dataset.toml` that says where the labels are.
+///
+/// The drive must be finite, because otherwise its file grows until the disk is full.
 ///
 /// # Errors
-/// What the system says where it refuses the folder or a file.
-pub fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
+/// The error of the system if the folder or a file cannot be written.
+pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
-    let mut labels = String::from("start,end,label\n");
+    let mut row = RowWriter::default();
+    let mut labels = row.field("start").field("end").field("label").end().to_vec();
     for (start, end, surface) in drive.stretches() {
-        labels.push_str(&format!("{start:.6},{end:.6},{}\n", surface.name()));
+        row.field(format_args!("{start:.6}")).field(format_args!("{end:.6}")).field(surface.name());
+        labels.extend_from_slice(row.end());
     }
     fs::write(folder.join(format!("{name}.labels.csv")), labels)?;
     write_samples(&folder.join(format!("{name}.csv")), drive)
@@ -63,9 +70,12 @@ pub fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
 
 fn write_samples(path: &Path, drive: Drive) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    writeln!(file, "t,current")?;
+    let mut row = RowWriter::default();
+    file.write_all(row.field("t").field("current").end())?;
     for reading in drive {
-        writeln!(file, "{:.6},{:.4}", reading.time.seconds(), reading.current)?;
+        row.field(format_args!("{:.6}", reading.time.seconds()))
+            .field(format_args!("{:.4}", reading.current));
+        file.write_all(row.end())?;
     }
     file.flush()
 }
@@ -73,14 +83,13 @@ fn write_samples(path: &Path, drive: Drive) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::Channel;
-    use crate::recordings::read::Reader;
+    use crate::recordings::reader::RecordingReader;
     use crate::recordings::{digest, find};
-    use crate::sample::Samples;
+    use crate::signal::{Channel, Samples};
     use crate::simulator::drive::RATE;
 
     #[test]
-    fn the_same_seed_writes_the_same_bytes_and_each_label_its_own_folder() {
+    fn the_same_seed_writes_the_same_bytes_and_each_label_has_its_folder() {
         let write = |seed| {
             let folder = tempfile::tempdir().unwrap();
             assert_eq!(write(folder.path(), seed, 2, 1.0, RATE).unwrap(), 12);
@@ -94,12 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tour_is_read_back_with_its_times_and_surfaces() {
+    fn a_written_tour_is_read_with_its_times_and_surfaces() {
         let folder = tempfile::tempdir().unwrap();
         let drive = Drive::tour(4, RATE, 2.0);
         write_tour(folder.path(), "tour", drive.clone()).unwrap();
         let recordings = find(&[folder.path().into()], None).unwrap();
-        let mut reader = Reader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
+        let mut reader =
+            RecordingReader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
         let mut samples = Samples::new(1);
         while reader.next_block(&mut samples).unwrap() {}
         let labels = reader.labels().unwrap();

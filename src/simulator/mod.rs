@@ -1,8 +1,13 @@
-//! Simulated drives, for tests, demonstrations and a first training without a robot.
+//! Simulated drives, for tests, demonstrations and a first training run without a robot.
 //!
-//! A small physical model, not a recording: what a model scores on it says nothing about a real robot.
+//! The currents come from a small physical model of a robot ([`drive`]) on six surfaces ([`surface`]).
+//! [`dataset`] writes drives as recordings, and [`wire`] encodes them as a board would send them. The scores
+//! of a model on simulated drives say nothing about a real robot.
 
-pub mod dataset;
-pub mod drive;
-pub mod surface;
-pub mod wire;
+mod axle;
+pub(crate) mod dataset;
+pub(crate) mod drive;
+mod random_process;
+mod robot;
+pub(crate) mod surface;
+pub(crate) mod wire;

@@ -1,54 +1,58 @@
 //! The surfaces that a simulated robot drives on.
 
-/// A surface of the simulator.
+/// A simulated surface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Surface {
+pub(crate) enum Surface {
     /// Cast concrete: hard, with a fine grain.
     Concrete,
-    /// Ceramic tiles: smooth, with a grout joint each 30 cm.
+    /// Ceramic tiles: smooth, with a grout joint every 30 cm.
     Tile,
-    /// Floorboards, driven across: smooth and springy, with a narrow joint each 9 cm.
+    /// Floorboards, crossed at right angles: smooth and springy, with a narrow joint every 9 cm.
     Wood,
     /// Short-pile carpet: even and soft.
     Carpet,
-    /// A lawn: soft, in long waves, where wheels slip.
+    /// A lawn: soft, with long waves; wheels slip on it.
     Grass,
-    /// Loose gravel: stones of a few centimetres, where wheels slip.
+    /// Loose gravel: stones of a few centimetres; wheels slip on it.
     Gravel,
 }
 
-/// What a surface does to a wheel. Lengths are in m, forces in parts of the weight that the wheel carries.
+/// How a surface acts on a wheel. Lengths are in m; forces are fractions of the weight on the wheel.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ground {
-    /// Coefficient of rolling resistance of a small rubber wheel: its mean drag.
+pub(crate) struct Ground {
+    /// The coefficient of rolling resistance of a small rubber wheel, which is the mean drag.
     pub rolling_resistance: f64,
-    /// RMS of the slope that the wheel climbs.
+    /// The RMS of the slope of the surface.
     ///
-    /// A profile with ISO 8608's waviness of 2 has a white slope; what is shorter than `corner` is evened out, which
-    /// makes the slope a first-order process along the way.
+    /// The profile of a surface with the waviness 2 of ISO 8608 has a slope with a white spectrum. The wheel
+    /// evens out wavelengths shorter than `corner`, so that the slope is a first-order process along the way.
     pub slope: f64,
-    /// The wavelength at which the slope's spectrum falls to half: the grain, not below a wheel's contact patch.
+    /// The wavelength at which the spectrum of the slope has fallen to half: the size of the grain, but at
+    /// least the length of a wheel's contact patch.
     pub corner: f64,
-    /// Mean distance between joints or stones.
+    /// The mean distance between two obstacles, which are joints, tufts or stones.
     pub spacing: f64,
-    /// How evenly they lie, as the shape of the gamma distribution of the distances: 1 is at random, as stones, and
-    /// the distances deviate by `1 / sqrt(regularity)` of their mean.
+    /// How regularly the obstacles are spaced: the shape parameter of the gamma distribution of their
+    /// distances.
+    ///
+    /// The standard deviation of the distances is `1 / sqrt(regularity)` of their mean. With 1, the obstacles
+    /// are at random places, as stones are.
     pub regularity: f64,
-    /// Mean force at such an obstacle.
+    /// The mean force at an obstacle.
     pub bump: f64,
-    /// Deviation of the drag from wheels that slip and grip, in parts of the drag.
+    /// The standard deviation of the drag due to wheels that slip and grip, as a fraction of the drag.
     pub slip: f64,
-    /// How much of the drive's own ripple the ground swallows by giving way.
+    /// The fraction of the ripple of wheels and gears that is absorbed, because the surface yields.
     pub damping: f64,
 }
 
 impl Surface {
-    /// All surfaces, from the hardest on.
-    pub const ALL: [Surface; 6] =
+    /// All surfaces, from hard to loose.
+    pub(crate) const ALL: [Surface; 6] =
         [Surface::Concrete, Surface::Tile, Surface::Wood, Surface::Carpet, Surface::Grass, Surface::Gravel];
 
-    /// The name, as it stands in labels.
-    pub fn name(self) -> &'static str {
+    /// The name of the surface in labels.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Surface::Concrete => "concrete",
             Surface::Tile => "tile",
@@ -59,15 +63,11 @@ impl Surface {
         }
     }
 
-    /// The surface of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|surface| surface.name() == name)
-    }
-
-    /// What it does to a wheel.
+    /// How the surface acts on a wheel.
     ///
-    /// The hard floors drag alike, and so do grass and gravel: only the course of the current tells them apart.
-    pub fn ground(self) -> &'static Ground {
+    /// The hard floors have about the same mean drag, and so have grass and gravel. Only the variation of the
+    /// current distinguishes them.
+    pub(crate) fn ground(self) -> &'static Ground {
         match self {
             Surface::Concrete => &CONCRETE,
             Surface::Tile => &TILE,
@@ -79,7 +79,7 @@ impl Surface {
     }
 }
 
-/// The grain is finer than the contact patch, so that it is felt as noise; slabs meet every few metres.
+/// The grain is finer than the contact patch, so that it acts as noise. There is a joint every few metres.
 const CONCRETE: Ground = Ground {
     rolling_resistance: 0.016,
     slope: 0.012,
@@ -91,7 +91,7 @@ const CONCRETE: Ground = Ground {
     damping: 0.0,
 };
 
-/// Glaze is the smoothest of all; the joints are deep and keep their distance.
+/// The glaze is the smoothest of all surfaces. The joints are deep and regular.
 const TILE: Ground = Ground {
     rolling_resistance: 0.014,
     slope: 0.003,
@@ -103,7 +103,8 @@ const TILE: Ground = Ground {
     damping: 0.0,
 };
 
-/// Boards bend between the joists, which is a slope in long waves; their joints are narrow, and boards differ in width.
+/// The boards bend between the joists, which gives a slope with long waves. The joints are narrow, and the
+/// widths of the boards differ a little.
 const WOOD: Ground = Ground {
     rolling_resistance: 0.016,
     slope: 0.007,
@@ -115,7 +116,7 @@ const WOOD: Ground = Ground {
     damping: 0.2,
 };
 
-/// The pile costs twice the drag of a hard floor, hides what is below and gives way to the wheel's ripple.
+/// The pile has twice the drag of a hard floor, hides the floor below, and absorbs much of the ripple.
 const CARPET: Ground = Ground {
     rolling_resistance: 0.034,
     slope: 0.003,
@@ -127,7 +128,7 @@ const CARPET: Ground = Ground {
     damping: 0.6,
 };
 
-/// Soil and blades cost the most drag; tufts are far apart and soft, and wet blades let wheels slip.
+/// Soil and grass have the highest drag. Tufts are far apart and soft, and wheels slip on wet grass.
 const GRASS: Ground = Ground {
     rolling_resistance: 0.072,
     slope: 0.022,
@@ -139,7 +140,7 @@ const GRASS: Ground = Ground {
     damping: 0.7,
 };
 
-/// Wheels climb single stones, about 15 a metre, and push others aside.
+/// Wheels climb over some stones, about 15 per metre, and push others aside.
 const GRAVEL: Ground = Ground {
     rolling_resistance: 0.055,
     slope: 0.025,
@@ -150,16 +151,3 @@ const GRAVEL: Ground = Ground {
     slip: 0.12,
     damping: 0.4,
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_surface_is_found_by_its_name() {
-        for surface in Surface::ALL {
-            assert_eq!(Surface::from_name(surface.name()), Some(surface));
-        }
-        assert_eq!(Surface::from_name("lava"), None);
-    }
-}

@@ -1,8 +1,15 @@
-//! Home Assistant's MQTT discovery: each stream as a device with its surface.
+//! Home Assistant's MQTT discovery: announces each stream as a device that shows its surface.
 //!
-//! One retained message a device, in the form that Home Assistant reads since 2024.12. It is published when a stream first
-//! appears, after an outage, and when Home Assistant says that it has started. It outlives the stream and the daemon: what a
-//! person has made of a device in Home Assistant stays, and the availability says whether there is a daemon.
+//! Each device is one retained message in the device discovery format, which Home Assistant reads since
+//! version 2024.12. The message is published
+//!
+//! - when a stream first appears,
+//! - after each reconnect to the broker, and
+//! - when Home Assistant reports on its status topic that it has started.
+//!
+//! The message is never removed by the daemon, so that what a person has configured for the device in Home
+//! Assistant survives the end of a stream and of the daemon; `underfoot forget` removes it. The device's
+//! availability follows the daemon's status topic.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -11,54 +18,60 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::config;
+use crate::decision::ServingContext;
 use crate::model::card::UNKNOWN;
 use crate::mqtt::Publisher;
-use crate::sample::StreamId;
-use crate::terms::Terms;
+use crate::signal::StreamId;
 
-/// What Home Assistant says on its status topic when it has started.
+/// The payload that Home Assistant publishes on its status topic when it has started.
 const BIRTH: &[u8] = b"online";
-/// Characters of a name that are kept in an id.
-const NAME: usize = 64;
-/// Bytes of the digest in an id whose name was altered.
+/// Maximum number of characters of base and stream name in an id.
+const MAX_NAME: usize = 64;
+/// Bytes of the digest in an id that differs from the name it stands for.
 const DIGEST: usize = 8;
 
-/// Announces each stream once.
-pub struct HomeAssistant {
+/// Publishes one discovery message for each stream that appears, up to `home_assistant.devices` streams.
+pub struct HomeAssistantDiscovery {
     publisher: Publisher,
     prefix: String,
+    /// The values that a device's surface can have: the model's labels and `unknown`.
     options: Vec<String>,
     model: String,
-    devices: usize,
+    max_devices: usize,
     announced: HashSet<StreamId>,
-    full: bool,
+    /// Whether the warning about too many streams has been logged.
+    warned: bool,
 }
 
-impl HomeAssistant {
-    /// No stream yet; those that come are told of by this publisher.
-    pub fn new(publisher: Publisher, config: &config::HomeAssistant, terms: &Terms) -> Self {
+impl HomeAssistantDiscovery {
+    /// Prepares to announce streams by `publisher`, which sends all announcements again when Home Assistant
+    /// restarts.
+    pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, context: &ServingContext) -> Self {
         publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
             publisher,
             prefix: config.prefix.clone(),
-            options: options(terms),
-            model: terms.model.clone(),
-            devices: config.devices,
+            options: options(context),
+            model: context.model.clone(),
+            max_devices: config.devices,
             announced: HashSet::new(),
-            full: false,
+            warned: false,
         }
     }
 
-    /// Announces a stream that was not seen before. The names come from strangers: there is a limit to how many are passed on.
-    pub fn see(&mut self, stream: &StreamId) {
+    /// Announces a stream at its first appearance.
+    ///
+    /// Stream names come from topics that anybody may publish to, so the number of devices is limited.
+    pub fn announce_once(&mut self, stream: &StreamId) {
         if self.announced.contains(stream) {
             return;
         }
-        if self.announced.len() >= self.devices {
-            if !std::mem::replace(&mut self.full, true) {
+        if self.announced.len() >= self.max_devices {
+            if !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
-                    "stream \"{stream}\" is one more than home_assistant.devices = {}; raise it to have more robots in Home Assistant",
-                    self.devices
+                    "stream \"{stream}\" is over the limit home_assistant.devices = {} and is not announced \
+                     to Home Assistant; raise the limit to show more robots there",
+                    self.max_devices
                 );
             }
             return;
@@ -67,11 +80,11 @@ impl HomeAssistant {
         self.announce(stream);
     }
 
-    /// Announces every stream again where a reload has changed what there is to tell of.
-    pub fn take_over(&mut self, terms: &Terms) {
-        let options = options(terms);
-        if (&options, &terms.model) != (&self.options, &self.model) {
-            (self.options, self.model) = (options, terms.model.clone());
+    /// Applies a new serving context: announces every stream again if the labels or the model's name changed.
+    pub fn set_context(&mut self, context: &ServingContext) {
+        let options = options(context);
+        if (&options, &context.model) != (&self.options, &self.model) {
+            (self.options, self.model) = (options, context.model.clone());
             self.announced.iter().for_each(|stream| self.announce(stream));
         }
     }
@@ -83,17 +96,17 @@ impl HomeAssistant {
     }
 }
 
-/// What a surface may be.
-fn options(terms: &Terms) -> Vec<String> {
-    terms.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
+/// The values that a surface can have under a serving context.
+fn options(context: &ServingContext) -> Vec<String> {
+    context.card.labels.iter().cloned().chain([UNKNOWN.to_owned()]).collect()
 }
 
-/// The topic of a stream's device.
-pub fn topic(prefix: &str, base: &str, stream: &StreamId) -> String {
+/// The topic of a stream's discovery message.
+pub(crate) fn topic(prefix: &str, base: &str, stream: &StreamId) -> String {
     format!("{prefix}/device/{}/config", id(base, stream))
 }
 
-/// A stream's device: its surface, and how sure that is.
+/// The discovery message of a stream: a device with two sensors, the surface and its confidence.
 fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Value {
     let id = id(base, stream);
     let version = env!("CARGO_PKG_VERSION");
@@ -124,7 +137,8 @@ fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Val
                 "sug_dsp_prc": 0,
                 "ent_cat": "diagnostic",
                 "ic": "mdi:percent",
-                // Of the last change: Home Assistant keeps every value, and predictions come many times a second.
+                // The confidence of the last change, not of each prediction: Home Assistant stores every
+                // value, and predictions come many times a second.
                 "stat_t": surface,
                 "val_tpl": "{{ (value_json.confidence * 100) | round(1) }}",
                 "avty_t": status,
@@ -134,17 +148,18 @@ fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Val
     })
 }
 
-/// An id of letters, digits, `_` and `-` that no other stream of any base has.
+/// An id of letters, digits, `_` and `-` that is unique to this pair of base and stream.
 ///
-/// `underfoot_rover` where that says all. Where something had to be altered, or where the two parts could be taken apart in
-/// another way, a digest of both follows `__`, which no id without one has.
+/// Usually it is base and stream joined by `_`, such as `underfoot_rover`. If a character had to be replaced,
+/// the name was cut, or another pair could give the same text, `__` and a digest of both parts follow. An id
+/// without a digest never contains `__`.
 fn id(base: &str, stream: &StreamId) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let whole = format!("{base}_{stream}");
-    let mut id: String = whole.chars().map(|c| if plain(c) { c } else { '-' }).take(NAME).collect();
-    if id != whole || base.contains('_') || whole.contains("__") {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let name = format!("{base}_{stream}");
+    let mut id: String = name.chars().map(|c| if allowed(c) { c } else { '-' }).take(MAX_NAME).collect();
+    if id != name || base.contains('_') || name.contains("__") {
         id.push_str("__");
-        // A stream's name has no `/`, so this is one text for each pair.
+        // A stream's name contains no `/`, so every pair of base and stream is hashed as a different text.
         for byte in Sha256::digest(format!("{base}/{stream}")).iter().take(DIGEST) {
             let _ = write!(id, "{byte:02x}");
         }
@@ -161,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_has_an_enum_of_every_label_and_unknown() {
+    fn a_device_has_an_enum_sensor_with_every_label_and_unknown() {
         let options = ["tile".to_owned(), UNKNOWN.to_owned()];
         let device = device("base", &stream("rover"), &options, "m");
         let surface = &device["cmps"]["surface"];
@@ -170,25 +185,25 @@ mod tests {
         assert_eq!(surface["stat_t"], "base/rover/surface");
         assert!(
             surface.get("stat_cla").is_none() && surface.get("unit_of_meas").is_none(),
-            "no enum has them"
+            "Home Assistant refuses an enum sensor with these keys"
         );
         assert_eq!(device["cmps"]["confidence"]["avty_t"], "base/status");
         assert_eq!(device["dev"]["ids"], json!(["base_rover"]));
     }
 
     #[test]
-    fn an_id_is_plain_and_short_whatever_a_stream_is_called() {
+    fn an_id_is_short_and_has_only_allowed_characters_for_any_stream_name() {
         let long = "ü".repeat(32);
         for name in ["rover", "a b", "a.b", "{{ 1 }}", "\"quote\"", "-", "~", &long] {
             let id = id("underfoot", &stream(name));
-            assert!(id.len() <= NAME + 2 + 2 * DIGEST, "{id}");
+            assert!(id.len() <= MAX_NAME + 2 + 2 * DIGEST, "{id}");
             assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'), "{id}");
         }
         assert_eq!(id("underfoot", &stream("rover-7_b")), "underfoot_rover-7_b");
     }
 
     #[test]
-    fn no_two_streams_share_an_id() {
+    fn different_pairs_of_base_and_stream_have_different_ids() {
         let altered = id("a", &stream("r v"));
         let mimic = altered.strip_prefix("a_").unwrap().to_owned();
         let pairs = [

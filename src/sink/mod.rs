@@ -1,68 +1,23 @@
-//! Where outcomes go.
+//! Where predictions and surface changes go, and where samples are recorded.
+//!
+//! The pipeline gives every outcome to each [`Sink`] in turn:
+//!
+//! - `mqtt`: topics on the broker, with `home_assistant` discovery,
+//! - `text`: JSON lines, CSV or a table on standard output,
+//! - `live`: the live page and the metrics,
+//! - `evaluation`: scores against known labels.
+//!
+//! `json` is the one writer of predictions and surface changes as JSON. [`recorder`] is not a [`Sink`]: it
+//! takes samples rather than outcomes and writes them as recordings.
 
-pub mod home_assistant;
-pub mod lines;
-pub mod mqtt;
-pub mod page;
+mod dispatch;
+pub(crate) mod evaluation;
+pub(crate) mod home_assistant;
+pub(crate) mod json;
+pub(crate) mod live;
+pub(crate) mod mqtt;
 pub mod recorder;
-pub mod score;
+pub(crate) mod text;
 
-use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
-use std::time::Instant;
-
-use crate::drops::Drops;
-use crate::health::Health;
-use crate::prediction::Outcome;
-
-/// One place that outcomes go to.
-pub enum Sink {
-    /// The broker.
-    Mqtt(mqtt::Topics),
-    /// Text, such as standard output.
-    Lines(lines::Lines),
-    /// The page and the metrics.
-    Page(page::Page),
-    /// Labels that are known, to score against.
-    Score(score::Score),
-    /// A channel, to be watched, with the moment each outcome came out.
-    Watch(SyncSender<(Instant, Outcome)>),
-}
-
-impl Sink {
-    /// Takes an outcome. What cannot go on is counted.
-    pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
-        match self {
-            Sink::Mqtt(topics) => topics.take(outcome, drops),
-            Sink::Lines(lines) => lines.take(outcome, drops),
-            Sink::Page(page) => page.take(outcome),
-            Sink::Score(score) => score.take(outcome),
-            Sink::Watch(sender) => {
-                // Who watches a screen does not miss what came too fast to be read.
-                let _ = sender.try_send((Instant::now(), outcome.clone()));
-            }
-        }
-    }
-
-    /// Hands on what was gathered from a batch.
-    pub fn flush(&mut self, drops: &mut Drops) {
-        if let Sink::Lines(lines) = self {
-            lines.flush(drops);
-        }
-    }
-}
-
-/// Gives an outcome to every sink and counts what they leave out.
-pub(crate) fn take_all(sinks: &mut [Sink], outcome: &Outcome, drops: &mut Drops) {
-    for sink in sinks {
-        sink.take(outcome, drops);
-    }
-}
-
-/// Hands on what every sink gathered.
-pub(crate) fn flush_all(sinks: &mut [Sink], drops: &mut Drops, health: &Arc<Health>) {
-    for sink in sinks {
-        sink.flush(drops);
-    }
-    health.dropped("sinks", drops);
-}
+pub use self::dispatch::Sink;
+pub(crate) use self::dispatch::{flush_all, take_all};

@@ -1,56 +1,64 @@
-//! Outcomes as MQTT topics.
+//! Publishes outcomes over MQTT.
+//!
+//! Below the base topic, each prediction goes to `<stream>/prediction` and each surface change, retained, to
+//! `<stream>/surface`. `info`, retained, describes the model in use. The connection itself is in
+//! [`crate::mqtt`].
 
-use super::home_assistant::HomeAssistant;
-use crate::drops::{Drops, Reason};
+use super::home_assistant::HomeAssistantDiscovery;
+use super::json::JsonWriter;
+use crate::decision::{Outcome, ServingContext};
 use crate::mqtt::Publisher;
-use crate::prediction::{Json, Outcome};
-use crate::terms::Terms;
+use crate::signal::{DropReason, Drops};
 
-/// Publishes predictions as they come, and keeps each stream's surface retained.
-pub struct Topics {
+/// Publishes predictions and surface changes, and announces streams to Home Assistant if that is enabled.
+pub struct MqttSink {
     publisher: Publisher,
-    json: Json,
-    home_assistant: Option<HomeAssistant>,
+    json: JsonWriter,
+    home_assistant: Option<HomeAssistantDiscovery>,
 }
 
-impl Topics {
-    /// Topics below the publisher's base, of surfaces that are decided under these terms.
-    pub fn new(publisher: Publisher, terms: &Terms) -> Self {
-        publisher.retain("info", terms.info());
-        Self { publisher, json: terms.json(), home_assistant: None }
+impl MqttSink {
+    /// Creates a sink that publishes below the publisher's base topic, and publishes `info` for this serving
+    /// context.
+    pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
+        publisher.retain("info", context.info());
+        Self { publisher, json: JsonWriter::of(context), home_assistant: None }
     }
 
-    /// The same, and Home Assistant is told of each stream.
-    pub fn announcing(self, home_assistant: Option<HomeAssistant>) -> Self {
+    /// Also announces each stream to Home Assistant, unless `home_assistant` is `None`.
+    pub fn with_home_assistant(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
         Self { home_assistant, ..self }
     }
 
-    /// Publishes an outcome; a prediction that finds no broker is counted.
+    /// Publishes an outcome. Predictions that the broker cannot take now are dropped and counted.
     pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
         match outcome {
             Outcome::Prediction(prediction) => {
                 let mut payload = Vec::with_capacity(256);
                 self.json.prediction(prediction, false, &mut payload);
                 if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
-                    drops.add(Reason::NotPublished, || {
-                        "the broker is away or slow: predictions are not published, surfaces will be".into()
+                    drops.add(DropReason::NotPublished, || {
+                        "the broker is away or slow: predictions are dropped, \
+                         surfaces are sent on reconnect"
+                            .into()
                     });
                 }
             }
             Outcome::Change(change) => {
                 if let Some(home_assistant) = &mut self.home_assistant {
-                    home_assistant.see(&change.stream);
+                    home_assistant.announce_once(&change.stream);
                 }
                 self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
             }
-            // The unknown surface came before this; it stays on the broker.
+            // The change to `unknown` that came before stays retained on the broker; only our copy is
+            // released.
             Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
-            Outcome::Terms(terms) => {
-                self.json = terms.json();
+            Outcome::Context(context) => {
+                self.json = JsonWriter::of(context);
                 if let Some(home_assistant) = &mut self.home_assistant {
-                    home_assistant.take_over(terms);
+                    home_assistant.set_context(context);
                 }
-                self.publisher.retain("info", terms.info());
+                self.publisher.retain("info", context.info());
             }
         }
     }

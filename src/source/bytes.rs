@@ -1,87 +1,93 @@
-//! Samples from anything that is read byte by byte: a serial port, standard input.
+//! Reading samples from a byte stream: a serial port or standard input.
+//!
+//! [`read`] passes the bytes to a [`StreamDecoder`] and sends the decoded samples to the pipeline. It does
+//! not open the byte stream and does not decide what happens after it has ended: [`serial`](super::serial)
+//! opens its port again, and [`stdin`](super::stdin) ends the stream.
 
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::Feed;
-use crate::channel::TimeInput;
-use crate::config::Input;
-use crate::decode::{Stream, StreamFormat};
-use crate::drops::Drops;
-use crate::sample::StreamId;
+use super::handle::SourceHandle;
+use crate::config::SourceInput;
+use crate::decode::{StreamDecoder, StreamFormat};
 use crate::shutdown::Shutdown;
+use crate::signal::{Drops, StreamId, TimeInput};
 
-/// Bytes read at once.
+/// The size of the read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// How a byte stream is read.
+/// How the bytes of a byte stream become samples.
 #[derive(Clone, Debug)]
-pub struct Bytes {
-    /// The stream its samples belong to.
+pub(crate) struct ByteSource {
+    /// The stream that the samples belong to.
     pub stream: StreamId,
-    /// How it is written.
+    /// The encoding of the samples.
     pub format: StreamFormat,
-    /// What it holds.
-    pub input: Input,
-    /// It is given up when nothing comes for this long.
+    /// The channels of a sample, and where its time is.
+    pub input: SourceInput,
+    /// Reading ends when no byte arrives for this long; `None` waits without a limit.
     pub silence: Option<Duration>,
 }
 
 /// Why reading ended.
 #[derive(Debug)]
-pub enum Ended {
-    /// The other end closed it.
+pub(crate) enum ReadEnd {
+    /// The byte stream came to its end, because the other side closed it.
     Closed,
-    /// Nothing came for too long.
+    /// No byte arrived for this long.
     Silent(Duration),
-    /// The system says so.
+    /// The operating system reported an error.
     Failed(io::Error),
-    /// The daemon ends.
+    /// The daemon is shutting down, or the pipeline takes no more samples.
     Shutdown,
 }
 
-/// Reads until something ends it. A line or frame that is open at the end is decoded only where the other end closed.
-pub async fn read(
-    feed: &Feed,
-    bytes: &Bytes,
+/// Reads samples until the byte stream ends, fails or is silent for too long, or until the shutdown.
+///
+/// A line or frame that is incomplete at that moment is decoded only when the other side closed the byte
+/// stream. In all other cases its end may be missing.
+pub(crate) async fn read(
+    handle: &SourceHandle,
+    bytes: &ByteSource,
     reader: &mut (impl AsyncRead + Unpin),
     shutdown: &mut Shutdown,
-) -> Ended {
-    let Bytes { stream, format, input, silence } = bytes;
+) -> ReadEnd {
+    let ByteSource { stream, format, input, silence } = bytes;
     let TimeInput { rate, .. } = input.time;
-    let mut decoder = Stream::new(*format, input.columns.clone(), input.time.clone());
+    let mut decoder = StreamDecoder::new(*format, input.columns.clone(), input.time.clone());
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     loop {
         let read = tokio::select! {
             read = reader.read(&mut buffer) => read,
-            () = shutdown.requested() => return Ended::Shutdown,
-            () = wait(*silence) => return Ended::Silent(silence.unwrap_or_default()),
+            () = shutdown.requested() => return ReadEnd::Shutdown,
+            () = wait(*silence) => return ReadEnd::Silent(silence.unwrap_or_default()),
         };
         let mut samples = input.columns.samples();
-        let ended = match read {
+        let end = match read {
             Ok(0) => {
                 decoder.finish(&mut samples, &mut drops);
-                Some(Ended::Closed)
+                Some(ReadEnd::Closed)
             }
             Ok(count) => {
                 decoder.feed(buffer.get(..count).unwrap_or_default(), &mut samples, &mut drops);
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) => Some(Ended::Failed(error)),
+            Err(error) => Some(ReadEnd::Failed(error)),
         };
-        if feed.send(stream, samples, rate, &mut drops).await.is_err() {
-            return Ended::Shutdown;
+        if handle.send(stream, samples, rate, &mut drops).await.is_err() {
+            return ReadEnd::Shutdown;
         }
-        if let Some(ended) = ended {
-            return ended;
+        if let Some(end) = end {
+            return end;
         }
     }
 }
 
+/// Waits for this long; forever for `None`.
 async fn wait(silence: Option<Duration>) {
     match silence {
         Some(silence) => tokio::time::sleep(silence).await,

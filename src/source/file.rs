@@ -1,4 +1,9 @@
-//! Recordings, one after another, at the speed they were made or another.
+//! Recordings as a source: they are read one after another, at the speed at which they were made or at
+//! another one.
+//!
+//! Each recording is a stream of its own. While reading, the source can also collect the labels of each
+//! stream ([`Truth`]), against which a sink scores the predictions, and the recordings that could not be read
+//! to their end ([`Faults`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,131 +11,132 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Closed, Feed};
-use crate::channel::Channel;
-use crate::drops::Drops;
-use crate::health::State;
+use super::handle::{PipelineClosed, SourceHandle};
+use crate::health::SourceState;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::LabelFrom;
-use crate::recordings::read::Reader;
+use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
-use crate::sample::{Samples, StreamId, Time};
 use crate::shutdown::Shutdown;
+use crate::signal::{Channel, Drops, Samples, StreamId, Time};
 
-/// Recordings to read.
+/// The recordings to read, and how.
 #[derive(Debug)]
-pub struct Files {
-    /// The recordings, in order; a stream each.
+pub(crate) struct FileSource {
+    /// The recordings, in the order in which they are read.
     pub recordings: Vec<Recording>,
-    /// The channels that the model takes.
+    /// The channels that the samples get: those of the model.
     pub channels: Vec<Channel>,
-    /// How many times faster than recorded; infinite for as fast as can be.
+    /// How many times faster than recorded; infinite to read as fast as possible.
     pub speed: f64,
-    /// Where each stream's labels are told, if anybody asks.
+    /// Where each stream's labels go; `None` if nobody needs them.
     pub truth: Option<Truth>,
-    /// Where faults are told; a recording with a fault ends there, and the next one follows.
+    /// Where errors go. A recording with an error ends there, and the next recording follows.
     pub faults: Faults,
 }
 
-/// What streams were really on, as far as is known: filled while reading, read while scoring.
+/// The labels of each stream, as far as they are known.
+///
+/// The source fills it while reading; a sink looks the labels up to score the predictions. Clones share their
+/// contents.
 #[derive(Clone, Debug, Default)]
 pub struct Truth(Arc<Mutex<HashMap<StreamId, Labels>>>);
 
 impl Truth {
-    fn tell(&self, stream: &StreamId, labels: Labels) {
+    fn set(&self, stream: &StreamId, labels: Labels) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), labels);
     }
 
-    /// Asks about a stream's labels.
+    /// Calls `ask` with the labels of a stream; `None` if the stream has no known labels.
     pub fn of<T>(&self, stream: &StreamId, ask: impl FnOnce(&Labels) -> T) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).map(ask)
     }
 
-    /// Forgets a stream that ended.
+    /// Removes the labels of a stream that has ended.
     pub fn forget(&self, stream: &StreamId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(stream);
     }
 }
 
-/// Faults in recordings, in the order they were met.
+/// The errors of recordings, in the order in which they occurred. Clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Vec<RecordingError>>>);
+pub(crate) struct Faults(Arc<Mutex<Vec<RecordingError>>>);
 
 impl Faults {
     fn add(&self, error: RecordingError) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(error);
     }
 
-    /// Takes what was met.
-    pub fn take(&self) -> Vec<RecordingError> {
+    /// Removes and returns all errors so far.
+    pub(crate) fn take(&self) -> Vec<RecordingError> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Files {
-    /// Reads them all, or until the shutdown.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
+impl FileSource {
+    /// Reads all recordings, or as many as it can before the shutdown.
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
         let mut names = HashSet::new();
         for recording in &self.recordings {
             let stream = unique(recording.stream(), &mut names);
             let done = tokio::select! {
-                done = self.read(recording, &stream, &feed) => done,
+                done = self.read(recording, &stream, &handle) => done,
                 () = shutdown.requested() => return,
             };
             match done {
                 Ok(Ok(())) => {}
-                Ok(Err(fault)) => {
-                    tracing::warn!(source = feed.name(), "{fault}");
-                    self.faults.add(fault);
+                Ok(Err(error)) => {
+                    tracing::warn!(source = handle.name(), "{error}");
+                    self.faults.add(error);
                 }
-                Err(Closed) => return,
+                Err(PipelineClosed) => return,
             }
-            if feed.end(&stream).await.is_err() {
+            if handle.end(&stream).await.is_err() {
                 return;
             }
         }
-        feed.state(State::Ended);
+        handle.state(SourceState::Ended);
     }
 
+    /// Reads one recording. The inner error is one of the recording; the outer one ends the source.
     async fn read(
         &self,
         recording: &Recording,
         stream: &StreamId,
-        feed: &Feed,
-    ) -> Result<Result<(), RecordingError>, Closed> {
-        let mut reader = match Reader::open(recording, Some(&self.channels)) {
+        handle: &SourceHandle,
+    ) -> Result<Result<(), RecordingError>, PipelineClosed> {
+        let mut reader = match RecordingReader::open(recording, Some(&self.channels)) {
             Ok(reader) => reader,
-            Err(fault) => return Ok(Err(fault)),
+            Err(error) => return Ok(Err(error)),
         };
         let mut pace = Pace::new(self.speed);
-        let mut told = false;
+        let mut has_labels = false;
         loop {
             let mut samples = reader.samples();
             let more = reader.next_block(&mut samples);
-            if let Some(truth) = self.truth.as_ref().filter(|_| {
-                // A label column is known as far as it has been read.
-                !told || recording.layout.label.from == LabelFrom::Column
-            }) {
+            // Labels in a column become known while the recording is read; all others are known at its start.
+            let grows = recording.layout.label.from == LabelFrom::Column;
+            if let Some(truth) = self.truth.as_ref().filter(|_| !has_labels || grows) {
                 match reader.labels() {
-                    Ok(labels) => truth.tell(stream, labels),
-                    Err(fault) => return Ok(Err(fault)),
+                    Ok(labels) => truth.set(stream, labels),
+                    Err(error) => return Ok(Err(error)),
                 }
-                told = true;
+                has_labels = true;
             }
-            pace.send(samples, stream, feed).await?;
+            pace.send(samples, stream, handle).await?;
             match more {
                 Ok(true) => {}
                 Ok(false) => {
-                    feed.dropped(&mut reader.drops().clone());
+                    handle.dropped(&mut reader.drops().clone());
                     return Ok(Ok(()));
                 }
-                Err(fault) => return Ok(Err(fault)),
+                Err(error) => return Ok(Err(error)),
             }
         }
     }
 }
 
-/// Two recordings of one name are two streams.
+/// A stream name that is not in `names` yet, and adds it: a name that is taken gets a number in front of it.
 fn unique(stream: StreamId, names: &mut HashSet<StreamId>) -> StreamId {
     if names.insert(stream.clone()) {
         return stream;
@@ -140,46 +146,54 @@ fn unique(stream: StreamId, names: &mut HashSet<StreamId>) -> StreamId {
     free.unwrap_or(stream)
 }
 
-/// Hands samples on no sooner than they are due.
+/// Delays samples until they are due at the chosen speed.
 struct Pace {
     speed: f64,
-    /// The first sample's time, when it was sent, and the newest time since.
+    /// The time of the first sample, and the moment when it was sent; `None` before the first sample.
     start: Option<(Time, Instant)>,
 }
 
 impl Pace {
-    /// Samples that are due within this are sent together.
-    const TOGETHER: Duration = Duration::from_millis(5);
+    /// Samples that are due within this time are sent together.
+    const COALESCED: Duration = Duration::from_millis(5);
+    /// Samples that are due later than this are sent at once.
+    const MAX_WAIT: Duration = Duration::from_secs(3600);
 
     fn new(speed: f64) -> Self {
         Self { speed, start: None }
     }
 
-    async fn send(&mut self, samples: Samples, stream: &StreamId, feed: &Feed) -> Result<(), Closed> {
-        let mut none = Drops::default();
+    async fn send(
+        &mut self,
+        samples: Samples,
+        stream: &StreamId,
+        handle: &SourceHandle,
+    ) -> Result<(), PipelineClosed> {
+        let mut no_drops = Drops::default();
         if self.speed.is_infinite() {
-            return feed.send(stream, samples, None, &mut none).await;
+            return handle.send(stream, samples, None, &mut no_drops).await;
         }
-        let none_yet = || Samples::new(samples.channels()).within(samples.limits().cloned());
-        let mut due = none_yet();
+        let empty = || Samples::new(samples.channels()).with_limits(samples.limits().cloned());
+        let mut due = empty();
         for (time, row) in samples.iter() {
             let now = Instant::now();
-            let (first, begun) = *self.start.get_or_insert((time, now));
+            let (first, started) = *self.start.get_or_insert((time, now));
             let seconds = time.since(first) as f64 / 1e9 / self.speed;
-            // A clock that starts again, or a leap of years, is not waited for.
-            let at = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| begun.checked_add(wait));
+            let at = Duration::try_from_secs_f64(seconds).ok().and_then(|wait| started.checked_add(wait));
             match at {
-                Some(at) if at <= now + Self::TOGETHER => {}
-                Some(at) if at <= now + Duration::from_secs(3600) => {
-                    let ready = std::mem::replace(&mut due, none_yet());
-                    feed.send(stream, ready, None, &mut none).await?;
+                Some(at) if at <= now + Self::COALESCED => {}
+                Some(at) if at <= now + Self::MAX_WAIT => {
+                    let ready = std::mem::replace(&mut due, empty());
+                    handle.send(stream, ready, None, &mut no_drops).await?;
                     tokio::time::sleep_until(at).await;
                 }
+                // The recording's clock started again or jumped by hours: pacing starts anew from this
+                // sample.
                 _ => self.start = Some((time, now)),
             }
             due.push(time, row.iter().copied());
         }
-        feed.send(stream, due, None, &mut none).await
+        handle.send(stream, due, None, &mut no_drops).await
     }
 }
 

@@ -1,93 +1,105 @@
-//! A serial port, opened again whenever it goes away.
+//! A serial port as a source of one stream. The port is opened again whenever it fails.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_serial::SerialPortBuilderExt;
 
-use super::bytes::{self, Bytes, Ended};
-use super::{Feed, backoff};
-use crate::health::State;
+use super::backoff::backoff;
+use super::bytes::{self, ByteSource, ReadEnd};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
-/// Where a port is and how it is read.
+/// The folder in which udev names serial ports by their device, not by the order in which they were plugged
+/// in.
+const STABLE_NAMES: &str = "/dev/serial/by-id";
+/// The most ports that an error message lists.
+const LISTED_PORTS: usize = 16;
+/// A port that fails sooner than this after it was opened does not reset the delays between attempts.
+const WORKING: Duration = Duration::from_secs(5);
+
+/// A serial port and how it is read.
 #[derive(Clone, Debug)]
-pub struct Serial {
-    /// The port's path.
+pub(crate) struct SerialSource {
+    /// The path of the port.
     pub port: String,
-    /// Bits a second.
+    /// The speed, in bits per second.
     pub baud: u32,
-    /// What comes from it.
-    pub bytes: Bytes,
+    /// How the bytes become samples.
+    pub bytes: ByteSource,
 }
 
-impl Serial {
+impl SerialSource {
     /// Opens the port once, as `underfoot check` does.
     ///
     /// # Errors
-    /// What is wrong, with the port and the mend.
-    pub fn open(&self) -> Result<tokio_serial::SerialStream, String> {
+    /// A message that names the port, what is wrong with it, and the fix.
+    pub(crate) fn open(&self) -> Result<tokio_serial::SerialStream, String> {
         tokio_serial::new(&self.port, self.baud)
             .open_native_async()
             .map_err(|error| self.explain(&error.into()))
     }
 
-    /// What an error means, and what mends it.
+    /// Says in plain words what an error of the port means and how to fix it.
     fn explain(&self, error: &io::Error) -> String {
         let port = &self.port;
         match error.kind() {
             io::ErrorKind::NotFound => {
-                format!(
-                    "the serial port {port:?} is not there; plug the board in, or set source.port to one of {}",
-                    ports()
-                )
+                format!("the serial port {port:?} does not exist; plug the board in, or {}", other_ports())
             }
             io::ErrorKind::PermissionDenied => format!(
-                "the serial port {port:?} may not be opened by this user; run `sudo usermod -a -G dialout $USER` and log in again"
+                "this user may not open the serial port {port:?}; run `sudo usermod -a -G dialout $USER` and \
+                 log in again"
             ),
-            // The serial library has no kind of its own for a port that another program holds.
+            // The serial library has no error kind for a port that another program has opened.
             _ if error.to_string().to_lowercase().contains("busy") => {
-                format!("the serial port {port:?} is in use by another program; end that one")
+                format!("another program uses the serial port {port:?}; stop that program")
             }
-            _ if is_no_device(port) => {
-                format!("{port:?} is no serial port ({error}); set source.port to one of {}", ports())
+            _ if is_not_a_device(port) => {
+                format!("{port:?} is not a serial port ({error}); {}", other_ports())
             }
-            _ => format!("the serial port {port:?} fails: {error}"),
+            _ => format!("the serial port {port:?} failed: {error}; check the board and its cable"),
         }
     }
 
-    /// Reads until the shutdown, opening the port again after every fault and every silence.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
-        let mut waits = backoff();
-        let mut said = String::new();
-        let mut before = false;
+    /// Reads until the shutdown, and opens the port again after every failure and every silence.
+    ///
+    /// A reason for opening it again is logged once, until it changes or the port has been opened in between.
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
+        let mut delays = backoff();
+        let mut reported = String::new();
+        let mut opened_before = false;
         loop {
-            feed.state(State::Connecting);
+            handle.state(SourceState::Connecting);
             let why = match self.open() {
                 Ok(mut port) => {
                     tracing::info!(
-                        source = feed.name(),
+                        source = handle.name(),
                         port = self.port,
                         baud = self.baud,
                         "the serial port is open"
                     );
-                    feed.state(State::Silent);
-                    if std::mem::replace(&mut before, true) {
-                        feed.reopened();
+                    handle.state(SourceState::Silent);
+                    if std::mem::replace(&mut opened_before, true) {
+                        handle.reopened();
                     }
-                    said.clear();
-                    let opened = std::time::Instant::now();
-                    let ended = bytes::read(&feed, &self.bytes, &mut port, &mut shutdown).await;
-                    // A port that opens and fails at once is not a port that works.
-                    if opened.elapsed() > Duration::from_secs(5) {
-                        waits = backoff();
+                    reported.clear();
+                    let opened = Instant::now();
+                    let end = bytes::read(&handle, &self.bytes, &mut port, &mut shutdown).await;
+                    // A port that opens and fails at once is not yet working again.
+                    if opened.elapsed() > WORKING {
+                        delays = backoff();
                     }
-                    match ended {
-                        Ended::Shutdown => return,
-                        Ended::Closed => format!("the serial port {:?} went away", self.port),
-                        Ended::Failed(error) => self.explain(&error),
-                        Ended::Silent(time) => format!(
-                            "nothing came from the serial port {:?} for {}; check the board, the wires and baud = {}",
+                    match end {
+                        ReadEnd::Shutdown => return,
+                        ReadEnd::Closed => {
+                            format!("the serial port {:?} was disconnected; check the cable", self.port)
+                        }
+                        ReadEnd::Failed(error) => self.explain(&error),
+                        ReadEnd::Silent(time) => format!(
+                            "nothing came from the serial port {:?} for {}; check the board, the wires and \
+                             source.baud = {}",
                             self.port,
                             humantime::format_duration(time),
                             self.baud
@@ -96,62 +108,67 @@ impl Serial {
                 }
                 Err(why) => why,
             };
-            if why != said {
-                tracing::warn!(source = feed.name(), "{why}; trying again");
-                said = why;
+            if why != reported {
+                tracing::warn!(source = handle.name(), "{why}; trying again");
+                reported = why;
             }
-            let wait = waits.next().unwrap_or(Duration::from_secs(30));
+            let delay = delays.next().unwrap_or(Duration::from_secs(30));
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(delay) => {}
                 () = shutdown.requested() => return,
             }
         }
     }
 }
 
-fn is_no_device(path: &str) -> bool {
+/// Whether the path exists and is not a character device, which a serial port is.
+fn is_not_a_device(path: &str) -> bool {
     use std::os::unix::fs::FileTypeExt;
     std::fs::metadata(path).is_ok_and(|metadata| !metadata.file_type().is_char_device())
 }
 
-/// The ports that are there, by the names that stay.
-fn ports() -> String {
-    let folder = std::path::Path::new("/dev/serial/by-id");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.take(16).map(|entry| entry.path().display().to_string()).collect();
-    names.sort();
-    if names.is_empty() { "those in /dev/serial/by-id (there is none now)".into() } else { names.join(", ") }
+/// The end of a message: what `source.port` can be set to, with the ports that this computer has now.
+fn other_ports() -> String {
+    let entries = std::fs::read_dir(STABLE_NAMES).into_iter().flatten().flatten();
+    let mut ports: Vec<_> =
+        entries.take(LISTED_PORTS).map(|entry| entry.path().display().to_string()).collect();
+    ports.sort();
+    match ports.as_slice() {
+        [] => format!("set source.port to a path in {STABLE_NAMES} (there is none at the moment)"),
+        [port] => format!("set source.port to {port}"),
+        ports => format!("set source.port to one of {}", ports.join(", ")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channel::{Channel, TimeInput};
-    use crate::columns::Columns;
-    use crate::config::Input;
+    use crate::config::SourceInput;
     use crate::decode::StreamFormat;
-    use crate::sample::StreamId;
+    use crate::signal::Columns;
+    use crate::signal::StreamId;
+    use crate::signal::{Channel, TimeInput};
 
     #[test]
-    fn each_fault_of_a_port_names_it_and_its_mend() {
+    fn each_error_of_a_port_names_the_port_and_the_fix() {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
-        let serial = Serial {
+        let serial = SerialSource {
             port: "/dev/ttyACM0".into(),
             baud: 115_200,
-            bytes: Bytes {
+            bytes: ByteSource {
                 stream: StreamId::new("rover").unwrap(),
                 format: StreamFormat::Csv,
-                input: Input { columns, time: TimeInput::default() },
+                input: SourceInput { columns, time: TimeInput::default() },
                 silence: None,
             },
         };
-        for (error, mend) in [
+        for (error, fix) in [
             (io::Error::from(io::ErrorKind::NotFound), "plug the board in"),
             (io::Error::from(io::ErrorKind::PermissionDenied), "usermod -a -G dialout"),
-            (io::Error::other("Device or resource busy"), "end that one"),
+            (io::Error::other("Device or resource busy"), "stop that program"),
         ] {
-            let said = serial.explain(&error);
-            assert!(said.contains("\"/dev/ttyACM0\"") && said.contains(mend), "{said}");
+            let message = serial.explain(&error);
+            assert!(message.contains("\"/dev/ttyACM0\"") && message.contains(fix), "{message}");
         }
     }
 }

@@ -1,52 +1,50 @@
-//! The built-in simulator as a source: one robot, in real time or faster.
+//! The built-in simulator as a source: one simulated robot, at real speed or faster.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Feed;
-use crate::channel::Channel;
-use crate::drops::Drops;
-use crate::health::State;
-use crate::sample::{Samples, StreamId};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
+use crate::signal::{Channel, Drops, Samples, StreamId};
 use crate::simulator::drive::{Drive, RATE};
 
-/// Seconds on each surface.
-const STAY: f64 = 20.0;
+/// How long the robot stays on each surface, in seconds.
+const SECONDS_PER_SURFACE: f64 = 20.0;
 
 /// A simulated robot.
 #[derive(Clone, Debug)]
-pub struct Simulator {
-    /// Its stream.
+pub(crate) struct SimulatorSource {
+    /// The stream that its samples belong to.
     pub stream: StreamId,
-    /// Where it drives.
+    /// The surfaces that it drives over, and the samples of this drive.
     pub drive: Drive,
-    /// How many times faster than real.
+    /// How many times faster than real time it drives.
     pub speed: f64,
 }
 
-impl Simulator {
-    /// A robot that drives over all surfaces, 20 s on each, in real time, for 33 hours.
-    pub fn new(stream: StreamId, seed: u64) -> Self {
-        Self { stream, drive: Drive::rounds(seed, RATE, STAY), speed: 1.0 }
+impl SimulatorSource {
+    /// A robot that drives over all surfaces in turn, for 20 s each, in real time, for 33 hours.
+    pub(crate) fn new(stream: StreamId, seed: u64) -> Self {
+        Self { stream, drive: Drive::rounds(seed, RATE, SECONDS_PER_SURFACE), speed: 1.0 }
     }
 
-    /// The one channel that it gives.
-    pub fn channel() -> Channel {
+    /// The one channel of its samples: the motor current in A.
+    pub(crate) fn channel() -> Channel {
         Channel::in_ampere("current")
     }
 
-    /// Drives until the drive or the daemon ends.
-    pub async fn run(self, feed: Feed, mut shutdown: Shutdown) {
-        let begun = Instant::now();
+    /// Sends each sample when it is due, until the end of the drive or the shutdown.
+    pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
+        let start = Instant::now();
         let mut samples = Samples::new(1);
-        let mut none = Drops::default();
+        let mut no_drops = Drops::default();
         for reading in self.drive {
-            let due = begun + Duration::from_secs_f64(reading.time.seconds() / self.speed);
+            let due = start + Duration::from_secs_f64(reading.time.seconds() / self.speed);
             if due > Instant::now() {
                 let ready = std::mem::replace(&mut samples, Samples::new(1));
-                if feed.send(&self.stream, ready, None, &mut none).await.is_err() {
+                if handle.send(&self.stream, ready, None, &mut no_drops).await.is_err() {
                     return;
                 }
                 tokio::select! {
@@ -56,10 +54,11 @@ impl Simulator {
             }
             samples.push(reading.time, [reading.current]);
         }
-        if feed.send(&self.stream, samples, None, &mut none).await.is_ok() {
-            feed.state(State::Ended);
-            // A closed pipeline needs no end.
-            let _ = feed.end(&self.stream).await;
+        if handle.send(&self.stream, samples, None, &mut no_drops).await.is_ok() {
+            handle.state(SourceState::Ended);
+            // An error means that the pipeline has ended, and then nobody needs to know the end of the
+            // stream.
+            let _ = handle.end(&self.stream).await;
         }
     }
 }

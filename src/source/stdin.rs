@@ -1,20 +1,23 @@
-//! Standard input: one stream, until it ends.
+//! Standard input as a source of one stream.
 
-use super::Feed;
-use super::bytes::{self, Bytes, Ended};
-use crate::health::State;
+use super::bytes::{self, ByteSource, ReadEnd};
+use super::handle::SourceHandle;
+use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
-/// Reads standard input to its end.
-pub async fn run(bytes: Bytes, feed: Feed, mut shutdown: Shutdown) {
-    match bytes::read(&feed, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
-        Ended::Shutdown => return,
-        Ended::Failed(error) => {
-            tracing::warn!(source = feed.name(), "standard input cannot be read: {error}");
+/// Reads standard input until its end or until the shutdown, and then ends the stream.
+pub(crate) async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: Shutdown) {
+    match bytes::read(&handle, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
+        ReadEnd::Shutdown => return,
+        ReadEnd::Failed(error) => {
+            tracing::warn!(
+                source = handle.name(),
+                "standard input cannot be read: {error}; check the program that writes to it"
+            );
         }
-        Ended::Closed | Ended::Silent(_) => {}
+        ReadEnd::Closed | ReadEnd::Silent(_) => {}
     }
-    feed.state(State::Ended);
-    // A closed pipeline needs no end.
-    let _ = feed.end(&bytes.stream).await;
+    handle.state(SourceState::Ended);
+    // An error means that the pipeline has ended, and then nobody needs to know the end of the stream.
+    let _ = handle.end(&bytes.stream).await;
 }

@@ -1,75 +1,43 @@
-//! The trainer: labelled recordings in, an ONNX model with its card out.
+//! The trainer: it trains a model from labelled recordings and writes it as an ONNX file with its model card.
+//!
+//! The modules in the order in which data passes through them:
+//! - `options`: the settings of a training run
+//! - `data`: labelled windows cut from recordings, and which of them are held out
+//! - `kernel`: the arithmetic that the layers are built on
+//! - `layer`: the layers, forward and backward
+//! - `network`: the network, forward and backward over a batch
+//! - `optimize`: the change of the weights, given their gradients
+//! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
+//! - `export`: the ONNX graph, and its comparison with the network
+//! - `baseline`: decision trees, for comparison
+//! - `report`: the report of a training run
+//! - `diagnose`: experiments that find out why a training run misbehaves
+//! - `random_streams`: the streams of random numbers
+//!
+//! The same seed gives the same model, byte for byte, on the same machine with any number of threads.
 
-pub mod activation;
-pub mod architecture;
-pub mod augment;
-pub mod baseline;
-pub mod batch_norm;
-pub mod calibrate;
-mod cell;
-mod channels;
-pub mod cross_validation;
-mod cut;
-pub mod dataset;
-pub mod dense;
-pub mod diagnose;
-pub mod dropout;
-pub mod ensemble;
-mod exact;
-pub mod export;
-pub mod fit;
-mod graph;
-mod head;
-mod initial;
-pub mod input;
-pub mod loss;
-pub mod lstm;
-pub mod matrix;
+pub(crate) mod baseline;
+pub(crate) mod data;
+pub(crate) mod diagnose;
+pub(crate) mod export;
+pub(crate) mod fit;
+pub(crate) mod kernel;
+pub mod layer;
 pub mod network;
-pub mod optimizer;
+pub mod optimize;
 pub mod options;
-pub mod panels;
-pub mod preset;
-pub mod report;
-mod resolve;
-pub mod run_folder;
-pub mod schedule;
-pub mod search;
-pub mod settings;
-mod shard;
-pub mod split;
-pub mod summary;
-pub mod trainer;
-pub mod trees;
-pub mod weight_average;
-
-/// The generator's streams: what is drawn for one purpose does not depend on what is drawn for another.
-mod streams {
-    /// Which groups are held out.
-    pub(super) const SPLIT: u128 = 1;
-    /// The first weights.
-    pub(super) const WEIGHTS: u128 = 2;
-    /// The order of the windows, and of their channels.
-    pub(super) const ORDER: u128 = 3;
-    /// Noise windows for the comparison with ONNX Runtime.
-    pub(super) const NOISE: u128 = 4;
-    /// What a search tries.
-    pub(super) const SEARCH: u128 = 5;
-    /// What trees draw; one stream a tree from here on.
-    pub(super) const TREES: u128 = 1 << 16;
-    /// What is left out and changed in a shard; one stream a shard from here on.
-    pub(super) const DROPOUT: u128 = 1 << 32;
-    /// What the head leaves out; one stream a block from here on.
-    pub(super) const HEAD: u128 = 1 << 64;
-}
+pub(crate) mod random_streams;
+pub(crate) mod report;
 
 #[cfg(test)]
 mod tests {
-    use super::dataset::{Dataset, Place, Source};
     use crate::model::card::Card;
-    use crate::sample::Time;
+    use crate::signal::Time;
+    use crate::train::data::dataset::Dataset;
+    use crate::train::data::window_index::{RecordingInfo, WindowIndex};
 
-    /// Waves of a frequency for each label, with a phase for each window.
+    /// A data set of sine waves of one channel, in windows of 20 steps: the frequency depends on the label,
+    /// and the phase on the window. Each of the `groups` recordings per label is a group of its own.
     pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
         let names: Vec<_> = (0..labels).map(|label| format!("s{label}")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -79,22 +47,22 @@ mod tests {
             digest: String::new(),
             recordings: Vec::new(),
             steps: Vec::new(),
-            places: Vec::new(),
+            windows: Vec::new(),
             labels: Vec::new(),
             sources: Vec::new(),
             permutations: Vec::new(),
-            left_out: 0,
+            dropped: 0,
         };
         for source in 0..labels * groups {
             let (label, group) = (source / groups, source % groups);
             let name = format!("s{label}/{group}");
-            dataset.recordings.push(Source { group: name.clone(), name });
+            dataset.recordings.push(RecordingInfo { group: name.clone(), name });
             for window in 0..windows {
                 let phase = (group * windows + window) as f32 * 1.7;
                 dataset.labels.push(label);
                 dataset.sources.push(source);
                 let time = Time::from_seconds(window as f64).unwrap();
-                dataset.places.push(Place { start: dataset.steps.len(), time, earlier: 0, later: 0 });
+                dataset.windows.push(WindowIndex { start: dataset.steps.len(), time, earlier: 0, later: 0 });
                 dataset.steps.extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));
             }
         }

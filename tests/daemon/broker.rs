@@ -95,7 +95,7 @@ fn a_broker_that_starts_later_is_waited_for_with_one_warning() {
     let mut broker = Broker::down();
     let mut daemon = Daemon::run(&(broker.section() + CART + DECIDE));
     let said = daemon.wait_for_line("cannot be reached");
-    assert_says(&said, &["WARN", &broker.address(), "check mqtt.host, mqtt.port", "trying again"]);
+    assert_says(&said, &["WARN", &broker.address(), "check mqtt.host and mqtt.port", "trying again"]);
     let recording = Recording::tour(22, 1.0);
     daemon.feed(recording.csv(0..300));
     daemon.wait_for_output(15);
@@ -170,7 +170,7 @@ fn a_wrong_password_is_one_line_with_the_user_and_never_the_password() {
     let said = daemon.wait_for_line("refuses the user");
     assert_says(
         &said,
-        &["WARN", "\"robot\"", &broker.address(), "mend mqtt.username and mqtt.password_file"],
+        &["WARN", "\"robot\"", &broker.address(), "correct mqtt.username and mqtt.password_file"],
     );
     wait_for("three refusals", || {
         let refused = broker.log().iter().filter(|line| line.contains("not authorised")).count();
@@ -241,7 +241,10 @@ fn strange_names_and_payloads_are_counted_and_the_others_lose_nothing() {
     let ended = daemon.terminate();
     assert_same(&ended.stdout, &expected);
     let log = ended.stderr.join("\n");
-    assert_says(&log, &["a payload of 10000000 bytes for stream \"big\" is over limits.payload = 1048576"]);
+    assert_says(
+        &log,
+        &["a payload of 10000000 bytes for stream \"big\" is larger than limits.payload = 1048576"],
+    );
     assert_says(&log, &["stream name \"$SYS\" starts with \"$\""]);
     assert!(!log.contains(&long), "a hostile name is not quoted at length");
 }

@@ -94,9 +94,9 @@ fn an_unknown_key_is_refused_with_the_nearest_key() {
 #[test]
 fn a_value_that_makes_no_sense_is_refused_with_what_its_key_takes() {
     for (config, says) in [
-        ("[model]\nbatch = 0\n", ["model.batch is 0", "it takes 1 to 4096"]),
+        ("[model]\nbatch = 0\n", ["model.batch is 0", "it must be from 1 to 4096"]),
         ("[decide]\ndwell = 'soon'\n", ["underfoot.toml, line 2: ", "soon"]),
-        ("[[source]]\nkind = 'tcp'\n", ["underfoot.toml, line 2: ", "`tcp`"]),
+        ("[[source]]\nkind = 'tcp'\n", ["underfoot.toml, line 2: ", "source.kind is 'tcp'"]),
         ("[mqtt\n", ["underfoot.toml, line 1: ", "error: "]),
     ] {
         assert_says(&Setup::new(config).refused(), &says);
@@ -230,9 +230,9 @@ fn check_tells_every_part_on_its_own_line_and_goes_on_after_a_fault() {
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(1), ""), "{checked:?}");
     let starts = [
         "ok      configuration: 3 sources",
-        "ok      model: current at 100 Hz, windows of 100, tells carpet, ",
-        "ok      source mqtt0: it will ask for \"robots/+/current\"",
-        "failed  source serial1: the serial port \"/nowhere/board\" is not there",
+        "ok      model: current at 100 Hz, windows of 100 steps, surfaces carpet, ",
+        "ok      source mqtt0: it will subscribe to \"robots/+/current\"",
+        "failed  source serial1: the serial port \"/nowhere/board\" does not exist",
         "ok      source simulator2: ",
         "ok      broker: ",
     ];

@@ -3,6 +3,7 @@
 
 mod broker;
 mod config;
+mod fuzz;
 mod home_assistant;
 mod http;
 mod logging;

@@ -125,7 +125,7 @@ fn a_label_that_leads_out_of_the_folder_is_refused() {
     let folder = support::folder();
     let out = folder.path().join("out");
     let ran = run(["record", "--port", "/nowhere", "--label", "../up", "--out", out.to_str().unwrap()]);
-    assert_says(&ran.one_line(78), &["record.label is \"../up\"", "it takes the name of a folder"]);
+    assert_says(&ran.one_line(78), &["record.label is \"../up\"", "it must be the name of a folder"]);
     assert!(!out.exists());
 }
 

@@ -133,7 +133,7 @@ fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
     assert_same(&ended.stdout, &expected);
     assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=none"]);
     let said = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
-    assert_eq!(said("the reload failed, and what ran before goes on"), refused);
+    assert_eq!(said("the reload failed, and the old configuration stays active"), refused);
     assert_eq!(said("the model's file"), 100 - refused);
 }
 
@@ -204,7 +204,7 @@ fn hop_and_decision_change_and_what_cannot_is_named() {
     );
     let status = setup.reload();
     assert_says(&status, &["a restart is needed for record.label"]);
-    setup.daemon.wait_for_line("restart the daemon for what cannot change while it runs: record.label");
+    setup.daemon.wait_for_line("these changes need a restart of the daemon: record.label");
     assert_says(
         &setup.daemon.wait_for_line("reloaded"),
         &["decide.hysteresis, decide.min_confidence, window.hop"],

@@ -72,7 +72,7 @@ fn predictions_are_also_written_as_csv_and_changes_as_a_table() {
         assert_eq!(row[7].parse::<f64>().unwrap(), line["probabilities"]["gravel"].as_f64().unwrap());
     }
     let table = replay(&[&recording.path], &["--format", "table"]);
-    assert_says(table.lines().next().unwrap(), &["stream", "time", "surface", "sure"]);
+    assert_says(table.lines().next().unwrap(), &["stream", "time", "surface", "confidence"]);
 }
 
 #[test]

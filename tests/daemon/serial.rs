@@ -69,7 +69,7 @@ fn garbage_between_good_frames_costs_no_good_frame() {
     let ended = daemon.terminate();
     assert_same(&ended.stdout, &expected);
     let log = ended.stderr.join("\n");
-    assert_says(&log, &["a frame fails its check", "2 corrupt_frame, 1 too_large"]);
+    assert_says(&log, &["a frame has a wrong checksum, length or version", "2 corrupt_frame, 1 too_large"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
     let recording = Recording::tour(35, 0.5);
     let source = format!("[[source]]\nkind = 'serial'\nport = {link:?}\nstream = '{}'\n", recording.stream);
     let mut daemon = Daemon::run(&source);
-    let said = daemon.wait_for_line("is not there");
+    let said = daemon.wait_for_line("does not exist");
     assert_says(
         &said,
         &["WARN", link.to_str().unwrap(), "plug the board in, or set source.port", "/dev/serial/by-id"],
@@ -124,7 +124,7 @@ fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
     assert_eq!(checked.code, Some(1), "{checked:?}");
     assert_says(
         &checked.stdout,
-        &["failed  source serial0: the serial port", "is not there", "ok      model"],
+        &["failed  source serial0: the serial port", "does not exist", "ok      model"],
     );
 
     let mut pty = Pty::open(&link);
@@ -143,7 +143,7 @@ fn a_path_that_is_no_port_is_a_warning_that_names_it() {
     for path in [file.as_path(), folder.path()] {
         let mut daemon = Daemon::run(&format!("[[source]]\nkind = 'serial'\nport = {path:?}\n"));
         let said = daemon.wait_for_line("trying again");
-        assert_says(&said, &["WARN", path.to_str().unwrap(), "is no serial port", "set source.port"]);
+        assert_says(&said, &["WARN", path.to_str().unwrap(), "is not a serial port", "set source.port"]);
         assert!(daemon.lives());
         assert_eq!(daemon.terminate().code, Some(0));
     }
@@ -155,6 +155,6 @@ fn a_silent_port_is_opened_again_and_says_what_to_look_at() {
     let pty = Pty::open(&folder.path().join("board"));
     let mut daemon = Daemon::run(&(pty.section("rover", "csv") + "baud = 9600\nsilence = '300ms'\n"));
     let said = daemon.wait_for_line("nothing came");
-    assert_says(&said, &["for 300ms", "check the board, the wires and baud = 9600"]);
+    assert_says(&said, &["for 300ms", "check the board, the wires and source.baud = 9600"]);
     daemon.wait_for_lines("the serial port is open", 2);
 }

@@ -4,14 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use underfoot::channel::{Channel, TimeInput, TimeUnit};
-use underfoot::clock::{Clock, Placed};
-use underfoot::columns::Columns;
-use underfoot::config::{Kind, load};
+use underfoot::config::{SourceKind, load};
 use underfoot::decode::message::{self, MessageFormat};
-use underfoot::decode::{Stream, StreamFormat, binary};
-use underfoot::drops::{Drops, Reason};
-use underfoot::sample::Samples;
+use underfoot::decode::{StreamDecoder, StreamFormat, binary};
+use underfoot::signal::{Channel, Columns, DropReason, Drops, Samples, TimeInput, TimeUnit};
+use underfoot::stream::{Placement, TimeUnwrapper};
 
 use crate::support::{folder, program};
 
@@ -83,7 +80,7 @@ fn micros() -> TimeInput {
 
 /// What underfoot makes of these bytes.
 fn read(format: StreamFormat, bytes: &[u8], channels: usize) -> (Samples, Drops) {
-    let mut stream = Stream::new(format, columns(channels), micros());
+    let mut stream = StreamDecoder::new(format, columns(channels), micros());
     let (mut samples, mut drops) = (Samples::new(channels), Drops::default());
     stream.feed(bytes, &mut samples, &mut drops);
     stream.finish(&mut samples, &mut drops);
@@ -160,7 +157,7 @@ fn the_frames_numbers_wrap_without_a_loss_and_a_frame_that_is_left_out_is_counte
     let second = end + 1 + frames[end + 1..].iter().position(|byte| *byte == 0).unwrap();
     frames.drain(end + 1..=second);
     let (samples, drops) = read(StreamFormat::Binary, &frames, 1);
-    assert_eq!((samples.len(), drops.count(Reason::LostFrame)), (rows.len() - 1, 1));
+    assert_eq!((samples.len(), drops.count(DropReason::LostFrame)), (rows.len() - 1, 1));
 }
 
 #[test]
@@ -200,10 +197,10 @@ fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
     let expected = SECONDS * rate;
     assert!((expected - 20..=expected + 1).contains(&samples.len()), "{} of {expected}", samples.len());
     let period = 1_000_000_000 / rate as i64;
-    let mut clock = Clock::new(2 * period);
+    let mut clock = TimeUnwrapper::new(2 * period);
     let mut places = Vec::new();
     for (index, (time, row)) in samples.iter().enumerate() {
-        let Placed::Next(placed) = clock.place(time) else { panic!("sample {index} is out of order") };
+        let Placement::Next(placed) = clock.place(time) else { panic!("sample {index} is out of order") };
         places.push(placed);
         let close = row.iter().zip(values).all(|(value, expected)| (value - expected).abs() < 1e-4);
         assert!(close || index == 0, "sample {index} is {row:?}, not {values:?}");
@@ -220,8 +217,11 @@ fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
 fn the_sketch_of_lines_sends_a_hundred_samples_a_second_in_ampere() {
     let bytes = sketch("SerialCsv");
     assert!(bytes.starts_with(b"t,current\n"));
-    let mut stream =
-        Stream::new(StreamFormat::Csv, Columns::of(&[Channel::in_ampere("current")]).unwrap(), micros());
+    let mut stream = StreamDecoder::new(
+        StreamFormat::Csv,
+        Columns::of(&[Channel::in_ampere("current")]).unwrap(),
+        micros(),
+    );
     let (mut samples, mut drops) = (Samples::new(1), Drops::default());
     stream.feed(&bytes, &mut samples, &mut drops);
     assert_eq!(drops.total(), 0, "{:?}", drops.first());
@@ -266,7 +266,7 @@ fn the_configurations_beside_the_sketches_are_valid() {
             config.sources[0].kind
         })
         .collect();
-    assert!(matches!(kinds[..], [Kind::Serial, Kind::Serial, Kind::Mqtt]), "{kinds:?}");
+    assert!(matches!(kinds[..], [SourceKind::Serial, SourceKind::Serial, SourceKind::Mqtt]), "{kinds:?}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_client_certificate_is_shown_where_the_broker_asks_for_one() {
     let access = listener(&authority, &authority.sign("127.0.0.1")) + "require_certificate true\n";
     let broker = Broker::with(&access);
     let mut daemon = Daemon::run(&(trusting(&broker, &authority) + SIMULATOR));
-    assert_says(&daemon.wait_for_line("WARN"), &["asks for a client certificate", "mqtt.certificate_file"]);
+    assert_says(&daemon.wait_for_line("WARN"), &["requires a client certificate", "mqtt.certificate_file"]);
     let Files { certificate, key } = authority.sign("rover");
     let own = format!("certificate_file = {certificate:?}\nkey_file = {key:?}\n");
     let mut daemon = Daemon::run(&(trusting(&broker, &authority) + &own + SIMULATOR));
@@ -51,9 +51,9 @@ fn a_certificate_that_is_not_believed_says_why() {
     let home = folder();
     let authority = Authority::new(home.path());
     for (files, expected) in [
-        (authority.sign_expired("127.0.0.1"), "its certificate has expired"),
-        (authority.sign("example.org"), "its certificate is for another host"),
-        (authority.self_signed("127.0.0.1"), "name its CA in mqtt.ca_file"),
+        (authority.sign_expired("127.0.0.1"), "the broker's certificate has expired"),
+        (authority.sign("example.org"), "the broker's certificate is for another host"),
+        (authority.self_signed("127.0.0.1"), "set mqtt.ca_file to the certificate of its CA"),
     ] {
         let broker = Broker::with(&listener(&authority, &files));
         let mut daemon = Daemon::run(&(trusting(&broker, &authority) + SIMULATOR));
@@ -75,9 +75,12 @@ fn files_that_tls_and_passwords_need_are_refused_in_one_line() {
     let broker = "[mqtt]\nhost = '127.0.0.1'\n";
     let (open, empty) = (write("open", "secret"), write("empty.crt", "no certificate"));
     for (keys, expected) in [
-        (format!("username = 'u'\npassword_file = {open:?}\n"), "everybody can read it (mode 644)"),
-        (format!("tls = true\nca_file = {empty:?}\n"), "there is no certificate in it"),
-        ("tls = true\nca_file = '/nowhere/ca.crt'\n".into(), "it cannot be read: No such file"),
+        (
+            format!("username = 'u'\npassword_file = {open:?}\n"),
+            "every user of this computer can read the file (mode 644)",
+        ),
+        (format!("tls = true\nca_file = {empty:?}\n"), "the file has no certificate"),
+        ("tls = true\nca_file = '/nowhere/ca.crt'\n".into(), "the file cannot be read: No such file"),
         ("ca_file = 'ca.crt'\n".into(), "set mqtt.tls = true"),
     ] {
         let file = write("underfoot.toml", &config(&format!("{broker}{keys}{SIMULATOR}")));

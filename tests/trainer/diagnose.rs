@@ -123,7 +123,7 @@ fn what_cannot_be_diagnosed_is_one_clear_line() {
     let from = std::fs::read_dir(folder.path().join("data/tile")).unwrap().next().unwrap().unwrap().path();
     std::fs::copy(from, one.join("a.csv")).unwrap();
     for (arguments, code, expected) in [
-        (&["one"][..], 1, "a model tells at least two surfaces apart"),
+        (&["one"][..], 1, "a model needs at least two surfaces"),
         (&["nowhere"], 1, "nowhere"),
         (&[], 1, "name a folder of recordings"),
         (&["data", "--budget=1s"], 1, "--budget is 1s"),

@@ -1,10 +1,11 @@
 //! The trainer against numbers from Keras; `reference/make_lstm.py` made them.
 
 use rand_pcg::Pcg64;
-use underfoot::train::architecture::Architecture;
-use underfoot::train::input::Input;
-use underfoot::train::network::{Example, Network, Regularisation, Step, Workspace};
-use underfoot::train::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
+use underfoot::train::network::architecture::Architecture;
+use underfoot::train::network::batch::{Example, Regularisation, TrainingStep};
+use underfoot::train::network::preprocessing::Preprocessing;
+use underfoot::train::network::{Network, Workspace};
+use underfoot::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
 
 #[derive(serde::Deserialize)]
 struct Reference {
@@ -26,7 +27,7 @@ fn reference() -> (Reference, Network) {
     let reference: Reference = serde_json::from_str(include_str!("../reference/lstm.json")).unwrap();
     let Reference { window, channels, hidden, classes, .. } = reference;
     let architecture = Architecture::plain(window, channels, hidden, classes);
-    let mut network = Network::new(architecture, Input::plain(channels), &mut Pcg64::new(0, 0));
+    let mut network = Network::new(architecture, Preprocessing::plain(channels), &mut Pcg64::new(0, 0));
     network.parameters_mut().copy_from_slice(&reference.parameters);
     (reference, network)
 }
@@ -38,7 +39,7 @@ fn run(reference: &Reference, network: &mut Network) -> (f64, Vec<f32>) {
     let mut workspace = Workspace::default();
     let weights = &reference.class_weights;
     let regularisation = Regularisation::default();
-    let step = Step { weights, regularisation, augment: None, seed: 0 };
+    let step = TrainingStep { weights, regularisation, augment: None, seed: 0 };
     let loss = network.backward(&examples, step, &mut workspace);
     (loss.mean(), workspace.gradients().to_vec())
 }

@@ -3,14 +3,15 @@
 
 use rand_pcg::Pcg64;
 use serde_json::Value;
-use underfoot::train::architecture::Architecture;
-use underfoot::train::batch_norm::{BatchNorm, BatchNormMemory, MovingStatistics};
-use underfoot::train::input::Input;
-use underfoot::train::loss::{cross_entropy_gradient, softmax_cross_entropy};
-use underfoot::train::lstm::{Lstm, LstmMasks, LstmMemory, LstmPacked, OutputGradient};
-use underfoot::train::network::{Example, Network, Regularisation, Step, Workspace};
-use underfoot::train::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
-use underfoot::train::schedule::{LearningRate, Schedule, ScheduleOptions};
+use underfoot::train::layer::batch_norm::{BatchNorm, BatchNormMemory, MovingStatistics};
+use underfoot::train::layer::lstm::{Lstm, LstmMasks, LstmMemory, LstmPacked, OutputGradient};
+use underfoot::train::network::architecture::Architecture;
+use underfoot::train::network::batch::{Example, Regularisation, TrainingStep};
+use underfoot::train::network::loss::{cross_entropy_gradient, softmax_cross_entropy};
+use underfoot::train::network::preprocessing::Preprocessing;
+use underfoot::train::network::{Network, Workspace};
+use underfoot::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
+use underfoot::train::optimize::schedule::{LearningRate, Schedule, ScheduleOptions};
 
 fn parts() -> Value {
     serde_json::from_str(include_str!("../reference/parts.json")).unwrap()
@@ -106,7 +107,7 @@ fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
     let size = |name: &str| data[name].as_u64().unwrap() as usize;
     let (window, channels) = (size("window"), size("channels"));
     let architecture = Architecture::plain(window, channels, size("hidden"), size("classes"));
-    let mut network = Network::new(architecture, Input::plain(channels), &mut Pcg64::new(0, 0));
+    let mut network = Network::new(architecture, Preprocessing::plain(channels), &mut Pcg64::new(0, 0));
     network.parameters_mut().copy_from_slice(&numbers(&data["parameters"]));
     let (values, labels) = (numbers(&data["windows"]), numbers(&data["labels"]));
     let examples: Vec<Example<'_>> = values
@@ -117,7 +118,12 @@ fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
     let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };
     let mut optimizer = Optimizer::new(options, network.parameters().len());
     let mut workspace = Workspace::default();
-    let step = Step { weights: &[1.0; 3], regularisation: Regularisation::default(), augment: None, seed: 0 };
+    let step = TrainingStep {
+        weights: &[1.0; 3],
+        regularisation: Regularisation::default(),
+        augment: None,
+        seed: 0,
+    };
     let mut losses = Vec::new();
     for _ in 0..50 {
         for batch in examples.chunks(2) {

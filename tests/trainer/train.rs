@@ -89,7 +89,7 @@ fn a_leaky_score_is_only_told_where_it_is_asked_for_and_called_so() {
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--leaky"]);
     let told = text(&done.stderr);
     assert!(done.status.success(), "{told}");
-    assert!(told.contains("leaky, with neighbouring windows on both sides, not to be believed"), "{told}");
+    assert!(told.contains("leaky split by window, too optimistic"), "{told}");
 }
 
 #[test]
@@ -173,14 +173,17 @@ fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
     std::fs::write(root.join("missing/dataset.toml"), channels).unwrap();
     std::fs::create_dir(root.join("photos.run")).unwrap();
     let cases: [(&[&str], &str); 9] = [
-        (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model tells at least two surfaces apart"),
-        (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ in nothing but case"),
+        (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model needs at least two surfaces"),
+        (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ only in case"),
         (&["constant", "--out", "m.onnx"], "channel \"m2\" is 7 in every window"),
         (&["missing", "--out", "m.onnx"], "channel \"m2\" has no value in any recording"),
         (&["short", "--out", "m.onnx"], "no recording is long enough for a window"),
         (&["absent", "--out", "m.onnx"], "cannot be read: No such file"),
         (&["one", "--out", "nowhere/m.onnx"], "--out is in \"nowhere\", which is not a folder"),
-        (&["one", "--out", "photos.onnx"], "is something else; name another with --run"),
+        (
+            &["one", "--out", "photos.onnx"],
+            "exists and is not the folder of an earlier run; choose another with --run",
+        ),
         (&["--out", "m.onnx"], "there is nothing to train on; name a folder of recordings"),
     ];
     for (arguments, expected) in cases {
@@ -200,11 +203,11 @@ fn a_full_disk_is_told_in_one_line_and_leaves_no_part_of_a_model() {
     let cases: [(&[&str], &str); 2] = [
         (
             &["--out", "disk/m.onnx"],
-            "the run's folder \"disk/m.run\" cannot be written: No space left on device",
+            "the run folder \"disk/m.run\" cannot be written: No space left on device",
         ),
         (
             &["--out", "disk/m.onnx", "--run", "m.run"],
-            "the model was trained: the model \"disk/m.onnx\" cannot be written: No space",
+            "the model was trained, but the file \"disk/m.onnx\" cannot be written: No space",
         ),
     ];
     for (arguments, expected) in cases {

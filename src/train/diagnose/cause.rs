@@ -1,98 +1,114 @@
-//! What can be wrong with a training, by name.
+//! The causes of a misbehaving training that a diagnosis can name, with the words for each.
 
 /// What can be wrong with a training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The same drive is on both sides of the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Cause {
+    /// The same drive is on both sides of the split between training and validation.
     LeakySplit,
-    /// A channel that is stuck, all the time or often.
+    /// A channel does not change, always or often.
     DeadChannel,
-    /// The channels do not tell the labels.
+    /// The surfaces cannot be told apart by these channels.
     NotSeparable,
-    /// Recordings that carry a wrong label.
+    /// Some recordings carry the wrong label.
     LabelErrors,
-    /// A label with far fewer windows than the others, which count no more for it.
+    /// A label has far fewer windows than the others, and the loss is not weighted for that.
     ClassImbalance,
-    /// Steps that follow too few windows.
+    /// The batches are so small that the steps are mostly noise.
     BatchTooSmall,
-    /// Steps that go too far.
     LearningRateTooHigh,
-    /// Steps that do not go far enough.
     LearningRateTooLow,
-    /// Single steps that throw the network out of what it learned.
+    /// Single large steps undo what the network has learned.
     GradientSpikes,
-    /// More units than the windows can teach.
+    /// The network has more units than the windows can train.
     NetworkTooLarge,
-    /// More windows would help.
+    /// More windows would improve the training.
     TooFewWindows,
-    /// What keeps the network from learning its windows by heart keeps it from learning.
+    /// Dropout or batch normalisation, meant to prevent overfitting, prevents learning.
     RegularisationTooStrong,
 }
 
 impl Cause {
-    /// What is wrong, for people who do not train networks for a living.
-    pub fn title(self) -> &'static str {
+    /// The name of the cause in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LeakySplit => "leaky_split",
+            Self::DeadChannel => "dead_channel",
+            Self::NotSeparable => "not_separable",
+            Self::LabelErrors => "label_errors",
+            Self::ClassImbalance => "class_imbalance",
+            Self::BatchTooSmall => "batch_too_small",
+            Self::LearningRateTooHigh => "learning_rate_too_high",
+            Self::LearningRateTooLow => "learning_rate_too_low",
+            Self::GradientSpikes => "gradient_spikes",
+            Self::NetworkTooLarge => "network_too_large",
+            Self::TooFewWindows => "too_few_windows",
+            Self::RegularisationTooStrong => "regularisation_too_strong",
+        }
+    }
+
+    /// What is wrong, in words for people who are not experts in training networks.
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::LeakySplit => "The same drive is in several files",
             Self::DeadChannel => "A sensor is stuck",
-            Self::NotSeparable => "These channels do not tell these surfaces apart",
+            Self::NotSeparable => "The surfaces cannot be told apart by these channels",
             Self::LabelErrors => "Some recordings carry the wrong label",
-            Self::ClassImbalance => "One surface is drowned by the others",
-            Self::BatchTooSmall => "Each step looks at too few windows",
+            Self::ClassImbalance => "One surface has far fewer windows than the others",
+            Self::BatchTooSmall => "The batches are too small",
             Self::LearningRateTooHigh => "The learning rate is too high",
             Self::LearningRateTooLow => "The learning rate is too low",
-            Self::GradientSpikes => "Single steps throw the network off",
+            Self::GradientSpikes => "Single large steps undo what the network has learned",
             Self::NetworkTooLarge => "The network is too large for so few windows",
             Self::TooFewWindows => "There are too few windows",
-            Self::RegularisationTooStrong => "Too much is left out in training",
+            Self::RegularisationTooStrong => "The regularisation is too strong",
         }
     }
 
-    /// Why that makes a training misbehave, in a sentence.
-    pub fn meaning(self) -> &'static str {
+    /// Why this makes a training misbehave, in one sentence.
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::LeakySplit => {
-                "The network is scored on drives that it was trained on, so its score says nothing about a new drive."
+                "The network is scored on drives that it was trained on, so its score says nothing about new drives."
             }
-            Self::DeadChannel => "What does not move tells nothing, and hides what the working sensors say.",
+            Self::DeadChannel => {
+                "A channel that does not change carries no information, and its values disturb the working channels."
+            }
             Self::NotSeparable => {
-                "Neither the network nor trees on summary statistics do better than guessing on recordings that they have not seen; \
-                 no setting mends that."
+                "On held-out recordings, neither the network nor trees on summary statistics do better than guessing; \
+                 no setting fixes that."
             }
             Self::LabelErrors => {
-                "A network that is told that carpet is gravel has to learn such windows by heart, one by one."
+                "A network cannot learn a rule for windows with a wrong label; it has to memorise them one by one."
             }
             Self::ClassImbalance => {
-                "A surface that is seldom seen costs little to get wrong, so the network gives it up for the others."
+                "Mistakes on a rare surface add little to the loss, so the network neglects it in favour of the others."
             }
             Self::BatchTooSmall => {
-                "The direction of a step is a mean over its windows; over few of them it is mostly chance, and so is the loss."
+                "A step follows the mean gradient of its batch; with few windows that is mostly noise, and so is the loss."
             }
             Self::LearningRateTooHigh => {
-                "Each step jumps over the valley that it aims at, so the loss goes up as often as down."
+                "Each step overshoots the minimum that it aims at, so the loss rises as often as it falls."
             }
-            Self::LearningRateTooLow => "The steps are so short that training ends long before the valley.",
+            Self::LearningRateTooLow => "The steps are so short that the training ends far from a minimum.",
             Self::GradientSpikes => {
-                "Once the gradients are tiny, RMSprop and Adam divide by something tiny and their steps grow, until one leaps away."
+                "RMSprop and Adam divide by the size of recent gradients; once these are tiny, the steps grow until one \
+                 overshoots by far."
             }
             Self::NetworkTooLarge => {
-                "It has room to learn each window by heart, down to the noise, which does not help on a new drive."
+                "It can memorise each window including its noise, and that does not help on new drives."
             }
             Self::TooFewWindows => {
-                "What differs from drive to drive has to be seen to be told from what differs between surfaces."
+                "The network has to see enough drives to separate the differences between drives from those between surfaces."
             }
             Self::RegularisationTooStrong => {
-                "Dropout and its like take so much of the signal away that the network cannot learn what is there."
+                "Dropout and batch normalisation remove so much of the signal that the network cannot learn the rest."
             }
         }
     }
+}
 
-    /// Its name in JSON.
-    pub fn name(self) -> String {
-        serde_json::to_value(self)
-            .ok()
-            .and_then(|value| value.as_str().map(str::to_owned))
-            .unwrap_or_default()
+impl serde::Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }

@@ -1,56 +1,57 @@
-//! What was found out.
+//! The result of a diagnosis.
 
-use super::curve::{roughness, spikes};
+use super::experiments::outcome::{ExperimentOutcome, mean};
+use super::experiments::trial::Trial;
+use super::fix::FixedTraining;
 use super::inspection::Inspection;
-use super::laboratory::Outcome;
-use super::mend::Mended;
-use super::sampling::{Noise, Spread};
-use super::spike::Spike;
-use super::trial::Trial;
-use super::verdict::{Finding, SPIKE, mean};
-use crate::train::fit::Epoch;
+use super::loss_curve::{roughness, spikes};
+use super::reference::range_test::RangeTest;
+use super::reference::sampling_noise::{GradientNoise, LossSpread};
+use super::reference::spike::SpikeMeasurement;
+use super::verdict::finding::Finding;
+use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
-/// What was found out.
+/// The result of a diagnosis. Outcomes are listed seed by seed, with `None` for a seed that there was no time
+/// for.
 #[derive(Clone, Debug)]
-pub struct Diagnosis {
-    /// What is wrong, the first to be mended first.
+pub(crate) struct Diagnosis {
+    /// The causes that were found, starting with the one to fix first.
     pub findings: Vec<Finding>,
     /// The settings that misbehave.
     pub options: FitOptions,
-    /// The training as it is, every epoch to the end, or as far as there was time.
+    /// The epochs of the unchanged training, to the end or as far as there was time.
     pub history: Vec<Epoch>,
-    /// The moments of its noise.
-    pub noise: Vec<Noise>,
-    /// What sampling alone makes of an epoch against what was seen.
-    pub spread: Option<Spread>,
-    /// The sharpness around a spike, epoch by epoch, with its limit.
-    pub spike: Option<Spike>,
-    /// The range test: learning rates and losses.
-    pub range: Vec<(f64, f64)>,
-    /// Seeds that each change was tried over, and epochs of each.
+    /// The gradient noise of the unchanged training at one or two of its epochs.
+    pub noise: Vec<GradientNoise>,
+    /// The fluctuation of its loss; `None` where there was no time.
+    pub spread: Option<LossSpread>,
+    /// The sharpness around one of its spikes; `None` where there was no time.
+    pub spike: Option<SpikeMeasurement>,
+    /// The range test of the learning rate; empty where there was no time.
+    pub range: RangeTest,
+    /// How many seeds each change was planned with.
     pub seeds: usize,
-    /// Epochs of each training that was compared.
+    /// How many epochs the trainings that were compared have.
     pub epochs: usize,
-    /// The trainings as they are.
-    pub control: Vec<Option<Outcome>>,
-    /// What was tried.
+    /// The outcomes of the unchanged training.
+    pub control: Vec<Option<ExperimentOutcome>>,
+    /// The changes that were tried.
     pub trials: Vec<Trial>,
-    /// The settings to train with instead, with what came of them.
-    pub mended: Option<Mended>,
-    /// What the recordings show.
+    /// The recommended settings with their outcomes; `None` where nothing better was found.
+    pub fixed: Option<FixedTraining>,
     pub inspection: Inspection,
-    /// Accuracy of the same training on cos against arccos, and its losses.
-    pub artificial: Option<Outcome>,
-    /// What should be known, a sentence each.
+    /// The outcome of the same settings on cos(x) against arccos(x); `None` where there was no time.
+    pub artificial: Option<ExperimentOutcome>,
+    /// Warnings for the user, one sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Diagnosis {
-    /// The flags of the training to use instead; `None` where this one is healthy, or where there was no time.
-    pub fn command(&self) -> Option<String> {
-        let mut shown = self.mended.as_ref()?.options.clone();
-        // What `fit` picks by itself is left to it.
+    /// The flags of the recommended training; `None` where nothing better was found.
+    pub(crate) fn command(&self) -> Option<String> {
+        let mut shown = self.fixed.as_ref()?.options.clone();
+        // Settings that `fit` chooses by itself are left to it.
         let defaults = FitOptions::default();
         (shown.folds, shown.validation, shown.rate, shown.epochs) = (None, None, None, None);
         if shown.hop == Some((shown.window / 10).max(1)) {
@@ -62,23 +63,23 @@ impl Diagnosis {
         Some(shown.flags(&defaults))
     }
 
-    /// Whether there was time for enough trainings to say anything.
-    pub fn conclusive(&self) -> bool {
+    /// Whether there was time for enough trainings to draw conclusions.
+    pub(crate) fn conclusive(&self) -> bool {
         self.control.iter().flatten().count() >= 2
     }
 
-    /// Whether nothing is wrong, as far as trainings of a third of the epochs or more can tell.
-    pub fn healthy(&self) -> bool {
+    /// Whether nothing is wrong, judged by trainings of at least a third of the epochs.
+    pub(crate) fn healthy(&self) -> bool {
         self.conclusive() && self.findings.is_empty() && 3 * self.epochs >= self.options.epochs()
     }
 
-    /// Everything for programs.
-    pub fn json(&self) -> serde_json::Value {
-        let side = |outcomes: &[Option<Outcome>]| {
+    /// Everything that was found, as JSON for programs.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let side = |outcomes: &[Option<ExperimentOutcome>]| {
             serde_json::json!({
                 "epochs": outcomes.iter().flatten().map(|outcome| outcome.history.len()).max(),
                 "balanced_accuracy": number(mean(outcomes, |outcome| outcome.accuracy)),
-                "validation_loss": number(mean(outcomes, |outcome| outcome.loss)),
+                "validation_loss": number(mean(outcomes, |outcome| outcome.validation_loss)),
                 "training_loss": number(mean(outcomes, |outcome| outcome.training_loss)),
                 "roughness": number(mean(outcomes, |outcome| outcome.roughness)),
                 "validation_roughness": number(mean(outcomes, |outcome| outcome.validation_roughness)),
@@ -87,7 +88,14 @@ impl Diagnosis {
         let trials: Vec<_> = self
             .trials
             .iter()
-            .map(|trial| serde_json::json!({"change": trial.what, "cause": trial.cause, "effect": trial.effect, "after": side(&trial.outcomes)}))
+            .map(|trial| {
+                serde_json::json!({
+                    "change": trial.change.describe(),
+                    "cause": trial.cause,
+                    "effect": trial.effect,
+                    "after": side(&trial.outcomes),
+                })
+            })
             .collect();
         let losses: Vec<f64> = self.history.iter().map(|epoch| epoch.loss).collect();
         serde_json::json!({
@@ -95,13 +103,13 @@ impl Diagnosis {
             "healthy": self.healthy(),
             "conclusive": self.conclusive(),
             "command": self.command(),
-            "before": side(self.mended.as_ref().map_or(&self.control, |mended| &mended.before)),
-            "after": self.mended.as_ref().map(|mended| side(&mended.after)),
+            "before": side(self.fixed.as_ref().map_or(&self.control, |fixed| &fixed.before)),
+            "after": self.fixed.as_ref().map(|fixed| side(&fixed.after)),
             "seeds": self.seeds,
             "epochs": self.epochs,
             "epochs_asked": self.options.epochs(),
             "roughness": roughness(&losses),
-            "spikes": spikes(&losses, SPIKE),
+            "spikes": spikes(&losses),
             "noise": self.noise,
             "spread": self.spread,
             "spike": self.spike,
@@ -119,6 +127,7 @@ impl Diagnosis {
     }
 }
 
+/// The value, or null in JSON where it is not finite.
 fn number(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }

@@ -1,38 +1,38 @@
-//! A mean over seeds with its interval.
+//! The mean of a few values with its confidence interval.
 
-/// A mean with the interval in which it lies with a probability of 90 %, by Student's t over the seeds.
+/// A mean over seeds with its 90 % confidence interval by Student's t.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Estimate {
-    /// The mean.
+pub(crate) struct Estimate {
     pub mean: f64,
-    /// The interval's lower end.
+    /// The lower end of the interval.
     pub low: f64,
-    /// The interval's upper end.
+    /// The upper end of the interval.
     pub high: f64,
-    /// Values.
+    /// How many values the mean is over.
     pub count: usize,
 }
 
-/// The 95 % quantile of Student's t with 1, 2, … degrees of freedom.
+/// The 95 % quantiles of Student's t with 1, 2, … degrees of freedom.
 const QUANTILES: [f64; 9] = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833];
-/// With more degrees of freedom than these.
-const MANY: f64 = 1.70;
+/// The quantile used for more degrees of freedom than [`QUANTILES`] has.
+const LARGE_SAMPLE_QUANTILE: f64 = 1.70;
 
 impl Estimate {
-    /// Of some values; `None` of fewer than two.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    /// The estimate from these values; `None` for fewer than two.
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let count = values.len();
         if count < 2 {
             return None;
         }
         let mean = values.iter().sum::<f64>() / count as f64;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
-        let half = QUANTILES.get(count - 2).unwrap_or(&MANY) * (variance / count as f64).sqrt();
+        let quantile = QUANTILES.get(count - 2).unwrap_or(&LARGE_SAMPLE_QUANTILE);
+        let half = quantile * (variance / count as f64).sqrt();
         Some(Self { mean, low: mean - half, high: mean + half, count })
     }
 
-    /// Whether it is at least so large, and certainly above 0.
-    pub fn at_least(&self, least: f64) -> bool {
+    /// Whether the mean is at least `least` and the whole interval is above 0.
+    pub(crate) fn at_least(&self, least: f64) -> bool {
         self.mean >= least && self.low > 0.0
     }
 }

@@ -1,244 +1,131 @@
-//! Why a training misbehaves, found out by experiment: it is run again with one thing changed at a time, over several seeds, and what
-//! mends it is its cause.
+//! Finds out by experiment why a training misbehaves. The training is repeated with one thing changed at a
+//! time, over several seeds, and a change that fixes the training shows what the cause is.
 //!
-//! The files follow the order of the work: the `inspection` of the recordings, the `reference` training as it is, its `spike`, the
-//! changes of `trial` run in the `laboratory`, the `verdict` over what they did, and the `mend`ed training; `page` shows it all.
+//! [`diagnose()`] does the work in this order:
+//! 1. [`inspection`] checks the recordings themselves: stuck channels, duplicate drives, wrong labels.
+//! 2. [`reference`] runs the training unchanged, and measures its noise, its learning rate and its last
+//!    spike.
+//! 3. [`experiments`] runs the training with one thing changed at a time and measures the effect of each
+//!    change.
+//! 4. [`verdict`] derives the findings from all of these measurements. It only applies rules and trains
+//!    nothing.
+//! 5. [`fix`] trains with the settings that the findings suggest, and with the defaults, before recommending
+//!    either.
+//! 6. [`diagnosis`] holds the result and writes it as JSON; [`page`] shows it as an HTML page.
+//!
+//! [`request`] holds what the caller asks for, [`cause`] the causes that can be named. [`worker_pool`],
+//! [`loss_curve`] and [`estimate`] are used by several of the steps.
 
-pub mod artificial;
-pub mod cause;
-pub mod curve;
-pub mod diagnosis;
-pub mod estimate;
-pub mod inspection;
-pub mod label_errors;
-pub mod laboratory;
-pub mod mend;
-pub mod neighbours;
-pub mod page;
-mod reference;
-pub mod sampling;
-pub mod screening;
-pub mod sharpness;
-pub mod spike;
-pub mod trial;
-pub mod verdict;
+pub(crate) mod cause;
+pub(crate) mod diagnosis;
+pub(crate) mod estimate;
+pub(crate) mod experiments;
+pub(crate) mod fix;
+pub(crate) mod inspection;
+pub(crate) mod loss_curve;
+pub(crate) mod page;
+pub(crate) mod reference;
+pub(crate) mod request;
+pub(crate) mod verdict;
+pub(crate) mod worker_pool;
 
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use self::curve::spikes;
 use self::diagnosis::Diagnosis;
-use self::inspection::{Cleaned, inspect};
-use self::laboratory::{Effect, Experiment, Laboratory, Outcome, SEEDS};
-use self::reference::{RangeTest, Seen, steepest};
-use self::spike::Spike;
-use self::trial::{Subject, Trial};
-use self::verdict::{Evidence, SPIKE};
-use super::dataset::Dataset;
-use super::fit::{FitError, Training};
-use super::options::FitOptions;
-use super::split::Split;
-use super::trainer::Trainer;
+use self::experiments::trial::try_changes;
+use self::fix::find_fix;
+use self::inspection::inspect;
+use self::reference::measure_steps;
+use self::reference::range_test::steepest_rate;
+use self::reference::training::train_unchanged;
+pub(crate) use self::request::DiagnosisRequest;
+use self::verdict::evidence::Evidence;
+use self::verdict::findings;
+use self::worker_pool::WorkerPool;
+use crate::train::data::split::Split;
+use crate::train::fit::epoch::FitError;
 
-/// What is to be found out.
-#[derive(Clone, Copy)]
-pub struct Question<'a> {
-    /// The settings that misbehave, complete, of a single network.
-    pub options: &'a FitOptions,
-    /// The windows.
-    pub dataset: &'a Dataset,
-    /// The same recordings cut at the hop that is the default, where that is much smaller.
-    pub finer: Option<&'a Dataset>,
-    /// How long it may take.
-    pub budget: Duration,
-    /// Once it is set, what is known by then is told.
-    pub stop: &'a AtomicBool,
-    /// Told what is being done, and after each training.
-    pub progress: &'a (dyn Fn(Option<&str>) + Sync),
-}
-
-/// When each phase has to end, as a share of the budget; the last takes what is left.
-mod until {
+/// The share of the budget at whose end each phase has to be done. The last phase, the fix, has until the
+/// end.
+mod phase_end {
     pub(super) const REFERENCE: f64 = 0.4;
     pub(super) const STEPS: f64 = 0.55;
     pub(super) const CHANGES: f64 = 0.75;
 }
 
-/// The trainings with one thing changed, and the one that they are held against.
-struct Tried {
-    seeds: usize,
-    /// The settings, with as many epochs as there was time for.
-    options: FitOptions,
-    control: Vec<Option<Outcome>>,
-    trials: Vec<Trial>,
-}
-
-impl Question<'_> {
-    /// Finds it out.
-    ///
-    /// # Errors
-    /// [`FitError`]: too few windows, or no threads.
-    pub fn answer(&self) -> Result<Diagnosis, FitError> {
-        let Self { options, dataset, budget, stop, progress, .. } = *self;
-        let begun = Instant::now();
-        let labels = dataset.card.labels.len();
-        let split = Split::for_one(dataset, options.validation(), options.seed);
-        if split.training.len() < labels {
-            return Err(FitError::TooFew { windows: split.training.len(), labels });
-        }
-        let workers = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let ended = || progress(None);
-        let laboratory =
-            |share: f64| Laboratory { workers, deadline: begun + budget.mul_f64(share), stop, ended: &ended };
-
-        progress(Some("looking at the windows"));
-        let all = laboratory(1.0);
-        let (inspection, cleaned) = inspect(dataset, options.seed, &all)?;
-
-        progress(Some("training as it is"));
-        let epoch = self.epoch_time(options, dataset, &split)?.max(1e-5);
-        let (reference, seen, artificial) =
-            self.as_it_is(&split, epoch, &all, &laboratory(until::REFERENCE))?;
-
-        progress(Some("measuring steps"));
-        let (range, spike) = self.measured(&reference, &seen, &split, epoch, &laboratory(until::STEPS))?;
-
-        progress(Some("changing one thing at a time"));
-        let tried = self.try_changes(&cleaned, epoch, &laboratory(until::CHANGES))?;
-        let evidence = Evidence {
-            options: &tried.options,
-            dataset,
-            inspection: &inspection,
-            control: &tried.control,
-            trials: &tried.trials,
-            shortened: tried.options.epochs() < options.epochs(),
-            steepest: steepest(&range),
-            history: &seen.history,
-            spike: spike.as_ref(),
-        };
-        let findings = evidence.findings();
-        let mut diagnosis = Diagnosis {
-            findings,
-            options: options.clone(),
-            history: seen.history,
-            noise: seen.noise,
-            spread: seen.spread,
-            spike,
-            range,
-            seeds: tried.seeds,
-            epochs: tried.options.epochs(),
-            control: tried.control,
-            trials: tried.trials,
-            mended: None,
-            inspection,
-            artificial,
-            warnings: split.warnings,
-        };
-        if !diagnosis.findings.is_empty() {
-            progress(Some("trying what to do instead"));
-            diagnosis.mended = self.mended(&diagnosis, &cleaned, &all)?;
-        }
-        Ok(diagnosis)
+/// Diagnoses the training of `request` within its budget.
+///
+/// # Errors
+/// [`FitError::TooFew`] where there are fewer training windows than labels, and [`FitError::Threads`] where
+/// the system refuses to start threads.
+pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitError> {
+    let DiagnosisRequest { options, dataset, budget, stop, progress, .. } = *request;
+    let started = Instant::now();
+    let labels = dataset.card.labels.len();
+    let split = Split::for_one(dataset, options.validation(), options.seed);
+    if split.training.len() < labels {
+        return Err(FitError::TooFew { windows: split.training.len(), labels });
     }
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let job_done = || progress(None);
+    let pool_until = |share: f64| WorkerPool {
+        threads,
+        deadline: started + budget.mul_f64(share),
+        stop,
+        job_done: &job_done,
+    };
 
-    /// A training on these windows, before its first epoch.
-    fn trainer<'a>(&'a self, options: &'a FitOptions, dataset: &'a Dataset, split: &Split) -> Trainer<'a> {
-        let training = Training { options, dataset, stop: self.stop, progress: &|_, _| {} };
-        Trainer::new(&training, split.clone(), 0)
-    }
+    progress(Some("inspecting the windows"));
+    let whole_budget = pool_until(1.0);
+    let (inspection, cleaned) = inspect(dataset, options.seed, &whole_budget)?;
 
-    /// The training as it is, every epoch or as many as there is time for, and beside it the same settings on the artificial task.
-    fn as_it_is(
-        &self,
-        split: &Split,
-        epoch: f64,
-        all: &Laboratory<'_>,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<(FitOptions, Seen, Option<Outcome>), FitError> {
-        let Self { options, dataset, .. } = *self;
-        let whole = options.epochs().min((0.2 * all.left().as_secs_f64() / epoch) as usize).max(2);
-        let reference = FitOptions { epochs: Some(whole), ..options.clone() };
-        let task = artificial::cos_against_arccos(dataset, options.seed);
-        let passes = (whole * dataset.len()).div_ceil(task.len()).min(whole.div_ceil(2)).max(2);
-        let artificial =
-            Experiment::new(FitOptions { epochs: Some(passes), hop: None, ..options.clone() }, &task);
-        let (seen, outcome) = laboratory
-            .both(|| self.reference(&reference, split, laboratory), || laboratory.one(&artificial, 0))?;
-        Ok((reference, seen.unwrap_or_default(), outcome.flatten()))
-    }
+    progress(Some("training as it is"));
+    let epoch_time = request.epoch_time(options, dataset, &split)?.max(1e-5);
+    let pool = pool_until(phase_end::REFERENCE);
+    let reference = train_unchanged(request, &split, epoch_time, &whole_budget, &pool)?;
 
-    /// The range test, and beside it the curvature around the last spike that there is time to get to again and to look around at.
-    fn measured(
-        &self,
-        reference: &FitOptions,
-        seen: &Seen,
-        split: &Split,
-        epoch: f64,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<(RangeTest, Option<Spike>), FitError> {
-        let losses: Vec<f64> = seen.history.iter().map(|epoch| epoch.loss).collect();
-        let reached = 0.4 * laboratory.left().as_secs_f64() / epoch;
-        let jumps = spikes(&losses, SPIKE);
-        let at = jumps.iter().rev().find(|at| **at as f64 <= reached).or(jumps.first()).copied();
-        let (range, spike) = laboratory.both(
-            || self.range(split, epoch, laboratory),
-            || self.spike(reference, split, at, losses.len(), epoch, laboratory),
-        )?;
-        Ok((range.unwrap_or_default(), spike.flatten()))
-    }
+    progress(Some("measuring the steps"));
+    let pool = pool_until(phase_end::STEPS);
+    let (range, spike) = measure_steps(request, &reference, &split, epoch_time, &pool)?;
 
-    /// Trains with one thing changed at a time, over several seeds.
-    fn try_changes(
-        &self,
-        cleaned: &Cleaned,
-        epoch: f64,
-        laboratory: &Laboratory<'_>,
-    ) -> Result<Tried, FitError> {
-        let asked = self.options.epochs();
-        let with = |epochs: usize| FitOptions { epochs: Some(epochs), ..self.options.clone() };
-        let trainings = Subject::of(self, cleaned, &with(2)).changes().len() + 1;
-        // What a training takes is about what the one that misbehaves takes; larger networks are not tried.
-        let affordable = |seeds: usize| {
-            let time = 0.8 * laboratory.left().as_secs_f64() * laboratory.workers as f64;
-            time / (trainings * seeds) as f64 / epoch
-        };
-        // Fewer seeds where time is short, then fewer epochs.
-        let enough = |seeds: &usize| affordable(*seeds) >= asked as f64 * 0.5;
-        let seeds = SEEDS.into_iter().find(enough).unwrap_or(SEEDS[1]);
-        let options = with(asked.min(affordable(seeds) as usize).max(2));
-        let changes = Subject::of(self, cleaned, &options).changes();
-        let mut experiments = vec![Experiment::new(options.clone(), self.dataset)];
-        experiments.extend(changes.iter().map(|change| change.experiment.clone()));
-        let mut outcomes = laboratory.run(&experiments, seeds)?.into_iter();
-        let control = outcomes.next().unwrap_or_default();
-        let outcomes: Vec<_> = outcomes.collect();
-        let unsuspected =
-            changes.iter().zip(&outcomes).find(|(change, _)| change.what.contains("score only"));
-        let unsuspected = unsuspected.map(|(_, row)| row.clone());
-        let trial = |(change, outcomes): (&trial::Change<'_>, Vec<Option<Outcome>>)| {
-            let before = unsuspected.as_ref().filter(|_| change.against_unsuspected).unwrap_or(&control);
-            Trial {
-                what: change.what.clone(),
-                cause: change.cause,
-                options: change.experiment.options.clone(),
-                effect: Effect::of(before, &outcomes),
-                outcomes,
-                other_loss: change.other_loss,
-            }
-        };
-        let trials = changes.iter().zip(outcomes).map(trial).collect();
-        Ok(Tried { seeds, options, control, trials })
-    }
-}
+    progress(Some("changing one thing at a time"));
+    let tried = try_changes(request, &cleaned, epoch_time, &pool_until(phase_end::CHANGES))?;
 
-impl std::fmt::Debug for Question<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question")
-            .field("options", self.options)
-            .field("budget", &self.budget)
-            .finish_non_exhaustive()
-    }
+    let findings = findings(&Evidence {
+        options: &tried.options,
+        dataset,
+        inspection: &inspection,
+        control: &tried.control,
+        trials: &tried.trials,
+        shortened: tried.options.epochs() < options.epochs(),
+        steepest: steepest_rate(&range),
+        history: &reference.history,
+        spike: spike.as_ref(),
+    });
+    let fixed = if findings.is_empty() {
+        None
+    } else {
+        progress(Some("trying better settings"));
+        find_fix(request, &findings, &tried, &cleaned, &whole_budget)?
+    };
+    Ok(Diagnosis {
+        findings,
+        options: options.clone(),
+        history: reference.history,
+        noise: reference.noise,
+        spread: reference.spread,
+        spike,
+        range,
+        seeds: tried.seeds,
+        epochs: tried.options.epochs(),
+        control: tried.control,
+        trials: tried.trials,
+        fixed,
+        inspection,
+        artificial: reference.artificial,
+        warnings: split.warnings,
+    })
 }

@@ -1,53 +1,61 @@
-//! Line charts as SVG, whose colours come from the page's style.
+//! Line charts as SVG. Their colours come from the style of the page, so they follow its light and dark
+//! schemes.
+//!
+//! A chart has no scripts and loads nothing, because a report has to work as a single file without a network.
+//!
+//! The `plotters` crate was considered. It writes each colour into the element, where the style cannot change it,
+//! rounds points to whole pixels and adds no label for screen readers, its SVG is no smaller, and long lines would
+//! still have to be thinned here.
 
 use maud::{Markup, html};
 
-/// The size of a chart in its own units; it is scaled to the page.
+/// The size of a chart in its own units; the page scales it to its width.
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 240.0;
-/// Room for the axes.
+/// The margins, which hold the axes' numbers and names.
 const LEFT: f64 = 54.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 42.0;
-/// Buckets of a long line; of each the smallest and the largest value are drawn, so that no spike is lost.
+/// A long line is drawn in this many buckets of consecutive points. The smallest and the largest value of
+/// each bucket are drawn, so that no spike is lost.
 const BUCKETS: usize = 300;
 
 /// A line chart.
 #[derive(Clone, Debug, Default)]
-pub struct Chart {
-    /// What the chart shows, for those who cannot see it.
+pub(crate) struct Chart {
+    /// What the chart shows, for screen readers.
     pub title: String,
-    /// What runs to the right, with its unit.
+    /// The name of the horizontal axis, with its unit.
     pub x: String,
-    /// What runs upwards, with its unit.
+    /// The name of the vertical axis, with its unit.
     pub y: String,
-    /// Whether the y axis is logarithmic; values that are not above 0 are left out then.
+    /// Whether the y axis is logarithmic. Values that are not above 0 are then not drawn.
     pub logarithmic: bool,
-    /// The range of the y axis, where it is fixed.
+    /// The range of the y axis; `None` fits it to the lines.
     pub range: Option<(f64, f64)>,
-    /// The lines.
-    pub lines: Vec<Line>,
-    /// Places on the x axis that a thin upright line marks.
+    /// The lines, in the order in which they are drawn.
+    pub lines: Vec<ChartLine>,
+    /// Positions on the x axis that are marked by thin vertical lines.
     pub marks: Vec<f64>,
 }
 
 /// A line of a chart.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
-    /// Its name in the legend; lines of no name are not in it.
+pub(crate) struct ChartLine {
+    /// The line's name in the legend; a line with an empty name is not listed.
     pub name: String,
-    /// Which of the page's colours it has.
+    /// The index of the line's colour in the page's style, 0 to 3.
     pub colour: usize,
-    /// Whether it stands back behind others.
+    /// Whether the line is drawn thin and pale.
     pub faint: bool,
-    /// Its points; those that are no numbers are left out.
+    /// The line's points, (x, y). Points that are not finite are not drawn.
     pub points: Vec<(f64, f64)>,
 }
 
 impl Chart {
-    /// The chart as SVG, with a legend below it.
-    pub fn svg(&self) -> Markup {
+    /// The chart as SVG, with a legend below it; a short text if there is no point to draw.
+    pub(crate) fn svg(&self) -> Markup {
         let lines: Vec<Vec<(f64, f64)>> = self.lines.iter().map(|line| self.drawn(&line.points)).collect();
         let all = || lines.iter().flatten();
         let (mut low, mut high) =
@@ -107,7 +115,8 @@ impl Chart {
         }
     }
 
-    /// The points that are drawn: numbers, on the axis' scale, and not too many.
+    /// The points that are drawn: only finite ones, on the scale of the axis, and at most two for each
+    /// bucket.
     fn drawn(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let scaled = points.iter().filter(|point| !self.logarithmic || point.1 > 0.0);
         let scaled = scaled.map(|&(x, y)| (x, if self.logarithmic { y.log10() } else { y }));
@@ -130,7 +139,7 @@ impl Chart {
         kept
     }
 
-    /// Places on the y axis, and what stands there.
+    /// The ticks of the y axis: their positions on its scale, and their texts.
     fn ticks(&self, low: f64, high: f64) -> Vec<(f64, String)> {
         if !self.logarithmic {
             return even(low, high, 5).into_iter().map(|at| (at, plain(at))).collect();
@@ -151,7 +160,7 @@ impl Chart {
     }
 }
 
-/// Round numbers between two, about `count` of them.
+/// About `count` round numbers at equal distances between `low` and `high`.
 fn even(low: f64, high: f64, count: usize) -> Vec<f64> {
     let rough = (high - low) / count as f64;
     let unit = 10f64.powf(rough.log10().floor());
@@ -161,9 +170,9 @@ fn even(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last.min(first + 20)).map(|index| index as f64 * step).collect()
 }
 
-/// A number with no more digits than it needs.
+/// A number without trailing zeros.
 fn plain(value: f64) -> String {
-    // Longer ones would reach into the axis' name.
+    // Longer numbers would overlap the name of the axis.
     if value != 0.0 && value.abs() < 9e-4 {
         return format!("{value:.0e}");
     }
@@ -181,7 +190,7 @@ mod tests {
         let mut points: Vec<(f64, f64)> = (0..5000).map(|i| (f64::from(i), 1.0)).collect();
         points[3333].1 = 9.0;
         points[1234].1 = f64::NAN;
-        let chart = Chart { lines: vec![Line { points, ..Line::default() }], ..Chart::default() };
+        let chart = Chart { lines: vec![ChartLine { points, ..ChartLine::default() }], ..Chart::default() };
         let drawn = chart.drawn(&chart.lines[0].points);
         assert!(drawn.len() <= 2 * BUCKETS && drawn.contains(&(3333.0, 9.0)));
         assert!(chart.svg().into_string().len() < 20_000);
@@ -194,14 +203,14 @@ mod tests {
         let chart = Chart { logarithmic: true, ..Chart::default() };
         let texts: Vec<String> = chart.ticks(-3.0, 0.5).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts[0], "0.001");
-        assert!(chart.ticks(-0.05, 0.05).len() > 2, "also within one decade");
+        assert!(chart.ticks(-0.05, 0.05).len() > 2, "there are ticks within one decade, too");
         assert_eq!([plain(0.30000000000000004), plain(0.000_05), plain(0.0)], ["0.3", "5e-5", "0"]);
     }
 
     #[test]
-    fn names_are_escaped_and_nothing_is_drawn_of_nothing() {
+    fn names_are_escaped_and_a_chart_without_points_says_so() {
         let name = "<script>".to_owned();
-        let line = Line { name, points: vec![(1.0, 2.0)], ..Line::default() };
+        let line = ChartLine { name, points: vec![(1.0, 2.0)], ..ChartLine::default() };
         let chart = Chart { lines: vec![line], ..Chart::default() };
         assert!(!chart.svg().into_string().contains("<script>"));
         assert!(Chart::default().svg().into_string().contains("Nothing to draw"));

@@ -1,20 +1,21 @@
-//! The whole curve, and how much of its fluctuation is normal.
+//! The loss of the unchanged training, and how much of its fluctuation is normal.
 
 use maud::{Markup, html};
 
-use super::{Page, line};
+use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::curve::{roughness, spikes};
-use crate::train::diagnose::verdict::{SMOOTH, SPIKE};
+use crate::train::diagnose::loss_curve::{roughness, spikes};
+use crate::train::diagnose::verdict::training_rules::SMOOTH;
 use crate::train::report::chart::Chart;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
+    /// The loss and the accuracy of the unchanged training, with its spikes.
     pub(super) fn curve(&self) -> Markup {
         let history = &self.diagnosis.history;
         let losses: Vec<f64> = history.iter().map(|epoch| epoch.loss).collect();
-        let held: Vec<f64> = history.iter().filter_map(|epoch| epoch.validation_loss).collect();
-        let jumps = spikes(&losses, SPIKE);
-        let marks: Vec<f64> = jumps.iter().map(|epoch| *epoch as f64).collect();
+        let validation_losses: Vec<f64> = history.iter().filter_map(|epoch| epoch.validation_loss).collect();
+        let spikes = spikes(&losses);
+        let marks: Vec<f64> = spikes.iter().map(|epoch| *epoch as f64).collect();
         let loss = |logarithmic: bool| Chart {
             title: "Loss over the epochs".into(),
             x: "epoch".into(),
@@ -30,7 +31,7 @@ impl Page<'_> {
         let accuracy = Chart {
             title: "Accuracy over the epochs".into(),
             x: "epoch".into(),
-            y: "share of windows right".into(),
+            y: "share of correct windows".into(),
             range: Some((0.0, 1.0)),
             lines: vec![
                 line("training", 0, history, &|epoch| Some(epoch.accuracy)),
@@ -41,19 +42,21 @@ impl Page<'_> {
         html! {
             h2 { "The whole curve" }
             p {
-                (history.len()) " epochs. The training loss goes up by " b { (format!("{:.4}", roughness(&losses))) }
-                " nats from one epoch to the next on average, epochs in which it falls counted as 0: that is its roughness. That of the validation loss is "
-                b { (format!("{:.4}", roughness(&held))) } ". "
-                @match jumps.len() {
+                (history.len()) " epochs. The roughness of a loss is its mean rise from one epoch to the next, where epochs in which it falls count as 0. It is "
+                b { (format!("{:.4}", roughness(&losses))) } " nats for the training loss and "
+                b { (format!("{:.4}", roughness(&validation_losses))) } " nats for the validation loss. "
+                @match spikes.len() {
                     0 => "There is no spike.",
-                    1 => "There is one spike, marked by an upright line.",
-                    count => { "There are " (count) " spikes" @if count > 40 { ", of which the first 40 are" } @else { ", each" } " marked by an upright line." }
+                    1 => "There is one spike, marked by a vertical line.",
+                    count => { "There are " (count) " spikes" @if count > 40 { ", of which the first 40 are" } @else { ", each" } " marked by a vertical line." }
                 }
             }
             div.pair { (loss(false).svg()) (loss(true).svg()) (accuracy.svg()) }
         }
     }
 
+    /// How much the loss fluctuates and whether that is normal, in one sentence; empty where it was not
+    /// measured.
     pub(super) fn fluctuation(&self) -> String {
         let Some(spread) = self.diagnosis.spread else { return String::new() };
         let batch = self.diagnosis.options.batch_size;
@@ -63,22 +66,23 @@ impl Page<'_> {
         } else if ratio <= 2.0 && self.diagnosis.findings.iter().any(|one| one.cause == Cause::GradientSpikes)
         {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch, and by {:.3} from one order of the windows to another: it jumps in any order.",
+                "Its loss fluctuates by {:.3} nats from epoch to epoch, and by {:.3} between different orders of the windows: it spikes in any order.",
                 spread.seen, spread.sampling
             )
         } else if ratio <= 2.0 {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch. The order of the windows alone makes {:.3}: that is normal for batches of {batch}.",
+                "Its loss fluctuates by {:.3} nats from epoch to epoch. The order of the windows alone explains {:.3}: that is normal for batches of {batch}.",
                 spread.seen, spread.sampling
             )
         } else {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch, {ratio:.1} times the {:.3} that the order of the windows alone makes in batches of {batch}.",
+                "Its loss fluctuates by {:.3} nats from epoch to epoch, {ratio:.1} times the {:.3} that the order of the windows alone explains with batches of {batch}.",
                 spread.seen, spread.sampling
             )
         }
     }
 
+    /// How much of the fluctuation is normal, with the gradient noise.
     pub(super) fn normal(&self) -> Markup {
         let found = self.diagnosis;
         html! {
@@ -86,13 +90,13 @@ impl Page<'_> {
             p { (self.fluctuation()) }
             @if let Some(spread) = found.spread {
                 p.soft {
-                    "Measured by training one epoch again and again from the same weights, in another order each time, after 70 % of the epochs: the loss then has a standard deviation of "
-                    (format!("{:.4}", spread.sampling)) " nats. What was seen in the 30 epochs from there is " (format!("{:.4}", spread.seen)) "."
+                    "To measure this, one epoch after 70 % of the training was repeated from the same weights with different orders of the windows. The standard deviation of its loss is "
+                    (format!("{:.4}", spread.sampling)) " nats. In the 30 epochs after that point, the loss fluctuates by " (format!("{:.4}", spread.seen)) " nats."
                 }
             }
             @if !found.noise.is_empty() {
                 div.scroll { table {
-                    tr { th { "after epoch" } th { "noise scale, windows" } th { "deviation of the windows' losses, nats" } th { "so a batch's loss varies by, nats" } }
+                    tr { th { "after epoch" } th { "noise scale, windows" } th { "standard deviation of the loss of a window, nats" } th { "of a batch, nats" } }
                     @for noise in &found.noise {
                         tr {
                             td.n { (noise.epoch) }
@@ -103,8 +107,8 @@ impl Page<'_> {
                     }
                 } }
                 p.soft {
-                    "The noise scale is the number of windows at which the noise of a step is as large as what it follows (McCandlish and others, 2018). Steps over "
-                    (found.options.batch_size) " windows are mostly noise where it is far above that."
+                    "The noise scale is the batch size at which the noise of a gradient is as large as the gradient itself (McCandlish and others, 2018). Where it is far above the batch size of "
+                    (found.options.batch_size) ", steps are mostly noise."
                 }
             }
         }

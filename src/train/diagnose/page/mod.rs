@@ -1,34 +1,39 @@
-//! The page of a diagnosis: one HTML file that needs nothing else. What is wrong and what to do stand first; the evidence is below.
+//! The report of a diagnosis as one HTML file that loads nothing else. It starts with what is wrong and what
+//! to do; the evidence follows.
+//!
+//! - [`verdict`]: the findings, the recommended settings, and the training before and after.
+//! - [`curve`]: the loss of the unchanged training, and how much of its fluctuation is normal.
+//! - [`changes`]: the effect of each change, the range test and the sharpness around a spike.
+//! - [`recordings`]: the windows, the suspected labels, and the scores that are within reach.
 
-mod changes;
-mod curve;
-mod recordings;
-mod verdict;
+pub(crate) mod changes;
+pub(crate) mod curve;
+pub(crate) mod recordings;
+pub(crate) mod verdict;
 
 use std::path::PathBuf;
 
 use maud::html;
 
-use super::diagnosis::Diagnosis;
-use crate::train::dataset::Dataset;
-use crate::train::fit::Epoch;
-use crate::train::report::chart::Line;
+use crate::train::data::dataset::Dataset;
+use crate::train::diagnose::diagnosis::Diagnosis;
+use crate::train::fit::epoch::Epoch;
+use crate::train::report::chart::ChartLine;
 use crate::train::report::document;
 
-/// What the page shows.
+/// The report of a diagnosis.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
-    /// What was found out.
+pub(crate) struct DiagnosisPage<'a> {
     pub diagnosis: &'a Diagnosis,
-    /// The windows.
+    /// The windows that the training was diagnosed with.
     pub dataset: &'a Dataset,
-    /// The recordings, as they were named.
+    /// The recordings as the user named them, for the command that the report recommends.
     pub data: &'a [PathBuf],
 }
 
-impl Page<'_> {
-    /// The page.
-    pub fn html(&self) -> String {
+impl DiagnosisPage<'_> {
+    /// The report as an HTML document.
+    pub(crate) fn html(&self) -> String {
         let body = html! {
             (self.verdict())
             (self.curve())
@@ -43,20 +48,24 @@ impl Page<'_> {
     }
 }
 
-fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> Line {
+/// A line of a figure over the epochs. Epochs for which `of` returns `None` have no point.
+fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let points = history.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?))).collect();
-    Line { name: name.into(), colour, faint: false, points }
+    ChartLine { name: name.into(), colour, faint: false, points }
 }
 
-fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> Line {
+/// Like [`line`], but over the share of the epochs in percent, so that trainings of different lengths can be
+/// compared.
+fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let line = line(name, colour, history, of);
     let count = history.len().max(1) as f64;
-    Line {
+    ChartLine {
         points: line.points.iter().map(|(epoch, value)| (100.0 * epoch / count, *value)).collect(),
         ..line
     }
 }
 
+/// A difference of shares in percentage points, with its sign.
 fn points(share: f64) -> String {
     format!("{:+.1}", 100.0 * share)
 }

@@ -1,21 +1,25 @@
-//! What the recordings are like, which labels look wrong, and what could be reached.
+//! The windows, the labels that may be wrong, and the scores that are within reach.
 
 use maud::{Markup, html};
 
-use super::{Page, points};
-use crate::train::diagnose::label_errors::Suspect;
-use crate::train::diagnose::verdict::mean;
-use crate::train::report::chart::{Chart, Line};
+use super::{DiagnosisPage, points};
+use crate::train::diagnose::experiments::change::Change;
+use crate::train::diagnose::experiments::outcome::mean;
+use crate::train::diagnose::inspection::label_errors::LabelledStretch;
+use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
 
-/// Suspects that are listed, and of these how many are drawn.
-const SUSPECTS: (usize, usize) = (20, 6);
+/// The maximum number of suspected labels, and of duplicate drives, that are listed.
+const MAX_LISTED: usize = 20;
+/// The maximum number of suspected labels that have a chart.
+const MAX_CHARTS: usize = 6;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
+    /// The windows per surface, the state of the channels and the duplicate drives.
     pub(super) fn windows(&self) -> Markup {
         let (found, dataset) = (self.diagnosis, self.dataset);
         let counts = dataset.count(0..dataset.len());
-        let of = |label: usize| {
+        let recordings_of = |label: usize| {
             let sources = (0..dataset.len())
                 .filter(|window| dataset.labels[*window] == label)
                 .map(|window| dataset.sources[window]);
@@ -27,7 +31,7 @@ impl Page<'_> {
                 div.scroll { table {
                     tr { th { "surface" } th { "recordings" } th { "windows" } }
                     @for (label, name) in dataset.card.labels.iter().enumerate() {
-                        tr { td { (name) } td.n { (of(label)) } td.n { (counts[label]) } }
+                        tr { td { (name) } td.n { (recordings_of(label)) } td.n { (counts[label]) } }
                     }
                 } }
                 div.scroll { table {
@@ -47,53 +51,55 @@ impl Page<'_> {
             } @else {
                 p.warn { (found.inspection.duplicates.len()) " pairs of recordings hold the same drive:" }
                 ul {
-                    @for pair in found.inspection.duplicates.iter().take(SUSPECTS.0) {
+                    @for pair in found.inspection.duplicates.iter().take(MAX_LISTED) {
                         li { (dataset.recordings[pair.one].name) " and " (dataset.recordings[pair.other].name) }
                     }
                 }
             }
             p {
-                "Split by recording, trees on summary statistics reach " b { (percent(found.inspection.trees)) } "; split by window, with neighbours on both sides, "
-                b { (percent(found.inspection.leaky_trees)) } " (leaky). The difference, " (points(found.inspection.leaky_trees - found.inspection.trees)) " points, is what a split by window flatters."
+                "Trees on summary statistics, split by recording, reach " b { (percent(found.inspection.trees)) } "; split by window, with windows of the same recording on both sides, they reach "
+                b { (percent(found.inspection.leaky_trees)) } " (leaky). The difference of " (points(found.inspection.leaky_trees - found.inspection.trees)) " points comes from the split and is not real accuracy."
             }
         }
     }
 
+    /// The labels that may be wrong, with a chart of the first ones.
     pub(super) fn suspects(&self) -> Markup {
         let found = self.diagnosis;
-        let suspects: Vec<&Suspect> = found.inspection.stretches.iter().filter(|one| one.suspected).collect();
+        let suspects: Vec<&LabelledStretch> =
+            found.inspection.stretches.iter().filter(|one| one.suspected).collect();
         html! {
             h2 { "Labels that may be wrong" }
             @if suspects.is_empty() {
-                p { "No recording looks like another surface than the one that it is labelled with." }
+                p { "Every recording looks like the surface that it is labelled with." }
             } @else {
                 p {
-                    "To trees that have not seen them, these look like another surface (confident learning; Northcutt and others, 2021). Some are merely hard: look before you move them."
+                    "To trees that were not trained on them, these recordings look like another surface (confident learning; Northcutt and others, 2021). Some may only be difficult: check before you move them."
                 }
                 div.scroll { table {
                     tr { th { "recording" } th { "labelled" } th { "looks like" } th { "probability of each" } }
-                    @for one in suspects.iter().take(SUSPECTS.0) {
+                    @for one in suspects.iter().take(MAX_LISTED) {
                         tr {
                             td { (one.recording) } td { (one.label) } td { (one.looks_like) }
                             td.n { (percent(one.own)) " and " (percent(one.other)) }
                         }
                     }
                 } }
-                @if suspects.len() > SUSPECTS.0 { p.soft { (suspects.len() - SUSPECTS.0) " more are in the JSON." } }
-                div.pair { @for one in suspects.iter().take(SUSPECTS.1) { (self.trace(one)) } }
+                @if suspects.len() > MAX_LISTED { p.soft { (suspects.len() - MAX_LISTED) " more are in the JSON." } }
+                div.pair { @for one in suspects.iter().take(MAX_CHARTS) { (self.trace(one)) } }
             }
         }
     }
 
-    /// The trace of a suspect's middle window.
-    pub(super) fn trace(&self, one: &Suspect) -> Markup {
+    /// A chart of the middle window of a suspected stretch.
+    pub(super) fn trace(&self, one: &LabelledStretch) -> Markup {
         let card = &self.dataset.card;
         let Some(window) = one.windows.get(one.windows.len() / 2) else { return html! {} };
         let channels = card.channels.len();
         let lines = card.channels.iter().enumerate().map(|(index, channel)| {
             let values = self.dataset.window(*window).iter().skip(index).step_by(channels).enumerate();
             let points = values.map(|(step, value)| (step as f64 / card.rate, f64::from(*value))).collect();
-            Line { name: channel.name.clone(), colour: index % 4, faint: false, points }
+            ChartLine { name: channel.name.clone(), colour: index % 4, faint: false, points }
         });
         let unit = card.channels.first().map(|channel| channel.unit.clone()).unwrap_or_default();
         let chart = Chart {
@@ -106,40 +112,43 @@ impl Page<'_> {
         html! { div { p { b { (one.recording) } ": labelled " (one.label) ", looks like " (one.looks_like) } (chart.svg()) } }
     }
 
+    /// The scores that are within reach, and the result on the artificial task.
     pub(super) fn reach(&self) -> Markup {
         let found = self.diagnosis;
         let labels = self.dataset.card.labels.len() as f64;
-        let part = |share: &str| {
-            let trial = found.trials.iter().find(|trial| trial.what.starts_with(share));
+        let accuracy_with = |percent: u8| {
+            let change = Change::RecordingShare { percent };
+            let trial = found.trials.iter().find(|trial| trial.change == change);
             trial
                 .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
                 .filter(|value| value.is_finite())
         };
-        let whole = mean(&found.control, |outcome| outcome.accuracy);
-        let points: Vec<(f64, f64)> = [(25.0, part("25 %")), (50.0, part("50 %")), (100.0, Some(whole))]
-            .into_iter()
-            .filter_map(|(x, y)| Some((x, y?)))
-            .collect();
+        let with_all = mean(&found.control, |outcome| outcome.accuracy);
+        let points: Vec<(f64, f64)> =
+            [(25.0, accuracy_with(25)), (50.0, accuracy_with(50)), (100.0, Some(with_all))]
+                .into_iter()
+                .filter_map(|(x, y)| Some((x, y?)))
+                .collect();
         let chart = Chart {
             title: "Balanced accuracy against the share of the recordings".into(),
             x: "recordings trained on, %".into(),
             y: "balanced accuracy".into(),
             range: Some((0.0, 1.0)),
-            lines: vec![Line { colour: 0, points, ..Line::default() }],
+            lines: vec![ChartLine { colour: 0, points, ..ChartLine::default() }],
             ..Chart::default()
         };
         html! {
-            h2 { "What could be reached" }
+            h2 { "What can be reached" }
             div.scroll { table {
-                tr { th { "on recordings not trained on" } th { "right" } }
-                tr { td { "this network, balanced" } td.n { (percent(whole)) } }
-                tr { td { "extra trees on summary statistics, balanced" } td.n { (percent(found.inspection.trees)) } }
-                tr { td { "the nearest neighbour on the same" } td.n { (percent(1.0 - found.inspection.neighbours.error)) } }
+                tr { th { "on held-out recordings" } th { "accuracy" } }
+                tr { td { "this network, balanced accuracy" } td.n { (percent(with_all)) } }
+                tr { td { "extra trees on summary statistics, balanced accuracy" } td.n { (percent(found.inspection.trees)) } }
+                tr { td { "nearest neighbour on summary statistics" } td.n { (percent(1.0 - found.inspection.neighbours.error)) } }
                 tr { td { "guessing" } td.n { (percent(1.0 / labels)) } }
             } }
             p.soft {
-                "With endlessly many windows, the nearest neighbour's error would say that no classifier on these features can be right in more than "
-                (percent(1.0 - found.inspection.neighbours.low)) " (Cover and Hart, 1967). With as few as these it is a hint and no proof: its own error is not yet what it would become."
+                "With infinitely many windows, this error of the nearest neighbour would mean that no classifier on these features is correct for more than "
+                (percent(1.0 - found.inspection.neighbours.low)) " of them (Cover and Hart, 1967). With so few windows it is only a hint, because the error still changes with their number."
             }
             h3 { "Would more drives help?" }
             div.one { (chart.svg()) }
@@ -147,9 +156,9 @@ impl Page<'_> {
             @match &found.artificial {
                 Some(outcome) => {
                     p {
-                        "On cos(x) against arccos(x) with noise, two curves that nobody would mix up, the same settings reach " b { (percent(outcome.accuracy)) } " on as many windows. "
-                        @if outcome.accuracy > 0.95 { "So it can learn; what is hard is in the recordings." }
-                        @else { "What cannot learn that cannot learn anything: mend the settings before you look at the recordings." }
+                        "On an easy artificial task, telling cos(x) from arccos(x) with noise, the same settings reach " b { (percent(outcome.accuracy)) } " with as many windows. "
+                        @if outcome.accuracy > 0.95 { "So the settings can learn; the difficulty is in the recordings." }
+                        @else { "Settings that cannot learn this cannot learn anything: fix the settings before you look at the recordings." }
                     }
                 }
                 None => { p.soft { "There was no time for the artificial task, cos(x) against arccos(x)." } }

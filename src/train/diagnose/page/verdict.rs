@@ -1,27 +1,28 @@
-//! The first screen: what is wrong, what to do, and what that does.
+//! The first part of the report: what is wrong, what to do, and the training before and after.
 
 use maud::{Markup, html};
 
-use super::{Page, points, share_line};
-use crate::train::diagnose::laboratory::Outcome;
-use crate::train::diagnose::mend::Mended;
-use crate::train::diagnose::verdict::mean;
-use crate::train::fit::Epoch;
+use super::{DiagnosisPage, points, share_line};
+use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
+use crate::train::diagnose::experiments::outcome::mean;
+use crate::train::diagnose::fix::FixedTraining;
+use crate::train::fit::epoch::Epoch;
 use crate::train::report::chart::Chart;
 use crate::train::report::percent;
 
-impl Page<'_> {
+impl DiagnosisPage<'_> {
+    /// The findings, the recommended command, and the training before and after.
     pub(super) fn verdict(&self) -> Markup {
         let found = self.diagnosis;
         html! {
             h1 { @if found.findings.is_empty() && !found.healthy() { "There was no time to say what is wrong with this training" } @else if found.healthy() { "Nothing is wrong with this training" } @else { "Why this training misbehaves" } }
             p.soft {
                 (self.dataset.len()) " windows of " (self.dataset.card.window) " steps from " (self.dataset.recordings.len()) " recordings of "
-                (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out other recordings, for "
+                (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out different recordings, for "
                 (found.epochs) " epochs"
                 @if found.epochs < found.options.epochs() {
-                    ", which is fewer than the " (found.options.epochs()) " that were asked for: there was no time for more. Give a larger "
-                    code { "--budget" } " to be surer"
+                    ", fewer than the " (found.options.epochs()) " that were asked for, because there was no time for more. "
+                    "A larger " code { "--budget" } " gives a more reliable result"
                 }
                 "."
             }
@@ -29,37 +30,38 @@ impl Page<'_> {
             @if found.healthy() {
                 div.verdict.good {
                     h3 { "It is healthy" }
-                    p { "None of " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
+                    p { "None of the " (found.trials.len()) " changes made it reliably better. " (self.fluctuation()) }
                 }
             }
-            @if let Some(mended) = &found.mended {
+            @if let Some(fixed) = &found.fixed {
                 div.verdict.good {
                     h3 { "Train like this instead" }
                     pre.command { (self.command()) }
-                    p { (gain(mended)) }
+                    p { (gain(fixed)) }
                 }
             }
             @for (index, finding) in found.findings.iter().enumerate() {
                 div.verdict {
                     h3 { (index + 1) ". " (finding.cause.title()) }
                     p { (finding.cause.meaning()) }
-                    p { b { "Seen: " } (finding.evidence) "." }
+                    p { b { "Evidence: " } (finding.evidence) "." }
                     p { b { "What to do: " } (finding.fix) "." }
                     @if finding.effect != 0.0 {
                         p.soft {
-                            "Effect: " (points(finding.effect)) " points of balanced accuracy on recordings not trained on, at 90 % between "
-                            (points(finding.interval[0])) " and " (points(finding.interval[1])) "."
+                            "Effect: " (points(finding.effect)) " points of balanced accuracy on held-out recordings (90 % confidence interval "
+                            (points(finding.interval[0])) " to " (points(finding.interval[1])) ")."
                         }
                     }
                 }
             }
-            @if let Some(mended) = &found.mended {
+            @if let Some(fixed) = &found.fixed {
                 h2 { "Before and after" }
-                (side_by_side(mended, found.options.epochs()))
+                (side_by_side(fixed, found.options.epochs()))
             }
         }
     }
 
+    /// The command for the recommended training.
     pub(super) fn command(&self) -> String {
         let data: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
         let flags = self.diagnosis.command().unwrap_or_default();
@@ -67,30 +69,31 @@ impl Page<'_> {
     }
 }
 
-/// What the training to use instead does, in a sentence.
-fn gain(mended: &Mended) -> Markup {
-    let change = |of: fn(&Outcome) -> f64| (mean(&mended.before, of), mean(&mended.after, of));
-    let (right, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.loss));
-    let rough = change(|outcome| outcome.validation_roughness);
+/// The figures before and after, in one sentence.
+fn gain(fixed: &FixedTraining) -> Markup {
+    let change = |of: fn(&ExperimentOutcome) -> f64| (mean(&fixed.before, of), mean(&fixed.after, of));
+    let (accuracy, loss) = (change(|outcome| outcome.accuracy), change(|outcome| outcome.validation_loss));
+    let roughness = change(|outcome| outcome.validation_roughness);
     html! {
-        "On recordings not trained on: balanced accuracy " b { (percent(right.0)) " before, " (percent(right.1)) " after" }
-        "; the loss at the end " (format!("{:.2}", loss.0)) " before, " (format!("{:.2}", loss.1)) " after; it goes up by "
-        (format!("{:.3}", rough.0)) " nats from one epoch to the next before, by " (format!("{:.3}", rough.1)) " after."
+        "On held-out recordings: balanced accuracy " b { (percent(accuracy.0)) " before, " (percent(accuracy.1)) " after" }
+        "; loss at the end " (format!("{:.2}", loss.0)) " before, " (format!("{:.2}", loss.1)) " after; roughness of the loss "
+        (format!("{:.3}", roughness.0)) " nats per epoch before, " (format!("{:.3}", roughness.1)) " after."
     }
 }
 
-/// The training as it was beside the one to use instead.
-fn side_by_side(mended: &Mended, asked: usize) -> Markup {
-    let Mended { before, after, .. } = mended;
-    let fell_apart = before.iter().flatten().any(|outcome| outcome.diverged);
-    let row = |name: &str, of: fn(&Outcome) -> f64, share: bool| {
-        let shown = |side: &[Option<Outcome>]| {
+/// A table and charts of the training as it was and with the recommended settings. `asked` is the number of
+/// epochs that the training as it was has without a time limit.
+fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
+    let FixedTraining { before, after, .. } = fixed;
+    let diverged = before.iter().flatten().any(|outcome| outcome.diverged);
+    let row = |name: &str, of: fn(&ExperimentOutcome) -> f64, share: bool| {
+        let shown = |side: &[Option<ExperimentOutcome>]| {
             let value = mean(side, of);
             if share { percent(value) } else { format!("{value:.3}") }
         };
         html! { tr { td { (name) } td.n { (shown(before)) } td.n { (shown(after)) } } }
     };
-    let first = |side: &[Option<Outcome>]| {
+    let first = |side: &[Option<ExperimentOutcome>]| {
         side.iter().flatten().next().map(|one| one.history.clone()).unwrap_or_default()
     };
     let (old, new) = (first(before), first(after));
@@ -107,12 +110,12 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
             tr {
                 td { "epochs" }
                 td.n { (old.len()) @if old.len() < asked { " of " (asked) } }
-                td.n { (new.len()) @if new.len() < mended.epochs { " of " (mended.epochs) } }
+                td.n { (new.len()) @if new.len() < fixed.epochs { " of " (fixed.epochs) } }
             }
-            (row("balanced accuracy on recordings not trained on", |outcome| outcome.accuracy, true))
-            (row("validation loss at the end, nats", |outcome| outcome.loss, false))
-            (row("roughness of the validation loss, nats an epoch", |outcome| outcome.validation_roughness, false))
-            (row("roughness of the training loss, nats an epoch", |outcome| outcome.roughness, false))
+            (row("balanced accuracy on held-out recordings", |outcome| outcome.accuracy, true))
+            (row("validation loss at the end, nats", |outcome| outcome.validation_loss, false))
+            (row("roughness of the validation loss, nats per epoch", |outcome| outcome.validation_roughness, false))
+            (row("roughness of the training loss, nats per epoch", |outcome| outcome.roughness, false))
         } }
         div.pair {
             (chart(&|epoch| Some(epoch.loss), "Training loss before and after", "training loss, nats").svg())
@@ -120,7 +123,7 @@ fn side_by_side(mended: &Mended, asked: usize) -> Markup {
         }
         p.soft {
             "The curves are those of the first seed."
-            @if fell_apart { " The training as it was fell apart before its end." }
+            @if diverged { " The training as it was diverged: its loss stopped being a number." }
             @else if old.len() < asked { " There was no time for all the epochs of the training as it was." }
         }
     }

@@ -1,0 +1,81 @@
+//! Reads the configuration again while the daemon runs.
+
+use std::path::PathBuf;
+
+use tokio::sync::oneshot;
+
+use super::assemble;
+use crate::command::failure::Failure;
+use crate::config::change::changed;
+use crate::config::{Config, load};
+use crate::daemon::reload::Prepared;
+use crate::decision::ServingContext;
+use crate::inference::Handover;
+use crate::signal::channel_names;
+
+/// Prepares reloads: reads the same configuration file with the same flags, and compares it with what is in
+/// force.
+pub(crate) struct Reloader {
+    /// The configuration file that the daemon was started with; `None` for the default one.
+    pub(crate) file: Option<PathBuf>,
+    /// The command line flags that override configuration keys, as pairs of key and value.
+    pub(crate) flags: Vec<(&'static str, String)>,
+    /// The configuration in force. Keys that need a restart have the values from the start.
+    pub(crate) running: Config,
+    /// The serving context in force.
+    pub(crate) context: ServingContext,
+    /// SHA-256 of the model file in use.
+    pub(crate) digest: assemble::Digest,
+}
+
+impl Reloader {
+    /// Reads and checks the configuration, and loads the model if its file has changed.
+    ///
+    /// # Errors
+    /// An error message in one line if the daemon could not start with the new configuration; the old one
+    /// stays active.
+    pub(crate) fn prepare(&mut self) -> Result<Prepared, String> {
+        self.read().map_err(|failure| failure.message)
+    }
+
+    fn read(&mut self) -> Result<Prepared, Failure> {
+        let new = load::load(self.file.as_deref(), &self.flags).map_err(Failure::config)?;
+        new.password().map_err(Failure::config)?;
+        let mut running = self.running.adopting(&new);
+        let (digest, bytes) = assemble::read_model(&running)?;
+        let mut models = None;
+        if digest != self.digest {
+            models = Some(assemble::load_models(&running, &bytes)?);
+        }
+        drop(bytes);
+        let card = models.as_ref().map_or_else(|| self.context.card.clone(), |(card, _)| card.clone());
+        assemble::sources(&new, Some(&card.channels))?;
+
+        let mut needs_restart = changed(&running, &new);
+        let current = &self.context.card.channels;
+        let channels_differ = card.channels != *current;
+        if channels_differ {
+            // The open sources deliver the channels of the running model, so another set of channels needs a
+            // restart.
+            let (old, new) = (channel_names(current), channel_names(&card.channels));
+            needs_restart.insert(0, format!("model.path (it takes the channels {new} in place of {old})"));
+            running.model.path.clone_from(&self.running.model.path);
+        }
+        let (card, models, digest) = match models {
+            Some((card, models)) if !channels_differ => (card, Some(models), digest),
+            _ => (self.context.card.clone(), None, self.digest),
+        };
+        let mut applied = changed(&self.running, &running);
+        if models.is_some() && !applied.iter().any(|key| key == "model.path") {
+            applied.push("the model's file".into());
+        }
+        let streams = assemble::stream_options(&running, &card);
+        let context = assemble::context(&running, card);
+        let (done, taken) = oneshot::channel();
+        let handover =
+            Handover { models, context: context.clone(), streams, queue_limit: running.limits.windows, done };
+        let (pace, silence) = (running.publish.health, running.limits.silence);
+        (self.running, self.context, self.digest) = (running, context, digest);
+        Ok(Prepared { handover, taken, pace, silence, applied, needs_restart })
+    }
+}

@@ -1,0 +1,118 @@
+//! `underfoot model`: prints a model's card, or adds one to a model.
+
+use std::path::{Path, PathBuf};
+
+use crate::command::failure::Failure;
+use crate::model::card::Card;
+use crate::model::onnx;
+use crate::model::session::Model;
+use crate::train::export;
+
+/// Print a model's card, or add one to a model from another program
+#[derive(Debug, clap::Subcommand)]
+pub enum ModelCommand {
+    /// Print a model's channels, window, labels, training data and scores
+    Show {
+        /// The model (.onnx)
+        model: PathBuf,
+        /// Print the card as JSON, with all its fields
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a card to a model made by another program, such as Keras or PyTorch, so that it can be served
+    Stamp {
+        /// The model (.onnx): its input is windows [N, steps, channels], its output probabilities [N, labels]
+        model: PathBuf,
+        /// The card as TOML: channels, rate (Hz), window and hop (steps), resample and labels
+        #[arg(long, value_name = "FILE")]
+        card: PathBuf,
+        /// The file to write: the model with its card
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+impl ModelCommand {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// [`Failure`] if a file cannot be read or written, the card is invalid, or it does not fit the model.
+    pub fn run(self) -> Result<(), Failure> {
+        match self {
+            ModelCommand::Show { model, json } => {
+                let model = Model::open(&model, None).map_err(Failure::failed)?;
+                if json {
+                    println!("{}", model.card().to_json());
+                } else {
+                    print!("{}", describe(model.card()));
+                }
+                Ok(())
+            }
+            ModelCommand::Stamp { model, card, out } => stamp(&model, &card, &out),
+        }
+    }
+}
+
+fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
+    let bytes = std::fs::read(model).map_err(|error| {
+        Failure::failed(format!("the model \"{}\" cannot be read: {error}", model.display()))
+    })?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("the card \"{}\" cannot be read: {error}", file.display()))
+    })?;
+    let invalid =
+        |error: String| Failure::failed(format!("the card \"{}\" is not valid: {error}", file.display()));
+    let mut card: Card = toml::from_str(&text)
+        .map_err(|error| invalid(error.message().lines().collect::<Vec<_>>().join(" ")))?;
+    card.validate().map_err(|error| invalid(error.to_string()))?;
+    if card.made_by.is_empty() {
+        card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
+    }
+    let stamped = onnx::stamp(&bytes, &card.to_json())
+        .map_err(|error| Failure::failed(format!("\"{}\" is not an ONNX model: {error}", model.display())))?;
+    // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
+    Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
+    export::write(out, &stamped).map_err(Failure::failed)?;
+    eprintln!("wrote {}", out.display());
+    Ok(())
+}
+
+/// The card as text for people, one line per property.
+fn describe(card: &Card) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12} {value}\n"));
+    let channels = card.channels.iter().map(|channel| format!("{} ({})", channel.name, channel.unit));
+    line("channels", channels.collect::<Vec<_>>().join(", "));
+    let seconds = card.window as f64 / card.rate;
+    line("window", format!("{} steps at {} Hz, {seconds:.2} s; hop {}", card.window, card.rate, card.hop));
+    let method = serde_json::to_string(&card.resample.method).unwrap_or_default();
+    line(
+        "resampling",
+        format!("{}, gaps of up to {} s are bridged", method.trim_matches('"'), card.resample.max_gap),
+    );
+    line("labels", card.labels.join(", "));
+    line("made by", card.made_by.clone());
+    if let Some(training) = &card.training {
+        let windows = card.labels.iter().zip(&training.windows_per_class);
+        let windows = windows.map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>();
+        line("trained on", format!("{} recordings; windows: {}", training.recordings, windows.join(", ")));
+        line("data", training.data_digest.clone());
+        line("seed", training.seed.to_string());
+        if let Some(scores) = &training.validation_scores {
+            line(
+                "validation",
+                format!("{scores} on {} recordings, which also chose the epoch", training.validation.len()),
+            );
+        }
+        for (channel, s) in card.channels.iter().zip(&training.statistics) {
+            line(
+                &channel.name,
+                format!(
+                    "mean {:.3}, deviation {:.3}, {:.3} to {:.3} {}",
+                    s.mean, s.deviation, s.min, s.max, channel.unit
+                ),
+            );
+        }
+    }
+    text
+}

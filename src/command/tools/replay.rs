@@ -1,0 +1,177 @@
+//! `underfoot replay`: runs recordings through the daemon's pipeline.
+//!
+//! The same recording gives the same predictions as a live stream, at any speed, batch size and number of
+//! threads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::command::failure::Failure;
+use crate::command::service::assemble;
+use crate::command::{block_on, shutdown_signal};
+use crate::config::{Config, parse_speed};
+use crate::daemon::pipeline::{Pipeline, Serving, SourceTask};
+use crate::health::Health;
+use crate::recordings;
+use crate::sink::Sink;
+use crate::sink::evaluation::EvaluationSink;
+use crate::sink::json::JsonWriter;
+use crate::sink::text::{TextFormat, TextSink};
+use crate::source::file::{Faults, FileSource, Truth};
+use crate::stream::{StreamTableOptions, WindowerOptions};
+
+/// Run recordings through a model
+///
+/// Predictions go to standard output. If the recordings are labelled, scores go to standard error.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Recordings (.csv), or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The model (.onnx)
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// The dataset.toml that says how to read the recordings [default: the one in their folder]
+    #[arg(long, value_name = "FILE")]
+    dataset: Option<PathBuf>,
+    /// Number of steps between two predictions [default: the model's]
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    hop: Option<u32>,
+    /// Speed as a multiple of real time, such as 1 or 0.5, or max
+    #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed)]
+    speed: f64,
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: TextFormat,
+    /// Also write the scores to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Number of threads that run the model
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+    /// Maximum batch size, in windows
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
+    /// Take the [decide] and [quality] settings from this configuration file [default: built-in settings]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    parse_speed(text).ok_or_else(|| "it takes \"max\" or a number greater than 0".into())
+}
+
+impl ReplayArgs {
+    /// Replays the recordings, prints the predictions, and scores them if labels are known.
+    ///
+    /// # Errors
+    /// [`Failure`] with exit code 1. If a recording is faulty, the others are still replayed.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut config = Config::default();
+        if let Some(file) = &self.config {
+            let given = crate::config::load::load(Some(file), &[]).map_err(Failure::failed)?;
+            (config.decide, config.quality) = (given.decide, given.quality);
+        }
+        config.model.path = Some(self.model.clone());
+        config.model.threads = self.threads.into();
+        let recordings = recordings::find(&self.paths, self.dataset.as_deref()).map_err(Failure::failed)?;
+        config.window.hop = self.hop.map(|hop| hop as usize);
+        let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
+        let truth = Truth::default();
+        let faults = Faults::default();
+        let context = assemble::context(&config, card.clone());
+        let sinks = vec![
+            Sink::Text(TextSink::new(
+                self.format,
+                JsonWriter::of(&context),
+                &card.labels,
+                false,
+                std::io::stdout(),
+            )),
+            Sink::Evaluation(EvaluationSink::new(&card, truth.clone())),
+        ];
+        let files = FileSource {
+            recordings,
+            channels: card.channels.clone(),
+            speed: self.speed,
+            truth: Some(truth),
+            faults: faults.clone(),
+        };
+        let serving = Serving {
+            models,
+            batch: self.batch.into(),
+            queue_limit: config.limits.windows,
+            streams: StreamTableOptions {
+                windower: WindowerOptions {
+                    hop: context.hop,
+                    quality: config.quality,
+                    ..WindowerOptions::of(&card)
+                },
+                streams: usize::MAX,
+                silence_limits: None,
+            },
+            context,
+            sinks,
+        };
+        let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));
+        let pipeline = Pipeline {
+            sources: vec![("recordings".into(), SourceTask::Files(files))],
+            broker: None,
+            serving: Some(serving),
+            recorder: None,
+            reload: None,
+            http: None,
+            health: health.clone(),
+            supervised: false,
+            drain: config.limits.drain,
+        };
+        let ended = block_on(pipeline.run(shutdown_signal()))?.map_err(Failure::failed)?;
+        self.conclude(ended.sinks, &faults, &health)
+    }
+
+    /// Finishes the output, prints the scores and reports faults.
+    fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
+        for sink in sinks {
+            match sink {
+                Sink::Text(text) => text.finish(Duration::MAX).map_err(|error| {
+                    Failure::failed(format!("standard output cannot be written: {error}"))
+                })?,
+                Sink::Evaluation(evaluation) => {
+                    eprint!("{evaluation}");
+                    if let Some(report) = &self.report {
+                        let text = serde_json::to_string_pretty(&evaluation.evaluation()).unwrap_or_default();
+                        std::fs::write(report, text + "\n").map_err(|error| {
+                            Failure::failed(format!(
+                                "--report \"{}\" cannot be written: {error}",
+                                report.display()
+                            ))
+                        })?;
+                    }
+                }
+                Sink::Mqtt(_) | Sink::Live(_) | Sink::Channel(_) => {}
+            }
+        }
+        let drops = health.drops();
+        if drops.total() > 0 {
+            eprintln!("dropped: {drops}");
+        }
+        let faults = faults.take();
+        if let [fault] = faults.as_slice() {
+            return Err(Failure::failed(fault));
+        }
+        if let Some(first) = faults.first() {
+            return Err(Failure::failed(format!(
+                "{} recordings have faults; the first: {first}",
+                faults.len()
+            )));
+        }
+        if health.report().predictions == 0 {
+            return Err(Failure::failed(
+                "no window was complete: the recordings are shorter than the model's window, or have gaps; \
+                 `underfoot model show` prints its length",
+            ));
+        }
+        Ok(())
+    }
+}

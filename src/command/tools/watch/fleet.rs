@@ -1,0 +1,230 @@
+//! What is known of the broker, the daemon and its robots.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::message::{HealthMessage, Plain, SurfaceMessage, read, sentence};
+use super::robot::WatchedRobot;
+use crate::mqtt::{Heard, Message};
+use crate::signal::StreamId;
+
+/// Maximum number of robots shown.
+pub(crate) const MAX_ROBOTS: usize = 1024;
+
+/// The state of everything watched, updated by each message. It does no I/O; the caller passes the time.
+pub(crate) struct Fleet {
+    base: String,
+    pub(crate) link: Link,
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) health: Option<HealthMessage>,
+    pub(crate) robots: BTreeMap<StreamId, WatchedRobot>,
+    /// Whether there are more than [`MAX_ROBOTS`] robots.
+    pub(crate) over_limit: bool,
+    /// Number of messages that are not in the format of their topic.
+    pub(crate) unrecognised: u64,
+}
+
+/// The connection to the broker.
+pub(crate) enum Link {
+    /// The broker has not been reached since the start.
+    Connecting,
+    /// The broker accepted the connection; with an error message if it refused a subscription.
+    Connected(Option<String>),
+    /// The connection is lost: since when, and why.
+    Away(Instant, String),
+}
+
+/// The daemon's state, as its retained status topic says.
+pub(crate) struct Daemon {
+    pub(crate) online: bool,
+    /// When it changed; `None` if that was before this program connected.
+    pub(crate) since: Option<Instant>,
+}
+
+/// A change that is worth a line of output where no table is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum FleetUpdate {
+    /// A robot's surface changed.
+    Surface { stream: StreamId, surface: Plain, confidence: f64, previous: Option<Plain> },
+    /// The connection to the broker or the state of the daemon changed; as text.
+    State(String),
+}
+
+impl Fleet {
+    /// Starts without any knowledge. `base` is the base of the daemon's topics.
+    pub(crate) fn new(base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            link: Link::Connecting,
+            daemon: None,
+            health: None,
+            robots: BTreeMap::new(),
+            over_limit: false,
+            unrecognised: 0,
+        }
+    }
+
+    /// The topics to subscribe to.
+    pub(crate) fn filters(base: &str) -> Vec<String> {
+        ["+/surface", "+/prediction", "status", "health"].iter().map(|end| format!("{base}/{end}")).collect()
+    }
+
+    /// The name by which the daemon is shown: the base of its topics.
+    pub(crate) fn name(&self) -> Plain {
+        Plain::new(&self.base)
+    }
+
+    /// Applies an event of the connection. Returns the change that it makes, if it is worth a line.
+    pub(crate) fn take(&mut self, heard: Heard, now: Instant) -> Option<FleetUpdate> {
+        match heard {
+            Heard::Accepted => {
+                let first = matches!(self.link, Link::Connecting);
+                self.link = Link::Connected(None);
+                (!first).then(|| FleetUpdate::State("connected to the broker".into()))
+            }
+            Heard::Refused(why) => {
+                let why = sentence(&why);
+                self.link = Link::Connected(Some(why.clone()));
+                Some(FleetUpdate::State(why))
+            }
+            Heard::Away { why, news } => {
+                let why = sentence(&why);
+                let since = if let Link::Away(since, _) = self.link { since } else { now };
+                self.link = Link::Away(since, why.clone());
+                news.then(|| FleetUpdate::State(format!("{why}; trying again")))
+            }
+            Heard::Message(message) => self.message(&message, now),
+        }
+    }
+
+    fn message(&mut self, message: &Message, now: Instant) -> Option<FleetUpdate> {
+        let topic = message.topic.strip_prefix(&self.base)?.strip_prefix('/')?;
+        match topic.rsplit_once('/') {
+            None if topic == "status" => return self.status(message, now),
+            None if topic == "health" => match read(&message.payload) {
+                Some(health) => self.health = Some(health),
+                None => self.unrecognised += 1,
+            },
+            Some((stream, kind @ ("surface" | "prediction"))) => match StreamId::new(stream) {
+                Ok(stream) => return self.robot(stream, kind, message, now),
+                Err(_) => self.unrecognised += 1,
+            },
+            _ => {}
+        }
+        None
+    }
+
+    fn status(&mut self, message: &Message, now: Instant) -> Option<FleetUpdate> {
+        let online = match message.payload.as_slice() {
+            b"online" => true,
+            b"offline" => false,
+            _ => {
+                self.unrecognised += 1;
+                return None;
+            }
+        };
+        if self.daemon.as_ref().is_some_and(|daemon| daemon.online == online) {
+            return None;
+        }
+        self.daemon = Some(Daemon { online, since: (!message.retained).then_some(now) });
+        Some(FleetUpdate::State(format!("{} is {}", self.name(), if online { "online" } else { "offline" })))
+    }
+
+    fn robot(
+        &mut self,
+        stream: StreamId,
+        kind: &str,
+        message: &Message,
+        now: Instant,
+    ) -> Option<FleetUpdate> {
+        if kind == "surface" && message.payload.is_empty() {
+            // An empty retained message means that the robot was removed from the broker, as by `underfoot
+            // forget`.
+            self.robots.remove(&stream);
+            return None;
+        }
+        if !self.robots.contains_key(&stream) && self.robots.len() >= MAX_ROBOTS {
+            self.over_limit = true;
+            return None;
+        }
+        if kind == "prediction" {
+            match read(&message.payload) {
+                Some(prediction) => self.robots.entry(stream).or_default().prediction(prediction, now),
+                None => self.unrecognised += 1,
+            }
+            return None;
+        }
+        let Some(surface) = read::<SurfaceMessage>(&message.payload) else {
+            self.unrecognised += 1;
+            return None;
+        };
+        let (name, confidence, previous) =
+            (surface.surface.clone(), surface.confidence, surface.previous.clone());
+        let robot = self.robots.entry(stream.clone()).or_default();
+        let changed = robot.surface(surface, message.retained, now);
+        changed.then_some(FleetUpdate::Surface { stream, surface: name, confidence, previous })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(topic: &str, payload: &str, retained: bool) -> Heard {
+        Heard::Message(Message { topic: topic.into(), payload: payload.into(), retained })
+    }
+
+    const TILE: &str =
+        r#"{"surface":"tile","confidence":0.9,"since":1,"t":1,"previous":"unknown","model":"m"}"#;
+
+    #[test]
+    fn each_change_is_reported_once() {
+        let mut fleet = Fleet::new("underfoot");
+        let now = Instant::now();
+        let mut take = |heard| fleet.take(heard, now);
+        assert_eq!(take(Heard::Accepted), None, "the first connection is expected and not worth a line");
+        assert!(matches!(take(heard("underfoot/status", "online", true)), Some(FleetUpdate::State(_))));
+        let change = take(heard("underfoot/rover/surface", TILE, true));
+        let Some(FleetUpdate::Surface { stream, surface, previous, .. }) = change else {
+            panic!("{change:?}")
+        };
+        assert_eq!((stream.as_str(), surface.as_str()), ("rover", "tile"));
+        assert_eq!(previous, Some(Plain::new("unknown")));
+        assert_eq!(take(heard("underfoot/rover/surface", TILE, false)), None);
+        assert_eq!(take(heard("underfoot/status", "online", false)), None);
+        assert!(take(Heard::Away { why: "gone".into(), news: true }).is_some());
+        assert_eq!(take(Heard::Away { why: "gone".into(), news: false }), None);
+        assert!(take(Heard::Accepted).is_some());
+    }
+
+    #[test]
+    fn the_number_of_robots_is_limited_and_robots_can_be_removed() {
+        let mut fleet = Fleet::new("underfoot");
+        let now = Instant::now();
+        for robot in 0..MAX_ROBOTS + 5 {
+            fleet.take(heard(&format!("underfoot/r{robot}/surface"), TILE, true), now);
+        }
+        assert_eq!((fleet.robots.len(), fleet.over_limit), (MAX_ROBOTS, true));
+        fleet.take(heard("underfoot/r7/surface", "", false), now);
+        assert_eq!(fleet.robots.len(), MAX_ROBOTS - 1);
+    }
+
+    #[test]
+    fn unrecognised_messages_are_only_counted() {
+        let mut fleet = Fleet::new("underfoot");
+        let now = Instant::now();
+        for (topic, payload) in [
+            ("underfoot/rover/surface", "tile"),
+            ("underfoot/rover/prediction", r#"{"t":"late"}"#),
+            ("underfoot/health", "[]"),
+            ("underfoot/status", "\u{1b}[2J"),
+            ("underfoot//surface", TILE),
+            ("underfoot/a/b/surface", TILE),
+        ] {
+            assert_eq!(fleet.take(heard(topic, payload, false), now), None);
+        }
+        assert_eq!((fleet.unrecognised, fleet.robots.len()), (6, 0));
+        fleet.take(heard("elsewhere/rover/surface", TILE, false), now);
+        assert_eq!(fleet.robots.len(), 0);
+    }
+}

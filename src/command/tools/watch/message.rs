@@ -1,0 +1,144 @@
+//! The daemon's messages, read without trusting them: anyone may publish to a broker.
+//!
+//! Sizes are limited, unknown fields are ignored, and texts lose every character that could control a
+//! terminal.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+
+/// Maximum size of a payload in bytes; the daemon's messages are far smaller.
+const MAX_PAYLOAD: usize = 64 * 1024;
+/// Maximum number of characters of a name.
+const MAX_NAME: usize = 48;
+/// Maximum number of characters of a sentence.
+const MAX_SENTENCE: usize = 400;
+
+/// A short text that is safe to print: it cannot move the cursor, change colours or reverse the order of
+/// other text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Plain(String);
+
+impl Plain {
+    /// Removes the unsafe characters of a text, and cuts it to [`MAX_NAME`] characters.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(plain(text, MAX_NAME))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Makes a sentence safe to print. Errors of the broker's connection may quote text that the broker sent.
+pub(crate) fn sentence(text: &str) -> String {
+    plain(text, MAX_SENTENCE)
+}
+
+fn plain(text: &str, max: usize) -> String {
+    text.chars().filter(|c| !c.is_control() && !is_invisible_format(*c)).take(max).collect()
+}
+
+/// Whether a character is invisible and changes how others are shown: direction marks, joiners, separators
+/// and tags.
+fn is_invisible_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::new(&text))
+    }
+}
+
+/// A message of the topic `<stream>/surface`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct SurfaceMessage {
+    pub(crate) surface: Plain,
+    pub(crate) confidence: f64,
+    /// Seconds on the stream's own clock.
+    pub(crate) since: f64,
+    #[serde(default)]
+    pub(crate) previous: Option<Plain>,
+}
+
+/// A message of the topic `<stream>/prediction`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct PredictionMessage {
+    /// Seconds on the stream's own clock.
+    pub(crate) t: f64,
+    pub(crate) surface: Plain,
+    pub(crate) confidence: f64,
+    #[serde(default)]
+    pub(crate) probabilities: BTreeMap<Plain, f64>,
+}
+
+/// A message of the topic `health`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct HealthMessage {
+    pub(crate) healthy: bool,
+    /// Seconds since the daemon started.
+    pub(crate) uptime: u64,
+    pub(crate) streams: u64,
+    #[serde(default)]
+    pub(crate) sources: Vec<SourceMessage>,
+    #[serde(default)]
+    pub(crate) dropped: BTreeMap<Plain, u64>,
+}
+
+/// One of the daemon's sources, as `health` lists it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct SourceMessage {
+    pub(crate) name: Plain,
+    pub(crate) state: Plain,
+}
+
+/// Reads a payload; `None` if it is too large or not in the format of its topic.
+pub(crate) fn read<T: for<'a> Deserialize<'a>>(payload: &[u8]) -> Option<T> {
+    if payload.len() > MAX_PAYLOAD { None } else { serde_json::from_slice(payload).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn texts_lose_characters_that_could_control_a_terminal() {
+        let payload =
+            r#"{"surface":"\u001b[2J\u001b]0;owned\u0007gra\u202evel\u009b\n","confidence":0.5,"since":1}"#;
+        let surface: SurfaceMessage = read(payload.as_bytes()).unwrap();
+        assert_eq!(surface.surface.as_str(), "[2J]0;ownedgravel");
+        assert_eq!(Plain::new(&"x".repeat(1000)).as_str().len(), MAX_NAME);
+        assert_eq!(Plain::new("Kopfsteinpflaster, naß").as_str(), "Kopfsteinpflaster, naß");
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_large_payloads_are_not_read() {
+        let payload = br#"{"t":1.5,"surface":"a","confidence":1,"probabilities":{"a":1.0},"quality":{"measured":1},"new":[]}"#;
+        assert!(read::<PredictionMessage>(payload).is_some());
+        assert!(read::<PredictionMessage>(&[b' '; MAX_PAYLOAD + 1]).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_payload_is_read_without_a_panic(payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (read::<SurfaceMessage>(&payload), read::<PredictionMessage>(&payload), read::<HealthMessage>(&payload));
+        }
+
+        #[test]
+        fn no_text_keeps_control_characters(text in any::<String>()) {
+            prop_assert!(!Plain::new(&text).as_str().chars().any(char::is_control));
+        }
+    }
+}

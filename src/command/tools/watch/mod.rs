@@ -1,0 +1,15 @@
+//! `underfoot watch`: the live surfaces of all robots, from the broker.
+//!
+//! - [`message`] reads the daemon's messages, which are untrusted: anyone may publish to a broker.
+//! - [`fleet`] holds what is known of the broker, the daemon and its robots; [`robot`] what is known of one
+//!   robot.
+//! - [`table`] lays that out as lines of text, and [`terminal`] draws them.
+
+mod command;
+pub(crate) mod fleet;
+pub(crate) mod message;
+pub(crate) mod robot;
+pub(crate) mod table;
+pub(crate) mod terminal;
+
+pub use self::command::WatchArgs;

@@ -1,0 +1,280 @@
+//! Lays out the fleet as lines of text within a terminal's width and height.
+
+use std::time::{Duration, Instant};
+
+use comfy_table::{Table, presets};
+use console::truncate_str;
+
+use super::fleet::{Fleet, Link, MAX_ROBOTS};
+use super::message::{HealthMessage, Plain};
+use super::robot::WatchedRobot;
+use crate::model::card::UNKNOWN;
+use crate::signal::StreamId;
+
+/// A robot without a message for this long is shown as silent.
+const SILENT_AFTER: Duration = Duration::from_secs(5);
+/// Length of a full confidence bar, in characters.
+const BAR: usize = 10;
+/// The columns from left to right, each with its priority. Where the table is too wide, columns with the
+/// highest number are hidden first; those with 0 always stay.
+const COLUMNS: [(&str, usize); 7] =
+    [("stream", 0), ("surface", 0), ("for", 2), ("confidence", 1), ("others", 5), ("rate", 4), ("heard", 3)];
+/// The levels of detail: at each, the columns with a lower priority number are shown. The last one shows all.
+const LEVELS: std::ops::RangeInclusive<usize> = 1..=6;
+
+/// One line of the screen, which may be drawn dim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableLine {
+    pub(crate) text: String,
+    pub(crate) dim: bool,
+}
+
+impl TableLine {
+    fn new(text: String) -> Self {
+        Self { text, dim: false }
+    }
+}
+
+/// The whole screen, in at most `height` lines of at most `width` columns.
+pub(crate) fn screen(
+    fleet: &Fleet,
+    broker: &str,
+    now: Instant,
+    height: usize,
+    width: usize,
+) -> Vec<TableLine> {
+    let mut lines = vec![TableLine::new(state(fleet, broker, now)), TableLine::new(counters(fleet))];
+    if let Link::Connected(Some(error)) | Link::Away(_, error) = &fleet.link {
+        lines.push(TableLine::new(error.clone()));
+    }
+    lines.push(TableLine::new(String::new()));
+    // One line for the header of the table.
+    let room = height.saturating_sub(lines.len() + 1);
+    lines.extend(table(fleet, now, room, width));
+    lines.truncate(height);
+    for line in &mut lines {
+        line.text = truncate_str(line.text.trim_end(), width, "~").into_owned();
+    }
+    lines
+}
+
+/// The line about the broker and the daemon.
+fn state(fleet: &Fleet, broker: &str, now: Instant) -> String {
+    let since = |moment: Instant| time(now.saturating_duration_since(moment));
+    let link = match &fleet.link {
+        Link::Connecting => "connecting".into(),
+        Link::Connected(_) => "connected".into(),
+        Link::Away(moment, _) => format!("away for {}", since(*moment)),
+    };
+    let daemon = match (&fleet.daemon, &fleet.link) {
+        (Some(daemon), Link::Connected(_)) => {
+            let word = if daemon.online { "online" } else { "offline" };
+            daemon.since.map_or(word.to_owned(), |moment| format!("{word} for {}", since(moment)))
+        }
+        _ => "not heard".into(),
+    };
+    format!("broker {broker} {link}, {} {daemon}", fleet.name())
+}
+
+/// The line about the daemon's health and counters.
+fn counters(fleet: &Fleet) -> String {
+    let mut line = match &fleet.health {
+        None => "no counters yet".to_owned(),
+        Some(health) => describe_health(health),
+    };
+    if fleet.over_limit {
+        line += &format!(", more than {MAX_ROBOTS} streams");
+    }
+    if fleet.unrecognised > 0 {
+        line += &format!(", {} unrecognised messages", fleet.unrecognised);
+    }
+    line
+}
+
+fn describe_health(health: &HealthMessage) -> String {
+    let mut line = if health.healthy { "healthy".to_owned() } else { "not healthy".to_owned() };
+    for source in &health.sources {
+        if !matches!(source.state.as_str(), "ok" | "ended") {
+            line += &format!(", {} is {}", source.name, source.state);
+        }
+    }
+    let dropped = health.dropped.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+    line += &format!(", up {}, streams {}", time(Duration::from_secs(health.uptime)), health.streams);
+    if dropped > 0 {
+        line += &format!(", dropped {dropped}");
+    }
+    line
+}
+
+/// A header and a line for each robot, with at most `room` lines below the header.
+fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLine> {
+    if fleet.robots.is_empty() {
+        return vec![TableLine::new("no stream yet".into())];
+    }
+    let mut robots: Vec<_> = fleet.robots.iter().collect();
+    let hidden = if robots.len() > room { robots.len() - room.saturating_sub(1) } else { 0 };
+    if hidden > 0 {
+        // Robots that send messages come before silent ones.
+        robots.sort_by_key(|(_, robot)| silent(robot, now));
+        robots.truncate(room.saturating_sub(1));
+    }
+    let mut lines = Vec::new();
+    for level in LEVELS.rev() {
+        lines = draw(&robots, now, level);
+        if lines.iter().all(|line| console::measure_text_width(line.trim_end()) <= width) {
+            break;
+        }
+    }
+    let dim = |index: usize| {
+        let robot = index.checked_sub(1).and_then(|index| robots.get(index));
+        robot.is_some_and(|(_, robot)| silent(robot, now))
+    };
+    let line = |(index, text)| TableLine { text, dim: dim(index) };
+    let mut lines: Vec<_> = lines.into_iter().enumerate().map(line).collect();
+    if hidden > 0 {
+        lines.push(TableLine { text: format!("and {hidden} more"), dim: true });
+    }
+    lines
+}
+
+/// The header and a line for each robot, with the columns of one level of detail.
+fn draw(robots: &[(&StreamId, &WatchedRobot)], now: Instant, level: usize) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let shown = |cells: [String; COLUMNS.len()]| -> Vec<String> {
+        let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (_, priority))| *priority < level);
+        kept.map(|(cell, _)| cell).collect()
+    };
+    table.set_header(shown(COLUMNS.map(|(name, _)| name.to_owned())));
+    for (stream, robot) in robots {
+        table.add_row(shown(cells(stream, robot, now)));
+    }
+    table.lines().collect()
+}
+
+fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLUMNS.len()] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let others: Vec<_> =
+        robot.others.iter().map(|(label, share)| format!("{label} {:.0} %", percent(*share))).collect();
+    let heard = match robot.silence(now) {
+        None => "not yet".into(),
+        Some(silence) if silence >= SILENT_AFTER => format!("silent {}", time(silence)),
+        Some(silence) => format!("{} ago", time(silence)),
+    };
+    [
+        Plain::new(stream.as_str()).to_string(),
+        robot.surface.to_string(),
+        or_dash(robot.time_on_surface(now).map(time)),
+        bar(robot),
+        others.join(", "),
+        or_dash(robot.rate(now).map(|rate| format!("{rate:.1}/s"))),
+        heard,
+    ]
+}
+
+fn silent(robot: &WatchedRobot, now: Instant) -> bool {
+    robot.silence(now).is_none_or(|silence| silence >= SILENT_AFTER)
+}
+
+/// The confidence as a bar of ASCII characters and as a percentage.
+fn bar(robot: &WatchedRobot) -> String {
+    let confidence = if robot.confidence.is_finite() { robot.confidence } else { 0.0 };
+    let filled = ((confidence * BAR as f64).round() as usize).min(BAR);
+    let mark = if robot.surface.as_str() == UNKNOWN { "-" } else { "#" };
+    format!("{}{} {:3.0} %", mark.repeat(filled), ".".repeat(BAR - filled), percent(confidence))
+}
+
+fn percent(share: f64) -> f64 {
+    100.0 * share.clamp(0.0, 1.0)
+}
+
+/// A duration in a single unit.
+fn time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", (seconds / 86_400).min(99_999)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::{Heard, Message};
+
+    fn fleet(robots: usize, now: Instant) -> Fleet {
+        let mut fleet = Fleet::new("underfoot");
+        fleet.take(Heard::Accepted, now);
+        let mut say = |topic: &str, payload: String, retained| {
+            let topic = format!("underfoot/{topic}");
+            fleet.take(Heard::Message(Message { topic, payload: payload.into(), retained }), now);
+        };
+        say("status", "online".into(), false);
+        say("health", r#"{"healthy":false,"uptime":7300,"streams":2,"sources":[{"name":"board","state":"silent"}],"dropped":{"late":3}}"#.into(), true);
+        for robot in 0..robots {
+            let surface =
+                r#"{"surface":"gravel","confidence":0.8,"since":1,"t":1,"previous":null,"model":"m"}"#;
+            say(&format!("robot-{robot:02}/surface"), surface.into(), false);
+            let prediction = r#"{"t":3,"surface":"gravel","confidence":0.84,"probabilities":{"gravel":0.5,"tile":0.3,"grass":0.2}}"#;
+            say(&format!("robot-{robot:02}/prediction"), prediction.into(), false);
+        }
+        fleet
+    }
+
+    fn texts(fleet: &Fleet, now: Instant, height: usize, width: usize) -> Vec<String> {
+        screen(fleet, "here:1883", now, height, width).into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn a_robot_is_shown_on_one_line_with_all_columns() {
+        let now = Instant::now();
+        let fleet = fleet(1, now);
+        let later = now + Duration::from_secs(3);
+        let lines = texts(&fleet, later, 24, 120);
+        assert_eq!(lines[0], "broker here:1883 connected, underfoot online for 3 s");
+        assert_eq!(lines[1], "not healthy, board is silent, up 2 h, streams 2, dropped 3");
+        let header: Vec<_> = lines[3].split_whitespace().collect();
+        assert_eq!(header, COLUMNS.map(|(name, _)| name));
+        let line = lines[4].split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(line, "robot-00 gravel 3 s ########.. 84 % tile 30 %, grass 20 % - 3 s ago");
+        let silent = screen(&fleet, "here:1883", now + Duration::from_secs(12), 24, 120);
+        assert!(silent[4].dim && silent[4].text.ends_with("silent 12 s"), "{silent:?}");
+        assert!(!silent[3].dim);
+    }
+
+    #[test]
+    fn lines_fit_into_any_screen() {
+        let now = Instant::now();
+        for robots in [0, 1, 5, 40] {
+            let fleet = fleet(robots, now);
+            for (height, width) in [(24, 80), (24, 40), (10, 20), (6, 12), (3, 5), (1, 1), (200, 300)] {
+                let lines = texts(&fleet, now, height, width);
+                assert!(lines.len() <= height, "{robots} {height} {width}: {lines:?}");
+                let widest = lines.iter().map(|line| console::measure_text_width(line)).max();
+                assert!(widest <= Some(width), "{robots} {height} {width}: {lines:?}");
+            }
+        }
+        let lines = texts(&fleet(40, now), now, 24, 80);
+        assert_eq!((lines.len(), lines[23].as_str()), (24, "and 21 more"));
+    }
+
+    #[test]
+    fn a_narrow_screen_still_shows_the_surface() {
+        let now = Instant::now();
+        let lines = texts(&fleet(1, now), now, 24, 24);
+        let line = lines.iter().find(|line| line.trim_start().starts_with("robot-00")).unwrap();
+        assert!(line.contains("gravel"), "{line}");
+    }
+
+    #[test]
+    fn a_lost_broker_is_shown_with_its_duration_and_reason() {
+        let now = Instant::now();
+        let mut fleet = fleet(1, now);
+        fleet.take(Heard::Away { why: "it cannot be reached".into(), news: true }, now);
+        let lines = texts(&fleet, now + Duration::from_secs(200), 24, 80);
+        assert_eq!(lines[0], "broker here:1883 away for 3 min, underfoot not heard");
+        assert_eq!(lines[2], "it cannot be reached");
+    }
+}

@@ -1,0 +1,226 @@
+//! `underfoot-train fit`: trains a model on labelled recordings.
+//!
+//! This file reads the arguments, runs the steps in order and prints the scores. The steps themselves are in
+//! [`train`](crate::train): dataset, cross-validation or search, baseline, export, report.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use super::arguments::{check_folder_of, dataset_options, given};
+use super::interrupt;
+use super::progress::TrainingProgress;
+use crate::model::runtime;
+use crate::recordings;
+use crate::score::Confusion;
+use crate::signal::channel_names;
+use crate::train::baseline::baseline;
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::export;
+use crate::train::fit::context::{TrainingContext, pool};
+use crate::train::fit::cross_validation::{cross_validate, train_splits};
+use crate::train::fit::epoch::{Epoch, FitError};
+use crate::train::fit::search::search;
+use crate::train::fit::trained::Trained;
+use crate::train::options::FitOptions;
+use crate::train::options::preset::Preset;
+use crate::train::options::settings::{self, RunConfig};
+use crate::train::report::fit_report::FitReport;
+use crate::train::report::run_folder;
+
+/// Train a model on labelled recordings and write it as ONNX
+#[derive(Clone, Debug, clap::Args)]
+pub struct FitArgs {
+    /// Labelled recordings, or folders of them [default: those of --config]
+    #[arg(value_name = "DATA")]
+    pub data: Vec<PathBuf>,
+    /// The model to write, an ONNX file
+    #[arg(long, short, value_name = "FILE", required_unless_present = "show_config")]
+    pub out: Option<PathBuf>,
+    /// How to read the recordings, instead of the dataset.toml in their folder
+    #[arg(long, value_name = "FILE")]
+    pub dataset: Option<PathBuf>,
+    /// The config.toml of an earlier run; its settings are used, and its recordings unless others are named
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub config: Option<PathBuf>,
+    /// A named set of settings, for comparison
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub preset: Option<Preset>,
+    /// Search for better settings for this long, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub budget: Option<Duration>,
+    /// The folder for the run's settings, history, scores and report [default: beside the model, as NAME.run]
+    #[arg(long, value_name = "FOLDER")]
+    pub run: Option<PathBuf>,
+    /// Also score the same settings with a split by window instead of by recording, which is too optimistic
+    #[arg(long)]
+    pub leaky: bool,
+    /// Print the settings as a config.toml and exit without training
+    #[arg(long)]
+    pub show_config: bool,
+    /// The settings of the training.
+    #[command(flatten)]
+    pub options: FitOptions,
+}
+
+/// Runs the command. Progress and scores go to stderr. `matches` are those of the subcommand and say which
+/// flags were given.
+///
+/// # Errors
+/// If the arguments contradict each other, the recordings cannot be read or trained on, or a file cannot be
+/// written.
+pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
+    let FitArgs { data, out, dataset, config, preset, budget, run, leaky, show_config, options } = args;
+    let flags = RunConfig { data, dataset, options };
+    let RunConfig { data, dataset: layout, options } =
+        settings::join(&flags, |key: &str| given(matches, key), preset, config.as_deref())?;
+    options.check()?;
+    if show_config {
+        write!(std::io::stdout(), "{}", toml::to_string(&RunConfig { data, dataset: layout, options })?)?;
+        return Ok(());
+    }
+    let Some(out) = out else { anyhow::bail!("--out is missing; name the model file to write") };
+    if data.is_empty() {
+        anyhow::bail!("there is nothing to train on; name a folder of recordings");
+    }
+    // Problems with the output and with ONNX Runtime are found before time is spent on training.
+    check_folder_of(&out)?;
+    let folder = run.unwrap_or_else(|| run_folder::beside(&out));
+    run_folder::check(&folder).map_err(anyhow::Error::msg)?;
+    runtime::environment(None)?;
+    let found = recordings::find(&data, layout.as_deref())?;
+    let dataset = Dataset::load(&found, &dataset_options(&options, false))?;
+    eprintln!("{}", description(&dataset));
+    let options = options.resolved(&dataset);
+    let stop = interrupt::flag()?;
+    let (trained, tried) = match budget {
+        None => (train(&options, &dataset, &stop)?, Vec::new()),
+        Some(budget) => {
+            let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"))?;
+            if let Some(best) = result.tried.first() {
+                eprintln!("the best of {} settings: {}", result.tried.len(), best.name());
+            }
+            (result.trained, result.tried)
+        }
+    };
+    let trees = baseline(&trained, &dataset)?;
+    let leaky = leaky.then(|| leaky_scores(&trained.options, &dataset, &stop)).transpose()?;
+    print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());
+    let (bytes, difference) = export::export(&trained, &dataset, None)?;
+    let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let config = RunConfig {
+        data: data.iter().map(absolute).collect(),
+        dataset: layout.as_ref().map(absolute),
+        options: trained.options.clone(),
+    };
+    let config = toml::to_string(&config)?;
+    let report = FitReport {
+        trained: &trained,
+        dataset: &dataset,
+        trees: trees.as_ref(),
+        leaky: leaky.as_ref(),
+        config: &config,
+    };
+    let mut files = run_folder::files(&report, &tried);
+    files.push(("model.onnx", bytes.clone()));
+    run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
+    export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
+    eprintln!(
+        "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
+         Report: {}",
+        out.display(),
+        bytes.len() as f64 / 1024.0,
+        dataset.card.labels.len(),
+        folder.join("report.html").display(),
+    );
+    Ok(())
+}
+
+/// Trains with a progress display.
+fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Trained, FitError> {
+    let progress = TrainingProgress::new(options);
+    let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
+    let trained = cross_validate(&TrainingContext { options, dataset, stop, progress: &show });
+    progress.end();
+    trained
+}
+
+/// Predictions of held-out windows after training with the same settings and a split by window, in which
+/// overlapping windows of one recording are both trained on and held out.
+fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
+    eprintln!("training again with a split by window instead of by recording");
+    let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
+    let progress = TrainingProgress::new(options);
+    let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
+    let context = TrainingContext { options, dataset, stop, progress: &show };
+    let trained = pool(options.threads)?.install(|| train_splits(&context, splits));
+    progress.end();
+    Ok(trained?.windows(dataset))
+}
+
+/// The dataset in one line.
+fn description(dataset: &Dataset) -> String {
+    let card = &dataset.card;
+    let counts = dataset.count(0..dataset.len());
+    let counts: Vec<_> =
+        card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
+    let dropped = match dataset.dropped {
+        0 => String::new(),
+        count => format!("; {count} windows dropped because their label changes or is not known"),
+    };
+    format!(
+        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}{dropped}",
+        dataset.recordings.len(),
+        dataset.len(),
+        counts.join(", "),
+        card.window,
+        card.rate,
+        card.window as f64 / card.rate,
+        card.hop,
+        channel_names(&card.channels),
+    )
+}
+
+/// Prints warnings, scores and the confusion table to stderr.
+fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
+    for warning in &trained.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let windows = trained.windows(dataset);
+    if windows.total() == 0 {
+        return eprintln!("no windows were held out, so there is no score");
+    }
+    let kind = if trained.chosen_on_validation() {
+        "validation score (it also chose the model: a test score would be lower)"
+    } else {
+        "score on recordings not trained on"
+    };
+    let folds = trained.scores(dataset);
+    eprintln!("{kind}, {} windows: {}", windows.total(), windows.scores());
+    if folds.len() > 1 {
+        let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
+        eprintln!("  balanced accuracy of each fold: {}", balanced.collect::<Vec<_>>().join(" "));
+    }
+    eprintln!("  after smoothing, as the daemon publishes surfaces: {}", trained.decisions(dataset).scores());
+    if let Some(trees) = trees {
+        eprintln!("  extra trees on summary statistics, for comparison: {}", trees.scores());
+    }
+    if let Some(leaky) = leaky {
+        eprintln!(
+            "  leaky split by window, too optimistic because neighbouring windows are on both sides: {}",
+            leaky.scores()
+        );
+    }
+    if let Some(calibration) = &trained.calibration {
+        eprintln!(
+            "  confidence calibrated with temperature {:.2}: \
+             expected calibration error {:.3} before, {:.3} after",
+            calibration.temperature, calibration.error_before, calibration.error_after
+        );
+    }
+    eprintln!("{windows}");
+}

@@ -1,0 +1,211 @@
+//! Checks of what types cannot express: the range of each value, and keys that belong together.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Config;
+use super::error::ValueError;
+use super::publish::validate_topic;
+use crate::decision::DecisionOptions;
+use crate::stream::QualityOptions;
+
+impl Config {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first [`ValueError`].
+    pub fn validate(&self) -> Result<(), ValueError> {
+        self.validate_counts()?;
+        validate_decision(&self.decide)?;
+        validate_quality(&self.quality)?;
+        self.validate_times()?;
+        validate_topic("publish.base", &self.publish.base, "underfoot")?;
+        self.home_assistant.validate(self.mqtt.host.is_some())?;
+        self.mqtt.validate()?;
+        self.http.validate()?;
+        self.record.validate()?;
+        self.validate_sources()
+    }
+
+    fn validate_counts(&self) -> Result<(), ValueError> {
+        for (key, value, highest) in [
+            ("model.batch", self.model.batch, 4096),
+            ("model.threads", self.model.threads, 64),
+            ("limits.streams", self.limits.streams, 1_000_000),
+            ("limits.payload", self.limits.payload, 16 << 20),
+            ("limits.windows", self.limits.windows, 1_000_000),
+            ("window.hop", self.window.hop.unwrap_or(1), 1_000_000),
+        ] {
+            if !(1..=highest).contains(&value) {
+                return Err(ValueError::new(key, value, format!("it must be from 1 to {highest}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_times(&self) -> Result<(), ValueError> {
+        let second = Duration::from_secs(1);
+        at_least("limits.idle", self.limits.idle, second)?;
+        at_least("publish.health", self.publish.health, second)?;
+        at_least("quality.drift_time", self.quality.drift_time, second)?;
+        let keep_alive = self.mqtt.keep_alive;
+        // MQTT sends it as whole seconds in 16 bits.
+        if !(1..=65535).contains(&keep_alive.as_secs()) || keep_alive.subsec_nanos() > 0 {
+            return Err(ValueError::new(
+                "mqtt.keep_alive",
+                keep_alive,
+                "it must be whole seconds, from \"1s\" to \"65535s\"",
+            ));
+        }
+        let tenth = Duration::from_millis(100);
+        at_least("limits.drain", self.limits.drain, tenth)?;
+        at_least("limits.silence", self.limits.silence, tenth)?;
+        if self.window.reorder > Duration::from_secs(60) {
+            return Err(ValueError::new("window.reorder", self.window.reorder, "it must be at most \"60s\""));
+        }
+        Ok(())
+    }
+
+    fn validate_sources(&self) -> Result<(), ValueError> {
+        let mut names = BTreeSet::new();
+        for (index, source) in self.sources.iter().enumerate() {
+            source.validate(index, self.mqtt.host.is_some())?;
+            let name = source.name(index);
+            if !names.insert(name.clone()) {
+                return Err(ValueError::new(
+                    "source.name",
+                    name,
+                    "another source has the same name; give each source a name of its own",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn validate_decision(decide: &DecisionOptions) -> Result<(), ValueError> {
+    at_least("decide.dwell", decide.dwell, Duration::from_millis(1))?;
+    if !(decide.evidence > 0.0 && decide.evidence <= 1e6) {
+        return Err(ValueError::new(
+            "decide.evidence",
+            decide.evidence,
+            "it must be more than 0 and at most 1000000",
+        ));
+    }
+    if !(0.0..=1.0).contains(&decide.min_confidence) {
+        return Err(ValueError::new(
+            "decide.min_confidence",
+            decide.min_confidence,
+            "it must be from 0 to 1",
+        ));
+    }
+    if !(0.0..=decide.min_confidence).contains(&decide.hysteresis) {
+        return Err(ValueError::new(
+            "decide.hysteresis",
+            decide.hysteresis,
+            format!("it must be from 0 to decide.min_confidence, which is {}", decide.min_confidence),
+        ));
+    }
+    Ok(())
+}
+
+fn validate_quality(quality: &QualityOptions) -> Result<(), ValueError> {
+    if !(quality.clipped > 0.0 && quality.clipped <= 1.0) {
+        return Err(ValueError::new(
+            "quality.clipped",
+            quality.clipped,
+            "it must be more than 0 and at most 1",
+        ));
+    }
+    if !(quality.drift > 1.0 && quality.drift <= 1000.0) {
+        return Err(ValueError::new(
+            "quality.drift",
+            quality.drift,
+            "it must be more than 1 and at most 1000",
+        ));
+    }
+    Ok(())
+}
+
+fn at_least(key: &str, value: Duration, lowest: Duration) -> Result<(), ValueError> {
+    if value >= lowest {
+        return Ok(());
+    }
+    let lowest = humantime::format_duration(lowest);
+    Err(ValueError::new(key, value, format!("it must be at least \"{lowest}\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load::parse;
+
+    #[test]
+    fn a_value_out_of_range_is_reported_with_its_key_and_the_fix() {
+        for (toml, expected) in [
+            ("[model]\nbatch = 0", "model.batch is 0; it must be from 1 to 4096"),
+            ("[publish]\nbase = 'a/#'", "publish.base is \"a/#\"; it must be a topic without"),
+            (
+                "[home_assistant]\nprefix = 'a/+'",
+                "home_assistant.prefix is \"a/+\"; it must be a topic without",
+            ),
+            (
+                "[home_assistant]\nenabled = true",
+                "home_assistant.enabled is true; Home Assistant is reached over MQTT, but mqtt.host is \
+                 missing",
+            ),
+            ("[home_assistant]\ndevices = 0", "home_assistant.devices is 0; it must be from 1 to 10000"),
+            ("[record]\nlabel = '../x'", "record.label is \"../x\"; it must be the name of a folder"),
+            ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it must be from 0 to 1"),
+            ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is \"500ms\"; it must be whole seconds"),
+            ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is \"ca\"; it is used only with TLS"),
+            (
+                "[mqtt]\ntls = true\nkey_file = 'k'",
+                "mqtt.certificate_file is missing; mqtt.key_file is of no use",
+            ),
+            (
+                "[mqtt]\ntls = true\ncertificate_file = 'c'",
+                "mqtt.key_file is missing; mqtt.certificate_file is of no",
+            ),
+            ("[quality]\nclipped = 0.0", "quality.clipped is 0.0; it must be more than 0 and at most 1"),
+            ("[quality]\ndrift = 1.0", "quality.drift is 1.0; it must be more than 1"),
+            ("[quality]\ndrift_time = '0s'", "quality.drift_time is \"0s\"; it must be at least"),
+            ("[http]\nlisten = '8089'", "http.listen is \"8089\"; it must be an IP address and a port"),
+            (
+                "[http]\nhosts = ['robot.local:80']",
+                "http.hosts is \"robot.local:80\"; each name must be without",
+            ),
+            ("[limits]\ndrain = '0s'", "limits.drain is \"0s\"; it must be at least \"100ms\""),
+            (
+                "[[source]]\nkind = 'serial'\nport = 'x'\nsilence = '0s'",
+                "source.silence is \"0s\"; it must be at least \"100ms\"",
+            ),
+            ("[[source]]\nkind = 'serial'", "source.port is missing"),
+            ("[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'", "mqtt.host is missing"),
+            ("[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/#'", "source.topic is \"a/#\""),
+            (
+                "[[source]]\nkind = 'stdin'\nbaud = 9600",
+                "source.baud is 9600; a source of kind \"stdin\" has no such key",
+            ),
+            (
+                "[[source]]\nkind = 'stdin'\nformat = 'xml'",
+                "source.format is \"xml\"; it must be csv, json or binary",
+            ),
+            (
+                "[[source]]\nkind = 'file'\npath = 'x'\nspeed = 'fast'",
+                "source.speed is \"fast\"; it must be \"max\" or a number above 0",
+            ),
+            ("[[source]]\n[source.time]\nrate = 0.0", "source.time.rate is 0.0; it must be more than 0"),
+            (
+                "[[source]]\n[source.time]\nunit = 'none'\ncolumn = 't'",
+                "source.time.column is \"t\"; with source.time.unit = \"none\"",
+            ),
+            (
+                "[[source]]\n[[source.channel]]\nscale = 2.0",
+                "source.channel is not valid in the source \"stdin0\"; ",
+            ),
+        ] {
+            let error = parse(toml, "x").unwrap().validate().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

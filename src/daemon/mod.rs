@@ -1,0 +1,13 @@
+//! The running daemon.
+//!
+//! - [`pipeline`] spawns every task and connects the stages with channels.
+//! - [`parts`] has the parts that a pipeline is assembled from.
+//! - [`stages`] has the loops between the channels.
+//! - [`reload`] takes over a new configuration and model while samples arrive.
+//! - [`supervisor`] informs the service manager of the daemon's state.
+
+pub(crate) mod parts;
+pub(crate) mod pipeline;
+pub(crate) mod reload;
+pub(crate) mod stages;
+pub(crate) mod supervisor;

@@ -1,0 +1,84 @@
+//! The parts that a pipeline is assembled from, and what remains of it.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::decision::ServingContext;
+use crate::model::session::{Model, ModelError};
+use crate::mqtt::{Connection, Publisher, Subscription};
+use crate::sink::Sink;
+use crate::source::bytes::ByteSource;
+use crate::source::file::FileSource;
+use crate::source::serial::SerialSource;
+use crate::source::simulator::SimulatorSource;
+use crate::stream::StreamTableOptions;
+
+/// One source that has been configured and checked, but does not run yet.
+pub(crate) enum SourceTask {
+    /// Messages on the broker's connection.
+    Mqtt(Subscription),
+    /// A serial port.
+    Serial(SerialSource),
+    /// Standard input.
+    Stdin(ByteSource),
+    /// Recordings.
+    Files(FileSource),
+    /// The built-in simulator.
+    Simulator(SimulatorSource),
+}
+
+/// The two sides of the broker's connection, which does not run yet.
+pub(crate) struct BrokerConnection {
+    /// The network's side.
+    pub connection: Connection,
+    /// The publishing side.
+    pub publisher: Publisher,
+    /// How often the health report is published; `None` to publish none, as tools do.
+    pub health: Option<Duration>,
+}
+
+/// What a pipeline needs to make predictions: the model, the windows, the decision and the sinks.
+pub(crate) struct Serving {
+    /// The model, loaded once for each inference thread. All have the same card.
+    pub models: Vec<Model>,
+    /// Maximum batch size, in windows.
+    pub batch: usize,
+    /// Maximum number of windows that wait for the model.
+    pub queue_limit: usize,
+    /// How samples become windows.
+    pub streams: StreamTableOptions,
+    /// The model card and decision settings in force at the start. A reload replaces them.
+    pub context: ServingContext,
+    /// Where outcomes go. Each outcome goes to every sink, in this order.
+    pub sinks: Vec<Sink>,
+}
+
+/// What a pipeline returns when it has ended.
+#[derive(Default)]
+pub(crate) struct PipelineEnd {
+    /// The sinks, with what they have collected.
+    pub sinks: Vec<Sink>,
+    /// The recordings that were written, each with its number of samples.
+    pub recordings: Vec<(PathBuf, u64)>,
+}
+
+/// Why a pipeline ended before its sources did.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PipelineError {
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A recording could not be written, in a pipeline that does nothing but record.
+    #[error(transparent)]
+    Record(#[from] io::Error),
+    /// A stage ended by itself, which is a defect of this program.
+    #[error("{0} stopped by itself; please report this with the log")]
+    Stage(&'static str),
+    /// The samples and windows in progress took too long at shutdown.
+    #[error(
+        "the work in progress did not end within limits.drain = \"{}\"; raise limits.drain",
+        humantime::format_duration(*.0)
+    )]
+    Drain(Duration),
+}

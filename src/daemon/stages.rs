@@ -1,0 +1,143 @@
+//! The loops between the pipeline's channels: [`follow`] turns samples into windows, [`decide`] turns
+//! probabilities into outcomes. Inference stands between the two, on threads of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::decision::{InferredBatch, SurfaceTable};
+use crate::health::Health;
+use crate::inference::{Handover, QueueItem, WorkQueue};
+use crate::model::session::ModelError;
+use crate::signal::{Drops, SourceEvent};
+use crate::sink::live::events::LiveEvents;
+use crate::sink::recorder::RecorderHandle;
+use crate::sink::{Sink, flush_all, take_all};
+use crate::stream::{EventKind, StreamTable};
+
+/// How often the stream table looks for silent streams.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// What receives samples in addition to the stream table, which has set their times before.
+#[derive(Clone, Copy)]
+pub(crate) struct Observers<'a> {
+    /// The recorder; `None` if samples are not recorded.
+    pub(crate) recording: Option<&'a RecorderHandle>,
+    /// The live events of the page; `None` if it is not served.
+    pub(crate) live: Option<&'a LiveEvents>,
+}
+
+impl Observers<'_> {
+    fn take(self, event: &SourceEvent, drops: &mut Drops) {
+        if let (Some(live), SourceEvent::Samples(batch)) = (self.live, event) {
+            live.samples(batch);
+        }
+        if let Some(recording) = self.recording {
+            recording.take(event, drops);
+        }
+    }
+}
+
+/// Turns samples into windows and sends these to inference, until the sources have ended and the queue is
+/// empty.
+///
+/// A new model and configuration from `handovers` takes over between two batches of samples. While the queue
+/// is full, a live pipeline drops the oldest windows, and a replay does not take the next batch of samples.
+pub(crate) async fn follow(
+    mut events: mpsc::Receiver<SourceEvent>,
+    mut handovers: mpsc::Receiver<Box<Handover>>,
+    mut table: StreamTable,
+    mut queue: WorkQueue,
+    work: mpsc::Sender<QueueItem>,
+    observers: Observers<'_>,
+    health: &Arc<Health>,
+) {
+    let live = table.live();
+    let mut drops = Drops::default();
+    let mut sweeps = tokio::time::interval(SWEEP);
+    let mut open = true;
+    while open || !queue.is_empty() {
+        tokio::select! {
+            // The queue goes first, so that a window is never delayed by the samples after it.
+            biased;
+            permit = work.reserve(), if !queue.is_empty() => match (permit, queue.pop()) {
+                (Ok(permit), Some(next)) => {
+                    send(permit, next, health);
+                    while let Ok(permit) = work.try_reserve()
+                        && let Some(next) = queue.pop()
+                    {
+                        send(permit, next, health);
+                    }
+                }
+                // Inference has failed; `decide` gets its error.
+                _ => return,
+            },
+            Some(handover) = handovers.recv(), if open => {
+                table.reconfigure(handover.streams.clone(), &mut drops, |work| queue.push(work));
+                queue.handover(handover);
+            },
+            event = events.recv(), if open && (live || queue.has_room()) => {
+                match event {
+                    Some(SourceEvent::Samples(mut batch)) => {
+                        table.push(&mut batch, &mut drops, |work| queue.push(work));
+                        observers.take(&SourceEvent::Samples(batch), &mut drops);
+                    }
+                    Some(SourceEvent::End(stream)) => {
+                        table.end(&stream, &mut drops, |work| queue.push(work));
+                        observers.take(&SourceEvent::End(stream), &mut drops);
+                    }
+                    None => {
+                        open = false;
+                        table.end_all(&mut drops, |work| queue.push(work));
+                    }
+                }
+                health.streams(table.len());
+            },
+            _ = sweeps.tick(), if live && open => {
+                table.sweep(Instant::now(), &mut drops, |work| queue.push(work));
+                health.streams(table.len());
+            }
+        }
+        health.round();
+        health.counters.waits(events.len(), queue.len());
+        health.dropped("streams", &mut drops);
+        health.dropped("streams", queue.drops());
+    }
+}
+
+/// Sends an item to inference and counts it.
+fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
+    if let QueueItem::Event(event) = &item {
+        match &event.kind {
+            EventKind::Window { .. } => health.window(),
+            EventKind::Reset { reason, .. } => health.counters.gap(*reason),
+            EventKind::Start { .. } | EventKind::End { .. } => {}
+        }
+    }
+    permit.send(item);
+}
+
+/// Turns probabilities into outcomes and passes these to the sinks, until inference has ended. Returns the
+/// sinks.
+///
+/// # Errors
+/// The error of the model, when inference failed.
+pub(crate) async fn decide(
+    mut inferred: mpsc::Receiver<Result<InferredBatch, ModelError>>,
+    mut surfaces: SurfaceTable,
+    mut sinks: Vec<Sink>,
+    health: &Arc<Health>,
+) -> Result<Vec<Sink>, ModelError> {
+    let mut drops = Drops::default();
+    while let Some(batch) = inferred.recv().await {
+        let batch = batch?;
+        health.predictions(batch.windows());
+        surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
+        flush_all(&mut sinks, &mut drops, health);
+        if let Some(delta) = surfaces.problem_delta() {
+            health.problems(delta);
+        }
+    }
+    Ok(sinks)
+}

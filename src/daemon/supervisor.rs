@@ -1,0 +1,130 @@
+//! Informs the service manager: when the daemon is ready, how it is, and that it makes progress.
+//!
+//! The protocol is that of sd_notify(3). Nothing is sent when no service manager listens. The watchdog is
+//! notified only while the pipeline makes progress: while the stream table is at work, and while windows that
+//! wait for the model leave the queue. When the pipeline is stuck, the service manager restarts the daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+use crate::health::{Health, HealthReport, ProgressWatcher, SourceState};
+use crate::shutdown::Shutdown;
+
+/// The longest interval between two checks of the status line. Without a watchdog, also that between two
+/// checks of progress.
+const STATUS: Duration = Duration::from_secs(5);
+
+/// Reports that the daemon is ready.
+pub(crate) fn ready() {
+    send(&[NotifyState::Ready]);
+}
+
+/// Reports that the daemon is stopping.
+pub(crate) fn stopping() {
+    send(&[NotifyState::Stopping, NotifyState::Status("finishing the work in progress")]);
+}
+
+/// Reports that the daemon has begun to reload.
+pub(crate) fn reloading() {
+    // By this time the manager knows whether the report is about the signal that it sent last.
+    let now = NotifyState::monotonic_usec_now();
+    send(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
+}
+
+/// Reports that the daemon has finished a reload, and its status.
+pub(crate) fn reloaded(report: &HealthReport) {
+    send(&[NotifyState::Ready, NotifyState::Status(&status(report))]);
+}
+
+/// Reports the status line when it has changed, and notifies the watchdog, until the shutdown.
+pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
+    // Twice in the time that the manager allows, as sd_watchdog_enabled(3) recommends.
+    let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
+    let mut status_checks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
+    let mut progress_checks = tokio::time::interval(watchdog.unwrap_or(STATUS));
+    let (mut reported, mut watcher) = (String::new(), ProgressWatcher::default());
+    loop {
+        tokio::select! {
+            _ = progress_checks.tick() => {
+                if !watcher.moves(health.progress()) {
+                    tracing::error!(
+                        "the pipeline makes no progress, so that the watchdog is not fed; the service \
+                         manager will restart the daemon if it has a watchdog for it"
+                    );
+                } else if watchdog.is_some() {
+                    send(&[NotifyState::Watchdog]);
+                }
+            }
+            _ = status_checks.tick() => {
+                let status = status(&health.report());
+                if status != reported {
+                    send(&[NotifyState::Status(&status)]);
+                    reported = status;
+                }
+            }
+            () = shutdown.requested() => return,
+        }
+    }
+}
+
+/// Sends a notification. The daemon works without the service manager, so an error is logged for debugging
+/// only.
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("the service manager cannot be notified: {error}");
+    }
+}
+
+/// The status in one line, for `systemctl status`.
+fn status(report: &HealthReport) -> String {
+    let mut line = match report.streams {
+        0 => "no stream yet".to_owned(),
+        1 => "1 stream".to_owned(),
+        count => format!("{count} streams"),
+    };
+    line += &format!(", {} predictions", report.predictions);
+    for source in &report.sources {
+        let state = match source.state {
+            SourceState::Ok | SourceState::Ended => continue,
+            SourceState::Connecting => "connecting",
+            SourceState::Silent => "silent",
+        };
+        line += &format!(", {} is {state}", source.name);
+    }
+    if let Some(problem) = report.problems.first() {
+        let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
+        line += &format!(", {channel}{} is {}", problem.stream, problem.problem);
+        if report.problem_count > 1 {
+            line += &format!(" and {} more problems", report.problem_count - 1);
+        }
+    }
+    let dropped: u64 = report.dropped.values().sum();
+    if dropped > 0 {
+        line += &format!(", {dropped} dropped");
+    }
+    if !report.reloads.needs_restart.is_empty() {
+        line += &format!(", a restart is needed for {}", report.reloads.needs_restart.join(", "));
+    }
+    if let Some(why) = &report.reloads.error {
+        line += &format!(", the last reload failed: {why}");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_names_the_sources_without_samples() {
+        let health = Health::new([("serial0".into(), STATUS), ("fleet".into(), STATUS)]);
+        health.samples(0, 1);
+        health.streams(1);
+        health.predictions(3);
+        assert_eq!(status(&health.report()), "1 stream, 3 predictions, fleet is connecting");
+        health.reloaded(Err("x.toml, line 3: no".into()));
+        assert!(status(&health.report()).ends_with(", the last reload failed: x.toml, line 3: no"));
+    }
+}

@@ -1,0 +1,63 @@
+//! The counters and the state of one source.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::lock;
+use super::report::{SourceReport, SourceState};
+
+/// The counters and the state of one source.
+#[derive(Debug)]
+pub(super) struct SourceHealth {
+    name: String,
+    /// After this long without samples the source is silent.
+    silence: Mutex<Duration>,
+    samples: AtomicU64,
+    reopened: AtomicU64,
+    /// The state, and when it was last set.
+    state: Mutex<(SourceState, Instant)>,
+}
+
+impl SourceHealth {
+    /// Creates the state of a source that is being connected. `silence` is the time without samples after
+    /// which it is silent.
+    pub(super) fn new(name: String, silence: Duration) -> Self {
+        Self {
+            name,
+            silence: Mutex::new(silence),
+            samples: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
+            state: Mutex::new((SourceState::Connecting, Instant::now())),
+        }
+    }
+
+    pub(super) fn set_silence(&self, silence: Duration) {
+        *lock(&self.silence) = silence;
+    }
+
+    pub(super) fn set_state(&self, state: SourceState) {
+        *lock(&self.state) = (state, Instant::now());
+    }
+
+    /// Counts samples that have just arrived.
+    pub(super) fn count_samples(&self, count: usize) {
+        self.samples.fetch_add(count as u64, Ordering::Relaxed);
+        self.set_state(SourceState::Ok);
+    }
+
+    pub(super) fn count_reopened(&self) {
+        self.reopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn report(&self) -> SourceReport {
+        let (state, since) = *lock(&self.state);
+        let silent = state == SourceState::Ok && since.elapsed() > *lock(&self.silence);
+        SourceReport {
+            name: self.name.clone(),
+            state: if silent { SourceState::Silent } else { state },
+            samples: self.samples.load(Ordering::Relaxed),
+            reopened: self.reopened.load(Ordering::Relaxed),
+        }
+    }
+}

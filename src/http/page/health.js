@@ -1,0 +1,64 @@
+// The health of the daemon: its faults at the top of the page; its sources, facts and dropped samples at the bottom.
+
+/** The report before the newest one, from which rates are computed; null after each connection. */
+let previousReport = null;
+
+const isGood = (source) => source.state === 'ok' || source.state === 'ended';
+
+const showHealth = (report) => {
+  clockOffset = report.now - Date.now();
+  const faults = faultsIn(report);
+  const count = report.streams === 1 ? '1 stream' : `${report.streams} streams`;
+  byId('overall').dataset.state = faults.length ? 'bad' : 'good';
+  setText(byId('overall'), faults.length ? faults.join(', ') : `All is well: ${count}`);
+  byId('sources').replaceChildren(...report.sources.map((source) => sourceRow(source, report.now)));
+  previousReport = report;
+  showFacts(report);
+  showDropped(report.dropped);
+};
+
+/** What is wrong, each in a few words. */
+const faultsIn = (report) => {
+  const bad = report.sources.filter((source) => !isGood(source));
+  const faults = bad.map((source) => `${source.name} is ${source.state}`);
+  if (about.broker && !report.broker.connected) faults.push('the broker is away');
+  if (!report.moves) faults.push('the pipeline does not move');
+  for (const { stream, channel, problem } of report.problems) {
+    faults.push(`${channel ? `${channel} of ` : ''}${stream} is ${problem}`);
+  }
+  if (report.reloads.error) faults.push('the last reload was refused');
+  return faults;
+};
+
+/** One source's row in the table, with its samples per second since the previous report. */
+const sourceRow = (source, time) => {
+  const seconds = previousReport ? (time - previousReport.now) / 1000 : 0;
+  const earlier = previousReport?.sources.find((other) => other.name === source.name);
+  const known = earlier && seconds > 0 && source.samples >= earlier.samples;
+  const rate = known ? ((source.samples - earlier.samples) / seconds).toFixed(0) : '–';
+  const row = newElement('tr');
+  row.append(
+    newElement('td', '', source.name),
+    newElement('td', isGood(source) ? 'good' : 'bad', `${isGood(source) ? '●' : '▲'} ${source.state}`),
+    newElement('td', 'number', formatCount(source.samples)),
+    newElement('td', 'number', rate),
+  );
+  return row;
+};
+
+/** Shows the number of dropped samples by reason. */
+const showDropped = (counts) => {
+  const dropped = Object.entries(counts).map(([reason, count]) => [reason.replaceAll('_', ' '), formatCount(count)]);
+  setDefinitions(byId('dropped'), dropped.length ? dropped : [['Nothing', '']]);
+};
+
+const showFacts = (report) => setDefinitions(byId('facts'), [
+  ['Version', about.version],
+  ['Running for', formatDuration(1000 * report.uptime)],
+  ['Model', about.model],
+  ['Surfaces', about.labels.join(', ')],
+  ['Channels', about.channels.map((channel) => `${channel.name} in ${channel.unit}`).join(', ')],
+  ['Window', `${about.window} steps at ${about.rate} Hz, one each ${about.hop}`],
+  ['Predictions', formatCount(report.predictions)],
+  ['Broker', about.broker ? `${about.broker}, ${report.broker.connected ? 'connected' : 'away'}` : 'none'],
+]);

@@ -1,0 +1,233 @@
+//! Listening, accepting connections, and sending live events to the open pages.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWrite;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_io_timeout::TimeoutWriter;
+
+use super::bind_error::BindError;
+use super::host;
+use super::reply::Site;
+use crate::health::{Health, ProgressWatcher};
+use crate::sink::live::about::About;
+use crate::sink::live::events::LiveEvents;
+
+/// Maximum number of connections served at once; further ones wait.
+const MAX_CONNECTIONS: usize = 32;
+/// Maximum number of connections that wait to be accepted.
+const BACKLOG: u32 = 64;
+/// Longest time for a client to send its request's head.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time in which a client takes no byte of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum size of a request's head, in bytes.
+const MAX_HEAD: usize = 16 << 10;
+/// Maximum number of headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Size of a connection's send buffer in the kernel, in bytes.
+const SEND_BUFFER: u32 = 256 << 10;
+/// How often live events are sent to the pages.
+const FLUSH: Duration = Duration::from_millis(100);
+/// Number of flushes between two health reports.
+const FLUSHES_PER_REPORT: u32 = 10;
+/// Number of flushes between two heartbeats.
+const FLUSHES_PER_HEARTBEAT: u32 = 150;
+/// How often the progress of the pipeline is checked.
+const PROGRESS_CHECK: Duration = Duration::from_secs(5);
+
+/// A server that listens on an address.
+///
+/// It uses the timers and sockets of the tokio runtime in which it was created.
+pub(crate) struct HttpServer {
+    listener: TcpListener,
+    site: Arc<Site>,
+    /// One permit for each connection that is being served.
+    connections: Arc<Semaphore>,
+    flushes: Interval,
+    /// Number of flushes since the first page joined.
+    flush_count: u32,
+    progress_checks: Interval,
+    watcher: ProgressWatcher,
+}
+
+/// Checks that an address can be listened on, and returns the URL that the page would have.
+///
+/// # Errors
+/// [`BindError`] if it cannot be listened on.
+pub(crate) fn try_address(address: SocketAddr) -> Result<String, BindError> {
+    let listener = listen(address)?;
+    Ok(host::url(listener.local_addr().unwrap_or(address)))
+}
+
+impl HttpServer {
+    /// Listens on an address. `hosts` are names that clients may use for this computer.
+    ///
+    /// # Errors
+    /// [`BindError`] if the address cannot be listened on.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        hosts: &[String],
+        about: About,
+        health: Arc<Health>,
+    ) -> Result<Self, BindError> {
+        let listener = listen(address)?;
+        let bound = listener.local_addr().unwrap_or(address);
+        tracing::info!(address = %bound, url = host::url(bound), "the page is served");
+        let mut flushes = interval(FLUSH);
+        flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            listener,
+            site: Arc::new(Site::new(hosts.to_vec(), health, LiveEvents::new(about))),
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            flushes,
+            flush_count: 0,
+            progress_checks: interval(PROGRESS_CHECK),
+            watcher: ProgressWatcher::default(),
+        })
+    }
+
+    /// The live events that the pipeline feeds and the pages receive.
+    pub(crate) fn live(&self) -> LiveEvents {
+        self.site.live.clone()
+    }
+
+    /// Waits for the next client and returns a future that serves it. While waiting, sends live events to the
+    /// pages.
+    ///
+    /// This is cancel safe: no connection and no event is lost.
+    pub(crate) async fn next(&mut self) -> impl Future<Output = ()> + Send + 'static {
+        loop {
+            let watched = self.site.live.watched();
+            tokio::select! {
+                (permit, accepted) = accept(&self.connections, &self.listener) => match accepted {
+                    Ok(stream) => return serve(stream, self.site.clone(), permit),
+                    Err(error) => {
+                        tracing::debug!("a connection cannot be accepted: {error}");
+                        // Without a free file descriptor, the next attempt would fail at once.
+                        tokio::time::sleep(FLUSH).await;
+                    }
+                },
+                _ = self.flushes.tick(), if watched => self.flush(),
+                () = self.site.live.joined(), if !watched => self.flush_count = 0,
+                _ = self.progress_checks.tick() => {
+                    let moves = self.watcher.moves(self.site.health.progress());
+                    self.site.set_moves(moves);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        let live = &self.site.live;
+        if self.flush_count.is_multiple_of(FLUSHES_PER_REPORT) {
+            live.health(self.site.report());
+        }
+        if self.flush_count.is_multiple_of(FLUSHES_PER_HEARTBEAT) {
+            live.heartbeat();
+        }
+        self.flush_count = self.flush_count.wrapping_add(1);
+        live.flush();
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Otherwise a restarted daemon would have to wait until the system forgets the old connections.
+        socket.set_reuseaddr(true)?;
+        // Accepted connections inherit this size.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| BindError::new(address, &error))
+}
+
+/// Accepts a connection once fewer than [`MAX_CONNECTIONS`] are being served.
+async fn accept(
+    connections: &Arc<Semaphore>,
+    listener: &TcpListener,
+) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
+    // The semaphore is never closed, so this is always a permit.
+    let permit = connections.clone().acquire_owned().await.ok();
+    (permit, listener.accept().await.map(|(stream, _)| stream))
+}
+
+/// Makes a write fail that waits longer than `limit`, so that a client that does not read is disconnected.
+fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWriter<S>>> {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limit));
+    Box::pin(stream)
+}
+
+/// Answers the one request of a connection.
+async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphorePermit>) {
+    let Ok(local) = stream.local_addr() else { return };
+    // Events should be shown without delay. If the option cannot be set, they only come later.
+    let _ = stream.set_nodelay(true);
+    let stream = TokioIo::new(limit_writes(stream, WRITE_TIMEOUT));
+    let service = service_fn(move |request| {
+        let response = site.answer(&request, local.ip());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        // An idle client must not keep its permit.
+        .keep_alive(false)
+        .serve_connection(stream, service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!("a connection broke: {error}");
+    }
+    drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_disconnected() {
+        block_on(async {
+            let (near, _far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_millis(10));
+            stream.write_all(b"fits").await.unwrap();
+            let error = stream.write_all(b"does not").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_in_time_gets_everything() {
+        block_on(async {
+            let (near, mut far) = tokio::io::duplex(4);
+            let mut stream = limit_writes(near, Duration::from_secs(60));
+            let mut read = [0; 12];
+            let (written, reading) =
+                tokio::join!(stream.write_all(b"all of these"), far.read_exact(&mut read));
+            written.unwrap();
+            reading.unwrap();
+            assert_eq!(&read, b"all of these");
+        });
+    }
+}

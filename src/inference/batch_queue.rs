@@ -1,0 +1,98 @@
+//! Makes batches for the inference threads.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::handover::{Handover, QueueItem};
+use crate::decision::{InferredBatch, ServingContext};
+use crate::model::session::Model;
+
+/// The queue from which all inference threads take their batches. Batches are numbered in the order in which
+/// they are taken.
+pub(crate) struct BatchQueue(Mutex<BatchQueueState>);
+
+struct BatchQueueState {
+    receiver: mpsc::Receiver<QueueItem>,
+    /// Items that were received and are not in a batch yet.
+    received: VecDeque<QueueItem>,
+    /// The sequence number of the next batch.
+    next_sequence: u64,
+    /// The number of handovers to another model so far.
+    generation: u64,
+    /// The model of this generation, for each thread that has not taken it yet.
+    models: Vec<Model>,
+}
+
+/// The model of an inference thread, with the generation that it belongs to.
+pub(super) struct WorkerModel {
+    pub(super) model: Model,
+    pub(super) generation: u64,
+}
+
+impl BatchQueue {
+    /// Creates a queue of the items that come from `receiver`.
+    pub(crate) fn new(receiver: mpsc::Receiver<QueueItem>) -> Self {
+        Self(Mutex::new(BatchQueueState {
+            receiver,
+            received: VecDeque::new(),
+            next_sequence: 0,
+            generation: 0,
+            models: Vec::new(),
+        }))
+    }
+
+    /// Waits for an item, and returns a batch of it and whatever else is ready, at most `limit` events. The
+    /// batch has no probabilities yet. `own` is replaced if the batch belongs to another model. None when the
+    /// channel is closed and empty.
+    pub(super) fn next(&self, limit: usize, own: &mut WorkerModel) -> Option<InferredBatch> {
+        // Declared before the lock, so that the old model is dropped after the lock is released.
+        let _old_model;
+        let state = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.received.is_empty() {
+            let mut items = Vec::new();
+            // All at once: receiving them one by one would wake the sending task for each of them.
+            if state.receiver.blocking_recv_many(&mut items, limit) == 0 {
+                return None;
+            }
+            state.received.extend(items);
+        }
+        let (mut context, mut events) = (None, Vec::new());
+        while events.len() < limit {
+            match state.received.pop_front() {
+                Some(QueueItem::Event(event)) => events.push(event),
+                Some(QueueItem::Handover(handover)) if events.is_empty() => {
+                    context = Some(Box::new(state.apply(*handover)))
+                }
+                // A batch is predicted by one model, so it ends before a handover.
+                Some(handover) => {
+                    state.received.push_front(handover);
+                    break;
+                }
+                None => break,
+            }
+        }
+        if own.generation != state.generation {
+            let new_model = WorkerModel { model: state.models.pop()?, generation: state.generation };
+            _old_model = std::mem::replace(own, new_model);
+        }
+        let sequence = state.next_sequence;
+        state.next_sequence += 1;
+        Some(InferredBatch { sequence, context, events, probabilities: Vec::new() })
+    }
+}
+
+impl BatchQueueState {
+    /// Applies a handover, whose turn it is, and returns the new serving context.
+    fn apply(&mut self, handover: Handover) -> ServingContext {
+        let Handover { models, context, done, .. } = handover;
+        if let Some(models) = models {
+            self.models = models;
+            self.generation += 1;
+        }
+        // It fails if nobody waits for the handover any longer, which does no harm.
+        let _ = done.send(());
+        context
+    }
+}

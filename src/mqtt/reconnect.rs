@@ -1,0 +1,198 @@
+//! When to connect again after a failure, and which failures are worth a line in the log.
+//!
+//! [`ReconnectPolicy`] does no I/O and reads no clock; its caller passes the time.
+//!
+//! - The delays between attempts grow ([`backoff`]), and start small again after a connection that lasted.
+//! - A failure is reported when it is not the one that was reported last, and then once in
+//!   [`REPORT_INTERVAL`] attempts.
+//! - When the broker accepts and cuts off [`CONTESTED_AFTER`] connections in a row, the reason is most
+//!   probably a second client with the same name: a broker closes the older of two connections with one
+//!   client id. The policy then reports that, and from then on only a connection of more than [`CONTEST_END`]
+//!   counts as one that lasted.
+
+use std::time::{Duration, Instant};
+
+use super::limits::TIMEOUT;
+use crate::source::backoff::backoff;
+
+/// The same failure is reported again after this many attempts.
+const REPORT_INTERVAL: u32 = 100;
+/// A connection that ends sooner than this did not last, and the next delay is longer.
+const LASTING: Duration = Duration::from_secs(5);
+/// After this many connections in a row that the broker accepted and cut off, another client probably has the
+/// same name.
+const CONTESTED_AFTER: u32 = 3;
+/// How long a connection must last before it no longer counts as contested: longer than the longest delay of
+/// the other client.
+const CONTEST_END: Duration = Duration::from_secs(120);
+
+/// A failed attempt to connect, or the end of a connection.
+pub(super) struct ConnectionFault {
+    /// What is wrong, and the fix.
+    pub(super) why: String,
+    /// Whether the network connection was closed by the other side, as a broker does with the older of two
+    /// clients of one name.
+    pub(super) cut: bool,
+}
+
+/// What to do after a failure.
+pub(super) struct ReconnectAdvice {
+    /// How long to wait before the next attempt.
+    pub(super) delay: Duration,
+    /// The number of attempts since the last accepted connection.
+    pub(super) tries: u32,
+    /// What to report; `None` if it was reported before.
+    pub(super) report: Option<String>,
+}
+
+/// Decides about delays and reports from the failures of one connection.
+pub(super) struct ReconnectPolicy {
+    /// The report for two clients with one name.
+    contested_report: String,
+    delays: Box<dyn Iterator<Item = Duration> + Send>,
+    /// When the broker accepted the connection; `None` while there is no connection.
+    connected: Option<Instant>,
+    /// The number of attempts since the last accepted connection.
+    tries: u32,
+    /// The failure that was reported last; empty after a connection that lasted.
+    reported: String,
+    /// The number of connections in a row that the broker accepted and soon cut off.
+    cuts: u32,
+}
+
+impl ReconnectPolicy {
+    /// The policy of the client `client_id` of a broker, before the first attempt.
+    pub(super) fn new(broker: &str, client_id: &str) -> Self {
+        let contested_report = format!(
+            "the broker at {broker} accepts the client {client_id:?} and then ends its connection, again and \
+             again: another client has the same name, and each of them ends the other's connection; give \
+             each client a name of its own in [mqtt] client_id"
+        );
+        Self {
+            contested_report,
+            delays: Box::new(backoff()),
+            connected: None,
+            tries: 0,
+            reported: String::new(),
+            cuts: 0,
+        }
+    }
+
+    /// Notes that the broker accepted the connection.
+    ///
+    /// Returns the number of attempts that it took, for the log; `None` while the connection is contested, so
+    /// that the log is not filled with connections that soon end.
+    pub(super) fn accepted(&mut self, now: Instant) -> Option<u32> {
+        self.connected = Some(now);
+        if self.cuts < CONTESTED_AFTER - 1 {
+            // The next failure is reported, unless it is about to show that the connection is contested.
+            self.reported.clear();
+        }
+        let tries = std::mem::take(&mut self.tries) + 1;
+        (!self.contested()).then_some(tries)
+    }
+
+    /// Notes that the connection ended or that an attempt failed.
+    pub(super) fn failed(&mut self, now: Instant, fault: ConnectionFault) -> ReconnectAdvice {
+        let lasted = self.connected.take().map(|since| now.saturating_duration_since(since));
+        let enough = if self.contested() { CONTEST_END } else { LASTING };
+        match lasted {
+            Some(lasted) if lasted > enough => self.settle(),
+            Some(_) if fault.cut => self.cuts += 1,
+            // A broker that cannot be reached or refuses the connection is no sign of a second client.
+            _ => self.cuts = 0,
+        }
+        self.tries += 1;
+        let (why, repeat) = if self.contested() {
+            (self.contested_report.clone(), (self.cuts - CONTESTED_AFTER).is_multiple_of(REPORT_INTERVAL))
+        } else {
+            (fault.why, self.tries.is_multiple_of(REPORT_INTERVAL))
+        };
+        let report = (why != self.reported || repeat).then(|| why.clone());
+        self.reported = why;
+        ReconnectAdvice { delay: self.delays.next().unwrap_or(TIMEOUT), tries: self.tries, report }
+    }
+
+    /// When a contested connection will have lasted; `None` if it is not contested or there is no connection.
+    pub(super) fn settles(&self) -> Option<Instant> {
+        self.connected.filter(|_| self.contested()).map(|since| since + CONTEST_END)
+    }
+
+    /// Notes that the connection has lasted: delays start small again, and the next failure is reported.
+    pub(super) fn settle(&mut self) {
+        self.delays = Box::new(backoff());
+        self.reported.clear();
+        self.cuts = 0;
+    }
+
+    fn contested(&self) -> bool {
+        self.cuts >= CONTESTED_AFTER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(why: &str, cut: bool) -> ConnectionFault {
+        ConnectionFault { why: why.into(), cut }
+    }
+
+    /// A connection that lasts for some seconds and is then cut off.
+    fn connect_for(policy: &mut ReconnectPolicy, now: &mut Instant, seconds: u64) -> ReconnectAdvice {
+        policy.accepted(*now);
+        *now += Duration::from_secs(seconds);
+        policy.failed(*now, fault("broke", true))
+    }
+
+    #[test]
+    fn a_name_that_two_clients_have_is_reported_once_and_the_delays_grow() {
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
+        let mut now = Instant::now();
+        let advice: Vec<_> = (0..9).map(|_| connect_for(&mut policy, &mut now, 1)).collect();
+        let reports: Vec<_> = advice.iter().filter_map(|advice| advice.report.as_deref()).collect();
+        assert_eq!((reports.len(), reports[0], reports[1]), (3, "broke", "broke"), "{reports:?}");
+        assert!(reports[2].contains("\"rover\"") && reports[2].contains("[mqtt] client_id"), "{reports:?}");
+        assert!(advice[8].delay >= Duration::from_secs(30));
+        // The other client waits as well: its delays are longer than a connection that lasts otherwise.
+        assert!(connect_for(&mut policy, &mut now, 50).report.is_none());
+        assert_eq!(policy.accepted(now), None);
+    }
+
+    #[test]
+    fn a_name_that_is_free_again_is_no_longer_contested_after_a_while() {
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
+        let mut now = Instant::now();
+        for _ in 0..5 {
+            connect_for(&mut policy, &mut now, 1);
+        }
+        assert_eq!(policy.settles(), None, "it is not connected");
+        policy.accepted(now);
+        assert_eq!(policy.settles(), Some(now + CONTEST_END));
+        policy.settle();
+        assert_eq!(policy.settles(), None);
+        assert_eq!(connect_for(&mut policy, &mut now, 200).report.as_deref(), Some("broke"));
+    }
+
+    #[test]
+    fn a_broker_that_restarts_often_is_not_taken_for_a_second_client() {
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
+        let mut now = Instant::now();
+        for _ in 0..9 {
+            let advice = connect_for(&mut policy, &mut now, 1);
+            assert_eq!(advice.report.as_deref(), Some("broke"));
+            let advice = policy.failed(now, fault("away", false));
+            assert_eq!(advice.report.as_deref(), Some("away"));
+            assert!(policy.failed(now, fault("away", false)).report.is_none(), "it was reported");
+        }
+        assert_eq!(policy.accepted(now), Some(4));
+    }
+
+    #[test]
+    fn a_failure_that_lasts_is_reported_again_after_many_attempts() {
+        let mut policy = ReconnectPolicy::new("here:1883", "rover");
+        let now = Instant::now();
+        let reports = (0..200).filter(|_| policy.failed(now, fault("away", false)).report.is_some()).count();
+        assert_eq!(reports, 3);
+    }
+}

@@ -1,0 +1,112 @@
+//! Why recordings cannot be read.
+
+use std::path::{Path, PathBuf};
+
+use crate::signal::ChannelError;
+
+/// Why recordings cannot be read. Each message names the file and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The system cannot read a file or folder.
+    #[error("\"{path}\" cannot be read: {why}", path = path.display())]
+    Read {
+        /// The path of the file or folder.
+        path: PathBuf,
+        /// The message of the system.
+        why: String,
+    },
+    /// A folder contains no recording.
+    #[error(
+        "there is no .csv recording in \"{path}\" or its subfolders; record some with `underfoot record`, or \
+         give a different folder",
+        path = path.display()
+    )]
+    NoRecordings {
+        /// The path of the folder.
+        path: PathBuf,
+    },
+    /// There are more recordings than one command reads.
+    #[error(
+        "there are more than {limit} recordings in \"{path}\" and the paths before it; give fewer folders",
+        path = path.display()
+    )]
+    TooMany {
+        /// The path at which the limit was exceeded.
+        path: PathBuf,
+        /// The maximum number of recordings.
+        limit: usize,
+    },
+    /// A `dataset.toml` is not valid.
+    #[error("\"{path}\", {why}", path = path.display())]
+    Layout {
+        /// The path of the `dataset.toml`.
+        path: PathBuf,
+        /// What is wrong, and in which line or key.
+        why: String,
+    },
+    /// A recording has no bytes.
+    #[error("the recording \"{path}\" is empty; delete it", path = path.display())]
+    Empty {
+        /// The path of the recording.
+        path: PathBuf,
+    },
+    /// A recording has a header and nothing else.
+    #[error("the recording \"{path}\" has a header and no samples; delete it", path = path.display())]
+    NoSamples {
+        /// The path of the recording.
+        path: PathBuf,
+    },
+    /// No channels are listed, and no column of the recording is numeric.
+    #[error(
+        "\"{path}\" has no column of numbers besides the time; its header in row {row} has {has}. Describe \
+         its columns in a dataset.toml in the same folder",
+        path = path.display()
+    )]
+    NoChannels {
+        /// The path of the recording.
+        path: PathBuf,
+        /// The number of the header's row, counted from 1.
+        row: usize,
+        /// The names of the columns in the header, separated by commas.
+        has: String,
+    },
+    /// The channels of a recording do not fit together, or lack one that the model needs.
+    #[error("\"{path}\": {why}", path = path.display())]
+    Channels {
+        /// The path of the recording.
+        path: PathBuf,
+        /// What is wrong with the channels.
+        why: ChannelError,
+    },
+    /// A row of a recording or of its labels cannot be decoded.
+    #[error(
+        "\"{path}\", {why}. Fix or remove the row, or describe the format of the file in a dataset.toml; \
+         leave the field of a missing value empty",
+        path = path.display()
+    )]
+    Row {
+        /// The path of the file.
+        path: PathBuf,
+        /// What is wrong, and in which line.
+        why: String,
+    },
+    /// A recording has no time column, and its layout gives no sample rate.
+    #[error(
+        "\"{path}\" has no time column {column:?}; name it under [time] column in a dataset.toml, or give \
+         [time] unit = \"none\" and rate",
+        path = path.display()
+    )]
+    NoTime {
+        /// The path of the recording.
+        path: PathBuf,
+        /// The name of the column that was looked for.
+        column: String,
+    },
+}
+
+impl RecordingError {
+    /// A function that converts a system error about `path` to [`RecordingError::Read`].
+    pub(super) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + Copy {
+        move |why| RecordingError::Read { path: path.into(), why: why.to_string() }
+    }
+}

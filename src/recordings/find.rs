@@ -1,0 +1,83 @@
+//! Finds the recordings in files and folders.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::RecordingError;
+use super::layout::Layout;
+use super::recording::Recording;
+
+/// The maximum number of recordings that one command reads.
+const MAX_RECORDINGS: usize = 100_000;
+
+/// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also in subfolders, is a
+/// recording.
+///
+/// The recordings of a folder are in the order of their names. Files and folders whose names start with a
+/// dot, and files of labels (`.labels.csv`), are ignored. `dataset` is the path of a `dataset.toml` that is
+/// used instead of the one in or above each path.
+///
+/// # Errors
+/// [`RecordingError`] if a path does not exist, a folder contains no recordings or too many, or a
+/// `dataset.toml` is not valid.
+pub fn find(paths: &[PathBuf], dataset: Option<&Path>) -> Result<Vec<Recording>, RecordingError> {
+    let mut recordings = Vec::new();
+    let given = dataset.map(|path| Layout::read(path).map(Arc::new)).transpose()?;
+    for path in paths {
+        let absolute = path.canonicalize().map_err(RecordingError::reading(path))?;
+        let folder =
+            if absolute.is_dir() { absolute.as_path() } else { absolute.parent().unwrap_or(&absolute) };
+        let layout = match (&given, Layout::find(folder)) {
+            (Some(given), _) => given.clone(),
+            (None, Some(file)) => Arc::new(Layout::read(&file)?),
+            (None, None) => Arc::new(Layout::default()),
+        };
+        let mut files = Vec::new();
+        if absolute.is_dir() {
+            collect_files(path, &mut files)?;
+            if files.is_empty() {
+                return Err(RecordingError::NoRecordings { path: path.clone() });
+            }
+        } else {
+            files.push(path.clone());
+        }
+        for file in files {
+            let name = if file == *path {
+                file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+            } else {
+                file.strip_prefix(path).unwrap_or(&file).with_extension("").to_string_lossy().into_owned()
+            };
+            recordings.push(Recording { path: file, name, layout: layout.clone() });
+        }
+        if recordings.len() > MAX_RECORDINGS {
+            return Err(RecordingError::TooMany { path: path.clone(), limit: MAX_RECORDINGS });
+        }
+    }
+    Ok(recordings)
+}
+
+/// Adds the recordings in a folder and its subfolders, in the order of their names.
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), RecordingError> {
+    let failed = RecordingError::reading(folder);
+    let entries =
+        std::fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        if name.starts_with('.') {
+            continue;
+        }
+        // Links to folders are ignored, because they could form a circle. Links to files are as good as
+        // files.
+        if path.is_dir() && !path.is_symlink() {
+            collect_files(&path, files)?;
+        } else if path.is_file() && name.ends_with(".csv") && !name.ends_with(".labels.csv") {
+            files.push(path);
+        }
+        if files.len() > MAX_RECORDINGS {
+            return Err(RecordingError::TooMany { path: folder.into(), limit: MAX_RECORDINGS });
+        }
+    }
+    Ok(())
+}

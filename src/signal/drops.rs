@@ -1,0 +1,168 @@
+//! Counts everything that is dropped, by reason: each sample, frame, message or window that is not used.
+
+/// Why a sample, frame, message or window was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum DropReason {
+    /// A line or message is not in the format of its source.
+    Malformed,
+    /// The checksum, length or version of a binary frame is wrong.
+    CorruptFrame,
+    /// A binary frame never arrived: its sequence number is missing.
+    LostFrame,
+    /// A line, frame or payload is longer than its limit.
+    TooLarge,
+    /// The time of a sample is not a number, or outside the range of [`Time`](super::Time).
+    BadTime,
+    /// A sample has NaN or an infinity in a channel.
+    NotFinite,
+    /// A sample has the same time as the one before it.
+    Duplicate,
+    /// A sample is older than one that was already used.
+    Late,
+    /// A topic has a stream name that is not allowed.
+    StreamName,
+    /// A sample belongs to a new stream, but the limit on the number of streams is reached.
+    StreamLimit,
+    /// A window was replaced by newer ones while it waited for the model.
+    Overload,
+    /// A message could not be published because the broker was unreachable or slow.
+    NotPublished,
+    /// The recorder could not write a sample.
+    NotRecorded,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their discriminants.
+    pub const ALL: [DropReason; 13] = [
+        DropReason::Malformed,
+        DropReason::CorruptFrame,
+        DropReason::LostFrame,
+        DropReason::TooLarge,
+        DropReason::BadTime,
+        DropReason::NotFinite,
+        DropReason::Duplicate,
+        DropReason::Late,
+        DropReason::StreamName,
+        DropReason::StreamLimit,
+        DropReason::Overload,
+        DropReason::NotPublished,
+        DropReason::NotRecorded,
+    ];
+
+    /// The name of the reason in metrics and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            DropReason::Malformed => "malformed",
+            DropReason::CorruptFrame => "corrupt_frame",
+            DropReason::LostFrame => "lost_frame",
+            DropReason::TooLarge => "too_large",
+            DropReason::BadTime => "bad_time",
+            DropReason::NotFinite => "not_finite",
+            DropReason::Duplicate => "duplicate",
+            DropReason::Late => "late",
+            DropReason::StreamName => "stream_name",
+            DropReason::StreamLimit => "stream_limit",
+            DropReason::Overload => "overload",
+            DropReason::NotPublished => "not_published",
+            DropReason::NotRecorded => "not_recorded",
+        }
+    }
+}
+
+/// Counts of drops by reason, and a description of the first drop.
+///
+/// Decoders and windowers fill one of these. The tasks that run them [`take`](Drops::take) it regularly, add
+/// it to the daemon's counters and log the description.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// Indexed by the discriminant of the reason.
+    counts: [u64; DropReason::ALL.len()],
+    first: Option<(DropReason, String)>,
+}
+
+impl Drops {
+    /// Counts one drop. `detail` describes it; the function is called only if this is the first drop.
+    pub fn add(&mut self, reason: DropReason, detail: impl FnOnce() -> String) {
+        self.add_many(reason, 1, detail);
+    }
+
+    /// Counts `count` drops. `detail` describes them; the function is called only if they are the first.
+    pub fn add_many(&mut self, reason: DropReason, count: u64, detail: impl FnOnce() -> String) {
+        self.counts[reason as usize] += count;
+        if self.first.is_none() && count > 0 {
+            self.first = Some((reason, detail()));
+        }
+    }
+
+    /// The number of drops for `reason`.
+    pub fn count(&self, reason: DropReason) -> u64 {
+        self.counts[reason as usize]
+    }
+
+    /// The number of drops for all reasons together.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The reason and the description of the first drop; `None` if there was none.
+    pub fn first(&self) -> Option<(DropReason, &str)> {
+        self.first.as_ref().map(|(reason, detail)| (*reason, detail.as_str()))
+    }
+
+    /// The reasons with at least one drop, each with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.into_iter().map(|reason| (reason, self.count(reason))).filter(|(_, count)| *count > 0)
+    }
+
+    /// Returns the counts and resets them.
+    pub fn take(&mut self) -> Drops {
+        std::mem::take(self)
+    }
+
+    /// Adds the counts of `other`. The description of the first drop is that of `other` only if there was
+    /// none yet.
+    pub fn merge(&mut self, other: &Drops) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        if self.first.is_none() {
+            self.first.clone_from(&other.first);
+        }
+    }
+}
+
+impl std::fmt::Display for Drops {
+    /// Writes the counts such as `3 malformed, 1 late`, or `none`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut separator = "";
+        for (reason, count) in self.iter() {
+            write!(f, "{separator}{count} {}", reason.name())?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("none") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_reasons_is_in_the_order_of_their_discriminants() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+        }
+    }
+
+    #[test]
+    fn all_drops_are_counted_and_the_first_keeps_its_description() {
+        let mut drops = Drops::default();
+        drops.add(DropReason::Late, || "first".into());
+        drops.add_many(DropReason::Malformed, 2, || unreachable!());
+        assert_eq!(drops.first(), Some((DropReason::Late, "first")));
+        assert_eq!(drops.to_string(), "2 malformed, 1 late");
+        assert_eq!(drops.take().total(), 3);
+        assert_eq!(drops.to_string(), "none");
+    }
+}

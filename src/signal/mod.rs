@@ -1,0 +1,27 @@
+//! The types that describe samples. The rest of the crate is built on them.
+//!
+//! - [`StreamId`] names a robot; [`Time`] is a moment on its clock.
+//! - [`Channel`] is a measured quantity; [`ChannelInput`] and [`TimeInput`] say where an input holds it and
+//!   its time, and [`Columns`] computes the channels from the raw columns.
+//! - [`Samples`] are times and values; a [`SampleBatch`] is samples that arrived together, as sources pass
+//!   them on.
+//! - [`Drops`] counts, by [`DropReason`], what is dropped anywhere.
+//!
+//! Nothing here does any input or output; only [`Arrival::now`] reads a clock.
+
+mod batch;
+mod channel;
+mod columns;
+mod drops;
+mod samples;
+mod stream_id;
+mod time;
+mod time_input;
+pub use batch::{Arrival, SampleBatch, SourceEvent};
+pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
+pub use columns::Columns;
+pub use drops::{DropReason, Drops};
+pub use samples::{Samples, SensorLimits};
+pub use stream_id::{StreamId, StreamNameError};
+pub use time::Time;
+pub use time_input::{TimeInput, TimeUnit};

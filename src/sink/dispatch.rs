@@ -1,0 +1,66 @@
+//! One enum over all kinds of sinks.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use super::evaluation::EvaluationSink;
+use super::live::LiveSink;
+use super::mqtt::MqttSink;
+use super::text::TextSink;
+use crate::decision::Outcome;
+use crate::health::Health;
+use crate::signal::Drops;
+
+/// A destination for outcomes.
+pub enum Sink {
+    /// Publishes to the MQTT broker.
+    Mqtt(MqttSink),
+    /// Writes text, usually to standard output.
+    Text(TextSink),
+    /// Feeds the live page and the metrics.
+    Live(LiveSink),
+    /// Scores predictions against known labels.
+    Evaluation(EvaluationSink),
+    /// Sends each outcome to a channel, with the time it came out. Outcomes that find the channel full are
+    /// not sent.
+    Channel(SyncSender<(Instant, Outcome)>),
+}
+
+impl Sink {
+    /// Takes an outcome. Outcomes that the destination cannot take are counted in `drops`.
+    pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
+        match self {
+            Sink::Mqtt(mqtt) => mqtt.take(outcome, drops),
+            Sink::Text(text) => text.take(outcome, drops),
+            Sink::Live(live) => live.take(outcome),
+            Sink::Evaluation(evaluation) => evaluation.take(outcome),
+            Sink::Channel(sender) => {
+                // This channel feeds the display of the demo, where missing a few outcomes does no harm.
+                let _ = sender.try_send((Instant::now(), outcome.clone()));
+            }
+        }
+    }
+
+    /// Sends on what was buffered since the last call.
+    pub fn flush(&mut self, drops: &mut Drops) {
+        if let Sink::Text(text) = self {
+            text.flush(drops);
+        }
+    }
+}
+
+/// Gives an outcome to every sink.
+pub(crate) fn take_all(sinks: &mut [Sink], outcome: &Outcome, drops: &mut Drops) {
+    for sink in sinks {
+        sink.take(outcome, drops);
+    }
+}
+
+/// Flushes every sink and adds the drops to the daemon's counters.
+pub(crate) fn flush_all(sinks: &mut [Sink], drops: &mut Drops, health: &Arc<Health>) {
+    for sink in sinks {
+        sink.flush(drops);
+    }
+    health.dropped("sinks", drops);
+}

@@ -1,0 +1,140 @@
+//! Scores for recordings whose true labels are known.
+//!
+//! Two things are scored separately: each window's most likely label, and the surface that the decision
+//! filter made of the windows so far. `underfoot replay` prints both, and writes them as JSON with
+//! `--report`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::decision::{Outcome, Prediction};
+use crate::model::card::{Card, Scores};
+use crate::score::Confusion;
+use crate::source::file::Truth;
+
+/// Compares predictions with the true labels of the recordings they come from.
+#[derive(Clone, Debug)]
+pub struct EvaluationSink {
+    truth: Truth,
+    labels: Vec<String>,
+    /// Time from a window's first step to its last, in nanoseconds.
+    span: i64,
+    windows: Confusion,
+    decisions: Confusion,
+    unlabelled: u64,
+    /// True labels that the model does not know, each with its number of predictions.
+    unknown_labels: BTreeMap<String, u64>,
+}
+
+/// The scores of the windows and of the decisions, as `--report` writes them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// The model's labels, in the order of its outputs.
+    pub labels: Vec<String>,
+    /// Each window's most likely label against its true label. Windows that span two labels are not counted.
+    pub windows: EvaluationPart,
+    /// The decided surface against the true label at the window's last step.
+    pub decisions: EvaluationPart,
+    /// Number of predictions at times for which no true label is known.
+    pub unlabelled: u64,
+    /// True labels that the model does not know, each with its number of predictions.
+    pub unknown_labels: BTreeMap<String, u64>,
+}
+
+/// The scores of one kind of answer: of windows or of decisions.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvaluationPart {
+    /// Accuracy, balanced accuracy and macro F1.
+    #[serde(flatten)]
+    pub scores: Scores,
+    /// Number of answers that were scored.
+    pub count: u64,
+    /// Number of answers for each true label (row) and answered label (column), [K, K].
+    pub confusion: Vec<Vec<u64>>,
+    /// Number of `unknown` answers for each true label, [K].
+    pub unknown: Vec<u64>,
+}
+
+impl EvaluationSink {
+    /// Creates a sink that has scored nothing yet. `truth` holds the labels of the recordings that are being
+    /// read.
+    pub fn new(card: &Card, truth: Truth) -> Self {
+        let confusion = Confusion::new(&card.labels);
+        Self {
+            truth,
+            labels: card.labels.clone(),
+            span: card.span(),
+            windows: confusion.clone(),
+            decisions: confusion,
+            unlabelled: 0,
+            unknown_labels: BTreeMap::new(),
+        }
+    }
+
+    /// Scores a prediction, or forgets the labels of a stream that ended.
+    pub fn take(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Prediction(prediction) => self.count(prediction),
+            Outcome::Change(_) | Outcome::Context(_) => {}
+            Outcome::End(stream) => self.truth.forget(stream),
+        }
+    }
+
+    fn count(&mut self, prediction: &Prediction) {
+        let Prediction { stream, time, surface, .. } = prediction;
+        let start = time.offset(-self.span);
+        let index = |label: &str| self.labels.iter().position(|known| known == label);
+        let found = self.truth.of(stream, |labels| {
+            let now = labels.at(*time).map(|label| index(label).ok_or_else(|| label.to_owned()));
+            (now, labels.throughout(start, *time).and_then(index))
+        });
+        match found {
+            Some((Some(Ok(truth)), throughout)) => {
+                self.decisions.add(truth, *surface);
+                if let Some(truth) = throughout {
+                    self.windows.add(truth, prediction.likeliest());
+                }
+            }
+            Some((Some(Err(label)), _)) => *self.unknown_labels.entry(label).or_default() += 1,
+            _ => self.unlabelled += 1,
+        }
+    }
+
+    /// Returns the scores of everything taken so far.
+    pub fn evaluation(&self) -> Evaluation {
+        let part = |confusion: &Confusion| EvaluationPart {
+            scores: confusion.scores(),
+            count: confusion.total(),
+            confusion: confusion.table().to_vec(),
+            unknown: confusion.unknown().to_vec(),
+        };
+        Evaluation {
+            labels: self.labels.clone(),
+            windows: part(&self.windows),
+            decisions: part(&self.decisions),
+            unlabelled: self.unlabelled,
+            unknown_labels: self.unknown_labels.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for EvaluationSink {
+    /// Writes the scores and confusion tables for people, and the true labels that could not be scored.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (label, count) in &self.unknown_labels {
+            writeln!(
+                f,
+                "{count} predictions are on {label:?}, which the model does not know; it knows {}",
+                self.labels.join(", ")
+            )?;
+        }
+        for (name, part) in [("windows", &self.windows), ("decisions", &self.decisions)] {
+            if part.total() > 0 {
+                writeln!(f, "{name}: {} counted, {}", part.total(), part.scores())?;
+                writeln!(f, "{part}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! Predictions and surface changes as JSON objects.
+//!
+//! This is the only place that writes them: MQTT messages, standard output and `replay` have the same fields
+//! and the same rounding. Numbers are rounded to four decimals and times to the microsecond.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::decision::{Prediction, ServingContext, SurfaceChange};
+use crate::model::card::UNKNOWN;
+use crate::signal::{StreamId, Time};
+use crate::stream::{ChannelFault, Quality};
+
+/// Writes outcomes as JSON under the labels of one model.
+#[derive(Clone, Debug)]
+pub struct JsonWriter {
+    labels: Vec<String>,
+    model: String,
+}
+
+impl JsonWriter {
+    /// Creates a writer with the labels and the model name of a serving context.
+    pub fn of(context: &ServingContext) -> Self {
+        Self::new(&context.card.labels, &context.model)
+    }
+
+    /// Creates a writer with these labels. `model` is the name that surface changes carry in their `model`
+    /// field.
+    pub fn new(labels: &[String], model: &str) -> Self {
+        Self { labels: labels.to_vec(), model: model.to_owned() }
+    }
+
+    /// The label of a surface by its index; `unknown` for `None` and for an index that the model does not
+    /// have.
+    pub fn name(&self, surface: Option<usize>) -> &str {
+        surface.and_then(|index| self.labels.get(index)).map_or(UNKNOWN, String::as_str)
+    }
+
+    /// Appends a prediction to `out` as one object. `with_stream` adds the stream's name, which a topic
+    /// already contains.
+    pub fn prediction(&self, prediction: &Prediction, with_stream: bool, out: &mut Vec<u8>) {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            stream: Option<&'a StreamId>,
+            t: f64,
+            surface: &'a str,
+            confidence: f64,
+            probabilities: Probabilities<'a>,
+            quality: QualityBody,
+        }
+        #[derive(Serialize)]
+        struct QualityBody {
+            measured: f64,
+            interpolated: f64,
+            clipped: f64,
+            late: f64,
+            drift: Option<f64>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            faults: Vec<String>,
+        }
+        let Quality { measured, clipped, late, drift, faults } = &prediction.quality;
+        let body = Body {
+            stream: with_stream.then_some(&prediction.stream),
+            t: micros(prediction.time),
+            surface: self.name(prediction.surface),
+            confidence: round(prediction.confidence),
+            probabilities: Probabilities(&self.labels, &prediction.probabilities),
+            quality: QualityBody {
+                measured: round(*measured),
+                interpolated: round(1.0 - measured),
+                clipped: round(*clipped),
+                late: round(*late),
+                drift: drift.map(round),
+                faults: faults.iter().map(ChannelFault::reason).collect(),
+            },
+        };
+        write(&body, out);
+    }
+
+    /// Returns a surface change as one object.
+    pub fn change(&self, change: &SurfaceChange) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            surface: &'a str,
+            confidence: f64,
+            since: f64,
+            t: f64,
+            previous: Option<&'a str>,
+            model: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
+        }
+        let body = Body {
+            surface: self.name(change.surface),
+            confidence: round(change.confidence),
+            since: micros(change.since),
+            t: micros(change.time),
+            previous: change.previous.map(|previous| self.name(previous)),
+            model: &self.model,
+            reason: change.reason.as_deref(),
+        };
+        let mut out = Vec::new();
+        write(&body, &mut out);
+        out
+    }
+}
+
+fn write(body: &impl Serialize, out: &mut Vec<u8>) {
+    // Writing to memory does not fail, and these types serialise without errors.
+    let _ = serde_json::to_writer(out, body);
+}
+
+/// Labels and their probabilities, serialised as a map in the labels' order.
+struct Probabilities<'a>(&'a [String], &'a [f32]);
+
+impl Serialize for Probabilities<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (label, probability) in self.0.iter().zip(self.1) {
+            map.serialize_entry(label, &round(f64::from(*probability)))?;
+        }
+        map.end()
+    }
+}
+
+/// Rounds to four decimals; further digits of a probability are noise.
+pub(crate) fn round(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// A time in seconds, rounded to the microsecond.
+pub(crate) fn micros(time: Time) -> f64 {
+    (time.nanos() as f64 / 1e3).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_prediction_is_written_with_all_fields_and_its_stream() {
+        let json = JsonWriter::new(&["a".into(), "b \"2\"".into()], "m");
+        let prediction = Prediction {
+            stream: StreamId::new("rover").unwrap(),
+            time: Time::from_nanos(12_300_000_400).unwrap(),
+            surface: None,
+            confidence: 0.55556,
+            probabilities: vec![0.25, 0.75],
+            quality: Quality { measured: 0.9, clipped: 0.25, ..Quality::default() },
+            arrived: Instant::now(),
+        };
+        let mut out = Vec::new();
+        json.prediction(&prediction, true, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"stream":"rover","t":12.3,"surface":"unknown","confidence":0.5556,"probabilities":{"a":0.25,"b \"2\"":0.75},"quality":{"measured":0.9,"interpolated":0.1,"clipped":0.25,"late":0.0,"drift":null}}"#
+        );
+        assert_eq!(prediction.likeliest(), Some(1));
+    }
+
+    #[test]
+    fn the_first_surface_of_a_stream_has_a_null_previous_surface() {
+        let time = Time::from_seconds(1.5).unwrap();
+        let change = SurfaceChange {
+            stream: StreamId::new("rover").unwrap(),
+            time,
+            since: time,
+            surface: Some(0),
+            confidence: 1.0,
+            previous: None,
+            reason: None,
+        };
+        let json = JsonWriter::new(&["a".into()], "m");
+        let text = String::from_utf8(json.change(&change)).unwrap();
+        assert_eq!(
+            text,
+            r#"{"surface":"a","confidence":1.0,"since":1.5,"t":1.5,"previous":null,"model":"m"}"#
+        );
+    }
+}

@@ -1,0 +1,441 @@
+//! Live events for the open pages.
+//!
+//! Pages receive Server-Sent Events. The first is `hello`, which contains the current state; it is sent again
+//! when another model is loaded. Then come:
+//!
+//! - `trace`: a stream's samples as mean and range over short spans,
+//! - `prediction`: a prediction, at most every 150 ms for each stream,
+//! - `change`: a surface change,
+//! - `end`: the end of a stream,
+//! - `health`: the daemon's health report.
+//!
+//! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a
+//! bounded queue; a page that reads too slowly is disconnected, and the browser connects again. While no page
+//! is open, only each stream's newest surface changes are kept, for the next `hello`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+
+use super::about::About;
+use super::stream::{LiveStream, ShownChange};
+use super::trace::{SPAN, Trace};
+use crate::decision::{Prediction, ServingContext, SurfaceChange};
+use crate::signal::{SampleBatch, StreamId};
+use crate::sink::json::{micros, round};
+
+/// Maximum number of pages open at once.
+pub(crate) const MAX_PAGES: usize = 8;
+/// Maximum number of streams whose samples and predictions are shown; of further streams only surface changes
+/// are shown.
+const MAX_STREAMS: usize = 64;
+/// Capacity of a page's queue, in flushes.
+const PAGE_QUEUE: usize = 64;
+/// Minimum time between two predictions shown of one stream.
+const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
+/// Size of the event buffer, in bytes, from which on further events are dropped until the next flush.
+const MAX_BUFFER: usize = 1 << 20;
+/// How long a browser waits before it connects again after it lost the connection.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Distributes live events to the open pages. Clones share the same state.
+#[derive(Clone)]
+pub struct LiveEvents(Arc<Shared>);
+
+struct Shared {
+    /// Whether a page is open. Kept outside of the lock because it is read for every batch of samples.
+    watched: AtomicBool,
+    /// Notified when a page joins.
+    joined: Notify,
+    state: Mutex<LiveState>,
+}
+
+struct LiveState {
+    about: About,
+    pages: Vec<mpsc::Sender<Bytes>>,
+    /// Encoded events since the last flush.
+    buffer: String,
+    /// The id of the newest event.
+    last_id: u64,
+    streams: BTreeMap<StreamId, LiveStream>,
+}
+
+impl LiveEvents {
+    pub(crate) fn new(about: About) -> Self {
+        let state = LiveState {
+            about,
+            pages: Vec::new(),
+            buffer: String::new(),
+            last_id: 0,
+            streams: BTreeMap::new(),
+        };
+        Self(Arc::new(Shared {
+            watched: AtomicBool::new(false),
+            joined: Notify::new(),
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// Applies a new serving context and sends all pages a new `hello`.
+    pub fn set_context(&self, context: &ServingContext) {
+        let mut state = self.lock();
+        state.about = About::new(context, state.about.broker.take());
+        if self.watched() {
+            let hello = state.hello();
+            state.event("hello", &hello);
+        }
+    }
+
+    /// Describes the running daemon.
+    pub(crate) fn about(&self) -> About {
+        self.lock().about.clone()
+    }
+
+    /// Whether a page is open.
+    pub(crate) fn watched(&self) -> bool {
+        self.0.watched.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a page joins.
+    pub(crate) async fn joined(&self) {
+        self.0.joined.notified().await;
+    }
+
+    /// The number of open pages.
+    pub(crate) fn pages(&self) -> usize {
+        self.lock().pages.iter().filter(|page| !page.is_closed()).count()
+    }
+
+    /// Adds a page and returns its events; `None` if [`MAX_PAGES`] pages are open already.
+    pub(crate) fn join(&self) -> Option<mpsc::Receiver<Bytes>> {
+        let mut state = self.lock();
+        // Earlier events are only for the pages that were open before this one.
+        state.flush();
+        if state.pages.len() >= MAX_PAGES {
+            return None;
+        }
+        let (page, events) = mpsc::channel(PAGE_QUEUE);
+        let hello = state.hello();
+        state.event("hello", &hello);
+        let first = format!("retry: {}\n\n{}", RETRY.as_millis(), std::mem::take(&mut state.buffer));
+        // A new queue has room, so this cannot fail.
+        let _ = page.try_send(first.into());
+        state.pages.push(page);
+        self.0.watched.store(true, Ordering::Relaxed);
+        self.0.joined.notify_one();
+        Some(events)
+    }
+
+    /// Adds a batch of samples to its stream's trace.
+    pub(crate) fn samples(&self, batch: &SampleBatch) {
+        if self.watched()
+            && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
+            && !shown.beyond
+        {
+            shown.trace.take(batch);
+        }
+    }
+
+    /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago.
+    pub(crate) fn prediction(&self, prediction: &Prediction, surface: &str, latency: Duration) {
+        if !self.watched() {
+            return;
+        }
+        let mut state = self.lock();
+        let shown = state.shown(&prediction.stream);
+        if shown.beyond || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL) {
+            return;
+        }
+        shown.last_prediction = Some(Instant::now());
+        let probabilities: Vec<_> =
+            prediction.probabilities.iter().map(|value| round(f64::from(*value))).collect();
+        let body = json!({
+            "stream": prediction.stream,
+            "at": now(),
+            "t": micros(prediction.time),
+            "surface": surface,
+            "confidence": round(prediction.confidence),
+            "probabilities": probabilities,
+            "measured": round(prediction.quality.measured),
+            "latency_ms": round(latency.as_secs_f64() * 1e3),
+        });
+        state.event("prediction", &body);
+    }
+
+    /// Keeps a surface change for pages that join later, and shows it.
+    pub(crate) fn change(&self, change: &SurfaceChange, surface: &str) {
+        let mut state = self.lock();
+        let changed =
+            ShownChange { at: now(), surface: surface.into(), confidence: round(change.confidence) };
+        let shown = state.shown(&change.stream);
+        shown.keep(changed.clone());
+        if self.watched() {
+            state.event("change", &json!({ "stream": change.stream, "change": changed }));
+        }
+    }
+
+    /// Forgets a stream that ended.
+    pub(crate) fn end(&self, stream: &StreamId) {
+        let mut state = self.lock();
+        state.streams.remove(stream);
+        if self.watched() {
+            state.event("end", &json!({ "stream": stream, "at": now() }));
+        }
+    }
+
+    /// Shows a health report, with the current time added as `now`.
+    pub(crate) fn health(&self, mut report: Value) {
+        if let Some(fields) = report.as_object_mut() {
+            fields.insert("now".into(), now().into());
+        }
+        self.lock().event("health", &report);
+    }
+
+    /// Sends a comment that keeps idle connections from being closed.
+    pub(crate) fn heartbeat(&self) {
+        self.lock().buffer += ": heartbeat\n\n";
+    }
+
+    /// Sends the buffered events to every page and removes the pages that have left or read too slowly.
+    pub(crate) fn flush(&self) {
+        let mut state = self.lock();
+        state.flush();
+        if state.pages.is_empty() {
+            self.0.watched.store(false, Ordering::Relaxed);
+            state.streams.values_mut().for_each(|shown| shown.trace = Trace::default());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LiveState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveState {
+    /// Returns a stream's entry, and creates it at the stream's first event.
+    fn shown(&mut self, stream: &StreamId) -> &mut LiveStream {
+        let beyond = self.streams.len() >= MAX_STREAMS;
+        self.streams.entry(stream.clone()).or_insert_with(|| LiveStream { beyond, ..LiveStream::default() })
+    }
+
+    /// The body of a `hello` event: the state of everything now.
+    fn hello(&self) -> Value {
+        let streams = self.streams.iter().map(
+            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.beyond }),
+        );
+        let streams: Vec<_> = streams.collect();
+        json!({ "about": self.about, "now": now(), "span": SPAN, "streams": streams })
+    }
+
+    fn event(&mut self, name: &str, body: &Value) {
+        if self.buffer.len() > MAX_BUFFER {
+            return;
+        }
+        self.last_id += 1;
+        // Writing to memory does not fail. JSON contains no line ends, which would end the event.
+        let _ = write!(self.buffer, "id: {}\nevent: {name}\ndata: {body}\n\n", self.last_id);
+    }
+
+    fn flush(&mut self) {
+        let traces: Vec<_> = self
+            .streams
+            .iter_mut()
+            .filter_map(|(stream, shown)| Some((stream.clone(), shown.trace.ready()?)))
+            .collect();
+        for (stream, spans) in traces {
+            self.last_id += 1;
+            let stream = json!(stream);
+            let _ = write!(
+                self.buffer,
+                "id: {}\nevent: trace\ndata: {{\"stream\":{stream},\"spans\":{spans}}}\n\n",
+                self.last_id
+            );
+        }
+        let events = Bytes::from(std::mem::take(&mut self.buffer));
+        self.pages.retain(|page| {
+            if events.is_empty() {
+                return !page.is_closed();
+            }
+            let sent = page.try_send(events.clone());
+            if matches!(sent, Err(mpsc::error::TrySendError::Full(_))) {
+                tracing::debug!("a page read too slowly and was disconnected");
+            }
+            sent.is_ok()
+        });
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stream::MAX_CHANGES;
+    use super::*;
+    use crate::signal::{Arrival, Samples, Time};
+
+    fn live() -> LiveEvents {
+        LiveEvents::new(About::new(&ServingContext::of_test(&["a", "b"], "m"), None))
+    }
+
+    fn stream(name: &str) -> StreamId {
+        StreamId::new(name).unwrap()
+    }
+
+    fn change(name: &str) -> SurfaceChange {
+        let time = Time::from_seconds(1.0).unwrap();
+        SurfaceChange {
+            stream: stream(name),
+            time,
+            since: time,
+            surface: None,
+            confidence: 0.5,
+            previous: None,
+            reason: None,
+        }
+    }
+
+    fn prediction(name: &str) -> Prediction {
+        Prediction {
+            stream: stream(name),
+            time: Time::from_seconds(1.0).unwrap(),
+            surface: Some(0),
+            confidence: 0.5,
+            probabilities: vec![0.25, 0.75],
+            quality: Default::default(),
+            arrived: Instant::now(),
+        }
+    }
+
+    fn batch(name: &str, millis: i64) -> SampleBatch {
+        let mut samples = Samples::new(1);
+        samples.push(Time::from_seconds(1.0).unwrap(), [2.0]);
+        let time = Time::from_nanos(millis * 1_000_000).unwrap();
+        SampleBatch {
+            stream: stream(name),
+            samples,
+            arrived: Arrival { instant: Instant::now(), time },
+            rate: None,
+        }
+    }
+
+    /// The names and bodies of the events that a page received.
+    fn received(events: &mut mpsc::Receiver<Bytes>) -> Vec<(String, Value)> {
+        let mut all = String::new();
+        while let Ok(bytes) = events.try_recv() {
+            all += std::str::from_utf8(&bytes).unwrap();
+        }
+        let events = all.split("\n\n").filter_map(|event| {
+            let (name, body) = event.split_once("event: ")?.1.split_once("\ndata: ")?;
+            Some((name.to_owned(), serde_json::from_str(body).unwrap()))
+        });
+        events.collect()
+    }
+
+    #[test]
+    fn only_surface_changes_are_kept_while_no_page_is_open() {
+        let live = live();
+        live.change(&change("rover"), "unknown");
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 2000));
+        live.prediction(&prediction("rover"), "a", Duration::ZERO);
+        assert!(live.lock().buffer.is_empty());
+        let mut page = live.join().unwrap();
+        let hello = received(&mut page);
+        assert_eq!(hello.len(), 1);
+        assert_eq!(hello[0].1["streams"][0]["changes"][0]["surface"], "unknown");
+        live.flush();
+        assert_eq!(received(&mut page), []);
+    }
+
+    #[test]
+    fn a_page_gets_traces_predictions_changes_and_ends() {
+        let live = live();
+        live.change(&change("rover"), "unknown");
+        let mut page = live.join().unwrap();
+        received(&mut page);
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 1050));
+        let begun = Instant::now();
+        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        let too_soon = begun.elapsed() < PREDICTION_INTERVAL;
+        live.change(&change("rover"), "a");
+        live.end(&stream("rover"));
+        live.flush();
+        let mut events = received(&mut page);
+        // On a machine that stood still in between, the second one does not come too soon.
+        events.dedup_by(|one, other| !too_soon && one.0 == "prediction" && other.0 == "prediction");
+        let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["prediction", "change", "end"],
+            "the second prediction comes too soon to be shown"
+        );
+        assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
+        assert_eq!(events[0].1["latency_ms"], 3.0);
+        live.change(&change("rover"), "a");
+        live.samples(&batch("rover", 1000));
+        live.samples(&batch("rover", 1050));
+        live.flush();
+        assert_eq!(received(&mut page)[1].1["spans"], json!([[1000, 2.0, 2.0, 2.0]]));
+    }
+
+    #[test]
+    fn pages_over_the_limit_cannot_join_until_one_leaves() {
+        let live = live();
+        let mut pages: Vec<_> = (0..MAX_PAGES).map(|_| live.join().unwrap()).collect();
+        assert!(live.join().is_none());
+        pages.pop();
+        assert!(live.join().is_some());
+    }
+
+    #[test]
+    fn a_page_that_does_not_read_is_disconnected_and_events_are_no_longer_collected() {
+        let live = live();
+        let page = live.join().unwrap();
+        for _ in 0..PAGE_QUEUE + 1 {
+            live.heartbeat();
+            live.flush();
+        }
+        assert_eq!(live.pages(), 0);
+        assert!(!live.watched());
+        drop(page);
+    }
+
+    #[test]
+    fn kept_changes_are_limited_and_streams_over_the_limit_show_only_changes() {
+        let live = live();
+        let names: Vec<_> = (0..=MAX_STREAMS).map(|number| format!("robot{number:03}")).collect();
+        for _ in 0..2 * MAX_CHANGES {
+            names.iter().for_each(|name| live.change(&change(name), "a"));
+        }
+        let mut page = live.join().unwrap();
+        let hello = received(&mut page).remove(0).1;
+        let streams = hello["streams"].as_array().unwrap();
+        assert!(streams.iter().all(|stream| stream["changes"].as_array().unwrap().len() == MAX_CHANGES));
+        assert_eq!(streams.iter().filter(|stream| stream["beyond"] == true).count(), 1);
+        live.prediction(&prediction(&names[MAX_STREAMS]), "a", Duration::ZERO);
+        live.flush();
+        assert_eq!(received(&mut page), []);
+    }
+
+    #[test]
+    fn pages_receive_a_new_hello_when_another_model_is_loaded() {
+        let live = live();
+        let mut page = live.join().unwrap();
+        received(&mut page);
+        live.set_context(&ServingContext::of_test(&["c"], "other"));
+        live.flush();
+        assert_eq!(received(&mut page)[0].1["about"]["labels"], json!(["c"]));
+    }
+}

@@ -1,0 +1,14 @@
+//! Outcomes for the live page, and as counts for the metrics.
+//!
+//! [`LiveSink`] counts every prediction and passes outcomes to [`LiveEvents`](events::LiveEvents), which
+//! turns them into events for the open pages. [`Trace`](trace::Trace) reduces a stream's samples to what a
+//! page can draw, and [`About`](about::About) describes the running daemon. Serving the events over HTTP is
+//! the part of [`crate::http`].
+
+pub(crate) mod about;
+pub(crate) mod events;
+mod sink;
+mod stream;
+pub(crate) mod trace;
+
+pub(crate) use self::sink::LiveSink;

@@ -1,0 +1,30 @@
+//! What to record and where, and what to do when the disk fails.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::signal::Channel;
+
+/// What a recorder does when it cannot write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFault {
+    /// Stop with an error. For `underfoot record`, which has nothing else to do.
+    End,
+    /// Drop samples for a while, then try again. For the daemon, whose predictions go on.
+    Pause,
+}
+
+/// What a recorder writes, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderOptions {
+    /// The folder of recordings.
+    pub folder: PathBuf,
+    /// The surface that is driven on. Recordings go into the folder of this name below `folder`.
+    pub label: String,
+    /// The recorded channels, each of which is a column.
+    pub channels: Vec<Channel>,
+    /// Maximum number of streams recorded at once. Samples of further streams are dropped and counted.
+    pub streams: usize,
+    /// The file of a stream is closed after this time without samples.
+    pub idle: Duration,
+}

@@ -1,0 +1,239 @@
+//! Outcomes as text: predictions as JSON lines or CSV, or a table of the surface changes.
+//!
+//! A thread does the writing, so that a reader that does not read delays nothing else. A live daemon drops
+//! and counts the predictions for which the reader is too slow; a replay waits.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::json::{JsonWriter, micros, round};
+use crate::csv::RowWriter;
+use crate::decision::{Outcome, Prediction};
+use crate::shutdown::ends_within;
+use crate::signal::{DropReason, Drops, StreamId};
+
+/// Capacity of the queue to the writing thread, in chunks of text.
+const QUEUE: usize = 64;
+/// Length in bytes from which on a chunk is sent before its batch ends.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How outcomes are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TextFormat {
+    /// One JSON object per line and prediction
+    #[default]
+    Jsonl,
+    /// A header, then one row per prediction
+    Csv,
+    /// A table for people: one line per surface change
+    Table,
+}
+
+/// Writes outcomes as text on a thread of its own.
+pub struct TextSink {
+    format: TextFormat,
+    json: JsonWriter,
+    /// Text that has not been sent to the thread yet.
+    text: Vec<u8>,
+    row: RowWriter,
+    /// Number of predictions or changes in `text`.
+    count: usize,
+    /// Whether text is dropped when the queue is full, rather than waited for.
+    live: bool,
+    /// Chunks of text, each with the number of predictions or changes in it; `None` once the sink is closed.
+    sender: Option<SyncSender<(Vec<u8>, usize)>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl TextSink {
+    /// Starts a thread that writes to `out`. `live` drops text that `out` is too slow for, instead of
+    /// waiting.
+    pub fn new(
+        format: TextFormat,
+        json: JsonWriter,
+        labels: &[String],
+        live: bool,
+        out: impl Write + Send + 'static,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::spawn(move || write(out, &receiver));
+        let mut text = Vec::new();
+        let mut row = RowWriter::default();
+        match format {
+            TextFormat::Jsonl => {}
+            TextFormat::Csv => {
+                row.field("stream").field("t").field("surface").field("confidence");
+                for label in labels {
+                    row.field(label);
+                }
+                text.extend_from_slice(row.field("measured").end());
+            }
+            TextFormat::Table => {
+                text.extend_from_slice(table("stream", "time", "surface", "confidence").as_bytes())
+            }
+        }
+        Self { format, json, text, row, count: 0, live, sender: Some(sender), thread: Some(thread) }
+    }
+
+    /// Writes an outcome.
+    pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
+        match (self.format, outcome) {
+            (TextFormat::Jsonl, Outcome::Prediction(prediction)) => {
+                self.json.prediction(prediction, true, &mut self.text);
+                self.text.push(b'\n');
+            }
+            (TextFormat::Csv, Outcome::Prediction(prediction)) => self.row(prediction),
+            // A change later than `since` only has another reason for the same surface.
+            (TextFormat::Table, Outcome::Change(change))
+                if change.previous.is_some() && change.time == change.since =>
+            {
+                let surface = self.json.name(change.surface);
+                let time = format!("{:.2} s", micros(change.time));
+                let confidence = format!("{:.0} %", 100.0 * change.confidence);
+                let line = table(change.stream.as_str(), &time, surface, &confidence);
+                self.text.extend_from_slice(line.as_bytes());
+            }
+            (_, Outcome::Context(context)) => return self.json = JsonWriter::of(context),
+            _ => return,
+        }
+        self.count += 1;
+        if self.text.len() >= CHUNK_BYTES {
+            self.flush(drops);
+        }
+    }
+
+    fn row(&mut self, prediction: &Prediction) {
+        let Prediction { stream, time, surface, confidence, probabilities, quality, .. } = prediction;
+        self.row.field(stream).field(micros(*time)).field(self.json.name(*surface)).field(round(*confidence));
+        for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
+            self.row.field(round(value));
+        }
+        self.text.extend_from_slice(self.row.end());
+    }
+
+    /// Sends the text since the last call to the writing thread.
+    pub fn flush(&mut self, drops: &mut Drops) {
+        if self.text.is_empty() {
+            return;
+        }
+        let chunk = (std::mem::take(&mut self.text), std::mem::take(&mut self.count));
+        let Some(sender) = &self.sender else { return };
+        // That the reader has gone away is reported by `finish`.
+        if self.live
+            && let Err(TrySendError::Full((_, count))) = sender.try_send(chunk.clone())
+        {
+            drops.add_many(DropReason::NotPublished, count as u64, || {
+                "standard output is not read fast enough".into()
+            });
+        } else if !self.live {
+            let _ = sender.send(chunk);
+        }
+    }
+
+    /// Waits until everything is written, but no longer than `timeout`.
+    ///
+    /// # Errors
+    /// The error of a failed write, or [`io::ErrorKind::TimedOut`]. A reader that closed its end is not an
+    /// error: it has read what it wanted.
+    pub fn finish(mut self, timeout: Duration) -> io::Result<()> {
+        self.flush(&mut Drops::default());
+        self.sender = None;
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        if !ends_within(&thread, timeout) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader has stopped reading"));
+        }
+        match thread.join() {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result<()> {
+    for (text, _) in chunks {
+        out.write_all(&text)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// One line of the table.
+fn table(stream: &str, time: &str, surface: &str, confidence: &str) -> String {
+    let wide = StreamId::MAX_BYTES / 3;
+    format!("{stream:<wide$}  {time:>12}  {surface:<16} {confidence:>10}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::signal::Time;
+    use crate::stream::Quality;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn prediction() -> Outcome {
+        Outcome::Prediction(Prediction {
+            stream: StreamId::new("a,b").unwrap(),
+            time: Time::from_seconds(1.5).unwrap(),
+            surface: Some(1),
+            confidence: 0.75,
+            probabilities: vec![0.25, 0.75],
+            quality: Quality::default(),
+            arrived: Instant::now(),
+        })
+    }
+
+    #[test]
+    fn csv_has_a_header_and_quoted_names() {
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let shared = Shared::default();
+        let mut sink =
+            TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, shared.clone());
+        sink.take(&prediction(), &mut Drops::default());
+        sink.finish(Duration::MAX).unwrap();
+        let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
+    }
+
+    #[test]
+    fn a_live_sink_drops_and_counts_what_its_reader_does_not_read() {
+        struct Stuck(Receiver<()>);
+        impl Write for Stuck {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.recv().map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (sender, receiver) = sync_channel(0);
+        let mut sink =
+            TextSink::new(TextFormat::Jsonl, JsonWriter::new(&["a".into()], "m"), &[], true, Stuck(receiver));
+        let mut drops = Drops::default();
+        for _ in 0..QUEUE + 10 {
+            sink.take(&prediction(), &mut drops);
+            sink.flush(&mut drops);
+        }
+        assert!((8..=10).contains(&drops.count(DropReason::NotPublished)), "{drops}");
+        drop(sender);
+        sink.finish(Duration::MAX).unwrap();
+    }
+}

@@ -1,0 +1,87 @@
+//! The connection from a source to the pipeline.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::health::{Health, SourceState};
+use crate::signal::{Arrival, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+
+/// What one source uses to send its samples to the pipeline and to report its state.
+///
+/// Each source has one handle. The pipeline stops reading when the handles of all sources have been dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceHandle {
+    /// The source's position among the sources of `health`.
+    index: usize,
+    name: String,
+    events: mpsc::Sender<SourceEvent>,
+    health: Arc<Health>,
+}
+
+/// The error of sending to a pipeline that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PipelineClosed;
+
+impl SourceHandle {
+    /// Makes the handle of the source at position `index` among the sources of `health`.
+    pub(crate) fn new(
+        index: usize,
+        name: String,
+        events: mpsc::Sender<SourceEvent>,
+        health: Arc<Health>,
+    ) -> Self {
+        Self { index, name, events, health }
+    }
+
+    /// The source's name in log lines and in health reports.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends samples to the pipeline; waits while its queue is full.
+    ///
+    /// Also counts the samples, and `drops`, which is what decoding them dropped. `rate` is the rate of
+    /// samples without a time, in Hz.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended.
+    pub(crate) async fn send(
+        &self,
+        stream: &StreamId,
+        samples: Samples,
+        rate: Option<f64>,
+        drops: &mut Drops,
+    ) -> Result<(), PipelineClosed> {
+        self.dropped(drops);
+        if samples.is_empty() {
+            return Ok(());
+        }
+        self.health.samples(self.index, samples.len());
+        let batch = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
+        self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
+    }
+
+    /// Reports that a stream has come to its end; waits while the pipeline's queue is full.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended.
+    pub(crate) async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
+        self.events.send(SourceEvent::End(stream.clone())).await.map_err(|_| PipelineClosed)
+    }
+
+    /// Counts what was dropped, and leaves `drops` empty.
+    pub(crate) fn dropped(&self, drops: &mut Drops) {
+        self.health.dropped(&self.name, drops);
+    }
+
+    /// Counts that the source was opened again.
+    pub(crate) fn reopened(&self) {
+        self.health.reopened(self.index);
+    }
+
+    /// Reports the state of the source.
+    pub(crate) fn state(&self, state: SourceState) {
+        self.health.state(self.index, state);
+    }
+}

@@ -1,0 +1,166 @@
+//! What is currently wrong with the input of the streams.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::event::EventKind;
+use super::quality::ChannelFault;
+use super::window::ResetReason;
+use crate::signal::{Channel, StreamId};
+
+/// Something that is wrong with the input of one stream. `underfoot/health` lists problems in this form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The stream with the problem.
+    pub stream: StreamId,
+    /// The channel with the problem. None if the problem affects the whole stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The kind of problem: `stuck`, `saturated`, `drifted` or `silent`.
+    pub problem: &'static str,
+    /// The problem in a sentence, with its numbers and how to fix it.
+    pub detail: String,
+}
+
+impl Problem {
+    /// Whether both are the same kind of problem of the same channel, perhaps with different numbers.
+    fn is_same(&self, other: &Problem) -> bool {
+        (&self.channel, self.problem) == (&other.channel, other.problem)
+    }
+}
+
+/// The current problems of all streams, and which of them began or ended since they were last reported.
+#[derive(Debug, Default)]
+pub struct Problems {
+    /// The problems of each stream that has any.
+    streams: BTreeMap<StreamId, Vec<Problem>>,
+    begun: Vec<Problem>,
+    ended: Vec<Problem>,
+    /// Whether anything changed since the last [`Problems::delta`], which may be no more than the numbers in
+    /// a detail.
+    changed: bool,
+}
+
+/// How the problems changed since the previous delta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProblemDelta {
+    /// The problems that began.
+    pub begun: Vec<Problem>,
+    /// The problems that ended.
+    pub ended: Vec<Problem>,
+    /// The current problems, at most [`Problems::MAX_LISTED`].
+    pub current: Vec<Problem>,
+    /// The number of all current problems, listed or not.
+    pub count: usize,
+}
+
+impl Problems {
+    /// The maximum number of problems in [`ProblemDelta::current`]. A fleet may have more.
+    pub const MAX_LISTED: usize = 100;
+
+    /// Updates the problems of a stream after an event. `channels` are the channels of its windows.
+    pub fn update(&mut self, stream: &StreamId, event: &EventKind, channels: &[Channel]) {
+        let silent = |channel: Option<&Channel>, detail: String| Problem {
+            stream: stream.clone(),
+            channel: channel.map(|channel| channel.name.clone()),
+            problem: "silent",
+            detail,
+        };
+        let current: Vec<_> = match event {
+            EventKind::Window { window, .. } => {
+                let problem = |fault: &ChannelFault| Problem {
+                    stream: stream.clone(),
+                    channel: Some(fault.channel.name.clone()),
+                    problem: fault.kind.name(),
+                    detail: fault.detail(),
+                };
+                window.quality.faults.iter().map(problem).collect()
+            }
+            EventKind::Reset { reason: ResetReason::Silence, .. } => {
+                vec![silent(None, "no sample comes any more; check the board and the network".into())]
+            }
+            EventKind::Reset { reason: ResetReason::Missing(bits), .. } => {
+                let missing = channels.iter().enumerate().filter(|(index, _)| bits >> (index % 64) & 1 == 1);
+                let detail = |name: &str| {
+                    format!("samples come without a number for {name}; check the sensor and its wires")
+                };
+                missing.map(|(_, channel)| silent(Some(channel), detail(&channel.name))).collect()
+            }
+            EventKind::End { .. } => Vec::new(),
+            // These say nothing about the input. The next window will.
+            EventKind::Start { .. } | EventKind::Reset { .. } => return,
+        };
+        self.replace(stream, current);
+    }
+
+    fn replace(&mut self, stream: &StreamId, current: Vec<Problem>) {
+        if current.is_empty() && !self.streams.contains_key(stream) {
+            return;
+        }
+        let previous = self.streams.remove(stream).unwrap_or_default();
+        let is_in = |problem: &Problem, list: &[Problem]| list.iter().any(|other| other.is_same(problem));
+        self.changed |= previous != current;
+        self.begun.extend(current.iter().filter(|problem| !is_in(problem, &previous)).cloned());
+        self.ended.extend(previous.into_iter().filter(|problem| !is_in(problem, &current)));
+        if !current.is_empty() {
+            self.streams.insert(stream.clone(), current);
+        }
+    }
+
+    /// How the problems changed since this was last called. None if they did not.
+    pub fn delta(&mut self) -> Option<ProblemDelta> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        let (begun, ended) = (std::mem::take(&mut self.begun), std::mem::take(&mut self.ended));
+        let current = self.streams.values().flatten().take(Self::MAX_LISTED).cloned().collect();
+        let count = self.streams.values().map(Vec::len).sum();
+        Some(ProblemDelta { begun, ended, current, count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::signal::Time;
+    use crate::stream::quality::{FaultKind, Quality};
+    use crate::stream::window::Window;
+
+    fn window(values: &[f32]) -> EventKind {
+        let fault = |&value: &f32| ChannelFault {
+            channel: Channel::in_ampere("left"),
+            kind: FaultKind::Stuck { value },
+            blocks_decision: true,
+        };
+        let quality = Quality { faults: values.iter().map(fault).collect(), ..Quality::default() };
+        let window = Window { time: Time::from_nanos(0).unwrap(), values: vec![], quality };
+        EventKind::Window { window, arrived: Instant::now() }
+    }
+
+    fn delta(problems: &mut Problems, event: &EventKind) -> Option<(usize, usize, usize)> {
+        let channels = [Channel::in_ampere("left"), Channel::in_ampere("right")];
+        problems.update(&StreamId::new("rover").unwrap(), event, &channels);
+        problems.delta().map(|delta| (delta.begun.len(), delta.ended.len(), delta.count))
+    }
+
+    #[test]
+    fn a_problem_begins_once_and_ends_once_and_its_numbers_are_current() {
+        let mut problems = Problems::default();
+        let time = Time::from_nanos(0).unwrap();
+        assert_eq!(delta(&mut problems, &window(&[])), None);
+        assert_eq!(delta(&mut problems, &window(&[1.0])), Some((1, 0, 1)));
+        assert_eq!(delta(&mut problems, &window(&[2.0])), Some((0, 0, 1)));
+        assert_eq!(delta(&mut problems, &window(&[2.0])), None);
+        assert_eq!(delta(&mut problems, &EventKind::Reset { time, reason: ResetReason::Gap }), None);
+        assert_eq!(
+            delta(&mut problems, &EventKind::Reset { time, reason: ResetReason::Missing(0b10) }),
+            Some((1, 1, 1))
+        );
+        assert_eq!(problems.streams.values().flatten().next().unwrap().channel.as_deref(), Some("right"));
+        assert_eq!(delta(&mut problems, &EventKind::End { time }), Some((0, 1, 0)));
+        assert!(problems.streams.is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+//! The baseline: how well extra trees on summary statistics predict the same windows.
+//!
+//! A network that is not better than this does not earn its cost. `underfoot-train fit` prints the baseline
+//! beside the network's score, and `underfoot-train diagnose` uses the same [`Features`] to look for label
+//! errors and leaks.
+
+pub(crate) mod trees;
+
+use self::trees::{Trees, TreesOptions};
+use crate::score::Confusion;
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::fit::context::pool;
+use crate::train::fit::epoch::FitError;
+use crate::train::fit::member::confusion;
+use crate::train::fit::trained::Trained;
+use crate::train::network::preprocessing::Preprocessing;
+use crate::train::network::summary::{LAGS, features, summarise};
+
+/// The quantiles that are taken of each channel.
+const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of
+/// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out.
+///
+/// # Errors
+/// [`FitError::Threads`] if the threads cannot be started.
+pub(crate) fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
+    if trained.out_of_fold.windows.is_empty() {
+        return Ok(None);
+    }
+    pool(trained.options.threads)?.install(|| Ok(Some(run(trained, dataset))))
+}
+
+fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
+    let features = Features::of(dataset);
+    let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
+    let mut all = Confusion::new(&dataset.card.labels);
+    for member in &trained.members {
+        let probabilities = features.held_out(dataset, &member.split, options);
+        let actual = member.split.validation.iter().map(|index| dataset.labels[*index]);
+        all.merge(&confusion(&dataset.card.labels, &probabilities, actual));
+    }
+    all
+}
+
+/// The summary statistics of every window that trees are grown on: the summary that the network gets as well,
+/// see [`summarise`], and for each channel its quantiles and autocorrelations.
+#[derive(Clone, Debug)]
+pub(crate) struct Features {
+    /// Row-major [N, columns].
+    pub values: Vec<f32>,
+    /// The number of values for each window.
+    pub columns: usize,
+}
+
+impl Features {
+    /// Calculates the features of every window. Interchangeable channels are put into their canonical order
+    /// first, because otherwise the trees would have to learn every order.
+    pub(crate) fn of(dataset: &Dataset) -> Self {
+        let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
+        let columns = columns(dataset);
+        let mut values = Vec::with_capacity(dataset.len() * columns);
+        (0..dataset.len())
+            .for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut values));
+        Self { values, columns }
+    }
+
+    /// The features of one window, `[columns]`.
+    pub(crate) fn row(&self, window: usize) -> &[f32] {
+        &self.values[window * self.columns..(window + 1) * self.columns]
+    }
+
+    /// Grows trees on the split's training windows and gives their probabilities of its held-out windows,
+    /// row-major [N, K].
+    pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
+        let gather = |windows: &[usize]| -> Vec<f32> {
+            windows.iter().flat_map(|window| self.row(*window)).copied().collect()
+        };
+        let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
+        let classes = dataset.card.labels.len();
+        Trees::fit(&gather(&split.training), self.columns, &labels, classes, options)
+            .probabilities(&gather(&split.validation))
+    }
+}
+
+/// The number of features of a window.
+fn columns(dataset: &Dataset) -> usize {
+    dataset.card.channels.len() * (features(dataset.card.window) + QUANTILES.len() + LAGS.len())
+}
+
+/// Appends the features of one window, row-major [W, C].
+fn append(window: &[f32], dataset: &Dataset, features: &mut Vec<f32>) {
+    let channels = dataset.card.channels.len();
+    let first = features.len();
+    summarise(window, channels, features);
+    for channel in 0..channels {
+        let values: Vec<f32> = window.iter().skip(channel).step_by(channels).copied().collect();
+        let mut sorted = values.clone();
+        sorted.sort_by(f32::total_cmp);
+        let last = sorted.len().saturating_sub(1) as f64;
+        features.extend(QUANTILES.map(|share| sorted[(share * last).round() as usize]));
+        let (mean, deviation) = (features[first + channel], features[first + channels + channel]);
+        features.extend(LAGS.map(|lag| {
+            let pairs = values.iter().zip(values.iter().skip(lag));
+            let sum: f32 = pairs.map(|(one, other)| (one - mean) * (other - mean)).sum();
+            sum / (deviation * deviation * values.len() as f32).max(f32::MIN_POSITIVE)
+        }));
+    }
+}

@@ -1,0 +1,204 @@
+//! Reads whole recordings and cuts them into windows.
+//!
+//! The windows are cut by the daemon's own [`StreamWindower`], so that resampling, gaps and the steps of a
+//! window are the same in training and in service.
+
+use rayon::prelude::*;
+
+use super::error::DatasetError;
+use super::window_index::{RecordingInfo, WindowIndex};
+use crate::model::card::Card;
+use crate::recordings::labels::Labels;
+use crate::recordings::layout::GroupBy;
+use crate::recordings::reader::RecordingReader;
+use crate::recordings::{Recording, RecordingError};
+use crate::signal::{Channel, Drops, Samples, Time};
+use crate::stream::{StreamWindower, WindowerOptions, WindowerOutput};
+
+/// The maximum number of values in the steps of all recordings, which take 2 GiB.
+const MAX_VALUES: usize = 1 << 29;
+
+/// A whole recording in memory.
+pub(crate) struct LoadedRecording {
+    pub(crate) samples: Samples,
+    pub(crate) labels: Labels,
+    pub(crate) info: RecordingInfo,
+}
+
+/// The steps of one recording, and its windows.
+#[derive(Default)]
+pub(crate) struct CutRecording {
+    /// Every step that is in a window, row-major [S, C]. The stretches between gaps follow each other without
+    /// a mark.
+    pub(crate) steps: Vec<f32>,
+    pub(crate) windows: Vec<CutWindow>,
+    /// Windows dropped because no label applies to all of their steps.
+    pub(crate) dropped: usize,
+}
+
+/// One labelled window of a recording.
+pub(crate) struct CutWindow {
+    pub(crate) label: String,
+    /// Its position in [`CutRecording::steps`].
+    pub(crate) index: WindowIndex,
+}
+
+/// A position at which the windower completed a window.
+struct Position<'a> {
+    /// The index of the window's first step in [`CutRecording::steps`].
+    start: usize,
+    /// The time of the window's last step.
+    time: Time,
+    /// The label of the whole window; `None` if it changes or is unknown in some part.
+    label: Option<&'a str>,
+    /// The number of positions before this one in the same stretch without a gap.
+    offset: usize,
+}
+
+/// Reads every recording; several are read in parallel.
+///
+/// # Errors
+/// [`DatasetError::Recording`] of the first recording that cannot be read.
+pub(crate) fn read_all(
+    found: &[Recording],
+    channels: &[Channel],
+) -> Result<Vec<LoadedRecording>, DatasetError> {
+    let loaded = found.par_iter().map(|recording| {
+        let mut reader = RecordingReader::open(recording, Some(channels))?;
+        let mut samples = Samples::new(channels.len());
+        while reader.next_block(&mut samples)? {}
+        // The whole path, because recordings in different folders may have the same name.
+        let group = match recording.layout.split.group_by {
+            GroupBy::File => recording.path.display().to_string(),
+            GroupBy::Folder | GroupBy::Column => reader.group(),
+        };
+        let folder = recording.folder().unwrap_or_default();
+        let name = if recording.name.contains('/') || folder.is_empty() {
+            recording.name.clone()
+        } else {
+            format!("{folder}/{}", recording.name)
+        };
+        Ok(LoadedRecording { samples, labels: reader.labels()?, info: RecordingInfo { name, group } })
+    });
+    // All results are collected first, so that of several errors that of the first recording is reported.
+    loaded
+        .collect::<Vec<Result<_, RecordingError>>>()
+        .into_iter()
+        .map(|loaded| loaded.map_err(Into::into))
+        .collect()
+}
+
+/// The rate of the recordings in Hz, rounded to three significant digits: 1 / the median over the recordings
+/// of their median interval between samples. `None` if no recording has two samples at different times.
+pub(crate) fn own_rate(recordings: &[LoadedRecording]) -> Option<f64> {
+    let interval = |recording: &LoadedRecording| {
+        let pairs = recording.samples.times().windows(2);
+        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
+    };
+    let rate = 1e9 / median(recordings.iter().filter_map(interval).collect())?;
+    let unit = 10f64.powf(rate.log10().floor() - 2.0);
+    // Formatted and parsed again, because the multiplication may give 32.100000000000001 in place of 32.1.
+    format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// Cuts every recording into windows, as the card says; several recordings are cut in parallel.
+///
+/// # Errors
+/// [`DatasetError`]: there is no labelled window, or the steps take too much memory.
+pub(crate) fn cut_all(
+    recordings: &[LoadedRecording],
+    card: &Card,
+) -> Result<Vec<CutRecording>, DatasetError> {
+    let cuts: Vec<CutRecording> = recordings.par_iter().map(|recording| cut(recording, card)).collect();
+    let values: usize = cuts.iter().map(|cut| cut.steps.len()).sum();
+    if values > MAX_VALUES {
+        return Err(DatasetError::TooMany { gib: values as f64 * 4.0 / f64::from(1 << 30) });
+    }
+    if cuts.iter().any(|cut| !cut.windows.is_empty()) {
+        return Ok(cuts);
+    }
+    match cuts.iter().map(|cut| cut.dropped).sum() {
+        0 => {
+            let longest = recordings
+                .iter()
+                .map(|recording| longest_stretch(&recording.samples, card))
+                .fold(0.0, f64::max);
+            let needed = card.window as f64 / card.rate;
+            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
+        }
+        windows => Err(DatasetError::NoLabels { windows }),
+    }
+}
+
+/// Cuts one recording into the windows that the daemon would make of it.
+///
+/// The windower runs at a hop of one step. That gives every step, and every position that a window may be
+/// shifted to in training. The windows of the data set are those at every `card.hop`th position of a stretch.
+fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
+    let mut windower = StreamWindower::new(&WindowerOptions { hop: 1, ..WindowerOptions::of(card) });
+    let mut cut = CutRecording::default();
+    let mut positions: Vec<Position<'_>> = Vec::new();
+    let width = card.channels.len();
+    let take = |output| {
+        let WindowerOutput::Window(window) = output else { return };
+        let step = 1e9 / card.rate;
+        let previous = positions.last();
+        let previous = previous.filter(|last| (window.time.since(last.time) as f64) < 1.5 * step);
+        let (start, offset) = match previous {
+            Some(previous) => {
+                let last = window.values.len() - width;
+                cut.steps.extend_from_slice(&window.values[last..]);
+                (previous.start + 1, previous.offset + 1)
+            }
+            None => {
+                let start = cut.steps.len() / width;
+                cut.steps.extend_from_slice(&window.values);
+                (start, 0)
+            }
+        };
+        let label = recording.labels.throughout(window.time.offset(-card.span()), window.time);
+        positions.push(Position { start, time: window.time, label, offset });
+    };
+    windower.push(&recording.samples, &mut Drops::default(), take);
+    for (index, position) in positions.iter().enumerate() {
+        let Position { start, time, label, offset } = *position;
+        if offset % card.hop != 0 {
+            continue;
+        }
+        let Some(label) = label else {
+            cut.dropped += 1;
+            continue;
+        };
+        // A window may be shifted to the positions around it in the same stretch that have the same label
+        // throughout.
+        let reachable = |other: &&Position<'_>| {
+            other.label == Some(label) && start.abs_diff(other.start) == offset.abs_diff(other.offset)
+        };
+        let reach = card.hop / 2;
+        let before = positions[index.saturating_sub(reach)..index].iter().rev();
+        let after = positions[index + 1..].iter().take(reach);
+        let (earlier, later) = (before.take_while(reachable).count(), after.take_while(reachable).count());
+        let index = WindowIndex { start, time, earlier, later };
+        cut.windows.push(CutWindow { label: label.to_owned(), index });
+    }
+    cut
+}
+
+/// The duration of the longest stretch of samples without a gap, in seconds.
+fn longest_stretch(samples: &Samples, card: &Card) -> f64 {
+    let (mut longest, mut start) = (0i64, None);
+    for pair in samples.times().windows(2) {
+        let interval = pair[1].since(pair[0]);
+        if interval <= 0 || interval as f64 > card.resample.max_gap * 1e9 {
+            start = None;
+        } else {
+            longest = longest.max(pair[1].since(*start.get_or_insert(pair[0])));
+        }
+    }
+    longest as f64 / 1e9
+}

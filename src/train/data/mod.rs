@@ -1,0 +1,15 @@
+//! Labelled windows cut from recordings, and the choice of those that are held out.
+//!
+//! - `channels`: the channels that all recordings have, and their allowed orders
+//! - `cut`: reading recordings and cutting them into windows, with the daemon's own windower
+//! - `dataset`: the windows of all recordings with their labels
+//! - `split`: which windows are trained on and which are held out
+//! - `window_index`: the position of a window, and the recording it is from
+//! - `error`: why recordings cannot be used as a data set
+
+pub(crate) mod channels;
+pub(crate) mod cut;
+pub(crate) mod dataset;
+pub(crate) mod error;
+pub(crate) mod split;
+pub(crate) mod window_index;

@@ -1,0 +1,235 @@
+//! The split of the windows into those trained on and those held out.
+//!
+//! Whole groups of recordings are held out. Windows of one drive are near-copies of each other, so scores on
+//! held-out windows of a drive that was also trained on would be too high.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64;
+
+use super::dataset::Dataset;
+use crate::train::random_streams;
+
+/// Which windows are trained on and which are held out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Split {
+    /// The indices of the windows trained on, ascending.
+    pub training: Vec<usize>,
+    /// The indices of the windows held out, ascending.
+    pub validation: Vec<usize>,
+    /// Reasons for caution with this split, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The groups of recordings, each as the indices of its windows, by the group's most frequent label (the
+/// first one if several are equally frequent).
+fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, source) in dataset.sources.iter().enumerate() {
+        groups.entry(&dataset.recordings[*source].group).or_default().push(index);
+    }
+    let mut by_label: BTreeMap<usize, Vec<Vec<usize>>> = BTreeMap::new();
+    for windows in groups.into_values() {
+        let counts = dataset.count(windows.iter().copied());
+        let highest = counts.iter().max().copied().unwrap_or(0);
+        let most_frequent = counts.iter().position(|count| *count == highest).unwrap_or(0);
+        by_label.entry(most_frequent).or_default().push(windows);
+    }
+    by_label
+}
+
+/// The warning for a label that cannot be held out because it has a single group.
+fn single_group_warning(dataset: &Dataset, label: usize) -> String {
+    format!(
+        "label {:?} has only one recording (or group), so it is trained on and never held out; record this \
+         surface again",
+        dataset.card.labels[label]
+    )
+}
+
+impl Split {
+    /// Holds out a share of the groups of each label, chosen at random. A group's label is its most frequent
+    /// one.
+    ///
+    /// Of a label with several groups, at least one is held out and at least one is trained on. The group of
+    /// a label with only one is never held out, which gives a warning. A share of 0 holds out nothing.
+    pub(crate) fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
+        let mut split = Self::default();
+        let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
+        for (label, mut groups) in groups_by_label(dataset) {
+            groups.shuffle(&mut rng);
+            let held_out = match groups.len() {
+                _ if share <= 0.0 => 0,
+                1 => {
+                    split.warnings.push(single_group_warning(dataset, label));
+                    0
+                }
+                count => ((count as f64 * share).round() as usize).clamp(1, count - 1),
+            };
+            let (validation, training) = groups.split_at(held_out);
+            split.validation.extend(validation.iter().flatten());
+            split.training.extend(training.iter().flatten());
+        }
+        split.training.sort_unstable();
+        split.validation.sort_unstable();
+        split
+    }
+
+    /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each
+    /// recording, with a warning. In that case, windows that overlap the held-out part of their recording are
+    /// neither trained on nor held out.
+    pub(crate) fn for_one(dataset: &Dataset, share: f64, seed: u64) -> Self {
+        let split = Self::new(dataset, share, seed);
+        if share <= 0.0 || !split.validation.is_empty() {
+            return split;
+        }
+        let mut split = Self {
+            warnings: vec![
+                "no label has a second recording, so the end of each recording is held out, and scores on a \
+                 new drive will be lower; record each surface at least twice"
+                    .into(),
+            ],
+            ..Self::default()
+        };
+        for source in 0..dataset.recordings.len() {
+            let windows: Vec<usize> = (0..dataset.len()).filter(|i| dataset.sources[*i] == source).collect();
+            let held_out = (windows.len() as f64 * share).round() as usize;
+            let (training, validation) = windows.split_at(windows.len() - held_out);
+            let first = validation.first().map_or(usize::MAX, |window| dataset.windows[*window].start);
+            let before = |window: &&usize| dataset.windows[**window].start + dataset.card.window <= first;
+            split.training.extend(training.iter().filter(before));
+            split.validation.extend(validation);
+        }
+        split
+    }
+
+    /// The given windows without those of a share `without` of each label's groups, chosen at random. At
+    /// least one group of each label is kept.
+    pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
+        let given: BTreeSet<usize> = windows.iter().copied().collect();
+        let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
+        let mut kept = Vec::new();
+        for (_, mut groups) in groups_by_label(dataset) {
+            groups.iter_mut().for_each(|group| group.retain(|window| given.contains(window)));
+            groups.retain(|group| !group.is_empty());
+            groups.shuffle(&mut rng);
+            let dropped =
+                ((groups.len() as f64 * without).round() as usize).min(groups.len().saturating_sub(1));
+            kept.extend(groups.into_iter().skip(dropped).flatten());
+        }
+        kept.sort_unstable();
+        kept
+    }
+
+    /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in
+    /// random order, and each split holds out one part.
+    ///
+    /// The group of a label with only one is never held out, which gives a warning. If that is so for every
+    /// label, there is one split, which holds out nothing.
+    pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
+        let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
+        let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
+        let (mut next, mut warnings) = (0, Vec::new());
+        for (label, mut groups) in groups_by_label(dataset) {
+            if groups.len() == 1 {
+                warnings.push(single_group_warning(dataset, label));
+                continue;
+            }
+            groups.shuffle(&mut rng);
+            for windows in groups {
+                windows.into_iter().for_each(|window| parts[window] = Some(next % folds));
+                next += 1;
+            }
+        }
+        Self::of_parts(&parts, folds, &warnings)
+    }
+
+    /// The splits of a cross-validation that distributes single windows instead of groups, so that
+    /// overlapping windows are both trained on and held out. The scores are too high; they serve to show how
+    /// much higher than those on new drives.
+    pub(crate) fn leaky_folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
+        let mut order: Vec<usize> = (0..dataset.len()).collect();
+        order.shuffle(&mut Pcg64::new(u128::from(seed), random_streams::SPLIT));
+        let mut parts = vec![None; dataset.len()];
+        order.into_iter().enumerate().for_each(|(position, window)| parts[window] = Some(position % folds));
+        Self::of_parts(&parts, folds, &[])
+    }
+
+    /// One split per part that has windows; `parts` has each window's part, and windows with `None` are
+    /// always trained on. If no part has windows, there is one split, which holds out nothing.
+    fn of_parts(parts: &[Option<usize>], folds: usize, warnings: &[String]) -> Vec<Self> {
+        let split = |fold: usize| {
+            let (validation, training) =
+                (0..parts.len()).partition::<Vec<usize>, _>(|window| parts[*window] == Some(fold));
+            Self { training, validation, warnings: warnings.to_vec() }
+        };
+        let splits: Vec<Self> = (0..folds).map(split).filter(|split| !split.validation.is_empty()).collect();
+        if splits.is_empty() { vec![split(folds)] } else { splits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::tests::waves;
+
+    /// The groups that windows are of.
+    fn groups<'a>(dataset: &'a Dataset, windows: &[usize]) -> BTreeSet<&'a str> {
+        windows.iter().map(|window| dataset.recordings[dataset.sources[*window]].group.as_str()).collect()
+    }
+
+    #[test]
+    fn a_split_never_cuts_a_group_and_keeps_every_label_on_both_sides() {
+        // Each group is two recordings of a label.
+        let mut dataset = waves(3, 10, 2);
+        for (source, recording) in dataset.recordings.iter_mut().enumerate() {
+            recording.group = format!("group {}", source / 2);
+        }
+        for seed in 0..20 {
+            let split = Split::new(&dataset, 0.2, seed);
+            let mut all = [&split.training[..], &split.validation].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..dataset.len()).collect::<Vec<_>>(), "each window is on one side");
+            assert!(groups(&dataset, &split.training).is_disjoint(&groups(&dataset, &split.validation)));
+            assert_eq!(dataset.count(split.validation.iter().copied()), [4, 4, 4]);
+        }
+        assert_eq!(Split::new(&dataset, 0.2, 3), Split::new(&dataset, 0.2, 3));
+        assert_ne!(Split::new(&dataset, 0.2, 3), Split::new(&dataset, 0.2, 4));
+    }
+
+    #[test]
+    fn folds_hold_out_every_recording_once_and_as_a_whole() {
+        let dataset = waves(3, 7, 4);
+        let folds = Split::folds(&dataset, 5, 1);
+        assert_eq!(folds.len(), 5);
+        let mut held: Vec<usize> = folds.iter().flat_map(|split| split.validation.clone()).collect();
+        held.sort_unstable();
+        assert_eq!(held, (0..dataset.len()).collect::<Vec<_>>());
+        for split in &folds {
+            assert_eq!(split.training.len() + split.validation.len(), dataset.len());
+            assert!(groups(&dataset, &split.training).is_disjoint(&groups(&dataset, &split.validation)));
+            assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
+        }
+        let alone = waves(2, 1, 4);
+        let splits = Split::folds(&alone, 5, 1);
+        assert_eq!((splits.len(), splits[0].training.len(), splits[0].warnings.len()), (1, 8, 2));
+        for leaky in Split::leaky_folds(&dataset, 5, 1) {
+            assert!((16..=17).contains(&leaky.validation.len()), "a fifth of 84 windows");
+            assert!(!groups(&dataset, &leaky.training).is_disjoint(&groups(&dataset, &leaky.validation)));
+        }
+    }
+
+    #[test]
+    fn a_label_with_one_group_is_trained_on_with_a_warning() {
+        let mut dataset = waves(2, 3, 2);
+        for recording in dataset.recordings.iter_mut().filter(|recording| recording.name.starts_with("s1/")) {
+            recording.group = "one".into();
+        }
+        let split = Split::new(&dataset, 0.2, 0);
+        assert_eq!(dataset.count(split.training.iter().copied()), [4, 6]);
+        assert_eq!(dataset.count(split.validation.iter().copied()), [2, 0]);
+        assert_eq!(split.warnings.len(), 1);
+        assert!(split.warnings[0].contains("label \"s1\" has only one recording"), "{:?}", split.warnings);
+    }
+}

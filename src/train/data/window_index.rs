@@ -1,0 +1,27 @@
+//! The position of a window in the data set, and the recording it is from.
+
+use crate::signal::Time;
+
+/// The position of a window in the data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowIndex {
+    /// The index of the window's first step in [`Dataset::steps`](super::dataset::Dataset::steps).
+    pub start: usize,
+    /// The time of the window's last step, on the recording's clock.
+    pub time: Time,
+    /// How many steps earlier the window could start without crossing a gap or a change of label; at most
+    /// half a hop.
+    pub earlier: usize,
+    /// How many steps later the window could start without crossing a gap or a change of label; at most half
+    /// a hop.
+    pub later: usize,
+}
+
+/// The name and the group of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingInfo {
+    /// The recording's name, as `label/name` if the label comes from the folder.
+    pub name: String,
+    /// The recording's group. Recordings of one group are all trained on or all held out.
+    pub group: String,
+}

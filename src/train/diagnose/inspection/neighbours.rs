@@ -1,0 +1,73 @@
+//! Bounds the error that no classifier can avoid, by the error of the nearest neighbour.
+
+use crate::train::baseline::Features;
+use crate::train::data::dataset::Dataset;
+
+/// The maximum number of windows, because each is compared with each other.
+const MAX_WINDOWS: usize = 2000;
+
+/// The error of the nearest neighbour, with the interval that the least possible error would lie in if there
+/// were infinitely many windows.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct NeighbourError {
+    /// The share of the windows whose nearest neighbour in another group of recordings has another label.
+    pub error: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end of the interval, which is the error of the nearest neighbour.
+    pub high: f64,
+}
+
+/// Measures the error of the nearest neighbour on features that are scaled to a standard deviation of 1. For
+/// an error e and K labels, the interval is that of Cover and Hart (1967): from (K - 1) / K · (1 - √(1 - K /
+/// (K - 1) · e)) to e.
+pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> NeighbourError {
+    let every = dataset.len().div_ceil(MAX_WINDOWS).max(1);
+    let windows: Vec<usize> = (0..dataset.len()).step_by(every).collect();
+    let columns = features.columns;
+    let count = windows.len().max(1) as f32;
+    let mean: Vec<f32> =
+        (0..columns).map(|c| windows.iter().map(|w| features.row(*w)[c]).sum::<f32>() / count).collect();
+    let deviation = |column: usize| {
+        let squares = windows.iter().map(|w| (features.row(*w)[column] - mean[column]).powi(2)).sum::<f32>();
+        (squares / count).sqrt().max(1e-9)
+    };
+    let deviations: Vec<f32> = (0..columns).map(deviation).collect();
+    let scaled = |window: &usize| -> Vec<f32> {
+        features.row(*window).iter().zip(&deviations).map(|(value, deviation)| value / deviation).collect()
+    };
+    let rows: Vec<Vec<f32>> = windows.iter().map(scaled).collect();
+    let wrong = |one: usize| {
+        let group = |index: usize| &dataset.recordings[dataset.sources[windows[index]]].group;
+        let others = (0..rows.len()).filter(|other| group(*other) != group(one));
+        let distance = |other: &usize| -> f32 {
+            rows[one].iter().zip(&rows[*other]).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        let nearest = others.map(|other| (distance(&other), other)).min_by(|a, b| a.0.total_cmp(&b.0));
+        nearest.is_none_or(|(_, other)| dataset.labels[windows[other]] != dataset.labels[windows[one]])
+    };
+    let error = (0..rows.len()).filter(|one| wrong(*one)).count() as f64 / f64::from(count);
+    let labels = dataset.card.labels.len() as f64;
+    let share = (labels - 1.0) / labels;
+    NeighbourError { error, low: share * (1.0 - (1.0 - error / share).max(0.0).sqrt()), high: error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::tests::waves;
+
+    #[test]
+    fn waves_of_different_frequency_have_neighbours_of_their_own_label() {
+        let dataset = waves(3, 4, 4);
+        let found = nearest_neighbours(&dataset, &Features::of(&dataset));
+        assert!(found.error < 0.1, "{found:?}");
+        let mut shuffled = dataset.clone();
+        (0..shuffled.len()).for_each(|window| shuffled.labels[window] = window % 3);
+        let found = nearest_neighbours(&shuffled, &Features::of(&shuffled));
+        assert!(found.error > 0.4 && found.low > 0.2 && found.high == found.error, "{found:?}");
+        // Cover and Hart: the nearest neighbour's error is at most low * (2 - low * K / (K - 1)).
+        let most = found.low * (2.0 - found.low * 3.0 / 2.0);
+        assert!((most - found.error.min(2.0 / 3.0)).abs() < 1e-9, "{found:?}");
+    }
+}

@@ -1,0 +1,37 @@
+//! The range test of the learning rate (Smith 2015).
+
+use crate::train::data::split::Split;
+use crate::train::diagnose::request::DiagnosisRequest;
+use crate::train::diagnose::worker_pool::WorkerPool;
+
+/// Learning rates in ascending order, with the loss at each.
+pub(crate) type RangeTest = Vec<(f64, f64)>;
+
+/// How many steps before and after a step its loss is averaged over.
+const SMOOTHING: usize = 7;
+
+/// Trains from the first weights on with a learning rate that grows at every step, and returns a running mean
+/// of the loss at each learning rate. `epoch_time` is in seconds.
+pub(crate) fn range_test(
+    request: &DiagnosisRequest<'_>,
+    split: &Split,
+    epoch_time: f64,
+    pool: &WorkerPool<'_>,
+) -> RangeTest {
+    let step_time = epoch_time / split.training.len().div_ceil(request.options.batch_size) as f64;
+    let steps = ((0.1 * pool.time_left().as_secs_f64() / step_time) as usize).clamp(20, 150);
+    let losses = request.trainer(request.options, request.dataset, split).range_test(1e-6, 3.0, steps);
+    // The loss of a single batch is mostly chance.
+    let running_mean = |index: usize| {
+        let part = &losses[index.saturating_sub(SMOOTHING)..(index + SMOOTHING + 1).min(losses.len())];
+        part.iter().map(|(_, loss)| loss).sum::<f64>() / part.len() as f64
+    };
+    (0..losses.len()).map(|index| (losses[index].0, running_mean(index))).collect()
+}
+
+/// The learning rate at which the loss of a range test falls fastest; `None` for fewer than 11 steps.
+pub(crate) fn steepest_rate(range: &[(f64, f64)]) -> Option<f64> {
+    let change = |steps: &&[(f64, f64)]| steps[10].1 - steps[0].1;
+    let stretches = range.windows(11).collect::<Vec<_>>();
+    stretches.iter().min_by(|one, other| change(one).total_cmp(&change(other))).map(|steps| steps[5].0)
+}

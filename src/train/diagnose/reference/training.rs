@@ -1,0 +1,96 @@
+//! Runs the training that misbehaves unchanged, and measures its noise on the way.
+
+use super::artificial_task::cos_against_arccos;
+use super::sampling_noise::{GradientNoise, LossSpread, gradient_noise, loss_spread, resampled_losses};
+use crate::train::data::split::Split;
+use crate::train::diagnose::experiments::experiment::Experiment;
+use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
+use crate::train::diagnose::request::DiagnosisRequest;
+use crate::train::diagnose::worker_pool::WorkerPool;
+use crate::train::fit::epoch::{Epoch, FitError};
+use crate::train::options::FitOptions;
+
+/// How many times an epoch is repeated to measure what the order of the windows does to its loss.
+const RESAMPLED: u64 = 8;
+/// How many epochs the fluctuation of the loss is measured over.
+const SPREAD_EPOCHS: usize = 30;
+
+/// The unchanged training, with everything that was measured of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ReferenceTraining {
+    /// The settings, with as many epochs as there was time for.
+    pub options: FitOptions,
+    /// The figures of every epoch.
+    pub history: Vec<Epoch>,
+    /// The gradient noise after a tenth and after 70 % of the epochs.
+    pub noise: Vec<GradientNoise>,
+    /// The fluctuation of the loss after 70 % of the epochs; `None` where the training did not get that far.
+    pub spread: Option<LossSpread>,
+    /// The outcome of the same settings on the artificial task; `None` where there was no time.
+    pub artificial: Option<ExperimentOutcome>,
+}
+
+/// The part of [`ReferenceTraining`] that comes from the training itself.
+#[derive(Default)]
+struct TrainingCurve {
+    history: Vec<Epoch>,
+    noise: Vec<GradientNoise>,
+    spread: Option<LossSpread>,
+}
+
+/// Runs the training unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`,
+/// and at the same time the same settings on the artificial task. `epoch_time` is in seconds; `pool` ends
+/// with this phase.
+///
+/// # Errors
+/// [`FitError::Threads`].
+pub(crate) fn train_unchanged(
+    request: &DiagnosisRequest<'_>,
+    split: &Split,
+    epoch_time: f64,
+    whole_budget: &WorkerPool<'_>,
+    pool: &WorkerPool<'_>,
+) -> Result<ReferenceTraining, FitError> {
+    let DiagnosisRequest { options, dataset, .. } = *request;
+    let affordable = (0.2 * whole_budget.time_left().as_secs_f64() / epoch_time) as usize;
+    let epochs = options.epochs().min(affordable).max(2);
+    let unchanged = FitOptions { epochs: Some(epochs), ..options.clone() };
+    let task = cos_against_arccos(dataset, options.seed);
+    let task_epochs = (epochs * dataset.len()).div_ceil(task.len()).min(epochs.div_ceil(2)).max(2);
+    let artificial =
+        Experiment::new(FitOptions { epochs: Some(task_epochs), hop: None, ..options.clone() }, &task);
+    let (curve, outcome) =
+        pool.run_both(|| training_curve(request, &unchanged, split, pool), || artificial.run(0, pool))?;
+    let TrainingCurve { history, noise, spread } = curve.unwrap_or_default();
+    Ok(ReferenceTraining { options: unchanged, history, noise, spread, artificial: outcome.flatten() })
+}
+
+/// Trains to the last epoch or to the deadline, and measures the noise on the way.
+fn training_curve(
+    request: &DiagnosisRequest<'_>,
+    options: &FitOptions,
+    split: &Split,
+    pool: &WorkerPool<'_>,
+) -> TrainingCurve {
+    let mut trainer = request.trainer(options, request.dataset, split);
+    let epochs = options.epochs();
+    let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
+    let mut curve = TrainingCurve::default();
+    let mut resampled = Vec::new();
+    while trainer.epochs() < epochs && !pool.expired() {
+        match trainer.epoch() {
+            Ok(Some(epoch)) => curve.history.push(epoch),
+            _ => break,
+        }
+        if trainer.epochs() == early || trainer.epochs() == late {
+            curve.noise.push(gradient_noise(&mut trainer, options.batch_size));
+        }
+        if trainer.epochs() == late {
+            resampled = resampled_losses(&trainer, RESAMPLED);
+        }
+    }
+    let after: Vec<f64> =
+        curve.history.iter().skip(late).take(SPREAD_EPOCHS).map(|epoch| epoch.loss).collect();
+    curve.spread = loss_spread(&after, &resampled);
+    curve
+}

@@ -1,0 +1,31 @@
+//! The card of a trained model.
+
+use std::collections::BTreeSet;
+
+use crate::model::card::{Card, TrainingSummary};
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::trained::Trained;
+
+/// The card of a trained model: that of its dataset, with a summary of the training.
+pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
+    let held_out = trained.out_of_fold.windows.iter();
+    let held_out: BTreeSet<usize> = held_out.map(|index| dataset.sources[*index]).collect();
+    let used: BTreeSet<usize> = dataset.sources.iter().copied().collect();
+    let folds = trained.members.len();
+    let windows = trained.windows(dataset);
+    let training: BTreeSet<usize> =
+        trained.members.iter().flat_map(|member| &member.split.training).copied().collect();
+    let training: Vec<usize> = training.into_iter().collect();
+    let training = TrainingSummary {
+        data_digest: dataset.digest.clone(),
+        recordings: used.len(),
+        windows_per_class: dataset.count(0..dataset.len()),
+        validation: held_out.into_iter().map(|source| dataset.recordings[source].name.clone()).collect(),
+        folds: if folds > 1 { folds } else { 0 },
+        validation_scores: (windows.total() > 0).then(|| windows.scores()),
+        chosen_on_validation: trained.chosen_on_validation(),
+        seed: trained.options.seed,
+        statistics: dataset.statistics(&training),
+    };
+    Card { training: Some(training), ..dataset.card.clone() }
+}

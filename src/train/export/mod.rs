@@ -1,0 +1,19 @@
+//! Writing a trained model as an ONNX file.
+//!
+//! - [`export`](export()) makes the bytes: `graph` turns the networks into ONNX nodes, `card` describes the
+//!   training.
+//! - `parity` compares the result in ONNX Runtime with [`exact`], the trainer's forward pass in double
+//!   precision. A model that differs by more than rounding explains is an [error](error::ExportError) and is
+//!   never written.
+//! - [`write`] puts bytes into a file that is always complete.
+
+mod card;
+mod error;
+pub(crate) mod exact;
+mod file;
+mod graph;
+mod model;
+mod parity;
+
+pub(crate) use self::file::write;
+pub(crate) use self::model::export;

@@ -1,0 +1,130 @@
+//! A trained model as the bytes of an ONNX file.
+
+use std::path::Path;
+
+use super::card::card;
+use super::error::ExportError;
+use super::graph::graph;
+use super::parity::compare;
+use crate::model::onnx;
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::trained::Trained;
+
+/// Makes the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on
+/// the held-out windows, or on all windows if none are held out. Gives the file's bytes and the largest
+/// difference of a probability. ONNX Runtime is loaded from `library`, or from its usual places if that is
+/// `None`.
+///
+/// # Errors
+/// [`ExportError::Differs`] if the difference is more than rounding explains, and [`ExportError::Model`] if
+/// the model does not run.
+pub(crate) fn export(
+    trained: &Trained,
+    dataset: &Dataset,
+    library: Option<&Path>,
+) -> Result<(Vec<u8>, f32), ExportError> {
+    let card = card(trained, dataset);
+    let model = onnx::file(graph(&trained.ensemble), &card);
+    let all: Vec<usize> = (0..dataset.len()).collect();
+    let held_out = &trained.out_of_fold.windows;
+    let indices = if held_out.is_empty() { &all } else { held_out };
+    let windows: Vec<&[f32]> = indices.iter().map(|index| dataset.window(*index)).collect();
+    let difference = compare(&model, &card, &trained.ensemble, &windows, library)?;
+    Ok((model, difference))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_pcg::Pcg64;
+
+    use super::*;
+    use crate::model::card::Card;
+    use crate::model::session::Model;
+    use crate::signal::Channel;
+    use crate::train::export::file::write;
+    use crate::train::export::parity::TOLERANCE;
+    use crate::train::fit::context::TrainingContext;
+    use crate::train::fit::cross_validation::cross_validate;
+    use crate::train::fit::ensemble::Ensemble;
+    use crate::train::network::Network;
+    use crate::train::network::architecture::{Architecture, Pooling};
+    use crate::train::network::preprocessing::Preprocessing;
+    use crate::train::options::FitOptions;
+    use crate::train::tests::waves;
+
+    fn trained(options: FitOptions) -> (Trained, Dataset) {
+        let dataset = waves(3, 4, 4);
+        let options = FitOptions { hidden: Some(6), epochs: Some(3), learning_rate: 1e-2, ..options };
+        let options = options.resolved(&dataset);
+        let (stop, progress) = (Default::default(), |_: usize, _: &_| {});
+        let training =
+            TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
+        (cross_validate(&training).unwrap(), dataset)
+    }
+
+    #[test]
+    fn an_exported_model_gives_the_same_probabilities_in_onnx_runtime() {
+        let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
+        let (trained, dataset) = trained(options);
+        let (bytes, _) = export(&trained, &dataset, None).unwrap();
+        assert_eq!(bytes, export(&trained, &dataset, None).unwrap().0, "the same bytes each time");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.onnx");
+        write(&path, &bytes).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut model = Model::open(&path, None).unwrap();
+        let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();
+        let (ours, theirs) =
+            (trained.ensemble.probabilities(&windows), model.probabilities(&windows.concat()).unwrap());
+        assert_eq!(theirs.len(), 3 * dataset.len());
+        let same = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs() <= TOLERANCE;
+        assert!(ours.iter().zip(&theirs).all(same), "{ours:?} {theirs:?}");
+        let training = model.card().training.clone().unwrap();
+        assert_eq!((training.seed, training.recordings, training.validation.len()), (3, 12, 3));
+    }
+
+    #[test]
+    fn every_part_of_a_network_is_exported() {
+        let (trained, dataset) = trained(FitOptions {
+            folds: Some(3),
+            layers: 2,
+            differences: true,
+            summary: true,
+            dense: Some(5),
+            batch_norm: true,
+            pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
+            ..FitOptions::default()
+        });
+        export(&trained, &dataset, None).unwrap();
+        // The same with several interchangeable channels.
+        let orders = vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]];
+        let card = Card { training: None, ..Card::of_test(20, 2, &["a", "b"]) };
+        let channels = ["x", "y", "z"].map(Channel::in_ampere).to_vec();
+        let card = Card { channels, ..card };
+        let values: Vec<f32> = (0..64 * 60).map(|i| (i as f32 * 0.37).sin() + (i % 7) as f32).collect();
+        let windows: Vec<&[f32]> = values.chunks_exact(60).collect();
+        for ordered_steps in [true, false] {
+            let orders = orders.clone();
+            let trained = trained.ensemble.architecture().clone();
+            let architecture = Architecture { channels: 3, classes: 2, orders, ordered_steps, ..trained };
+            let input = Preprocessing::measure(&architecture, windows.iter().copied());
+            let network = Network::new(architecture, input, &mut Pcg64::new(1, 1));
+            let ensemble = Ensemble::of(vec![network]);
+            let model = onnx::file(graph(&ensemble), &card);
+            compare(&model, &card, &ensemble, &windows, None).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_model_that_differs_from_the_network_is_an_error_with_the_difference() {
+        let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
+        let card = card(&trained, &dataset);
+        let model = onnx::file(graph(&trained.ensemble), &card);
+        let mut network = trained.ensemble.members()[0].clone();
+        network.parameters_mut()[0] += 0.5;
+        let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();
+        let other = Ensemble::of(vec![network]);
+        let error = compare(&model, &card, &other, &windows, None).unwrap_err();
+        assert!(error.to_string().contains("differ from the trainer's by"), "{error}");
+    }
+}

@@ -1,0 +1,24 @@
+//! Training: one network, several by cross-validation, and a search for better settings.
+//!
+//! From the inside out:
+//! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often and with which weight each
+//!   class takes part, `validation` scores the held-out windows.
+//! - [`member`] runs a trainer to the end, with early stopping, and keeps the weights.
+//! - [`cross_validation`] trains one member for each split and joins them into [`trained`]: an [`ensemble`]
+//!   of the networks, with predictions of the held-out windows and the [`calibration`] of the confidence.
+//! - [`search`] cross-validates different settings within a time budget and returns the best.
+//!
+//! The module reads and writes no files. [`export`](crate::train::export) writes the model and
+//! [`report`](crate::train::report) the run folder.
+
+mod balance;
+pub(crate) mod calibration;
+pub(crate) mod context;
+pub(crate) mod cross_validation;
+pub(crate) mod ensemble;
+pub(crate) mod epoch;
+pub(crate) mod member;
+pub(crate) mod search;
+pub(crate) mod trained;
+pub(crate) mod trainer;
+mod validation;

@@ -1,0 +1,300 @@
+//! One network in training, epoch by epoch.
+//!
+//! A [`Trainer`] holds the whole state of a training: the network, the optimiser, the learning rate schedule
+//! and the random generator. The caller asks for one epoch after the other and decides when to stop and which
+//! weights to keep. The same seed gives the same bytes with any number of threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::RngExt;
+use rand_pcg::Pcg64;
+
+use super::balance::{class_weights, epoch_order};
+use super::context::TrainingContext;
+use super::epoch::{Epoch, FitError};
+use super::validation::validation_loss;
+use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::network::augment::Augmentation;
+use crate::train::network::batch::{Example, Regularisation, TrainingStep};
+use crate::train::network::loss::Loss;
+use crate::train::network::preprocessing::Preprocessing;
+use crate::train::network::{Network, Workspace};
+use crate::train::optimize::optimizer::{Optimizer, clip_norm};
+use crate::train::optimize::schedule::LearningRate;
+use crate::train::optimize::weight_average::WeightAverage;
+use crate::train::options::FitOptions;
+use crate::train::random_streams;
+
+/// A network in training.
+#[derive(Debug)]
+pub(crate) struct Trainer<'a> {
+    options: &'a FitOptions,
+    dataset: &'a Dataset,
+    stop: &'a AtomicBool,
+    /// The seed of all random draws of this network.
+    seed: u128,
+    split: Split,
+    network: Network,
+    /// A moving average of the weights, validated and kept in place of `network`; `None` if turned off.
+    average: Option<WeightAverage>,
+    optimizer: Optimizer,
+    learning_rate: LearningRate,
+    regularisation: Regularisation,
+    augment: Option<Augmentation>,
+    /// The loss weight of each class, `[K]`.
+    weights: Vec<f32>,
+    workspace: Workspace,
+    /// Draws the order of the windows and their shifts in time.
+    rng: Pcg64,
+    /// The number of completed epochs.
+    epochs: usize,
+    /// Logits of the held-out windows after the last completed epoch, row-major [N, K].
+    held_out_logits: Vec<f32>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the
+    /// network's position among several, from 0; each position has random draws of its own.
+    pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
+        let TrainingContext { options, dataset, stop, .. } = *training;
+        let architecture = options.architecture(dataset);
+        let windows = || split.training.iter().map(|index| dataset.window(*index));
+        let input = Preprocessing::measure(&architecture, windows());
+        let seed = options.seed(member);
+        let network =
+            Network::new(architecture.clone(), input, &mut Pcg64::new(seed, random_streams::WEIGHTS));
+        Self {
+            options,
+            dataset,
+            stop,
+            seed,
+            average: (options.weight_average > 0.0)
+                .then(|| WeightAverage::new(options.weight_average as f32, &network)),
+            optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
+            learning_rate: options.learning_rate(),
+            regularisation: options.regularisation(),
+            augment: options.augment(dataset, &architecture, windows()),
+            weights: class_weights(dataset, &split, options.balance),
+            workspace: Workspace::default(),
+            rng: Pcg64::new(seed, random_streams::ORDER),
+            epochs: 0,
+            held_out_logits: Vec::new(),
+            network,
+            split,
+        }
+    }
+
+    /// Trains one epoch and validates the result; `None` if the stop flag was set before its end.
+    ///
+    /// # Errors
+    /// [`FitError::Diverged`] if a loss is not finite.
+    pub(crate) fn epoch(&mut self) -> Result<Option<Epoch>, FitError> {
+        let epoch = self.epochs + 1;
+        let learning_rate = self.learning_rate.at(self.epochs as f64);
+        let Some(training) = self.train_batches(epoch)? else { return Ok(None) };
+        self.held_out_logits = self.validation_logits();
+        let labels = self.split.validation.iter().map(|index| self.dataset.labels[*index]);
+        let validation = validation_loss(&self.held_out_logits, labels, &self.weights);
+        if let Some(loss) = validation.filter(|loss| !loss.sum.is_finite()) {
+            return Err(self.diverged(epoch, loss));
+        }
+        let figures = Epoch {
+            epoch,
+            loss: training.mean(),
+            accuracy: training.accuracy(),
+            validation_loss: validation.map(|loss| loss.mean()),
+            validation_accuracy: validation.map(|loss| loss.accuracy()),
+            learning_rate,
+        };
+        self.learning_rate.epoch_ended(figures.validation_loss.unwrap_or(figures.loss));
+        self.epochs = epoch;
+        Ok(Some(figures))
+    }
+
+    /// The number of completed epochs.
+    pub(crate) fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// The network with its current weights, not averaged.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network that is validated and kept: with averaged weights, or current ones if that is turned off.
+    pub(crate) fn kept(&self) -> &Network {
+        self.average.as_ref().map_or(&self.network, WeightAverage::network)
+    }
+
+    /// Logits of the held-out windows after the last completed epoch, row-major [N, K]; empty before that.
+    pub(crate) fn held(&self) -> &[f32] {
+        &self.held_out_logits
+    }
+
+    /// The optimiser with its current state.
+    pub(crate) fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// The learning rate of the next step.
+    pub(crate) fn learning_rate(&self) -> f32 {
+        self.learning_rate.at(self.epochs as f64)
+    }
+
+    /// A copy of this training that continues with a different window order, dropout and augmentation.
+    pub(crate) fn continued(&self, seed: u64) -> Self {
+        let seed = self.seed ^ u128::from(seed) << 32;
+        Self {
+            options: self.options,
+            dataset: self.dataset,
+            stop: self.stop,
+            seed,
+            split: self.split.clone(),
+            network: self.network.clone(),
+            average: self.average.clone(),
+            optimizer: self.optimizer.clone(),
+            learning_rate: self.learning_rate.clone(),
+            regularisation: self.regularisation,
+            augment: self.augment.clone(),
+            weights: self.weights.clone(),
+            workspace: Workspace::default(),
+            rng: Pcg64::new(seed, random_streams::ORDER),
+            epochs: self.epochs,
+            held_out_logits: self.held_out_logits.clone(),
+        }
+    }
+
+    /// Multiplies the learning rate of all further steps by a factor.
+    pub(crate) fn scale_learning_rate(&mut self, by: f64) {
+        self.learning_rate.scale(by);
+    }
+
+    /// The mean loss of some windows with the given parameters, and its gradient, `[P]`. Neither dropout nor
+    /// augmentation takes part; label smoothing does.
+    pub(crate) fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
+        let mut network = self.network.clone();
+        network.parameters_mut().copy_from_slice(parameters);
+        let examples: Vec<Example<'_>> = windows
+            .iter()
+            .map(|index| Example { window: self.dataset.window(*index), label: self.dataset.labels[*index] })
+            .collect();
+        let regularisation =
+            Regularisation { label_smoothing: self.regularisation.label_smoothing, ..Default::default() };
+        let step = TrainingStep { weights: &self.weights, regularisation, augment: None, seed: 0 };
+        let loss = network.backward(&examples, step, &mut self.workspace);
+        (loss.mean(), self.workspace.gradients())
+    }
+
+    /// The network to keep as it is now, with its logits of the held-out windows, row-major [N, K]. Unlike
+    /// [`Trainer::held`], this does not need a completed epoch.
+    pub(super) fn current(&self) -> (Network, Vec<f32>) {
+        (self.kept().clone(), self.validation_logits())
+    }
+
+    /// Which windows are trained on, and which are held out.
+    pub(crate) fn split(&self) -> &Split {
+        &self.split
+    }
+
+    /// Ends the training and gives back its split.
+    pub(super) fn into_split(self) -> Split {
+        self.split
+    }
+
+    /// Logits of the held-out windows by the network that is kept, row-major [N, K].
+    fn validation_logits(&self) -> Vec<f32> {
+        let held_out = self.split.validation.iter();
+        let held_out: Vec<&[f32]> = held_out.map(|index| self.dataset.window(*index)).collect();
+        self.kept().logits(&held_out)
+    }
+
+    fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
+        FitError::Diverged { epoch, loss: loss.mean(), learning_rate: self.options.learning_rate }
+    }
+
+    /// Trains one epoch; `None` if the stop flag was set before its end.
+    fn train_batches(&mut self, epoch: usize) -> Result<Option<Loss>, FitError> {
+        let order = self.order();
+        let batches = order.len().div_ceil(self.options.batch_size);
+        let mut total = Loss::default();
+        for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let progress = (epoch - 1) as f64 + index as f64 / batches as f64;
+            let rate = self.learning_rate.at(progress);
+            let loss = self.step(batch, epoch, index, rate)?;
+            total.add(loss);
+        }
+        Ok(Some(total))
+    }
+
+    /// Trains one step on the batch of this index in its epoch. The loss is that before the step.
+    fn step(&mut self, batch: &[usize], epoch: usize, index: usize, rate: f32) -> Result<Loss, FitError> {
+        let examples: Vec<_> = batch.iter().map(|index| self.example(*index)).collect();
+        let step = TrainingStep {
+            weights: &self.weights,
+            regularisation: self.regularisation,
+            augment: self.augment.as_ref(),
+            seed: self.seed << 64 | (epoch as u128) << 32 | index as u128,
+        };
+        let loss = self.network.backward(&examples, step, &mut self.workspace);
+        if !loss.sum.is_finite() {
+            return Err(self.diverged(epoch, loss));
+        }
+        if self.options.clip > 0.0 {
+            clip_norm(self.workspace.gradients_mut(), self.options.clip as f32);
+        }
+        self.optimizer.step(rate, self.network.parameters_mut(), self.workspace.gradients());
+        if let Some(average) = &mut self.average {
+            average.follow(&self.network);
+        }
+        Ok(loss)
+    }
+
+    /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
+    /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
+    /// gives each step's learning rate with the mean loss of its batch. The test ends early once the loss is
+    /// twice that of the first step or not finite.
+    pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
+        let mut losses: Vec<(f64, f64)> = Vec::new();
+        for epoch in 1.. {
+            let order = self.order();
+            for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
+                let share = losses.len() as f64 / steps.saturating_sub(1).max(1) as f64;
+                let rate = from * (to / from).powf(share);
+                let stopped = losses.len() == steps || self.stop.load(Ordering::Relaxed);
+                let Some(loss) = self.step(batch, epoch, index, rate as f32).ok().filter(|_| !stopped) else {
+                    return losses;
+                };
+                losses.push((rate, loss.mean()));
+                if loss.mean() > 2.0 * losses[0].1 {
+                    return losses;
+                }
+            }
+            if order.is_empty() {
+                break;
+            }
+        }
+        losses
+    }
+
+    /// The windows of one epoch in the order that they are trained on.
+    fn order(&mut self) -> Vec<usize> {
+        epoch_order(self.dataset, &self.split, self.options.balance, &mut self.rng)
+    }
+
+    /// A training window, shifted at random within its recording if the settings ask for it.
+    fn example(&mut self, index: usize) -> Example<'a> {
+        let position = self.dataset.windows[index];
+        let room = position.earlier + position.later;
+        let window = if self.options.shift && room > 0 {
+            let steps = self.rng.random_range(0..=room) as isize - position.earlier as isize;
+            self.dataset.shifted(index, steps)
+        } else {
+            self.dataset.window(index)
+        };
+        Example { window, label: self.dataset.labels[index] }
+    }
+}

@@ -1,0 +1,25 @@
+//! The frame that all pages share, and the form of their numbers.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A whole HTML page with its style, which loads nothing else.
+pub(crate) fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
+}
+
+/// A share between 0 and 1 as a percentage with one decimal; a dash if it is not finite.
+pub(crate) fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "–".into() }
+}

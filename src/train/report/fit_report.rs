@@ -1,0 +1,68 @@
+//! The page of a training run, `report.html`.
+
+use maud::html;
+
+use super::confusion_table::confusion_table;
+use super::document::document;
+use super::learning_curves::learning_curves;
+use super::recordings::recordings_table;
+use super::reliability_diagram::reliability_diagram;
+use super::summary::{origin, summary};
+use super::worst_windows::worst_windows;
+use crate::score::Confusion;
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::trained::Trained;
+
+/// Everything that the page shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FitReport<'a> {
+    /// The trained model.
+    pub trained: &'a Trained,
+    /// The windows that it was trained on and validated with.
+    pub dataset: &'a Dataset,
+    /// The baseline: predictions of the held-out windows by extra trees. `None` if no windows are held out.
+    pub trees: Option<&'a Confusion>,
+    /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for
+    /// it.
+    pub leaky: Option<&'a Confusion>,
+    /// The run's settings as TOML.
+    pub config: &'a str,
+}
+
+impl FitReport<'_> {
+    /// The page as HTML.
+    pub(crate) fn html(&self) -> String {
+        let Self { trained, dataset, trees, leaky, config } = *self;
+        let windows = trained.windows(dataset);
+        let scored = windows.total() > 0;
+        let body = html! {
+            h1 { "Training report" }
+            p.soft { (origin(dataset)) }
+            @if scored { (summary(trained, dataset, &windows, trees, leaky)) } @else {
+                p { "No windows were held out, so how good the model is on a new drive is not known." }
+            }
+            @for warning in &trained.warnings { p.warn { "Warning: " (warning) } }
+            h2 { "Loss and accuracy, every epoch" }
+            (learning_curves(trained))
+            @if scored {
+                h2 { "Which surfaces are confused" }
+                div.pair {
+                    div { h3 { "Each window alone" } (confusion_table(&windows)) }
+                    div {
+                        h3 { "After smoothing, as the daemon publishes surfaces" }
+                        (confusion_table(&trained.decisions(dataset)))
+                    }
+                }
+                h2 { "Confidence and accuracy" }
+                (reliability_diagram(trained, dataset))
+                h2 { "Recordings, the worst first" }
+                (recordings_table(trained, dataset))
+                h2 { "Windows with the largest errors" }
+                (worst_windows(trained, dataset))
+            }
+            h2 { "The settings" }
+            details { summary { "config.toml" } pre { (config) } }
+        };
+        document("underfoot: training report", &body)
+    }
+}

@@ -1,0 +1,58 @@
+//! The loss and accuracy of every epoch, as charts.
+
+use maud::{Markup, html};
+
+use super::chart::{Chart, ChartLine};
+use crate::train::fit::epoch::Epoch;
+use crate::train::fit::trained::Trained;
+
+/// Charts of the loss, of the loss on a logarithmic axis, and of the accuracy; one line for each network.
+pub(super) fn learning_curves(trained: &Trained) -> Markup {
+    let several = trained.members.len() > 1;
+    let line = |name: &str, colour, value: &dyn Fn(&Epoch) -> Option<f64>| -> Vec<ChartLine> {
+        let members = trained.members.iter().enumerate();
+        members
+            .map(|(index, member)| ChartLine {
+                // One entry in the legend serves all networks.
+                name: if index == 0 { name.to_owned() } else { String::new() },
+                colour,
+                faint: several,
+                points: member
+                    .history
+                    .iter()
+                    .filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?)))
+                    .collect(),
+            })
+            .filter(|line| !line.points.is_empty())
+            .collect()
+    };
+    let losses = || {
+        let mut lines = line("training loss", 0, &|epoch| Some(epoch.loss));
+        lines.extend(line("validation loss", 1, &|epoch| epoch.validation_loss));
+        lines
+    };
+    let mut accuracies = line("training accuracy", 0, &|epoch| Some(epoch.accuracy));
+    accuracies.extend(line("validation accuracy", 1, &|epoch| epoch.validation_accuracy));
+    let chart = |title: &str, y: &str, logarithmic, range, lines| Chart {
+        title: title.into(),
+        x: "epoch".into(),
+        y: y.into(),
+        logarithmic,
+        range,
+        lines,
+        ..Chart::default()
+    };
+    html! {
+        div.pair {
+            (chart("Loss over the epochs", "loss", false, None, losses()).svg())
+            (chart("Loss over the epochs, logarithmic", "loss, logarithmic", true, None, losses()).svg())
+            (chart("Accuracy over the epochs", "accuracy", false, Some((0.0, 1.0)), accuracies).svg())
+        }
+        @if several {
+            p.soft {
+                "One line for each network. Each was trained without one part of the recordings and is validated "
+                "on that part."
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The scores of a run, as `scores.json` has them.
+
+use serde::Serialize;
+
+use super::fit_report::FitReport;
+use super::recordings::{RecordingScore, recording_scores};
+use crate::model::card::Scores;
+use crate::score::Confusion;
+use crate::train::fit::calibration::Calibration;
+use crate::train::fit::search::SearchTrial;
+
+/// The content of `scores.json`.
+#[derive(Debug, Serialize)]
+struct RunScores<'a> {
+    /// `cross-validation` over folds by recording, `validation` of a single network, or `none`.
+    kind: &'a str,
+    /// Whether the held-out windows also chose the settings or the epoch. Then these are validation scores,
+    /// not test scores.
+    chosen_on_validation: bool,
+    labels: &'a [String],
+    /// Each window on its own; `None` if no windows are held out.
+    windows: Option<ConfusionScores<'a>>,
+    /// After the decision filter with its default settings; `None` if no windows are held out.
+    decisions: Option<ConfusionScores<'a>>,
+    /// One entry for each network, on its own held-out windows.
+    folds: Vec<Scores>,
+    calibration: Option<Calibration>,
+    extra_trees: Option<Scores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaky: Option<Scores>,
+    recordings: Vec<RecordingScore>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tried: &'a [SearchTrial],
+}
+
+/// The scores of a confusion matrix, with the matrix itself.
+#[derive(Debug, Serialize)]
+struct ConfusionScores<'a> {
+    #[serde(flatten)]
+    scores: Scores,
+    /// One row for each actual label, one column for each predicted label.
+    confusion: &'a [Vec<u64>],
+    /// For each actual label, how many windows were decided to be unknown.
+    unknown: &'a [u64],
+}
+
+impl<'a> ConfusionScores<'a> {
+    fn new(confusion: &'a Confusion) -> Self {
+        Self { scores: confusion.scores(), confusion: confusion.table(), unknown: confusion.unknown() }
+    }
+}
+
+/// The bytes of `scores.json`. `tried` is what a search tried, and empty without a search.
+pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u8> {
+    let FitReport { trained, dataset, trees, leaky, .. } = *report;
+    let (windows, decisions) = (trained.windows(dataset), trained.decisions(dataset));
+    let scored = windows.total() > 0;
+    let scores = RunScores {
+        kind: match trained.members.len() {
+            _ if !scored => "none",
+            1 => "validation",
+            _ => "cross-validation",
+        },
+        chosen_on_validation: trained.chosen_on_validation(),
+        labels: &dataset.card.labels,
+        windows: scored.then(|| ConfusionScores::new(&windows)),
+        decisions: scored.then(|| ConfusionScores::new(&decisions)),
+        folds: trained.scores(dataset),
+        calibration: trained.calibration,
+        extra_trees: trees.map(Confusion::scores),
+        leaky: leaky.map(Confusion::scores),
+        recordings: recording_scores(trained, dataset),
+        tried,
+    };
+    // The structure holds only numbers, texts and lists, which always serialise.
+    let mut bytes = serde_json::to_vec_pretty(&scores).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}

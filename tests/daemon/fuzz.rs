@@ -1,0 +1,32 @@
+//! Every seed of the fuzz targets, through the body of its target.
+
+use std::path::Path;
+
+#[allow(unreachable_pub, reason = "it is a crate of its own as well")]
+#[path = "../../fuzz/src/lib.rs"]
+mod bodies;
+
+#[test]
+fn every_seed_of_the_fuzz_targets_keeps_the_promises_of_its_target() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    for (name, body) in bodies::TARGETS {
+        let files: Vec<_> =
+            std::fs::read_dir(seeds.join(name)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{name} has no seed");
+        for file in files {
+            eprintln!("{}", file.display());
+            body(&std::fs::read(&file).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_fuzz_target_has_a_program() {
+    let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets");
+    let mut programs: Vec<_> = std::fs::read_dir(targets)
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    programs.sort();
+    assert_eq!(programs, bodies::TARGETS.map(|(name, _)| name));
+}
