@@ -35,8 +35,13 @@ impl Lines {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(needle)).count()
     }
 
+    /// Whether nothing more comes.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits for the end of what is written.
-    fn to_the_end(&self) -> Vec<String> {
+    pub(crate) fn to_the_end(&self) -> Vec<String> {
         wait_for("the end of a program's output", || self.thread.is_finished().then_some(()));
         self.all()
     }

@@ -18,8 +18,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use daemon::Lines;
+
 /// What has not come by then does not come.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same of a program that calculates until then.
+const LONG_PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -84,22 +88,27 @@ pub(crate) fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
     underfoot(args).output().unwrap().into()
 }
 
-/// Runs a program, and interrupts it as Ctrl-C does when it has said this on standard error. Standard error is what came after that.
+/// Runs a program, and interrupts it as Ctrl-C does when it has said this on standard error. Standard error is what came
+/// after that.
 pub(crate) fn interrupted(command: &mut Command, needle: &str) -> Ran {
-    use std::io::{BufRead, BufReader, Read};
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(needle) {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it said {needle:?}");
-    }
+    let said = Lines::read(child.stderr.take().unwrap());
+    let begun = Instant::now();
+    let at = loop {
+        if let Some(at) = said.all().iter().position(|line| line.contains(needle)) {
+            break at;
+        }
+        if said.have_ended() || begun.elapsed() > LONG_PATIENCE {
+            let _ = child.kill();
+            panic!("it did not say {needle:?}: {:#?}", said.all());
+        }
+        std::thread::sleep(LOOK);
+    };
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
         .unwrap();
-    let mut rest = String::new();
-    lines.read_to_string(&mut rest).unwrap();
-    Ran { stderr: rest, ..child.wait_with_output().unwrap().into() }
+    let ended = child.wait_with_output().unwrap();
+    Ran { stderr: said.to_the_end().split_off(at + 1).join("\n"), ..ended.into() }
 }
 
 /// What a program said, and its exit code.

@@ -35,7 +35,7 @@ const SMALL: [&str; 5] = ["--hop=100", "--hidden=4", "--epochs=3", "--batch-size
 fn ended_with_a_verdict(arguments: &[&str], folder: &Path) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args(["diagnose", "data", "--budget=1h"]).args(arguments).args(SMALL).current_dir(folder);
-    interrupted(&mut command, "trying what to do instead")
+    interrupted(&mut command, "trying better settings")
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Walk {
     /// A command as the README has it, with this walk's port, and less work where it would take minutes.
     fn arguments(&self, line: &str) -> Vec<String> {
         let port = self.pty.link.to_str().unwrap();
-        let line = line.replace(PORT, port).replace("--budget 10m", "--budget 15s").replace('\'', "");
+        let line = line.replace(PORT, port).replace("--budget 10m", "--budget 10s").replace('\'', "");
         let quick = if line.starts_with("underfoot-train fit") { " --epochs 3 --hop 50" } else { "" };
         (line + quick).split_whitespace().map(str::to_owned).collect()
     }
