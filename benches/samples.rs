@@ -82,8 +82,8 @@ fn recorded() -> CsvRows {
     CsvRows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
 }
 
-fn windows(lane: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
-    lane.push(samples, drops, |output| drop(black_box(output)));
+fn windows(windower: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
+    windower.push(samples, drops, |output| drop(black_box(output)));
 }
 
 fn samples(criterion: &mut Criterion) {
@@ -116,18 +116,18 @@ fn samples(criterion: &mut Criterion) {
         group.bench_function(format!("resample and window, {name}"), |bencher| {
             bencher.iter_batched_ref(
                 || StreamWindower::new(&options),
-                |lane| windows(lane, &decoded, &mut Drops::default()),
+                |windower| windows(windower, &decoded, &mut Drops::default()),
                 BatchSize::SmallInput,
             );
         });
         group.bench_function(format!("decode CSV, resample and window, {name}"), |bencher| {
             bencher.iter(|| {
-                let (mut rows, mut lane, mut drops) =
+                let (mut rows, mut windower, mut drops) =
                     (recorded(), StreamWindower::new(&options), Drops::default());
                 decode(
                     &csv,
                     |bytes, samples, drops| rows.feed(bytes, samples, drops),
-                    |samples| windows(&mut lane, samples, &mut drops),
+                    |samples| windows(&mut windower, samples, &mut drops),
                 );
                 assert_eq!(drops.total(), 0, "{drops}");
             });
@@ -141,14 +141,14 @@ fn decisions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decisions");
     group.throughput(Throughput::Elements(1));
     group.bench_function("six surfaces", |bencher| {
-        let mut decider = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
+        let mut filter = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
         let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
         bencher.iter(|| {
             time = time.offset(100_000_000);
             step += 1;
             let mut probabilities = [0.1; 6];
             probabilities[step / 50 % 6] = 0.5;
-            black_box(decider.step(time, black_box(&probabilities)))
+            black_box(filter.step(time, black_box(&probabilities)))
         });
     });
     group.finish();

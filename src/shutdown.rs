@@ -24,7 +24,7 @@ pub(crate) fn channel() -> (Trigger, Shutdown) {
 
 impl Trigger {
     /// Requests the shutdown.
-    pub(crate) fn pull(&self) {
+    pub(crate) fn request(&self) {
         self.0.send_replace(true);
     }
 }

@@ -50,7 +50,7 @@ impl TimeUnwrapper {
         self.max_gap = max_gap.max(1);
     }
 
-    /// The stream's time at its newest sample, without wraps. None before the first sample.
+    /// The stream's time at its newest sample, without wraps. `None` before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.newest
     }

@@ -21,7 +21,7 @@ use super::window::{ResetReason, Window, WindowerOutput};
 use crate::model::card::Card;
 use crate::signal::{DropReason, Drops, Samples, Time};
 
-/// The maximum number of samples in the reorder buffer. A burst of more leaves it before its time.
+/// The maximum number of samples in the reorder buffer. If there are more, the oldest leave it early.
 const MAX_REORDERED: usize = 4096;
 
 /// How the windows of a stream are made.
@@ -141,7 +141,7 @@ impl StreamWindower {
         self.missing_channels
     }
 
-    /// The stream's time at its newest sample, without wraps. None before the first sample.
+    /// The stream's time at its newest sample, without wraps. `None` before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.stages.unwrapper.newest()
     }

@@ -263,7 +263,7 @@ fn a_check_and_a_recording_beside_the_daemon_leave_it_alone() {
     let out = folder.path().join("recordings");
     let record =
         ["record", "-c", config, "--label", "tile", "--out", out.to_str().unwrap(), "--duration", "300ms"];
-    assert_says(&support::run(record).stderr, &["no sample came"]);
+    assert_says(&support::run(record).stderr, &["no samples arrived"]);
     // What was published before is heard before this.
     let recording = Recording::tour(23, 0.5);
     publish(&client, &recording);

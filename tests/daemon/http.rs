@@ -185,7 +185,7 @@ fn a_model_that_never_answers_makes_the_daemon_not_alive() {
     let samples: String = (0..30).map(|step| format!("{},1000.0\n", f64::from(step) / 100.0)).collect();
     daemon.feed(samples);
     let stuck = wait_for("the probe", || Some(get(&address, "/livez")).filter(|live| live.status == 503));
-    assert_says(&stuck.body, &["the pipeline does not move"]);
+    assert_says(&stuck.body, &["the pipeline makes no progress"]);
     daemon.kill();
 }
 

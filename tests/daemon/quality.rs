@@ -138,7 +138,7 @@ fn a_silent_sensor_is_named_and_well_again_when_samples_come() {
     daemon.feed(recording.csv(0..300));
     let found = problem(&client, "silent");
     assert_eq!((&found["stream"], found.get("channel")), (&"cart".into(), None), "{found}");
-    surface(&client, "cart", |surface| unknown(surface, "no sample comes"));
+    surface(&client, "cart", |surface| unknown(surface, "no samples arrive"));
     daemon.feed(without(300..400));
     // A sample at each look: however slow the machine is, the stream is not silent for long.
     let mut fed = 400;
@@ -167,7 +167,7 @@ fn input_that_has_drifted_is_told_with_its_numbers_and_ends() {
     daemon.feed(recording.csv(600..1400));
     let found = problem(&client, "drifted");
     assert_eq!((&found["stream"], &found["channel"]), (&"cart".into(), &"current".into()), "{found}");
-    let numbers = ["A on average", "times as far from the training's 1.393 \u{b1} 0.411 A"];
+    let numbers = ["A on average", "but 1.393 \u{b1} 0.411 A in the training data"];
     assert_says(found["detail"].as_str().unwrap(), &numbers);
     let lines = daemon.wait_for_output(131);
     let last = json(&lines[130]);

@@ -116,7 +116,7 @@ fn a_recording_without_a_sample_fails_and_says_so() {
     let pty = Pty::open(&folder.path().join("board"));
     let ended = record(&pty.link, &folder.path().join("out"), &[]).interrupt();
     assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{:?}", ended.stderr);
-    assert_says(ended.stderr.last().unwrap(), &["error: no sample came", "underfoot check"]);
+    assert_says(ended.stderr.last().unwrap(), &["error: no samples arrived", "underfoot check"]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn each_fault_is_one_line_that_names_the_file_and_the_others_come_out() {
     let good = Recording::tour(71, 1.0);
     let expected = good.replayed();
     for (name, text, says) in [
-        ("column.csv", "t,volts\n0,1\n", "column \"current\" is not in the header; it has t, volts"),
+        ("column.csv", "t,volts\n0,1\n", "column \"current\" is not in the header, which has t, volts"),
         ("text.csv", "t,current\n0,1\n0.01,abc\n", "line 3: column \"current\" holds \"abc\""),
         ("time.csv", "t,current\nnoon,1\n", "line 2: column \"t\" holds \"noon\", which is not a time"),
         ("no-time.csv", "clock,current\n0,1\n", "no time column \"t\""),

@@ -228,7 +228,7 @@ fn a_model_of_other_channels_takes_a_restart_and_is_named() {
     variant(&setup.model, "other", &[("current", "voltage")]);
     setup.write(&recording, "[decide]\ndwell = '19s'\n");
     let status = setup.reload();
-    let says = "model.path (it takes the channels voltage in place of current)";
+    let says = "model.path (its channels are voltage instead of current)";
     assert_says(&status, &["a restart is needed for ", says]);
     assert_says(&setup.daemon.wait_for_line("reloaded"), &["decide.dwell"]);
     setup.daemon.feed(recording.csv(300..600));

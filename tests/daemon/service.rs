@@ -124,9 +124,9 @@ fn a_model_that_never_answers_stops_the_watchdog() {
     let mut daemon = manager.start(&config, Duration::from_secs(4));
     manager.wait_for("WATCHDOG=1");
     daemon.feed(samples(0, 1000.0));
-    daemon.wait_for_lines("the watchdog is not fed", 1);
+    daemon.wait_for_lines("the watchdog is not notified", 1);
     while manager.heard().is_some() {}
-    daemon.wait_for_lines("the watchdog is not fed", 3);
+    daemon.wait_for_lines("the watchdog is not notified", 3);
     let after: Vec<_> = std::iter::from_fn(|| manager.heard()).collect();
     assert!(after.iter().all(|message| !message.contains("WATCHDOG")), "{after:?}");
     daemon.kill();

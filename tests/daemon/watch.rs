@@ -155,14 +155,14 @@ fn a_broker_that_is_away_is_told_once_and_waited_for() {
     let mut lines = in_lines(&broker);
     assert_says(&lines.wait_for_line("cannot be reached"), &[&broker.address(), "trying again"]);
     let terminal = Terminal::run(underfoot(["watch", "--mqtt", &broker.address()]), 24, 200);
-    terminal.wait_for_line("away for ");
+    terminal.wait_for_line("unreachable for ");
     terminal.wait_for_line("cannot be reached");
     broker.up();
     terminal.wait_for_line(" connected, underfoot not heard");
     lines.wait_for_line("connected to the broker");
     assert_eq!(lines.stderr.count("cannot be reached"), 1, "{:?}", lines.stderr.all());
     broker.stop();
-    terminal.wait_for_line("away for ");
+    terminal.wait_for_line("unreachable for ");
     assert_eq!(terminal.interrupt().0, Some(0));
     assert_eq!(lines.terminate().code, Some(0));
 }

@@ -99,9 +99,10 @@ fn describe(card: &Card) -> String {
         line("data", training.data_digest.clone());
         line("seed", training.seed.to_string());
         if let Some(scores) = &training.validation_scores {
+            let chosen = if training.chosen_on_validation { ", which also chose the model" } else { "" };
             line(
                 "validation",
-                format!("{scores} on {} recordings, which also chose the epoch", training.validation.len()),
+                format!("{scores} on {} held-out recordings{chosen}", training.validation.len()),
             );
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {

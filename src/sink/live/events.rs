@@ -39,7 +39,7 @@ const MAX_STREAMS: usize = 64;
 const PAGE_QUEUE: usize = 64;
 /// Minimum time between two predictions shown of one stream.
 const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
-/// Size of the event buffer, in bytes, from which on further events are dropped until the next flush.
+/// When the event buffer is larger than this, in bytes, further events are dropped until the next flush.
 const MAX_BUFFER: usize = 1 << 20;
 /// How long a browser waits before it connects again after it lost the connection.
 const RETRY: Duration = Duration::from_secs(2);
@@ -102,7 +102,7 @@ impl LiveEvents {
         self.0.watched.load(Ordering::Relaxed)
     }
 
-    /// Waits until a page joins.
+    /// Waits until a page is opened.
     pub(crate) async fn joined(&self) {
         self.0.joined.notified().await;
     }

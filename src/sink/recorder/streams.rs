@@ -52,12 +52,12 @@ impl Recorder {
             return Ok(());
         }
         if !self.files.contains_key(&batch.stream) {
-            if self.files.len() >= self.options.streams {
+            if self.files.len() >= self.options.max_streams {
                 drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is over the limit limits.streams = {}; \
                          raise it to record more streams",
-                        batch.stream, self.options.streams
+                        batch.stream, self.options.max_streams
                     )
                 });
                 return Ok(());
@@ -72,18 +72,22 @@ impl Recorder {
         }
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
-        open.stamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        open.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
         for (raw, row) in batch.samples.iter() {
-            let time = match open.clock.place(raw) {
+            let time = match open.unwrapper.place(raw) {
                 Placement::Next(time) | Placement::AfterGap(time) => time,
                 Placement::AfterRestart(time) => {
-                    let stamper = open.stamper.clone();
-                    let next =
-                        OpenRecording::create(&self.folder, &batch.stream, &self.options.channels, stamper)?;
+                    let timestamper = open.timestamper.clone();
+                    let next = OpenRecording::create(
+                        &self.folder,
+                        &batch.stream,
+                        &self.options.channels,
+                        timestamper,
+                    )?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
                     remember(&mut self.finished, done.path, done.samples);
-                    open.clock.place(raw);
+                    open.unwrapper.place(raw);
                     time
                 }
                 Placement::Duplicate => {
@@ -114,7 +118,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Brings everything written so far to the disk, and closes the files of idle streams.
+    /// Writes everything so far through to the disk, and closes the files of idle streams.
     ///
     /// # Errors
     /// An error that names the file.
@@ -135,7 +139,7 @@ impl Recorder {
         let mut lost = 0;
         for (_, OpenRecording { out, path, samples, kept, .. }) in self.files.drain() {
             lost += samples - kept;
-            // Dropping the writer would try once more to write its buffer, which has no room on the disk.
+            // Dropping the writer would try again to write its buffer, which the disk has no room for.
             let (file, _) = out.into_parts();
             if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
                 let _ = std::fs::remove_file(&path);
@@ -194,7 +198,7 @@ mod tests {
             folder: folder.path().into(),
             label: "gravel".into(),
             channels: channels.clone(),
-            streams: 9,
+            max_streams: 9,
             idle: Duration::MAX,
         };
         let mut recorder = Recorder::new(options).unwrap();
@@ -215,7 +219,7 @@ mod tests {
         let recording = found.iter().find(|recording| recording.path == written[0].0).unwrap();
         let mut samples = Samples::new(2);
         let mut reader = RecordingReader::open(recording, Some(&channels)).unwrap();
-        while reader.next_block(&mut samples).unwrap() {}
+        while reader.next_batch(&mut samples).unwrap() {}
         assert_eq!(samples.times().last().unwrap().nanos(), 7_000_000_001);
         assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());
         assert!(samples.values()[1].is_nan());
@@ -230,7 +234,7 @@ mod tests {
             folder: folder.path().into(),
             label: "gravel".into(),
             channels: channels.clone(),
-            streams: 9,
+            max_streams: 9,
             idle: Duration::MAX,
         };
         let mut recorder = Recorder::new(options).unwrap();
@@ -242,7 +246,7 @@ mod tests {
         let recordings = recordings::find(&[folder.path().into()], None).unwrap();
         let mut samples = Samples::new(2);
         let mut reader = RecordingReader::open(&recordings[0], Some(&channels)).unwrap();
-        while reader.next_block(&mut samples).unwrap() {}
+        while reader.next_batch(&mut samples).unwrap() {}
         assert_eq!(samples.values()[2], 1.1);
     }
 
@@ -254,7 +258,7 @@ mod tests {
             folder: folder.path().into(),
             label: "gravel".into(),
             channels,
-            streams: 9,
+            max_streams: 9,
             idle: Duration::MAX,
         };
         let mut recorder = Recorder::new(options).unwrap();

@@ -66,7 +66,7 @@ pub(crate) fn read_all(
     let loaded = found.par_iter().map(|recording| {
         let mut reader = RecordingReader::open(recording, Some(channels))?;
         let mut samples = Samples::new(channels.len());
-        while reader.next_block(&mut samples)? {}
+        while reader.next_batch(&mut samples)? {}
         // The whole path, because recordings in different folders may have the same name.
         let group = match recording.layout.split.group_by {
             GroupBy::File => recording.path.display().to_string(),

@@ -5,8 +5,8 @@
 //! `member<index>/`.
 
 use crate::model::onnx::{
-    AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integers, integers_of, node, table,
-    value,
+    AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integer_tensor, integers,
+    integers_attribute, node, value,
 };
 use crate::train::fit::ensemble::Ensemble;
 use crate::train::network::Network;
@@ -79,9 +79,9 @@ impl Builder {
         }
         let sources: Vec<i64> = orders.iter().flatten().map(|channel| *channel as i64).collect();
         self.constants.push(floats("order_weights", &[channels, orders.len()], &weights));
-        self.constants.push(table("orders", &[orders.len(), channels], &sources));
+        self.constants.push(integer_tensor("orders", &[orders.len(), channels], &sources));
         self.constants.push(integers("step_axis", &[1]));
-        let steps = || vec![integers_of("axes", &[1]), integer("keepdims", 0)];
+        let steps = || vec![integers_attribute("axes", &[1]), integer("keepdims", 0)];
         self.add("ReduceMean", &["window"], "channel_means", steps());
         self.add("MatMul", &["channel_means", "order_weights"], "order_scores", vec![]);
         let last = vec![integer("axis", 1), integer("keepdims", 0)];
@@ -146,7 +146,8 @@ impl GraphMember<'_> {
         let (architecture, input) = (network.architecture(), network.input());
         let window = if input.ordered_steps() { ordered } else { "window" };
         let scaled = self.scaled(window, input.scaling(), "scaled");
-        let mut steps = self.add("Transpose", &[&scaled], "steps", vec![integers_of("perm", &[1, 0, 2])]);
+        let mut steps =
+            self.add("Transpose", &[&scaled], "steps", vec![integers_attribute("perm", &[1, 0, 2])]);
         if let Some(factors) = input.differences() {
             steps = self.with_differences(&steps, factors);
         }
@@ -174,7 +175,7 @@ impl GraphMember<'_> {
             last = end;
         }
         let first = self.integers("first_axis", &[0]);
-        let over_steps = || vec![integers_of("axes", &[0]), integer("keepdims", 0)];
+        let over_steps = || vec![integers_attribute("axes", &[0]), integer("keepdims", 0)];
         let pooled: Vec<String> = architecture
             .pooling
             .iter()
@@ -214,7 +215,7 @@ impl GraphMember<'_> {
     /// and gives its full name. It is [N, C F] for F statistics of each channel.
     fn summary(&mut self, ordered: &str, scaling: &Scaling) -> String {
         let network = self.network;
-        let over_steps = |keep: i64| vec![integers_of("axes", &[1]), integer("keepdims", keep)];
+        let over_steps = |keep: i64| vec![integers_attribute("axes", &[1]), integer("keepdims", keep)];
         let mean = self.add("ReduceMean", &[ordered], "window_mean", over_steps(0));
         let kept = self.add("ReduceMean", &[ordered], "window_mean_kept", over_steps(1));
         let centred = self.add("Sub", &[ordered, &kept], "window_centred", vec![]);

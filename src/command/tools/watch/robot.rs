@@ -1,4 +1,4 @@
-//! What is known of one robot.
+//! What is known about one robot.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl WatchedRobot {
         let SurfaceMessage { surface, confidence, since, .. } = message;
         let known = self.since.is_some();
         // After an outage, the daemon publishes the retained surface again, although nothing changed.
-        let is_news = !known || self.surface != surface || self.since != Some(since);
-        if is_news {
+        let is_new = !known || self.surface != surface || self.since != Some(since);
+        if is_new {
             self.changed = (!retained).then_some(now);
             self.heard = if retained { self.heard } else { Some(now) };
             self.confidence = confidence.clamp(0.0, 1.0);
