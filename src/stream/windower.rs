@@ -195,15 +195,11 @@ impl OrderedStages {
             Placement::Next(time) => (time, None),
             Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
-            Placement::Duplicate => {
-                return drops
-                    .add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
-            }
-            Placement::Late => {
-                self.monitor.count_late();
-                return drops.add(DropReason::Late, || {
-                    format!("the sample at {} s came after a newer one", raw.seconds())
-                });
+            placement @ (Placement::Duplicate | Placement::Late) => {
+                if placement == Placement::Late {
+                    self.monitor.count_late();
+                }
+                return placement.count_drop(raw, drops);
             }
         };
         if let Some(reason) = reset {

@@ -10,7 +10,7 @@ use crate::signal::Channel;
 pub enum OnFault {
     /// Stop with an error. For `underfoot record`, which has nothing else to do.
     End,
-    /// Drop samples for a while, then try again. For the daemon, whose predictions go on.
+    /// Drop samples for a while, then try again. For the daemon, whose predictions continue.
     Pause,
 }
 

@@ -90,14 +90,8 @@ impl Recorder {
                     open.unwrapper.place(raw);
                     time
                 }
-                Placement::Duplicate => {
-                    drops.add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
-                    continue;
-                }
-                Placement::Late => {
-                    drops.add(DropReason::Late, || {
-                        format!("the sample at {} s came after a newer one", raw.seconds())
-                    });
+                placement @ (Placement::Duplicate | Placement::Late) => {
+                    placement.count_drop(raw, drops);
                     continue;
                 }
             };
@@ -175,12 +169,23 @@ fn remember(finished: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
     use crate::recordings;
     use crate::recordings::reader::RecordingReader;
     use crate::signal::{Arrival, Channel, Samples, Time};
+
+    fn options(folder: &Path, channels: &[&str]) -> RecorderOptions {
+        RecorderOptions {
+            folder: folder.into(),
+            label: "gravel".into(),
+            channels: channels.iter().map(|name| Channel::in_ampere(name)).collect(),
+            max_streams: 9,
+            idle: Duration::MAX,
+        }
+    }
 
     fn batch(times: &[f64]) -> SampleBatch {
         let mut samples = Samples::new(2);
@@ -193,14 +198,8 @@ mod tests {
     #[test]
     fn recorded_samples_are_read_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels: channels.clone(),
-            max_streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left", "right"]);
+        let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
         let mut drops = Drops::default();
         let mut first = batch(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001]);
@@ -229,14 +228,8 @@ mod tests {
     #[test]
     fn a_channel_may_have_a_name_with_a_comma() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left, front"), Channel::in_ampere("\"right\"")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels: channels.clone(),
-            max_streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left, front", "\"right\""]);
+        let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
         let written = recorder.finish().unwrap();
@@ -251,16 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn after_a_fault_empty_files_are_removed_and_recording_goes_on() {
+    fn after_a_fault_empty_files_are_removed_and_recording_continues() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels,
-            max_streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left", "right"]);
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[1.0, 2.0]), &mut Drops::default()).unwrap();
         recorder.abandon();

@@ -109,7 +109,7 @@ fn record(
             if !failing {
                 let again = humantime::format_duration(PAUSE);
                 tracing::error!(
-                    "{error}; predictions go on, and recording is tried again every {again}: \
+                    "{error}; predictions continue, and recording is tried again every {again}: \
                      make room, or fix the disk"
                 );
             }
