@@ -206,14 +206,4 @@ mod tests {
         counters.disconnected();
         assert_eq!(counters.broker(), (false, 1));
     }
-
-    #[test]
-    fn resets_are_counted_by_reason() {
-        let counters = Counters::default();
-        counters.count_reset(ResetReason::Restart);
-        assert_eq!(
-            counters.resets().collect::<Vec<_>>(),
-            [("gap", 0), ("restart", 1), ("silence", 0), ("missing", 0), ("model", 0)]
-        );
-    }
 }

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_source_without_samples_makes_the_daemon_unhealthy() {
         let health = Health::new([("a".into(), Duration::from_secs(9)), ("b".into(), Duration::ZERO)]);
-        assert!(!health.report().healthy, "no sample has come yet");
+        assert!(!health.report().healthy, "no sample has arrived yet");
         health.count_samples(0, 3);
         health.count_samples(1, 1);
         let report = health.report();

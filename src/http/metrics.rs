@@ -60,10 +60,10 @@ impl Collector for Scrape {
         let Self { health, about, pages } = self;
         let mut text = Exposition(encoder);
         let report = health.report();
-        about_itself(&mut text, about)?;
+        build_and_model(&mut text, about)?;
         sources(&mut text, &report)?;
         pipeline(&mut text, health, &report, about)?;
-        outside(&mut text, health, *pages)?;
+        connections(&mut text, health, *pages)?;
         match Process::myself().and_then(|process| process.stat()) {
             Ok(stat) => process(&mut text, &stat),
             // Without /proc there are no metrics of the process.
@@ -93,7 +93,7 @@ impl Exposition<'_> {
     }
 }
 
-fn about_itself(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
+fn build_and_model(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
     text.single(
         "underfoot_build",
         "The version of underfoot; always 1.",
@@ -198,7 +198,7 @@ fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, a
     )
 }
 
-fn outside(text: &mut Exposition<'_>, health: &Health, pages: usize) -> fmt::Result {
+fn connections(text: &mut Exposition<'_>, health: &Health, pages: usize) -> fmt::Result {
     let (connected, connects) = health.counters.broker();
     text.single(
         "underfoot_mqtt_connected",

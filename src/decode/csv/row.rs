@@ -39,7 +39,7 @@ pub(super) struct RowDecoder {
     time: TimeInput,
     header: Header,
     mapping: Mapping,
-    /// The number of rows so far.
+    /// The number of rows so far, without empty ones.
     row: usize,
     /// The raw values of the current row, in the order of the columns.
     raw: Vec<f64>,

@@ -136,7 +136,7 @@ impl LiveEvents {
     pub(crate) fn samples(&self, batch: &SampleBatch) {
         if self.watched()
             && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
-            && !shown.beyond
+            && !shown.over_limit
         {
             shown.trace.take(batch);
         }
@@ -149,7 +149,8 @@ impl LiveEvents {
         }
         let mut state = self.lock();
         let shown = state.shown(&prediction.stream);
-        if shown.beyond || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL) {
+        if shown.over_limit || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL)
+        {
             return;
         }
         shown.last_prediction = Some(Instant::now());
@@ -220,14 +221,16 @@ impl LiveEvents {
 impl LiveState {
     /// Returns a stream's entry, and creates it at the stream's first event.
     fn shown(&mut self, stream: &StreamId) -> &mut LiveStream {
-        let beyond = self.streams.len() >= MAX_STREAMS;
-        self.streams.entry(stream.clone()).or_insert_with(|| LiveStream { beyond, ..LiveStream::default() })
+        let over_limit = self.streams.len() >= MAX_STREAMS;
+        self.streams
+            .entry(stream.clone())
+            .or_insert_with(|| LiveStream { over_limit, ..LiveStream::default() })
     }
 
     /// The body of a `hello` event: the state of everything now.
     fn hello(&self) -> Value {
         let streams = self.streams.iter().map(
-            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.beyond }),
+            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.over_limit }),
         );
         let streams: Vec<_> = streams.collect();
         json!({ "about": self.about, "now": now(), "span": SPAN, "streams": streams })
