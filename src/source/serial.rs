@@ -98,7 +98,7 @@ impl SerialSource {
                         }
                         ReadEnd::Failed(error) => self.explain(&error),
                         ReadEnd::Silent(time) => format!(
-                            "nothing came from the serial port {:?} for {}; check the board, the wires and \
+                            "no bytes arrived from the serial port {:?} for {}; check the board, the wires and \
                              source.baud = {}",
                             self.port,
                             humantime::format_duration(time),

@@ -170,7 +170,7 @@ fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_t
         (rows(&file).lines().count() == 700).then_some(file)
     });
     daemon.feed(recording.csv(700..6000));
-    let said = daemon.wait_for_line("predictions go on, and recording is tried again");
+    let said = daemon.wait_for_line("predictions continue, and recording is tried again");
     assert_says(
         &said,
         &["ERROR", "the recording", "cannot be written: No space left on device", "make room"],

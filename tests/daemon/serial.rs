@@ -154,7 +154,7 @@ fn a_silent_port_is_opened_again_and_says_what_to_look_at() {
     let folder = support::folder();
     let pty = Pty::open(&folder.path().join("board"));
     let mut daemon = Daemon::run(&(pty.section("rover", "csv") + "baud = 9600\nsilence = '300ms'\n"));
-    let said = daemon.wait_for_line("nothing came");
+    let said = daemon.wait_for_line("no bytes arrived");
     assert_says(&said, &["for 300ms", "check the board, the wires and source.baud = 9600"]);
     daemon.wait_for_lines("the serial port is open", 2);
 }

@@ -137,7 +137,7 @@ impl SimulateArgs {
                 }
             }
         };
-        let samples = pace(drive, async |reading| {
+        let samples = send_in_real_time(drive, async |reading| {
             // Publishing fails only if the connection is gone, which `network` reports.
             let _ = client.publish(&topic, QoS::AtMostOnce, false, wire::message(&reading)).await;
         });
@@ -154,7 +154,7 @@ impl SimulateArgs {
         eprintln!("a simulated board is at {}", link.display());
         let mut wire = Wire::new(self.format, &[SimulatorSource::channel()]);
         let mut bytes = Vec::new();
-        pace(drive, async |reading| {
+        send_in_real_time(drive, async |reading| {
             bytes.clear();
             wire.encode(reading.time, &[reading.current], &mut bytes);
             terminal.write(&bytes);
@@ -165,7 +165,7 @@ impl SimulateArgs {
 }
 
 /// Calls `send` with each reading at the time it is due.
-async fn pace(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
+async fn send_in_real_time(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
     let started = Instant::now();
     for reading in drive {
         tokio::time::sleep_until(started + Duration::from_secs_f64(reading.time.seconds())).await;
