@@ -20,8 +20,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
-	@cargo build --release --locked --bin underfoot
-	@"$(TARGET)/release/underfoot" demo
+# Built once and for nobody to debug, so without what either would need: somebody waits for it.
+	@CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --no-default-features --bin underfoot
+	@"$(TARGET)/debug/underfoot" demo
 
 test: test-tools onnxruntime lint ## set up, lint, then run every test
 ifeq ($(FETCH)$(UNDERFOOT_TEST_ORT_OLD),yes)

@@ -3,7 +3,9 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput};
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
 use underfoot::decision::{DecisionFilter, DecisionOptions};
 use underfoot::decode::csv::{CsvRows, Header};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
@@ -86,77 +88,65 @@ fn windows(windower: &mut StreamWindower, samples: &Samples, drops: &mut Drops) 
     windower.push(samples, drops, |output| drop(black_box(output)));
 }
 
-fn samples(criterion: &mut Criterion) {
-    let (csv, json, frames) = (csv(), json(), frames());
-    let mut group = criterion.benchmark_group("samples");
-    group.throughput(Throughput::Elements(SAMPLES.into()));
-
-    group.bench_function("decode CSV", |bencher| {
-        bencher.iter(|| {
-            let mut rows = recorded();
-            let count = decode(&csv, |bytes, samples, drops| rows.feed(bytes, samples, drops), |_| {});
-            assert_eq!(count, SAMPLES as usize);
-        });
+#[divan::bench]
+fn decode_csv(bencher: Bencher<'_, '_>) {
+    let csv = csv();
+    bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
+        let mut rows = recorded();
+        let count = decode(&csv, |bytes, samples, drops| rows.feed(bytes, samples, drops), |_| {});
+        assert_eq!(count, SAMPLES as usize);
     });
-    for (name, format, bytes) in
-        [("decode JSON", StreamFormat::Json, &json), ("decode binary", StreamFormat::Binary, &frames)]
-    {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let mut stream = StreamDecoder::new(format, columns(), TimeInput::default());
-                let count = decode(bytes, |bytes, samples, drops| stream.feed(bytes, samples, drops), |_| {});
-                assert_eq!(count, SAMPLES as usize);
-            });
-        });
-    }
-    for (name, method) in [("linear", Method::Linear), ("mean", Method::Mean)] {
-        let options = WindowerOptions::of(&card(method));
-        let mut decoded = columns().samples();
-        recorded().feed(&csv, &mut decoded, &mut Drops::default());
-        group.bench_function(format!("resample and window, {name}"), |bencher| {
-            bencher.iter_batched_ref(
-                || StreamWindower::new(&options),
-                |windower| windows(windower, &decoded, &mut Drops::default()),
-                BatchSize::SmallInput,
-            );
-        });
-        group.bench_function(format!("decode CSV, resample and window, {name}"), |bencher| {
-            bencher.iter(|| {
-                let (mut rows, mut windower, mut drops) =
-                    (recorded(), StreamWindower::new(&options), Drops::default());
-                decode(
-                    &csv,
-                    |bytes, samples, drops| rows.feed(bytes, samples, drops),
-                    |samples| windows(&mut windower, samples, &mut drops),
-                );
-                assert_eq!(drops.total(), 0, "{drops}");
-            });
-        });
-    }
-    group.finish();
 }
 
-fn decisions(criterion: &mut Criterion) {
-    let card = card(Method::Linear);
-    let mut group = criterion.benchmark_group("decisions");
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("six surfaces", |bencher| {
-        let mut filter = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
-        let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
-        bencher.iter(|| {
-            time = time.offset(100_000_000);
-            step += 1;
-            let mut probabilities = [0.1; 6];
-            probabilities[step / 50 % 6] = 0.5;
-            black_box(filter.step(time, black_box(&probabilities)))
-        });
+#[divan::bench(args = [StreamFormat::Json, StreamFormat::Binary])]
+fn decode_stream(bencher: Bencher<'_, '_>, format: StreamFormat) {
+    let bytes = if format == StreamFormat::Json { json() } else { frames() };
+    bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
+        let mut stream = StreamDecoder::new(format, columns(), TimeInput::default());
+        let count = decode(&bytes, |bytes, samples, drops| stream.feed(bytes, samples, drops), |_| {});
+        assert_eq!(count, SAMPLES as usize);
     });
-    group.finish();
+}
+
+#[divan::bench(args = [Method::Linear, Method::Mean])]
+fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
+    let options = WindowerOptions::of(&card(method));
+    let mut decoded = columns().samples();
+    recorded().feed(&csv(), &mut decoded, &mut Drops::default());
+    bencher
+        .counter(ItemsCount::new(SAMPLES))
+        .with_inputs(|| StreamWindower::new(&options))
+        .bench_local_refs(|windower| windows(windower, &decoded, &mut Drops::default()));
+}
+
+#[divan::bench(args = [Method::Linear, Method::Mean])]
+fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
+    let (csv, options) = (csv(), WindowerOptions::of(&card(method)));
+    bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
+        let (mut rows, mut windower, mut drops) = (recorded(), StreamWindower::new(&options), Drops::default());
+        decode(
+            &csv,
+            |bytes, samples, drops| rows.feed(bytes, samples, drops),
+            |samples| windows(&mut windower, samples, &mut drops),
+        );
+        assert_eq!(drops.total(), 0, "{drops}");
+    });
+}
+
+#[divan::bench]
+fn decide_between_six_surfaces(bencher: Bencher<'_, '_>) {
+    let card = card(Method::Linear);
+    let mut filter = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
+    let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
+    bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
+        time = time.offset(100_000_000);
+        step += 1;
+        let mut probabilities = [0.1; 6];
+        probabilities[step / 50 % 6] = 0.5;
+        black_box(filter.step(time, black_box(&probabilities)))
+    });
 }
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    samples(&mut criterion);
-    decisions(&mut criterion);
-    criterion.final_summary();
+    divan::main();
 }

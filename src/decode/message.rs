@@ -114,17 +114,36 @@ mod tests {
         );
     }
 
+    /// Bytes among which numbers, line ends and braces are common.
+    fn payloads() -> impl Strategy<Value = Vec<u8>> {
+        let likely = prop::sample::select(&b"0123456789.,-+e\n\r \"t:m{}[]"[..]);
+        prop::collection::vec(prop_oneof![4 => likely, 1 => any::<u8>()], 0..300)
+    }
+
     proptest! {
         #[test]
-        fn any_payload_gives_no_more_samples_than_bytes_and_an_empty_one_is_counted(
-            payload in prop::collection::vec(any::<u8>(), 0..300),
-        ) {
-            use MessageFormat::{Auto, Csv, Float32, Json};
-            for format in [Auto, Json, Csv, Float32] {
-                let (samples, drops) = run(format, &payload, 2);
-                prop_assert!(samples.len() <= payload.len());
-                prop_assert!(!payload.is_empty() || drops.total() == 1);
-            }
+        fn any_payload_is_samples_or_faults_and_nothing_is_left_out_in_silence(payload in payloads()) {
+            // Each line is a sample or a fault.
+            let (samples, drops) = run(MessageFormat::Csv, &payload, 2);
+            let lines = payload.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).count();
+            let faults = if payload.is_empty() { 1 } else { lines as u64 - samples.len() as u64 };
+            prop_assert_eq!(drops.total(), faults);
+
+            // An object may be empty; what is no object is a fault.
+            let (_, drops) = run(MessageFormat::Json, &payload, 2);
+            let object = serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(&payload).is_ok();
+            prop_assert!(object || drops.total() == 1);
+
+            let whole = !payload.is_empty() && payload.len() % 8 == 0;
+            let (samples, drops) = run(MessageFormat::Float32, &payload, 2);
+            let expected = if whole { (payload.len() / 8, 0) } else { (0, 1) };
+            prop_assert_eq!((samples.len(), drops.total()), expected);
+
+            let json = payload.trim_ascii_start().starts_with(b"{");
+            let format = if json { MessageFormat::Json } else { MessageFormat::Csv };
+            let (auto, told) = (run(MessageFormat::Auto, &payload, 2), run(format, &payload, 2));
+            prop_assert_eq!(auto.0.times(), told.0.times());
+            prop_assert_eq!(auto.1, told.1);
         }
     }
 }

@@ -111,7 +111,7 @@ mod tests {
                     due.push(i);
                 }
             }
-            let is_due = |i: &usize| i + 1 >= steps && (i + 1 - steps) % hop == 0;
+            let is_due = |i: &usize| i + 1 >= steps && (i + 1 - steps).is_multiple_of(hop);
             let expected: Vec<usize> = (0..count).filter(is_due).collect();
             prop_assert_eq!(due, expected);
         }

@@ -56,9 +56,9 @@ pub(crate) fn real_recordings(name: &str) -> Option<PathBuf> {
 pub(crate) fn skipped(why: &str) {
     use std::io::Write;
     let thread = std::thread::current();
-    let name = thread.name().unwrap_or("a test").to_owned();
+    let line = format!("{} is skipped: {why}\n", thread.name().unwrap_or("a test"));
     // Unlike what `eprintln!` writes, this is not kept back with the output of tests that pass.
-    writeln!(std::io::stderr(), "{name} is skipped: {why}").unwrap();
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// The shipped model.

@@ -368,12 +368,16 @@ mod tests {
         received(&mut page);
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 1050));
+        let begun = Instant::now();
         live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
         live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        let too_soon = begun.elapsed() < PREDICTION_INTERVAL;
         live.change(&change("rover"), "a");
         live.end(&stream("rover"));
         live.flush();
-        let events = received(&mut page);
+        let mut events = received(&mut page);
+        // On a machine that stood still in between, the second one does not come too soon.
+        events.dedup_by(|one, other| !too_soon && one.0 == "prediction" && other.0 == "prediction");
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,

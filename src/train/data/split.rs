@@ -174,15 +174,24 @@ mod tests {
     use super::*;
     use crate::train::tests::waves;
 
+    /// The groups that windows are of.
+    fn groups<'a>(dataset: &'a Dataset, windows: &[usize]) -> BTreeSet<&'a str> {
+        windows.iter().map(|window| dataset.recordings[dataset.sources[*window]].group.as_str()).collect()
+    }
+
     #[test]
-    fn a_split_keeps_groups_whole_and_has_every_label_on_both_sides() {
-        let dataset = waves(3, 5, 4);
+    fn a_split_never_cuts_a_group_and_keeps_every_label_on_both_sides() {
+        // Each group is two recordings of a label.
+        let mut dataset = waves(3, 10, 2);
+        for (source, recording) in dataset.recordings.iter_mut().enumerate() {
+            recording.group = format!("group {}", source / 2);
+        }
         for seed in 0..20 {
             let split = Split::new(&dataset, 0.2, seed);
-            assert_eq!(split.training.len() + split.validation.len(), dataset.len());
-            let sources =
-                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
-            assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
+            let mut all = [&split.training[..], &split.validation].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..dataset.len()).collect::<Vec<_>>(), "each window is on one side");
+            assert!(groups(&dataset, &split.training).is_disjoint(&groups(&dataset, &split.validation)));
             assert_eq!(dataset.count(split.validation.iter().copied()), [4, 4, 4]);
         }
         assert_eq!(Split::new(&dataset, 0.2, 3), Split::new(&dataset, 0.2, 3));
@@ -198,28 +207,29 @@ mod tests {
         held.sort_unstable();
         assert_eq!(held, (0..dataset.len()).collect::<Vec<_>>());
         for split in &folds {
-            let sources =
-                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
-            assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
+            assert_eq!(split.training.len() + split.validation.len(), dataset.len());
+            assert!(groups(&dataset, &split.training).is_disjoint(&groups(&dataset, &split.validation)));
             assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
         }
         let alone = waves(2, 1, 4);
         let splits = Split::folds(&alone, 5, 1);
         assert_eq!((splits.len(), splits[0].training.len(), splits[0].warnings.len()), (1, 8, 2));
-        let leaky = &Split::leaky_folds(&dataset, 5, 1)[0];
-        assert_eq!(leaky.training.len() + leaky.validation.len(), dataset.len());
+        for leaky in Split::leaky_folds(&dataset, 5, 1) {
+            assert!((16..=17).contains(&leaky.validation.len()), "a fifth of 84 windows");
+            assert!(!groups(&dataset, &leaky.training).is_disjoint(&groups(&dataset, &leaky.validation)));
+        }
     }
 
     #[test]
     fn a_label_with_one_group_is_trained_on_with_a_warning() {
         let mut dataset = waves(2, 3, 2);
-        let label = dataset.labels.clone();
-        for (source, label) in dataset.sources.iter().zip(label).filter(|(_, label)| *label == 1) {
-            assert_eq!(label, 1);
-            dataset.recordings[*source].group = "one".into();
+        for recording in dataset.recordings.iter_mut().filter(|recording| recording.name.starts_with("s1/")) {
+            recording.group = "one".into();
         }
         let split = Split::new(&dataset, 0.2, 0);
+        assert_eq!(dataset.count(split.training.iter().copied()), [4, 6]);
         assert_eq!(dataset.count(split.validation.iter().copied()), [2, 0]);
+        assert_eq!(split.warnings.len(), 1);
         assert!(split.warnings[0].contains("label \"s1\" has only one recording"), "{:?}", split.warnings);
     }
 }
