@@ -36,7 +36,7 @@
 //! | [`log`] | where the log goes, and in what form |
 //! | `shutdown` | the request to shut down, and how long its effect is waited for |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
-//! | [`train`] | labelled recordings to a model: data set, network, training, export, reports, diagnosis |
+//! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:

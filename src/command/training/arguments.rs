@@ -28,8 +28,8 @@ pub(super) fn check_folder_of(out: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// How the settings ask for windows to be cut. `constant` says whether channels that never change are
-/// accepted.
+/// The options for cutting windows that these settings ask for. `constant` says whether channels that never
+/// change are accepted.
 pub(super) fn dataset_options(options: &FitOptions, constant: bool) -> DatasetOptions {
     DatasetOptions {
         channels: options.channels.clone(),

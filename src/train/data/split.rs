@@ -26,8 +26,8 @@ pub(crate) struct Split {
 /// first one if several are equally frequent).
 fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, source) in dataset.sources.iter().enumerate() {
-        groups.entry(&dataset.recordings[*source].group).or_default().push(index);
+    for (index, recording) in dataset.recording_of_window.iter().enumerate() {
+        groups.entry(&dataset.recordings[*recording].group).or_default().push(index);
     }
     let mut by_label: BTreeMap<usize, Vec<Vec<usize>>> = BTreeMap::new();
     for windows in groups.into_values() {
@@ -53,7 +53,7 @@ impl Split {
     /// one.
     ///
     /// Of a label with several groups, at least one is held out and at least one is trained on. The group of
-    /// a label with only one is never held out, which gives a warning. A share of 0 holds out nothing.
+    /// a label with only one is never held out, and a warning says so. A share of 0 holds out nothing.
     pub(crate) fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let mut split = Self::default();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
@@ -92,21 +92,23 @@ impl Split {
             ],
             ..Self::default()
         };
-        for source in 0..dataset.recordings.len() {
-            let windows: Vec<usize> = (0..dataset.len()).filter(|i| dataset.sources[*i] == source).collect();
+        for recording in 0..dataset.recordings.len() {
+            let windows: Vec<usize> =
+                (0..dataset.len()).filter(|i| dataset.recording_of_window[*i] == recording).collect();
             let held_out = (windows.len() as f64 * share).round() as usize;
             let (training, validation) = windows.split_at(windows.len() - held_out);
             let first = validation.first().map_or(usize::MAX, |window| dataset.windows[*window].start);
-            let before = |window: &&usize| dataset.windows[**window].start + dataset.card.window <= first;
-            split.training.extend(training.iter().filter(before));
+            let ends_before =
+                |window: &&usize| dataset.windows[**window].start + dataset.card.window <= first;
+            split.training.extend(training.iter().filter(ends_before));
             split.validation.extend(validation);
         }
         split
     }
 
-    /// The given windows without those of a share `without` of each label's groups, chosen at random. At
-    /// least one group of each label is kept.
-    pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
+    /// The given windows, except for those of randomly chosen groups: a share `without` of the groups of each
+    /// label is dropped. At least one group of each label is kept.
+    pub(crate) fn subset(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
         let given: BTreeSet<usize> = windows.iter().copied().collect();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut kept = Vec::new();
@@ -125,8 +127,8 @@ impl Split {
     /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in
     /// random order, and each split holds out one part.
     ///
-    /// The group of a label with only one is never held out, which gives a warning. If that is so for every
-    /// label, there is one split, which holds out nothing.
+    /// The group of a label with only one is never held out, and a warning says so. If that is the case for
+    /// every label, there is one split, which holds out nothing.
     pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
@@ -156,8 +158,8 @@ impl Split {
         Self::of_parts(&parts, folds, &[])
     }
 
-    /// One split per part that has windows; `parts` has each window's part, and windows with `None` are
-    /// always trained on. If no part has windows, there is one split, which holds out nothing.
+    /// One split per part that has windows; `parts` has the part of each window, `[N]`; windows with `None`
+    /// are always trained on. If no part has windows, there is one split, which holds out nothing.
     fn of_parts(parts: &[Option<usize>], folds: usize, warnings: &[String]) -> Vec<Self> {
         let split = |fold: usize| {
             let (validation, training) =
@@ -172,17 +174,18 @@ impl Split {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn a_split_keeps_groups_whole_and_has_every_label_on_both_sides() {
-        let dataset = waves(3, 5, 4);
+        let dataset = sine_waves(3, 5, 4);
         for seed in 0..20 {
             let split = Split::new(&dataset, 0.2, seed);
             assert_eq!(split.training.len() + split.validation.len(), dataset.len());
-            let sources =
-                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
-            assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
+            let recordings = |indices: &[usize]| {
+                indices.iter().map(|i| dataset.recording_of_window[*i]).collect::<BTreeSet<_>>()
+            };
+            assert!(recordings(&split.training).is_disjoint(&recordings(&split.validation)));
             assert_eq!(dataset.count(split.validation.iter().copied()), [4, 4, 4]);
         }
         assert_eq!(Split::new(&dataset, 0.2, 3), Split::new(&dataset, 0.2, 3));
@@ -191,20 +194,21 @@ mod tests {
 
     #[test]
     fn folds_hold_out_every_recording_once_and_as_a_whole() {
-        let dataset = waves(3, 7, 4);
+        let dataset = sine_waves(3, 7, 4);
         let folds = Split::folds(&dataset, 5, 1);
         assert_eq!(folds.len(), 5);
-        let mut held: Vec<usize> = folds.iter().flat_map(|split| split.validation.clone()).collect();
-        held.sort_unstable();
-        assert_eq!(held, (0..dataset.len()).collect::<Vec<_>>());
+        let mut held_out: Vec<usize> = folds.iter().flat_map(|split| split.validation.clone()).collect();
+        held_out.sort_unstable();
+        assert_eq!(held_out, (0..dataset.len()).collect::<Vec<_>>());
         for split in &folds {
-            let sources =
-                |indices: &[usize]| indices.iter().map(|i| dataset.sources[*i]).collect::<BTreeSet<_>>();
-            assert!(sources(&split.training).is_disjoint(&sources(&split.validation)));
+            let recordings = |indices: &[usize]| {
+                indices.iter().map(|i| dataset.recording_of_window[*i]).collect::<BTreeSet<_>>()
+            };
+            assert!(recordings(&split.training).is_disjoint(&recordings(&split.validation)));
             assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
         }
-        let alone = waves(2, 1, 4);
-        let splits = Split::folds(&alone, 5, 1);
+        let single = sine_waves(2, 1, 4);
+        let splits = Split::folds(&single, 5, 1);
         assert_eq!((splits.len(), splits[0].training.len(), splits[0].warnings.len()), (1, 8, 2));
         let leaky = &Split::leaky_folds(&dataset, 5, 1)[0];
         assert_eq!(leaky.training.len() + leaky.validation.len(), dataset.len());
@@ -212,11 +216,13 @@ mod tests {
 
     #[test]
     fn a_label_with_one_group_is_trained_on_with_a_warning() {
-        let mut dataset = waves(2, 3, 2);
+        let mut dataset = sine_waves(2, 3, 2);
         let label = dataset.labels.clone();
-        for (source, label) in dataset.sources.iter().zip(label).filter(|(_, label)| *label == 1) {
+        for (recording, label) in
+            dataset.recording_of_window.iter().zip(label).filter(|(_, label)| *label == 1)
+        {
             assert_eq!(label, 1);
-            dataset.recordings[*source].group = "one".into();
+            dataset.recordings[*recording].group = "one".into();
         }
         let split = Split::new(&dataset, 0.2, 0);
         assert_eq!(dataset.count(split.validation.iter().copied()), [2, 0]);

@@ -60,6 +60,7 @@ impl Scaling {
         }
     }
 
+    /// Scales one row of values in place.
     fn apply(&self, values: &mut [f32]) {
         for ((value, mean), factor) in values.iter_mut().zip(&self.mean).zip(&self.factor) {
             *value = (*value - mean) * factor;
@@ -122,7 +123,7 @@ impl Preprocessing {
         }
     }
 
-    /// The preprocessing that only puts the channels into the canonical one of these orders.
+    /// The preprocessing that only puts the channels into their canonical order, chosen from `orders`.
     pub fn in_order(orders: &[Vec<usize>], channels: usize) -> Self {
         Self { orders: orders.to_vec(), ..Self::plain(channels) }
     }
