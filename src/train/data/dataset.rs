@@ -23,8 +23,8 @@ pub struct DatasetOptions {
     pub window: Option<usize>,
     /// The steps from the start of one window to the start of the next; `None` for a tenth of the window.
     pub hop: Option<usize>,
-    /// Whether a channel that never changes is accepted; otherwise it is an error.
-    pub constant: bool,
+    /// Whether a channel that never changes is accepted. If not, it is an error.
+    pub accept_constant: bool,
 }
 
 /// The labelled windows of all recordings: N windows of W steps of C channels.
@@ -108,7 +108,7 @@ impl Dataset {
         let permutations = permutations(found, &card.channels)?;
         let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts)? };
         match dataset.constant_channel() {
-            Some(error) if !options.constant => Err(error),
+            Some(error) if !options.accept_constant => Err(error),
             _ => Ok(dataset),
         }
     }

@@ -11,8 +11,8 @@ pub enum DatasetError {
     Recording(#[from] RecordingError),
     /// Two recordings have different channels.
     #[error(
-        "{other} has the channels {found} and {first} has {expected}; name those that all recordings have \
-         with --channels, or train on recordings of one kind"
+        "{other} has the channels {found} and {first} has {expected}; choose channels that all recordings \
+         have with --channels, or train on recordings of one kind"
     )]
     Channels {
         /// The name of the first recording.

@@ -88,8 +88,8 @@ impl WithSimd for PackedProduct<'_> {
         }
         let rows = destination.len() / columns;
         assert!(left.len() >= rows * inner, "the left matrix is [{rows}, {inner}] in {} values", left.len());
-        // Each row of a tile keeps two vectors of sums in registers. The processors with vectors of 16 values
-        // have registers for eight rows, others for four.
+        // Each row of a tile keeps two vectors of sums in registers. Processors with vectors of 16 values have
+        // registers for eight rows, others for four.
         let tile_rows = if S::F32_LANES >= 16 { 8 } else { 4 };
         for (index, panel) in matrix.values.chunks_exact(inner * PANEL).enumerate() {
             let first = index * PANEL;

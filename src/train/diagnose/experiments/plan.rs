@@ -190,7 +190,7 @@ fn without_stuck_channel<'a>(
     any.then_some(PlannedTrial { change: Change::WithoutStuckWindows, cause, experiment })
 }
 
-/// Rounds to seven significant digits, so that 0.1 · 0.003 is written as 0.0003 and not as
+/// Rounds to seven significant digits, so that 0.003 / 10 is written as 0.0003 and not as
 /// 0.00030000000000000003.
 fn round(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)

@@ -1,4 +1,4 @@
-//! Repeats the training run that misbehaves without a change, and measures it.
+//! Repeats the misbehaving training run unchanged, and measures it.
 //!
 //! - [`training`]: trains for all epochs, or for as many as there is time for.
 //! - [`sampling_noise`]: how much of the fluctuation of the loss is chance.

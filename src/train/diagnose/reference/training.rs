@@ -1,4 +1,4 @@
-//! Repeats the training run that misbehaves without a change, and measures its noise.
+//! Repeats the misbehaving training run unchanged, and measures its noise.
 
 use super::artificial_task::cos_against_arccos;
 use super::sampling_noise::{GradientNoise, LossSpread, gradient_noise, loss_spread, resampled_losses};

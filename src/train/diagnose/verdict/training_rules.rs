@@ -16,7 +16,8 @@ const LOSS_FALL: f64 = 0.29;
 const ROUGHNESS_FALL: f64 = 0.69;
 /// The smallest rise of the recall of the rarest label that counts.
 const RAREST_RISE: f64 = 0.05;
-/// A change that lowers balanced accuracy by this much or more does not count as a fix.
+/// A change that lowers balanced accuracy to this difference or below does not count, however much it
+/// improves the loss.
 const ACCURACY_LOSS: f64 = -0.02;
 /// The balanced accuracy from which on a run is good.
 const GOOD: f64 = 0.9;
@@ -25,7 +26,8 @@ pub(crate) const SMOOTH: f64 = 0.02;
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
 
-/// A spike of the reference run at which the sharpness is above its limit, and from which on the loss is at most half as rough at a tenth of the learning rate.
+/// A spike of the reference run at which the sharpness is above its limit, and from which on the loss is at
+/// most half as rough at a tenth of the learning rate.
 pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let spike = evidence.spike?;
     let losses: Vec<f64> = evidence.history.iter().map(|epoch| epoch.loss).collect();
@@ -64,8 +66,8 @@ impl Improvement {
     fn of(evidence: &Evidence<'_>, trial: &Trial, cause: Cause, effect: &Effect) -> Self {
         let accuracy = effect.accuracy.at_least(ACCURACY_RISE);
         let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
-        // Dropout always makes the training loss rougher and raises the validation loss a little, so neither
-        // shows that there is too much of it.
+        // Dropout normally makes the training loss rougher and raises the validation loss a little, so
+        // neither shows that there is too much of it.
         let regularisation = cause == Cause::RegularisationTooStrong;
         let more_windows = cause == Cause::TooFewWindows;
         // More windows lower any loss. If nearly all windows are predicted correctly already, that fixes
