@@ -123,7 +123,8 @@ fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
 fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
     let (csv, options) = (csv(), WindowerOptions::of(&card(method)));
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
-        let (mut rows, mut windower, mut drops) = (recorded(), StreamWindower::new(&options), Drops::default());
+        let (mut rows, mut windower, mut drops) =
+            (recorded(), StreamWindower::new(&options), Drops::default());
         decode(
             &csv,
             |bytes, samples, drops| rows.feed(bytes, samples, drops),

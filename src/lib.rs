@@ -36,7 +36,7 @@
 //! | [`log`] | the log: its destination, format and filter |
 //! | `shutdown` | the request to shut down, and waiting for threads to end |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
-//! | [`train`] | labelled recordings to a model: data set, network, training, export, reports, diagnosis |
+//! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:

@@ -1,4 +1,4 @@
-//! Finding out why a training misbehaves, as its user does.
+//! Finding out why a training run misbehaves, as its user does.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -107,12 +107,18 @@ fn an_interrupted_diagnosis_tells_what_it_has_and_that_it_was_interrupted() {
         "--hidden=4",
         "--epochs=1000000",
     ]);
-    let ended = interrupted(command.current_dir(folder.path()), "training as it is");
-    assert!(ended.code == Some(0) && ended.stderr.contains("warning: it was interrupted"), "{ended:?}");
+    let ended = interrupted(command.current_dir(folder.path()), "training with the given settings");
+    assert!(
+        ended.code == Some(0) && ended.stderr.contains("warning: the diagnosis was interrupted"),
+        "{ended:?}"
+    );
     let found = json(ended.stdout);
     assert_eq!((&found["conclusive"], &found["healthy"]), (&false.into(), &false.into()), "{found}");
     let page = std::fs::read_to_string(folder.path().join("why.html")).unwrap();
-    assert!(page.contains("There was no time to say what is wrong") && page.contains("it was interrupted"));
+    assert!(
+        page.contains("There was no time to say what is wrong")
+            && page.contains("the diagnosis was interrupted")
+    );
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
     })?;
     // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
     Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
-    export::write(out, &stamped).map_err(Failure::failed)?;
+    export::write_file(out, &stamped).map_err(Failure::failed)?;
     eprintln!("wrote {}", out.display());
     Ok(())
 }
