@@ -50,7 +50,7 @@ fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes
 /// In a throw-away copy of this machine, into which `make test-deb` has installed the package.
 #[test]
 #[ignore = "it is for an installed package; make test-deb runs it"]
-fn the_installed_service_started_as_its_unit_says_serves_a_board_over_tls() {
+fn the_installed_service_started_with_the_command_of_its_unit_serves_a_board_over_tls() {
     serves_a_board_over_tls(|_, sections| {
         let folder = Path::new("/etc/underfoot/conf.d");
         std::fs::create_dir_all(folder).unwrap();
