@@ -1,7 +1,7 @@
 //! Writes the man pages and shell completions of both programs: `cargo run --example documents -- FOLDER`.
 //!
-//! `make deb` runs it to build the package. It includes the sources of the programs to get their command lines, so
-//! neither the programs nor the library contain code that only the package needs.
+//! `make deb` runs it to build the package. It includes the sources of the programs to get their command
+//! lines, so neither the programs nor the library contain code that only the package needs.
 
 use std::error::Error;
 use std::fs;
@@ -21,7 +21,9 @@ mod daemon;
 mod trainer;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args_os().nth(1).ok_or("the output folder is missing; run `cargo run --example documents -- FOLDER`")?;
+    let folder = std::env::args_os()
+        .nth(1)
+        .ok_or("the output folder is missing; run `cargo run --example documents -- FOLDER`")?;
     let folder = Path::new(&folder);
     for program in [daemon::Cli::command(), trainer::Cli::command()] {
         completions(program.clone(), folder)?;
@@ -65,8 +67,8 @@ fn pages(command: &Command, folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The date on the pages, as YYYY-MM-DD: from `SOURCE_DATE_EPOCH` if that is set, so that builds are reproducible, and
-/// otherwise today.
+/// The date on the pages, as YYYY-MM-DD: from `SOURCE_DATE_EPOCH` if that is set, so that builds are
+/// reproducible, and otherwise today.
 fn date() -> Result<String, Box<dyn Error>> {
     let moment = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.parse()?),
@@ -75,7 +77,8 @@ fn date() -> Result<String, Box<dyn Error>> {
     Ok(humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect())
 }
 
-/// The sections of a page that do not follow from the command line: files, environment variables and related pages.
+/// The sections of a page that do not follow from the command line: files, environment variables and related
+/// pages.
 fn extra_sections(name: &str) -> Roff {
     let mut page = Roff::new();
     match name {
@@ -88,7 +91,10 @@ fn extra_sections(name: &str) -> Roff {
                         "/etc/underfoot/underfoot.toml",
                         "The configuration of the service, and of every command that is run without -c.",
                     ),
-                    ("/etc/underfoot/conf.d/*.toml", "More configuration files, which are read after it in the order of their names."),
+                    (
+                        "/etc/underfoot/conf.d/*.toml",
+                        "More configuration files, which are read after it in the order of their names.",
+                    ),
                     (
                         "/etc/credstore/underfoot.mqtt-password",
                         "The broker's password, which the service uses if the configuration has none.",
@@ -101,7 +107,10 @@ fn extra_sections(name: &str) -> Roff {
                         "/usr/share/underfoot/simulated.onnx",
                         "A model for simulated robots, to try the service without a board.",
                     ),
-                    ("/usr/lib/underfoot/libonnxruntime.so", "The ONNX Runtime library, which runs the models."),
+                    (
+                        "/usr/lib/underfoot/libonnxruntime.so",
+                        "The ONNX Runtime library, which runs the models.",
+                    ),
                 ],
             );
             list(
@@ -110,13 +119,26 @@ fn extra_sections(name: &str) -> Roff {
                 &[
                     ("UNDERFOOT__SECTION__KEY", "Overrides the key of that section of the configuration."),
                     ("UNDERFOOT_LOG", "The log level: error, warn, info, debug or trace."),
-                    ("ORT_DYLIB_PATH", "The path of the ONNX Runtime library to load instead of the installed one."),
+                    (
+                        "ORT_DYLIB_PATH",
+                        "The path of the ONNX Runtime library to load instead of the installed one.",
+                    ),
                 ],
             );
-            see_also(&mut page, &["underfoot-run(1)", "underfoot-check(1)", "underfoot-train(1)", "systemctl(1)"]);
+            see_also(
+                &mut page,
+                &["underfoot-run(1)", "underfoot-check(1)", "underfoot-train(1)", "systemctl(1)"],
+            );
         }
         "underfoot-train" => {
-            list(&mut page, "ENVIRONMENT", &[("ORT_DYLIB_PATH", "The path of the ONNX Runtime library to load instead of the installed one.")]);
+            list(
+                &mut page,
+                "ENVIRONMENT",
+                &[(
+                    "ORT_DYLIB_PATH",
+                    "The path of the ONNX Runtime library to load instead of the installed one.",
+                )],
+            );
             see_also(&mut page, &["underfoot-train-fit(1)", "underfoot-train-diagnose(1)", "underfoot(1)"]);
         }
         _ => {

@@ -1,6 +1,6 @@
-// A simulation of the parts of a board that the sketches use: a clock that advances with each reading, a converter that
-// returns known values, and a serial port that writes to standard output. The program's argument is the number of seconds for
-// which the sketch runs.
+// A simulation of the parts of a board that the sketches use: a clock that advances with each reading, a
+// converter that returns known values, and a serial port that writes to standard output. The program's
+// argument is the number of seconds for which the sketch runs.
 
 #ifndef ARDUINO_H
 #define ARDUINO_H

@@ -1,12 +1,14 @@
 // Encodes samples in the formats that underfoot reads: binary frames and CSV lines.
 //
-// This is standard C++11 without Arduino functions, so it compiles for any board, and on a computer for tests. It uses no
-// heap memory: the size of a Frame or a Line follows from its number of channels, and each is created once.
+// This is standard C++11 without Arduino functions, so it compiles for any board, and on a computer for
+// tests. It uses no heap memory: the size of a Frame or a Line follows from its number of channels, and each
+// is created once.
 //
-// A frame is COBS(payload) followed by 0x00. The payload, little-endian, consists of the version, which is 1 (1 byte), a
-// sequence number (2 bytes), a time in microseconds (4 bytes), a float32 for each channel, and the CRC-32 of everything
-// before it (4 bytes). COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999) removes all 0x00 from the frame,
-// so a reader finds the start of the next frame after a damaged one.
+// A frame is COBS(payload) followed by 0x00. The payload, little-endian, consists of the version, which is 1
+// (1 byte), a sequence number (2 bytes), a time in microseconds (4 bytes), a float32 for each channel, and
+// the CRC-32 of everything before it (4 bytes). COBS (Cheshire and Baker, "Consistent overhead byte
+// stuffing", 1999) removes all 0x00 from the frame, so a reader finds the start of the next frame after a
+// damaged one.
 
 #ifndef UNDERFOOT_FRAME_H
 #define UNDERFOOT_FRAME_H
@@ -17,7 +19,8 @@
 
 namespace underfoot {
 
-// CRC-32 (ISO-HDLC, as in zlib), computed bit by bit, because a table would take half of a small board's memory.
+// CRC-32 (ISO-HDLC, as in zlib), computed bit by bit, because a table would take half of a small board's
+// memory.
 inline uint32_t crc32(const uint8_t* bytes, size_t length) {
   uint32_t crc = 0xffffffffUL;
   for (size_t i = 0; i < length; i++) {
@@ -27,7 +30,8 @@ inline uint32_t crc32(const uint8_t* bytes, size_t length) {
   return ~crc;
 }
 
-// Encodes one frame after another and numbers them, so that the reader can count the frames that it has missed.
+// Encodes one frame after another and numbers them, so that the reader can count the frames that it has
+// missed.
 template <size_t kChannels>
 class Frame {
   static_assert(kChannels >= 1 && kChannels <= 64, "a frame holds 1 to 64 channels");
@@ -36,8 +40,8 @@ class Frame {
  public:
   // Encodes a sample and returns the length of the frame. Its bytes are at data() until the next call.
   //
-  // `micros` is the board's counter of microseconds, which may wrap. Every call increases the sequence number, so the reader
-  // counts a frame that is encoded but not sent as lost.
+  // `micros` is the board's counter of microseconds, which may wrap. Every call increases the sequence
+  // number, so the reader counts a frame that is encoded but not sent as lost.
   size_t encode(uint32_t micros, const float (&values)[kChannels]) {
     uint8_t payload[kPayload];
     payload[0] = 1;
@@ -61,7 +65,8 @@ class Frame {
     for (int i = 0; i < bytes; i++) to[i] = static_cast<uint8_t>(value >> (8 * i));
   }
 
-  // COBS: each run of bytes other than 0x00 is preceded by its length plus one, and the 0x00 after it is omitted.
+  // COBS: each run of bytes other than 0x00 is preceded by its length plus one, and the 0x00 after it is
+  // omitted.
   size_t stuff(const uint8_t* payload) {
     size_t length = 1, head = 0;
     uint8_t run = 1;
@@ -86,8 +91,8 @@ class Frame {
   uint8_t frame_[kPayload + kPayload / 254 + 2];
 };
 
-// Writes one CSV line after another: `microseconds,value,value…`. It formats numbers itself, because printf on small boards
-// does not support %f.
+// Writes one CSV line after another: `microseconds,value,value…`. It formats numbers itself, because printf
+// on small boards does not support %f.
 template <size_t kChannels>
 class Line {
   static_assert(kChannels >= 1, "a line holds at least 1 channel");
@@ -96,10 +101,11 @@ class Line {
   // The length of the longest line: the time, a comma and a value for each channel, and the newline.
   static const size_t kLongest = 10 + 17 * kChannels + 1;
 
-  // Writes a sample and returns the length of the line including its newline. Its bytes are at data() until the next call.
+  // Writes a sample and returns the length of the line including its newline. Its bytes are at data() until
+  // the next call.
   //
-  // Values have four decimals. A value that is not a number, or whose magnitude is 4294967296 or more, is written as `nan`,
-  // which the reader treats as a missing value.
+  // Values have four decimals. A value that is not a number, or whose magnitude is 4294967296 or more, is
+  // written as `nan`, which the reader treats as a missing value.
   size_t write(uint32_t micros, const float (&values)[kChannels]) {
     length_ = 0;
     digits(micros, 1);
@@ -135,7 +141,8 @@ class Line {
     if (negative) value = -value;
     uint32_t whole = static_cast<uint32_t>(value);
     uint32_t fraction = static_cast<uint32_t>((value - static_cast<float>(whole)) * 10000.0f + 0.5f);
-    // For example, 0.99996 is rounded up to 1. `whole` cannot overflow, because values that large have no fraction.
+    // For example, 0.99996 is rounded up to 1. `whole` cannot overflow, because values that large have no
+    // fraction.
     if (fraction == 10000) {
       whole++;
       fraction = 0;

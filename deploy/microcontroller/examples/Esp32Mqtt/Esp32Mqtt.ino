@@ -1,7 +1,9 @@
-// Sends the current of one motor over Wi-Fi: 100 samples per second to an MQTT broker, in messages of 20 CSV lines.
+// Sends the current of one motor over Wi-Fi: 100 samples per second to an MQTT broker, in messages of 20 CSV
+// lines.
 //
-// It needs an ESP32 with a 3.3 V sensor, such as an ACS725 or an INA240, on GPIO 34. That pin belongs to converter 1; converter
-// 2 cannot be used together with Wi-Fi. It needs the library PubSubClient. The configuration is in README.md, two folders up.
+// It needs an ESP32 with a 3.3 V sensor, such as an ACS725 or an INA240, on GPIO 34. That pin belongs to
+// converter 1; converter 2 cannot be used together with Wi-Fi. It needs the library PubSubClient. The
+// configuration is in README.md, two folders up.
 
 #include <PubSubClient.h>
 #include <WiFi.h>
@@ -12,8 +14,8 @@ const char* const NETWORK = "your network";
 const char* const NETWORK_PASSWORD = "its password";
 const char* const BROKER = "192.168.1.10";
 const uint16_t PORT = 1883;
-// The name of the robot. The robot connects to the broker as the user of this name and may publish below robots/NAME: see
-// ../mosquitto/acl.
+// The name of the robot. The robot connects to the broker as the user of this name and may publish below
+// robots/NAME: see ../mosquitto/acl.
 const char* const ROBOT = "rover";
 const char* const ROBOT_PASSWORD = "its password";
 const char* const TOPIC = "robots/rover/current";

@@ -1,7 +1,9 @@
-// Sends the currents of two motors as binary frames with a checksum, 200 frames per second, timed by a hardware timer.
+// Sends the currents of two motors as binary frames with a checksum, 200 frames per second, timed by a
+// hardware timer.
 //
-// It needs two ACS712 (20 A) on A0 and A1 of an Uno, Nano or Mega, because it uses Timer1 of the AVR. The configuration is in
-// README.md, two folders up. Do not print anything else on this port, because the reader cannot decode text between frames.
+// It needs two ACS712 (20 A) on A0 and A1 of an Uno, Nano or Mega, because it uses Timer1 of the AVR. The
+// configuration is in README.md, two folders up. Do not print anything else on this port, because the reader
+// cannot decode text between frames.
 
 #include <underfoot_frame.h>
 
@@ -56,7 +58,7 @@ void loop() {
   }
   count = 0;
   const size_t length = frame.encode(micros_then, values);
-  // If the port has no room for the frame, the frame is dropped instead of waiting. Its sequence number is then missing, so
-  // the reader counts it as lost.
+  // If the port has no room for the frame, the frame is dropped instead of waiting. Its sequence number is
+  // then missing, so the reader counts it as lost.
   if (static_cast<size_t>(Serial.availableForWrite()) >= length) Serial.write(frame.data(), length);
 }

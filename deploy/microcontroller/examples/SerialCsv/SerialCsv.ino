@@ -1,6 +1,8 @@
-// Sends the current of one motor as CSV lines over the serial port, 100 lines per second. This is the simplest sketch.
+// Sends the current of one motor as CSV lines over the serial port, 100 lines per second. This is the
+// simplest sketch.
 //
-// It needs an ACS712 (20 A) on A0 and runs on any Arduino board. The configuration is in README.md, two folders up.
+// It needs an ACS712 (20 A) on A0 and runs on any Arduino board. The configuration is in README.md, two
+// folders up.
 
 #include <underfoot_frame.h>
 
