@@ -288,7 +288,7 @@ fn two_daemons_with_the_same_client_id_warn_once_and_reconnect_slowly() {
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
     let warnings = ended.stderr.iter().filter(|line| line.contains("WARN")).count();
     assert!(warnings <= 3, "two of the first breaks, one of their cause: {:?}", ended.stderr);
-    // The other daemon continues to run.
+    // The one that is left serves.
     client.wait_for("underfoot/status", |message| message.payload == "offline");
     let count = client.on("underfoot/status").len();
     wait_for("the status of the other daemon", || {
