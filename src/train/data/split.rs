@@ -178,7 +178,10 @@ mod tests {
 
     /// The groups that windows are of.
     fn groups<'a>(dataset: &'a Dataset, windows: &[usize]) -> BTreeSet<&'a str> {
-        windows.iter().map(|window| dataset.recordings[dataset.recording_of_window[*window]].group.as_str()).collect()
+        windows
+            .iter()
+            .map(|window| dataset.recordings[dataset.recording_of_window[*window]].group.as_str())
+            .collect()
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl GraphMember<'_> {
         let (architecture, preprocessing) = (network.architecture(), network.preprocessing());
         let window = if preprocessing.ordered_steps() { ordered } else { "window" };
         let scaled = self.scaled(window, preprocessing.scaling(), "scaled");
-        let mut steps = self.add("Transpose", &[&scaled], "steps", vec![integers_attribute("perm", &[1, 0, 2])]);
+        let mut steps =
+            self.add("Transpose", &[&scaled], "steps", vec![integers_attribute("perm", &[1, 0, 2])]);
         if let Some(factors) = preprocessing.differences() {
             steps = self.with_differences(&steps, factors);
         }
