@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench deb test-deb deny diagnose-suite fluctuating-loss model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny fuzz diagnose-suite fluctuating-loss model onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -20,7 +20,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
-# Built once and for nobody to debug, so without what either would need: somebody waits for it.
+# Built without incremental data and debug information, so that the first start is fast.
 	@CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --no-default-features --bin underfoot
 	@"$(TARGET)/debug/underfoot" demo
 
@@ -38,7 +38,7 @@ lint: ## check the structure of src/, formatting, clippy lints and documentation
 	scripts/test-house
 	scripts/house --check
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
 bench: onnxruntime ## run the micro-benchmarks, then compare the programs with Python equivalents
@@ -53,6 +53,9 @@ test-deb: ## check the package, then install, upgrade and purge it in a temporar
 
 deny: ## check the licences, versions and sources of the dependencies
 	@deny=$$(scripts/cargo-tool cargo-deny) && cargo fetch --locked && "$$deny" --offline --locked check licenses bans sources
+
+fuzz: onnxruntime ## look for inputs that break a promise, SECONDS (60) for each target; needs a nightly toolchain
+	@scripts/fuzz $(or $(SECONDS),60)
 
 diagnose-suite: build ## introduce one known fault per training and count how often diagnose finds it
 	scripts/diagnose-suite

@@ -1,5 +1,5 @@
 //! The pipeline: sources, stream table, inference, decision and sinks. Only this file spawns the daemon's
-//! tasks.
+//! tasks. The text sink and the recorder each have a thread of their own, which writes to the terminal or the disk.
 //!
 //! Three bounded channels connect the stages:
 //!

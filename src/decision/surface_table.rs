@@ -22,8 +22,7 @@ pub struct SurfaceTable {
     initial_filter: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
     problems: Problems,
-    /// Batches that arrived before one with a lower sequence number, by sequence number. There are fewer of
-    /// them than inference threads.
+    /// Batches that arrived before one with a lower sequence number, by sequence number.
     out_of_order: BTreeMap<u64, InferredBatch>,
     /// The sequence number of the next batch to be handled.
     next_sequence: u64,

@@ -1,7 +1,7 @@
 //! Measurements that only the metrics show: durations, queue lengths, resets, and the connection to the
 //! broker.
 //!
-//! Counting is a relaxed atomic addition, so that the path of a sample never waits for it.
+//! Counting is a relaxed atomic addition, apart from the predictions by surface, which are under a short lock.
 
 use std::collections::BTreeMap;
 use std::fmt;

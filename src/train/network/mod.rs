@@ -14,7 +14,7 @@
 //! In training, `augment` changes each window before the first part, and `loss` follows the last.
 //!
 //! All parameters are in one flat vector, in the order of [`Layers`](architecture::Layers), and so are their
-//! gradients. Layers, loss and gradients have the semantics of Keras; `tests/keras.rs` compares the numbers.
+//! gradients. Layers, loss and gradients have the semantics of Keras; `tests/trainer/keras.rs` compares the numbers.
 //!
 //! This module computes the gradients of one batch. The steps over epochs and batches are in `train::fit`,
 //! and the change of the parameters is in `train::optimize`.
