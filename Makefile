@@ -39,7 +39,7 @@ lint: ## check the structure of src/, formatting, clippy lints and documentation
 	scripts/house --check
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --document-private-items --locked
 
 bench: onnxruntime ## run the micro-benchmarks, then compare the programs with Python equivalents
 	cargo bench --locked

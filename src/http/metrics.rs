@@ -26,7 +26,7 @@ use crate::model::card::UNKNOWN;
 use crate::signal::DropReason;
 use crate::sink::live::about::About;
 
-/// The media type of the text that [`write`] returns.
+/// The media type of the text that [`write()`] returns.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 /// Every state of a source, with its label value.

@@ -1,6 +1,6 @@
 //! The one connection to the broker: samples arrive on it, and surfaces leave by it.
 //!
-//! [`connect`] makes two values that belong together:
+//! [`connect()`] makes two values that belong together:
 //!
 //! - [`Connection`] owns the network. One task polls it and is never cancelled, because cancelling could cut
 //!   a packet in two. It passes received messages to the [`Subscription`]s, and connects again after each

@@ -52,7 +52,7 @@ pub struct EvaluationPart {
     pub count: u64,
     /// Number of answers for each true label (row) and each label given as the answer (column), [K, K].
     pub confusion: Vec<Vec<u64>>,
-    /// Number of `unknown` answers for each true label, [K].
+    /// Number of `unknown` answers for each true label, `[K]`.
     pub unknown: Vec<u64>,
 }
 

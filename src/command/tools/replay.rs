@@ -54,7 +54,7 @@ pub struct ReplayArgs {
     /// Maximum batch size, in windows
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
-    /// Take the [decide] and [quality] settings from this configuration file [default: built-in settings]
+    /// Take the settings of `[decide]` and `[quality]` from this configuration file [default: built-in settings]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

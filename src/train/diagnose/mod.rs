@@ -3,7 +3,7 @@
 //!
 //! [`diagnose()`] does the work in this order:
 //! 1. [`inspection`] checks the recordings themselves: stuck channels, duplicate drives, wrong labels.
-//! 2. [`reference`] repeats the run unchanged, and measures its noise, its learning rate and its last spike.
+//! 2. [`mod@reference`] repeats the run unchanged, and measures its noise, its learning rate and its last spike.
 //! 3. [`experiments`] repeats the run with one thing changed at a time and measures the effect of each
 //!    change.
 //! 4. [`verdict`] derives the findings from all of these measurements. It only applies rules and trains

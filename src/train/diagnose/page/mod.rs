@@ -55,7 +55,7 @@ fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Opt
     ChartLine { name: name.into(), colour, faint: false, points }
 }
 
-/// Like [`line`], but over the share of the epochs in percent, so that runs of different lengths can be
+/// Like [`line()`], but over the share of the epochs in percent, so that runs of different lengths can be
 /// compared.
 fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let line = line(name, colour, history, of);

@@ -3,7 +3,7 @@
 //! - [`training`]: trains for all epochs, or for as many as there is time for.
 //! - [`sampling_noise`]: how much of the fluctuation of the loss is chance.
 //! - [`artificial_task`]: an easy task that shows whether the settings can learn at all.
-//! - [`range_test`]: the loss against a growing learning rate.
+//! - [`mod@range_test`]: the loss against a growing learning rate.
 //! - [`spike`]: repeats the run up to its last spike, and measures the [`sharpness`] around it.
 
 pub(crate) mod artificial_task;
