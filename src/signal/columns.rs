@@ -215,8 +215,8 @@ mod tests {
         let columns = Columns::new(&[input("name = 'm1'"), input("name = 'm3'\nunit = 'mA'")]).unwrap();
         let missing = columns.select(&[Channel::in_ampere("m2")], "serial0").unwrap_err().to_string();
         assert!(missing.starts_with(
-            "channel \"m2\" is in the model's card but not in the source \"serial0\", which has m1, m3; \
-             add it under [[source.channel]]"
+            "channel \"m2\" is in the model's card but not in the source \"serial0\"; it has m1, m3. \
+             Add it under [[source.channel]]"
         ));
         let unit = columns.select(&[Channel::in_ampere("m3")], "serial0").unwrap_err().to_string();
         assert!(unit.contains("is in \"mA\", but the model's card has it in \"A\""), "{unit}");
