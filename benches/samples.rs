@@ -84,8 +84,8 @@ fn recorded() -> CsvRows {
     CsvRows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
 }
 
-fn windows(lane: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
-    lane.push(samples, drops, |output| drop(black_box(output)));
+fn windows(windower: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {
+    windower.push(samples, drops, |output| drop(black_box(output)));
 }
 
 #[divan::bench]
@@ -116,18 +116,19 @@ fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
     bencher
         .counter(ItemsCount::new(SAMPLES))
         .with_inputs(|| StreamWindower::new(&options))
-        .bench_local_refs(|lane| windows(lane, &decoded, &mut Drops::default()));
+        .bench_local_refs(|windower| windows(windower, &decoded, &mut Drops::default()));
 }
 
 #[divan::bench(args = [Method::Linear, Method::Mean])]
 fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
     let (csv, options) = (csv(), WindowerOptions::of(&card(method)));
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
-        let (mut rows, mut lane, mut drops) = (recorded(), StreamWindower::new(&options), Drops::default());
+        let (mut rows, mut windower, mut drops) =
+            (recorded(), StreamWindower::new(&options), Drops::default());
         decode(
             &csv,
             |bytes, samples, drops| rows.feed(bytes, samples, drops),
-            |samples| windows(&mut lane, samples, &mut drops),
+            |samples| windows(&mut windower, samples, &mut drops),
         );
         assert_eq!(drops.total(), 0, "{drops}");
     });
@@ -136,14 +137,14 @@ fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
 #[divan::bench]
 fn decide_between_six_surfaces(bencher: Bencher<'_, '_>) {
     let card = card(Method::Linear);
-    let mut decider = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
+    let mut filter = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
     let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         time = time.offset(100_000_000);
         step += 1;
         let mut probabilities = [0.1; 6];
         probabilities[step / 50 % 6] = 0.5;
-        black_box(decider.step(time, black_box(&probabilities)))
+        black_box(filter.step(time, black_box(&probabilities)))
     });
 }
 

@@ -1,7 +1,7 @@
-//! Writes the man pages and the shells' completions of both programs: `cargo run --example documents -- FOLDER`.
+//! Writes the man pages and shell completions of both programs: `cargo run --example documents -- FOLDER`.
 //!
-//! The package is made with it. It takes the command lines from the programs' own sources, so that neither they nor the library
-//! carry what only the package needs.
+//! `make deb` runs it to build the package. It includes the sources of the programs to get their command
+//! lines, so neither the programs nor the library contain code that only the package needs.
 
 use std::error::Error;
 use std::fs;
@@ -21,7 +21,9 @@ mod daemon;
 mod trainer;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args_os().nth(1).ok_or("give the folder to write into")?;
+    let folder = std::env::args_os()
+        .nth(1)
+        .ok_or("the output folder is missing; run `cargo run --example documents -- FOLDER`")?;
     let folder = Path::new(&folder);
     for program in [daemon::Cli::command(), trainer::Cli::command()] {
         completions(program.clone(), folder)?;
@@ -32,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A completion for each shell, in a file of the name that the shell looks for.
+/// Writes the completions of a program for each shell, under the file name that the shell looks for.
 fn completions(mut program: Command, folder: &Path) -> Result<(), Box<dyn Error>> {
     let name = program.get_name().to_owned();
     for (shell, folder, file) in [
@@ -46,11 +48,11 @@ fn completions(mut program: Command, folder: &Path) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// A man page for a command, and for each below it.
+/// Writes the man pages of a command and of all its visible subcommands.
 fn pages(command: &Command, folder: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
-        pages(below, folder)?;
+    for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
+        pages(subcommand, folder)?;
     }
     let name = command.get_display_name().unwrap_or(command.get_name());
     let page = Man::new(command.clone())
@@ -60,12 +62,13 @@ fn pages(command: &Command, folder: &Path) -> Result<(), Box<dyn Error>> {
         .manual("underfoot");
     let mut text = Vec::new();
     page.render(&mut text)?;
-    more(name).to_writer(&mut text)?;
+    extra_sections(name).to_writer(&mut text)?;
     fs::write(folder.join(format!("{name}.1")), text)?;
     Ok(())
 }
 
-/// The day that the pages carry: that of `SOURCE_DATE_EPOCH`, so that the same sources give the same pages, or today.
+/// The date on the pages, as YYYY-MM-DD: from `SOURCE_DATE_EPOCH` if that is set, so that builds are
+/// reproducible, and otherwise today.
 fn date() -> Result<String, Box<dyn Error>> {
     let moment = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.parse()?),
@@ -74,8 +77,9 @@ fn date() -> Result<String, Box<dyn Error>> {
     Ok(humantime::format_rfc3339_seconds(moment).to_string().chars().take(10).collect())
 }
 
-/// What a page says beyond the command line.
-fn more(name: &str) -> Roff {
+/// The sections of a page that do not follow from the command line: files, environment variables and related
+/// pages.
+fn extra_sections(name: &str) -> Roff {
     let mut page = Roff::new();
     match name {
         "underfoot" => {
@@ -85,47 +89,67 @@ fn more(name: &str) -> Roff {
                 &[
                     (
                         "/etc/underfoot/underfoot.toml",
-                        "The configuration of the service, and of any command that is not given one.",
+                        "The configuration of the service, and of every command that is run without -c.",
                     ),
-                    ("/etc/underfoot/conf.d/*.toml", "Read after it, in the order of their names."),
+                    (
+                        "/etc/underfoot/conf.d/*.toml",
+                        "More configuration files, which are read after it in the order of their names.",
+                    ),
                     (
                         "/etc/credstore/underfoot.mqtt-password",
-                        "The broker's password, which the service reads where the configuration has none.",
+                        "The broker's password, which the service uses if the configuration has none.",
                     ),
                     (
                         "/var/lib/underfoot",
-                        "The service's own folder: the place for the model and for recordings.",
+                        "The state folder of the service, for the model and for recordings.",
                     ),
                     (
                         "/usr/share/underfoot/simulated.onnx",
-                        "A model that knows simulated robots, for trying things out.",
+                        "A model for simulated robots, to try the service without a board.",
                     ),
-                    ("/usr/lib/underfoot/libonnxruntime.so", "ONNX Runtime, which runs the models."),
+                    (
+                        "/usr/lib/underfoot/libonnxruntime.so",
+                        "The ONNX Runtime library, which runs the models.",
+                    ),
                 ],
             );
             list(
                 &mut page,
                 "ENVIRONMENT",
                 &[
-                    ("UNDERFOOT__SECTION__KEY", "Stands above a key of the configuration."),
-                    ("UNDERFOOT_LOG", "What is logged: error, warn, info, debug or trace."),
-                    ("ORT_DYLIB_PATH", "Another ONNX Runtime."),
+                    ("UNDERFOOT__SECTION__KEY", "Overrides the key of that section of the configuration."),
+                    ("UNDERFOOT_LOG", "The log level: error, warn, info, debug or trace."),
+                    (
+                        "ORT_DYLIB_PATH",
+                        "The path of the ONNX Runtime library to load instead of the installed one.",
+                    ),
                 ],
             );
-            see(&mut page, &["underfoot-run(1)", "underfoot-check(1)", "underfoot-train(1)", "systemctl(1)"]);
+            see_also(
+                &mut page,
+                &["underfoot-run(1)", "underfoot-check(1)", "underfoot-train(1)", "systemctl(1)"],
+            );
         }
         "underfoot-train" => {
-            list(&mut page, "ENVIRONMENT", &[("ORT_DYLIB_PATH", "Another ONNX Runtime.")]);
-            see(&mut page, &["underfoot-train-fit(1)", "underfoot-train-diagnose(1)", "underfoot(1)"]);
+            list(
+                &mut page,
+                "ENVIRONMENT",
+                &[(
+                    "ORT_DYLIB_PATH",
+                    "The path of the ONNX Runtime library to load instead of the installed one.",
+                )],
+            );
+            see_also(&mut page, &["underfoot-train-fit(1)", "underfoot-train-diagnose(1)", "underfoot(1)"]);
         }
         _ => {
-            let above = name.rsplit_once('-').map_or(name, |(above, _)| above);
-            see(&mut page, &[&format!("{above}(1)")]);
+            let parent = name.rsplit_once('-').map_or(name, |(parent, _)| parent);
+            see_also(&mut page, &[&format!("{parent}(1)")]);
         }
     }
     page
 }
 
+/// Adds a section with a list of items, each with its explanation.
 fn list(page: &mut Roff, title: &str, items: &[(&str, &str)]) {
     page.control("SH", [title]);
     for (item, about) in items {
@@ -135,7 +159,8 @@ fn list(page: &mut Roff, title: &str, items: &[(&str, &str)]) {
     }
 }
 
-fn see(page: &mut Roff, pages: &[&str]) {
+/// Adds the section with references to other pages, given as `name(section)`.
+fn see_also(page: &mut Roff, pages: &[&str]) {
     page.control("SH", ["SEE ALSO"]);
     let mut line: Vec<Inline> = Vec::new();
     for name in pages {

@@ -1,6 +1,7 @@
 //! Writing CSV: a comma between fields, a line feed after each row, and quotes where a field needs them.
 //!
-//! The recorder, the text sink and the history of a training use it. [`decode::csv`](crate::decode::csv) reads CSV.
+//! The recorder, the text sink and the training history use it. [`decode::csv`](crate::decode::csv) reads
+//! CSV.
 
 use std::fmt::{Display, Write as _};
 
@@ -12,13 +13,14 @@ pub(crate) struct RowWriter {
     writer: Writer,
     /// The bytes of the current row. A finished row stays here until the next one begins.
     row: Vec<u8>,
+    /// Whether the current row has a field already.
     begun: bool,
     /// The text of the field that is being added, before it is quoted.
     field: String,
 }
 
 impl RowWriter {
-    /// Adds a field to the row; the first one after [`RowWriter::end`] begins another row.
+    /// Adds a field to the row. The first field after [`RowWriter::end`] begins a new row.
     pub(crate) fn field(&mut self, value: impl Display) -> &mut Self {
         let Self { writer, row, begun, field } = self;
         if std::mem::replace(begun, true) {
@@ -41,10 +43,11 @@ impl RowWriter {
     }
 }
 
-/// Appends up to `most` bytes: `write` puts them at the start of what it is given, and returns how many they are.
-fn append(row: &mut Vec<u8>, most: usize, write: impl FnOnce(&mut [u8]) -> usize) {
+/// Appends up to `max` bytes. `write` gets a buffer of `max` bytes, fills the start of it, and returns the
+/// number of bytes that it wrote.
+fn append(row: &mut Vec<u8>, max: usize, write: impl FnOnce(&mut [u8]) -> usize) {
     let begin = row.len();
-    row.resize(begin + most, 0);
+    row.resize(begin + max, 0);
     let written = write(row.get_mut(begin..).unwrap_or_default());
     row.truncate(begin + written);
 }
@@ -54,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_must_be_and_rows_are_apart() {
+    fn fields_are_quoted_where_needed_and_each_row_is_returned_alone() {
         let mut rows = RowWriter::default();
         let names = ["plain", "a,b", "\"", "\"\"\"\"", "two\nlines", "\r", " å ", ""];
         for name in names {

@@ -15,7 +15,7 @@
 //!
 //! The modules, in the order in which data meets them:
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
 //! | [`signal`] | the types that all others share: streams, times, samples, channels, columns, drops by reason |
 //! | [`config`] | the configuration: what each key means, its default, loading, and checks |
@@ -29,21 +29,21 @@
 //! | [`model`] | the model card, the ONNX Runtime library, a model's session, the ONNX file |
 //! | [`decision`] | probabilities to surfaces |
 //! | [`sink`] | where outcomes and samples go: MQTT, Home Assistant, text, the page, recordings, scores |
-//! | `score` | how good predictions are: the confusion table and the scores of it |
+//! | `score` | how well predictions agree with labels: the confusion table and its scores |
 //! | `health` | what the daemon counts about itself, its problems, and whether it is healthy |
 //! | `http` | the page that shows every stream live, the metrics and the probes |
-//! | `csv` | how rows of CSV are written |
-//! | [`log`] | where the log goes, and in what form |
-//! | `shutdown` | the request to shut down, and how long its effect is waited for |
+//! | `csv` | writing rows of CSV |
+//! | [`log`] | the log: its destination, format and filter |
+//! | `shutdown` | the request to shut down, and waiting for threads to end |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
-//! | [`train`] | labelled recordings to a model: data set, network, training, export, reports, diagnosis |
+//! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:
-//! `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`, `decision`,
-//! `health`, `inference`, `config`, `source`, `mqtt`, `sink`, `http`, `daemon`, `train`, `command`, and the
-//! programs in `src/bin`. The script `scripts/house`, which `make lint` runs, fails if an import breaks this
-//! order or makes a circle.
+//! `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`,
+//! `decision`, `health`, `inference`, `config`, `source`, `mqtt`, `sink`, `http`, `daemon`, `train`,
+//! `command`, and the programs in `src/bin`. The script `scripts/house`, which `make lint` runs, fails if an
+//! import breaks this order or makes a circle.
 
 pub mod command;
 pub mod config;

@@ -1,7 +1,8 @@
 //! Requests to shut down, and waiting for threads to end.
 //!
 //! [`channel`] gives a [`Trigger`], which requests the shutdown, and a [`Shutdown`], which waits for the
-//! request. Only sources and connections see it; every other stage of the daemon ends when its input closes.
+//! request. In the daemon, sources, connections and helper tasks wait
+//! for it; every other stage ends when its input closes.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub(crate) fn channel() -> (Trigger, Shutdown) {
 
 impl Trigger {
     /// Requests the shutdown.
-    pub(crate) fn pull(&self) {
+    pub(crate) fn request(&self) {
         self.0.send_replace(true);
     }
 }

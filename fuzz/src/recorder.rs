@@ -20,7 +20,7 @@ pub fn recorder(data: &[u8]) {
         folder: folder.path().to_owned(),
         label: "tile".into(),
         channels: channels.clone(),
-        streams: 2,
+        max_streams: 2,
         idle: Duration::from_secs(60),
     };
     let mut recorder = Recorder::new(options).unwrap_or_else(|error| panic!("{error}"));
@@ -52,7 +52,7 @@ pub fn recorder(data: &[u8]) {
         let mut reader =
             RecordingReader::open(recording, Some(&channels)).unwrap_or_else(|error| panic!("{error}"));
         let mut samples = Samples::new(1);
-        while reader.next_block(&mut samples).unwrap_or_else(|error| panic!("{error}")) {}
+        while reader.next_batch(&mut samples).unwrap_or_else(|error| panic!("{error}")) {}
         assert!(samples.times().windows(2).all(|pair| pair[0] < pair[1]), "times grow within a recording");
         read += samples.len() as u64;
     }

@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct LimitsConfig {
     /// Maximum number of streams at the same time. The samples of further streams are dropped.
     pub streams: usize,
-    /// A stream without samples for this long is forgotten.
+    /// A stream without samples for this long is removed.
     #[serde(with = "humantime_serde")]
     pub idle: Duration,
-    /// A stream without samples for this long has an unknown surface.
+    /// The surface of a stream without samples for this long becomes unknown.
     #[serde(with = "humantime_serde")]
     pub silence: Duration,
     /// Maximum size of one MQTT payload, in bytes. Larger ones are dropped.
     pub payload: usize,
     /// Maximum number of windows that wait for the model. The oldest ones over it are dropped.
     pub windows: usize,
-    /// The most time that each step of the shutdown may take.
+    /// Maximum time for each step of the shutdown.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }

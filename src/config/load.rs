@@ -23,8 +23,8 @@ pub const DEFAULT_FILE: &str = "/etc/underfoot/underfoot.toml";
 /// key.
 const PREFIX: &str = "UNDERFOOT";
 
-/// A key is suggested for an unknown one if at most this many changes of single characters lie between the
-/// two.
+/// The nearest key is suggested in place of an unknown one if at most this many changes of single characters
+/// turn one into the other.
 const MAX_DISTANCE: usize = 6;
 
 /// Why a configuration cannot be used.
@@ -153,7 +153,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
 
 /// The error for a key that does not exist.
 fn unknown_key(origin: String, key: String) -> ConfigError {
-    // The position in a list is left away: `source.0.topc` becomes `source.topc`.
+    // The position in a list is removed: `source.0.topc` becomes `source.topc`.
     let plain: Vec<_> = key.split('.').filter(|part| part.parse::<usize>().is_err()).collect();
     let plain = plain.join(".");
     let distance = |known: &String| strsim::damerau_levenshtein(known, &plain);

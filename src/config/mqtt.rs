@@ -100,7 +100,10 @@ impl MqttConfig {
             }
         }
         let missing = |missing: &str, given: &str| {
-            Err(ValueError::missing(missing, format!("{given} is of no use without it; set both or neither")))
+            Err(ValueError::missing(
+                missing,
+                format!("{given} has no effect without it; set both or neither"),
+            ))
         };
         match (&self.certificate_file, &self.key_file) {
             (Some(_), None) => missing("mqtt.key_file", "mqtt.certificate_file"),

@@ -12,8 +12,8 @@ use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, Time
 
 /// One section `[[source]]`: where samples come from.
 ///
-/// All kinds share one type, so that a key that belongs to another kind can be told from a key that does not
-/// exist.
+/// All kinds share one type, so that a key that belongs to another kind can be distinguished from a key that
+/// does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceConfig {

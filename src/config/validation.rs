@@ -160,11 +160,11 @@ mod tests {
             ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is \"ca\"; it is used only with TLS"),
             (
                 "[mqtt]\ntls = true\nkey_file = 'k'",
-                "mqtt.certificate_file is missing; mqtt.key_file is of no use",
+                "mqtt.certificate_file is missing; mqtt.key_file has no effect",
             ),
             (
                 "[mqtt]\ntls = true\ncertificate_file = 'c'",
-                "mqtt.key_file is missing; mqtt.certificate_file is of no",
+                "mqtt.key_file is missing; mqtt.certificate_file has no effect",
             ),
             ("[quality]\nclipped = 0.0", "quality.clipped is 0.0; it must be more than 0 and at most 1"),
             ("[quality]\ndrift = 1.0", "quality.drift is 1.0; it must be more than 1"),

@@ -57,7 +57,7 @@ fn statement(name: &str, value: Option<&str>, requirement: &str) -> String {
     }
 }
 
-/// What a key requires, by the message of a deserializer; `None` if the message does not say it.
+/// What a key requires, according to the message of a deserializer; `None` if the message does not say it.
 fn requirement(key: &str, message: &str) -> Option<String> {
     if let Some(own) = message.strip_prefix("it must be ") {
         return Some(own.to_owned());
@@ -89,7 +89,7 @@ fn requirement(key: &str, message: &str) -> Option<String> {
     })
 }
 
-/// The value that a message quotes, in the way that it quotes it.
+/// The value that a message quotes, with the quotes of a string.
 fn shown_value(message: &str) -> Option<&str> {
     let (found, _) = message.rsplit_once(", expected ")?;
     let start = found.find(['"', '`'])?;

@@ -1,9 +1,9 @@
 //! The running daemon.
 //!
 //! - [`pipeline`] spawns every task and connects the stages with channels.
-//! - [`parts`] has the parts that a pipeline is assembled from.
-//! - [`stages`] has the loops between the channels.
-//! - [`reload`] takes over a new configuration and model while samples arrive.
+//! - [`parts`] defines the parts that a pipeline is assembled from, and its errors.
+//! - [`stages`] contains the loops between the channels.
+//! - [`reload`] replaces the configuration and the model while samples arrive.
 //! - [`supervisor`] informs the service manager of the daemon's state.
 
 pub(crate) mod parts;

@@ -1,4 +1,4 @@
-//! The parts that a pipeline is assembled from, and what remains of it.
+//! The parts that a pipeline is assembled from, what it returns, and its errors.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,9 +28,9 @@ pub(crate) enum SourceTask {
     Simulator(SimulatorSource),
 }
 
-/// The two sides of the broker's connection, which does not run yet.
+/// The two sides of the connection to the broker, which does not run yet.
 pub(crate) struct BrokerConnection {
-    /// The network's side.
+    /// The network side.
     pub connection: Connection,
     /// The publishing side.
     pub publisher: Publisher,
@@ -75,7 +75,7 @@ pub(crate) enum PipelineError {
     /// A stage ended by itself, which is a defect of this program.
     #[error("{0} stopped by itself; please report this with the log")]
     Stage(&'static str),
-    /// The samples and windows in progress took too long at shutdown.
+    /// At shutdown, processing the samples and windows in progress took too long.
     #[error(
         "the work in progress did not end within limits.drain = \"{}\"; raise limits.drain",
         humantime::format_duration(*.0)

@@ -1,5 +1,5 @@
-//! The pipeline: sources, stream table, inference, decision and sinks. The one file that spawns the daemon's
-//! tasks.
+//! The pipeline: sources, stream table, inference, decision and sinks. Only this file spawns the daemon's
+//! tasks. The text sink and the recorder each have a thread of their own, which writes to the terminal or the disk.
 //!
 //! Three bounded channels connect the stages:
 //!
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Only sources and helper tasks see the shutdown. Every other stage ends when its input closes, so that the
-//! samples and windows in progress are still published. `run` and `replay` use this same pipeline; the
-//! difference is that replay waits where a live daemon drops windows.
+//! samples and windows in progress are still processed and published. `run` and `replay` use the same
+//! pipeline. They differ when the queue of windows is full: a live daemon drops windows, and a replay waits.
 //!
 //! The loops between the channels are in [`stages`], and the parts that a pipeline is assembled from in
 //! [`parts`](super::parts).
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub(crate) use super::parts::{BrokerConnection, PipelineEnd, PipelineError, Serving, SourceTask};
+use super::parts::{BrokerConnection, PipelineEnd, PipelineError, Serving, SourceTask};
 use super::reload::{self, Reload};
 use super::stages::{self, Observers};
 use super::supervisor;
@@ -37,7 +37,7 @@ use crate::source::handle::SourceHandle;
 use crate::source::stdin;
 use crate::stream::StreamTable;
 
-/// The most batches of samples that may wait for the stream table.
+/// Maximum number of batches of samples that wait for the stream table.
 const BATCHES: usize = 64;
 
 /// A whole pipeline that has been assembled, but does not run yet.
@@ -52,13 +52,13 @@ pub(crate) struct Pipeline {
     pub recorder: Option<Recorder>,
     /// The server of the page, the metrics and the probes; `None` if they are not served.
     pub http: Option<HttpServer>,
-    /// The counters, made for the sources above in the same order.
+    /// The counters, created for `sources` in the same order.
     pub health: Arc<Health>,
     /// How the daemon reloads its configuration; `None` in a tool, which never does.
     pub reload: Option<Reload>,
     /// Whether the service manager is informed of the daemon's state.
     pub supervised: bool,
-    /// The most time that each step of the shutdown may take.
+    /// Maximum time for each step of the shutdown.
     pub drain: Duration,
 }
 
@@ -81,8 +81,8 @@ impl Pipeline {
             spawn_source(&mut tasks, source, handle, stop.clone(), &mut subscribed);
         }
         drop(events);
-        let every = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
-        let (interval, interval_receiver) = watch::channel(every);
+        let health_interval = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
+        let (interval, interval_receiver) = watch::channel(health_interval);
         let publisher = broker
             .map(|broker| spawn_broker(&mut tasks, broker, subscribed, interval_receiver, &stop, &health));
         let (handovers, handover_receiver) = mpsc::channel(1);
@@ -115,12 +115,12 @@ impl Pipeline {
                 if supervised {
                     supervisor::stopping();
                 }
-                trigger.pull();
+                trigger.request();
                 let drained = tokio::time::timeout(drain, &mut stages).await;
                 drained.unwrap_or(Err(PipelineError::Drain(drain)))
             }
         };
-        trigger.pull();
+        trigger.request();
         if let Some(publisher) = publisher {
             // If the connection is stuck, the broker finds that out by itself and publishes the last will.
             let _ = tokio::time::timeout(drain, publisher.close()).await;
@@ -149,7 +149,7 @@ fn spawn_source(
     }
 }
 
-/// Spawns the tasks of the broker's connection, and gives its publisher.
+/// Spawns the tasks of the connection to the broker, and returns its publisher.
 fn spawn_broker(
     tasks: &mut JoinSet<()>,
     broker: BrokerConnection,
@@ -158,7 +158,7 @@ fn spawn_broker(
     shutdown: &Shutdown,
     health: &Arc<Health>,
 ) -> Publisher {
-    let BrokerConnection { connection, publisher, health: every } = broker;
+    let BrokerConnection { connection, publisher, health: health_interval } = broker;
     let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
     tasks.spawn(connection.run(subscribed, shutdown.clone(), health.clone()));
     let mut stop = shutdown.clone();
@@ -169,7 +169,7 @@ fn spawn_broker(
             () = stop.requested() => {}
         }
     });
-    if every.is_some() {
+    if health_interval.is_some() {
         tasks.spawn(publish_health(health.clone(), publisher.clone(), interval, shutdown.clone()));
     }
     publisher
@@ -233,7 +233,7 @@ async fn serve(
 
     let surfaces = SurfaceTable::new(context);
     let streams = StreamTable::new(streams);
-    let work_queue = WorkQueue::new(queue_limit, streams.live());
+    let work_queue = WorkQueue::new(queue_limit, streams.is_live());
     let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
     let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let deciding = stages::decide(inferred, surfaces, sinks, health);
@@ -243,7 +243,7 @@ async fn serve(
         return Err(PipelineError::Stage("inference"));
     }
     let recordings = recording.map(|recording| recording.finish(drain)).transpose();
-    // The surfaces have been served, so that a failed recording is logged but is no error of the pipeline.
+    // The predictions are complete, so a failed recording is only logged and is not an error of the pipeline.
     let recordings = recordings.inspect_err(|error| tracing::error!("{error}")).ok().flatten();
     Ok(PipelineEnd { sinks, recordings: recordings.unwrap_or_default() })
 }

@@ -1,5 +1,5 @@
 //! The loops between the pipeline's channels: [`follow`] turns samples into windows, [`decide`] turns
-//! probabilities into outcomes. Inference stands between the two, on threads of its own.
+//! probabilities into outcomes. Inference runs between the two, on threads of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::stream::{EventKind, StreamTable};
 /// How often the stream table looks for silent streams.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// What receives samples in addition to the stream table, which has set their times before.
+/// The recorder and the live events, which receive samples after the stream table has set their times.
 #[derive(Clone, Copy)]
 pub(crate) struct Observers<'a> {
     /// The recorder; `None` if samples are not recorded.
@@ -53,7 +53,7 @@ pub(crate) async fn follow(
     observers: Observers<'_>,
     health: &Arc<Health>,
 ) {
-    let live = table.live();
+    let live = table.is_live();
     let mut drops = Drops::default();
     let mut sweeps = tokio::time::interval(SWEEP);
     let mut open = true;
@@ -74,33 +74,33 @@ pub(crate) async fn follow(
                 _ => return,
             },
             Some(handover) = handovers.recv(), if open => {
-                table.reconfigure(handover.streams.clone(), &mut drops, |work| queue.push(work));
+                table.reconfigure(handover.streams.clone(), &mut drops, |event| queue.push(event));
                 queue.handover(handover);
             },
             event = events.recv(), if open && (live || queue.has_room()) => {
                 match event {
                     Some(SourceEvent::Samples(mut batch)) => {
-                        table.push(&mut batch, &mut drops, |work| queue.push(work));
+                        table.push(&mut batch, &mut drops, |event| queue.push(event));
                         observers.take(&SourceEvent::Samples(batch), &mut drops);
                     }
                     Some(SourceEvent::End(stream)) => {
-                        table.end(&stream, &mut drops, |work| queue.push(work));
+                        table.end(&stream, &mut drops, |event| queue.push(event));
                         observers.take(&SourceEvent::End(stream), &mut drops);
                     }
                     None => {
                         open = false;
-                        table.end_all(&mut drops, |work| queue.push(work));
+                        table.end_all(&mut drops, |event| queue.push(event));
                     }
                 }
-                health.streams(table.len());
+                health.set_streams(table.len());
             },
             _ = sweeps.tick(), if live && open => {
-                table.sweep(Instant::now(), &mut drops, |work| queue.push(work));
-                health.streams(table.len());
+                table.sweep(Instant::now(), &mut drops, |event| queue.push(event));
+                health.set_streams(table.len());
             }
         }
-        health.round();
-        health.counters.waits(events.len(), queue.len());
+        health.count_round();
+        health.counters.set_queue_lengths(events.len(), queue.len());
         health.dropped("streams", &mut drops);
         health.dropped("streams", queue.drops());
     }
@@ -110,8 +110,8 @@ pub(crate) async fn follow(
 fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
     if let QueueItem::Event(event) = &item {
         match &event.kind {
-            EventKind::Window { .. } => health.window(),
-            EventKind::Reset { reason, .. } => health.counters.gap(*reason),
+            EventKind::Window { .. } => health.count_window(),
+            EventKind::Reset { reason, .. } => health.counters.count_reset(*reason),
             EventKind::Start { .. } | EventKind::End { .. } => {}
         }
     }
@@ -132,7 +132,7 @@ pub(crate) async fn decide(
     let mut drops = Drops::default();
     while let Some(batch) = inferred.recv().await {
         let batch = batch?;
-        health.predictions(batch.windows());
+        health.count_predictions(batch.windows());
         surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
         flush_all(&mut sinks, &mut drops, health);
         if let Some(delta) = surfaces.problem_delta() {

@@ -12,8 +12,8 @@ use sd_notify::NotifyState;
 use crate::health::{Health, HealthReport, ProgressWatcher, SourceState};
 use crate::shutdown::Shutdown;
 
-/// The longest interval between two checks of the status line. Without a watchdog, also that between two
-/// checks of progress.
+/// The longest interval between two checks of the status line. Without a watchdog, it is also the interval
+/// between two checks of progress.
 const STATUS: Duration = Duration::from_secs(5);
 
 /// Reports that the daemon is ready.
@@ -28,7 +28,7 @@ pub(crate) fn stopping() {
 
 /// Reports that the daemon has begun to reload.
 pub(crate) fn reloading() {
-    // By this time the manager knows whether the report is about the signal that it sent last.
+    // From this time stamp the service manager knows which of its signals the report belongs to.
     let now = NotifyState::monotonic_usec_now();
     send(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
 }
@@ -40,7 +40,7 @@ pub(crate) fn reloaded(report: &HealthReport) {
 
 /// Reports the status line when it has changed, and notifies the watchdog, until the shutdown.
 pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
-    // Twice in the time that the manager allows, as sd_watchdog_enabled(3) recommends.
+    // Twice within the watchdog's timeout, as sd_watchdog_enabled(3) recommends.
     let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
     let mut status_checks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
     let mut progress_checks = tokio::time::interval(watchdog.unwrap_or(STATUS));
@@ -48,10 +48,10 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     loop {
         tokio::select! {
             _ = progress_checks.tick() => {
-                if !watcher.moves(health.progress()) {
+                if !watcher.makes_progress(health.progress()) {
                     tracing::error!(
-                        "the pipeline makes no progress, so that the watchdog is not fed; the service \
-                         manager will restart the daemon if it has a watchdog for it"
+                        "the pipeline makes no progress, so the watchdog is not notified; the service manager \
+                         restarts the daemon if its unit sets WatchdogSec"
                     );
                 } else if watchdog.is_some() {
                     send(&[NotifyState::Watchdog]);
@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn the_status_line_names_the_sources_without_samples() {
         let health = Health::new([("serial0".into(), STATUS), ("fleet".into(), STATUS)]);
-        health.samples(0, 1);
-        health.streams(1);
-        health.predictions(3);
+        health.count_samples(0, 1);
+        health.set_streams(1);
+        health.count_predictions(3);
         assert_eq!(status(&health.report()), "1 stream, 3 predictions, fleet is connecting");
         health.reloaded(Err("x.toml, line 3: no".into()));
         assert!(status(&health.report()).ends_with(", the last reload failed: x.toml, line 3: no"));

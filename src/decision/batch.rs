@@ -9,7 +9,7 @@ pub struct InferredBatch {
     /// The position of this batch in the order of all batches, from 0. Several inference threads may finish
     /// their batches in another order.
     pub sequence: u64,
-    /// The serving context from this batch on. None if it stays as it is.
+    /// The serving context from this batch on. `None` if it does not change.
     pub context: Option<Box<ServingContext>>,
     /// The events, in order.
     pub events: Vec<StreamEvent>,

@@ -50,7 +50,7 @@ impl ServingContext {
             window: self.card.window,
             hop: self.hop,
         };
-        // The writing cannot fail: there are only numbers, strings and lists.
+        // This cannot fail, because there are only numbers, strings and lists.
         serde_json::to_vec(&info).unwrap_or_default()
     }
 }

@@ -56,7 +56,7 @@ impl Default for DecisionOptions {
 /// The decision after a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
-    /// The index of the surface among the labels. None if it is [`UNKNOWN`](crate::model::card::UNKNOWN).
+    /// The index of the surface among the labels. `None` if it is [`UNKNOWN`](crate::model::card::UNKNOWN).
     pub surface: Option<usize>,
     /// The probability of the surface given all windows since the last reset, from 0 to 1. If the surface is
     /// unknown, it is that of the likeliest surface.
@@ -76,7 +76,7 @@ pub struct DecisionFilter {
     exponent: f64,
     /// The probability of each surface given all windows since the last reset.
     posterior: Vec<f64>,
-    /// The time of the previous window. None after a reset.
+    /// The time of the previous window. `None` after a reset.
     last: Option<Time>,
     /// The index of the surface that is named now.
     surface: Option<usize>,

@@ -2,8 +2,7 @@
 //!
 //! - [`InferredBatch`] brings stream events from inference, with the probabilities of their windows.
 //! - [`DecisionFilter`] decides the surface of one stream from the probabilities of its windows over time.
-//! - [`SurfaceTable`] does so for all streams, and emits an [`Outcome`] for everything that the sinks have to
-//!   know.
+//! - [`SurfaceTable`] does so for all streams, and emits [`Outcome`]s for the sinks.
 //! - [`ServingContext`] is the model and the decision settings in force.
 //!
 //! Nothing in this folder does I/O or reads a clock.

@@ -7,7 +7,7 @@ use super::context::ServingContext;
 use crate::signal::{StreamId, Time};
 use crate::stream::Quality;
 
-/// Something that the sinks have to know. The outcomes of a stream are emitted in the order of its windows.
+/// A result for the sinks. The outcomes of a stream are emitted in the order of its windows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// A window was predicted.
@@ -27,7 +27,7 @@ pub struct Prediction {
     pub stream: StreamId,
     /// The time of the window's last step.
     pub time: Time,
-    /// The index of the decided surface among the labels. None if it is unknown.
+    /// The index of the decided surface among the labels. `None` if it is unknown.
     pub surface: Option<usize>,
     /// The confidence of the decision, from 0 to 1.
     pub confidence: f64,
@@ -40,7 +40,7 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The index of the label with the highest probability, by this window alone. None if there are no
+    /// The index of the label with the highest probability, by this window alone. `None` if there are no
     /// probabilities.
     pub fn likeliest(&self) -> Option<usize> {
         let indices = 0..self.probabilities.len();
@@ -57,13 +57,13 @@ pub struct SurfaceChange {
     pub time: Time,
     /// The time from which on the stream has this surface. It is before `time` if only the reason changed.
     pub since: Time,
-    /// The index of the new surface among the labels. None if it is unknown.
+    /// The index of the new surface among the labels. `None` if it is unknown.
     pub surface: Option<usize>,
     /// The confidence of the decision, from 0 to 1.
     pub confidence: f64,
-    /// The previous surface, where the inner None is unknown. The outer None means that the stream has just
-    /// started.
+    /// The previous surface, where the inner `None` is unknown. The outer `None` means that the stream has
+    /// just started.
     pub previous: Option<Option<usize>>,
-    /// Why the surface is unknown. None if it is known.
+    /// Why the surface is unknown. `None` if it is known.
     pub reason: Option<String>,
 }

@@ -22,8 +22,8 @@ pub struct SurfaceTable {
     initial_filter: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
     problems: Problems,
-    /// Batches that arrived before one with a lower sequence number. There are fewer than inference threads.
-    waiting: BTreeMap<u64, InferredBatch>,
+    /// Batches that arrived before one with a lower sequence number, by sequence number.
+    out_of_order: BTreeMap<u64, InferredBatch>,
     /// The sequence number of the next batch to be handled.
     next_sequence: u64,
 }
@@ -47,20 +47,20 @@ impl SurfaceTable {
             initial_filter,
             streams: HashMap::new(),
             problems: Problems::default(),
-            waiting: BTreeMap::new(),
+            out_of_order: BTreeMap::new(),
             next_sequence: 0,
         }
     }
 
-    /// How the problems of the streams' input changed since this was last called. None if they did not.
+    /// How the problems of the streams' input changed since this was last called. `None` if they did not.
     pub fn problem_delta(&mut self) -> Option<ProblemDelta> {
         self.problems.delta()
     }
 
     /// Adds a batch, and emits the outcomes of every batch whose turn it is.
     pub fn push(&mut self, batch: InferredBatch, mut emit: impl FnMut(Outcome)) {
-        self.waiting.insert(batch.sequence, batch);
-        while let Some(batch) = self.waiting.remove(&self.next_sequence) {
+        self.out_of_order.insert(batch.sequence, batch);
+        while let Some(batch) = self.out_of_order.remove(&self.next_sequence) {
             self.next_sequence += 1;
             if let Some(context) = batch.context {
                 self.replace_context(*context, &mut emit);
@@ -93,7 +93,7 @@ impl SurfaceTable {
                     let reason = match reason {
                         ResetReason::Gap => "samples are missing",
                         ResetReason::Restart => "the clock started again",
-                        ResetReason::Silence => "no sample comes",
+                        ResetReason::Silence => "no samples arrive",
                         ResetReason::Missing(_) => "a channel is silent",
                         ResetReason::Model => "another model took over",
                     };
@@ -133,7 +133,7 @@ impl SurfaceTable {
         emit: &mut impl FnMut(Outcome),
     ) {
         if !self.streams.contains_key(&stream) {
-            // Its start was dropped because of overload.
+            // The stream's start event was dropped because of overload.
             self.start(stream.clone(), time, emit);
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };

@@ -98,7 +98,10 @@ impl Frames {
                 }
                 None if is_first => {}
                 None => drops.add(DropReason::CorruptFrame, || {
-                    format!("a frame has a wrong checksum, length or version: {}", quote(frame))
+                    format!(
+                        "a frame has a wrong checksum, length or version: {}; check the wires and the port's speed",
+                        quote(frame)
+                    )
                 }),
             }
         });

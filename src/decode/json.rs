@@ -34,7 +34,7 @@ impl JsonLines {
         let Self { splitter, columns, time } = self;
         splitter.feed(bytes, drops, |line, drops| {
             if !line.trim_ascii().is_empty() {
-                object(line, columns, time, samples, drops);
+                decode_object(line, columns, time, samples, drops);
             }
         });
     }
@@ -42,13 +42,13 @@ impl JsonLines {
     /// Decodes a last line that has no line end, at the end of the stream.
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         if let Some(line) = self.splitter.finish() {
-            object(&line, &self.columns, &self.time, samples, drops);
+            decode_object(&line, &self.columns, &self.time, samples, drops);
         }
     }
 }
 
 /// Decodes one object. If it has a fault, the samples in the rows before the fault are kept.
-pub(super) fn object(
+pub(super) fn decode_object(
     bytes: &[u8],
     columns: &Columns,
     time: &TimeInput,

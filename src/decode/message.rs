@@ -35,8 +35,10 @@ pub fn decode(
 ) {
     let text = payload.trim_ascii_start();
     match format {
-        MessageFormat::Json => json::object(payload, columns, time, samples, drops),
-        MessageFormat::Auto if text.starts_with(b"{") => json::object(payload, columns, time, samples, drops),
+        MessageFormat::Json => json::decode_object(payload, columns, time, samples, drops),
+        MessageFormat::Auto if text.starts_with(b"{") => {
+            json::decode_object(payload, columns, time, samples, drops)
+        }
         _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
             let mut rows = CsvRows::live(columns.clone(), time.clone());

@@ -23,13 +23,13 @@ pub enum StreamFormat {
 impl std::str::FromStr for StreamFormat {
     type Err = &'static str;
 
-    /// Parses the name of a format: `csv`, `json` or `binary`. The error says so.
+    /// Parses the name of a format. The error lists the names: `csv`, `json` and `binary`.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
             "csv" => Ok(StreamFormat::Csv),
             "json" => Ok(StreamFormat::Json),
             "binary" => Ok(StreamFormat::Binary),
-            _ => Err("it takes csv, json or binary"),
+            _ => Err("it must be csv, json or binary"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Measurements that only the metrics show: durations, queue lengths, resets, and the connection to the
 //! broker.
 //!
-//! Counting is a relaxed atomic addition, so that the path of a sample never waits for it.
+//! Counting is a relaxed atomic addition, apart from the predictions by surface, which are under a short lock.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,41 +22,41 @@ pub struct Counters {
     /// The latency of a prediction: from the arrival of the window's last sample to the prediction.
     pub latency: Histogram,
     /// The queue lengths when they were last set: batches of samples, and windows.
-    waiting: [AtomicU64; 2],
-    gaps: [AtomicU64; Counters::GAPS.len()],
+    queue_lengths: [AtomicU64; 2],
+    resets: [AtomicU64; Counters::RESET_REASONS.len()],
     connects: AtomicU64,
     connected: AtomicBool,
     surfaces: Mutex<BTreeMap<String, u64>>,
 }
 
-/// How much waits in the queues of the pipeline.
+/// The lengths of the pipeline's queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLengths {
     /// Batches of samples that wait for the stream table.
-    pub blocks: u64,
+    pub batches: u64,
     /// Windows and other stream events that wait for the model.
     pub windows: u64,
 }
 
 impl Counters {
     /// The names of the reset reasons in the metrics.
-    const GAPS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
+    const RESET_REASONS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
 
     /// Sets the queue lengths.
-    pub(crate) fn waits(&self, blocks: usize, windows: usize) {
-        let [first, second] = &self.waiting;
-        first.store(blocks as u64, Ordering::Relaxed);
+    pub(crate) fn set_queue_lengths(&self, batches: usize, windows: usize) {
+        let [first, second] = &self.queue_lengths;
+        first.store(batches as u64, Ordering::Relaxed);
         second.store(windows as u64, Ordering::Relaxed);
     }
 
     /// The queue lengths when they were last set.
-    pub fn waiting(&self) -> QueueLengths {
-        let [blocks, windows] = &self.waiting;
-        QueueLengths { blocks: blocks.load(Ordering::Relaxed), windows: windows.load(Ordering::Relaxed) }
+    pub fn queue_lengths(&self) -> QueueLengths {
+        let [batches, windows] = &self.queue_lengths;
+        QueueLengths { batches: batches.load(Ordering::Relaxed), windows: windows.load(Ordering::Relaxed) }
     }
 
-    /// Counts a reset of a window.
-    pub(crate) fn gap(&self, reason: ResetReason) {
+    /// Counts a reset of a stream's window.
+    pub(crate) fn count_reset(&self, reason: ResetReason) {
         let index = match reason {
             ResetReason::Gap => 0,
             ResetReason::Restart => 1,
@@ -64,14 +64,17 @@ impl Counters {
             ResetReason::Missing(_) => 3,
             ResetReason::Model => 4,
         };
-        if let Some(count) = self.gaps.get(index) {
+        if let Some(count) = self.resets.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// The number of resets for each reason.
-    pub fn gaps(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Self::GAPS.iter().zip(&self.gaps).map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
+    pub fn resets(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Self::RESET_REASONS
+            .iter()
+            .zip(&self.resets)
+            .map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
     }
 
     /// Counts a connection that the broker accepted.
@@ -85,7 +88,7 @@ impl Counters {
         self.connected.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the broker is connected now, and how many connections it has accepted so far.
+    /// Whether the connection to the broker is up now, and how many connections it has accepted so far.
     pub fn broker(&self) -> (bool, u64) {
         (self.connected.load(Ordering::Relaxed), self.connects.load(Ordering::Relaxed))
     }
@@ -159,7 +162,7 @@ mod tests {
     #[test]
     fn every_reason_to_empty_a_window_is_counted_under_its_name() {
         let counters = Counters::default();
-        for why in [
+        for reason in [
             ResetReason::Gap,
             ResetReason::Restart,
             ResetReason::Silence,
@@ -167,14 +170,14 @@ mod tests {
             ResetReason::Missing(6),
             ResetReason::Model,
         ] {
-            counters.gap(why);
+            counters.count_reset(reason);
         }
-        let gaps: Vec<_> = counters.gaps().collect();
-        assert_eq!(gaps, [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1)]);
+        let resets: Vec<_> = counters.resets().collect();
+        assert_eq!(resets, [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1)]);
     }
 
     #[test]
-    fn a_time_is_counted_in_every_bucket_whose_bound_it_does_not_pass() {
+    fn a_duration_is_counted_in_every_bucket_whose_bound_it_does_not_exceed() {
         let histogram = Histogram::default();
         for micros in [100, 101, 9_000_000] {
             histogram.observe(Duration::from_micros(micros));
@@ -202,15 +205,5 @@ mod tests {
         counters.connected();
         counters.disconnected();
         assert_eq!(counters.broker(), (false, 1));
-    }
-
-    #[test]
-    fn gaps_are_counted_by_reason() {
-        let counters = Counters::default();
-        counters.gap(ResetReason::Restart);
-        assert_eq!(
-            counters.gaps().collect::<Vec<_>>(),
-            [("gap", 0), ("restart", 1), ("silence", 0), ("missing", 0), ("model", 0)]
-        );
     }
 }

@@ -37,7 +37,7 @@ impl ProblemLog {
             tracing::debug!(%stream, channel, problem, "the problem has ended");
         }
         if delta.count == 0 && std::mem::take(&mut self.any_logged) {
-            tracing::info!("the input of every stream is good again");
+            tracing::info!("the problems with the streams' input have ended");
         }
         (self.listed, self.count) = (delta.current, delta.count);
     }

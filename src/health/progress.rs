@@ -12,11 +12,11 @@ pub(crate) struct WorkProgress {
 }
 
 impl WorkProgress {
-    /// Whether the loop has run since `before`, and a window was predicted if any was with the model at that
-    /// time.
-    fn moved_since(&self, before: &WorkProgress) -> bool {
-        let waited = before.windows > before.predictions;
-        self.rounds != before.rounds && (!waited || self.predictions != before.predictions)
+    /// Whether the loop has run since `before`, and a window was predicted if one was waiting for its
+    /// prediction at that time.
+    fn has_advanced_since(&self, before: &WorkProgress) -> bool {
+        let was_waiting = before.windows > before.predictions;
+        self.rounds != before.rounds && (!was_waiting || self.predictions != before.predictions)
     }
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct ProgressWatcher(Option<WorkProgress>);
 
 impl ProgressWatcher {
     /// Whether the pipeline made progress since this was last called. The first call returns true.
-    pub(crate) fn moves(&mut self, now: WorkProgress) -> bool {
-        self.0.replace(now).is_none_or(|before| now.moved_since(&before))
+    pub(crate) fn makes_progress(&mut self, now: WorkProgress) -> bool {
+        self.0.replace(now).is_none_or(|before| now.has_advanced_since(&before))
     }
 }
 
@@ -36,14 +36,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pipeline_moves_if_its_loop_runs_and_windows_come_out_of_the_model() {
+    fn the_pipeline_makes_progress_if_its_loop_runs_and_windows_are_predicted() {
         let mut watcher = ProgressWatcher::default();
-        let mut moves =
-            |windows, predictions, rounds| watcher.moves(WorkProgress { windows, predictions, rounds });
-        assert!(moves(0, 0, 0), "the first call");
-        assert!(!moves(0, 0, 0), "the loop did not run");
-        assert!(moves(1, 0, 1), "no window was with the model before");
-        assert!(!moves(1, 0, 2), "the window is still with the model");
-        assert!(moves(1, 1, 3));
+        let mut makes_progress = |windows, predictions, rounds| {
+            watcher.makes_progress(WorkProgress { windows, predictions, rounds })
+        };
+        assert!(makes_progress(0, 0, 0), "the first call");
+        assert!(!makes_progress(0, 0, 0), "the loop did not run");
+        assert!(makes_progress(1, 0, 1), "no window was with the model before");
+        assert!(!makes_progress(1, 0, 2), "the window is still with the model");
+        assert!(makes_progress(1, 1, 3));
     }
 }

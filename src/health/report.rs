@@ -9,7 +9,7 @@ use crate::stream::Problem;
 /// The state of the daemon at one moment. Its JSON is the payload of the topic `underfoot/health`.
 #[derive(Clone, Debug, Serialize)]
 pub struct HealthReport {
-    /// Whether every source that should give samples does so.
+    /// Whether every source gives samples or has ended.
     pub healthy: bool,
     /// Whether the daemon is healthy, and there are no problems.
     pub state: DaemonState,
@@ -76,7 +76,7 @@ pub struct Reloads {
     pub done: u64,
     /// Reloads that failed, so that the old configuration stayed active.
     pub failed: u64,
-    /// Why the last reload failed. None if it did not.
+    /// Why the last reload failed. `None` if it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Keys that have changed but only take effect at the next start.

@@ -54,13 +54,12 @@ impl Health {
         }
     }
 
-    /// Adds what a stage dropped without logging it, because the stage has logged it already. `drops` is
-    /// emptied.
-    pub(crate) fn count(&self, drops: &mut Drops) {
+    /// Counts what a stage dropped, without logging it because the stage has done so. `drops` is emptied.
+    pub(crate) fn count_drops(&self, drops: &mut Drops) {
         lock(&self.drops).count(&drops.take());
     }
 
-    /// Adds what the source or stage `origin` dropped, and logs it at most once a minute for each reason.
+    /// Counts what the source or stage `origin` dropped, and logs it at most once a minute for each reason.
     /// `drops` is emptied.
     pub fn dropped(&self, origin: &str, drops: &mut Drops) {
         if drops.total() > 0 {
@@ -68,44 +67,44 @@ impl Health {
         }
     }
 
-    /// Counts samples that a source gave. The source is then `Ok`.
-    pub(crate) fn samples(&self, source: usize, count: usize) {
+    /// Counts samples from a source, and sets its state to `Ok`.
+    pub(crate) fn count_samples(&self, source: usize, count: usize) {
         if let Some(source) = self.sources.get(source) {
             source.count_samples(count);
         }
     }
 
     /// Sets the state of a source.
-    pub(crate) fn state(&self, source: usize, state: SourceState) {
+    pub(crate) fn set_state(&self, source: usize, state: SourceState) {
         if let Some(source) = self.sources.get(source) {
             source.set_state(state);
         }
     }
 
     /// Counts that a source was opened again.
-    pub(crate) fn reopened(&self, source: usize) {
+    pub(crate) fn count_reopened(&self, source: usize) {
         if let Some(source) = self.sources.get(source) {
             source.count_reopened();
         }
     }
 
     /// Sets how many streams are followed.
-    pub(crate) fn streams(&self, count: usize) {
+    pub(crate) fn set_streams(&self, count: usize) {
         self.streams.store(count as u64, Ordering::Relaxed);
     }
 
     /// Counts windows that were predicted.
-    pub(crate) fn predictions(&self, count: usize) {
+    pub(crate) fn count_predictions(&self, count: usize) {
         self.predictions.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// Counts a window that was handed to the model.
-    pub(crate) fn window(&self) {
+    pub(crate) fn count_window(&self) {
         self.windows.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a round of the loop that follows the streams.
-    pub(crate) fn round(&self) {
+    pub(crate) fn count_round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -126,7 +125,7 @@ impl Health {
     }
 
     /// Sets after how long without samples each source is silent.
-    pub(crate) fn silence(&self, silence: Duration) {
+    pub(crate) fn set_silence(&self, silence: Duration) {
         self.sources.iter().for_each(|source| source.set_silence(silence));
     }
 
@@ -185,13 +184,13 @@ mod tests {
     #[test]
     fn a_source_without_samples_makes_the_daemon_unhealthy() {
         let health = Health::new([("a".into(), Duration::from_secs(9)), ("b".into(), Duration::ZERO)]);
-        assert!(!health.report().healthy, "no sample has come yet");
-        health.samples(0, 3);
-        health.samples(1, 1);
+        assert!(!health.report().healthy, "no sample has arrived yet");
+        health.count_samples(0, 3);
+        health.count_samples(1, 1);
         let report = health.report();
         assert_eq!((report.sources[0].state, report.sources[0].samples), (SourceState::Ok, 3));
         assert_eq!(report.sources[1].state, SourceState::Silent);
-        health.state(1, SourceState::Ended);
+        health.set_state(1, SourceState::Ended);
         assert!(health.report().healthy);
     }
 

@@ -1,4 +1,4 @@
-//! The error of an address that cannot be listened on.
+//! The error for an address on which the server cannot listen.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! The daemon's metrics for Prometheus.
 //!
 //! [`Health`] keeps the counts, because the probes and the health topic read them too. For each request, a
-//! [`Scrape`] collects them and `prometheus-client` writes them in the text format 0.0.4. The library appends the
-//! suffix of each kind of metric, so the names in this file lack it: the counter `underfoot_samples` is scraped as
-//! `underfoot_samples_total`, the info `underfoot_build` as `underfoot_build_info`.
+//! [`Scrape`] collects them and `prometheus-client` writes them in the text format 0.0.4. The library appends
+//! the suffix of each kind of metric, so the names in this file lack it: the counter `underfoot_samples` is
+//! scraped as `underfoot_samples_total`, the info `underfoot_build` as `underfoot_build_info`.
 //!
 //! Every label value that can occur is written from the start with the value 0, so that rates can be computed
 //! from the first event.
@@ -26,7 +26,7 @@ use crate::model::card::UNKNOWN;
 use crate::signal::DropReason;
 use crate::sink::live::about::About;
 
-/// The media type of the text that [`write`] returns.
+/// The media type of the text that [`write()`] returns.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
 /// Every state of a source, with its label value.
@@ -60,10 +60,10 @@ impl Collector for Scrape {
         let Self { health, about, pages } = self;
         let mut text = Exposition(encoder);
         let report = health.report();
-        about_itself(&mut text, about)?;
+        build_and_model(&mut text, about)?;
         sources(&mut text, &report)?;
         pipeline(&mut text, health, &report, about)?;
-        outside(&mut text, health, *pages)?;
+        connections(&mut text, health, *pages)?;
         match Process::myself().and_then(|process| process.stat()) {
             Ok(stat) => process(&mut text, &stat),
             // Without /proc there are no metrics of the process.
@@ -93,7 +93,7 @@ impl Exposition<'_> {
     }
 }
 
-fn about_itself(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
+fn build_and_model(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
     text.single(
         "underfoot_build",
         "The version of underfoot; always 1.",
@@ -162,7 +162,7 @@ fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, a
     text.family(
         "underfoot_gaps",
         "Times a stream's window was emptied, by reason: a gap, a restarted clock, silence, missing values or a new model.",
-        counters.gaps().map(|(reason, count)| ([("reason", reason)], ConstCounter::new(count))),
+        counters.resets().map(|(reason, count)| ([("reason", reason)], ConstCounter::new(count))),
     )?;
     let (windows, predicted) = health.windows();
     text.single("underfoot_windows", "Windows given to the model.", &ConstCounter::new(windows))?;
@@ -185,20 +185,20 @@ fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, a
         "Time from the arrival of a window's last sample to its prediction.",
         &counters.latency,
     )?;
-    let waiting = counters.waiting();
+    let queues = counters.queue_lengths();
     text.family(
         "underfoot_queue_depth",
         "Queue lengths: batches of samples, windows, and windows in the model.",
         [
-            ("blocks", waiting.blocks),
-            ("windows", waiting.windows),
+            ("blocks", queues.batches),
+            ("windows", queues.windows),
             ("model", windows.saturating_sub(predicted)),
         ]
         .map(|(queue, count)| ([("queue", queue)], ConstGauge::new(count))),
     )
 }
 
-fn outside(text: &mut Exposition<'_>, health: &Health, pages: usize) -> fmt::Result {
+fn connections(text: &mut Exposition<'_>, health: &Health, pages: usize) -> fmt::Result {
     let (connected, connects) = health.counters.broker();
     text.single(
         "underfoot_mqtt_connected",
@@ -274,12 +274,12 @@ mod tests {
     #[test]
     fn counted_values_are_written() {
         let health = Health::new([("fleet".into(), Duration::from_secs(9))]);
-        health.samples(0, 5);
-        health.window();
-        health.window();
-        health.predictions(1);
+        health.count_samples(0, 5);
+        health.count_window();
+        health.count_window();
+        health.count_predictions(1);
         health.counters.surface("a", 1);
-        health.counters.waits(2, 3);
+        health.counters.set_queue_lengths(2, 3);
         health.counters.connected();
         health.counters.connected();
         let mut drops = Drops::default();

@@ -2,9 +2,9 @@
 //!
 //! - [`HttpServer`] accepts connections and sends live events to the open pages; the pipeline runs each
 //!   connection in a task of its own.
-//! - [`reply`] answers requests; [`host`] refuses those under another computer's name.
-//! - [`metrics`] writes the metrics, with those of the process.
-//! - [`page`] has the page's files.
+//! - [`reply`] answers requests; [`host`] refuses requests whose `Host` header names another computer.
+//! - [`metrics`] writes the metrics of the daemon and of its process.
+//! - [`page`] contains the page's files.
 //!
 //! Everything is bounded: the number of connections and pages, the size of a request, the time to send a
 //! request and the time to take the answer.

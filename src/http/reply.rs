@@ -3,10 +3,11 @@
 //! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
 //! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
 //!
-//! The requests are few, so a `match` on the path routes them. `axum` with `tower-http` would bring eleven more
-//! crates and save no more than that `match`: `axum::serve` does not let its caller limit a request's head or the
-//! time that a client takes to send it, and the time limits of `tower-http` hold for handlers and bodies, not for a
-//! client that reads nothing, so connections would still be set up as they are in `server.rs`.
+//! There are few paths, so a `match` on the path routes the requests. `axum` with `tower-http` would add
+//! eleven crates and replace only that `match`. `axum::serve` does not let its caller limit a request's head
+//! or the time that a client takes to send it. The time limits of `tower-http` apply to handlers and bodies,
+//! not to a client that reads nothing. Connections would therefore still have to be set up as they are in
+//! `server.rs`.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -51,17 +52,17 @@ pub(super) struct Site {
     pub(super) health: Arc<Health>,
     pub(super) live: LiveEvents,
     /// Whether the pipeline makes progress.
-    moves: AtomicBool,
+    makes_progress: AtomicBool,
 }
 
 impl Site {
     pub(super) fn new(hosts: Vec<String>, health: Arc<Health>, live: LiveEvents) -> Self {
-        Self { hosts, health, live, moves: AtomicBool::new(true) }
+        Self { hosts, health, live, makes_progress: AtomicBool::new(true) }
     }
 
     /// Records whether the pipeline makes progress, for `/livez` and the pages.
-    pub(super) fn set_moves(&self, moves: bool) {
-        self.moves.store(moves, Ordering::Relaxed);
+    pub(super) fn set_makes_progress(&self, makes_progress: bool) {
+        self.makes_progress.store(makes_progress, Ordering::Relaxed);
     }
 
     /// The body of a `health` event: the health report, with the state of the pipeline and of the broker.
@@ -69,7 +70,7 @@ impl Site {
         let mut report = serde_json::to_value(self.health.report()).unwrap_or_default();
         let (connected, connects) = self.health.counters.broker();
         if let Some(fields) = report.as_object_mut() {
-            fields.insert("moves".into(), self.moves.load(Ordering::Relaxed).into());
+            fields.insert("moves".into(), self.makes_progress.load(Ordering::Relaxed).into());
             fields.insert("broker".into(), json!({ "connected": connected, "connects": connects }));
         }
         report
@@ -100,8 +101,8 @@ impl Site {
                 let text = metrics::write(self.health.clone(), self.live.about(), self.live.pages());
                 whole(StatusCode::OK, metrics::CONTENT_TYPE, text)
             }
-            "/livez" if self.moves.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
-            "/livez" => text(StatusCode::SERVICE_UNAVAILABLE, "the pipeline does not move\n"),
+            "/livez" if self.makes_progress.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
+            "/livez" => text(StatusCode::SERVICE_UNAVAILABLE, "the pipeline makes no progress\n"),
             "/readyz" => self.ready(),
             _ => text(
                 StatusCode::NOT_FOUND,

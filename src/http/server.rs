@@ -113,7 +113,7 @@ impl HttpServer {
                 (permit, accepted) = accept(&self.connections, &self.listener) => match accepted {
                     Ok(stream) => return serve(stream, self.site.clone(), permit),
                     Err(error) => {
-                        tracing::debug!("a connection cannot be accepted: {error}");
+                        tracing::debug!("an HTTP connection cannot be accepted: {error}");
                         // Without a free file descriptor, the next attempt would fail at once.
                         tokio::time::sleep(FLUSH).await;
                     }
@@ -121,8 +121,8 @@ impl HttpServer {
                 _ = self.flushes.tick(), if watched => self.flush(),
                 () = self.site.live.joined(), if !watched => self.flush_count = 0,
                 _ = self.progress_checks.tick() => {
-                    let moves = self.watcher.moves(self.site.health.progress());
-                    self.site.set_moves(moves);
+                    let makes_progress = self.watcher.makes_progress(self.site.health.progress());
+                    self.site.set_makes_progress(makes_progress);
                 }
             }
         }
@@ -144,7 +144,8 @@ impl HttpServer {
 fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Otherwise a restarted daemon would have to wait until the system forgets the old connections.
+        // Without this option a restarted daemon would have to wait until the system forgets the old
+        // connections.
         socket.set_reuseaddr(true)?;
         // Accepted connections inherit this size.
         socket.set_send_buffer_size(SEND_BUFFER)?;
@@ -164,7 +165,7 @@ async fn accept(
     (permit, listener.accept().await.map(|(stream, _)| stream))
 }
 
-/// Makes a write fail that waits longer than `limit`, so that a client that does not read is disconnected.
+/// Limits the time that a write may wait, so that a client that does not read is disconnected.
 fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWriter<S>>> {
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(limit));
@@ -174,7 +175,7 @@ fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWri
 /// Answers the one request of a connection.
 async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphorePermit>) {
     let Ok(local) = stream.local_addr() else { return };
-    // Events should be shown without delay. If the option cannot be set, they only come later.
+    // Events should be shown without delay. If the option cannot be set, they only arrive later.
     let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(limit_writes(stream, WRITE_TIMEOUT));
     let service = service_fn(move |request| {
@@ -191,7 +192,7 @@ async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphore
         .serve_connection(stream, service)
         .await;
     if let Err(error) = served {
-        tracing::debug!("a connection broke: {error}");
+        tracing::debug!("an HTTP connection failed: {error}");
     }
     drop(permit);
 }

@@ -43,9 +43,9 @@ impl BatchQueue {
         }))
     }
 
-    /// Waits for an item, and returns a batch of it and whatever else is ready, at most `limit` events. The
-    /// batch has no probabilities yet. `own` is replaced if the batch belongs to another model. None when the
-    /// channel is closed and empty.
+    /// Waits for an item, and returns a batch of it and the other items that are ready, at most `limit`
+    /// events. The batch has no probabilities yet. If the batch must be predicted by another model, `own` is
+    /// replaced by it. Returns `None` when the channel is closed and empty.
     pub(super) fn next(&self, limit: usize, own: &mut WorkerModel) -> Option<InferredBatch> {
         // Declared before the lock, so that the old model is dropped after the lock is released.
         let _old_model;
@@ -91,7 +91,7 @@ impl BatchQueueState {
             self.models = models;
             self.generation += 1;
         }
-        // It fails if nobody waits for the handover any longer, which does no harm.
+        // This fails only if nobody waits for the handover any longer.
         let _ = done.send(());
         context
     }

@@ -11,7 +11,7 @@ use crate::stream::{StreamEvent, StreamTableOptions};
 /// It applies to every sample after it. Windows that were complete before it are still predicted by the
 /// previous model.
 pub(crate) struct Handover {
-    /// The new model, loaded once for each inference thread. None if the model stays the same.
+    /// The new model, loaded once for each inference thread. `None` if the model stays the same.
     pub models: Option<Vec<Model>>,
     /// The new serving context.
     pub context: ServingContext,

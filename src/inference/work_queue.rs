@@ -27,7 +27,7 @@ impl WorkQueue {
     /// Adds an event at the end.
     pub(crate) fn push(&mut self, event: StreamEvent) {
         self.items.push_back(QueueItem::Event(event));
-        // Not for every event over the limit, because dropping goes through the whole queue.
+        // Dropping goes through the whole queue, so it is not done for every event over the limit.
         if self.live && self.items.len() > 2 * self.limit {
             self.drop_over_limit();
         }
@@ -59,8 +59,8 @@ impl WorkQueue {
         self.items.len() < self.limit
     }
 
-    /// Drops what is over the limit if the streams are live. Returns what was dropped since it was last taken
-    /// from here.
+    /// Drops what is over the limit if the streams are live. Returns the counts of what was dropped, which
+    /// the caller takes.
     pub(crate) fn drops(&mut self) -> &mut Drops {
         if self.live {
             self.drop_over_limit();
@@ -68,8 +68,9 @@ impl WorkQueue {
         &mut self.drops
     }
 
-    /// Drops the oldest windows over the limit. Starts and resets are only dropped when no window is left,
-    /// because a surface would stay named that no longer holds. Ends and handovers are never dropped.
+    /// Drops the oldest windows over the limit. Starts and resets are dropped only when no window is left:
+    /// without a reset, a surface that no longer holds would stay named. Ends and handovers are never
+    /// dropped.
     fn drop_over_limit(&mut self) {
         let excess = self.items.len().saturating_sub(self.limit);
         if excess == 0 {

@@ -243,8 +243,7 @@ impl Model {
     }
 }
 
-/// Loads the bytes of an ONNX file into ONNX Runtime. A session runs on the thread that calls it, without
-/// others.
+/// Loads the bytes of an ONNX file into ONNX Runtime. A session runs only on the thread that calls it.
 fn load_session(environment: &ort::environment::Environment, model: &[u8]) -> ort::Result<Session> {
     Session::builder(environment)?
         // ONNX Runtime 1.20 does not accept `Level3`, the level for the memory layout; every version accepts

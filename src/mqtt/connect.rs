@@ -1,4 +1,4 @@
-//! Making the connection from the configuration.
+//! Creates the connection and its publisher from the configuration.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::publisher::Publisher;
 use super::role::Role;
 use crate::config::MqttConfig;
 
-/// Makes a connection and its publisher. Nothing is sent before [`Connection::run`] or one of its siblings is
-/// called.
+/// Creates a connection and its publisher. Nothing is sent before [`Connection::run`] or another of its
+/// methods is called.
 ///
 /// `base` is the first part of every topic that is published. `tls` is `None` for a connection without TLS.
 pub(crate) fn connect(

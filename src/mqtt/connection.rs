@@ -1,4 +1,4 @@
-//! The network's side of the connection: it receives samples, and connects again after each failure.
+//! The network side of the connection: it receives samples, and connects again after each failure.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use super::tls;
 use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
 
-/// The network's side of the connection. Nothing is sent or received unless one of its methods polls it.
+/// The network side of the connection. Nothing is sent or received unless one of its methods polls it.
 pub(crate) struct Connection {
     /// The broker's host and port, for messages.
     pub(super) broker: String,
@@ -38,14 +38,13 @@ impl Connection {
     /// A message that names the broker, what is wrong, and the fix.
     pub(crate) async fn try_once(mut self) -> Result<(), String> {
         match self.events.poll().await {
-            // A tool has no last will, so that it may close the connection without saying goodbye.
+            // A tool has no last will, so it may close the connection without a DISCONNECT packet.
             Ok(_) => Ok(()),
             Err(error) => Err(self.explain(&error)),
         }
     }
 
-    /// Keeps the connection until the client asks to disconnect, and connects again after each failure,
-    /// without end.
+    /// Keeps the connection until the client asks to disconnect, and connects again after each failure.
     ///
     /// Received samples go to `subscribed` until the shutdown. After the shutdown the connection only
     /// publishes, until the client asks to disconnect or the connection fails.
@@ -85,7 +84,7 @@ impl Connection {
                     health.counters.connected();
                     self.accepted.send_replace(connections);
                     for (_, handle) in subscribed.iter().flatten() {
-                        handle.state(SourceState::Silent);
+                        handle.set_state(SourceState::Silent);
                     }
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
@@ -115,14 +114,14 @@ impl Connection {
                     // the next connection because of it.
                     self.events.state.collision = None;
                     for (_, handle) in subscribed.iter().flatten() {
-                        handle.state(SourceState::Connecting);
+                        handle.set_state(SourceState::Connecting);
                     }
                     let advice = policy.failed(Instant::now(), self.fault(&error));
                     if let Some(why) = advice.report {
                         tracing::warn!(tries = advice.tries, "{why}; trying again");
                     }
                     if subscribed.is_none() {
-                        // The daemon is ending, and there is no broker to say goodbye to.
+                        // The daemon is ending, and no DISCONNECT packet can be sent.
                         return;
                     }
                     tokio::select! {
@@ -157,7 +156,7 @@ impl Connection {
             ConnectionError::Io(_)
                 | ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted)
         );
-        ConnectionFault { why: self.explain(error), cut }
+        ConnectionFault { reason: self.explain(error), cut }
     }
 
     /// Says in plain words what an error means and how to fix it.

@@ -1,5 +1,4 @@
-//! A connection of a tool that only receives: the messages of some topics, and whether the broker can be
-//! reached.
+//! The connection of a tool that only receives: messages, and changes of the connection itself.
 
 use std::time::Instant;
 
@@ -9,19 +8,19 @@ use tokio::sync::mpsc;
 use super::connection::Connection;
 use super::publisher::Publisher;
 
-/// What a listening tool learns.
+/// An event that a listening tool receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum BrokerEvent {
     /// The broker accepted the connection.
     Accepted,
     /// The broker cannot be reached, or refuses the connection.
-    Away {
+    Unavailable {
         /// What is wrong, and the fix.
-        why: String,
-        /// Whether a person should be informed. It is false for a failure that was already reported.
-        news: bool,
+        reason: String,
+        /// Whether the failure should be reported; false if it was reported before.
+        is_new: bool,
     },
-    /// The broker does not allow this user to read the topics; the text says so, with the fix.
+    /// The broker does not allow this user to read the topics. The text is an error message with the fix.
     Refused(String),
     /// A message.
     Message(Message),
@@ -39,14 +38,14 @@ pub(crate) struct Message {
 }
 
 impl Connection {
-    /// Subscribes to topic filters on each connection, and sends what it learns to `heard`.
+    /// Subscribes to topic filters on each connection, and sends all events to `sender`.
     ///
-    /// It connects again after each failure, and returns when the receiver of `heard` has been dropped.
+    /// It connects again after each failure, and returns when the receiver has been dropped.
     pub(crate) async fn listen(
         mut self,
         publisher: &Publisher,
         filters: &[String],
-        heard: mpsc::Sender<Heard>,
+        sender: mpsc::Sender<BrokerEvent>,
     ) {
         let mut policy = self.policy();
         loop {
@@ -57,14 +56,14 @@ impl Connection {
                         // The queue of requests is longer than any list of filters.
                         let _ = publisher.client.try_subscribe(filter, QoS::AtMostOnce);
                     }
-                    Heard::Accepted
+                    BrokerEvent::Accepted
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    Heard::Refused(self.explain_refusal(filters))
+                    BrokerEvent::Refused(self.explain_refusal(filters))
                 }
-                Ok(Event::Incoming(Packet::Publish(publish))) => Heard::Message(Message {
+                Ok(Event::Incoming(Packet::Publish(publish))) => BrokerEvent::Message(Message {
                     topic: publish.topic,
                     payload: publish.payload.to_vec(),
                     retained: publish.retain,
@@ -73,18 +72,18 @@ impl Connection {
                 Err(ConnectionError::RequestsDone) => return,
                 Err(error) => {
                     let fault = self.fault(&error);
-                    let why = fault.why.clone();
+                    let reason = fault.reason.clone();
                     let advice = policy.failed(Instant::now(), fault);
-                    let news = advice.report.is_some();
-                    let away = Heard::Away { why: advice.report.unwrap_or(why), news };
-                    if heard.send(away).await.is_err() {
+                    let is_new = advice.report.is_some();
+                    let reason = advice.report.unwrap_or(reason);
+                    if sender.send(BrokerEvent::Unavailable { reason, is_new }).await.is_err() {
                         return;
                     }
                     tokio::time::sleep(advice.delay).await;
                     continue;
                 }
             };
-            if heard.send(event).await.is_err() {
+            if sender.send(event).await.is_err() {
                 return;
             }
         }

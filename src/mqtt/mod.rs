@@ -1,6 +1,6 @@
 //! The one connection to the broker: samples arrive on it, and surfaces leave by it.
 //!
-//! [`connect`] makes two values that belong together:
+//! [`connect()`] makes two values that belong together:
 //!
 //! - [`Connection`] owns the network. One task polls it and is never cancelled, because cancelling could cut
 //!   a packet in two. It passes received messages to the [`Subscription`]s, and connects again after each
@@ -9,9 +9,9 @@
 //!   topic. A payload is sent when it has changed, and all of them are sent again when the broker has
 //!   accepted a new connection.
 //!
-//! The two share a counter of accepted connections and the retained topics; nothing else passes between them
-//! but requests to the MQTT client. Tools use the same two values for one task each: `check` connects once,
-//! [`listener`] only receives, and [`clear`] removes retained topics.
+//! The two share a counter of accepted connections and the retained topics; apart from these, only requests
+//! to the MQTT client pass between them. Tools use the same two values for one task each: `check` connects
+//! once, [`listener`] only receives, and [`clear`] removes retained topics.
 //!
 //! [`tls`] reads the certificates, and explains TLS errors in plain words. The protocol is MQTT 3.1.1.
 
@@ -28,7 +28,7 @@ pub(crate) mod tls;
 
 pub(crate) use self::connect::connect;
 pub(crate) use self::connection::Connection;
-pub(crate) use self::listener::{Heard, Message};
+pub(crate) use self::listener::{BrokerEvent, Message};
 pub(crate) use self::publisher::Publisher;
 pub(crate) use self::role::Role;
 pub(crate) use self::subscription::{Subscribed, Subscription};

@@ -31,11 +31,11 @@ pub(super) struct Retained {
     topics: Mutex<BTreeMap<String, RetainedTopic>>,
     /// Notified when a topic becomes dirty.
     changed: Notify,
-    renewal: OnceLock<Renewal>,
+    republish_rule: OnceLock<RepublishRule>,
 }
 
-/// A message upon which some retained topics are published again.
-struct Renewal {
+/// Which message causes which retained topics to be published again.
+struct RepublishRule {
     topic: String,
     payload: &'static [u8],
     /// The topics that start with this are published again.
@@ -73,12 +73,13 @@ impl Publisher {
         self.retained.changed.notify_one();
     }
 
-    /// Publishes the retained topics that start with `below` again whenever `payload` is received on `topic`.
+    /// Publishes the retained topics that start with `prefix` again whenever `payload` is received on
+    /// `topic`.
     ///
     /// Only the first call has an effect.
-    pub fn renew_on(&self, topic: &str, payload: &'static [u8], below: String) {
-        let renewal = Renewal { topic: topic.to_owned(), payload, prefix: below };
-        self.retained.renewal.get_or_init(|| renewal);
+    pub fn republish_on(&self, topic: &str, payload: &'static [u8], prefix: String) {
+        let rule = RepublishRule { topic: topic.to_owned(), payload, prefix };
+        self.retained.republish_rule.get_or_init(|| rule);
     }
 
     /// The first part of every topic.
@@ -89,12 +90,12 @@ impl Publisher {
     /// Forgets a retained topic below the base, so that it is not published again after the next outage.
     ///
     /// The broker keeps its last payload. A topic whose payload has not been published yet is kept.
-    pub fn release(&self, topic: &str) {
+    pub fn forget(&self, topic: &str) {
         self.retained.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
     }
 
-    /// Subscribes to topic filters on each connection, and publishes the retained topics that are dirty,
-    /// without end.
+    /// Subscribes to topic filters on each connection, and publishes the retained topics that are dirty. It
+    /// ends when the connection is dropped.
     pub async fn run(self, filters: Vec<String>) {
         let mut accepted = self.accepted.clone();
         let mut last = 0;
@@ -104,8 +105,8 @@ impl Publisher {
                 if connection != last {
                     last = connection;
                     self.retained.lock().values_mut().for_each(|entry| entry.dirty = true);
-                    let renewal = self.retained.renewal.get().map(|renewal| &renewal.topic);
-                    for filter in filters.iter().chain(renewal) {
+                    let rule = self.retained.republish_rule.get().map(|rule| &rule.topic);
+                    for filter in filters.iter().chain(rule) {
                         self.within_timeout(self.client.subscribe(filter, QoS::AtMostOnce)).await;
                     }
                 }
@@ -118,8 +119,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes what is left, for a daemon also that it is offline, and asks the connection's task to
-    /// disconnect.
+    /// Publishes the topics that are still dirty, and for a daemon also that it is offline. Then asks the
+    /// connection's task to disconnect.
     pub async fn close(&self) {
         if self.role == Role::Daemon {
             self.retain("status", b"offline".to_vec());
@@ -161,13 +162,13 @@ impl Publisher {
 }
 
 impl Retained {
-    /// Marks retained topics as dirty if a received message asks for it.
+    /// Marks retained topics as dirty if a received message is the one of the republish rule.
     pub(super) fn received(&self, topic: &str, payload: &[u8]) {
-        let matches = |renewal: &&Renewal| renewal.topic == topic && renewal.payload == payload;
-        let Some(renewal) = self.renewal.get().filter(matches) else { return };
+        let matches = |rule: &&RepublishRule| rule.topic == topic && rule.payload == payload;
+        let Some(rule) = self.republish_rule.get().filter(matches) else { return };
         let mut topics = self.lock();
-        let renewed = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&renewal.prefix));
-        renewed.for_each(|(_, entry)| entry.dirty = true);
+        let matching = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&rule.prefix));
+        matching.for_each(|(_, entry)| entry.dirty = true);
         self.changed.notify_one();
     }
 

@@ -3,7 +3,7 @@
 //! [`ReconnectPolicy`] does no I/O and reads no clock; its caller passes the time.
 //!
 //! - The delays between attempts grow ([`backoff`]), and start small again after a connection that lasted.
-//! - A failure is reported when it is not the one that was reported last, and then once in
+//! - A failure is reported when it differs from the one that was reported last, and then once in
 //!   [`REPORT_INTERVAL`] attempts.
 //! - When the broker accepts and cuts off [`CONTESTED_AFTER`] connections in a row, the reason is most
 //!   probably a second client with the same name: a broker closes the older of two connections with one
@@ -29,7 +29,7 @@ const CONTEST_END: Duration = Duration::from_secs(120);
 /// A failed attempt to connect, or the end of a connection.
 pub(super) struct ConnectionFault {
     /// What is wrong, and the fix.
-    pub(super) why: String,
+    pub(super) reason: String,
     /// Whether the network connection was closed by the other side, as a broker does with the older of two
     /// clients of one name.
     pub(super) cut: bool,
@@ -45,7 +45,7 @@ pub(super) struct ReconnectAdvice {
     pub(super) report: Option<String>,
 }
 
-/// Decides about delays and reports from the failures of one connection.
+/// Decides, from the failures of one connection, how long to wait and what to report.
 pub(super) struct ReconnectPolicy {
     /// The report for two clients with one name.
     contested_report: String,
@@ -61,7 +61,7 @@ pub(super) struct ReconnectPolicy {
 }
 
 impl ReconnectPolicy {
-    /// The policy of the client `client_id` of a broker, before the first attempt.
+    /// Creates the policy of the client `client_id` of a broker, before the first attempt.
     pub(super) fn new(broker: &str, client_id: &str) -> Self {
         let contested_report = format!(
             "the broker at {broker} accepts the client {client_id:?} and then ends its connection, again and \
@@ -103,17 +103,18 @@ impl ReconnectPolicy {
             _ => self.cuts = 0,
         }
         self.tries += 1;
-        let (why, repeat) = if self.contested() {
+        let (reason, repeat) = if self.contested() {
             (self.contested_report.clone(), (self.cuts - CONTESTED_AFTER).is_multiple_of(REPORT_INTERVAL))
         } else {
-            (fault.why, self.tries.is_multiple_of(REPORT_INTERVAL))
+            (fault.reason, self.tries.is_multiple_of(REPORT_INTERVAL))
         };
-        let report = (why != self.reported || repeat).then(|| why.clone());
-        self.reported = why;
+        let report = (reason != self.reported || repeat).then(|| reason.clone());
+        self.reported = reason;
         ReconnectAdvice { delay: self.delays.next().unwrap_or(TIMEOUT), tries: self.tries, report }
     }
 
-    /// When a contested connection will have lasted; `None` if it is not contested or there is no connection.
+    /// When a contested connection will have lasted long enough; `None` if it is not contested or there is no
+    /// connection.
     pub(super) fn settles(&self) -> Option<Instant> {
         self.connected.filter(|_| self.contested()).map(|since| since + CONTEST_END)
     }
@@ -134,8 +135,8 @@ impl ReconnectPolicy {
 mod tests {
     use super::*;
 
-    fn fault(why: &str, cut: bool) -> ConnectionFault {
-        ConnectionFault { why: why.into(), cut }
+    fn fault(reason: &str, cut: bool) -> ConnectionFault {
+        ConnectionFault { reason: reason.into(), cut }
     }
 
     /// A connection that lasts for some seconds and is then cut off.

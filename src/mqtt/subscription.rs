@@ -24,7 +24,8 @@ impl Subscription {
         self.topic.replace("{stream}", "+")
     }
 
-    /// The stream's name in a topic, not checked yet; `None` if the topic does not match this subscription.
+    /// The stream's name in a topic, which has not been checked yet; `None` if the topic does not match this
+    /// subscription.
     fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let (before, after) = self.topic.split_once("{stream}")?;
         let name = topic.strip_prefix(before)?.strip_suffix(after)?;

@@ -90,8 +90,7 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> Option<String> {
         if let Some(fault) = error.downcast_ref::<rustls::Error>() {
             return Some(explain_tls(fault));
         }
-        // `source` of an I/O error is the source of the error inside it, so that this inner error has to be
-        // asked for.
+        // `source` of an I/O error skips the error inside it, so the inner error is looked at first.
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = match inner {
             Some(inner) => Some(inner),

@@ -8,7 +8,7 @@ use crate::signal::ChannelError;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The system cannot read a file or folder.
-    #[error("\"{path}\" cannot be read: {why}", path = path.display())]
+    #[error("\"{path}\" cannot be read: {why}; check the path and its permissions", path = path.display())]
     Read {
         /// The path of the file or folder.
         path: PathBuf,

@@ -68,8 +68,7 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Recordin
         if name.starts_with('.') {
             continue;
         }
-        // Links to folders are ignored, because they could form a circle. Links to files are as good as
-        // files.
+        // Links to folders are ignored, because they could form a circle. Links to files are read like files.
         if path.is_dir() && !path.is_symlink() {
             collect_files(&path, files)?;
         } else if path.is_file() && name.ends_with(".csv") && !name.ends_with(".labels.csv") {

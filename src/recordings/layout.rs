@@ -175,12 +175,8 @@ impl Layout {
         let mut lines = BufReader::new(file).lines().skip(self.csv.header_row - 1);
         let mut next = || lines.next().transpose().map_err(failed).map(Option::unwrap_or_default);
         let (header, first) = (next()?, next()?);
-        let fields = |line: &str| {
-            let fields =
-                line.split(self.csv.delimiter).map(|field| field.trim().trim_matches('"').to_owned());
-            fields.collect::<Vec<_>>()
-        };
-        let (names, values) = (fields(&header), fields(&first));
+        let delimiter = u8::try_from(self.csv.delimiter).unwrap_or(b',');
+        let (names, values) = (fields(header, delimiter), fields(first, delimiter));
         let used = [Some(self.time.column()), self.label.column.as_deref(), self.split.column.as_deref()];
         let numeric = names.iter().zip(&values).filter(|(name, value)| {
             !name.is_empty() && !used.contains(&Some(name.as_str())) && value.parse::<f64>().is_ok()
@@ -193,5 +189,34 @@ impl Layout {
             return Err(RecordingError::NoChannels { path: recording.into(), row: self.csv.header_row, has });
         }
         Ok(channels)
+    }
+}
+
+/// The fields of one line of CSV, without the spaces and quotes around them. A quoted field may contain the
+/// delimiter.
+fn fields(mut line: String, delimiter: u8) -> Vec<String> {
+    line.push('\n');
+    let (mut text, mut ends) = (vec![0; line.len()], vec![0; line.len()]);
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+    let (_, _, _, count) = reader.read_record(line.as_bytes(), &mut text, &mut ends);
+    let mut start = 0;
+    let field = |end: &usize| {
+        let field = text.get(start..*end).unwrap_or_default();
+        start = *end;
+        String::from_utf8_lossy(field).trim().trim_matches('"').to_owned()
+    };
+    ends.iter().take(count).map(field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_field_of_the_header_may_contain_the_delimiter() {
+        let line = "t, \"left, front\",\"left, front\",'x'".to_owned();
+        assert_eq!(fields(line, b','), ["t", "left", "front", "left, front", "'x'"]);
+        assert_eq!(fields("a;\"b\"\"c\";".to_owned(), b';'), ["a", "b\"c", ""]);
+        assert_eq!(fields(String::new(), b','), Vec::<String>::new());
     }
 }

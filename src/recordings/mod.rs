@@ -43,7 +43,7 @@ pub(crate) mod tests {
     ) -> Result<(Samples, labels::Labels), RecordingError> {
         let mut reader = RecordingReader::open(recording, wanted)?;
         let mut samples = Samples::new(wanted.map_or(1, <[Channel]>::len));
-        while reader.next_block(&mut samples)? {}
+        while reader.next_batch(&mut samples)? {}
         Ok((samples, reader.labels()?))
     }
 
@@ -114,7 +114,7 @@ pub(crate) mod tests {
             ("empty", "is empty; delete it"),
             ("header", "has a header and no samples"),
             ("text", "line 3: column \"current\" holds \"abc\", which is not a number"),
-            ("column", "column \"current\" is not in the header; it has t, m1"),
+            ("column", "column \"current\" is not in the header, which has t, m1"),
             ("time", "has no time column \"t\"; name it under [time] column"),
             ("toml", "line 2: unknown field `delimeter`"),
             ("nothing", "there is no .csv recording in"),

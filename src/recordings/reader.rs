@@ -98,7 +98,7 @@ impl<'a> RecordingReader<'a> {
     /// - [`RecordingError::Row`] if a row cannot be decoded, unless it is an incomplete last row.
     /// - [`RecordingError::NoTime`] if a sample has no time and the layout has no sample rate.
     /// - [`RecordingError::NoSamples`] if the recording has ended without a sample.
-    pub fn next_block(&mut self, samples: &mut Samples) -> Result<bool, RecordingError> {
+    pub fn next_batch(&mut self, samples: &mut Samples) -> Result<bool, RecordingError> {
         if self.ended {
             return Ok(false);
         }
@@ -143,7 +143,7 @@ impl<'a> RecordingReader<'a> {
         Ok(())
     }
 
-    /// The incomplete last row, if one was dropped.
+    /// What was dropped: at most an incomplete last row.
     pub fn drops(&self) -> &Drops {
         &self.drops
     }

@@ -118,8 +118,8 @@ pub enum ChannelError {
     },
     /// The input lacks a channel that the model needs.
     #[error(
-        "channel {name:?} is in the model's card but not in the source {source_name:?}; it has {has}. Add it \
-         under [[source.channel]], or [[channel]] in a dataset.toml"
+        "channel {name:?} is in the model's card but not in the source {source_name:?}; it has {has}. \
+         Add it under [[source.channel]], or [[channel]] in a dataset.toml"
     )]
     Missing {
         /// The name of the missing channel.

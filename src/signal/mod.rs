@@ -5,7 +5,7 @@
 //!   its time, and [`Columns`] computes the channels from the raw columns.
 //! - [`Samples`] are times and values; a [`SampleBatch`] is samples that arrived together, as sources pass
 //!   them on.
-//! - [`Drops`] counts, by [`DropReason`], what is dropped anywhere.
+//! - [`Drops`] counts what is dropped, by [`DropReason`].
 //!
 //! Nothing here does any input or output; only [`Arrival::now`] reads a clock.
 

@@ -16,7 +16,7 @@ pub struct Samples {
 
 /// The measuring range of a channel's sensor, in the channel's unit.
 ///
-/// A value at a limit or beyond it only says that the quantity is at least that large, or at most that small.
+/// At or beyond a limit the real quantity is not known: it may be any value beyond the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorLimits {
     /// The lowest value that the sensor can measure; negative infinity if it is not known.

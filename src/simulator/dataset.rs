@@ -12,7 +12,8 @@ use super::surface::Surface;
 use crate::csv::RowWriter;
 use crate::recordings::layout;
 
-/// Simulates `per_surface` drives on each surface, and gives each with its label and a name such as `sim003`.
+/// Simulates `per_surface` drives on each surface. Each item is a label, a name such as `sim003`, and a
+/// drive.
 ///
 /// Each drive lasts for `seconds`, is sampled at `rate` Hz, and is made by a different robot. The robots are
 /// drawn at random from `seed`.
@@ -60,7 +61,7 @@ pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> 
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
     let mut row = RowWriter::default();
     let mut labels = row.field("start").field("end").field("label").end().to_vec();
-    for (start, end, surface) in drive.stretches() {
+    for (start, end, surface) in drive.segments() {
         row.field(format_args!("{start:.6}")).field(format_args!("{end:.6}")).field(surface.name());
         labels.extend_from_slice(row.end());
     }
@@ -111,7 +112,7 @@ mod tests {
         let mut reader =
             RecordingReader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();
         let mut samples = Samples::new(1);
-        while reader.next_block(&mut samples).unwrap() {}
+        while reader.next_batch(&mut samples).unwrap() {}
         let labels = reader.labels().unwrap();
         assert_eq!(samples.len(), 1200);
         for (reading, (time, row)) in drive.zip(samples.iter()) {

@@ -1,8 +1,9 @@
 //! A simulated drive: the current that the motors of a robot draw, sample by sample.
 //!
-//! The robot has a front and a rear axle. The drag of the surface on both, the gears, the speed controller,
-//! the ripple of wheels and gears, the battery and the current sensor together give the current; each step of
-//! the simulation is one sample. All robots differ a little, and everything is drawn from a seed.
+//! The robot has a front and a rear axle. The current results from the drag of the surface on both axles, the
+//! gears, the speed controller, the ripple of wheels and gears, the battery and the current sensor. Each step
+//! of the simulation is one sample. The robots differ a little; their properties and all noise are drawn from
+//! a seed.
 
 use std::f64::consts::TAU;
 
@@ -62,7 +63,7 @@ pub(crate) struct Drive {
     /// it starts.
     boundary: Option<(Surface, f64)>,
     /// The slow variation of the speed.
-    pace: RandomProcess,
+    speed_variation: RandomProcess,
     /// The slow drift of the sensor's zero.
     drift: RandomProcess,
     /// The current of the motors in A after the last sample, as the speed controller sets it; `None` before
@@ -97,7 +98,7 @@ impl Drive {
             front: Axle::new(start, &mut rng),
             rear: Axle::new(start, &mut rng),
             boundary: None,
-            pace: RandomProcess::new(&mut rng),
+            speed_variation: RandomProcess::new(&mut rng),
             drift: RandomProcess::new(&mut rng),
             motor_current: None,
             rng,
@@ -124,7 +125,7 @@ impl Drive {
 
     /// Each surface with the times in s at which it starts and ends, in order. Those without a duration are
     /// omitted.
-    pub(crate) fn stretches(&self) -> impl Iterator<Item = (f64, f64, Surface)> {
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (f64, f64, Surface)> {
         let starts = std::iter::once(0.0).chain(self.plan.iter().map(|(_, end)| *end));
         starts.zip(&self.plan).map(|(start, &(surface, end))| (start, end, surface)).filter(|(s, e, _)| s < e)
     }
@@ -152,13 +153,13 @@ impl Drive {
     fn current(&mut self, seconds: f64, surface: Surface) -> f64 {
         let interval = 1.0 / self.rate;
         // The speed varies over seconds, and the frequencies of everything periodic vary with it.
-        let pace = (1.0 + 0.04 * self.pace.step(interval / 4.0, &mut self.rng)).max(0.5);
-        let drag = self.drag(surface, self.robot.speed * pace * interval);
+        let relative_speed = (1.0 + 0.04 * self.speed_variation.step(interval / 4.0, &mut self.rng)).max(0.5);
+        let drag = self.drag(surface, self.robot.speed * relative_speed * interval);
         let robot = &self.robot;
         let torque = drag * robot.weight * RADIUS;
         // The friction of the gears also depends on the speed. Downhill the robot coasts, but it recovers no
         // current.
-        let load = (torque / robot.torque_constant + robot.friction * (0.6 + 0.4 * pace)).max(0.0);
+        let load = (torque / robot.torque_constant + robot.friction * (0.6 + 0.4 * relative_speed)).max(0.0);
         // A load first lowers the speed, and then the controller responds, so that the current follows with a
         // delay.
         let before = self.motor_current.unwrap_or(load);
@@ -227,7 +228,7 @@ mod tests {
         }
         assert!(readings.iter().all(|r| drive.surface_at(r.time) == Some(r.surface)));
         assert_eq!(drive.surface_at(Time::from_seconds(24.0).unwrap()), None);
-        assert_eq!(drive.stretches().count(), 6);
+        assert_eq!(drive.segments().count(), 6);
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub enum Sink {
     Live(LiveSink),
     /// Scores predictions against known labels.
     Evaluation(EvaluationSink),
-    /// Sends each outcome to a channel, with the time it came out. Outcomes that find the channel full are
-    /// not sent.
+    /// Sends each outcome to a channel, with the moment at which it was emitted. Outcomes are lost while the
+    /// channel is full.
     Channel(SyncSender<(Instant, Outcome)>),
 }
 

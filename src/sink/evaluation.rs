@@ -50,9 +50,9 @@ pub struct EvaluationPart {
     pub scores: Scores,
     /// Number of answers that were scored.
     pub count: u64,
-    /// Number of answers for each true label (row) and answered label (column), [K, K].
+    /// Number of answers for each true label (row) and each label given as the answer (column), [K, K].
     pub confusion: Vec<Vec<u64>>,
-    /// Number of `unknown` answers for each true label, [K].
+    /// Number of `unknown` answers for each true label, `[K]`.
     pub unknown: Vec<u64>,
 }
 
@@ -85,7 +85,7 @@ impl EvaluationSink {
         let Prediction { stream, time, surface, .. } = prediction;
         let start = time.offset(-self.span);
         let index = |label: &str| self.labels.iter().position(|known| known == label);
-        let found = self.truth.of(stream, |labels| {
+        let found = self.truth.with_labels(stream, |labels| {
             let now = labels.at(*time).map(|label| index(label).ok_or_else(|| label.to_owned()));
             (now, labels.throughout(start, *time).and_then(index))
         });

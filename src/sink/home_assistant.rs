@@ -47,7 +47,7 @@ impl HomeAssistantDiscovery {
     /// Prepares to announce streams by `publisher`, which sends all announcements again when Home Assistant
     /// restarts.
     pub fn new(publisher: Publisher, config: &config::HomeAssistantConfig, context: &ServingContext) -> Self {
-        publisher.renew_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
+        publisher.republish_on(&config.status_topic, BIRTH, format!("{}/device/", config.prefix));
         Self {
             publisher,
             prefix: config.prefix.clone(),

@@ -5,7 +5,8 @@
 //! - `mqtt`: topics on the broker, with `home_assistant` discovery,
 //! - `text`: JSON lines, CSV or a table on standard output,
 //! - `live`: the live page and the metrics,
-//! - `evaluation`: scores against known labels.
+//! - `evaluation`: scores against known labels,
+//! - a channel, with which the demo shows the outcomes.
 //!
 //! `json` is the one writer of predictions and surface changes as JSON. [`recorder`] is not a [`Sink`]: it
 //! takes samples rather than outcomes and writes them as recordings.

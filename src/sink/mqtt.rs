@@ -38,8 +38,8 @@ impl MqttSink {
                 self.json.prediction(prediction, false, &mut payload);
                 if !self.publisher.send(&format!("{}/prediction", prediction.stream), payload) {
                     drops.add(DropReason::NotPublished, || {
-                        "the broker is away or slow: predictions are dropped, \
-                         surfaces are sent on reconnect"
+                        "the broker cannot be reached or is too slow, so predictions are dropped; surfaces \
+                         are published when the connection is back"
                             .into()
                     });
                 }
@@ -50,9 +50,9 @@ impl MqttSink {
                 }
                 self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
             }
-            // The change to `unknown` that came before stays retained on the broker; only our copy is
-            // released.
-            Outcome::End(stream) => self.publisher.release(&format!("{stream}/surface")),
+            // The change to `unknown` that came before stays retained on the broker; only the publisher
+            // forgets it.
+            Outcome::End(stream) => self.publisher.forget(&format!("{stream}/surface")),
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);
                 if let Some(home_assistant) = &mut self.home_assistant {

@@ -48,8 +48,8 @@ pub struct TextSink {
 }
 
 impl TextSink {
-    /// Starts a thread that writes to `out`. `live` drops text that `out` is too slow for, instead of
-    /// waiting.
+    /// Starts a thread that writes to `out`. If `live` is true, text is dropped when `out` is too slow;
+    /// otherwise the sink waits.
     pub fn new(
         format: TextFormat,
         json: JsonWriter,
@@ -120,12 +120,12 @@ impl TextSink {
         }
         let chunk = (std::mem::take(&mut self.text), std::mem::take(&mut self.count));
         let Some(sender) = &self.sender else { return };
-        // That the reader has gone away is reported by `finish`.
+        // If the reader has closed its end, `finish` reports it.
         if self.live
             && let Err(TrySendError::Full((_, count))) = sender.try_send(chunk.clone())
         {
             drops.add_many(DropReason::NotPublished, count as u64, || {
-                "standard output is not read fast enough".into()
+                "standard output is read too slowly, so predictions are dropped".into()
             });
         } else if !self.live {
             let _ = sender.send(chunk);

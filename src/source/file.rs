@@ -29,9 +29,9 @@ pub(crate) struct FileSource {
     pub channels: Vec<Channel>,
     /// How many times faster than recorded; infinite to read as fast as possible.
     pub speed: f64,
-    /// Where each stream's labels go; `None` if nobody needs them.
+    /// Collects the labels of each stream; `None` if they are not needed.
     pub truth: Option<Truth>,
-    /// Where errors go. A recording with an error ends there, and the next recording follows.
+    /// Collects errors. Reading a recording ends at its first error, and the next recording follows.
     pub faults: Faults,
 }
 
@@ -47,9 +47,9 @@ impl Truth {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), labels);
     }
 
-    /// Calls `ask` with the labels of a stream; `None` if the stream has no known labels.
-    pub fn of<T>(&self, stream: &StreamId, ask: impl FnOnce(&Labels) -> T) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).map(ask)
+    /// Calls `read` with the labels of a stream; `None` if the stream has no known labels.
+    pub fn with_labels<T>(&self, stream: &StreamId, read: impl FnOnce(&Labels) -> T) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).map(read)
     }
 
     /// Removes the labels of a stream that has ended.
@@ -95,10 +95,10 @@ impl FileSource {
                 return;
             }
         }
-        handle.state(SourceState::Ended);
+        handle.set_state(SourceState::Ended);
     }
 
-    /// Reads one recording. The inner error is one of the recording; the outer one ends the source.
+    /// Reads one recording. An inner error concerns this recording only; an outer error ends the source.
     async fn read(
         &self,
         recording: &Recording,
@@ -113,10 +113,10 @@ impl FileSource {
         let mut has_labels = false;
         loop {
             let mut samples = reader.samples();
-            let more = reader.next_block(&mut samples);
+            let has_more = reader.next_batch(&mut samples);
             // Labels in a column become known while the recording is read; all others are known at its start.
-            let grows = recording.layout.label.from == LabelFrom::Column;
-            if let Some(truth) = self.truth.as_ref().filter(|_| !has_labels || grows) {
+            let labels_grow = recording.layout.label.from == LabelFrom::Column;
+            if let Some(truth) = self.truth.as_ref().filter(|_| !has_labels || labels_grow) {
                 match reader.labels() {
                     Ok(labels) => truth.set(stream, labels),
                     Err(error) => return Ok(Err(error)),
@@ -124,7 +124,7 @@ impl FileSource {
                 has_labels = true;
             }
             pace.send(samples, stream, handle).await?;
-            match more {
+            match has_more {
                 Ok(true) => {}
                 Ok(false) => {
                     handle.dropped(&mut reader.drops().clone());
@@ -136,7 +136,8 @@ impl FileSource {
     }
 }
 
-/// A stream name that is not in `names` yet, and adds it: a name that is taken gets a number in front of it.
+/// Returns a stream name that is not in `names` yet, and adds it there. If the name is taken, a number is put
+/// in front of it.
 fn unique(stream: StreamId, names: &mut HashSet<StreamId>) -> StreamId {
     if names.insert(stream.clone()) {
         return stream;
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_recordings_of_one_name_are_two_streams() {
+    fn two_recordings_with_the_same_name_are_two_streams() {
         let mut names = HashSet::new();
         let mut name = || unique(StreamId::new("x").unwrap(), &mut names).as_str().to_owned();
         assert_eq!([name(), name(), name()], ["x", "2-x", "3-x"]);

@@ -41,8 +41,8 @@ impl SourceHandle {
 
     /// Sends samples to the pipeline; waits while its queue is full.
     ///
-    /// Also counts the samples, and `drops`, which is what decoding them dropped. `rate` is the rate of
-    /// samples without a time, in Hz.
+    /// Also counts the samples and what decoding dropped, and leaves `drops` empty. `rate` is the sample rate
+    /// in Hz, from which samples without a time get one.
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
@@ -57,7 +57,7 @@ impl SourceHandle {
         if samples.is_empty() {
             return Ok(());
         }
-        self.health.samples(self.index, samples.len());
+        self.health.count_samples(self.index, samples.len());
         let batch = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
         self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
     }
@@ -76,12 +76,12 @@ impl SourceHandle {
     }
 
     /// Counts that the source was opened again.
-    pub(crate) fn reopened(&self) {
-        self.health.reopened(self.index);
+    pub(crate) fn count_reopened(&self) {
+        self.health.count_reopened(self.index);
     }
 
-    /// Reports the state of the source.
-    pub(crate) fn state(&self, state: SourceState) {
-        self.health.state(self.index, state);
+    /// Sets the state of the source in the health report.
+    pub(crate) fn set_state(&self, state: SourceState) {
+        self.health.set_state(self.index, state);
     }
 }

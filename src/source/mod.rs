@@ -6,8 +6,8 @@
 //! - [`serial`] reads a serial port, and opens it again after every failure.
 //! - [`stdin`] reads standard input to its end.
 //! - [`bytes`] is the reading loop that these two share; [`backoff`] has the delays between attempts.
-//! - [`file`] reads recordings, at the speed at which they were made or at another one.
-//! - [`simulator`] drives a simulated robot.
+//! - [`mod@file`] reads recordings, at the speed at which they were made or at another one.
+//! - [`simulator`] sends the samples of a simulated robot.
 //!
 //! The MQTT source is not here: its samples arrive over the connection of [`mqtt`](crate::mqtt), which also
 //! publishes.

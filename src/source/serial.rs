@@ -14,9 +14,9 @@ use crate::shutdown::Shutdown;
 /// The folder in which udev names serial ports by their device, not by the order in which they were plugged
 /// in.
 const STABLE_NAMES: &str = "/dev/serial/by-id";
-/// The most ports that an error message lists.
+/// Maximum number of ports that an error message lists.
 const LISTED_PORTS: usize = 16;
-/// A port that fails sooner than this after it was opened does not reset the delays between attempts.
+/// A port must work for longer than this before the delays between attempts start small again.
 const WORKING: Duration = Duration::from_secs(5);
 
 /// A serial port and how it is read.
@@ -71,7 +71,7 @@ impl SerialSource {
         let mut reported = String::new();
         let mut opened_before = false;
         loop {
-            handle.state(SourceState::Connecting);
+            handle.set_state(SourceState::Connecting);
             let why = match self.open() {
                 Ok(mut port) => {
                     tracing::info!(
@@ -80,9 +80,9 @@ impl SerialSource {
                         baud = self.baud,
                         "the serial port is open"
                     );
-                    handle.state(SourceState::Silent);
+                    handle.set_state(SourceState::Silent);
                     if std::mem::replace(&mut opened_before, true) {
-                        handle.reopened();
+                        handle.count_reopened();
                     }
                     reported.clear();
                     let opened = Instant::now();
@@ -98,7 +98,7 @@ impl SerialSource {
                         }
                         ReadEnd::Failed(error) => self.explain(&error),
                         ReadEnd::Silent(time) => format!(
-                            "nothing came from the serial port {:?} for {}; check the board, the wires and \
+                            "no bytes arrived from the serial port {:?} for {}; check the board, the wires and \
                              source.baud = {}",
                             self.port,
                             humantime::format_duration(time),

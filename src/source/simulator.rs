@@ -55,7 +55,7 @@ impl SimulatorSource {
             samples.push(reading.time, [reading.current]);
         }
         if handle.send(&self.stream, samples, None, &mut no_drops).await.is_ok() {
-            handle.state(SourceState::Ended);
+            handle.set_state(SourceState::Ended);
             // An error means that the pipeline has ended, and then nobody needs to know the end of the
             // stream.
             let _ = handle.end(&self.stream).await;

@@ -17,7 +17,7 @@ pub(crate) async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: S
         }
         ReadEnd::Closed | ReadEnd::Silent(_) => {}
     }
-    handle.state(SourceState::Ended);
+    handle.set_state(SourceState::Ended);
     // An error means that the pipeline has ended, and then nobody needs to know the end of the stream.
     let _ = handle.end(&bytes.stream).await;
 }

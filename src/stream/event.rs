@@ -30,14 +30,14 @@ pub enum EventKind {
         /// When the batch with the window's last sample arrived. The latency is measured from here.
         arrived: Instant,
     },
-    /// The window was emptied, so what was decided before no longer holds.
+    /// The window was emptied, so the surface that was decided before no longer holds.
     Reset {
         /// The time of the first sample after a gap or restart, otherwise of the stream's newest sample.
         time: Time,
         /// Why the window was emptied.
         reason: ResetReason,
     },
-    /// The stream ended, or it was idle for so long that it is no longer followed.
+    /// The stream ended, or it was removed because it was idle.
     End {
         /// The time of the stream's newest sample.
         time: Time,

@@ -14,7 +14,7 @@ use crate::signal::{Channel, StreamId};
 pub struct Problem {
     /// The stream with the problem.
     pub stream: StreamId,
-    /// The channel with the problem. None if the problem affects the whole stream.
+    /// The channel with the problem. `None` if the problem affects the whole stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// The kind of problem: `stuck`, `saturated`, `drifted` or `silent`.
@@ -37,8 +37,7 @@ pub struct Problems {
     streams: BTreeMap<StreamId, Vec<Problem>>,
     begun: Vec<Problem>,
     ended: Vec<Problem>,
-    /// Whether anything changed since the last [`Problems::delta`], which may be no more than the numbers in
-    /// a detail.
+    /// Whether anything changed since the last [`Problems::delta`], even if only the numbers in a detail did.
     changed: bool,
 }
 
@@ -78,17 +77,17 @@ impl Problems {
                 window.quality.faults.iter().map(problem).collect()
             }
             EventKind::Reset { reason: ResetReason::Silence, .. } => {
-                vec![silent(None, "no sample comes any more; check the board and the network".into())]
+                vec![silent(None, "no samples arrive; check the board and the network".into())]
             }
             EventKind::Reset { reason: ResetReason::Missing(bits), .. } => {
                 let missing = channels.iter().enumerate().filter(|(index, _)| bits >> (index % 64) & 1 == 1);
                 let detail = |name: &str| {
-                    format!("samples come without a number for {name}; check the sensor and its wires")
+                    format!("samples arrive without a number for {name}; check the sensor and its wires")
                 };
                 missing.map(|(_, channel)| silent(Some(channel), detail(&channel.name))).collect()
             }
             EventKind::End { .. } => Vec::new(),
-            // These say nothing about the input. The next window will.
+            // These events say nothing about the quality of the input. The next window will.
             EventKind::Start { .. } | EventKind::Reset { .. } => return,
         };
         self.replace(stream, current);
@@ -108,7 +107,7 @@ impl Problems {
         }
     }
 
-    /// How the problems changed since this was last called. None if they did not.
+    /// How the problems changed since this was last called. `None` if they did not.
     pub fn delta(&mut self) -> Option<ProblemDelta> {
         if !std::mem::take(&mut self.changed) {
             return None;

@@ -67,7 +67,7 @@ pub struct Quality {
     /// The share of the samples during the window that were dropped because they were late, from 0 to 1.
     pub late: f64,
     /// The root mean square z-score of the channel that is farthest from the training data; 1 is like
-    /// training. None during the first `drift_time` of a stream, and if the statistics of the training data
+    /// training. `None` during the first `drift_time` of a stream, and if the statistics of the training data
     /// are not known.
     pub drift: Option<f64>,
     /// The faults of the channels.
@@ -82,7 +82,7 @@ impl Default for Quality {
 }
 
 impl Quality {
-    /// The first fault because of which the surface is unknown. None if the surface can be decided.
+    /// The first fault because of which the surface is unknown. `None` if the surface can be decided.
     pub fn blocking_fault(&self) -> Option<&ChannelFault> {
         self.faults.iter().find(|fault| fault.blocks_decision)
     }
@@ -154,9 +154,9 @@ impl ChannelFault {
                 100.0 * share
             ),
             FaultKind::Drifted { mean, distance, training } => format!(
-                "{name} is {mean:.3} {unit} on average, {distance:.1} times as far from the training's {:.3} \
-                 \u{b1} {:.3} {unit} as training was; check the sensor's scale and offset, or train with \
-                 recordings of today",
+                "{name} is {mean:.3} {unit} on average, but {:.3} \u{b1} {:.3} {unit} in the training data (root \
+                 mean square z-score {distance:.1}); check the sensor's scale and offset, or train with new \
+                 recordings",
                 training.mean, training.deviation
             ),
         }

@@ -23,7 +23,7 @@ const MAX_Z_SCORE: f64 = 10.0;
 #[derive(Clone, Debug)]
 pub struct QualityMonitor {
     options: QualityOptions,
-    /// Steps a second (Hz).
+    /// The rate of the steps in Hz.
     rate: f64,
     limits: Option<Arc<[SensorLimits]>>,
     channels: Vec<ChannelState>,
@@ -60,8 +60,8 @@ struct StepFlags {
 #[derive(Clone, Debug)]
 struct ChannelState {
     channel: Channel,
-    /// The statistics of the channel in the training data. None if they are not known, or if the channel did
-    /// not change there.
+    /// The statistics of the channel in the training data. `None` if they are not known, or if the channel
+    /// did not change there.
     training: Option<Statistics>,
     /// The value of the newest sample, NaN before the first.
     last_value: f32,
@@ -121,7 +121,7 @@ impl QualityMonitor {
         }
     }
 
-    /// Sets the limits of the sensors, one for each channel. None if they are not known.
+    /// Sets the limits of the sensors, one for each channel. `None` if they are not known.
     pub fn set_limits(&mut self, limits: Option<&Arc<[SensorLimits]>>) {
         self.limits = limits.cloned();
     }
@@ -389,7 +389,8 @@ mod tests {
         let quality = run(&mut monitor, healthy(600, 1000).map(far));
         assert_eq!(reasons(&quality), ["current has drifted"]);
         let detail = quality.faults[0].detail();
-        let numbers = "A on average, 4.1 times as far from the training's 1.000 \u{b1} 0.500 A";
+        let numbers =
+            "A on average, but 1.000 \u{b1} 0.500 A in the training data (root mean square z-score 4.1)";
         assert!(detail.contains(numbers), "{detail}");
         assert!(quality.blocking_fault().is_none(), "drift is only reported");
         assert!(run(&mut monitor, healthy(1600, 1000)).faults.is_empty());

@@ -26,7 +26,7 @@ pub struct Resampler {
     method: Method,
     /// The time between two steps, in nanoseconds.
     period: f64,
-    /// The time of step 0, which is the first sample. None until there is one.
+    /// The time of step 0, which is the first sample. `None` until there is one.
     anchor: Option<Time>,
     /// The number of the last step before `next_step`.
     step_number: u64,
@@ -39,7 +39,8 @@ pub struct Resampler {
     position_values: Vec<f32>,
     /// The values of the previous sample, where the current line begins.
     line_start: Vec<f32>,
-    /// The integral of the line since the previous step in value nanoseconds, one for each channel.
+    /// The integral of the line since the previous step, in the channel's unit times ns, one for each
+    /// channel.
     area: Vec<f64>,
     /// Whether there was a sample since the previous step.
     measured: bool,
@@ -48,7 +49,7 @@ pub struct Resampler {
 }
 
 impl Resampler {
-    /// Creates a resampler to `rate` steps a second (Hz), for samples of `channels` values.
+    /// Creates a resampler to `rate` steps per second (Hz), for samples of `channels` values.
     pub fn new(method: Method, rate: f64, channels: usize) -> Self {
         Self {
             method,

@@ -15,8 +15,8 @@ pub struct StreamTableOptions {
     /// How the windows of each stream are made.
     pub windower: WindowerOptions,
     /// Maximum number of streams at once. The samples of further streams are dropped.
-    pub streams: usize,
-    /// When a live stream is silent or idle. None for a replay, in which the time of arrival means nothing.
+    pub max_streams: usize,
+    /// When a live stream is silent or idle. `None` for a replay, whose samples do not arrive in real time.
     pub silence_limits: Option<SilenceLimits>,
 }
 
@@ -59,9 +59,9 @@ impl StreamTable {
         Self { options, entries: HashMap::new() }
     }
 
-    /// Whether the streams are live. Then silence is noticed and overload drops windows; a replay waits
+    /// Whether the streams are live. If so, silence is detected, and overload drops windows. A replay waits
     /// instead.
-    pub fn live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.options.silence_limits.is_some()
     }
 
@@ -80,12 +80,12 @@ impl StreamTable {
         let Some(&first) = batch.samples.times().first() else { return };
         let arrived = batch.arrived.instant;
         if !self.entries.contains_key(&batch.stream) {
-            if self.entries.len() >= self.options.streams {
+            if self.entries.len() >= self.options.max_streams {
                 return drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
-                        "limits.streams = {} are served already, so the stream \"{}\" is dropped; raise the \
+                        "limits.streams = {} streams are served already, so the stream \"{}\" is dropped; raise the \
                          limit to serve more robots",
-                        self.options.streams, batch.stream
+                        self.options.max_streams, batch.stream
                     )
                 });
             }
@@ -202,10 +202,10 @@ mod tests {
     use crate::model::card::Card;
     use crate::signal::{Arrival, Samples};
 
-    fn options(streams: usize) -> StreamTableOptions {
+    fn options(max_streams: usize) -> StreamTableOptions {
         let card = Card::of_test(5, 2, &["a", "b"]);
         let limits = SilenceLimits { silence: Duration::from_secs(5), idle: Duration::from_secs(60) };
-        StreamTableOptions { windower: WindowerOptions::of(&card), streams, silence_limits: Some(limits) }
+        StreamTableOptions { windower: WindowerOptions::of(&card), max_streams, silence_limits: Some(limits) }
     }
 
     fn batch(stream: &str, instant: Instant, samples: &[(i64, f32)]) -> SampleBatch {

@@ -1,6 +1,6 @@
 //! Places the samples of one stream in time: counters that wrap, clocks that start again, gaps, late samples.
 
-use crate::signal::Time;
+use crate::signal::{DropReason, Drops, Time};
 
 /// The times at which a 32-bit counter of microseconds or of milliseconds wraps, in nanoseconds.
 const WRAPS: [i64; 2] = [(1 << 32) * 1_000, (1 << 32) * 1_000_000];
@@ -22,6 +22,23 @@ pub enum Placement {
     Duplicate,
     /// The sample is older than the newest one.
     Late,
+}
+
+impl Placement {
+    /// Counts the sample with the device or arrival time `raw` as dropped if it is a duplicate or late.
+    pub(crate) fn count_drop(self, raw: Time, drops: &mut Drops) {
+        let seconds = raw.seconds();
+        match self {
+            Placement::Duplicate => {
+                drops.add(DropReason::Duplicate, || format!("a second sample at {seconds} s"));
+            }
+            Placement::Late => {
+                drops
+                    .add(DropReason::Late, || format!("the sample at {seconds} s arrived after a newer one"));
+            }
+            Placement::Next(_) | Placement::AfterGap(_) | Placement::AfterRestart(_) => {}
+        }
+    }
 }
 
 /// Turns the times that a device sends into the stream's own time, which only goes back when the device's
@@ -50,7 +67,7 @@ impl TimeUnwrapper {
         self.max_gap = max_gap.max(1);
     }
 
-    /// The stream's time at its newest sample, without wraps. None before the first sample.
+    /// The stream's time at its newest sample, without wraps. `None` before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.newest
     }

@@ -6,12 +6,12 @@ use crate::signal::{Samples, Time};
 /// nanoseconds.
 const DEFAULT_SPACING: i64 = 1_000_000;
 
-/// If a batch arrives later than this after the previous one, its samples are not spread over the whole time
-/// between the two. In nanoseconds.
+/// The longest time between two batches, in nanoseconds, over which the samples of the second are spread.
+/// After a longer pause they get the default spacing.
 const MAX_SPREAD: i64 = 1_000_000_000;
 
-/// If the times counted at the nominal rate differ from the arrival by more than this, counting starts again
-/// at the arrival. In nanoseconds.
+/// If the times counted at the nominal rate differ from the arrival by more than this, in nanoseconds,
+/// counting starts again at the arrival.
 const MAX_CLOCK_ERROR: f64 = 500e6;
 
 /// The share of the difference between counted time and arrival that each batch corrects. The clock of a
@@ -31,7 +31,7 @@ pub struct Timestamper {
 }
 
 impl Timestamper {
-    /// Replaces each [`Time::ARRIVAL`] in a batch that arrived at `arrived`. `rate` is in samples a second
+    /// Replaces each [`Time::ARRIVAL`] in a batch that arrived at `arrived`. `rate` is in samples per second
     /// (Hz).
     pub fn stamp(&mut self, samples: &mut Samples, arrived: Time, rate: Option<f64>) {
         let count = samples.times().iter().filter(|time| **time == Time::ARRIVAL).count();

@@ -21,7 +21,7 @@ use super::window::{ResetReason, Window, WindowerOutput};
 use crate::model::card::Card;
 use crate::signal::{DropReason, Drops, Samples, Time};
 
-/// The maximum number of samples in the reorder buffer. A burst of more leaves it before its time.
+/// The maximum number of samples in the reorder buffer. If there are more, the oldest leave it early.
 const MAX_REORDERED: usize = 4096;
 
 /// How the windows of a stream are made.
@@ -141,7 +141,7 @@ impl StreamWindower {
         self.missing_channels
     }
 
-    /// The stream's time at its newest sample, without wraps. None before the first sample.
+    /// The stream's time at its newest sample, without wraps. `None` before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.stages.unwrapper.newest()
     }
@@ -195,15 +195,11 @@ impl OrderedStages {
             Placement::Next(time) => (time, None),
             Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
-            Placement::Duplicate => {
-                return drops
-                    .add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
-            }
-            Placement::Late => {
-                self.monitor.count_late();
-                return drops.add(DropReason::Late, || {
-                    format!("the sample at {} s came after a newer one", raw.seconds())
-                });
+            placement @ (Placement::Duplicate | Placement::Late) => {
+                if placement == Placement::Late {
+                    self.monitor.count_late();
+                }
+                return placement.count_drop(raw, drops);
             }
         };
         if let Some(reason) = reset {

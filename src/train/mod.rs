@@ -6,7 +6,7 @@
 //! - `kernel`: the arithmetic that the layers are built on
 //! - `layer`: the layers, forward and backward
 //! - `network`: the network, forward and backward over a batch
-//! - `optimize`: the change of the weights, given their gradients
+//! - `optimize`: optimisers: how the gradients change the weights
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
 //! - `export`: the ONNX graph, and its comparison with the network
 //! - `baseline`: decision trees, for comparison
@@ -36,9 +36,10 @@ mod tests {
     use crate::train::data::dataset::Dataset;
     use crate::train::data::window_index::{RecordingInfo, WindowIndex};
 
-    /// A data set of sine waves of one channel, in windows of 20 steps: the frequency depends on the label,
-    /// and the phase on the window. Each of the `groups` recordings per label is a group of its own.
-    pub(super) fn waves(labels: usize, groups: usize, windows: usize) -> Dataset {
+    /// A dataset of sine waves: one channel, windows of 20 steps, `labels` labels with `groups` recordings of
+    /// `windows` windows each. The frequency depends on the label and the phase on the window. Every
+    /// recording is a group of its own.
+    pub(super) fn sine_waves(labels: usize, groups: usize, windows: usize) -> Dataset {
         let names: Vec<_> = (0..labels).map(|label| format!("s{label}")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let card = Card { rate: 50.0, ..Card::of_test(20, 2, &names) };
@@ -49,18 +50,18 @@ mod tests {
             steps: Vec::new(),
             windows: Vec::new(),
             labels: Vec::new(),
-            sources: Vec::new(),
+            recording_of_window: Vec::new(),
             permutations: Vec::new(),
             dropped: 0,
         };
-        for source in 0..labels * groups {
-            let (label, group) = (source / groups, source % groups);
+        for recording in 0..labels * groups {
+            let (label, group) = (recording / groups, recording % groups);
             let name = format!("s{label}/{group}");
             dataset.recordings.push(RecordingInfo { group: name.clone(), name });
             for window in 0..windows {
                 let phase = (group * windows + window) as f32 * 1.7;
                 dataset.labels.push(label);
-                dataset.sources.push(source);
+                dataset.recording_of_window.push(recording);
                 let time = Time::from_seconds(window as f64).unwrap();
                 dataset.windows.push(WindowIndex { start: dataset.steps.len(), time, earlier: 0, later: 0 });
                 dataset.steps.extend((0..20).map(|i| (i as f32 * (0.3 + 0.4 * label as f32) + phase).sin()));

@@ -1,5 +1,6 @@
-// What the sketches use of a board, on the host: a clock that moves with each reading, a converter that reads what the test
-// knows, and a serial port that is standard output. The program takes the seconds that the sketch is to run.
+// A simulation of the parts of a board that the sketches use: a clock that advances with each reading, a
+// converter that returns known values, and a serial port that writes to standard output. The program's
+// argument is the number of seconds for which the sketch runs.
 
 #ifndef ARDUINO_H
 #define ARDUINO_H
@@ -13,9 +14,9 @@
 
 namespace board {
 
-// Microseconds since the board was started. It begins a second before a counter of 32 bits wraps.
+// Microseconds since the board started. It begins one second before a 32-bit counter wraps.
 static uint64_t now = 4294967296ULL - 1000000;
-static bool ready = false;  // setup() is over, and the motors turn
+static bool ready = false;  // whether setup() has returned, after which the motors turn
 static bool masked = false;
 
 struct Timer {
@@ -31,7 +32,7 @@ inline void start(uint64_t period, void (*fire)()) {
   timer.fire = fire;
 }
 
-// Lets time pass, and the timer fire.
+// Advances the clock, and fires the timer when it is due.
 inline void pass(uint64_t micros) {
   now += micros;
   if (timer.period != 0 && !masked && now >= timer.due) {
@@ -40,7 +41,7 @@ inline void pass(uint64_t micros) {
   }
 }
 
-// What pin `i` reads when no current flows, and how much more when the motors turn.
+// The reading of pin `i`: 512 when no current flows, and more when the motors turn.
 inline int reading(int i) { return 512 + (ready ? 20 * (i + 1) : 0); }
 
 }  // namespace board
@@ -73,7 +74,7 @@ struct HardwareSerial {
 };
 static HardwareSerial Serial __attribute__((unused));
 
-// Timer1 of an AVR at 16 MHz. It starts once its interrupt is asked for.
+// Timer1 of an AVR at 16 MHz. It starts when its interrupt is enabled.
 #define F_CPU 16000000UL
 #define _BV(bit) (1 << (bit))
 #define WGM12 3

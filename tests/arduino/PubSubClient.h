@@ -1,4 +1,5 @@
-// A broker whose messages go to standard output: the topic's length and the payload's (32 bits each, little-endian), then both.
+// A stand-in for an MQTT client that writes each message to standard output: the lengths of the topic and the
+// payload (32 bits each, little-endian), then both.
 
 #ifndef PUB_SUB_CLIENT_H
 #define PUB_SUB_CLIENT_H
@@ -19,7 +20,8 @@ struct PubSubClient {
 
   bool publish(const char* topic, const uint8_t* payload, unsigned length) {
     const uint32_t lengths[] = {static_cast<uint32_t>(strlen(topic)), length};
-    // The library's own bound: what does not fit into its buffer with the head of the message is not sent.
+    // The real library has the same limit: a message that does not fit into its buffer together with its
+    // header is not sent.
     if (!online || 5 + 2 + lengths[0] + length > room) return false;
     fwrite(lengths, 4, 2, stdout);
     fwrite(topic, 1, lengths[0], stdout);

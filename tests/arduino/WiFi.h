@@ -1,4 +1,4 @@
-// A network that is always there.
+// A stand-in for a Wi-Fi network that is always connected.
 
 #ifndef WIFI_H
 #define WIFI_H

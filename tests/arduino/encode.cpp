@@ -1,5 +1,6 @@
-// Encodes the samples on standard input as the board would: `frame` or `line`, and how many channels.
-// A sample is a counter and a float32 for each channel, each as 4 bytes, little-endian.
+// Encodes the samples on standard input as a board would. The arguments are `frame` or `line`, and the number
+// of channels. A sample is a counter of microseconds and a float32 for each channel, each 4 bytes,
+// little-endian.
 
 #include <stdio.h>
 #include <stdlib.h>

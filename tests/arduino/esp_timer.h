@@ -1,4 +1,4 @@
-// The timer of an ESP32, and the queue that FreeRTOS passes its samples on in.
+// A stand-in for the timer of an ESP32 and for the FreeRTOS queue that holds its samples.
 
 #ifndef ESP_TIMER_H
 #define ESP_TIMER_H

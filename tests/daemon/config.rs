@@ -1,14 +1,14 @@
-//! What cannot work is refused with one line that names the thing, its value and its mend.
+//! Invalid configurations are rejected with one line that names the setting, its value and the fix.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::broker::Broker;
-use crate::support::recording::{Recording, replaying};
+use crate::support::recording::{Recording, replay_args};
 use crate::support::{self, Ran, assert_says, model, run, underfoot};
 
 const STDIN: &str = "[[source]]\nkind = 'stdin'\n";
 
-/// A folder with a configuration in it.
+/// A temporary folder with a configuration file.
 struct Setup {
     folder: tempfile::TempDir,
     file: PathBuf,
@@ -22,7 +22,7 @@ impl Setup {
         Self { folder, file }
     }
 
-    /// A configuration with the model of this path.
+    /// A configuration with the model at this path.
     fn with_model(path: &Path) -> Self {
         Self::new(&format!("[model]\npath = {path:?}\n{STDIN}"))
     }
@@ -31,13 +31,13 @@ impl Setup {
         run([command, "-c", self.file.to_str().unwrap()])
     }
 
-    /// The line of a daemon that refuses it.
-    fn refused(&self) -> String {
+    /// The error line of a daemon that rejects this configuration.
+    fn rejection(&self) -> String {
         self.command("run").one_line(78)
     }
 }
 
-/// The model without what its metadata says.
+/// Writes a copy of the shipped model without its metadata, and returns its path.
 fn cardless(folder: &Path) -> PathBuf {
     let bytes = std::fs::read(model()).unwrap();
     let mut rest = bytes.as_slice();
@@ -65,6 +65,7 @@ fn cardless(folder: &Path) -> PathBuf {
     path
 }
 
+/// Reads a protobuf varint and removes it from `bytes`.
 fn varint(bytes: &mut &[u8]) -> u64 {
     let (mut value, mut shift) = (0, 0);
     loop {
@@ -79,9 +80,9 @@ fn varint(bytes: &mut &[u8]) -> u64 {
 }
 
 #[test]
-fn an_unknown_key_is_refused_with_the_nearest_key() {
+fn an_unknown_key_is_rejected_with_the_most_similar_key() {
     let setup = Setup::new("[mqtt]\nhots = 'broker'\n");
-    let line = setup.refused();
+    let line = setup.rejection();
     assert_says(
         &line,
         &[setup.file.to_str().unwrap(), "unknown key \"mqtt.hots\"", "did you mean \"mqtt.host\"?"],
@@ -92,19 +93,19 @@ fn an_unknown_key_is_refused_with_the_nearest_key() {
 }
 
 #[test]
-fn a_value_that_makes_no_sense_is_refused_with_what_its_key_takes() {
+fn an_invalid_value_is_rejected_with_the_valid_values() {
     for (config, says) in [
         ("[model]\nbatch = 0\n", ["model.batch is 0", "it must be from 1 to 4096"]),
         ("[decide]\ndwell = 'soon'\n", ["underfoot.toml, line 2: ", "soon"]),
         ("[[source]]\nkind = 'tcp'\n", ["underfoot.toml, line 2: ", "source.kind is 'tcp'"]),
         ("[mqtt\n", ["underfoot.toml, line 1: ", "error: "]),
     ] {
-        assert_says(&Setup::new(config).refused(), &says);
+        assert_says(&Setup::new(config).rejection(), &says);
     }
 }
 
 #[test]
-fn a_missing_config_file_is_refused_with_the_way_to_write_one() {
+fn a_missing_configuration_file_is_rejected_with_the_command_that_writes_one() {
     for command in ["run", "check", "config"] {
         let line = run([command, "-c", "/nowhere/underfoot.toml"]).one_line(78);
         assert_says(&line, &["\"/nowhere/underfoot.toml\" cannot be read", "underfoot config --sample"]);
@@ -112,14 +113,14 @@ fn a_missing_config_file_is_refused_with_the_way_to_write_one() {
 }
 
 #[test]
-fn a_daemon_without_a_model_or_a_source_is_refused() {
-    assert_says(&Setup::new(STDIN).refused(), &["model.path is missing", "underfoot-train fit --out"]);
+fn a_configuration_without_a_model_or_a_source_is_rejected() {
+    assert_says(&Setup::new(STDIN).rejection(), &["model.path is missing", "underfoot-train fit --out"]);
     let setup = Setup::new(&format!("[model]\npath = {:?}\n", model()));
-    assert_says(&setup.refused(), &["there is no [[source]]", "underfoot config --sample"]);
+    assert_says(&setup.rejection(), &["there is no [[source]]", "underfoot config --sample"]);
 }
 
 #[test]
-fn a_model_that_cannot_be_served_is_refused_by_the_daemon_and_fails_a_replay() {
+fn an_invalid_model_is_rejected_by_the_daemon_and_by_replay() {
     let folder = support::folder();
     let text = folder.path().join("text.onnx");
     std::fs::write(&text, "no model at all").unwrap();
@@ -130,14 +131,14 @@ fn a_model_that_cannot_be_served_is_refused_by_the_daemon_and_fails_a_replay() {
         (cardless(folder.path()), "has no model card; write one with `underfoot model stamp"),
     ] {
         let name = path.to_str().unwrap();
-        assert_says(&Setup::with_model(&path).refused(), &["error: ", name, says]);
+        assert_says(&Setup::with_model(&path).rejection(), &["error: ", name, says]);
         let replay = run(["replay", recording.path.to_str().unwrap(), "--model", name]);
         assert_says(&replay.one_line(1), &["error: ", name, says]);
     }
 }
 
 #[test]
-fn a_runtime_library_that_cannot_be_loaded_is_refused_by_the_daemon_and_fails_a_replay() {
+fn a_runtime_library_that_cannot_be_loaded_is_rejected_by_the_daemon_and_by_replay() {
     let setup = Setup::with_model(&model());
     let text = setup.folder.path().join("libonnxruntime.so");
     std::fs::write(&text, "no library at all").unwrap();
@@ -149,21 +150,21 @@ fn a_runtime_library_that_cannot_be_loaded_is_refused_by_the_daemon_and_fails_a_
         };
         let daemon = with(underfoot(["run", "-c", setup.file.to_str().unwrap()]));
         assert_says(&daemon.one_line(78), &says);
-        let replay = with(underfoot(replaying(&[&recording.path], &[])));
+        let replay = with(underfoot(replay_args(&[&recording.path], &[])));
         assert_says(&replay.one_line(1), &says);
     }
     let config = format!("[model]\npath = {:?}\nruntime = {text:?}\n{STDIN}", model());
-    assert_says(&Setup::new(&config).refused(), &["model.runtime names the ONNX Runtime library"]);
+    assert_says(&Setup::new(&config).rejection(), &["model.runtime names the ONNX Runtime library"]);
 }
 
 #[test]
-fn a_source_without_the_models_channel_is_refused_with_what_it_has() {
+fn a_source_without_the_models_channel_is_rejected_with_the_channels_that_it_has() {
     let config = format!(
         "[model]\npath = {:?}\n{STDIN}name = 'bench'\n[[source.channel]]\nname = 'voltage'\nunit = 'V'\n",
         model()
     );
     let says = ["channel \"current\"", "\"bench\"", "it has voltage", "Add it under [[source.channel]]"];
-    assert_says(&Setup::new(&config).refused(), &says);
+    assert_says(&Setup::new(&config).rejection(), &says);
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn the_effective_configuration_is_printed_with_secrets_masked() {
 }
 
 #[test]
-fn a_user_or_client_that_looks_like_a_number_stays_as_it_is() {
+fn a_user_name_or_client_id_that_looks_like_a_number_is_not_changed() {
     let mut command = underfoot(["config"]);
     command.env("UNDERFOOT__MQTT__USERNAME", "007").env("UNDERFOOT__MQTT__CLIENT_ID", "1e3");
     let shown = Ran::from(command.output().unwrap()).ok();
@@ -211,17 +212,21 @@ fn a_user_or_client_that_looks_like_a_number_stays_as_it_is() {
 }
 
 #[test]
-fn the_sample_is_the_file_that_is_shipped_and_is_accepted() {
+fn the_sample_configuration_is_the_shipped_file_and_is_valid() {
     let sample = run(["config", "--sample"]).ok();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/underfoot.toml");
     assert_eq!(sample, std::fs::read_to_string(shipped).unwrap());
     let setup = Setup::new(&sample);
     let empty = Setup::new("");
-    assert_eq!(setup.command("config").ok(), empty.command("config").ok(), "it is the defaults");
+    assert_eq!(
+        setup.command("config").ok(),
+        empty.command("config").ok(),
+        "the sample has the default values"
+    );
 }
 
 #[test]
-fn check_tells_every_part_on_its_own_line_and_goes_on_after_a_fault() {
+fn check_reports_every_part_on_its_own_line_and_continues_after_a_fault() {
     let broker = Broker::start();
     let sources = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n\
         [[source]]\nkind = 'serial'\nport = '/nowhere/board'\n[[source]]\nkind = 'simulator'\n";
@@ -244,7 +249,7 @@ fn check_tells_every_part_on_its_own_line_and_goes_on_after_a_fault() {
     let down = Broker::down();
     let bad = Setup::new(&format!("[model]\npath = '/nowhere/m.onnx'\n{}{sources}", down.section()));
     let checked = bad.command("check");
-    assert_eq!(checked.code, Some(78), "the worst fault decides: {checked:?}");
+    assert_eq!(checked.code, Some(78), "the worst fault decides the exit code: {checked:?}");
     let says = [
         "failed  model: ",
         "/nowhere/m.onnx",

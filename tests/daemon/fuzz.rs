@@ -1,13 +1,13 @@
-//! Every seed of the fuzz targets, through the body of its target.
+//! Runs every fuzz target on its seeds.
 
 use std::path::Path;
 
-#[allow(unreachable_pub, reason = "it is a crate of its own as well")]
+#[allow(unreachable_pub, reason = "the file is also the root of a separate crate")]
 #[path = "../../fuzz/src/lib.rs"]
 mod bodies;
 
 #[test]
-fn every_seed_of_the_fuzz_targets_keeps_the_promises_of_its_target() {
+fn every_fuzz_target_accepts_its_seeds() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     for (name, body) in bodies::TARGETS {
         let files: Vec<_> =

@@ -1,4 +1,4 @@
-//! Home Assistant finds each robot by itself, and finds it again.
+//! Home Assistant discovers each robot automatically, also after restarts and outages.
 
 use crate::support::broker::Broker;
 use crate::support::client::{Client, Message};
@@ -10,18 +10,19 @@ const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/curren
 const ON: &str = "[home_assistant]\nenabled = true\n";
 const ROVER: &str = "homeassistant/device/underfoot_rover/config";
 
-/// A daemon that hears robots and tells Home Assistant.
+/// A daemon that receives the samples of robots from a broker, with these settings for Home Assistant.
 fn announcing(broker: &Broker, home_assistant: &str) -> Daemon {
     let daemon = Daemon::run(&(broker.section() + ROBOTS + home_assistant));
     broker.wait_for_subscription("robots/+/current");
     daemon
 }
 
+/// The messages so far that announce or remove a device.
 fn devices(client: &Client) -> Vec<Message> {
     client.messages().into_iter().filter(|message| message.topic.contains("/device/")).collect()
 }
 
-/// Waits until so many messages about devices came.
+/// Waits for at least `count` messages about devices, and returns all of them.
 fn wait_for_devices(client: &Client, count: usize) -> Vec<Message> {
     wait_for(&format!("{count} messages about devices"), || {
         Some(devices(client)).filter(|devices| devices.len() >= count)
@@ -29,7 +30,7 @@ fn wait_for_devices(client: &Client, count: usize) -> Vec<Message> {
 }
 
 #[test]
-fn a_robot_is_announced_with_every_field_that_home_assistant_asks_for() {
+fn a_robot_is_announced_with_every_field_that_home_assistant_requires() {
     let broker = Broker::start();
     let client = Client::new(&broker, "#");
     let _daemon = announcing(&broker, ON);
@@ -62,7 +63,7 @@ fn a_robot_is_announced_with_every_field_that_home_assistant_asks_for() {
         "qos": 1,
     });
     assert_eq!(device, expected);
-    // What the templates read is there, and is one of the options.
+    // The fields that the templates read exist, and the surface is one of the options.
     let surface = json(client.wait_for("underfoot/rover/surface", |_| true).payload);
     assert!(options.contains(&surface["surface"]) && surface["confidence"].is_number(), "{surface}");
     client.wait_for("underfoot/status", |message| message.payload == "online");
@@ -71,7 +72,7 @@ fn a_robot_is_announced_with_every_field_that_home_assistant_asks_for() {
 }
 
 #[test]
-fn home_assistant_hears_of_every_robot_again_when_it_starts_and_after_an_outage() {
+fn every_robot_is_announced_again_when_home_assistant_starts_and_after_an_outage() {
     let mut broker = Broker::start();
     let client = Client::new(&broker, "homeassistant/#");
     let mut daemon = announcing(&broker, ON);
@@ -95,11 +96,11 @@ fn home_assistant_hears_of_every_robot_again_when_it_starts_and_after_an_outage(
     broker.wait_for_subscription("homeassistant/status");
     let client = Client::new(&broker, "homeassistant/#");
     wait_for_devices(&client, 2);
-    assert!(daemon.lives());
+    assert!(daemon.is_running());
 }
 
 #[test]
-fn a_device_stays_when_the_daemon_ends_and_goes_when_it_is_forgotten() {
+fn a_device_remains_when_the_daemon_ends_and_is_removed_by_forget() {
     let broker = Broker::start();
     let client = Client::new(&broker, "#");
     let daemon = announcing(&broker, ON);
@@ -115,12 +116,12 @@ fn a_device_stays_when_the_daemon_ends_and_goes_when_it_is_forgotten() {
     let later = Client::new(&broker, "#");
     later.wait_for("underfoot/status", |_| true);
     assert!(devices(&later).is_empty() && later.on("underfoot/rover/surface").is_empty());
-    let away = run(["forget", "rover", "--mqtt", &Broker::down().address()]).one_line(1);
-    assert_says(&away, &["cannot be reached"]);
+    let unreachable = run(["forget", "rover", "--mqtt", &Broker::down().address()]).one_line(1);
+    assert_says(&unreachable, &["cannot be reached"]);
 }
 
 #[test]
-fn strange_names_become_plain_ids_and_too_many_are_not_passed_on() {
+fn unusual_names_become_valid_ids_and_robots_over_the_limit_are_not_announced() {
     let broker = Broker::start();
     let client = Client::new(&broker, "homeassistant/#");
     let two = ON.to_owned() + "devices = 2\nprefix = 'ha'\nstatus_topic = 'ha/born'\n";
@@ -129,8 +130,8 @@ fn strange_names_become_plain_ids_and_too_many_are_not_passed_on() {
     for robot in ["{{ 1 }} \"rover\"", "cart", "third", "fourth"] {
         client.publish(&format!("robots/{robot}/current"), "1.0");
     }
-    let said = daemon.wait_for_line("home_assistant.devices");
-    assert_says(&said, &["\"third\"", "home_assistant.devices = 2"]);
+    let line = daemon.wait_for_line("home_assistant.devices");
+    assert_says(&line, &["\"third\"", "home_assistant.devices = 2"]);
     let devices = wait_for_devices(&client_of_ha, 2);
     let id = devices[0].topic.strip_prefix("ha/device/").unwrap().strip_suffix("/config").unwrap();
     assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'), "{id}");
@@ -138,7 +139,7 @@ fn strange_names_become_plain_ids_and_too_many_are_not_passed_on() {
     assert_eq!(device["dev"]["ids"], json!([id]));
     assert_eq!(device["dev"]["name"], "{{ 1 }} \"rover\"");
     assert_eq!(device["cmps"]["surface"]["stat_t"], "underfoot/{{ 1 }} \"rover\"/surface");
-    // What came after the limit would have come before this.
+    // An announcement over the limit would have been published before these.
     client.publish("ha/born", "online");
     wait_for_devices(&client_of_ha, 4);
     assert_eq!(daemon.stderr.count("home_assistant.devices"), 1);
@@ -146,13 +147,13 @@ fn strange_names_become_plain_ids_and_too_many_are_not_passed_on() {
 }
 
 #[test]
-fn the_example_acl_lets_the_daemon_tell_home_assistant_and_nobody_is_told_by_default() {
+fn the_example_acl_allows_announcements_and_by_default_nothing_is_announced() {
     let acl = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl");
     let access = format!("allow_anonymous false\nacl_file {acl}\n");
     let users = ["underfoot", "rover", "homeassistant"].map(|user| (user, "sun"));
     let broker = Broker::with_users(&access, &users);
-    let rover = Client::of(&broker, Some("rover"), "underfoot/rover/surface");
-    let home = Client::of(&broker, Some("homeassistant"), "homeassistant/#");
+    let rover = Client::with_user(&broker, Some("rover"), "underfoot/rover/surface");
+    let home = Client::with_user(&broker, Some("homeassistant"), "homeassistant/#");
     let user = "username = 'underfoot'\npassword = 'sun'\n";
     let _daemon = Daemon::run(&(broker.section() + user + ROBOTS + ON));
     broker.wait_for_subscription("homeassistant/status");

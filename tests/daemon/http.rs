@@ -1,4 +1,4 @@
-//! What the daemon serves: the metrics, the probes, the events, and whom it refuses.
+//! The HTTP server of the daemon: metrics, probes, live events, and the requests that it rejects.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Write};
@@ -6,27 +6,28 @@ use std::io::{Read, Write};
 use crate::support::broker::Broker;
 use crate::support::client::Client;
 use crate::support::daemon::{Daemon, config};
-use crate::support::http::{Response, address, connect, deaf, events, get, raw};
+use crate::support::http::{Response, address, connect, events, events_without_reading, get, raw};
 use crate::support::{self, assert_says, folder, json, underfoot, wait_for};
 
-/// The page on a port that the system chooses.
+/// Serves the page on a port that the system chooses.
 const HTTP: &str = "[http]\nlisten = '127.0.0.1:0'\n";
 const ROBOT: &str = "[[source]]\nkind = 'simulator'\nstream = 'rover'\nname = 'a \"quoted\" \\ name'\n";
 
+/// Starts a daemon with the page and these sections, and returns it with the address of the page.
 fn daemon(sections: &str) -> (Daemon, String) {
     let mut daemon = Daemon::run(&format!("{HTTP}{sections}"));
     let address = address(&mut daemon);
     (daemon, address)
 }
 
-/// Metrics, read as Prometheus reads them: each sample's name and labels with its value.
+/// Parses the Prometheus text format. The keys are names with labels. Fails if the text is invalid.
 fn parse(text: &str) -> BTreeMap<String, f64> {
     let mut samples = BTreeMap::new();
     let (mut kinds, mut helped, mut family) = (HashMap::new(), HashSet::new(), "");
     for line in text.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             family = help.split_once(' ').unwrap().0;
-            assert!(helped.insert(family), "{family} is there twice");
+            assert!(helped.insert(family), "{family} occurs twice");
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').unwrap();
             assert_eq!(name, family, "the type comes after the help");
@@ -43,18 +44,18 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
                 }
                 _ => name == family,
             };
-            assert!(own, "{line} is below {family}");
-            labelled(labels);
+            assert!(own, "{line} is in the family {family}");
+            check_labels(labels);
             let value = if value == "+Inf" { f64::INFINITY } else { value.parse().unwrap() };
-            assert!(samples.insert(sample.to_owned(), value).is_none(), "{sample} is there twice");
+            assert!(samples.insert(sample.to_owned(), value).is_none(), "{sample} occurs twice");
         }
     }
     assert_eq!(helped.len(), kinds.len());
     samples
 }
 
-/// Fails unless what stands in braces is names with escaped values.
-fn labelled(mut labels: &str) {
+/// Fails unless the text in braces is a list of label names with escaped values.
+fn check_labels(mut labels: &str) {
     while labels != "}" {
         let (name, rest) = labels.split_once("=\"").unwrap();
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
@@ -69,6 +70,7 @@ fn labelled(mut labels: &str) {
     }
 }
 
+/// Requests and parses the metrics.
 fn metrics(address: &str) -> BTreeMap<String, f64> {
     let response = get(address, "/metrics");
     assert_eq!(response.status, 200, "{response:?}");
@@ -77,6 +79,7 @@ fn metrics(address: &str) -> BTreeMap<String, f64> {
     parse(&response.body)
 }
 
+/// The sum of all samples of a family.
 fn sum(samples: &BTreeMap<String, f64>, family: &str) -> f64 {
     let own = |name: &&String| name.split('{').next() == Some(family);
     samples.keys().filter(own).map(|name| samples[name]).sum()
@@ -102,7 +105,7 @@ fn metrics_parse_and_counters_grow() {
         assert!(sum(&before, family) > 0.0, "{family}: {before:#?}");
     }
     assert!(before.contains_key(r#"underfoot_samples_total{source="a \"quoted\" \\ name"}"#), "{before:#?}");
-    assert_eq!(sum(&before, "underfoot_source_state"), 1.0, "a source is in one state");
+    assert_eq!(sum(&before, "underfoot_source_state"), 1.0, "a source is in exactly one state");
     assert_eq!(before["underfoot_dropped_total{reason=\"corrupt_frame\"}"], 0.0);
     assert_eq!(
         before["underfoot_latency_seconds_bucket{le=\"+Inf\"}"],
@@ -121,7 +124,7 @@ fn metrics_parse_and_counters_grow() {
 }
 
 #[test]
-fn drops_gaps_and_the_broker_are_counted() {
+fn dropped_messages_gaps_and_connections_are_counted() {
     let mut broker = Broker::start();
     let source = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
     let (_daemon, address) = daemon(&format!("{}{source}", broker.section()));
@@ -140,13 +143,15 @@ fn drops_gaps_and_the_broker_are_counted() {
     assert_eq!(now["underfoot_dropped_total{reason=\"malformed\"}"], 1.0);
     assert_eq!((now["underfoot_mqtt_connected"], now["underfoot_mqtt_connects_total"]), (1.0, 1.0));
     broker.stop();
-    wait_for("the broker's end", || (metrics(&address)["underfoot_mqtt_connected"] == 0.0).then_some(()));
+    wait_for("the lost connection", || (metrics(&address)["underfoot_mqtt_connected"] == 0.0).then_some(()));
     broker.up();
-    wait_for("the broker", || (metrics(&address)["underfoot_mqtt_reconnects_total"] == 1.0).then_some(()));
+    wait_for("the new connection", || {
+        (metrics(&address)["underfoot_mqtt_reconnects_total"] == 1.0).then_some(())
+    });
 }
 
 #[test]
-fn a_daemon_whose_sources_give_samples_is_alive_and_ready() {
+fn a_daemon_whose_sources_deliver_samples_is_alive_and_ready() {
     let (daemon, address) = daemon(ROBOT);
     daemon.wait_for_output(1);
     let live = get(&address, "/livez");
@@ -158,10 +163,10 @@ fn a_daemon_whose_sources_give_samples_is_alive_and_ready() {
 }
 
 #[test]
-fn a_silent_source_makes_the_daemon_not_ready_and_is_named() {
+fn a_silent_source_is_named_and_the_daemon_is_not_ready() {
     let config = config("").replace("'10m'", "'200ms'");
     let config = format!("{config}{HTTP}[[source]]\nkind = 'stdin'\nname = 'board'\n");
-    let mut daemon = Daemon::of(&config);
+    let mut daemon = Daemon::with_config(&config);
     let address = address(&mut daemon);
     let ready = get(&address, "/readyz");
     assert_eq!(ready.status, 503);
@@ -171,50 +176,50 @@ fn a_silent_source_makes_the_daemon_not_ready_and_is_named() {
         Some(json(&ready.body)).filter(|body| body["not_ok"][0]["state"] == "silent")
     });
     assert_eq!((&body["ready"], &body["not_ok"][0]["source"]), (&false.into(), &"board".into()));
-    assert_eq!(get(&address, "/livez").status, 200, "a silent board is no reason to start again");
+    assert_eq!(get(&address, "/livez").status, 200, "a silent board is no reason to restart the daemon");
 }
 
 #[test]
-fn a_model_that_never_answers_makes_the_daemon_not_alive() {
+fn a_daemon_whose_model_never_returns_is_not_alive() {
     let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");
     let config = format!(
         "[model]\npath = {model:?}\n[limits]\ndrain = '200ms'\n{HTTP}[[source]]\nkind = 'stdin'\nstream = 'cart'\n"
     );
-    let mut daemon = Daemon::of(&config);
+    let mut daemon = Daemon::with_config(&config);
     let address = address(&mut daemon);
     let samples: String = (0..30).map(|step| format!("{},1000.0\n", f64::from(step) / 100.0)).collect();
     daemon.feed(samples);
     let stuck = wait_for("the probe", || Some(get(&address, "/livez")).filter(|live| live.status == 503));
-    assert_says(&stuck.body, &["the pipeline does not move"]);
+    assert_says(&stuck.body, &["the pipeline makes no progress"]);
     daemon.kill();
 }
 
 #[test]
-fn only_this_computers_names_and_those_given_are_answered() {
+fn only_requests_for_this_computers_names_and_the_configured_names_are_answered() {
     let (_daemon, address) = daemon(&ROBOT.replace("[[source]]", "hosts = ['robot.local']\n[[source]]"));
     let port = address.rsplit_once(':').unwrap().1;
-    let ask = |host: &str| raw(&address, &format!("GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    let request = |host: &str| raw(&address, &format!("GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n"));
     for host in
         ["localhost", &format!("localhost:{port}"), "127.0.0.1", "[::1]", &format!("robot.local:{port}")]
     {
-        assert_eq!(ask(host).status, 200, "{host}");
+        assert_eq!(request(host).status, 200, "{host}");
     }
     for path in ["/", "/metrics", "/events", "/nothing"] {
-        let refused = raw(&address, &format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
-        assert_eq!(refused.status, 403, "{path}");
-        assert_eq!(refused.body.lines().count(), 1);
-        assert_says(&refused.body, &["evil.example", "set http.hosts = [\"evil.example\"]"]);
+        let rejected = raw(&address, &format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
+        assert_eq!(rejected.status, 403, "{path}");
+        assert_eq!(rejected.body.lines().count(), 1);
+        assert_says(&rejected.body, &["evil.example", "set http.hosts = [\"evil.example\"]"]);
     }
-    assert_eq!(raw(&address, "GET / HTTP/1.1\r\n\r\n").status, 403, "no name at all");
+    assert_eq!(raw(&address, "GET / HTTP/1.1\r\n\r\n").status, 403, "no host name");
 }
 
 #[test]
-fn nothing_can_be_changed() {
+fn methods_that_could_change_something_are_rejected() {
     let (_daemon, address) = daemon(ROBOT);
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         let request = format!("{method} /metrics HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
-        let refused = raw(&address, &request);
-        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")), "{method}");
+        let rejected = raw(&address, &request);
+        assert_eq!((rejected.status, rejected.field("allow")), (405, Some("GET, HEAD")), "{method}");
     }
     for path in ["/", "/metrics", "/livez", "/events"] {
         let head = raw(&address, &format!("HEAD {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
@@ -224,7 +229,7 @@ fn nothing_can_be_changed() {
 }
 
 #[test]
-fn every_answer_tells_browsers_to_trust_nothing_else() {
+fn every_response_forbids_browsers_to_load_anything_from_elsewhere() {
     let (_daemon, address) = daemon(ROBOT);
     for path in ["/", "/page.css", "/page.js", "/metrics", "/readyz", "/nothing"] {
         let response = get(&address, path);
@@ -237,7 +242,7 @@ fn every_answer_tells_browsers_to_trust_nothing_else() {
         assert_eq!(response.field("access-control-allow-origin"), None, "{path}");
     }
     for path in ["/", "/page.css", "/page.js"] {
-        // The name of a language is an address, too, and nothing is fetched from it.
+        // The name of an XML namespace looks like an address, but browsers do not load anything from it.
         let body = get(&address, path).body.replace("xmlns='http://www.w3.org/2000/svg'", "");
         assert!(!body.is_empty(), "{path}");
         for elsewhere in ["http://", "https://", "=\"//", "='//", "url(//", "@import"] {
@@ -250,7 +255,7 @@ fn every_answer_tells_browsers_to_trust_nothing_else() {
 }
 
 #[test]
-fn a_port_in_use_is_told_in_one_line() {
+fn a_port_in_use_is_reported_in_one_line() {
     let (_daemon, address) = daemon(ROBOT);
     let folder = folder();
     let file = folder.path().join("underfoot.toml");
@@ -270,7 +275,7 @@ fn a_port_in_use_is_told_in_one_line() {
     assert!(checked.stdout.contains(&format!("failed  page: http.listen is \"{address}\"")), "{checked:?}");
 }
 
-/// The events of a name among these lines.
+/// The data of all events with this name in the lines of an event stream.
 fn bodies(lines: &[String], name: &str) -> Vec<serde_json::Value> {
     let event = format!("event: {name}");
     let named = lines.windows(2).filter(|pair| pair[0] == event);
@@ -278,17 +283,17 @@ fn bodies(lines: &[String], name: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn pages_hear_what_standard_output_says() {
+fn live_events_agree_with_standard_output() {
     let (daemon, address) = daemon(ROBOT);
-    let heard = events(&address);
-    let told = wait_for("predictions, traces and health", || {
-        let lines = heard.all();
+    let received = events(&address);
+    let published = wait_for("predictions, traces and health", || {
+        let lines = received.all();
         let all =
             ["hello", "trace", "health", "prediction"].iter().all(|name| !bodies(&lines, name).is_empty());
-        let told = bodies(&lines, "prediction");
-        (all && told.len() >= 5).then_some(told)
+        let predictions = bodies(&lines, "prediction");
+        (all && predictions.len() >= 5).then_some(predictions)
     });
-    let lines = heard.all();
+    let lines = received.all();
     assert_eq!(lines[0], "HTTP/1.1 200 OK");
     assert!(
         lines.iter().any(|line| line.eq_ignore_ascii_case("content-type: text/event-stream")),
@@ -302,15 +307,15 @@ fn pages_hear_what_standard_output_says() {
     assert_eq!(hello["about"]["channels"][0]["unit"], "A");
     let labels: Vec<_> =
         hello["about"]["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-    for told in told {
-        let said = wait_for("the same on standard output", || {
-            daemon.stdout.all().into_iter().map(json).find(|line| line["t"] == told["t"])
+    for event in published {
+        let printed = wait_for("the same prediction on standard output", || {
+            daemon.stdout.all().into_iter().map(json).find(|line| line["t"] == event["t"])
         });
         for field in ["stream", "surface", "confidence"] {
-            assert_eq!(said[field], told[field], "{field}");
+            assert_eq!(printed[field], event[field], "{field}");
         }
-        for (label, probability) in labels.iter().zip(told["probabilities"].as_array().unwrap()) {
-            assert_eq!(&said["probabilities"][label], probability);
+        for (label, probability) in labels.iter().zip(event["probabilities"].as_array().unwrap()) {
+            assert_eq!(&printed["probabilities"][label], probability);
         }
     }
     let spans = &bodies(&lines, "trace")[0]["spans"];
@@ -319,49 +324,49 @@ fn pages_hear_what_standard_output_says() {
 }
 
 #[test]
-fn a_page_of_another_site_takes_up_no_place() {
+fn pages_of_other_sites_get_no_events() {
     let (_daemon, address) = daemon(ROBOT);
     for site in ["cross-site", "same-site"] {
         let request = format!("GET /events HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: {site}\r\n\r\n");
         assert_eq!(raw(&address, &request).status, 403, "{site}");
     }
     let link = format!("GET / HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: cross-site\r\n\r\n");
-    assert_eq!(raw(&address, &link).status, 200, "a link to the page may be followed");
+    assert_eq!(raw(&address, &link).status, 200, "links from other sites to the page work");
 }
 
 #[test]
-fn pages_over_the_limit_are_refused_and_let_in_when_one_leaves() {
+fn pages_over_the_limit_are_rejected_until_another_page_is_closed() {
     let (_daemon, address) = daemon(ROBOT);
     let mut pages: Vec<_> = (0..8)
         .map(|_| {
-            let (page, status) = deaf(&address);
+            let (page, status) = events_without_reading(&address);
             assert_says(&status, &["200 OK"]);
             page
         })
         .collect();
-    let refused: Response = get(&address, "/events");
-    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("5")));
-    assert_eq!(metrics(&address)["underfoot_http_pages"], 8.0, "everything else is answered");
+    let rejected: Response = get(&address, "/events");
+    assert_eq!((rejected.status, rejected.field("retry-after")), (503, Some("5")));
+    assert_eq!(metrics(&address)["underfoot_http_pages"], 8.0, "other requests are answered");
     pages.pop();
-    wait_for("a place", || deaf(&address).1.contains("200 OK").then_some(()));
+    wait_for("a free page", || events_without_reading(&address).1.contains("200 OK").then_some(()));
 }
 
 #[test]
-fn who_asks_nothing_is_hung_up_on_and_the_others_are_served() {
+fn idle_connections_are_closed_and_other_clients_are_served() {
     let (_daemon, address) = daemon(ROBOT);
     let mut idle: Vec<_> = (0..40).map(|_| connect(&address)).collect();
     idle[1].write_all(b"GET / HTTP/1.1\r\nHost: local").unwrap();
     assert_eq!(get(&address, "/livez").status, 200);
     for stream in &mut idle[..2] {
         let mut answer = Vec::new();
-        // To be hung up on is to come to an end, and not to wait until the client gives up.
+        // The read must end because the daemon closes the connection, not by the client's own timeout.
         stream.read_to_end(&mut answer).unwrap();
         assert!(!String::from_utf8_lossy(&answer).contains("200 OK"));
     }
 }
 
 #[test]
-fn a_request_that_is_too_large_or_no_http_is_refused() {
+fn a_request_that_is_too_large_or_not_http_is_rejected() {
     let (_daemon, address) = daemon(ROBOT);
     let large = format!("GET /{} HTTP/1.1\r\nHost: {address}\r\n\r\n", "x".repeat(100_000));
     assert_eq!(raw(&address, &large).status, 431);
@@ -373,10 +378,10 @@ fn a_request_that_is_too_large_or_no_http_is_refused() {
 }
 
 #[test]
-fn an_open_page_does_not_hold_the_daemon_up_at_its_end() {
+fn an_open_page_does_not_delay_the_end_of_the_daemon() {
     let (daemon, address) = daemon(ROBOT);
-    let heard = events(&address);
-    wait_for("the first event", || (heard.count("event: health") > 0).then_some(()));
+    let received = events(&address);
+    wait_for("the first event", || (received.count("event: health") > 0).then_some(()));
     let ended = daemon.terminate();
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
 }

@@ -1,11 +1,11 @@
-//! The log, in the form that is asked for.
+//! The format and the level of the log.
 
 use crate::support::daemon::{Daemon, config};
 use crate::support::{Ran, folder, underfoot};
 use serde_json::Value;
 
 #[test]
-fn the_log_is_json_with_its_fields_where_that_is_asked_for() {
+fn the_log_has_json_lines_with_fields_if_the_format_is_json() {
     let folder = folder();
     let file = folder.path().join("underfoot.toml");
     std::fs::write(&file, config("[[source]]\nkind = 'stdin'\nstream = 'cart'\n")).unwrap();
@@ -21,16 +21,16 @@ fn the_log_is_json_with_its_fields_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_logged_is_wrong_usage_and_is_named() {
-    let said = |name: &str, value: &str| {
+fn an_invalid_log_setting_is_wrong_usage_and_is_named() {
+    let stderr_with = |name: &str, value: &str| {
         let ran: Ran = underfoot(["run"]).env(name, value).output().unwrap().into();
         assert_eq!(ran.code, Some(2));
         ran.stderr
     };
-    let wrong = said("UNDERFOOT_LOG_FORMAT", "xml");
-    assert!(wrong.contains("UNDERFOOT_LOG_FORMAT is \"xml\"; use auto, text, journal or json"), "{wrong}");
-    let wrong = said("UNDERFOOT_LOG", "inof");
-    assert!(wrong.contains("UNDERFOOT_LOG is \"inof\", which is not a log filter"), "{wrong}");
-    let wrong = said("UNDERFOOT_LOG", "underfoot=loud");
-    assert!(wrong.contains("UNDERFOOT_LOG is \"underfoot=loud\", which is not a log filter"), "{wrong}");
+    let stderr = stderr_with("UNDERFOOT_LOG_FORMAT", "xml");
+    assert!(stderr.contains("UNDERFOOT_LOG_FORMAT is \"xml\"; use auto, text, journal or json"), "{stderr}");
+    let stderr = stderr_with("UNDERFOOT_LOG", "inof");
+    assert!(stderr.contains("UNDERFOOT_LOG is \"inof\", which is not a log filter"), "{stderr}");
+    let stderr = stderr_with("UNDERFOOT_LOG", "underfoot=loud");
+    assert!(stderr.contains("UNDERFOOT_LOG is \"underfoot=loud\", which is not a log filter"), "{stderr}");
 }

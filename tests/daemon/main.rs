@@ -1,5 +1,6 @@
-//! The daemon and its tools, run as their users run them: one program of tests, so that all of it is linked once.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
+//! Tests of the daemon and its tools, run as users run them. They are a single test program, so that the
+//! library is linked only once.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 mod broker;
 mod config;

@@ -1,4 +1,4 @@
-//! The Debian package's parts are there, and its configuration is one that the program knows.
+//! The files of the Debian package exist, and its configuration files are valid.
 
 use std::path::{Path, PathBuf};
 
@@ -10,26 +10,26 @@ fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
 
-/// The package's description in Cargo.toml.
+/// The table in Cargo.toml that describes the package.
 fn description() -> toml::Table {
     let manifest: toml::Table = std::fs::read_to_string(path("Cargo.toml")).unwrap().parse().unwrap();
     manifest["package"]["metadata"]["deb"].as_table().unwrap().clone()
 }
 
-/// Where each file of the package comes from and where it goes.
+/// The source and the destination of each file of the package.
 fn assets() -> Vec<(String, String)> {
     let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
     let asset = |asset: &toml::Value| (text(&asset[0]), text(&asset[1]));
     description()["assets"].as_array().unwrap().iter().map(asset).collect()
 }
 
-/// The files below a folder.
+/// All files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Whether a pattern with at most one `*` in its last part, or a `**` before it, names a file.
+/// Whether a file matches a pattern with at most one `*` in its last part, or a `**` before it.
 fn is_there(pattern: &str) -> bool {
     let Some((before, _)) = pattern.split_once('*') else { return path(pattern).is_file() };
     let (folder, start) = before.rsplit_once('/').unwrap();
@@ -42,11 +42,11 @@ fn is_there(pattern: &str) -> bool {
 }
 
 #[test]
-fn every_file_of_the_package_is_kept_here_or_made_by_its_script() {
+fn every_file_of_the_package_is_in_the_repository_or_made_by_its_script() {
     let script = std::fs::read_to_string(path("scripts/make-deb")).unwrap();
     let documents = std::fs::read_to_string(path("examples/documents.rs")).unwrap();
     for (source, _) in assets() {
-        // What the script makes is named there, or comes from the example that it runs.
+        // The name of a generated file is in the script, or in the example that the script runs.
         let made = match source.strip_prefix("target/release/deb/") {
             None => is_there(&source),
             Some(made) => {
@@ -56,12 +56,15 @@ fn every_file_of_the_package_is_kept_here_or_made_by_its_script() {
                 [&script, &documents].iter().any(|text| text.contains(named))
             }
         };
-        assert!(made, "{source} is in Cargo.toml, under [package.metadata.deb], and nowhere else");
+        assert!(
+            made,
+            "{source} is listed under [package.metadata.deb] in Cargo.toml, but no such file exists or is made"
+        );
     }
 }
 
 #[test]
-fn files_lie_where_the_program_and_the_units_look_for_them() {
+fn files_are_installed_where_the_program_and_the_units_look_for_them() {
     let assets = assets();
     for (source, folder) in [
         ("target/release/deb/bin/*", "usr/bin/"),
@@ -75,10 +78,10 @@ fn files_lie_where_the_program_and_the_units_look_for_them() {
 }
 
 #[test]
-fn the_installed_configuration_changes_nothing_and_what_it_suggests_is_valid() {
+fn the_installed_configuration_has_the_default_values_and_its_suggestions_are_valid() {
     let text = std::fs::read_to_string(path("deploy/debian/underfoot.toml")).unwrap();
     assert_eq!(load::parse(&text, "underfoot.toml").unwrap(), Config::default());
-    // A line that starts with # and no space is a setting that its user may want.
+    // A line that begins with # but no space is a suggested setting.
     let uncommented: String = text
         .lines()
         .filter(|line| !line.starts_with("# ") && *line != "#")
@@ -91,7 +94,7 @@ fn the_installed_configuration_changes_nothing_and_what_it_suggests_is_valid() {
 }
 
 #[test]
-fn the_simulated_robot_of_the_examples_is_valid_and_takes_the_packages_model() {
+fn the_example_with_a_simulated_robot_is_valid_and_uses_the_packages_model() {
     let text = std::fs::read_to_string(path("deploy/debian/simulated.toml")).unwrap();
     let config = load::parse(&text, "simulated.toml").unwrap();
     config.validate().unwrap();
@@ -102,7 +105,7 @@ fn the_simulated_robot_of_the_examples_is_valid_and_takes_the_packages_model() {
 }
 
 #[test]
-fn the_scripts_that_run_at_an_installation_are_scripts() {
+fn the_maintainer_scripts_are_valid_and_executable() {
     use std::os::unix::fs::PermissionsExt;
     for name in ["postinst", "prerm", "postrm"] {
         let file = path("deploy/debian").join(name);

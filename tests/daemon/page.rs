@@ -9,7 +9,7 @@ use crate::support::{json, wait_for};
 
 const NAMES: [&str; 3] = ["crawler", "mule <b>\"2\"", "rover"];
 
-/// Three simulated robots, and the page at this address.
+/// A configuration with three simulated robots and the page at this address.
 fn robots(listen: &str) -> String {
     let robots = NAMES.iter().enumerate().map(|(seed, name)| {
         format!("[[source]]\nkind = 'simulator'\nname = 'robot{seed}'\nstream = '{name}'\nseed = {seed}\n")
@@ -17,53 +17,55 @@ fn robots(listen: &str) -> String {
     format!("[http]\nlisten = '{listen}'\n{}", robots.collect::<String>())
 }
 
+/// The names on the cards, in their order.
 fn names(browser: &Browser) -> Vec<String> {
     let names =
         browser.run("return [...document.querySelectorAll('.card .name')].map((name) => name.textContent)");
     names.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// What every canvas of a kind looks like.
+/// The image of every canvas of a kind, as a data URL.
 fn pictures(browser: &Browser, kind: &str) -> Vec<String> {
     let script =
         format!("return [...document.querySelectorAll('canvas.{kind}')].map((canvas) => canvas.toDataURL())");
     browser.run(&script).as_array().unwrap().iter().map(|url| url.as_str().unwrap().to_owned()).collect()
 }
 
-/// The surface that standard output said last of a stream.
-fn said(daemon: &Daemon, stream: &str) -> Option<String> {
+/// The newest surface of a stream on standard output.
+fn printed_surface(daemon: &Daemon, stream: &str) -> Option<String> {
     let lines = daemon.stdout.all();
     let newest = lines.iter().rev().map(json).find(|line| line["stream"] == stream)?;
     Some(newest["surface"].as_str()?.to_owned())
 }
 
-/// Waits until each card names a surface, and that the same which standard output names.
-fn agrees(browser: &Browser, daemon: &Daemon) {
+/// Waits until each card shows a surface and it is the one on standard output.
+fn wait_for_surfaces(browser: &Browser, daemon: &Daemon) {
     for (index, stream) in NAMES.iter().enumerate() {
         wait_for(&format!("the surface of {stream}"), || {
             let shown =
                 browser.text(&format!("document.querySelectorAll('.card .word')[{index}].textContent"));
-            (shown != "unknown" && said(daemon, stream) == Some(shown)).then_some(())
+            (shown != "unknown" && printed_surface(daemon, stream) == Some(shown)).then_some(())
         });
     }
 }
 
-fn overall(browser: &Browser, part: &str) {
+/// Waits until the line at the top contains `part`.
+fn wait_for_overall(browser: &Browser, part: &str) {
     wait_for(&format!("{part:?} at the top"), || {
         browser.text("document.getElementById('overall').textContent").contains(part).then_some(())
     });
 }
 
 #[test]
-fn the_page_shows_every_stream_and_comes_back_after_the_daemon_does() {
+fn the_page_shows_every_stream_and_reconnects_when_the_daemon_is_back() {
     let mut daemon = Daemon::run(&robots("127.0.0.1:0"));
     let address = address(&mut daemon);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));
 
     wait_for("three streams", || (names(&browser) == NAMES).then_some(()));
-    overall(&browser, "All is well: 3 streams");
-    agrees(&browser, &daemon);
+    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_surfaces(&browser, &daemon);
     for kind in ["trace", "likely", "times"] {
         let before = pictures(&browser, kind);
         assert_eq!(before.len(), 3);
@@ -73,9 +75,9 @@ fn the_page_shows_every_stream_and_comes_back_after_the_daemon_does() {
         });
     }
     let bars = browser.run("return document.querySelectorAll('.card .bars li').length");
-    assert_eq!(bars, 18, "six surfaces a stream");
-    let wide = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
-    assert_eq!(wide, true, "nothing sticks out");
+    assert_eq!(bars, 18, "six surfaces per stream");
+    let fits = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
+    assert_eq!(fits, true, "nothing is wider than the window");
     assert_eq!(browser.text("document.getElementById('lost').hidden"), "true");
 
     daemon.kill();
@@ -85,20 +87,20 @@ fn the_page_shows_every_stream_and_comes_back_after_the_daemon_does() {
         Some(browser.text(text)).filter(|text| !text.is_empty())
     });
     assert!(notice.contains("connection to the daemon was lost"), "{notice}");
-    overall(&browser, "No connection");
+    wait_for_overall(&browser, "No connection");
 
     let daemon = Daemon::run(&robots(&address));
-    wait_for("the page to come back", || {
+    wait_for("the page to reconnect", || {
         (browser.text("document.getElementById('lost').hidden") == "true").then_some(())
     });
-    overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "All is well: 3 streams");
     assert_eq!(names(&browser), NAMES);
-    agrees(&browser, &daemon);
-    assert_eq!(browser.faults(), Vec::<serde_json::Value>::new());
+    wait_for_surfaces(&browser, &daemon);
+    assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
 }
 
 #[test]
-fn the_page_fits_a_telephone_and_names_what_is_wrong() {
+fn the_page_fits_a_phone_and_names_a_problem() {
     let mut daemon = Daemon::run(&format!(
         "{}[[source]]\nkind = 'serial'\nport = '/dev/no-such-board'\nname = 'board'\n",
         robots("127.0.0.1:0")
@@ -106,35 +108,35 @@ fn the_page_fits_a_telephone_and_names_what_is_wrong() {
     let address = address(&mut daemon);
     let browser = Browser::open(390, 844);
     browser.go(&format!("http://{address}/"));
-    overall(&browser, "board is connecting");
+    wait_for_overall(&browser, "board is connecting");
     wait_for("three streams", || (names(&browser) == NAMES).then_some(()));
-    let wide = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
-    assert_eq!(wide, true, "nothing sticks out");
+    let fits = browser.run("return document.documentElement.scrollWidth <= window.innerWidth");
+    assert_eq!(fits, true, "nothing is wider than the window");
     let state = browser.text("[...document.querySelectorAll('#sources tr')].at(-1).children[1].textContent");
     assert!(state.contains("connecting"), "{state}");
-    assert_eq!(browser.faults(), Vec::<serde_json::Value>::new());
+    assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
 }
 
 #[test]
 #[ignore = "it takes ten minutes; cargo test --test daemon page:: -- --ignored --nocapture"]
-fn the_page_left_open_for_ten_minutes_holds_no_more_than_before() {
+fn a_page_left_open_for_ten_minutes_uses_no_more_memory() {
     let mut daemon = Daemon::run(&robots("127.0.0.1:0"));
     let address = address(&mut daemon);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));
-    overall(&browser, "All is well: 3 streams");
-    let begun = Instant::now();
-    let mut held = Vec::new();
+    wait_for_overall(&browser, "All is well: 3 streams");
+    let started = Instant::now();
+    let mut used = Vec::new();
     for minute in 0..=10 {
-        // Time itself is what is tried here.
+        // The test is about the passing of real time, so it sleeps.
         std::thread::sleep(
-            (begun + Duration::from_secs(60 * minute)).saturating_duration_since(Instant::now()),
+            (started + Duration::from_secs(60 * minute)).saturating_duration_since(Instant::now()),
         );
-        held.push(browser.memory());
-        println!("after {minute} minutes: {:?}", held[held.len() - 1]);
+        used.push(browser.memory());
+        println!("after {minute} minutes: {:?}", used[used.len() - 1]);
     }
-    // The traces and timelines are full after two minutes.
-    let (early, late) = (held[2], held[10]);
-    assert!(late.0 < 1.1 * early.0 && late.1 < 1.1 * early.1, "{held:?}");
-    assert_eq!(browser.faults(), Vec::<serde_json::Value>::new());
+    // The traces and timelines have reached their full length after two minutes.
+    let (early, late) = (used[2], used[10]);
+    assert!(late.0 < 1.1 * early.0 && late.1 < 1.1 * early.1, "{used:?}");
+    assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
 }

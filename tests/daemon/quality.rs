@@ -1,4 +1,4 @@
-//! Sensors that are stuck, saturated, silent or have drifted, and input that is well.
+//! Sensors that are stuck, saturated, silent or have drifted, and input without problems.
 
 use crate::support::broker::Broker;
 use crate::support::client::Client;
@@ -10,26 +10,27 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-/// The first window names a surface, whatever the model says.
+/// With these settings the first window already decides a surface, whatever its confidence.
 const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
 const STDIN: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
 
-/// Waits until this problem is the only one, and gives it.
+/// Waits until this problem is the first in the health report, fails unless it is the only one, and returns
+/// it.
 fn problem(client: &Client, word: &str) -> Value {
     let report = client.health(|report| report["problems"][0]["problem"] == word);
     assert_eq!((&report["state"], &report["problem_count"]), (&"degraded".into(), &1.into()), "{report}");
     report["problems"][0].clone()
 }
 
-/// Waits until all is well.
-fn well(client: &Client) {
+/// Waits until no problems are reported.
+fn wait_until_ok(client: &Client) {
     client.health(|report| report["state"] == "ok" && report["problems"].as_array().unwrap().is_empty());
 }
 
-/// Waits until the newest surface of a stream is so.
-fn surface(client: &Client, stream: &str, fits: impl Fn(&Value) -> bool) -> Value {
+/// Waits until `matches` is true for the newest surface of a stream, and returns it.
+fn surface(client: &Client, stream: &str, matches: impl Fn(&Value) -> bool) -> Value {
     support::wait_for("a surface", || {
-        client.on(&format!("underfoot/{stream}/surface")).last().map(json).filter(&fits)
+        client.on(&format!("underfoot/{stream}/surface")).last().map(json).filter(&matches)
     })
 }
 
@@ -37,7 +38,7 @@ fn unknown(surface: &Value, reason: &str) -> bool {
     surface["surface"] == "unknown" && surface["reason"] == reason
 }
 
-/// Windows whose `quality.faults` has this.
+/// The number of windows whose `quality.faults` contains this fault.
 fn with_fault(lines: &[String], fault: &str) -> usize {
     let has = |line: &&String| {
         json(line)["quality"]["faults"].as_array().is_some_and(|all| all.contains(&fault.into()))
@@ -46,7 +47,7 @@ fn with_fault(lines: &[String], fault: &str) -> usize {
 }
 
 #[test]
-fn a_stuck_sensor_is_named_its_surface_is_unknown_and_both_are_well_again() {
+fn a_stuck_sensor_is_reported_and_its_surface_is_unknown_until_it_recovers() {
     let stuck = |row: usize, value: f64| if (400..800).contains(&row) { 1.4321 } else { value };
     let recording = Recording::tour(81, 2.0).with(stuck);
     let broker = Broker::start();
@@ -64,7 +65,7 @@ fn a_stuck_sensor_is_named_its_surface_is_unknown_and_both_are_well_again() {
     assert_says(found["detail"].as_str().unwrap(), &["current stays at 1.4321 A", "check the sensor"]);
     surface(&client, &stream, |surface| unknown(surface, "current is stuck"));
     pty.send(recording.csv(800..1200).as_bytes());
-    well(&client);
+    wait_until_ok(&client);
     let now = surface(&client, &stream, |surface| surface["surface"] != "unknown");
     assert!(now.get("reason").is_none(), "{now}");
     let file = folder.path().join("underfoot.toml");
@@ -74,28 +75,30 @@ fn a_stuck_sensor_is_named_its_surface_is_unknown_and_both_are_well_again() {
     daemon.wait_for_output(expected.len());
     let ended = daemon.terminate();
     assert_same(&ended.stdout, &expected);
-    // From a whole window without a change, at the 500th sample, until a quarter of one has changes.
+    // The fault begins at the 500th sample, after a whole window without a change. It ends when a quarter of
+    // the window has changes.
     assert_eq!(with_fault(&expected, "current is stuck"), 33);
     assert_eq!(ended.stderr.iter().filter(|line| line.contains("stays at")).count(), 1, "{:?}", ended.stderr);
 }
 
 #[test]
-fn a_saturated_sensor_is_named_by_its_equal_extremes_or_by_its_limits() {
+fn a_saturated_sensor_is_detected_by_its_equal_extremes_or_by_its_limits() {
     let saturated =
         |row: usize, value: f64| if (400..800).contains(&row) && row % 50 < 30 { 3.6 } else { value };
     let recording = Recording::tour(82, 2.0).with(saturated);
     let lines = recording.replayed();
-    let spoiled = with_fault(&lines, "current is saturated");
-    assert!((38..=50).contains(&spoiled), "{spoiled}");
+    let saturated_windows = with_fault(&lines, "current is saturated");
+    assert!((38..=50).contains(&saturated_windows), "{saturated_windows}");
     for line in lines.iter().map(json) {
         let (clipped, t) = (line["quality"]["clipped"].as_f64().unwrap(), line["t"].as_f64().unwrap());
         let faults = line["quality"].get("faults").is_some();
         assert!(!faults || line["surface"] == "unknown", "{line}");
-        // The fifth of the first row is at 4.04 s; the last leaves the window 1 s after 7.79 s.
+        // The fifth equal value of the first run is at 4.04 s. The last one is at 7.79 s and leaves the
+        // window 1 s later.
         let within = (4.05..8.75).contains(&t);
         assert!(clipped <= 0.6 && (clipped > 0.0) == within, "{line}");
     }
-    // The same sensor where somebody has said where it ends.
+    // The same sensor with its limit in the configuration.
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let channel = "[[source.channel]]\nname = 'current'\nmax = 1.2\n";
@@ -113,49 +116,49 @@ fn a_saturated_sensor_is_named_by_its_equal_extremes_or_by_its_limits() {
 }
 
 #[test]
-fn the_surface_stays_named_where_the_configuration_says_so() {
+fn the_surface_of_a_stuck_sensor_stays_known_if_the_configuration_says_so() {
     let recording = Recording::tour(84, 1.0).with(|row, value| if row < 300 { value } else { 1.4321 });
     let folder = support::folder();
     let file = folder.path().join("underfoot.toml");
     std::fs::write(&file, format!("{DECIDE}[quality]\nunknown_when_stuck = false\n")).unwrap();
     let lines = replay(&[&recording.path], &["--config", file.to_str().unwrap()]);
     let lines: Vec<_> = lines.lines().map(str::to_owned).collect();
-    assert!(with_fault(&lines, "current is stuck") > 10, "it is told all the same");
+    assert!(with_fault(&lines, "current is stuck") > 10, "the fault is still reported");
     assert!(lines.iter().all(|line| json(line)["surface"] != "unknown"));
 }
 
 #[test]
-fn a_silent_sensor_is_named_and_well_again_when_samples_come() {
+fn a_silent_sensor_is_reported_until_samples_arrive_again() {
     let recording = Recording::tour(85, 20.0);
-    // Samples without a number: the board is there, its sensor is not.
+    // Samples without a number, as from a board whose sensor is disconnected.
     let without = |rows: Range<usize>| -> String {
         recording.rows[rows].iter().map(|(t, _)| format!("{t},nan\n")).collect()
     };
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let text = config(&(broker.section() + DECIDE + STDIN)).replace("silence = '10m'", "silence = '500ms'");
-    let mut daemon = Daemon::of(&text);
+    let mut daemon = Daemon::with_config(&text);
     daemon.feed(recording.csv(0..300));
     let found = problem(&client, "silent");
     assert_eq!((&found["stream"], found.get("channel")), (&"cart".into(), None), "{found}");
-    surface(&client, "cart", |surface| unknown(surface, "no sample comes"));
+    surface(&client, "cart", |surface| unknown(surface, "no samples arrive"));
     daemon.feed(without(300..400));
-    // A sample at each look: however slow the machine is, the stream is not silent for long.
+    // One sample per check, so that the stream does not become silent again, however slow the machine is.
     let mut fed = 400;
-    support::wait_for("a stream that is well again", || {
+    support::wait_for("the recovery of the stream", || {
         daemon.feed(recording.csv(fed..fed + 1));
         fed += 1;
         let report = client.on("underfoot/health").last().map(json)?;
         (report["state"] == "ok" && report["problem_count"] == 0).then_some(())
     });
-    // In one piece, so that no silence comes between the last sample with a number and those without.
+    // All in one write, so that there is no silence between the last sample with a number and those without.
     daemon.feed(recording.csv(fed..fed + 50) + &without(fed + 50..fed + 100));
     let report = client.health(|report| report["problems"][0]["channel"] == "current");
     assert_says(report["problems"][0]["detail"].as_str().unwrap(), &["without a number for current"]);
 }
 
 #[test]
-fn input_that_has_drifted_is_told_with_its_numbers_and_ends() {
+fn drifted_input_is_reported_with_its_numbers_until_it_ends() {
     let recording = Recording::tour(86, 4.0)
         .with(|row, value| if (600..1400).contains(&row) { 4.0 * value } else { value });
     let broker = Broker::start();
@@ -163,41 +166,41 @@ fn input_that_has_drifted_is_told_with_its_numbers_and_ends() {
     let mut daemon = Daemon::run(&(broker.section() + DECIDE + "[quality]\ndrift_time = '2s'\n" + STDIN));
     daemon.feed(recording.csv(0..600));
     daemon.wait_for_output(51);
-    well(&client);
+    wait_until_ok(&client);
     daemon.feed(recording.csv(600..1400));
     let found = problem(&client, "drifted");
     assert_eq!((&found["stream"], &found["channel"]), (&"cart".into(), &"current".into()), "{found}");
-    let numbers = ["A on average", "times as far from the training's 1.393 \u{b1} 0.411 A"];
+    let numbers = ["A on average", "but 1.393 \u{b1} 0.411 A in the training data"];
     assert_says(found["detail"].as_str().unwrap(), &numbers);
     let lines = daemon.wait_for_output(131);
     let last = json(&lines[130]);
     assert!(last["quality"]["drift"].as_f64().unwrap() > 3.0, "{last}");
-    assert_ne!(last["surface"], "unknown", "drift is told, and no more");
+    assert_ne!(last["surface"], "unknown", "drift is only reported");
     daemon.feed(recording.csv(1400..2400));
-    well(&client);
+    wait_until_ok(&client);
 }
 
 #[test]
-fn drives_on_every_surface_raise_nothing() {
+fn ordinary_drives_on_every_surface_cause_no_problems() {
     let folder = support::folder();
-    // Longer than the three minutes after which drift is looked at.
+    // Longer than the three minutes after which drift is evaluated.
     simulate(folder.path(), &["--drives", "1", "--seconds", "240", "--seed", "87"]);
     let out = replay(&[folder.path()], &[]) + &replay(&[Recording::tour(88, 50.0).path], &[]);
-    let mut farthest = 0.0f64;
+    let mut largest = 0.0f64;
     for line in out.lines().map(json) {
         let quality = &line["quality"];
         assert!(quality.get("faults").is_none(), "{line}");
         assert_eq!((&quality["clipped"], &quality["late"]), (&0.0.into(), &0.0.into()), "{line}");
-        farthest = farthest.max(quality["drift"].as_f64().unwrap_or_default());
+        largest = largest.max(quality["drift"].as_f64().unwrap_or_default());
     }
-    println!("{} windows, drift up to {farthest}", out.lines().count());
-    assert!((0.5..2.5).contains(&farthest), "{farthest}");
+    println!("{} windows, drift up to {largest}", out.lines().count());
+    assert!((0.5..2.5).contains(&largest), "{largest}");
 }
 
 #[test]
-fn late_samples_are_a_share_of_their_windows() {
+fn the_share_of_late_samples_is_reported_for_each_window() {
     let mut recording = Recording::tour(89, 1.0);
-    // Each tenth sample comes after the next one.
+    // Every tenth sample comes after the next one.
     for row in (1..599).step_by(10) {
         recording.rows.swap(row, row + 1);
     }

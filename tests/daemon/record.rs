@@ -1,4 +1,4 @@
-//! Samples to recordings, and what a crash leaves of them.
+//! Recording samples, and what remains of a recording after a crash.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use crate::support::pty::Pty;
 use crate::support::recording::{Recording, replay};
 use crate::support::{self, assert_same, assert_says, run, underfoot, wait_for};
 
-/// The one recording below a folder.
+/// The only recording in a folder, or None if there is none yet.
 fn found(folder: &Path) -> Option<PathBuf> {
     let files: Vec<_> = std::fs::read_dir(folder).ok()?.map(|file| file.unwrap().path()).collect();
     assert!(files.len() <= 1, "{files:?}");
     files.into_iter().next()
 }
 
-/// A recording's samples, in nanoseconds and to the bit.
+/// The samples of a recording: times in ns, and the bits of the values.
 fn samples(text: &str) -> Vec<(i64, u32)> {
     let row = |line: &str| {
         let (t, current) = line.split_once(',').unwrap();
@@ -25,7 +25,7 @@ fn samples(text: &str) -> Vec<(i64, u32)> {
     text.lines().map(row).collect()
 }
 
-/// The whole lines of a recording below its header.
+/// The complete lines of a recording without its header.
 fn rows(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
@@ -33,6 +33,7 @@ fn rows(path: &Path) -> String {
     text.unwrap_or_default().to_owned()
 }
 
+/// Starts recording from a port, and waits until the port is open.
 fn record(port: &Path, out: &Path, more: &[&str]) -> Daemon {
     let (port, out) = (port.to_str().unwrap(), out.to_str().unwrap());
     let args = ["record", "--port", port, "--label", "gravel", "--out", out];
@@ -42,7 +43,7 @@ fn record(port: &Path, out: &Path, more: &[&str]) -> Daemon {
 }
 
 #[test]
-fn what_is_recorded_is_replayed_as_what_was_sent() {
+fn a_replay_of_a_recording_gives_the_predictions_of_the_sent_samples() {
     for format in ["csv", "json", "binary"] {
         let recording = Recording::tour(61, 1.0);
         let folder = support::folder();
@@ -62,7 +63,8 @@ fn what_is_recorded_is_replayed_as_what_was_sent() {
         assert_says(&ended.stderr.join("\n"), &["recording \"gravel\" into", "600 samples"]);
         assert_eq!(samples(&rows(&file)), samples(&recording.csv(0..600)), "{format}");
 
-        // The stream is named after the file: all else is the same to the byte.
+        // Only the name of the stream differs, because it comes from the file name. All other bytes are the
+        // same.
         let name = format!("gravel-{}", file.file_stem().unwrap().to_str().unwrap());
         let replayed = replay(&[&out], &[]).replace(&name, &recording.stream);
         assert_same(&replayed.lines().collect::<Vec<_>>(), &recording.replayed());
@@ -70,14 +72,14 @@ fn what_is_recorded_is_replayed_as_what_was_sent() {
 }
 
 #[test]
-fn a_crash_loses_only_what_was_not_on_the_disk_yet() {
+fn a_crash_loses_only_samples_that_were_not_on_the_disk_yet() {
     let recording = Recording::tour(62, 2.0);
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
     let out = folder.path().join("out");
     let daemon = record(&pty.link, &out, &[]);
     pty.send(recording.csv(0..700).as_bytes());
-    // It is brought to the disk once a second, also while nothing more comes.
+    // Samples are written to the disk once per second, even if no more arrive.
     let file = wait_for("700 rows on the disk", || {
         let file = found(&out.join("gravel"))?;
         (rows(&file).lines().count() == 700).then_some(file)
@@ -87,11 +89,11 @@ fn a_crash_loses_only_what_was_not_on_the_disk_yet() {
     let kept = samples(&rows(&file));
     assert!(kept.len() >= 700);
     assert_eq!(kept, samples(&recording.csv(0..kept.len())));
-    assert!(replay(&[&out], &[]).lines().count() >= 60, "it is read as it is");
+    assert!(replay(&[&out], &[]).lines().count() >= 60, "the recording can be replayed without changes");
 }
 
 #[test]
-fn a_recording_that_a_crash_cut_in_mid_row_is_replayed_up_to_there() {
+fn a_recording_with_an_incomplete_last_row_is_replayed_up_to_that_row() {
     let recording = Recording::tour(63, 1.0);
     let expected = recording.replayed();
     let text = std::fs::read_to_string(&recording.path).unwrap();
@@ -112,16 +114,16 @@ fn a_recording_ends_after_its_duration() {
 }
 
 #[test]
-fn a_recording_without_a_sample_fails_and_says_so() {
+fn a_recording_without_samples_fails_and_says_so() {
     let folder = support::folder();
     let pty = Pty::open(&folder.path().join("board"));
     let ended = record(&pty.link, &folder.path().join("out"), &[]).interrupt();
     assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{:?}", ended.stderr);
-    assert_says(ended.stderr.last().unwrap(), &["error: no sample came", "underfoot check"]);
+    assert_says(ended.stderr.last().unwrap(), &["error: no samples arrived", "underfoot check"]);
 }
 
 #[test]
-fn a_label_that_leads_out_of_the_folder_is_refused() {
+fn a_label_that_leads_out_of_the_folder_is_rejected() {
     let folder = support::folder();
     let out = folder.path().join("out");
     let ran = run(["record", "--port", "/nowhere", "--label", "../up", "--out", out.to_str().unwrap()]);
@@ -130,7 +132,7 @@ fn a_label_that_leads_out_of_the_folder_is_refused() {
 }
 
 #[test]
-fn the_daemon_records_what_it_predicts_from() {
+fn the_daemon_records_the_samples_that_it_classifies() {
     let recording = Recording::tour(65, 1.0);
     let folder = support::folder();
     let out = folder.path().join("out");
@@ -149,7 +151,7 @@ fn the_daemon_records_what_it_predicts_from() {
 }
 
 #[test]
-fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_there_is_room() {
+fn a_daemon_with_a_full_disk_warns_once_and_records_again_when_there_is_space() {
     let recording = Recording::tour(66, 20.0);
     let folder = support::folder();
     let disk = folder.path().join("disk");
@@ -163,17 +165,17 @@ fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_t
     command.args(["run", "--stdout", "-c"]).arg(&file);
     let mut daemon = Daemon::command(command);
     daemon.wait_for_line("ready");
-    // The disk as the daemon sees it.
-    let seen = PathBuf::from(format!("/proc/{}/root{}", daemon.id(), disk.join("tile").display()));
+    // The path at which this test sees the daemon's disk.
+    let mounted = PathBuf::from(format!("/proc/{}/root{}", daemon.id(), disk.join("tile").display()));
     daemon.feed(recording.csv(0..700));
     let first = wait_for("700 rows on the disk", || {
-        let file = found(&seen)?;
+        let file = found(&mounted)?;
         (rows(&file).lines().count() == 700).then_some(file)
     });
     daemon.feed(recording.csv(700..6000));
-    let said = daemon.wait_for_line("predictions go on, and recording is tried again");
+    let line = daemon.wait_for_line("predictions continue, and recording is tried again");
     assert_says(
-        &said,
+        &line,
         &["ERROR", "the recording", "cannot be written: No space left on device", "make room"],
     );
     let expected = recording.replayed();
@@ -189,9 +191,9 @@ fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_t
             daemon.feed(recording.csv(fed..fed + 1));
             fed += 1;
         }
-        found(&seen).filter(|file| !rows(file).is_empty()).map(drop)
+        found(&mounted).filter(|file| !rows(file).is_empty()).map(drop)
     });
-    // As much as the disk has room for.
+    // Not more than fits on the disk.
     daemon.feed(recording.csv(fed..fed + 500));
     daemon.close();
     let ended = daemon.wait();
@@ -199,8 +201,8 @@ fn a_daemon_whose_disk_is_full_says_so_once_predicts_on_and_records_again_when_t
     let (predictions, left) = ended.stdout.split_at(ended.stdout.len() - 2);
     assert_same(predictions, &expected[..predictions.len()]);
     assert_eq!(left, ["left:", "tile"]);
-    let said = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
-    assert_eq!((said("ERROR"), said("WARN")), (1, 0), "{:?}", ended.stderr);
-    assert_eq!(said("recording recording="), 2, "{:?}", ended.stderr);
+    let count = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
+    assert_eq!((count("ERROR"), count("WARN")), (1, 0), "{:?}", ended.stderr);
+    assert_eq!(count("recording recording="), 2, "{:?}", ended.stderr);
     assert_says(ended.stderr.last().unwrap(), &["ended", "not_recorded"]);
 }

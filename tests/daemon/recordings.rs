@@ -1,10 +1,11 @@
-//! Recordings with faults: a line each, and the others come out.
+//! Recordings with faults are reported, and the other recordings are still replayed.
 
 use std::path::Path;
 
-use crate::support::recording::{Recording, replaying};
+use crate::support::recording::{Recording, replay_args};
 use crate::support::{self, Ran, assert_same, assert_says, run};
 
+/// Writes a file below a folder, and returns its path.
 fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -12,7 +13,7 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// The last line of a replay that failed.
+/// The only error line of a replay that failed.
 fn fault(ran: &Ran) -> String {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let errors: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
@@ -21,11 +22,11 @@ fn fault(ran: &Ran) -> String {
 }
 
 #[test]
-fn each_fault_is_one_line_that_names_the_file_and_the_others_come_out() {
+fn each_fault_is_reported_in_one_line_with_the_file_and_the_others_are_replayed() {
     let good = Recording::tour(71, 1.0);
     let expected = good.replayed();
     for (name, text, says) in [
-        ("column.csv", "t,volts\n0,1\n", "column \"current\" is not in the header; it has t, volts"),
+        ("column.csv", "t,volts\n0,1\n", "column \"current\" is not in the header, which has t, volts"),
         ("text.csv", "t,current\n0,1\n0.01,abc\n", "line 3: column \"current\" holds \"abc\""),
         ("time.csv", "t,current\nnoon,1\n", "line 2: column \"t\" holds \"noon\", which is not a time"),
         ("no-time.csv", "clock,current\n0,1\n", "no time column \"t\""),
@@ -35,9 +36,9 @@ fn each_fault_is_one_line_that_names_the_file_and_the_others_come_out() {
     ] {
         let folder = support::folder();
         let path = write(folder.path(), name, text);
-        // A fault comes before and after a good recording.
+        // The faulty recording is tested before and after a good one.
         for paths in [[Path::new(&path), &good.path], [&good.path, Path::new(&path)]] {
-            let ran = run(replaying(&paths, &[]));
+            let ran = run(replay_args(&paths, &[]));
             assert_says(&fault(&ran), &[&path, says]);
             assert_same(&ran.stdout.lines().collect::<Vec<_>>(), &expected);
         }
@@ -45,18 +46,18 @@ fn each_fault_is_one_line_that_names_the_file_and_the_others_come_out() {
 }
 
 #[test]
-fn several_faults_are_counted_with_the_first() {
+fn several_faults_are_counted_and_the_first_is_shown() {
     let folder = support::folder();
     write(folder.path(), "tile/a.csv", "");
     write(folder.path(), "tile/b.csv", "t,volts\n0,1\n");
-    let ran = run(replaying(&[folder.path()], &[]));
+    let ran = run(replay_args(&[folder.path()], &[]));
     assert_says(&fault(&ran), &["2 recordings have faults; the first: ", "tile/a.csv\" is empty"]);
 }
 
 #[test]
-fn a_path_that_is_not_there_is_an_error_before_anything_is_replayed() {
+fn a_missing_path_is_an_error_before_anything_is_replayed() {
     let good = Recording::tour(74, 0.5);
-    let ran = run(replaying(&[&good.path, Path::new("/nowhere/drive.csv")], &[]));
+    let ran = run(replay_args(&[&good.path, Path::new("/nowhere/drive.csv")], &[]));
     assert_eq!(ran.stdout, "");
     assert_says(&ran.one_line(1), &["\"/nowhere/drive.csv\" cannot be read: No such file"]);
 }
@@ -65,7 +66,7 @@ fn a_path_that_is_not_there_is_an_error_before_anything_is_replayed() {
 fn a_folder_without_recordings_is_an_error_that_names_it() {
     let folder = support::folder();
     write(folder.path(), "notes.txt", "nothing to drive on");
-    let line = run(replaying(&[folder.path()], &[])).one_line(1);
+    let line = run(replay_args(&[folder.path()], &[])).one_line(1);
     assert_says(&line, &["no .csv recording in", folder.path().to_str().unwrap(), "underfoot record"]);
 }
 
@@ -74,30 +75,30 @@ fn a_dataset_toml_with_a_fault_is_named_with_its_line() {
     let folder = support::folder();
     write(folder.path(), "tile/a.csv", "t;current\n0;1\n");
     write(folder.path(), "dataset.toml", "[csv]\ndelimeter = ';'\n");
-    let line = run(replaying(&[folder.path()], &[])).one_line(1);
+    let line = run(replay_args(&[folder.path()], &[])).one_line(1);
     assert_says(&line, &["dataset.toml", "line 2: ", "delimeter"]);
 }
 
 #[test]
-fn samples_before_a_fault_are_predicted_from() {
+fn samples_before_a_fault_are_still_classified() {
     let recording = Recording::tour(72, 1.0);
     let expected = recording.replayed();
     let text = recording.csv(0..400) + "4.0,abc\n" + &recording.csv(401..600);
     std::fs::write(&recording.path, format!("t,current\n{text}")).unwrap();
-    let ran = run(replaying(&[&recording.path], &[]));
+    let ran = run(replay_args(&[&recording.path], &[]));
     assert_says(&fault(&ran), &["line 402: column \"current\" holds \"abc\""]);
     let lines: Vec<_> = ran.stdout.lines().collect();
-    // The sample of 3.99 s is the last one before it.
+    // The last sample before the fault is at 3.99 s.
     assert!([30, 31].contains(&lines.len()), "{}", lines.len());
     assert_same(&lines, &expected[..lines.len()]);
 }
 
 #[test]
-fn nothing_is_predicted_across_a_hole() {
+fn there_are_no_predictions_across_a_gap() {
     let recording = Recording::tour(73, 1.5).without(400..500);
     let times: Vec<_> =
         recording.replayed().iter().map(|line| support::json(line)["t"].as_f64().unwrap()).collect();
-    // The hole is from 4 to 5 s, and a window is as long.
+    // The gap is from 4 s to 5 s, and a window is 1 s long.
     assert!(times.iter().all(|t| *t < 4.0 || *t > 5.95), "{times:?}");
     assert!(times.iter().any(|t| *t > 6.0));
 }

@@ -1,4 +1,4 @@
-//! Another configuration or model while samples flow.
+//! Reloading the configuration and the model while samples arrive.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,8 @@ use crate::support::{self, assert_same, assert_says, json, model, wait_for};
 
 const WATCHDOG: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A model of the same function in other bytes, with these labels in place of others of the same length.
+/// Writes a copy of the shipped model that computes the same but has different bytes. Each label in `labels`
+/// is replaced by another of the same length.
 fn variant(path: &Path, note: &str, labels: &[(&str, &str)]) {
     let mut bytes = std::fs::read(model()).unwrap();
     for (old, new) in labels {
@@ -26,14 +27,14 @@ fn variant(path: &Path, note: &str, labels: &[(&str, &str)]) {
     replace(path, &bytes);
 }
 
-/// Puts a file in the place of another, at once.
+/// Replaces a file atomically.
 fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
     let new = path.with_extension("new");
     std::fs::write(&new, bytes).unwrap();
     std::fs::rename(new, path).unwrap();
 }
 
-/// A daemon under a manager with a model of its own, on a stream from standard input.
+/// A daemon as a service, with its own copy of the model and a stream from standard input.
 struct Setup {
     manager: Manager,
     daemon: Daemon,
@@ -51,6 +52,7 @@ impl Setup {
         Self { manager, daemon, model, reloads: 0 }
     }
 
+    /// The configuration with this model, a stream for this recording, and these sections.
     fn text(model: &Path, recording: &Recording, sections: &str) -> String {
         let text =
             config(&format!("{sections}[[source]]\nkind = 'stdin'\nstream = '{}'\n", recording.stream));
@@ -58,11 +60,12 @@ impl Setup {
         text.replace(&support::model().display().to_string(), &model.display().to_string())
     }
 
+    /// Replaces the configuration file.
     fn write(&self, recording: &Recording, sections: &str) {
         replace(&self.manager.file(), Self::text(&self.model, recording, sections));
     }
 
-    /// Asks for a reload, and gives the status line after it.
+    /// Requests a reload, and returns the message of the service after it.
     fn reload(&mut self) -> String {
         self.daemon.hang_up();
         let reloading = self.manager.wait_for("RELOADING=1");
@@ -71,6 +74,7 @@ impl Setup {
         self.manager.wait_for("READY=1")
     }
 
+    /// The resident memory of the daemon in KiB.
     fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -84,10 +88,10 @@ fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
     let expected = recording.replayed();
     let mut setup = Setup::new(&recording, "");
     let each = recording.rows.len() / 100;
-    let (mut early, mut refused) = (0, 0);
+    let (mut early, mut rejected) = (0, 0);
     for round in 0..100 {
         let rows = round * each..(round + 1) * each;
-        // Half of the samples before the reload, half while it goes on.
+        // Half of the samples are sent before the reload, and half during it.
         let middle = rows.start + each / 2;
         setup.daemon.feed(recording.csv(rows.start..middle));
         let status = match round % 6 {
@@ -98,7 +102,7 @@ fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
             }
             4 => {
                 let whole = std::fs::read(&setup.model).unwrap();
-                // Cut anywhere: a model that is being copied.
+                // An incomplete file, as while a model is being copied.
                 std::fs::write(&setup.model, &whole[..whole.len() * (round + 1) / 101]).unwrap();
                 setup.daemon.feed(recording.csv(middle..rows.end));
                 setup.reload()
@@ -117,7 +121,7 @@ fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
             4 => assert_says(&status, &["the last reload failed: ", "drives.onnx"]),
             _ => assert!(!status.contains("failed"), "{status}"),
         }
-        refused += usize::from(status.contains("failed"));
+        rejected += usize::from(status.contains("failed"));
         if round == 20 {
             early = setup.memory();
         }
@@ -125,20 +129,20 @@ fn a_hundred_reloads_lose_no_sample_and_no_prediction() {
     setup.daemon.feed(recording.csv(100 * each..recording.rows.len()));
     setup.daemon.wait_for_output(expected.len());
     let late = setup.memory();
-    println!("{early} KiB after 20 reloads, {late} KiB after 100, {refused} refused");
+    println!("{early} KiB after 20 reloads, {late} KiB after 100, {rejected} rejected");
     assert!(late < early + 6 * 1024, "{early} KiB after 20 reloads, {late} KiB after 100");
-    assert_eq!(refused, 33);
+    assert_eq!(rejected, 33);
     let ended = setup.daemon.terminate();
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
     assert_same(&ended.stdout, &expected);
     assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=none"]);
-    let said = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
-    assert_eq!(said("the reload failed, and the old configuration stays active"), refused);
-    assert_eq!(said("the model's file"), 100 - refused);
+    let count = |part: &str| ended.stderr.iter().filter(|line| line.contains(part)).count();
+    assert_eq!(count("the reload failed, and the old configuration stays active"), rejected);
+    assert_eq!(count("the model's file"), 100 - rejected);
 }
 
 #[test]
-fn every_cut_of_a_model_is_refused() {
+fn every_incomplete_model_is_rejected() {
     let recording = Recording::tour(72, 1.0);
     let mut setup = Setup::new(&recording, "");
     let whole = std::fs::read(&setup.model).unwrap();
@@ -153,7 +157,7 @@ fn every_cut_of_a_model_is_refused() {
 }
 
 #[test]
-fn a_model_with_other_labels_takes_over_and_its_labels_appear() {
+fn a_model_with_other_labels_takes_over_and_its_labels_are_published() {
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let recording = Recording::tour(73, 2.0);
@@ -172,14 +176,14 @@ fn a_model_with_other_labels_takes_over_and_its_labels_appear() {
     assert_says(&client.wait_for("underfoot/info", info).payload, &["velvet", "pavement"]);
     let topic = format!("underfoot/{}/surface", recording.stream);
     let surface = json(client.wait_for(&topic, info).payload);
-    assert_eq!(surface["surface"], "unknown", "nothing is decided by the other labels yet: {surface}");
+    assert_eq!(surface["surface"], "unknown", "no surface is decided with the new labels yet: {surface}");
 
     setup.daemon.feed(recording.csv(300..1200));
     let expected = replay(&[&recording.path], &[]);
     let count = expected.lines().count();
     let lines = setup.daemon.wait_for_output(count);
     assert_same(&lines[..21], &before);
-    // The same windows, by their own probabilities; what is decided from them begins anew.
+    // The windows and their probabilities are the same, but the decision starts again.
     for (line, expected) in lines.iter().zip(expected.lines()).skip(21) {
         let (line, expected) = (json(line), json(expected));
         assert_eq!(line["t"], expected["t"]);
@@ -193,7 +197,7 @@ fn a_model_with_other_labels_takes_over_and_its_labels_appear() {
 }
 
 #[test]
-fn hop_and_decision_change_and_what_cannot_is_named() {
+fn hop_and_decision_settings_change_and_settings_that_need_a_restart_are_named() {
     let recording = Recording::tour(74, 2.0);
     let mut setup = Setup::new(&recording, "");
     setup.daemon.feed(recording.csv(0..300));
@@ -216,11 +220,14 @@ fn hop_and_decision_change_and_what_cannot_is_named() {
     let steps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(steps[..20].iter().all(|step| *step == 10.0), "{steps:?}");
     assert!(steps[20..].iter().all(|step| *step == 25.0), "{steps:?}");
-    assert!(lines[21..].iter().all(|line| json(line)["surface"] == "unknown"), "nothing is that sure");
+    assert!(
+        lines[21..].iter().all(|line| json(line)["surface"] == "unknown"),
+        "no prediction has a confidence that high"
+    );
 }
 
 #[test]
-fn a_model_of_other_channels_takes_a_restart_and_is_named() {
+fn a_model_with_other_channels_needs_a_restart_and_is_named() {
     let recording = Recording::tour(76, 1.0);
     let mut setup = Setup::new(&recording, "");
     setup.daemon.feed(recording.csv(0..300));
@@ -228,7 +235,7 @@ fn a_model_of_other_channels_takes_a_restart_and_is_named() {
     variant(&setup.model, "other", &[("current", "voltage")]);
     setup.write(&recording, "[decide]\ndwell = '19s'\n");
     let status = setup.reload();
-    let says = "model.path (it takes the channels voltage in place of current)";
+    let says = "model.path (its channels are voltage instead of current)";
     assert_says(&status, &["a restart is needed for ", says]);
     assert_says(&setup.daemon.wait_for_line("reloaded"), &["decide.dwell"]);
     setup.daemon.feed(recording.csv(300..600));
@@ -239,7 +246,7 @@ fn a_model_of_other_channels_takes_a_restart_and_is_named() {
 }
 
 #[test]
-fn many_wishes_during_a_reload_are_one_and_counters_are_published() {
+fn several_requests_during_a_reload_cause_one_reload_and_reloads_are_counted() {
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let recording = Recording::tour(75, 1.0);
@@ -257,5 +264,5 @@ fn many_wishes_during_a_reload_are_one_and_counters_are_published() {
     setup.reload();
     let done = client.health(|report| report["reloads"]["done"].as_u64().unwrap() >= 2);
     assert!(done["reloads"]["done"].as_u64().unwrap() < 50, "{done}");
-    wait_for("the daemon", || setup.daemon.lives().then_some(()));
+    wait_for("the daemon", || setup.daemon.is_running().then_some(()));
 }

@@ -1,4 +1,4 @@
-//! Recordings through a model, from files to standard output.
+//! Replaying recordings through a model to standard output.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::daemon::Daemon;
-use crate::support::recording::{Recording, replay, replaying, simulate};
+use crate::support::recording::{Recording, replay, replay_args, simulate};
 use crate::support::{self, assert_says, json, real_recordings, run, underfoot};
 
-/// Two drives of 4 s on each surface.
+/// A folder with two drives of 4 s on each surface.
 fn drives() -> tempfile::TempDir {
     let folder = support::folder();
     simulate(folder.path(), &["--drives", "2", "--seconds", "4", "--seed", "3"]);
@@ -20,7 +20,8 @@ fn drives() -> tempfile::TempDir {
 fn every_window_gives_a_json_line_with_the_fields_of_the_contract() {
     let folder = drives();
     let out = replay(&[folder.path()], &[]);
-    // 400 samples at the model's rate: a window at the 100th, then one every 10. The mean over a step needs the next one.
+    // 400 samples at the model's rate give a window at the 100th sample and then every 10 samples. The last
+    // one may be missing, because the mean over a step needs the sample after it.
     assert!([12 * 31, 12 * 30].contains(&out.lines().count()), "{}", out.lines().count());
     for line in out.lines() {
         let line = json(line);
@@ -37,10 +38,10 @@ fn every_window_gives_a_json_line_with_the_fields_of_the_contract() {
 }
 
 #[test]
-fn scores_are_on_standard_error_and_in_the_report() {
+fn scores_are_printed_on_standard_error_and_written_to_the_report() {
     let folder = drives();
     let report = folder.path().join("report.json");
-    let ran = run(replaying(&[folder.path()], &["--report", report.to_str().unwrap()]));
+    let ran = run(replay_args(&[folder.path()], &["--report", report.to_str().unwrap()]));
     let stderr = ran.stderr.clone();
     let out = ran.ok();
     assert!(!out.contains("accuracy"));
@@ -57,7 +58,7 @@ fn scores_are_on_standard_error_and_in_the_report() {
 }
 
 #[test]
-fn predictions_are_also_written_as_csv_and_changes_as_a_table() {
+fn predictions_can_be_csv_and_surface_changes_can_be_a_table() {
     let recording = Recording::tour(1, 4.0);
     let csv = replay(&[&recording.path], &["--format", "csv"]);
     let mut rows = csv.lines();
@@ -76,17 +77,17 @@ fn predictions_are_also_written_as_csv_and_changes_as_a_table() {
 }
 
 #[test]
-fn batch_threads_and_speed_change_no_byte() {
+fn batch_size_threads_and_speed_do_not_change_the_output() {
     let folder = drives();
     let expected = replay(&[folder.path()], &[]);
     for args in [["--batch", "1"], ["--batch", "7"], ["--threads", "2"], ["--speed", "100"]] {
-        assert!(replay(&[folder.path()], &args) == expected, "{args:?} gives other bytes");
+        assert!(replay(&[folder.path()], &args) == expected, "{args:?} gives different bytes");
     }
     assert!(replay(&[folder.path()], &["--threads", "3", "--batch", "2"]) == expected);
 }
 
 #[test]
-fn a_folder_gives_what_its_files_give_one_by_one() {
+fn a_folder_gives_the_same_predictions_as_its_single_files() {
     let folder = drives();
     let mut all = String::new();
     for surface in ["carpet", "concrete", "grass", "gravel", "tile", "wood"] {
@@ -96,7 +97,7 @@ fn a_folder_gives_what_its_files_give_one_by_one() {
             .collect();
         files.sort();
         for file in files {
-            // A file that is named by itself is a stream without the folder's name.
+            // The stream of a single file is named without the folder.
             let stream = format!("\"stream\":\"{surface}-");
             all += &replay(&[file], &[]).replace("\"stream\":\"", &stream);
         }
@@ -107,15 +108,15 @@ fn a_folder_gives_what_its_files_give_one_by_one() {
 #[test]
 fn a_recording_shorter_than_a_window_is_an_error_that_says_so() {
     let recording = Recording::tour(1, 0.1);
-    let ran = run(replaying(&[&recording.path], &[]));
+    let ran = run(replay_args(&[&recording.path], &[]));
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
     assert_says(&ran.stderr, &["error: no window was complete", "shorter than the model's window"]);
 }
 
 #[test]
-fn a_reader_that_closes_the_pipe_early_is_no_error() {
+fn a_reader_that_closes_the_pipe_early_causes_no_error() {
     let recording = Recording::tour(2, 60.0);
-    let mut command = underfoot(replaying(&[&recording.path], &[]));
+    let mut command = underfoot(replay_args(&[&recording.path], &[]));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -126,17 +127,17 @@ fn a_reader_that_closes_the_pipe_early_is_no_error() {
 }
 
 #[test]
-fn ctrl_c_ends_a_paced_replay_and_keeps_what_it_had() {
+fn ctrl_c_ends_a_paced_replay_and_keeps_the_predictions_so_far() {
     let recording = Recording::tour(2, 600.0);
-    let replay = Daemon::command(underfoot(replaying(&[&recording.path], &["--speed", "10"])));
+    let replay = Daemon::command(underfoot(replay_args(&[&recording.path], &["--speed", "10"])));
     replay.wait_for_output(1);
-    // Six minutes are left of it; waiting has a shorter deadline.
+    // The replay would run for six more minutes, but the test waits for a much shorter time.
     let ended = replay.interrupt();
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
     json(ended.stdout.last().unwrap());
 }
 
-/// The first and the last time of a recording of the Robotino, in seconds.
+/// The first and last time of a recording of the Robotino, in seconds.
 fn times(path: &Path) -> (f64, f64) {
     let text = std::fs::read_to_string(path).unwrap();
     let time = |line: &str| line.split(';').next().and_then(|t| t.trim().parse::<f64>().ok());
@@ -146,15 +147,15 @@ fn times(path: &Path) -> (f64, f64) {
 }
 
 #[test]
-fn real_recordings_are_replayed_as_a_layout_says() {
+fn real_recordings_are_replayed_with_a_dataset_description() {
     let Some(data) = real_recordings("robotino/brown") else { return };
     let folder = support::folder();
     let layout = folder.path().join("dataset.toml");
     let text = "[csv]\ndelimiter = ';'\nheader_row = 3\n[time]\nunit = 'ms'\n\
         [[channel]]\nname = 'current'\nsum = ['m1cur', 'm2cur', 'm3cur']\n[label]\nfrom = 'folder'\n";
     std::fs::write(&layout, text).unwrap();
-    let ran = run(replaying(&[&data], &["--dataset", layout.to_str().unwrap()]));
-    // The robot's surfaces are not the model's.
+    let ran = run(replay_args(&[&data], &["--dataset", layout.to_str().unwrap()]));
+    // The model does not know the surfaces of this robot.
     assert_says(&ran.stderr, &["predictions are on \"brown\", which the model does not know"]);
     let mut streams: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for line in ran.ok().lines().map(json) {
@@ -163,12 +164,12 @@ fn real_recordings_are_replayed_as_a_layout_says() {
     }
     let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(!files.is_empty());
-    assert_eq!(streams.len(), files.len(), "each drive is a stream");
+    assert_eq!(streams.len(), files.len(), "one stream per drive");
     for file in files {
         let stream = file.file_stem().unwrap().to_str().unwrap();
         let (first, last) = times(&file);
         let predicted = &streams[stream];
-        // A window is a second, and there is another each tenth of one; nothing in these drives is a gap.
+        // A window is 1 s long, the hop is 0.1 s, and these drives have no gaps.
         let expected = ((last - first - 1.0) * 10.0) as usize + 1;
         assert!(predicted.len().abs_diff(expected) <= 1, "{stream}: {} of {expected}", predicted.len());
         assert!((predicted[0] - first - 1.0).abs() < 0.05, "{stream}: {} after {first}", predicted[0]);

@@ -1,16 +1,16 @@
-//! The oldest ONNX Runtime that is promised gives what the pinned one gives.
+//! An old ONNX Runtime gives the same probabilities as the pinned version.
 
-use crate::support::recording::{Recording, replaying};
+use crate::support::recording::{Recording, replay_args};
 use crate::support::{Ran, json, skipped, underfoot};
 
 #[test]
 fn an_old_library_gives_the_same_probabilities() {
     let Some(library) = std::env::var_os("UNDERFOOT_TEST_ORT_OLD") else {
-        skipped("UNDERFOOT_TEST_ORT_OLD names no library; `make test` does");
+        skipped("UNDERFOOT_TEST_ORT_OLD is not set; `make test` sets it to an old library");
         return;
     };
     let recording = Recording::tour(81, 2.0);
-    let mut command = underfoot(replaying(&[&recording.path], &[]));
+    let mut command = underfoot(replay_args(&[&recording.path], &[]));
     let old = Ran::from(command.env("ORT_DYLIB_PATH", library).output().unwrap()).ok();
     let new = recording.replayed();
     assert_eq!(old.lines().count(), new.len());

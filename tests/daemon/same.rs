@@ -1,4 +1,4 @@
-//! One recording gives the same predictions, byte for byte, whichever way its samples come.
+//! A recording gives the same predictions, byte for byte, over every kind of source.
 
 use crate::support;
 use crate::support::assert_same;
@@ -8,7 +8,7 @@ use crate::support::daemon::Daemon;
 use crate::support::pty::Pty;
 use crate::support::recording::Recording;
 
-/// The predictions that a daemon gave until its end; there must be as many as replay gives.
+/// Waits for this number of predictions, stops the daemon, and returns all its predictions.
 fn predictions(daemon: Daemon, expected: usize) -> Vec<String> {
     daemon.wait_for_output(expected);
     let ended = daemon.terminate();
@@ -16,6 +16,7 @@ fn predictions(daemon: Daemon, expected: usize) -> Vec<String> {
     ended.stdout
 }
 
+/// The predictions of a daemon that gets these payloads over MQTT.
 fn over_mqtt(recording: &Recording, expected: usize, payloads: impl Iterator<Item = String>) -> Vec<String> {
     let broker = Broker::start();
     let topic = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
@@ -27,6 +28,7 @@ fn over_mqtt(recording: &Recording, expected: usize, payloads: impl Iterator<Ite
     predictions(daemon, expected)
 }
 
+/// The predictions of a daemon that reads these bytes from a serial line.
 fn over_serial(recording: &Recording, expected: usize, format: &str, bytes: &[u8]) -> Vec<String> {
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
@@ -37,25 +39,25 @@ fn over_serial(recording: &Recording, expected: usize, format: &str, bytes: &[u8
 }
 
 #[test]
-fn objects_over_mqtt_give_what_replay_gives() {
+fn json_objects_over_mqtt_give_the_predictions_of_a_replay() {
     let recording = Recording::tour(11, 3.0);
     let expected = recording.replayed();
     assert_same(&over_mqtt(&recording, expected.len(), recording.objects()), &expected);
 }
 
 #[test]
-fn lines_over_mqtt_give_what_replay_gives_however_many_come_at_once() {
+fn csv_lines_over_mqtt_give_the_predictions_of_a_replay_for_any_number_per_message() {
     let recording = Recording::tour(12, 3.0);
     let expected = recording.replayed();
     let lines = (0..recording.rows.len()).map(|row| recording.csv(row..row + 1));
     assert_same(&over_mqtt(&recording, expected.len(), lines), &expected);
-    let chunks = (0..recording.rows.len()).step_by(250);
-    let chunks = chunks.map(|row| recording.csv(row..recording.rows.len().min(row + 250)));
-    assert_same(&over_mqtt(&recording, expected.len(), chunks), &expected);
+    let batches = (0..recording.rows.len()).step_by(250);
+    let batches = batches.map(|row| recording.csv(row..recording.rows.len().min(row + 250)));
+    assert_same(&over_mqtt(&recording, expected.len(), batches), &expected);
 }
 
 #[test]
-fn lines_over_a_serial_line_give_what_replay_gives() {
+fn csv_lines_over_a_serial_line_give_the_predictions_of_a_replay() {
     let recording = Recording::tour(13, 3.0);
     let expected = recording.replayed();
     let bytes = recording.csv(0..recording.rows.len());
@@ -63,7 +65,7 @@ fn lines_over_a_serial_line_give_what_replay_gives() {
 }
 
 #[test]
-fn objects_over_a_serial_line_give_what_replay_gives() {
+fn json_objects_over_a_serial_line_give_the_predictions_of_a_replay() {
     let recording = Recording::tour(14, 3.0);
     let expected = recording.replayed();
     let bytes = recording.objects().map(|object| object + "\n").collect::<String>();
@@ -71,7 +73,7 @@ fn objects_over_a_serial_line_give_what_replay_gives() {
 }
 
 #[test]
-fn frames_over_a_serial_line_give_what_replay_gives() {
+fn frames_over_a_serial_line_give_the_predictions_of_a_replay() {
     let recording = Recording::tour(15, 3.0);
     let expected = recording.replayed();
     let bytes = recording.frames().collect::<Vec<_>>().concat();
@@ -79,7 +81,7 @@ fn frames_over_a_serial_line_give_what_replay_gives() {
 }
 
 #[test]
-fn standard_input_gives_what_replay_gives() {
+fn standard_input_gives_the_predictions_of_a_replay() {
     let recording = Recording::tour(16, 3.0);
     let source = format!("[[source]]\nkind = 'stdin'\nstream = '{}'\n", recording.stream);
     let mut daemon = Daemon::run(&source);
@@ -91,7 +93,7 @@ fn standard_input_gives_what_replay_gives() {
 }
 
 #[test]
-fn a_recording_as_a_source_gives_what_replay_gives() {
+fn a_recording_as_a_source_gives_the_predictions_of_a_replay() {
     let recording = Recording::tour(17, 3.0);
     let source = format!("[[source]]\nkind = 'file'\npath = {:?}\nspeed = 'max'\n", recording.path);
     let ended = Daemon::run(&source).wait();

@@ -1,18 +1,18 @@
-//! Serial ports that come, go, and say nonsense.
+//! Serial ports that appear, disappear, and deliver invalid data.
 
 use crate::support::daemon::{Daemon, config};
 use crate::support::pty::Pty;
 use crate::support::recording::Recording;
 use crate::support::{self, assert_same, assert_says, run};
 
-/// The lines from a moment on.
+/// The predictions later than a time in s.
 fn after(t: f64, lines: &[String]) -> Vec<String> {
-    let late = |line: &&String| support::json(line)["t"].as_f64().unwrap() > t;
-    lines.iter().filter(late).cloned().collect()
+    let is_later = |line: &&String| support::json(line)["t"].as_f64().unwrap() > t;
+    lines.iter().filter(is_later).cloned().collect()
 }
 
 #[test]
-fn a_port_that_goes_away_and_comes_back_is_opened_again() {
+fn a_port_that_disappears_and_returns_is_opened_again() {
     // Two seconds are missing while the board is unplugged.
     let recording = Recording::tour(31, 1.5).without(500..700);
     let folder = support::folder();
@@ -33,13 +33,13 @@ fn a_port_that_goes_away_and_comes_back_is_opened_again() {
     daemon.wait_for_output(40 + second.len());
     let ended = daemon.terminate();
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
-    // The last samples before the fault may be lost with the port; no prediction is made across the hole.
+    // The last samples before the disconnection may be lost. There is no prediction across the gap.
     assert_same(&after(7.0, &ended.stdout), &second);
     assert_same(&ended.stdout[..40], &expected[..40]);
 }
 
 #[test]
-fn garbage_between_good_frames_costs_no_good_frame() {
+fn invalid_bytes_between_frames_do_not_damage_the_frames() {
     let recording = Recording::tour(32, 1.0);
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
@@ -47,7 +47,7 @@ fn garbage_between_good_frames_costs_no_good_frame() {
     daemon.wait_for_line("the serial port is open");
     for (index, frame) in recording.frames().enumerate() {
         match index {
-            // The end of a frame whose start was sent before anybody listened.
+            // The end of a frame whose start was sent before the port was opened.
             0 => pty.send(b"\x03\x2a\x17\x00"),
             100 => pty.send(b"brownout detector was triggered\r\n\x00"),
             200 => pty.send(&[0xff; 5000]),
@@ -58,7 +58,7 @@ fn garbage_between_good_frames_costs_no_good_frame() {
         if index == 300 {
             pty.send(b"\x00");
         }
-        // The 0x00 that ends 5000 bytes of noise stands before this one.
+        // This 0x00 ends the 5000 bytes of noise before the frame.
         if index == 200 {
             pty.send(b"\x00");
         }
@@ -73,13 +73,13 @@ fn garbage_between_good_frames_costs_no_good_frame() {
 }
 
 #[test]
-fn garbage_between_good_lines_costs_no_good_line() {
+fn invalid_bytes_between_lines_do_not_damage_the_lines() {
     let recording = Recording::tour(33, 1.0);
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
     let mut daemon = Daemon::run(&pty.section(&recording.stream, "csv"));
     daemon.wait_for_line("the serial port is open");
-    // The end of a line, as a port that is opened in mid-line gives.
+    // The end of a line, as it is read if the port is opened in the middle of a line.
     pty.send(b"7,\n");
     pty.send(recording.csv(0..250).as_bytes());
     pty.send(b"\xff\xfe\"\x00 guru meditation, core 1\r\n");
@@ -92,7 +92,7 @@ fn garbage_between_good_lines_costs_no_good_line() {
 }
 
 #[test]
-fn half_a_frame_at_the_start_is_not_counted() {
+fn an_incomplete_frame_at_the_start_is_not_counted() {
     let recording = Recording::tour(34, 1.0);
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
@@ -106,15 +106,15 @@ fn half_a_frame_at_the_start_is_not_counted() {
 }
 
 #[test]
-fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
+fn a_missing_port_causes_one_warning_with_the_fix_until_it_appears() {
     let folder = support::folder();
     let link = folder.path().join("board");
     let recording = Recording::tour(35, 0.5);
     let source = format!("[[source]]\nkind = 'serial'\nport = {link:?}\nstream = '{}'\n", recording.stream);
     let mut daemon = Daemon::run(&source);
-    let said = daemon.wait_for_line("does not exist");
+    let line = daemon.wait_for_line("does not exist");
     assert_says(
-        &said,
+        &line,
         &["WARN", link.to_str().unwrap(), "plug the board in, or set source.port", "/dev/serial/by-id"],
     );
 
@@ -136,25 +136,25 @@ fn a_missing_port_is_a_warning_with_its_mend_and_is_waited_for() {
 }
 
 #[test]
-fn a_path_that_is_no_port_is_a_warning_that_names_it() {
+fn a_path_that_is_not_a_port_causes_a_warning_that_names_it() {
     let folder = support::folder();
     let file = folder.path().join("notes.txt");
     std::fs::write(&file, "not a port").unwrap();
     for path in [file.as_path(), folder.path()] {
         let mut daemon = Daemon::run(&format!("[[source]]\nkind = 'serial'\nport = {path:?}\n"));
-        let said = daemon.wait_for_line("trying again");
-        assert_says(&said, &["WARN", path.to_str().unwrap(), "is not a serial port", "set source.port"]);
-        assert!(daemon.lives());
+        let line = daemon.wait_for_line("trying again");
+        assert_says(&line, &["WARN", path.to_str().unwrap(), "is not a serial port", "set source.port"]);
+        assert!(daemon.is_running());
         assert_eq!(daemon.terminate().code, Some(0));
     }
 }
 
 #[test]
-fn a_silent_port_is_opened_again_and_says_what_to_look_at() {
+fn a_silent_port_is_opened_again_with_a_warning_that_says_what_to_check() {
     let folder = support::folder();
     let pty = Pty::open(&folder.path().join("board"));
     let mut daemon = Daemon::run(&(pty.section("rover", "csv") + "baud = 9600\nsilence = '300ms'\n"));
-    let said = daemon.wait_for_line("nothing came");
-    assert_says(&said, &["for 300ms", "check the board, the wires and source.baud = 9600"]);
+    let line = daemon.wait_for_line("no bytes arrived");
+    assert_says(&line, &["for 300ms", "check the board, the wires and source.baud = 9600"]);
     daemon.wait_for_lines("the serial port is open", 2);
 }

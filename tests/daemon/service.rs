@@ -1,4 +1,4 @@
-//! The daemon as a service: what the manager is told, and the units.
+//! The daemon as a service: its messages to the service manager, and the unit files.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,17 +12,19 @@ use crate::support::pty::Pty;
 use crate::support::recording::Recording;
 use crate::support::{folder, private, program, underfoot, wait_for};
 
+/// A configuration with these sections and a model that never returns if a value is over 100.
 fn stalling(sections: &str) -> String {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/stalling.onnx");
     format!("[model]\npath = {model:?}\n{sections}")
 }
 
+/// 30 samples with this value at 100 Hz, the first with this index.
 fn samples(from: usize, value: f64) -> String {
     (from..from + 30).map(|step| format!("{},{value}\n", step as f64 / 100.0)).collect()
 }
 
 #[test]
-fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
+fn the_daemon_notifies_the_manager_of_its_start_its_status_and_its_end() {
     let manager = Manager::new();
     let config = stalling("[[source]]\nkind = 'stdin'\nstream = 'cart'\n");
     let mut daemon = manager.start(&config, Duration::from_secs(4));
@@ -38,7 +40,7 @@ fn the_manager_hears_that_the_daemon_is_ready_how_it_is_and_that_it_ends() {
 }
 
 #[test]
-fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes() {
+fn the_service_uses_tls_and_the_password_that_the_manager_passes() {
     serves_a_board_over_tls(|manager, sections| {
         std::fs::write(manager.file(), config(sections)).unwrap();
         let mut command = underfoot(["run", "-c"]);
@@ -47,10 +49,10 @@ fn the_service_serves_a_board_over_tls_with_the_password_that_the_manager_passes
     });
 }
 
-/// In a throw-away copy of this machine, into which `make test-deb` has installed the package.
+/// Runs in a temporary copy of this machine in which `make test-deb` has installed the package.
 #[test]
-#[ignore = "it is for an installed package; make test-deb runs it"]
-fn the_installed_service_started_as_its_unit_says_serves_a_board_over_tls() {
+#[ignore = "needs an installed package; make test-deb runs it"]
+fn the_installed_service_started_with_the_command_of_its_unit_serves_a_board_over_tls() {
     serves_a_board_over_tls(|_, sections| {
         let folder = Path::new("/etc/underfoot/conf.d");
         std::fs::create_dir_all(folder).unwrap();
@@ -66,7 +68,8 @@ fn the_installed_service_started_as_its_unit_says_serves_a_board_over_tls() {
     });
 }
 
-/// Starts the program that serves these sections, with a board, a broker that asks for TLS and a password, and a manager.
+/// Tests the command that `start` returns for a manager and configuration sections: as a service, with a
+/// board on a serial port and a broker that requires TLS and a password.
 fn serves_a_board_over_tls(start: impl FnOnce(&Manager, &str) -> Command) {
     let home = folder();
     let authority = Authority::new(home.path());
@@ -79,7 +82,7 @@ fn serves_a_board_over_tls(start: impl FnOnce(&Manager, &str) -> Command) {
     let manager = Manager::new();
     let user = format!("tls = true\nca_file = {ca:?}\nusername = 'underfoot'\n");
     let mut command = start(&manager, &(broker.section() + &user + &pty.section("cart", "csv")));
-    // As LoadCredential in the unit leaves it.
+    // The file that LoadCredential= in the unit makes.
     let credential = private(home.path(), "moon");
     std::fs::rename(credential, home.path().join("underfoot.mqtt-password")).unwrap();
     command.env("CREDENTIALS_DIRECTORY", home.path()).env("WATCHDOG_USEC", "4000000");
@@ -118,39 +121,39 @@ fn serves_a_board_over_tls(start: impl FnOnce(&Manager, &str) -> Command) {
 }
 
 #[test]
-fn a_model_that_never_answers_stops_the_watchdog() {
+fn a_model_that_never_returns_stops_the_watchdog_messages() {
     let manager = Manager::new();
     let config = stalling("[limits]\ndrain = '200ms'\n[[source]]\nkind = 'stdin'\nstream = 'cart'\n");
     let mut daemon = manager.start(&config, Duration::from_secs(4));
     manager.wait_for("WATCHDOG=1");
     daemon.feed(samples(0, 1000.0));
-    daemon.wait_for_lines("the watchdog is not fed", 1);
-    while manager.heard().is_some() {}
-    daemon.wait_for_lines("the watchdog is not fed", 3);
-    let after: Vec<_> = std::iter::from_fn(|| manager.heard()).collect();
+    daemon.wait_for_lines("the watchdog is not notified", 1);
+    while manager.next_message().is_some() {}
+    daemon.wait_for_lines("the watchdog is not notified", 3);
+    let after: Vec<_> = std::iter::from_fn(|| manager.next_message()).collect();
     assert!(after.iter().all(|message| !message.contains("WATCHDOG")), "{after:?}");
     daemon.kill();
 }
 
 #[test]
-fn the_units_are_valid_and_leave_the_service_little() {
+fn the_units_are_valid_and_restrict_the_service() {
     let folder = folder();
     for (unit, name) in
         [("underfoot.service", "underfoot.service"), ("underfoot@.service", "underfoot@rover.service")]
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(unit);
         let text = std::fs::read_to_string(path).unwrap();
-        // The unit names the installed program; what was built here stands in for it.
+        // The unit names the installed program, so it is replaced by the program that was built here.
         let text = text.replace("/usr/bin/underfoot", env!("CARGO_BIN_EXE_underfoot"));
         let unit = folder.path().join(name);
         std::fs::write(&unit, text.replace("Documentation=man:underfoot(1)\n", "")).unwrap();
         let verified = program("systemd-analyze", "systemd").arg("verify").arg(&unit).output().unwrap();
-        let said = String::from_utf8_lossy(&verified.stderr);
-        assert!(verified.status.success() && said.is_empty(), "{said}");
+        let output = String::from_utf8_lossy(&verified.stderr);
+        assert!(verified.status.success() && output.is_empty(), "{output}");
         let mut security = program("systemd-analyze", "systemd");
-        let judged =
+        let rated =
             security.args(["security", "--offline=true", "--threshold=20"]).arg(&unit).output().unwrap();
-        let said = String::from_utf8_lossy(&judged.stdout);
-        assert!(judged.status.success(), "{said}{}", String::from_utf8_lossy(&judged.stderr));
+        let output = String::from_utf8_lossy(&rated.stdout);
+        assert!(rated.status.success(), "{output}{}", String::from_utf8_lossy(&rated.stderr));
     }
 }

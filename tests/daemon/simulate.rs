@@ -1,4 +1,4 @@
-//! The simulated robot, as files, on a serial line and over a broker.
+//! The simulated robot: its files, its serial line and its MQTT messages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::support::daemon::Daemon;
 use crate::support::recording::simulate;
 use crate::support::{self, assert_says, json, run, underfoot, wait_for};
 
-/// Every file below a folder, with its bytes.
+/// All files below a folder with their contents.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -24,6 +24,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
+/// The files that `underfoot simulate` writes with these arguments.
 fn simulated(args: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let folder = support::folder();
     simulate(folder.path(), args);
@@ -46,7 +47,7 @@ fn the_same_seed_writes_the_same_files() {
 }
 
 #[test]
-fn a_simulated_board_feeds_a_daemon() {
+fn a_daemon_reads_a_simulated_board() {
     for format in ["csv", "binary"] {
         let folder = support::folder();
         let link = folder.path().join("board");
@@ -60,12 +61,12 @@ fn a_simulated_board_feeds_a_daemon() {
         assert_says(&lines[0], &["{\"stream\":\"sim\",\"t\":"]);
         assert_eq!(daemon.terminate().code, Some(0));
         assert_eq!(board.interrupt().code, Some(0));
-        assert!(!link.is_symlink(), "its name goes away with it");
+        assert!(!link.is_symlink(), "the link is removed with the board");
     }
 }
 
 #[test]
-fn a_simulated_robot_feeds_a_daemon_through_a_broker() {
+fn a_daemon_receives_a_simulated_robot_through_a_broker() {
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let source = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
@@ -84,17 +85,17 @@ fn a_simulated_robot_feeds_a_daemon_through_a_broker() {
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_an_error_that_names_it() {
+fn an_unreachable_broker_is_an_error_that_names_it() {
     let broker = Broker::down();
     let line = run(["simulate", "--mqtt", &broker.address()]).one_line(1);
     assert_says(&line, &["the broker at", &broker.address(), "cannot be reached"]);
 }
 
 #[test]
-fn the_built_in_simulator_is_a_source() {
+fn the_built_in_simulator_can_be_a_source() {
     let daemon = Daemon::run("[[source]]\nkind = 'simulator'\nseed = 4\nstream = 'sim'\n");
     let first = daemon.wait_for_output(1);
     let again = Daemon::run("[[source]]\nkind = 'simulator'\nseed = 4\nstream = 'sim'\n");
     assert_eq!(again.wait_for_output(1)[0], first[0]);
-    wait_for("the next one", || (daemon.stdout.all().len() > 1).then_some(()));
+    wait_for("a second prediction", || (daemon.stdout.all().len() > 1).then_some(()));
 }

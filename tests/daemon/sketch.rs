@@ -1,4 +1,4 @@
-//! The board's side of the wire: what the header encodes and the sketches send is what the decoders read.
+//! The firmware: the decoders read what the header file encodes and what the sketches send.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,16 @@ use underfoot::stream::{Placement, TimeUnwrapper};
 use crate::support::{folder, program};
 
 const LIBRARY: &str = "deploy/microcontroller";
-/// Seconds that a sketch runs; the board's counter wraps after the first.
+/// The number of seconds for which a sketch runs. The board's counter wraps after the first.
 const SECONDS: usize = 5;
-/// What an ampere is in steps of the sketches' converter, the other way round.
+/// The current of one step of the sketches' converter, in A.
 const AMPERES: f32 = 5.0 / 1023.0 / 0.1;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
 
-/// A program of C++ that is built for the host, with every warning an error.
+/// A C++ program that is compiled for this computer, with warnings as errors.
 struct Built {
     _folder: tempfile::TempDir,
     program: PathBuf,
@@ -32,7 +32,8 @@ impl Built {
     fn new(source: &str, extra: &[&str]) -> Self {
         let folder = folder();
         let program = folder.path().join("program");
-        // The sanitizers find what a board would suffer in silence. A compiler may come without their libraries.
+        // The sanitizers find errors that would go unnoticed on a board. Some compilers come without their
+        // libraries.
         let sanitizers = ["-fsanitize=undefined,address", "-fno-sanitize-recover=all"];
         if !compile(source, extra, &sanitizers, &program).status.success() {
             let plain = compile(source, extra, &[], &program);
@@ -41,16 +42,16 @@ impl Built {
         Self { _folder: folder, program }
     }
 
-    /// What it writes, given this on its standard input.
+    /// Runs the program with this standard input, and returns its standard output.
     fn run(&self, args: &[&str], input: Vec<u8>) -> Vec<u8> {
         let mut command = std::process::Command::new(&self.program);
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let feeding = std::thread::spawn(move || stdin.write_all(&input));
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
         let ended = child.wait_with_output().unwrap();
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        feeding.join().unwrap().unwrap();
+        writer.join().unwrap().unwrap();
         ended.stdout
     }
 }
@@ -78,7 +79,7 @@ fn micros() -> TimeInput {
     TimeInput { unit: TimeUnit::Us, ..TimeInput::default() }
 }
 
-/// What underfoot makes of these bytes.
+/// Decodes a stream of bytes.
 fn read(format: StreamFormat, bytes: &[u8], channels: usize) -> (Samples, Drops) {
     let mut stream = StreamDecoder::new(format, columns(channels), micros());
     let (mut samples, mut drops) = (Samples::new(channels), Drops::default());
@@ -87,7 +88,7 @@ fn read(format: StreamFormat, bytes: &[u8], channels: usize) -> (Samples, Drops)
     (samples, drops)
 }
 
-/// Samples as the encoder takes them.
+/// Samples in the input format of the encoder.
 fn packed(rows: &[(u32, Vec<f32>)]) -> Vec<u8> {
     let row = |(micros, values): &(u32, Vec<f32>)| {
         let values = values.iter().flat_map(|value| value.to_le_bytes());
@@ -96,7 +97,8 @@ fn packed(rows: &[(u32, Vec<f32>)]) -> Vec<u8> {
     rows.iter().flat_map(row).collect()
 }
 
-/// Values that are hard on an encoder: none, all and some bytes zero, the largest, the smallest, and no numbers.
+/// Difficult values for an encoder: with no, some or only zero bytes, the largest, the smallest, and values
+/// that are not finite.
 const EXTREMES: [f32; 14] = [
     0.0,
     -0.0,
@@ -114,7 +116,7 @@ const EXTREMES: [f32; 14] = [
     16_777_216.0,
 ];
 
-/// Rows in which each extreme comes to stand in each channel, and the counter wraps.
+/// Rows in which each extreme value occurs in each channel, and the counter wraps.
 fn extreme_rows(channels: usize) -> Vec<(u32, Vec<f32>)> {
     let row = |i: usize| {
         let values = (0..channels).map(|channel| EXTREMES[(i + channel) % EXTREMES.len()]);
@@ -124,11 +126,11 @@ fn extreme_rows(channels: usize) -> Vec<(u32, Vec<f32>)> {
 }
 
 #[test]
-fn the_headers_frames_are_those_of_the_program_byte_for_byte() {
+fn the_header_encodes_frames_with_the_same_bytes_as_the_program() {
     let encoder = encoder();
     for channels in [1, 3, 60, 61, 64] {
         let mut rows = extreme_rows(channels);
-        // No zero at all, so that COBS meets its longest run.
+        // No zero byte, for the longest run in COBS.
         rows.push((0x0101_0101, vec![f32::from_bits(0x4142_4344); channels]));
         let frames = encoder.run(&["frame", &channels.to_string()], packed(&rows));
         let mut expected = Vec::new();
@@ -141,13 +143,13 @@ fn the_headers_frames_are_those_of_the_program_byte_for_byte() {
         for ((time, decoded), (micros, values)) in samples.iter().zip(&rows) {
             assert_eq!(time.nanos(), i64::from(*micros) * 1000);
             let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-            assert!(decoded.iter().zip(values).all(same), "{decoded:?} came of {values:?}");
+            assert!(decoded.iter().zip(values).all(same), "{values:?} became {decoded:?}");
         }
     }
 }
 
 #[test]
-fn the_frames_numbers_wrap_without_a_loss_and_a_frame_that_is_left_out_is_counted() {
+fn sequence_numbers_wrap_without_a_lost_frame_and_a_missing_frame_is_counted() {
     let encoder = encoder();
     let rows: Vec<_> = (0..70_000_u32).map(|i| (i * 10_000, vec![i as f32])).collect();
     let mut frames = encoder.run(&["frame", "1"], packed(&rows));
@@ -161,7 +163,7 @@ fn the_frames_numbers_wrap_without_a_loss_and_a_frame_that_is_left_out_is_counte
 }
 
 #[test]
-fn the_headers_lines_say_each_value_to_four_decimals_and_nan_where_there_is_none() {
+fn the_header_writes_values_with_four_decimals_and_nan_for_missing_values() {
     let encoder = encoder();
     let mut rows = extreme_rows(3);
     for value in [0.99994, 0.99996, 9.99996, 4_294_967_040.0, 4_294_967_296.0, -3.25, 1e9, 123_456.78] {
@@ -176,45 +178,46 @@ fn the_headers_lines_say_each_value_to_four_decimals_and_nan_where_there_is_none
         assert_eq!(time.nanos(), i64::from(*micros) * 1000);
         for (decoded, value) in decoded.iter().zip(values) {
             if value.abs() < 4_294_967_296.0 {
-                // Half of the last decimal, and float32's own step.
+                // Half of the last decimal, plus the resolution of float32.
                 let error = (f64::from(*decoded) - f64::from(*value)).abs();
-                assert!(error <= 0.000_051 + f64::from(value.abs()) * 6e-8, "{decoded} came of {value}");
+                assert!(error <= 0.000_051 + f64::from(value.abs()) * 6e-8, "{value} became {decoded}");
             } else {
-                assert!(decoded.is_nan(), "{decoded} came of {value}");
+                assert!(decoded.is_nan(), "{value} became {decoded}");
             }
         }
     }
 }
 
-/// The bytes that a sketch sends in [`SECONDS`].
+/// Compiles and runs a sketch, and returns the bytes that it sends in [`SECONDS`].
 fn sketch(name: &str) -> Vec<u8> {
     let source = format!("{LIBRARY}/examples/{name}/{name}.ino");
     Built::new(&source, &["-include", "Arduino.h"]).run(&[&SECONDS.to_string()], Vec::new())
 }
 
-/// Fails unless samples came at this rate without a gap, each with these values but for the first, in which the motors start.
+/// Fails unless the samples have this rate without gaps, and all but the first have these values. The motors
+/// start during the first.
 fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
     let expected = SECONDS * rate;
     assert!((expected - 20..=expected + 1).contains(&samples.len()), "{} of {expected}", samples.len());
     let period = 1_000_000_000 / rate as i64;
     let mut clock = TimeUnwrapper::new(2 * period);
-    let mut places = Vec::new();
+    let mut times = Vec::new();
     for (index, (time, row)) in samples.iter().enumerate() {
         let Placement::Next(placed) = clock.place(time) else { panic!("sample {index} is out of order") };
-        places.push(placed);
+        times.push(placed);
         let close = row.iter().zip(values).all(|(value, expected)| (value - expected).abs() < 1e-4);
         assert!(close || index == 0, "sample {index} is {row:?}, not {values:?}");
     }
-    let steps: Vec<_> = places.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    let steps: Vec<_> = times.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     assert!(steps.iter().all(|step| (step - period).abs() < period / 10), "{steps:?}");
-    let drift = (places[places.len() - 1].since(places[0]) - steps.len() as i64 * period).abs();
+    let drift = (times[times.len() - 1].since(times[0]) - steps.len() as i64 * period).abs();
     assert!(drift < period / 10, "the period drifts by {drift} ns");
     let wrapped = samples.times().windows(2).filter(|pair| pair[1] < pair[0]).count();
-    assert_eq!(wrapped, 1, "the counter wraps once in a test");
+    assert_eq!(wrapped, 1, "the counter wraps exactly once");
 }
 
 #[test]
-fn the_sketch_of_lines_sends_a_hundred_samples_a_second_in_ampere() {
+fn the_csv_sketch_sends_a_hundred_samples_per_second_in_ampere() {
     let bytes = sketch("SerialCsv");
     assert!(bytes.starts_with(b"t,current\n"));
     let mut stream = StreamDecoder::new(
@@ -229,7 +232,7 @@ fn the_sketch_of_lines_sends_a_hundred_samples_a_second_in_ampere() {
 }
 
 #[test]
-fn the_sketch_of_frames_sends_two_hundred_samples_a_second_in_ampere() {
+fn the_binary_sketch_sends_two_hundred_samples_per_second_in_ampere() {
     let bytes = sketch("SerialBinary");
     let (samples, drops) = read(StreamFormat::Binary, &bytes, 2);
     assert_eq!(drops.total(), 0, "{:?}", drops.first());
@@ -237,17 +240,17 @@ fn the_sketch_of_frames_sends_two_hundred_samples_a_second_in_ampere() {
 }
 
 #[test]
-fn the_sketch_of_messages_sends_batches_below_the_robots_topic() {
+fn the_mqtt_sketch_sends_batches_on_the_robots_topic() {
     let bytes = sketch("Esp32Mqtt");
     let (mut rest, mut samples, mut drops) = (bytes.as_slice(), Samples::new(1), Drops::default());
     let mut messages = 0;
-    while let Some((head, behind)) = rest.split_at_checked(8) {
+    while let Some((head, after)) = rest.split_at_checked(8) {
         let length = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize;
-        let (topic, behind) = behind.split_at(length(0));
-        let (payload, behind) = behind.split_at(length(4));
+        let (topic, after) = after.split_at(length(0));
+        let (payload, after) = after.split_at(length(4));
         assert_eq!(topic, b"robots/rover/current");
         message::decode(MessageFormat::Csv, payload, &columns(1), &micros(), &mut samples, &mut drops);
-        rest = behind;
+        rest = after;
         messages += 1;
     }
     assert_eq!(drops.total(), 0, "{:?}", drops.first());
@@ -256,7 +259,7 @@ fn the_sketch_of_messages_sends_batches_below_the_robots_topic() {
 }
 
 #[test]
-fn the_configurations_beside_the_sketches_are_valid() {
+fn the_configurations_in_the_readme_of_the_sketches_are_valid() {
     let page = std::fs::read_to_string(path(LIBRARY).join("README.md")).unwrap();
     let blocks = page.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap());
     let kinds: Vec<_> = blocks
@@ -270,7 +273,7 @@ fn the_configurations_beside_the_sketches_are_valid() {
 }
 
 #[test]
-fn the_library_has_the_programs_version() {
+fn the_arduino_library_has_the_version_of_the_program() {
     let properties = std::fs::read_to_string(path(LIBRARY).join("library.properties")).unwrap();
     let expected = concat!("version=", env!("CARGO_PKG_VERSION"));
     assert!(properties.lines().any(|line| line == expected), "{properties}");

@@ -1,4 +1,4 @@
-//! The broker behind TLS: who is believed, and what is said of who is not.
+//! Brokers with TLS: certificates, and the messages about certificates that are not trusted.
 
 use crate::support::broker::Broker;
 use crate::support::certificates::{Authority, Files};
@@ -7,16 +7,18 @@ use crate::support::{assert_says, folder, private, run};
 
 const SIMULATOR: &str = "[[source]]\nkind = 'simulator'\n";
 
+/// The lines of a broker's configuration for TLS without passwords.
 fn listener(authority: &Authority, files: &Files) -> String {
     format!("allow_anonymous true\n{}", authority.listener(files))
 }
 
+/// The daemon's configuration section for this broker, with the certificate of its CA.
 fn trusting(broker: &Broker, authority: &Authority) -> String {
     format!("{}tls = true\nca_file = {:?}\n", broker.section(), authority.certificate)
 }
 
 #[test]
-fn a_broker_with_tls_a_password_and_the_example_acl_is_served() {
+fn the_daemon_connects_to_a_broker_with_tls_a_password_and_the_example_acl() {
     let home = folder();
     let authority = Authority::new(home.path());
     let acl = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/mosquitto/acl");
@@ -33,7 +35,7 @@ fn a_broker_with_tls_a_password_and_the_example_acl_is_served() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_where_the_broker_asks_for_one() {
+fn a_client_certificate_is_sent_if_the_broker_requires_one() {
     let home = folder();
     let authority = Authority::new(home.path());
     let access = listener(&authority, &authority.sign("127.0.0.1")) + "require_certificate true\n";
@@ -47,7 +49,7 @@ fn a_client_certificate_is_shown_where_the_broker_asks_for_one() {
 }
 
 #[test]
-fn a_certificate_that_is_not_believed_says_why() {
+fn the_warning_about_an_untrusted_certificate_gives_the_reason() {
     let home = folder();
     let authority = Authority::new(home.path());
     for (files, expected) in [
@@ -65,7 +67,7 @@ fn a_certificate_that_is_not_believed_says_why() {
 }
 
 #[test]
-fn files_that_tls_and_passwords_need_are_refused_in_one_line() {
+fn invalid_files_for_tls_and_passwords_are_rejected_in_one_line() {
     let home = folder();
     let write = |name: &str, text: &str| {
         let path = home.path().join(name);

@@ -1,4 +1,5 @@
-//! Watching the fleet: a table on a terminal, a line a change elsewhere, whatever comes by the broker.
+//! `underfoot watch`: a table on a terminal, a line per change elsewhere, and safety against hostile
+//! messages.
 
 use crate::support::broker::Broker;
 use crate::support::certificates::{Authority, Files};
@@ -9,7 +10,7 @@ use crate::support::terminal::Terminal;
 use crate::support::{self, assert_says, folder, json, run, underfoot, wait_for};
 
 const CART: &str = "[[source]]\nkind = 'stdin'\nstream = 'cart'\n";
-/// The first window names a surface, whatever the model says.
+/// With these settings the first window already decides a surface, whatever its confidence.
 const DECIDE: &str = "[decide]\nmin_confidence = 0.0\nhysteresis = 0.0\n";
 
 fn surface(name: &str, since: f64) -> String {
@@ -24,27 +25,28 @@ fn prediction(name: &str, t: f64) -> String {
     )
 }
 
-/// Watches a broker on a terminal.
+/// Runs `underfoot watch` on a terminal.
 fn on_a_terminal(broker: &Broker, lines: u16, columns: u16) -> Terminal {
     let terminal = Terminal::run(underfoot(["watch", "--mqtt", &broker.address()]), lines, columns);
     broker.wait_for_subscription("underfoot/+/surface");
     terminal
 }
 
-/// Watches a broker where there is no terminal.
+/// Runs `underfoot watch` without a terminal.
 fn in_lines(broker: &Broker) -> Daemon {
     Daemon::command(underfoot(["watch", "--mqtt", &broker.address()]))
 }
 
 #[test]
-fn every_change_of_a_daemons_streams_is_a_line_where_there_is_no_terminal() {
+fn without_a_terminal_every_change_of_surface_is_a_line() {
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let mut watch = in_lines(&broker);
     broker.wait_for_subscription("underfoot/+/surface");
     let mut daemon = Daemon::run(&(broker.section() + CART + DECIDE));
     watch.wait_for_line("underfoot is online");
-    // One by one: what changes while the broker is told of the change before is told as one.
+    // The samples are fed step by step, because changes that happen while another is being published are
+    // combined.
     let recording = Recording::tour(61, 1.0);
     daemon.feed(recording.csv(0..50));
     watch.wait_for_output(1);
@@ -59,16 +61,16 @@ fn every_change_of_a_daemons_streams_is_a_line_where_there_is_no_terminal() {
     assert!(surfaces.len() > 2, "{surfaces:?}");
     let ended = watch.interrupt();
     assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
-    let said: Vec<_> = ended.stdout.iter().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
-    assert_eq!(said.len(), surfaces.len(), "{said:?}");
-    for (line, surface) in said.iter().zip(&surfaces) {
+    let lines: Vec<_> = ended.stdout.iter().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
+    assert_eq!(lines.len(), surfaces.len(), "{lines:?}");
+    for (line, surface) in lines.iter().zip(&surfaces) {
         assert!(line[0].starts_with("20") && line[0].ends_with('Z'), "{line:?}");
         assert_eq!((line[1], line[2]), ("cart", surface["surface"].as_str().unwrap()));
     }
 }
 
 #[test]
-fn a_table_is_drawn_in_place_within_the_terminal_and_ctrl_c_gives_the_terminal_back() {
+fn the_table_is_redrawn_in_place_and_ctrl_c_restores_the_terminal() {
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     client.retain("underfoot/status", "online");
@@ -94,21 +96,21 @@ fn a_table_is_drawn_in_place_within_the_terminal_and_ctrl_c_gives_the_terminal_b
     }
     terminal.wait_for_line("and 13 more");
     terminal.resize(10, 30);
-    let fits = |lines: &[String]| {
+    let matches = |lines: &[String]| {
         lines.len() == 10 && lines.iter().all(|line| line.trim_start_matches("dim: ").chars().count() < 30)
     };
-    terminal.wait_for("a small table", fits);
+    terminal.wait_for("a small table", matches);
     terminal.resize(40, 120);
     terminal.wait_for("a large table", |lines| lines.len() == 36);
 
     let (code, written) = terminal.interrupt();
     assert_eq!(code, Some(0));
-    assert!(written.starts_with("\x1b[?1049h\x1b[?25l"), "it takes a screen of its own");
-    assert!(written.ends_with("\x1b[?25h\x1b[?1049l"), "the cursor and the screen are there again");
+    assert!(written.starts_with("\x1b[?1049h\x1b[?25l"), "it uses the alternate screen");
+    assert!(written.ends_with("\x1b[?25h\x1b[?1049l"), "the cursor and the screen are restored");
 }
 
 #[test]
-fn no_payload_and_no_name_steers_the_terminal() {
+fn control_characters_in_payloads_and_names_do_not_reach_the_terminal() {
     let broker = Broker::start();
     let client = Client::new(&broker, "$SYS/nothing");
     let hostile = r"\u001b[2J\u001b]0;owned\u0007\u009b31m\u202egravel\r\n\u001b[?1049l";
@@ -129,7 +131,7 @@ fn no_payload_and_no_name_steers_the_terminal() {
     assert_says(&terminal.wait_for_line("abc"), &[shown]);
     terminal.wait_for_line(&format!("not healthy, {shown} is silent"));
     assert_says(&lines.wait_for_output(1)[0], &[" abc ", shown]);
-    assert!(lines.lives());
+    assert!(lines.is_running());
     let (code, written) = terminal.interrupt();
     assert_eq!(code, Some(0));
     let own = [
@@ -144,31 +146,32 @@ fn no_payload_and_no_name_steers_the_terminal() {
         "\x1b[?1049l",
     ];
     let rest = own.iter().fold(written, |text, sequence| text.replace(sequence, ""));
-    let steers = |c: char| (c.is_control() && c != '\r' && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
-    assert!(!rest.contains(steers), "{rest:?}");
-    assert!(!lines.terminate().stdout.concat().contains(steers));
+    let is_control =
+        |c: char| (c.is_control() && c != '\r' && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+    assert!(!rest.contains(is_control), "{rest:?}");
+    assert!(!lines.terminate().stdout.concat().contains(is_control));
 }
 
 #[test]
-fn a_broker_that_is_away_is_told_once_and_waited_for() {
+fn an_unreachable_broker_is_reported_once_until_it_is_back() {
     let mut broker = Broker::down();
     let mut lines = in_lines(&broker);
     assert_says(&lines.wait_for_line("cannot be reached"), &[&broker.address(), "trying again"]);
     let terminal = Terminal::run(underfoot(["watch", "--mqtt", &broker.address()]), 24, 200);
-    terminal.wait_for_line("away for ");
+    terminal.wait_for_line("unreachable for ");
     terminal.wait_for_line("cannot be reached");
     broker.up();
     terminal.wait_for_line(" connected, underfoot not heard");
     lines.wait_for_line("connected to the broker");
     assert_eq!(lines.stderr.count("cannot be reached"), 1, "{:?}", lines.stderr.all());
     broker.stop();
-    terminal.wait_for_line("away for ");
+    terminal.wait_for_line("unreachable for ");
     assert_eq!(terminal.interrupt().0, Some(0));
     assert_eq!(lines.terminate().code, Some(0));
 }
 
 #[test]
-fn it_comes_by_the_configurations_user_and_tls_beside_the_daemon() {
+fn watch_uses_the_configured_user_and_tls_and_does_not_disturb_the_daemon() {
     let home = folder();
     let authority = Authority::new(home.path());
     let Files { certificate, key } = authority.sign("127.0.0.1");
@@ -187,23 +190,23 @@ fn it_comes_by_the_configurations_user_and_tls_beside_the_daemon() {
     let mut watch = with("moon", "right.toml");
     watch.wait_for_line("underfoot is online");
     let mut wrong = with("hunter2", "wrong.toml");
-    let said = wrong.wait_for_line("refuses the user");
-    assert_says(&said, &["\"robot\"", "mqtt.password_file", "trying again"]);
-    wait_for("three refusals", || {
+    let line = wrong.wait_for_line("refuses the user");
+    assert_says(&line, &["\"robot\"", "mqtt.password_file", "trying again"]);
+    wait_for("three rejected connections", || {
         (broker.log().iter().filter(|line| line.contains("not authorised")).count() >= 3).then_some(())
     });
     let ended = wrong.interrupt();
     assert_eq!((ended.code, ended.stderr.len()), (Some(0), 1), "{ended:?}");
     assert!(!format!("{ended:?}").contains("hunter2"));
     assert_eq!(watch.interrupt().code, Some(0));
-    // Nobody took the daemon's place, and no last will spoke for it.
+    // The daemon kept its connection, so its last will was not published.
     assert_eq!(daemon.stderr.count("connected to the broker"), 1);
     let again = with("moon", "right.toml").wait_for_line("underfoot is");
     assert_eq!(again, "underfoot is online");
 }
 
 #[test]
-fn what_cannot_be_watched_is_refused_in_one_line() {
+fn an_invalid_broker_or_base_topic_is_rejected_in_one_line() {
     let home = folder();
     let empty = home.path().join("empty.toml");
     std::fs::write(&empty, "").unwrap();

@@ -1,4 +1,4 @@
-"""Holds parts.json against PyTorch: AdamW, RMSprop, the loss and its gradient, batch normalisation. It says nothing where all agrees.
+"""Compares parts.json with PyTorch: SGD, Adam, AdamW, the loss and its gradient, batch normalisation. Prints nothing if all agree.
 
     pip install torch && python check_parts.py
 """

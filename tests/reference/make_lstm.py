@@ -1,4 +1,4 @@
-"""Makes lstm.json: what Keras gives for a small LSTM, its gradients and three steps of RMSprop.
+"""Makes lstm.json: the probabilities, gradients and three RMSprop steps of a small LSTM in Keras.
 
     pip install tensorflow-cpu && python make_lstm.py > lstm.json
 """
@@ -21,7 +21,7 @@ rng = np.random.default_rng(1)
 model = keras.Sequential(
     [keras.Input((STEPS, CHANNELS)), keras.layers.LSTM(UNITS), keras.layers.Dense(CLASSES, activation="softmax")]
 )
-# Every bias takes part, and gates leave their middle.
+# Random weights, so that no bias is zero and the gates are not near their midpoint.
 model.set_weights([w + rng.normal(0, 0.3, w.shape).astype(np.float32) for w in model.get_weights()])
 windows = rng.normal(0, 1.5, (WINDOWS, STEPS, CHANNELS)).astype(np.float32)
 labels = rng.integers(0, CLASSES, WINDOWS)

@@ -1,8 +1,8 @@
-"""Makes parts.json: what Keras gives for optimisers, batch normalisation, smoothed and weighted losses, and dropout masks in an LSTM.
+"""Makes parts.json: results of Keras for optimisers, batch normalisation, smoothed and weighted losses, and an LSTM with dropout masks.
 
     pip install tensorflow-cpu && python make_parts.py > parts.json
 
-check_parts.py holds what PyTorch has, too, against PyTorch.
+check_parts.py compares the parts that PyTorch also has with PyTorch.
 """
 
 import json
@@ -20,7 +20,7 @@ keras.utils.set_random_seed(1)
 rng = np.random.default_rng(1)
 flat = lambda x: [float(v) for v in np.asarray(x).ravel()]
 
-# Optimisers: five steps of given gradients.
+# Optimisers: five steps with given gradients.
 parameters, gradients = rng.normal(0, 1, 7).astype("f4"), rng.normal(0, 1, (5, 7)).astype("f4")
 kinds = {
     "sgd": keras.optimizers.SGD(0.01),
@@ -37,7 +37,7 @@ for name, optimizer in kinds.items():
         optimizer.apply([tf.constant(gradient)], [variable])
     after[name] = flat(variable)
 
-# Batch normalisation: three batches in training, then one as it is served.
+# Batch normalisation: three batches in training mode, then one in inference mode.
 layer = keras.layers.BatchNormalization()
 batches = rng.normal(1, 2, (4, 6, 3)).astype("f4")
 layer.build((None, 3))
@@ -80,7 +80,7 @@ losses = {
     "gradient": flat(tape.gradient(loss, x)),
 }
 
-# An LSTM with given masks on its inputs and on its recurrence, all of whose outputs have a gradient.
+# An LSTM with given dropout masks on its inputs and its recurrent state, with a gradient on the output of every step.
 N, T, C, U = 3, 6, 2, 4
 lstm = keras.layers.LSTM(U, return_sequences=True)
 x = tf.constant(rng.normal(0, 1, (N, T, C)).astype("f4"))
@@ -122,7 +122,7 @@ sequence = {
     "gradients": flat(np.concatenate([np.asarray(g).ravel() for g in of_parameters])),
 }
 
-# Fifty epochs from equal weights on equal batches, the data being those of lstm.json.
+# Fifty epochs with the weights and the data of lstm.json, in the same batches.
 given = json.load(open(os.path.join(os.path.dirname(__file__), "lstm.json")))
 shape = (-1, given["window"], given["channels"])
 windows, labels = np.array(given["windows"], "f4").reshape(shape), np.array(given["labels"])

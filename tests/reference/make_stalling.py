@@ -1,6 +1,6 @@
-"""make_stalling.py OUT.onnx: a model that never answers a window with a value over 100 in it, to see what a stalled model does.
+"""make_stalling.py OUT.onnx: makes a model that never returns for a window with a value over 100, to test a stalled model.
 
-Two labels by the window's mean. For a value over 100 a loop runs 2^60 times. Needs the package onnx.
+The model has two labels, decided by the mean of the window. For a value over 100 a loop runs 2^60 times. Needs the package onnx.
 """
 import json, sys
 

@@ -1,4 +1,4 @@
-//! A real MQTT broker of the test's own.
+//! A real MQTT broker (Mosquitto) for a single test.
 
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
@@ -11,13 +11,13 @@ use super::{folder, program, wait_for};
 pub(crate) struct Broker {
     folder: tempfile::TempDir,
     pub(crate) port: u16,
-    /// Bound and never listening: keeps the port for the broker while it is down.
+    /// A bound socket that never listens. It reserves the port while the broker is down.
     _port: TcpSocket,
     running: Option<(Child, Lines)>,
 }
 
 impl Broker {
-    /// A broker that takes everybody.
+    /// A running broker that accepts every client.
     pub(crate) fn start() -> Self {
         let mut broker = Self::down();
         broker.up();
@@ -29,19 +29,19 @@ impl Broker {
         Self::new("allow_anonymous true\n")
     }
 
-    /// A broker with these lines in its configuration.
+    /// A running broker with these lines in its configuration.
     pub(crate) fn with(access: &str) -> Self {
         let mut broker = Self::new(access);
         broker.up();
         broker
     }
 
-    /// A broker that asks for this user and password.
+    /// A running broker that requires this user and password.
     pub(crate) fn with_user(user: &str, password: &str) -> Self {
         Self::with_users("allow_anonymous false\n", &[(user, password)])
     }
 
-    /// A broker with these lines in its configuration that knows these users.
+    /// A running broker with these lines in its configuration and these users, each with a password.
     pub(crate) fn with_users(access: &str, users: &[(&str, &str)]) -> Self {
         let mut broker = Self::new(access);
         let passwords = broker.folder.path().join("passwords");
@@ -64,7 +64,7 @@ impl Broker {
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = socket.local_addr().unwrap().port();
         let folder = folder();
-        // Nothing is lost to a slow reader, and nothing outlives a restart.
+        // The broker drops no messages for a slow client, and keeps nothing across a restart.
         let config = format!(
             "listener {port} 127.0.0.1\n{access}user root\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\n"
         );
@@ -72,7 +72,7 @@ impl Broker {
         Self { folder, port, _port: socket, running: None }
     }
 
-    /// Starts it on its port, and waits until it accepts.
+    /// Starts the broker on its port, and waits until it accepts connections.
     pub(crate) fn up(&mut self) {
         let mut command = program("mosquitto", "mosquitto");
         command.arg("-v").arg("-c").arg(self.folder.path().join("mosquitto.conf"));
@@ -86,7 +86,7 @@ impl Broker {
         self.running = Some((child, log));
     }
 
-    /// Ends it; it forgets everything.
+    /// Kills the broker, which loses all its state.
     pub(crate) fn stop(&mut self) {
         if let Some((mut child, _)) = self.running.take() {
             child.kill().unwrap();
@@ -94,17 +94,17 @@ impl Broker {
         }
     }
 
-    /// What it logged since it was started.
+    /// The log lines since the broker was started.
     pub(crate) fn log(&self) -> Vec<String> {
         self.running.as_ref().map(|(_, log)| log.all()).unwrap_or_default()
     }
 
-    /// Waits until somebody has subscribed to this.
+    /// Waits until a client has subscribed to this filter.
     pub(crate) fn wait_for_subscription(&self, filter: &str) {
         // The log has a line for each filter, such as "	robots/+/current (QoS 0)".
         let line = format!("{filter} (QoS ");
         wait_for(&format!("a subscription to {filter}"), || {
-            self.log().iter().any(|said| said.contains(&line)).then_some(())
+            self.log().iter().any(|logged| logged.contains(&line)).then_some(())
         });
     }
 
@@ -112,7 +112,7 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The section of a configuration that names it.
+    /// The configuration section for this broker.
     pub(crate) fn section(&self) -> String {
         format!("[mqtt]\nhost = '127.0.0.1'\nport = {}\n", self.port)
     }

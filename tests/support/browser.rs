@@ -1,4 +1,4 @@
-//! A real browser without a screen, driven by the WebDriver protocol.
+//! A real browser without a screen, controlled over the WebDriver protocol.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
@@ -18,7 +18,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// A browser with a profile of its own and a screen of this size.
+    /// A browser with a new profile and a screen of this size in pixels.
     pub(crate) fn open(width: u32, height: u32) -> Self {
         let browser = program("chromium", "chromium");
         let mut driver = program("chromedriver", "chromium-driver")
@@ -29,8 +29,8 @@ impl Browser {
             .unwrap();
         let log = Lines::read(driver.stdout.take().unwrap());
         let port = wait_for("the browser's driver", || {
-            let said = log.all().into_iter().find(|line| line.contains("successfully on port "))?;
-            said.rsplit(' ').next()?.trim_end_matches('.').parse::<u16>().ok()
+            let line = log.all().into_iter().find(|line| line.contains("successfully on port "))?;
+            line.rsplit(' ').next()?.trim_end_matches('.').parse::<u16>().ok()
         });
         let profile = folder();
         let mut args: Vec<_> = [
@@ -47,7 +47,7 @@ impl Browser {
         .map(str::to_owned)
         .into();
         args.push(format!("--user-data-dir={}", profile.path().display()));
-        let mut made = Self {
+        let mut opened = Self {
             driver,
             _log: log,
             address: format!("127.0.0.1:{port}"),
@@ -56,44 +56,45 @@ impl Browser {
         };
         let chrome = json!({ "binary": browser.get_program().to_string_lossy(), "args": args });
         let wanted = json!({ "goog:chromeOptions": chrome, "goog:loggingPrefs": { "browser": "ALL" } });
-        let session = made.ask("POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
-        made.session = session["sessionId"].as_str().unwrap().to_owned();
+        let session = opened.ask("POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
+        opened.session = session["sessionId"].as_str().unwrap().to_owned();
         let screen =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
-        made.command(
+        opened.command(
             "goog/cdp/execute",
             &json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen }),
         );
-        made
+        opened
     }
 
     pub(crate) fn go(&self, url: &str) {
         self.command("url", &json!({ "url": url }));
     }
 
-    /// Runs a script in the page, and gives what it returns.
+    /// Runs a script in the page, and returns its result.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.command("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// What an expression is, as text.
+    /// The value of a JavaScript expression as text.
     pub(crate) fn text(&self, expression: &str) -> String {
         self.run(&format!("return String({expression})")).as_str().unwrap().to_owned()
     }
 
-    /// Faults that scripts raised or reported; not those of the network.
-    pub(crate) fn faults(&self) -> Vec<Value> {
+    /// The errors that scripts raised or logged, without network errors.
+    pub(crate) fn errors(&self) -> Vec<Value> {
         let entries = self.command("se/log", &json!({ "type": "browser" }));
         let own = |entry: &&Value| entry["level"] == "SEVERE" && entry["source"] != "network";
         entries.as_array().unwrap().iter().filter(own).cloned().collect()
     }
 
-    /// Bytes that the page's scripts hold once what they no longer need is gone, and the nodes of its document.
+    /// The bytes that the page's scripts use after garbage collection, and the number of nodes in its
+    /// document.
     pub(crate) fn memory(&self) -> (f64, f64) {
         let ask = |name: &str| self.command("goog/cdp/execute", &json!({ "cmd": name, "params": json!({}) }));
         ask("HeapProfiler.collectGarbage");
-        let held = ask("Runtime.getHeapUsage")["usedSize"].as_f64().unwrap();
-        (held, ask("Memory.getDOMCounters")["nodes"].as_f64().unwrap())
+        let used = ask("Runtime.getHeapUsage")["usedSize"].as_f64().unwrap();
+        (used, ask("Memory.getDOMCounters")["nodes"].as_f64().unwrap())
     }
 
     fn command(&self, path: &str, body: &Value) -> Value {
@@ -136,7 +137,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends the browser with its session.
+        // The driver closes the browser when its session ends.
         if !self.session.is_empty() && !std::thread::panicking() {
             self.ask("DELETE", &format!("/session/{}", self.session), &json!({}));
         }

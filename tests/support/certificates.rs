@@ -1,10 +1,10 @@
-//! Certificates of the test's own: a CA, and what it signs.
+//! Certificates for tests: a certificate authority (CA) and the certificates that it signs.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
-/// A certificate and its key as PEM files.
+/// The paths of a certificate and its key, as PEM files.
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
@@ -17,7 +17,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// A CA that keeps everything in this folder.
+    /// A CA that writes all its files into this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -28,7 +28,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), folder: folder.to_owned(), certificate }
     }
 
-    /// What a broker's configuration says of this CA and its own certificate.
+    /// The lines of a broker's configuration that name this CA and the broker's own certificate.
     pub(crate) fn listener(&self, files: &Files) -> String {
         let Files { certificate, key } = files;
         let (ca, certificate, key) = (self.certificate.display(), certificate.display(), key.display());
@@ -40,7 +40,7 @@ impl Authority {
         self.signed(name, name, |_| {})
     }
 
-    /// One that ran out long ago.
+    /// A certificate that has expired.
     pub(crate) fn sign_expired(&self, name: &str) -> Files {
         self.signed("expired", name, |params| params.not_after = date_time_ymd(2001, 1, 1))
     }
@@ -54,7 +54,7 @@ impl Authority {
         self.write(file, &certificate, &key)
     }
 
-    /// One that nobody signed but itself.
+    /// A certificate that is signed only by itself.
     pub(crate) fn self_signed(&self, name: &str) -> Files {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -1,4 +1,4 @@
-//! A client of the broker that hears and says what the test wants.
+//! An MQTT client of the broker that collects messages and publishes them for a test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 use rumqttc::{Event, MqttOptions, Packet, QoS};
 
 use super::broker::Broker;
-use super::{PATIENCE, json, wait_for};
+use super::{TIMEOUT, json, wait_for};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) topic: String,
     pub(crate) payload: String,
-    /// It was there before the client came.
+    /// Whether the broker had retained the message before the client subscribed.
     pub(crate) retain: bool,
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects, and waits until the broker has taken the subscription.
+    /// Connects, and waits until the broker has acknowledged the subscription.
     pub(crate) fn new(broker: &Broker, filter: &str) -> Self {
-        Self::of(broker, None, filter)
+        Self::with_user(broker, None, filter)
     }
 
-    /// The same with a user whose password is "sun".
-    pub(crate) fn of(broker: &Broker, user: Option<&str>, filter: &str) -> Self {
+    /// Like `new`, as a user whose password is "sun".
+    pub(crate) fn with_user(broker: &Broker, user: Option<&str>, filter: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut options = MqttOptions::new(name, "127.0.0.1", broker.port);
@@ -42,23 +42,23 @@ impl Client {
         let (client, mut connection) = rumqttc::Client::new(options, 64);
         client.subscribe(filter, QoS::AtLeastOnce).unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
-        let (heard, (subscribed, acknowledged)) = (messages.clone(), channel());
+        let (sink, (subscribed, acknowledged)) = (messages.clone(), channel());
         let thread = std::thread::spawn(move || {
             for event in connection.iter() {
                 match event {
-                    Ok(Event::Incoming(Packet::Publish(publish))) => heard.lock().unwrap().push(Message {
+                    Ok(Event::Incoming(Packet::Publish(publish))) => sink.lock().unwrap().push(Message {
                         topic: publish.topic.clone(),
                         payload: String::from_utf8_lossy(&publish.payload).into_owned(),
                         retain: publish.retain,
                     }),
                     Ok(Event::Incoming(Packet::SubAck(_))) => drop(subscribed.send(())),
                     Ok(_) => {}
-                    // The broker went away, or the test did.
+                    // The broker has stopped, or the test has ended.
                     Err(_) => return,
                 }
             }
         });
-        acknowledged.recv_timeout(PATIENCE).unwrap();
+        acknowledged.recv_timeout(TIMEOUT).unwrap();
         Self { client, messages, thread: Some(thread) }
     }
 
@@ -66,7 +66,7 @@ impl Client {
         self.client.publish(topic, QoS::AtMostOnce, false, payload).unwrap();
     }
 
-    /// Publishes what stays on the broker.
+    /// Publishes a message that the broker retains.
     pub(crate) fn retain(&self, topic: &str, payload: impl Into<Vec<u8>>) {
         self.client.publish(topic, QoS::AtMostOnce, true, payload).unwrap();
     }
@@ -75,29 +75,29 @@ impl Client {
         self.messages.lock().unwrap().clone()
     }
 
-    /// The payloads that came on a topic.
+    /// The payloads of all messages so far on a topic.
     pub(crate) fn on(&self, topic: &str) -> Vec<String> {
         self.messages().into_iter().filter(|message| message.topic == topic).map(|m| m.payload).collect()
     }
 
-    /// Waits for a message that fits.
-    pub(crate) fn wait_for(&self, topic: &str, mut fits: impl FnMut(&Message) -> bool) -> Message {
+    /// Waits for a message on this topic for which `matches` is true, and returns it.
+    pub(crate) fn wait_for(&self, topic: &str, mut matches: impl FnMut(&Message) -> bool) -> Message {
         wait_for(&format!("a message on {topic}"), || {
-            self.messages().into_iter().find(|message| message.topic == topic && fits(message))
+            self.messages().into_iter().find(|message| message.topic == topic && matches(message))
         })
     }
 
-    /// Waits until the newest counters say so, and gives them.
-    pub(crate) fn health(&self, mut fits: impl FnMut(&serde_json::Value) -> bool) -> serde_json::Value {
-        wait_for("the counters in underfoot/health", || {
-            self.on("underfoot/health").last().map(json).filter(|report| fits(report))
+    /// Waits until `matches` is true for the newest health report, and returns the report.
+    pub(crate) fn health(&self, mut matches: impl FnMut(&serde_json::Value) -> bool) -> serde_json::Value {
+        wait_for("a report in underfoot/health", || {
+            self.on("underfoot/health").last().map(json).filter(|report| matches(report))
         })
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // A connection that broke has nobody to say goodbye to.
+        // This fails if the connection is already lost.
         let _ = self.client.disconnect();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

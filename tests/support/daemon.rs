@@ -1,4 +1,4 @@
-//! The program at work in the background, and the lines that it writes.
+//! A program that runs in the background, and the lines that it writes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{folder, model, underfoot, wait_for};
 
-/// Lines as they come.
+/// Collects lines as they are written.
 pub(crate) struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
     thread: JoinHandle<()>,
@@ -35,13 +35,13 @@ impl Lines {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(needle)).count()
     }
 
-    /// Whether nothing more comes.
+    /// Whether the output has ended.
     pub(crate) fn have_ended(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Waits for the end of what is written.
-    pub(crate) fn to_the_end(&self) -> Vec<String> {
+    /// Waits until the output ends, and returns all its lines.
+    pub(crate) fn until_end(&self) -> Vec<String> {
         wait_for("the end of a program's output", || self.thread.is_finished().then_some(()));
         self.all()
     }
@@ -56,13 +56,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// `underfoot run` with the model, predictions on standard output, and these sections.
+    /// Starts `underfoot run` with the shipped model, these configuration sections, and predictions on
+    /// standard output.
     pub(crate) fn run(sections: &str) -> Self {
-        Self::of(&config(sections))
+        Self::with_config(&config(sections))
     }
 
-    /// `underfoot run` with this configuration, predictions on standard output.
-    pub(crate) fn of(config: &str) -> Self {
+    /// Starts `underfoot run` with this configuration and predictions on standard output.
+    pub(crate) fn with_config(config: &str) -> Self {
         let folder = folder();
         let file = folder.path().join("underfoot.toml");
         std::fs::write(&file, config).unwrap();
@@ -71,7 +72,7 @@ impl Daemon {
         Self::spawn(command, folder)
     }
 
-    /// Any other command of the program.
+    /// Starts any other command.
     pub(crate) fn command(command: Command) -> Self {
         Self::spawn(command, folder())
     }
@@ -88,24 +89,24 @@ impl Daemon {
         }
     }
 
-    /// Writes to its standard input.
+    /// Writes to the program's standard input.
     pub(crate) fn feed(&mut self, bytes: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(bytes.as_ref()).unwrap();
         stdin.flush().unwrap();
     }
 
-    /// Ends its standard input.
+    /// Closes the program's standard input.
     pub(crate) fn close(&mut self) {
         self.stdin = None;
     }
 
-    /// Waits for a line on standard error.
+    /// Waits for a line on standard error that contains `needle`, and returns it.
     pub(crate) fn wait_for_line(&mut self, needle: &str) -> String {
         self.wait_for_lines(needle, 1).remove(0)
     }
 
-    /// Waits until so many lines on standard error say so, and gives them.
+    /// Waits until at least `count` lines on standard error contain `needle`, and returns them.
     pub(crate) fn wait_for_lines(&mut self, needle: &str, count: usize) -> Vec<String> {
         let lines = wait_for(&format!("{count} lines with {needle:?}"), || {
             let all = self.stderr.all();
@@ -120,27 +121,27 @@ impl Daemon {
         lines.unwrap()
     }
 
-    /// Waits until so many lines are on standard output, and gives all.
+    /// Waits until standard output has at least `count` lines, and returns all of them.
     pub(crate) fn wait_for_output(&self, count: usize) -> Vec<String> {
         wait_for(&format!("{count} lines of output"), || {
             let ended = self.stdout.thread.is_finished();
             let lines = self.stdout.all();
-            assert!(!ended || lines.len() >= count, "it ended: {:#?}", self.stderr.all());
+            assert!(!ended || lines.len() >= count, "the program ended: {:#?}", self.stderr.all());
             (lines.len() >= count).then_some(lines)
         })
     }
 
-    /// Whether it has not ended.
-    pub(crate) fn lives(&mut self) -> bool {
+    /// Whether the program still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// The number of its process.
+    /// The process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to read its configuration again.
+    /// Sends SIGHUP, which makes the daemon reload its configuration.
     pub(crate) fn hang_up(&self) {
         self.signal(Signal::HUP);
     }
@@ -149,40 +150,40 @@ impl Daemon {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Asks it to end, as the system does, and gives its exit code and all that it wrote.
+    /// Sends SIGTERM, as a service manager does, and waits for the end.
     pub(crate) fn terminate(self) -> Ended {
         self.signal(Signal::TERM);
         self.wait()
     }
 
-    /// Asks it to end, as Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does, and waits for the end.
     pub(crate) fn interrupt(self) -> Ended {
         self.signal(Signal::INT);
         self.wait()
     }
 
-    /// Ends it without a word, as a crash would.
+    /// Kills the program, which has the effect of a crash, and waits for the end.
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().unwrap();
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the program.
     pub(crate) fn wait(mut self) -> Ended {
         let status: ExitStatus = wait_for("the program's end", || self.child.try_wait().unwrap());
-        Ended { code: status.code(), stdout: self.stdout.to_the_end(), stderr: self.stderr.to_the_end() }
+        Ended { code: status.code(), stdout: self.stdout.until_end(), stderr: self.stderr.until_end() }
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It has often ended already.
+        // In most tests the program has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What is left of a program.
+/// The exit code and all output lines of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -190,7 +191,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: Vec<String>,
 }
 
-/// A configuration with the model, in which a stream that waits for the test is not taken for silent.
+/// A configuration with the shipped model and these sections. The limit for silence is so long that no stream
+/// becomes silent while it waits for the test.
 pub(crate) fn config(sections: &str) -> String {
     let path = model().display().to_string();
     format!("[model]\npath = {path:?}\n[limits]\nsilence = '10m'\n[publish]\nhealth = '1s'\n{sections}")

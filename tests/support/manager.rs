@@ -1,4 +1,4 @@
-//! A stand-in for the service manager.
+//! A stand-in for the service manager, which receives the messages that a service sends to systemd.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ impl Manager {
         Self { folder, socket }
     }
 
-    /// The configuration of what it starts.
+    /// The path of the configuration of the daemon that `start` runs.
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("underfoot.toml")
     }
 
-    /// `underfoot run` under it, with this configuration and watchdog.
+    /// Starts `underfoot run` as a service with this configuration and watchdog interval.
     pub(crate) fn start(&self, config: &str, watchdog: Duration) -> Daemon {
         std::fs::write(self.file(), config).unwrap();
         let mut command = underfoot(["run", "--stdout", "-c"]);
@@ -34,7 +34,7 @@ impl Manager {
         self.command(command)
     }
 
-    /// A program under it, with the environment that the unit gives it.
+    /// Starts a command as a service, with the environment variables of the unit.
     pub(crate) fn command(&self, mut command: Command) -> Daemon {
         let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/underfoot.service");
         for line in std::fs::read_to_string(unit).unwrap().lines() {
@@ -47,14 +47,17 @@ impl Manager {
         Daemon::command(command)
     }
 
-    pub(crate) fn heard(&self) -> Option<String> {
+    /// The next message, or None if there is none yet.
+    pub(crate) fn next_message(&self) -> Option<String> {
         let mut buffer = [0; 4096];
         let length = self.socket.recv(&mut buffer).ok()?;
         Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
     }
 
-    /// Waits for a message, and gives it.
+    /// Waits for a message that contains `part`, and returns it. Earlier messages are dropped.
     pub(crate) fn wait_for(&self, part: &str) -> String {
-        wait_for(&format!("the message {part:?}"), || self.heard().filter(|message| message.contains(part)))
+        wait_for(&format!("the message {part:?}"), || {
+            self.next_message().filter(|message| message.contains(part))
+        })
     }
 }

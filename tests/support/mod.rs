@@ -1,5 +1,6 @@
-//! Fixtures: the built program, a real broker and serial lines, each put away when its test ends.
-#![allow(dead_code)] // each program of tests uses a part
+//! Fixtures: the built programs, a real broker, serial lines and a browser. Each is stopped or deleted when
+//! its test ends.
+#![allow(dead_code)] // each test program uses only some of them
 
 pub(crate) mod broker;
 pub(crate) mod browser;
@@ -20,32 +21,34 @@ use std::time::{Duration, Instant};
 
 use daemon::Lines;
 
-/// What has not come by then does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The same of a program that calculates until then.
-const LONG_PATIENCE: Duration = Duration::from_secs(300);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(5);
+/// The time after which a wait fails.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a program that trains until then.
+const TRAINING_TIMEOUT: Duration = Duration::from_secs(300);
+/// The time between two checks in a wait.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Looks until something is there.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Calls `poll` until it returns a value, and returns that value. Fails after `TIMEOUT`, naming `what` it
+/// waited for.
+pub(crate) fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
-        std::thread::sleep(LOOK);
+        assert!(begun.elapsed() < TIMEOUT, "waited {TIMEOUT:?} for {what}");
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// A folder that goes away with the test.
+/// A temporary folder that is deleted when it is dropped.
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Recordings of real robots, which are no part of the project: where `UNDERFOOT_TEST_DATA` says, or beside this checkout. `None` where
-/// there are none, and then the test says so and passes.
+/// A folder with recordings of real robots, which are not part of the project, below `UNDERFOOT_TEST_DATA` or
+/// beside this checkout. If there is no such folder, prints that the test is skipped and returns None; the
+/// test then passes.
 pub(crate) fn real_recordings(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folder = std::env::var_os("UNDERFOOT_TEST_DATA").map_or(beside, PathBuf::from).join(name);
@@ -56,7 +59,7 @@ pub(crate) fn real_recordings(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Says that the test that runs tries nothing, and why, even where the output of tests that pass is not shown.
+/// Prints that the running test is skipped, and why, even if the output of passing tests is not shown.
 pub(crate) fn skipped(why: &str) {
     use std::io::Write;
     let thread = std::thread::current();
@@ -72,7 +75,7 @@ pub(crate) fn model() -> PathBuf {
     path
 }
 
-/// The program, without settings of the user's own.
+/// A command that runs `underfoot`, without the user's own environment settings.
 pub(crate) fn underfoot(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("UNDERFOOT_"))
@@ -83,13 +86,13 @@ pub(crate) fn underfoot(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Co
     command
 }
 
-/// Runs the program to its end.
+/// Runs `underfoot` until it exits.
 pub(crate) fn run(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
     underfoot(args).output().unwrap().into()
 }
 
-/// Runs a program, and interrupts it as Ctrl-C does when it has said this on standard error. Standard error is what came
-/// after that.
+/// Runs a program, and interrupts it as Ctrl-C does once a line on standard error contains `needle`. The
+/// standard error of the result begins after that line.
 pub(crate) fn interrupted(command: &mut Command, needle: &str) -> Ran {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -99,19 +102,19 @@ pub(crate) fn interrupted(command: &mut Command, needle: &str) -> Ran {
         if let Some(at) = said.all().iter().position(|line| line.contains(needle)) {
             break at;
         }
-        if said.have_ended() || begun.elapsed() > LONG_PATIENCE {
+        if said.have_ended() || begun.elapsed() > TRAINING_TIMEOUT {
             let _ = child.kill();
-            panic!("it did not say {needle:?}: {:#?}", said.all());
+            panic!("the program did not print {needle:?}: {:#?}", said.all());
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     };
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
         .unwrap();
     let ended = child.wait_with_output().unwrap();
-    Ran { stderr: said.to_the_end().split_off(at + 1).join("\n"), ..ended.into() }
+    Ran { stderr: said.until_end().split_off(at + 1).join("\n"), ..ended.into() }
 }
 
-/// What a program said, and its exit code.
+/// The exit code and output of a program that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -127,20 +130,21 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// Its standard output, if all went well.
+    /// The standard output of a program that must have exited with 0.
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout
     }
 
-    /// The one line on standard error of a program that failed with this code.
+    /// The standard error of a program that must have failed with this code and printed exactly one line
+    /// there.
     pub(crate) fn one_line(self, code: i32) -> String {
         assert_eq!((self.code, self.stderr.lines().count()), (Some(code), 1), "{self:?}");
         self.stderr.trim_end().to_owned()
     }
 }
 
-/// Fails unless a text holds each of these.
+/// Fails unless a text contains all of these parts.
 #[track_caller]
 pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     for part in parts {
@@ -148,29 +152,29 @@ pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     }
 }
 
-/// Fails with the first line that differs, which is easier to read than all of them.
+/// Fails unless the lines are the expected ones, and shows only the first line that differs.
 #[track_caller]
 pub(crate) fn assert_same(lines: &[impl AsRef<str>], expected: &[impl AsRef<str>]) {
     let (lines, expected) = (texts(lines), texts(expected));
     for (index, (line, expected)) in lines.iter().zip(&expected).enumerate() {
         assert_eq!(line, expected, "line {index}");
     }
-    assert_eq!(lines.len(), expected.len(), "as many lines");
+    assert_eq!(lines.len(), expected.len(), "number of lines");
 }
 
 fn texts(lines: &[impl AsRef<str>]) -> Vec<&str> {
     lines.iter().map(AsRef::as_ref).collect()
 }
 
-/// A field of a prediction or report.
+/// Parses a JSON document, such as a prediction or a report.
 pub(crate) fn json(text: impl AsRef<[u8]>) -> serde_json::Value {
     serde_json::from_slice(text.as_ref())
         .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(text.as_ref())))
 }
 
-/// A program of a package that the tests need.
+/// A command that runs an installed program. Fails with the name of its Debian package if it is missing.
 pub(crate) fn program(name: &str, package: &str) -> Command {
-    // Debian puts daemons in /usr/sbin, which is not on every user's path.
+    // Debian installs daemons in /usr/sbin, which is not on every user's PATH.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     Command::new(found.unwrap_or_else(|| {
@@ -178,7 +182,7 @@ pub(crate) fn program(name: &str, package: &str) -> Command {
     }))
 }
 
-/// A file that holds a secret and that only its owner reads.
+/// Writes a secret into a file that only its owner can read, and returns its path.
 pub(crate) fn private(folder: &Path, secret: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join("secret");

@@ -1,4 +1,5 @@
-//! A serial line: the board's side is the test's, the other has a name like a port's.
+//! A pseudo-terminal that stands for a serial line: the test writes as the board, and the daemon opens the
+//! other end as a port.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -12,13 +13,13 @@ use super::wait_for;
 
 pub(crate) struct Pty {
     board: File,
-    /// Kept open, so that the line lives on while nobody reads it.
+    /// Kept open so that the line continues to exist while no program reads it.
     _line: File,
     pub(crate) link: PathBuf,
 }
 
 impl Pty {
-    /// Plugs a board in at this name.
+    /// Connects a board whose port has this path.
     pub(crate) fn open(link: &Path) -> Self {
         let board = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&board).unwrap();
@@ -34,19 +35,19 @@ impl Pty {
         Self { board: File::from(board), _line: line, link: link.to_owned() }
     }
 
-    /// The section of a configuration that reads it.
+    /// The configuration section of a source that reads this port.
     pub(crate) fn section(&self, stream: &str, format: &str) -> String {
         let port = &self.link;
         format!("[[source]]\nkind = 'serial'\nport = {port:?}\nstream = '{stream}'\nformat = '{format}'\n")
     }
 
-    /// Sends bytes, as fast as they are read.
+    /// Sends bytes as the board, as fast as they are read.
     pub(crate) fn send(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let sent = wait_for("the reader of a serial line", || match self.board.write(bytes) {
                 Ok(sent) => Some(sent),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-                Err(error) => panic!("the serial line fails: {error}"),
+                Err(error) => panic!("writing to the serial line failed: {error}"),
             });
             bytes = &bytes[sent..];
         }
@@ -54,7 +55,7 @@ impl Pty {
 }
 
 impl Drop for Pty {
-    /// Unplugs the board.
+    /// Disconnects the board.
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.link);
     }

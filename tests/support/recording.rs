@@ -1,4 +1,4 @@
-//! Simulated recordings, and their samples in every form that a robot may send.
+//! Simulated recordings, and their samples in every format that a robot can send.
 
 use std::path::{Path, PathBuf};
 
@@ -6,22 +6,22 @@ use underfoot::decode::binary;
 
 use super::{model, run};
 
-/// One recording, in a folder of its own.
+/// A recording in its own folder.
 pub(crate) struct Recording {
     folder: tempfile::TempDir,
     pub(crate) path: PathBuf,
     pub(crate) stream: String,
-    /// Time and current as they stand in the file.
+    /// The time and the current of each sample, as written in the file.
     pub(crate) rows: Vec<(String, String)>,
 }
 
 impl Recording {
-    /// A drive over all surfaces, some seconds on each.
+    /// A drive over all surfaces at 100 Hz, with this number of seconds on each.
     pub(crate) fn tour(seed: u32, seconds: f64) -> Self {
         Self::tour_at(100, seed, seconds)
     }
 
-    /// The same with so many samples a second.
+    /// A drive over all surfaces at this rate in Hz.
     pub(crate) fn tour_at(rate: u32, seed: u32, seconds: f64) -> Self {
         let folder = super::folder();
         let [rate, seed, seconds] = [rate.to_string(), seed.to_string(), seconds.to_string()];
@@ -42,7 +42,7 @@ impl Recording {
         self
     }
 
-    /// The same recording with other values; they are told the row's number and its value.
+    /// The same recording with other values. `value` gets the index of a row and its current.
     pub(crate) fn with(mut self, value: impl Fn(usize, f64) -> f64) -> Self {
         for (index, (_, current)) in self.rows.iter_mut().enumerate() {
             *current = format!("{:.4}", value(index, current.parse().unwrap()));
@@ -51,17 +51,17 @@ impl Recording {
         self
     }
 
-    /// Rows as a board prints them.
+    /// A range of rows as CSV lines.
     pub(crate) fn csv(&self, range: std::ops::Range<usize>) -> String {
         self.rows[range].iter().map(|(t, current)| format!("{t},{current}\n")).collect()
     }
 
-    /// An object a row.
+    /// Each row as a JSON object.
     pub(crate) fn objects(&self) -> impl Iterator<Item = String> {
         self.rows.iter().map(|(t, current)| format!("{{\"t\":{t},\"current\":{current}}}"))
     }
 
-    /// A frame a row.
+    /// Each row as a binary frame.
     pub(crate) fn frames(&self) -> impl Iterator<Item = Vec<u8>> {
         self.rows.iter().enumerate().map(|(sequence, (t, current))| {
             let mut frame = Vec::new();
@@ -71,7 +71,7 @@ impl Recording {
         })
     }
 
-    /// The predictions that a replay of it gives.
+    /// The predictions of a replay of this recording.
     pub(crate) fn replayed(&self) -> Vec<String> {
         let lines = replay(&[&self.path], &[]).lines().map(str::to_owned).collect::<Vec<_>>();
         assert!(lines.len() > 5, "{lines:?}");
@@ -79,22 +79,22 @@ impl Recording {
     }
 }
 
-/// Writes simulated recordings.
+/// Writes simulated recordings into a folder.
 pub(crate) fn simulate(folder: &Path, args: &[&str]) {
     let folder = folder.to_str().unwrap();
     run(["simulate", "--out", folder].iter().chain(args)).ok();
 }
 
-/// The arguments of a replay with the model.
-pub(crate) fn replaying(paths: &[&Path], args: &[&str]) -> Vec<String> {
+/// The arguments of a replay with the shipped model.
+pub(crate) fn replay_args(paths: &[&Path], args: &[&str]) -> Vec<String> {
     let paths = paths.iter().map(|path| path.display().to_string());
     let model = ["--model".to_owned(), model().display().to_string()];
     let args = args.iter().map(|arg| (*arg).to_owned());
     std::iter::once("replay".to_owned()).chain(paths).chain(model).chain(args).collect()
 }
 
-/// What a replay writes to standard output.
+/// The standard output of a replay with the shipped model.
 pub(crate) fn replay(paths: &[impl AsRef<Path>], args: &[&str]) -> String {
     let paths: Vec<_> = paths.iter().map(AsRef::as_ref).collect();
-    run(replaying(&paths, args)).ok()
+    run(replay_args(&paths, args)).ok()
 }

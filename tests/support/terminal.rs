@@ -1,4 +1,4 @@
-//! A terminal that a program draws on, and what stands on it.
+//! A terminal on which a program draws, and the text that it shows.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,14 +14,14 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use super::wait_for;
 
 pub(crate) struct Terminal {
-    /// The side that the person sits at.
+    /// The side of the pseudo-terminal that the user sees.
     screen: File,
     written: Arc<Mutex<Vec<u8>>>,
     child: Child,
 }
 
 impl Terminal {
-    /// Starts a program on a terminal of so many lines and columns.
+    /// Starts a program on a terminal with this number of lines and columns.
     pub(crate) fn run(mut command: Command, lines: u16, columns: u16) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&screen).unwrap();
@@ -33,7 +33,7 @@ impl Terminal {
         resize(&screen, lines, columns);
         command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CLICOLOR");
         let child = command.stdin(line()).stdout(line()).stderr(line()).spawn().unwrap();
-        // With the command goes the test's own hold of the terminal: what is written ends with the program.
+        // Closes the test's own handles of the program's side, so that the output ends when the program ends.
         drop(command);
         let written = Arc::new(Mutex::new(Vec::new()));
         let (sink, mut read) = (written.clone(), screen.try_clone().unwrap());
@@ -50,12 +50,12 @@ impl Terminal {
         resize(&self.screen, lines, columns);
     }
 
-    /// Everything that was written, as it came.
+    /// Everything that was written, including control sequences.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
     }
 
-    /// The lines that stand on it now, with `dim: ` before those that are dim.
+    /// The lines that are shown now, with `dim: ` before dim lines.
     pub(crate) fn lines(&self) -> Vec<String> {
         let written = self.written();
         let Some((before, _)) = written.rsplit_once("\x1b[J") else { return Vec::new() };
@@ -69,18 +69,18 @@ impl Terminal {
         frame.split('\n').map(plain).collect()
     }
 
-    /// Waits until the screen looks so, and gives its lines.
-    pub(crate) fn wait_for(&self, what: &str, mut fits: impl FnMut(&[String]) -> bool) -> Vec<String> {
-        wait_for(&format!("{what} on the screen"), || Some(self.lines()).filter(|lines| fits(lines)))
+    /// Waits until `matches` is true for the shown lines, and returns them.
+    pub(crate) fn wait_for(&self, what: &str, mut matches: impl FnMut(&[String]) -> bool) -> Vec<String> {
+        wait_for(&format!("{what} on the screen"), || Some(self.lines()).filter(|lines| matches(lines)))
     }
 
-    /// Waits for a line that says so, and gives it.
+    /// Waits until a line contains `needle`, and returns it.
     pub(crate) fn wait_for_line(&self, needle: &str) -> String {
         let lines = self.wait_for(needle, |lines| lines.iter().any(|line| line.contains(needle)));
         lines.into_iter().find(|line| line.contains(needle)).unwrap()
     }
 
-    /// Asks it to end, as Ctrl-C does, and gives its exit code and all that was written.
+    /// Interrupts the program as Ctrl-C does, and returns its exit code and everything that was written.
     pub(crate) fn interrupt(mut self) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         let status = wait_for("the program's end", || self.child.try_wait().unwrap());
@@ -95,7 +95,7 @@ fn resize(screen: &File, lines: u16, columns: u16) {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has often ended already.
+        // In most tests the program has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

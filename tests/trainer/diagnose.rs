@@ -1,10 +1,11 @@
-//! Finding out why a training misbehaves, as its user does.
+//! `underfoot-train diagnose`, which finds out why a training goes wrong.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::support::{Ran, interrupted, json};
 
+/// Runs `underfoot-train diagnose` in a folder.
 fn diagnose(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.arg("diagnose").args(arguments).current_dir(folder).output().unwrap()
@@ -14,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Simulated drives of two surfaces, below `data`.
+/// A folder with simulated drives on two surfaces in `data`.
 fn simulated(drives: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("data");
@@ -30,8 +31,8 @@ fn simulated(drives: &str) -> tempfile::TempDir {
 
 const SMALL: [&str; 5] = ["--hop=100", "--hidden=4", "--epochs=3", "--batch-size=16", "--window=50"];
 
-/// A diagnosis of `data` with more time than it takes on any machine, ended where all that is left is to try what to do instead, which
-/// takes whatever time there is.
+/// A diagnosis of `data` that has enough time on any machine. It is interrupted when only the better settings are left to try,
+/// because that phase uses all the time there is.
 fn ended_with_a_verdict(arguments: &[&str], folder: &Path) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args(["diagnose", "data", "--budget=1h"]).args(arguments).args(SMALL).current_dir(folder);
@@ -39,7 +40,7 @@ fn ended_with_a_verdict(arguments: &[&str], folder: &Path) -> Ran {
 }
 
 #[test]
-fn a_drive_in_two_files_is_named_in_the_json_and_on_the_page() {
+fn a_drive_in_two_files_is_reported_in_the_json_and_in_the_html_report() {
     let folder = simulated("4");
     for entry in std::fs::read_dir(folder.path().join("data/tile")).unwrap() {
         let path = entry.unwrap().path();
@@ -71,14 +72,14 @@ fn a_drive_in_two_files_is_named_in_the_json_and_on_the_page() {
     }
     assert!(
         !page.contains("http://") && !page.contains("https://") && !page.contains("<script"),
-        "it needs nothing else"
+        "the report loads nothing from elsewhere"
     );
     let changes = found["trials"].as_array().unwrap();
     assert!(changes.iter().any(|trial| trial["change"] == "a tenth of the learning rate"), "{changes:?}");
 }
 
 #[test]
-fn one_recording_of_each_surface_is_split_in_time_with_a_warning() {
+fn single_recordings_per_surface_are_split_in_time_with_a_warning() {
     let folder = simulated("1");
     let arguments = ["data", "--json", "--hop=10", "--budget=10s"];
     let done = diagnose(&[&arguments[..], &SMALL[1..]].concat(), folder.path());
@@ -95,7 +96,7 @@ fn one_recording_of_each_surface_is_split_in_time_with_a_warning() {
 }
 
 #[test]
-fn an_interrupted_diagnosis_tells_what_it_has_and_that_it_was_interrupted() {
+fn an_interrupted_diagnosis_reports_its_findings_and_the_interruption() {
     let folder = simulated("4");
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args([
@@ -107,16 +108,22 @@ fn an_interrupted_diagnosis_tells_what_it_has_and_that_it_was_interrupted() {
         "--hidden=4",
         "--epochs=1000000",
     ]);
-    let ended = interrupted(command.current_dir(folder.path()), "training as it is");
-    assert!(ended.code == Some(0) && ended.stderr.contains("warning: it was interrupted"), "{ended:?}");
+    let ended = interrupted(command.current_dir(folder.path()), "training with the given settings");
+    assert!(
+        ended.code == Some(0) && ended.stderr.contains("warning: the diagnosis was interrupted"),
+        "{ended:?}"
+    );
     let found = json(ended.stdout);
     assert_eq!((&found["conclusive"], &found["healthy"]), (&false.into(), &false.into()), "{found}");
     let page = std::fs::read_to_string(folder.path().join("why.html")).unwrap();
-    assert!(page.contains("There was no time to say what is wrong") && page.contains("it was interrupted"));
+    assert!(
+        page.contains("There was no time to say what is wrong")
+            && page.contains("the diagnosis was interrupted")
+    );
 }
 
 #[test]
-fn what_cannot_be_diagnosed_is_one_clear_line() {
+fn invalid_input_is_reported_in_one_line() {
     let folder = simulated("2");
     let one = folder.path().join("one/tile");
     std::fs::create_dir_all(&one).unwrap();
@@ -137,8 +144,8 @@ fn what_cannot_be_diagnosed_is_one_clear_line() {
         (&["data", "--window=5000"], 1, "no recording is long enough"),
     ] {
         let done = diagnose(arguments, folder.path());
-        let told = text(&done.stderr);
-        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
-        assert!(told.lines().count() == 1 && told.contains(expected), "{arguments:?}: {told}");
+        let stderr = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.lines().count() == 1 && stderr.contains(expected), "{arguments:?}: {stderr}");
     }
 }

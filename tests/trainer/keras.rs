@@ -1,4 +1,4 @@
-//! The trainer against numbers from Keras; `reference/make_lstm.py` made them.
+//! Compares the trainer with reference numbers from Keras, which `reference/make_lstm.py` has computed.
 
 use rand_pcg::Pcg64;
 use underfoot::train::network::architecture::Architecture;
@@ -7,6 +7,7 @@ use underfoot::train::network::preprocessing::Preprocessing;
 use underfoot::train::network::{Network, Workspace};
 use underfoot::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerOptions};
 
+/// The input and the results of Keras for a small network.
 #[derive(serde::Deserialize)]
 struct Reference {
     window: usize,
@@ -23,6 +24,7 @@ struct Reference {
     parameters_after: Vec<f32>,
 }
 
+/// The reference numbers, and a network with the same parameters.
 fn reference() -> (Reference, Network) {
     let reference: Reference = serde_json::from_str(include_str!("../reference/lstm.json")).unwrap();
     let Reference { window, channels, hidden, classes, .. } = reference;
@@ -32,6 +34,7 @@ fn reference() -> (Reference, Network) {
     (reference, network)
 }
 
+/// The mean loss and the gradients of the network on the reference windows.
 fn run(reference: &Reference, network: &mut Network) -> (f64, Vec<f32>) {
     let windows = reference.windows.chunks_exact(reference.window * reference.channels);
     let examples: Vec<_> =
@@ -52,7 +55,7 @@ fn assert_near(ours: &[f32], theirs: &[f32], tolerance: f32) {
 }
 
 #[test]
-fn probabilities_loss_and_gradients_are_those_of_keras() {
+fn probabilities_loss_and_gradients_agree_with_keras() {
     let (reference, mut network) = reference();
     let windows = reference.windows.chunks_exact(reference.window * reference.channels);
     let probabilities = network.probabilities(&windows.collect::<Vec<_>>());
@@ -63,7 +66,7 @@ fn probabilities_loss_and_gradients_are_those_of_keras() {
 }
 
 #[test]
-fn three_steps_of_rms_prop_lead_where_they_lead_in_keras() {
+fn three_steps_of_rms_prop_agree_with_keras() {
     let (reference, mut network) = reference();
     let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };
     let mut optimizer = Optimizer::new(options, reference.parameters.len());

@@ -1,5 +1,6 @@
-//! The trainer's parts against numbers from Keras; `reference/make_parts.py` made them, and `reference/check_parts.py` holds them
-//! against PyTorch.
+//! Compares the parts of the trainer with reference numbers from Keras. `reference/make_parts.py` has
+//! computed the numbers, and
+//! `reference/check_parts.py` compares them with PyTorch.
 
 use rand_pcg::Pcg64;
 use serde_json::Value;
@@ -30,8 +31,8 @@ fn assert_near(ours: &[f32], theirs: &Value, tolerance: f32) {
 }
 
 #[test]
-fn five_steps_of_every_optimizer_lead_where_they_lead_in_keras() {
-    let given = &parts()["optimizers"];
+fn five_steps_of_every_optimizer_agree_with_keras() {
+    let reference = &parts()["optimizers"];
     let plain = OptimizerOptions { weight_decay: 0.1, ..OptimizerOptions::default() };
     for (name, kind, momentum, nesterov) in [
         ("sgd", OptimizerKind::Sgd, 0.0, false),
@@ -41,68 +42,78 @@ fn five_steps_of_every_optimizer_lead_where_they_lead_in_keras() {
         ("adam", OptimizerKind::Adam, 0.0, false),
         ("adamw", OptimizerKind::AdamW, 0.0, false),
     ] {
-        let mut parameters = numbers(&given["parameters"]);
+        let mut parameters = numbers(&reference["parameters"]);
         let options = OptimizerOptions { kind, momentum, nesterov, ..plain };
         let mut optimizer = Optimizer::new(options, parameters.len());
-        for gradients in given["gradients"].as_array().unwrap() {
+        for gradients in reference["gradients"].as_array().unwrap() {
             optimizer.step(0.01, &mut parameters, &numbers(gradients));
         }
-        assert_near(&parameters, &given["after"][name], 2e-6);
+        assert_near(&parameters, &reference["after"][name], 2e-6);
     }
 }
 
 #[test]
-fn batch_normalisation_is_that_of_keras_in_training_and_in_service() {
-    let given = &parts()["batch_norm"];
-    let (layer, values) = (BatchNorm { features: 3 }, numbers(&given["gamma_beta"]));
+fn batch_normalisation_agrees_with_keras_in_training_and_in_inference() {
+    let reference = &parts()["batch_norm"];
+    let (layer, values) = (BatchNorm { features: 3 }, numbers(&reference["gamma_beta"]));
     let (mut moving, mut memory) = (MovingStatistics::new(3), BatchNormMemory::default());
-    let batches = given["batches"].as_array().unwrap();
-    for (batch, expected) in batches.iter().zip(given["outputs"].as_array().unwrap()) {
-        let mut values_of = numbers(batch);
-        layer.forward_training(&values, &mut values_of, &mut moving, &mut memory);
-        assert_near(&values_of, expected, 5e-6);
+    let batches = reference["batches"].as_array().unwrap();
+    for (batch, expected) in batches.iter().zip(reference["outputs"].as_array().unwrap()) {
+        let mut output = numbers(batch);
+        layer.forward_training(&values, &mut output, &mut moving, &mut memory);
+        assert_near(&output, expected, 5e-6);
     }
-    assert_near(&moving.mean, &given["moving_mean"], 1e-6);
-    assert_near(&moving.variance, &given["moving_variance"], 1e-6);
-    let (mut gradient, mut gradients) = (numbers(&given["upstream"]), vec![0.0; 6]);
+    assert_near(&moving.mean, &reference["moving_mean"], 1e-6);
+    assert_near(&moving.variance, &reference["moving_variance"], 1e-6);
+    let (mut gradient, mut gradients) = (numbers(&reference["upstream"]), vec![0.0; 6]);
     layer.backward(&values, &mut gradient, &memory, &mut gradients);
-    assert_near(&gradient, &given["input_gradient"], 2e-6);
-    assert_near(&gradients, &given["parameter_gradients"], 1e-5);
-    let mut served = numbers(&batches[3]);
-    layer.forward(&values, &mut served, &moving);
-    assert_near(&served, &given["served"], 5e-6);
+    assert_near(&gradient, &reference["input_gradient"], 2e-6);
+    assert_near(&gradients, &reference["parameter_gradients"], 1e-5);
+    let mut inferred = numbers(&batches[3]);
+    layer.forward(&values, &mut inferred, &moving);
+    assert_near(&inferred, &reference["served"], 5e-6);
 }
 
 #[test]
-fn a_smoothed_and_weighted_loss_and_its_gradient_are_those_of_keras() {
-    let given = &parts()["loss"];
-    let labels: Vec<usize> = numbers(&given["labels"]).iter().map(|label| *label as usize).collect();
-    let (mut logits, weights) = (numbers(&given["logits"]), numbers(&given["weights"]));
+fn a_smoothed_and_weighted_loss_and_its_gradient_agree_with_keras() {
+    let reference = &parts()["loss"];
+    let labels: Vec<usize> = numbers(&reference["labels"]).iter().map(|label| *label as usize).collect();
+    let (mut logits, weights) = (numbers(&reference["logits"]), numbers(&reference["weights"]));
     let loss = softmax_cross_entropy(&mut logits, &labels, &weights, 0.1);
-    assert!((loss.mean() - given["loss"].as_f64().unwrap()).abs() < 2e-6);
+    assert!((loss.mean() - reference["loss"].as_f64().unwrap()).abs() < 2e-6);
     cross_entropy_gradient(&mut logits, &labels, &weights, 0.1, labels.len());
-    assert_near(&logits, &given["gradient"], 1e-6);
+    assert_near(&logits, &reference["gradient"], 1e-6);
 }
 
 #[test]
-fn an_lstm_with_given_dropout_masks_is_that_of_keras_at_every_step() {
-    let given = &parts()["lstm"];
+fn an_lstm_with_given_dropout_masks_agrees_with_keras_at_every_step() {
+    let reference = &parts()["lstm"];
     let lstm = Lstm { inputs: 2, units: 4 };
     let (mut packed, mut memory) = (LstmPacked::default(), LstmMemory::default());
-    lstm.pack(&numbers(&given["parameters"]), &mut packed);
-    let (input, upstream) = (numbers(&given["input"]), numbers(&given["upstream"]));
-    let (of_input, of_state) = (numbers(&given["input_mask"]), numbers(&given["recurrent_mask"]));
-    let masks = LstmMasks { input: &of_input, recurrent: &of_state };
-    assert_near(lstm.forward(&packed, &input, 3, masks, &mut memory), &given["outputs"], 1e-6);
-    let (mut gradients, mut below) = (vec![0.0; lstm.parameters()], Vec::new());
-    let above = OutputGradient::All(&upstream);
-    lstm.backward(&packed, &input, above, 3, masks, &mut memory, &mut gradients, Some(&mut below));
-    assert_near(&gradients, &given["gradients"], 5e-6);
-    assert_near(&below, &given["input_gradient"], 2e-6);
+    lstm.pack(&numbers(&reference["parameters"]), &mut packed);
+    let (input, upstream) = (numbers(&reference["input"]), numbers(&reference["upstream"]));
+    let (input_mask, recurrent_mask) =
+        (numbers(&reference["input_mask"]), numbers(&reference["recurrent_mask"]));
+    let masks = LstmMasks { input: &input_mask, recurrent: &recurrent_mask };
+    assert_near(lstm.forward(&packed, &input, 3, masks, &mut memory), &reference["outputs"], 1e-6);
+    let (mut gradients, mut input_gradient) = (vec![0.0; lstm.parameters()], Vec::new());
+    let output_gradient = OutputGradient::All(&upstream);
+    lstm.backward(
+        &packed,
+        &input,
+        output_gradient,
+        3,
+        masks,
+        &mut memory,
+        &mut gradients,
+        Some(&mut input_gradient),
+    );
+    assert_near(&gradients, &reference["gradients"], 5e-6);
+    assert_near(&input_gradient, &reference["input_gradient"], 2e-6);
 }
 
 #[test]
-fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
+fn the_losses_of_fifty_epochs_agree_with_keras() {
     let data: Value = serde_json::from_str(include_str!("../reference/lstm.json")).unwrap();
     let size = |name: &str| data[name].as_u64().unwrap() as usize;
     let (window, channels) = (size("window"), size("channels"));
@@ -135,16 +146,16 @@ fn fifty_epochs_have_the_losses_that_they_have_in_keras() {
 }
 
 #[test]
-fn schedules_are_those_of_keras() {
-    let given = parts();
+fn learning_rate_schedules_agree_with_keras() {
+    let reference = parts();
     let options =
         |schedule, warmup| ScheduleOptions { schedule, warmup, plateau_patience: 2, plateau_factor: 0.5 };
-    // Keras counts the cosine's epochs from the end of the warm-up.
+    // Keras counts the epochs of the cosine from the end of the warm-up.
     let cosine = LearningRate::new(options(Schedule::Cosine, 2.0), 0.01, 10);
     let rates: Vec<f32> = (0..=10).map(|epoch| cosine.at(f64::from(epoch))).collect();
-    assert_near(&rates, &given["cosine"], 1e-8);
+    assert_near(&rates, &reference["cosine"], 1e-8);
     let mut plateau = LearningRate::new(options(Schedule::Plateau, 0.0), 0.01, 10);
-    let losses = numbers(&given["plateau"]["losses"]);
+    let losses = numbers(&reference["plateau"]["losses"]);
     let rates: Vec<f32> = losses
         .into_iter()
         .map(|loss| {
@@ -152,5 +163,5 @@ fn schedules_are_those_of_keras() {
             plateau.at(5.0)
         })
         .collect();
-    assert_near(&rates, &given["plateau"]["rates"], 1e-8);
+    assert_near(&rates, &reference["plateau"]["rates"], 1e-8);
 }

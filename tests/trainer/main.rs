@@ -1,5 +1,6 @@
-//! The trainer, run as its user runs it and held against numbers from Keras: one program of tests, so that all of it is linked once.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test, all of it")]
+//! Tests of the trainer: its commands, run as users run them, and its numbers, compared with Keras. They are
+//! a single test program, so that the library is linked only once.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 mod diagnose;
 mod keras;

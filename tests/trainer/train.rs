@@ -1,4 +1,4 @@
-//! The trainer as its user runs it: recordings to a model, a run's folder, and what it says when it cannot.
+//! `underfoot-train fit`: the model, the run folder, and the messages about invalid input.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use crate::support::disk::on_a_small_disk;
 use crate::support::interrupted;
 
+/// Runs `underfoot-train` in a folder.
 fn trainer(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args(arguments).current_dir(folder).output().unwrap()
@@ -15,7 +16,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Recordings of three surfaces, below `data`.
+/// A folder with simulated recordings of three surfaces in `data`.
 fn simulated() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("data");
@@ -30,11 +31,12 @@ fn simulated() -> tempfile::TempDir {
 
 const QUICK: [&str; 6] = ["--epochs", "2", "--hidden", "8", "--hop", "50"];
 
+/// Runs a short training in a folder.
 fn fit(folder: &Path, arguments: &[&str]) -> Output {
     trainer(&[&["fit"], arguments, &QUICK].concat(), folder)
 }
 
-/// A recording of a sine, a value each 20 ms, under these columns.
+/// Writes a recording of 400 rows at 50 Hz with these columns. `row` returns the values of a row.
 fn write_drive(path: &Path, columns: &str, row: impl Fn(usize) -> String) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let rows: String = (0..400).map(|i| format!("{},{}\n", i as f64 * 0.02, row(i))).collect();
@@ -42,20 +44,20 @@ fn write_drive(path: &Path, columns: &str, row: impl Fn(usize) -> String) {
 }
 
 #[test]
-fn a_run_leaves_a_folder_whose_config_makes_the_same_model_again() {
+fn the_configuration_in_the_run_folder_reproduces_the_model() {
     let folder = simulated();
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2"]);
-    let told = text(&done.stderr);
-    assert!(done.status.success(), "{told}");
+    let stderr = text(&done.stderr);
+    assert!(done.status.success(), "{stderr}");
     for expected in [
         "score on recordings not trained on",
         "extra trees",
         "ONNX Runtime agrees",
         "network 2 of 2, epoch 2 of 2",
     ] {
-        assert!(told.contains(expected), "{expected:?} in {told}");
+        assert!(stderr.contains(expected), "{expected:?} in {stderr}");
     }
-    assert!(!told.contains("leaky"), "{told}");
+    assert!(!stderr.contains("leaky"), "{stderr}");
     let run = folder.path().join("m.run");
     let mut names: Vec<_> = std::fs::read_dir(&run)
         .unwrap()
@@ -84,28 +86,28 @@ fn a_run_leaves_a_folder_whose_config_makes_the_same_model_again() {
 }
 
 #[test]
-fn a_leaky_score_is_only_told_where_it_is_asked_for_and_called_so() {
+fn a_leaky_score_is_only_reported_on_request_and_labelled_as_leaky() {
     let folder = simulated();
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--leaky"]);
-    let told = text(&done.stderr);
-    assert!(done.status.success(), "{told}");
-    assert!(told.contains("leaky split by window, too optimistic"), "{told}");
+    let stderr = text(&done.stderr);
+    assert!(done.status.success(), "{stderr}");
+    assert!(stderr.contains("leaky split by window, too optimistic"), "{stderr}");
 }
 
 #[test]
-fn a_search_says_what_it_tried_and_calls_its_score_a_validation_score() {
+fn a_search_reports_its_trials_and_labels_its_score_as_a_validation_score() {
     let folder = simulated();
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--budget", "2s"]);
-    let told = text(&done.stderr);
-    assert!(done.status.success() && told.contains("the best of "), "{told}");
-    assert!(told.contains("validation score (it also chose the model"), "{told}");
+    let stderr = text(&done.stderr);
+    assert!(done.status.success() && stderr.contains("the best of "), "{stderr}");
+    assert!(stderr.contains("validation score (it also chose the model"), "{stderr}");
     let scores = std::fs::read(folder.path().join("m.run/scores.json")).unwrap();
     let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
     assert!(!scores["tried"].as_array().unwrap().is_empty());
 }
 
 #[test]
-fn an_interrupted_training_still_writes_what_it_has() {
+fn an_interrupted_training_still_writes_a_model() {
     let folder = simulated();
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args([
@@ -127,7 +129,7 @@ fn an_interrupted_training_still_writes_what_it_has() {
 }
 
 #[test]
-fn the_preset_is_printed_as_a_config_and_a_flag_against_it_is_refused() {
+fn a_preset_can_be_printed_and_a_conflicting_flag_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let shown = trainer(&["fit", "--preset", "fluctuating-loss", "--show-config"], folder.path());
     let config = text(&shown.stdout);
@@ -141,14 +143,14 @@ fn the_preset_is_printed_as_a_config_and_a_flag_against_it_is_refused() {
         assert!(config.contains(expected), "{config}");
     }
     let arguments = ["fit", "data", "--out", "m.onnx", "--preset", "fluctuating-loss", "--batch-size", "2"];
-    let refused = trainer(&arguments, folder.path());
-    assert_eq!(refused.status.code(), Some(2));
-    let told = text(&refused.stderr);
-    assert!(told.contains("--batch-size is 2, but --preset fluctuating-loss sets it to 32"), "{told}");
+    let rejected = trainer(&arguments, folder.path());
+    assert_eq!(rejected.status.code(), Some(2));
+    let stderr = text(&rejected.stderr);
+    assert!(stderr.contains("--batch-size is 2, but --preset fluctuating-loss sets it to 32"), "{stderr}");
 }
 
 #[test]
-fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
+fn invalid_input_is_reported_in_one_line_and_leaves_no_files() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let sine = |i: usize| (i as f64 * 0.3).sin().to_string();
@@ -188,15 +190,15 @@ fn bad_input_is_told_in_one_line_and_leaves_nothing_behind() {
     ];
     for (arguments, expected) in cases {
         let done = fit(root, arguments);
-        let told = text(&done.stderr);
-        assert!(!done.status.success() && told.contains(expected), "{arguments:?}: {told}");
-        assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+        let stderr = text(&done.stderr);
+        assert!(!done.status.success() && stderr.contains(expected), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{stderr}");
         assert!(!root.join("m.onnx").exists() && !root.join("m.run").exists());
     }
 }
 
 #[test]
-fn a_full_disk_is_told_in_one_line_and_leaves_no_part_of_a_model() {
+fn a_full_disk_is_reported_in_one_line_and_leaves_no_partial_model() {
     let folder = simulated();
     let disk = folder.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
@@ -214,20 +216,20 @@ fn a_full_disk_is_told_in_one_line_and_leaves_no_part_of_a_model() {
         let mut command = on_a_small_disk(4, &disk, env!("CARGO_BIN_EXE_underfoot-train"));
         command.args(["fit", "data", "--folds", "0"]).args(arguments).args(QUICK);
         let done = command.current_dir(folder.path()).output().unwrap();
-        let told = text(&done.stderr);
-        assert_eq!(done.status.code(), Some(1), "{told}");
-        assert!(told.contains(expected), "{told}");
-        assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+        let stderr = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+        assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{stderr}");
         assert_eq!(text(&done.stdout), "left:\n");
     }
-    assert!(folder.path().join("m.run/model.onnx").exists(), "the run keeps what was trained");
+    assert!(folder.path().join("m.run/model.onnx").exists(), "the run folder keeps the trained model");
 }
 
 #[test]
-fn the_bench_prints_its_time_a_sequence() {
+fn bench_prints_its_time_per_sequence() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["bench", "--windows", "8", "--hidden", "4", "--batch-size", "4", "--layers", "2"];
     let done = trainer(&arguments, folder.path());
-    let told = text(&done.stdout);
-    assert!(told.starts_with("underfoot N=8 H=4 L=2 B=4: ") && told.contains(" us/sequence"), "{told}");
+    let stdout = text(&done.stdout);
+    assert!(stdout.starts_with("underfoot N=8 H=4 L=2 B=4: ") && stdout.contains(" us/sequence"), "{stdout}");
 }

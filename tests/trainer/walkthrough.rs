@@ -1,4 +1,4 @@
-//! The README's walk-through, command by command and in its order, on simulated drives.
+//! Runs the commands of the README's walk-through in their order on simulated drives.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,22 +10,22 @@ use crate::support::manager::Manager;
 use crate::support::pty::Pty;
 use crate::support::{self, assert_says, program, run, underfoot, wait_for};
 
-/// Drives on each surface that are recorded; one more is kept for the look at drives that the model has not seen.
+/// The number of recorded drives on each surface. One more drive is held out to test the model on new drives.
 const DRIVES: usize = 3;
-/// What the README calls the board's port.
+/// The board's port in the README.
 const PORT: &str = "/dev/serial/by-id/usb-…";
 
-/// Where the walk has got to.
+/// The state of the walk-through.
 struct Walk {
     folder: tempfile::TempDir,
     broker: Broker,
     pty: Pty,
-    /// What `underfoot run` began.
+    /// The daemon that `underfoot run` has started.
     daemon: Option<Daemon>,
     walked: BTreeSet<String>,
 }
 
-/// The lines of each fenced block of a language below a heading, without their comments.
+/// The lines of each code block of a language below a heading, without comments.
 fn blocks(heading: &str, language: &str) -> Vec<Vec<String>> {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let section = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
@@ -54,7 +54,7 @@ impl Walk {
         Self { folder, broker: Broker::start(), pty, daemon: None, walked: BTreeSet::new() }
     }
 
-    /// What the board prints on a drive, a line a sample.
+    /// The lines that the board prints during a drive, one per sample.
     fn drive(&self, surface: &str, index: usize) -> String {
         let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("pool").join(surface))
             .unwrap()
@@ -69,7 +69,8 @@ impl Walk {
         rows.collect()
     }
 
-    /// A command as the README has it, with this walk's port, and less work where it would take minutes.
+    /// The arguments of a command in the README, with the port of this test and with options that make it
+    /// faster.
     fn arguments(&self, line: &str) -> Vec<String> {
         let port = self.pty.link.to_str().unwrap();
         let line = line.replace(PORT, port).replace("--budget 10m", "--budget 10s").replace('\'', "");
@@ -77,6 +78,7 @@ impl Walk {
         (line + quick).split_whitespace().map(str::to_owned).collect()
     }
 
+    /// Runs a command of the README and checks its result.
     fn step(&mut self, line: &str) {
         let arguments = self.arguments(line);
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -102,13 +104,13 @@ impl Walk {
                 assert_says(&self.train(&words[1..]), &["2 recordings", "accuracy"])
             }
             "underfoot replay" => {
-                let told = self.tool(&words[1..]).output().unwrap();
-                assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-                assert_says(&String::from_utf8_lossy(&told.stdout), &["gravel", "tile"]);
+                let output = self.tool(&words[1..]).output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                assert_says(&String::from_utf8_lossy(&output.stdout), &["gravel", "tile"]);
             }
             "underfoot check" => {
-                let told = self.tool(&words[1..]).output().unwrap();
-                assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+                let output = self.tool(&words[1..]).output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             }
             "underfoot run" => {
                 let mut daemon = Daemon::command(self.tool(&words[1..]));
@@ -117,7 +119,7 @@ impl Walk {
                 self.daemon = Some(daemon);
             }
             "sudo install" => {
-                // What it puts below /etc is where the unit's own line looks for it.
+                // The unit's command looks for these files below /etc.
                 let etc = self.folder.path().join("etc");
                 std::fs::create_dir_all(&etc).unwrap();
                 for name in ["model.onnx", "underfoot.toml"] {
@@ -135,7 +137,11 @@ impl Walk {
             }
             "sudo systemctl" => {
                 assert!(line.ends_with("enable --now underfoot"), "{line}");
-                assert_eq!(self.daemon.take().unwrap().terminate().code, Some(0), "run in the terminal ends");
+                assert_eq!(
+                    self.daemon.take().unwrap().terminate().code,
+                    Some(0),
+                    "the daemon in the terminal ends"
+                );
                 self.daemon = Some(self.service());
             }
             "underfoot watch" => {
@@ -153,28 +159,29 @@ impl Walk {
                 let mut listener = program("mosquitto_sub", "mosquitto-clients");
                 listener.args(&words[1..]).args(["-p", &self.broker.port.to_string()]);
                 let listener = Daemon::command(listener);
-                // What is retained comes at once: from then on it listens.
+                // Retained messages arrive immediately after the subscription.
                 listener.wait_for_output(2);
                 let rows = self.drive("gravel", DRIVES);
                 self.pty.send(rows.as_bytes());
                 wait_for("a surface", || {
-                    let heard = listener.stdout.all();
-                    heard.iter().any(|line| line.starts_with("underfoot/rover/surface {")).then_some(())
+                    let lines = listener.stdout.all();
+                    lines.iter().any(|line| line.starts_with("underfoot/rover/surface {")).then_some(())
                 });
                 listener.kill();
             }
-            other => panic!("the README has a command that this walk does not know: {other:?}"),
+            other => panic!("the README has a command that this test does not know: {other:?}"),
         }
         self.walked.insert(name);
     }
 
+    /// A command that runs `underfoot` in the folder of the walk-through.
     fn tool(&self, arguments: &[&str]) -> Command {
         let mut command = underfoot(arguments);
         command.current_dir(self.folder.path());
         command
     }
 
-    /// The daemon, as the unit's own line starts it, under a stand-in for the service manager.
+    /// Starts the daemon with the unit's command under a stand-in for the service manager.
     fn service(&self) -> Daemon {
         let unit =
             std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/underfoot.service"));
@@ -189,15 +196,16 @@ impl Walk {
         daemon
     }
 
+    /// Runs `underfoot-train`, which must succeed, and returns its standard error.
     fn train(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
         let done = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
-        let told = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success(), "{arguments:?}: {told}");
-        told
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{arguments:?}: {stderr}");
+        stderr
     }
 
-    /// Some drives on the surface that the command names, each a recording of its own.
+    /// Records `DRIVES` drives on the surface that the command names, each into its own recording.
     fn record(&mut self, arguments: &[&str]) {
         let label = arguments[1 + arguments.iter().position(|word| *word == "--label").unwrap()];
         for index in 0..DRIVES {
@@ -221,7 +229,7 @@ impl Walk {
 }
 
 #[test]
-fn every_command_of_the_readme_does_what_it_says() {
+fn every_command_of_the_readme_works() {
     const SECTION: &str = "Use it on your robot";
     let mut walk = Walk::new();
     let toml = blocks(SECTION, "toml").remove(0).join("\n").replace(PORT, walk.pty.link.to_str().unwrap());

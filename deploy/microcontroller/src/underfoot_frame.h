@@ -1,11 +1,14 @@
-// Samples as underfoot reads them: binary frames and CSV lines.
+// Encodes samples in the formats that underfoot reads: binary frames and CSV lines.
 //
-// Standard C++11 and nothing of Arduino's, so it compiles for any board, and for a host that tests it. It takes no memory from
-// the heap: a Frame or a Line is as large as its number of channels asks for, and is made once.
+// This is standard C++11 without Arduino functions, so it compiles for any board, and on a computer for
+// tests. It uses no heap memory: the size of a Frame or a Line follows from its number of channels, and each
+// is created once.
 //
-// A frame is COBS(payload) 0x00. The payload, little-endian: the version 1 (1 byte), a sequence number (2), microseconds (4),
-// a float32 for each channel, and the CRC-32 of all before it (4). COBS (Cheshire and Baker, "Consistent overhead byte
-// stuffing", 1999) keeps 0x00 out of the frame, so that after a damaged one the next is read.
+// A frame is COBS(payload) followed by 0x00. The payload, little-endian, consists of the version, which is 1
+// (1 byte), a sequence number (2 bytes), a time in microseconds (4 bytes), a float32 for each channel, and
+// the CRC-32 of everything before it (4 bytes). COBS (Cheshire and Baker, "Consistent overhead byte
+// stuffing", 1999) removes all 0x00 from the frame, so a reader finds the start of the next frame after a
+// damaged one.
 
 #ifndef UNDERFOOT_FRAME_H
 #define UNDERFOOT_FRAME_H
@@ -16,7 +19,8 @@
 
 namespace underfoot {
 
-// CRC-32 (ISO-HDLC, as in zlib), a bit at a time: a table would take half of a small board's memory.
+// CRC-32 (ISO-HDLC, as in zlib), computed bit by bit, because a table would take half of a small board's
+// memory.
 inline uint32_t crc32(const uint8_t* bytes, size_t length) {
   uint32_t crc = 0xffffffffUL;
   for (size_t i = 0; i < length; i++) {
@@ -26,17 +30,18 @@ inline uint32_t crc32(const uint8_t* bytes, size_t length) {
   return ~crc;
 }
 
-// One frame after the other, with the numbers that tell the reader how many it has missed.
+// Encodes one frame after another and numbers them, so that the reader can count the frames that it has
+// missed.
 template <size_t kChannels>
 class Frame {
   static_assert(kChannels >= 1 && kChannels <= 64, "a frame holds 1 to 64 channels");
   static_assert(sizeof(float) == 4, "values are sent as float32");
 
  public:
-  // Encodes a sample and gives the frame's length; its bytes are at data() until the next call.
+  // Encodes a sample and returns the length of the frame. Its bytes are at data() until the next call.
   //
-  // `micros` is the board's counter of microseconds, which may wrap. The sequence number counts every call: a frame that is
-  // encoded and not sent is one that the reader counts as lost.
+  // `micros` is the board's counter of microseconds, which may wrap. Every call increases the sequence
+  // number, so the reader counts a frame that is encoded but not sent as lost.
   size_t encode(uint32_t micros, const float (&values)[kChannels]) {
     uint8_t payload[kPayload];
     payload[0] = 1;
@@ -60,7 +65,8 @@ class Frame {
     for (int i = 0; i < bytes; i++) to[i] = static_cast<uint8_t>(value >> (8 * i));
   }
 
-  // COBS: each run without 0x00 is preceded by its length and one; the 0x00 behind it is left out.
+  // COBS: each run of bytes other than 0x00 is preceded by its length plus one, and the 0x00 after it is
+  // omitted.
   size_t stuff(const uint8_t* payload) {
     size_t length = 1, head = 0;
     uint8_t run = 1;
@@ -68,7 +74,7 @@ class Frame {
       if (payload[i] != 0) {
         frame_[length++] = payload[i];
         run++;
-        // A run of 254 says that no 0x00 was left out behind it.
+        // After a run of 254 bytes no 0x00 is omitted.
         if (run != 0xff || i + 1 == kPayload) continue;
       }
       frame_[head] = run;
@@ -81,23 +87,25 @@ class Frame {
   }
 
   uint16_t sequence_ = 0;
-  // The payload, a byte in front of each run, and the closing 0x00.
+  // The payload, a length byte before each run, and the final 0x00.
   uint8_t frame_[kPayload + kPayload / 254 + 2];
 };
 
-// One CSV line after the other: `microseconds,value,value…`. Its formatting is its own, as small boards have no %f.
+// Writes one CSV line after another: `microseconds,value,value…`. It formats numbers itself, because printf
+// on small boards does not support %f.
 template <size_t kChannels>
 class Line {
   static_assert(kChannels >= 1, "a line holds at least 1 channel");
 
  public:
-  // The longest line: the time, then a comma and a value for each channel, and the line's end.
+  // The length of the longest line: the time, a comma and a value for each channel, and the newline.
   static const size_t kLongest = 10 + 17 * kChannels + 1;
 
-  // Writes a sample and gives the line's length, its end included; its bytes are at data() until the next call.
+  // Writes a sample and returns the length of the line including its newline. Its bytes are at data() until
+  // the next call.
   //
-  // Values have four decimals. What is no number, or too large for one (from 4294967296 on), is `nan`, which the reader takes
-  // for a missing value.
+  // Values have four decimals. A value that is not a number, or whose magnitude is 4294967296 or more, is
+  // written as `nan`, which the reader treats as a missing value.
   size_t write(uint32_t micros, const float (&values)[kChannels]) {
     length_ = 0;
     digits(micros, 1);
@@ -123,7 +131,7 @@ class Line {
   }
 
   void number(float value) {
-    // Also false for NaN.
+    // The comparison is also false for NaN.
     if (!(value > -4294967296.0f && value < 4294967296.0f)) {
       memcpy(line_ + length_, "nan", 3);
       length_ += 3;
@@ -133,7 +141,8 @@ class Line {
     if (negative) value = -value;
     uint32_t whole = static_cast<uint32_t>(value);
     uint32_t fraction = static_cast<uint32_t>((value - static_cast<float>(whole)) * 10000.0f + 0.5f);
-    // 0.99996 is rounded up to 1. So large a value as to overflow `whole` has no fraction.
+    // For example, 0.99996 is rounded up to 1. `whole` cannot overflow, because values that large have no
+    // fraction.
     if (fraction == 10000) {
       whole++;
       fraction = 0;

@@ -7,7 +7,7 @@ use sha2::Digest as _;
 
 use crate::command::failure::Failure;
 use crate::config::{Config, SourceConfig, SourceKind};
-use crate::daemon::pipeline::{BrokerConnection, SourceTask};
+use crate::daemon::parts::{BrokerConnection, SourceTask};
 use crate::decision::ServingContext;
 use crate::model::card::Card;
 use crate::model::session::Model;
@@ -152,7 +152,7 @@ pub(crate) fn stream_options(config: &Config, card: &Card) -> StreamTableOptions
             reorder,
             quality: config.quality,
         },
-        streams: config.limits.streams,
+        max_streams: config.limits.streams,
         silence_limits: Some(SilenceLimits { silence: config.limits.silence, idle: config.limits.idle }),
     }
 }
@@ -185,6 +185,6 @@ pub(crate) fn home_assistant(
 /// The serving context of a configuration: the model's card, the hop and the decision settings.
 pub(crate) fn context(config: &Config, card: Card) -> ServingContext {
     let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
-    let (model, hop) = (model.to_string_lossy().into_owned(), config.window.hop.unwrap_or(card.hop));
-    ServingContext { card, model, hop, decision: config.decide }
+    let hop = config.window.hop.unwrap_or(card.hop);
+    ServingContext { card, model: model.to_string_lossy().into_owned(), hop, decision: config.decide }
 }

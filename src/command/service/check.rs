@@ -6,7 +6,7 @@ use super::assemble;
 use crate::command::block_on;
 use crate::command::failure::Failure;
 use crate::config::load;
-use crate::daemon::pipeline::SourceTask;
+use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
 use crate::mqtt::Role;
@@ -24,7 +24,7 @@ pub struct CheckArgs {
 }
 
 impl CheckArgs {
-    /// Checks everything, and goes on after a fault.
+    /// Checks everything; a fault in one part does not end the check.
     ///
     /// # Errors
     /// [`Failure`] with the highest exit code of all faults: 78 if the configuration or the model cannot
@@ -97,7 +97,7 @@ fn check_source(source: SourceTask) -> Result<String, Failure> {
     match source {
         SourceTask::Mqtt(subscription) => Ok(format!("it will subscribe to {:?}", subscription.filter())),
         SourceTask::Serial(serial) => {
-            serial.open().map(|_| format!("{:?} opens", serial.port)).map_err(Failure::failed)
+            serial.open().map(|_| format!("{:?} can be opened", serial.port)).map_err(Failure::failed)
         }
         SourceTask::Stdin(_) => Ok("standard input".into()),
         SourceTask::Files(files) => Ok(format!("{} recordings", files.recordings.len())),

@@ -58,7 +58,7 @@ impl Reloader {
             // The open sources deliver the channels of the running model, so another set of channels needs a
             // restart.
             let (old, new) = (channel_names(current), channel_names(&card.channels));
-            needs_restart.insert(0, format!("model.path (it takes the channels {new} in place of {old})"));
+            needs_restart.insert(0, format!("model.path (its channels are {new} instead of {old})"));
             running.model.path.clone_from(&self.running.model.path);
         }
         let (card, models, digest) = match models {
@@ -71,11 +71,16 @@ impl Reloader {
         }
         let streams = assemble::stream_options(&running, &card);
         let context = assemble::context(&running, card);
-        let (done, taken) = oneshot::channel();
-        let handover =
-            Handover { models, context: context.clone(), streams, queue_limit: running.limits.windows, done };
-        let (pace, silence) = (running.publish.health, running.limits.silence);
+        let (sender, done) = oneshot::channel();
+        let handover = Handover {
+            models,
+            context: context.clone(),
+            streams,
+            queue_limit: running.limits.windows,
+            done: sender,
+        };
+        let (health_interval, silence) = (running.publish.health, running.limits.silence);
         (self.running, self.context, self.digest) = (running, context, digest);
-        Ok(Prepared { handover, taken, pace, silence, applied, needs_restart })
+        Ok(Prepared { handover, done, health_interval, silence, applied, needs_restart })
     }
 }

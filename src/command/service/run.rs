@@ -14,7 +14,8 @@ use super::reload::Reloader;
 use crate::command::failure::Failure;
 use crate::command::{block_on, reload_signals, shutdown_signal, terminal_hangup};
 use crate::config::{Config, load};
-use crate::daemon::pipeline::{Pipeline, Serving};
+use crate::daemon::parts::Serving;
+use crate::daemon::pipeline::Pipeline;
 use crate::daemon::reload::Reload;
 use crate::decision::ServingContext;
 use crate::health::Health;
@@ -72,7 +73,7 @@ async fn serve(
     flags: Vec<(&'static str, String)>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    let wishes = reload_signals()
+    let requests = reload_signals()
         .map_err(|error| Failure::failed(format!("the signal SIGHUP cannot be caught: {error}")))?;
     let (digest, bytes) = assemble::read_model(&config)?;
     let (card, models) = assemble::load_models(&config, &bytes)?;
@@ -129,7 +130,7 @@ async fn serve(
         recorder,
         http: server,
         health: health.clone(),
-        reload: Some(Reload { wishes, prepare: Box::new(move || reloader.prepare()) }),
+        reload: Some(Reload { requests, prepare: Box::new(move || reloader.prepare()) }),
         supervised: true,
         drain,
     };
@@ -175,7 +176,7 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
         folder: folder.clone(),
         label: config.record.label.clone().unwrap_or_else(|| "unlabelled".into()),
         channels: card.channels.clone(),
-        streams: config.limits.streams,
+        max_streams: config.limits.streams,
         idle: config.limits.idle,
     };
     Recorder::new(options).map(Some).map_err(|error| match error.kind() {

@@ -1,11 +1,11 @@
-//! The flags by which the tools find the broker: that of the configuration, or the one on the command line.
+//! The flags that name the broker for the tools: a configuration file, or the broker itself.
 
 use std::path::PathBuf;
 
 use crate::command::failure::Failure;
 use crate::config::{Config, load};
 
-/// The broker and the base topic, which `watch` and `forget` take.
+/// The flags of `watch` and `forget` for the broker and the base topic.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BrokerArgs {
     /// The configuration file with the broker, its user and TLS [default: /etc/underfoot/underfoot.toml]
@@ -36,8 +36,8 @@ impl BrokerArgs {
         let config = load::load(self.config.as_deref(), &flags).map_err(Failure::config)?;
         if config.mqtt.host.is_none() {
             return Err(Failure::config(
-                "mqtt.host is missing; name the broker with --mqtt HOST:PORT, \
-                 or a configuration that has one with -c FILE",
+                "mqtt.host is missing; give the broker with --mqtt HOST:PORT, \
+                 or a configuration that names one with -c FILE",
             ));
         }
         Ok(config)
@@ -47,8 +47,8 @@ impl BrokerArgs {
 /// Parses `HOST:PORT`, where an IPv6 address is in brackets.
 fn address(text: &str) -> Result<(String, u16), String> {
     let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-    let (host, port) = parts.ok_or("it takes HOST:PORT")?;
-    let port = port.parse().map_err(|_| "the port is not a number from 0 to 65535".to_owned())?;
+    let (host, port) = parts.ok_or("it must be HOST:PORT, such as robot.local:1883")?;
+    let port = port.parse().map_err(|_| "the port must be a number from 0 to 65535".to_owned())?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Ok((host.to_owned(), port))
 }

@@ -55,10 +55,10 @@ impl ModelCommand {
 
 fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
     let bytes = std::fs::read(model).map_err(|error| {
-        Failure::failed(format!("the model \"{}\" cannot be read: {error}", model.display()))
+        Failure::failed(format!("the model \"{}\" cannot be read: {error}; check its path", model.display()))
     })?;
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::failed(format!("the card \"{}\" cannot be read: {error}", file.display()))
+        Failure::failed(format!("the card \"{}\" cannot be read: {error}; check its path", file.display()))
     })?;
     let invalid =
         |error: String| Failure::failed(format!("the card \"{}\" is not valid: {error}", file.display()));
@@ -68,11 +68,12 @@ fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
     if card.made_by.is_empty() {
         card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
     }
-    let stamped = onnx::stamp(&bytes, &card.to_json())
-        .map_err(|error| Failure::failed(format!("\"{}\" is not an ONNX model: {error}", model.display())))?;
+    let stamped = onnx::stamp(&bytes, &card.to_json()).map_err(|error| {
+        Failure::failed(format!("no card can be added to \"{}\": {error}", model.display()))
+    })?;
     // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
     Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
-    export::write(out, &stamped).map_err(Failure::failed)?;
+    export::write_file(out, &stamped).map_err(Failure::failed)?;
     eprintln!("wrote {}", out.display());
     Ok(())
 }
@@ -99,9 +100,10 @@ fn describe(card: &Card) -> String {
         line("data", training.data_digest.clone());
         line("seed", training.seed.to_string());
         if let Some(scores) = &training.validation_scores {
+            let chosen = if training.chosen_on_validation { ", which also chose the model" } else { "" };
             line(
                 "validation",
-                format!("{scores} on {} recordings, which also chose the epoch", training.validation.len()),
+                format!("{scores} on {} held-out recordings{chosen}", training.validation.len()),
             );
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {

@@ -81,7 +81,7 @@ impl RecordArgs {
             folder: self.out.clone(),
             label: self.label.clone(),
             channels,
-            streams: config.limits.streams,
+            max_streams: config.limits.streams,
             idle: config.limits.idle,
         };
         let recorder = Recorder::new(options).map_err(Failure::failed)?;
@@ -124,15 +124,15 @@ impl RecordArgs {
         }
         if ended.recordings.is_empty() {
             return Err(Failure::failed(
-                "no sample came, so nothing was recorded; `underfoot check` checks each source",
+                "no samples arrived, so nothing was recorded; run `underfoot check` to test each source",
             ));
         }
         Ok(())
     }
 }
 
-/// The channels to record: those of the model, or without a model those of the sources, which must all be the
-/// same.
+/// The channels to record: those of the model, or, without a model, those of the sources, which must all have
+/// the same channels.
 ///
 /// # Errors
 /// [`Failure`] with exit code 78 if the model cannot be loaded, or the sources differ.

@@ -11,7 +11,8 @@ use crate::command::failure::Failure;
 use crate::command::service::assemble;
 use crate::command::{block_on, shutdown_signal};
 use crate::config::{Config, parse_speed};
-use crate::daemon::pipeline::{Pipeline, Serving, SourceTask};
+use crate::daemon::parts::{Serving, SourceTask};
+use crate::daemon::pipeline::Pipeline;
 use crate::health::Health;
 use crate::recordings;
 use crate::sink::Sink;
@@ -53,13 +54,13 @@ pub struct ReplayArgs {
     /// Maximum batch size, in windows
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
-    /// Take the [decide] and [quality] settings from this configuration file [default: built-in settings]
+    /// Take the settings of `[decide]` and `[quality]` from this configuration file [default: built-in settings]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
-    parse_speed(text).ok_or_else(|| "it takes \"max\" or a number greater than 0".into())
+    parse_speed(text).ok_or_else(|| "it must be \"max\" or a number greater than 0".into())
 }
 
 impl ReplayArgs {
@@ -108,7 +109,7 @@ impl ReplayArgs {
                     quality: config.quality,
                     ..WindowerOptions::of(&card)
                 },
-                streams: usize::MAX,
+                max_streams: usize::MAX,
                 silence_limits: None,
             },
             context,

@@ -69,7 +69,7 @@ struct Target {
 
 fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| (1e-3..=1e6).contains(number));
-    number.ok_or_else(|| "it takes a number from 0.001 to 1000000".into())
+    number.ok_or_else(|| "it must be a number from 0.001 to 1000000".into())
 }
 
 impl SimulateArgs {
@@ -115,7 +115,8 @@ impl SimulateArgs {
     }
 
     async fn publish(&self, broker: &str, drive: Drive) -> Result<(), Failure> {
-        let invalid = || Failure::usage(format!("--mqtt is {broker:?}; it takes HOST:PORT"));
+        let invalid =
+            || Failure::usage(format!("--mqtt is {broker:?}; it must be HOST:PORT, such as localhost:1883"));
         let (host, port) = broker.rsplit_once(':').ok_or_else(invalid)?;
         let port = port.parse().map_err(|_| invalid())?;
         let topic = self.topic.replace("{stream}", self.stream.as_str());
@@ -129,12 +130,14 @@ impl SimulateArgs {
                     Ok(Event::Incoming(Packet::ConnAck(_))) => eprintln!("publishing to {topic} at {broker}"),
                     Ok(_) => {}
                     Err(error) => {
-                        return Failure::failed(format!("the broker at {broker} cannot be reached: {error}"));
+                        return Failure::failed(format!(
+                            "the broker at {broker} cannot be reached: {error}; check --mqtt and that the broker is running"
+                        ));
                     }
                 }
             }
         };
-        let samples = pace(drive, async |reading| {
+        let samples = send_in_real_time(drive, async |reading| {
             // Publishing fails only if the connection is gone, which `network` reports.
             let _ = client.publish(&topic, QoS::AtMostOnce, false, wire::message(&reading)).await;
         });
@@ -151,7 +154,7 @@ impl SimulateArgs {
         eprintln!("a simulated board is at {}", link.display());
         let mut wire = Wire::new(self.format, &[SimulatorSource::channel()]);
         let mut bytes = Vec::new();
-        pace(drive, async |reading| {
+        send_in_real_time(drive, async |reading| {
             bytes.clear();
             wire.encode(reading.time, &[reading.current], &mut bytes);
             terminal.write(&bytes);
@@ -162,7 +165,7 @@ impl SimulateArgs {
 }
 
 /// Calls `send` with each reading at the time it is due.
-async fn pace(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
+async fn send_in_real_time(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
     let started = Instant::now();
     for reading in drive {
         tokio::time::sleep_until(started + Duration::from_secs_f64(reading.time.seconds())).await;

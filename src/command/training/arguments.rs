@@ -28,14 +28,14 @@ pub(super) fn check_folder_of(out: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// How the settings ask for windows to be cut. `constant` says whether channels that never change are
-/// accepted.
-pub(super) fn dataset_options(options: &FitOptions, constant: bool) -> DatasetOptions {
+/// The options for cutting windows that these settings ask for. `accept_constant` says whether channels that
+/// never change are accepted.
+pub(super) fn dataset_options(options: &FitOptions, accept_constant: bool) -> DatasetOptions {
     DatasetOptions {
         channels: options.channels.clone(),
         rate: options.rate,
         window: Some(options.window),
         hop: options.hop,
-        constant,
+        accept_constant,
     }
 }

@@ -19,8 +19,8 @@ use crate::train::optimize::optimizer::{Optimizer, OptimizerKind, OptimizerOptio
 const STEPS: usize = 100;
 /// Number of labels.
 const CLASSES: usize = 6;
-/// Epochs are timed until about this many windows have been trained on.
-const MIN_SEQUENCES: usize = 3000;
+/// Epochs are timed until about this many windows have been trained on, but at least three epochs.
+const MIN_WINDOWS: usize = 3000;
 /// The learning rate, which has no influence on the speed.
 const LEARNING_RATE: f32 = 1e-3;
 
@@ -44,8 +44,8 @@ pub struct BenchArgs {
     pub threads: usize,
 }
 
-/// Runs the command. It prints two lines to stdout: the time for each window in microseconds, and the rate of
-/// matrix products as a share of the machine's measured peak.
+/// Runs the command. It prints two lines to stdout: the training time per window in microseconds, and the
+/// rate of the matrix products with its share of the machine's measured peak.
 ///
 /// # Errors
 /// If a size is 0, or the threads cannot be started.
@@ -56,7 +56,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
     }
     let pool = pool(threads)?;
     let mut out = std::io::stdout();
-    let seconds = pool.install(|| seconds_per_sequence(args));
+    let seconds = pool.install(|| seconds_per_window(args));
     let architecture = Architecture { layers, ..Architecture::plain(STEPS, 1, hidden, CLASSES) };
     let parameters = architecture.layers().parameters();
     writeln!(
@@ -67,7 +67,8 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
     // One multiplication and one addition for each weight and step in the forward pass, and twice as many
     // backward. The output layer does not count, because it runs once per window and not once per step.
     let operations = 6.0 * (STEPS * (parameters - (hidden + 1) * CLASSES)) as f64;
-    let peak = pool.broadcast(|_| crate::train::kernel::activation::peak()).into_iter().sum::<f64>();
+    let peak =
+        pool.broadcast(|_| crate::train::kernel::activation::peak_operations()).into_iter().sum::<f64>();
     writeln!(
         out,
         "{:.1} GFLOP/s in matrix products, {:.0} % of the peak of {:.0} GFLOP/s that {} threads reach \
@@ -81,7 +82,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
 }
 
 /// The mean time for training on one window, in seconds, after one epoch of warm-up.
-fn seconds_per_sequence(args: BenchArgs) -> f64 {
+fn seconds_per_window(args: BenchArgs) -> f64 {
     let BenchArgs { windows, hidden, batch_size, layers, .. } = args;
     let mut rng = Pcg64::seed_from_u64(0);
     let values: Vec<f32> = (0..windows * STEPS).map(|_| StandardNormal.sample(&mut rng)).collect();
@@ -108,7 +109,7 @@ fn seconds_per_sequence(args: BenchArgs) -> f64 {
         }
     };
     epoch();
-    let epochs = (MIN_SEQUENCES / windows).max(3);
+    let epochs = (MIN_WINDOWS / windows).max(3);
     let started = Instant::now();
     (0..epochs).for_each(|_| epoch());
     started.elapsed().as_secs_f64() / (epochs * windows) as f64

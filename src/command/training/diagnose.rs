@@ -1,4 +1,4 @@
-//! `underfoot-train diagnose`: finds out by experiment why a training misbehaves.
+//! `underfoot-train diagnose`: finds out by experiment why a training run misbehaves.
 //!
 //! This file reads the arguments and prints the verdict; the experiments are in `train::diagnose`.
 
@@ -22,7 +22,7 @@ use crate::train::options::FitOptions;
 use crate::train::options::preset::Preset;
 use crate::train::options::settings::{self, RunConfig};
 
-/// Find out by experiment why a training misbehaves: its loss fluctuates, spikes, or does not fall
+/// Find out by experiment why a training run misbehaves: its loss fluctuates, spikes, or does not fall
 #[derive(Clone, Debug, clap::Args)]
 pub struct DiagnoseArgs {
     /// Labelled recordings, or folders of them [default: those of --config]
@@ -47,20 +47,20 @@ pub struct DiagnoseArgs {
     /// A named set of settings
     #[arg(long, value_enum, value_name = "NAME")]
     pub preset: Option<Preset>,
-    /// The settings of the training that misbehaves.
+    /// The settings of the training run that misbehaves.
     #[command(flatten)]
     pub options: FitOptions,
 }
 
-/// The smallest budget; nothing can be measured in less time.
+/// The smallest time limit; nothing can be measured in less time.
 const MIN_BUDGET: Duration = Duration::from_secs(10);
 
 /// Runs the command. Progress and the verdict go to stderr, JSON to stdout. `matches` are those of the
 /// subcommand and say which flags were given.
 ///
 /// # Errors
-/// If the arguments contradict each other, the recordings cannot be read or trained on, or the page cannot be
-/// written.
+/// If the arguments contradict each other, the recordings cannot be read or trained on, or the report cannot
+/// be written.
 pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let DiagnoseArgs { data, out, json, budget, dataset, config, preset, options } = args;
     let started = Instant::now();
@@ -89,9 +89,9 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let finer = (dataset.card.hop >= 2 * hop)
         .then(|| Dataset::load(&found, &DatasetOptions { hop: Some(hop), ..cut }))
         .transpose()?;
-    // A single network with the split of `fit`; every seed holds out different recordings.
+    // Each run trains a single network; every seed holds out different recordings.
     let options = FitOptions { folds: Some(0), ..options }.resolved(&dataset);
-    let stop = interrupt::flag()?;
+    let stop = interrupt::stop_flag()?;
     let bar = bar(budget);
     let progress = |stage: Option<&str>| {
         if let Some(bar) = &bar {
@@ -114,7 +114,10 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let mut diagnosis = diagnose(&request)?;
     if stop.load(Ordering::Relaxed) {
-        diagnosis.warnings.push("it was interrupted; the verdict rests on what was measured by then".into());
+        diagnosis.warnings.push(
+            "the diagnosis was interrupted, so the verdict is based only on what was measured before that"
+                .into(),
+        );
     }
     if let Some(bar) = &bar {
         bar.finish_and_clear();
@@ -122,7 +125,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     print_verdict(&diagnosis, &data);
     if let Some(out) = out {
         let page = DiagnosisPage { diagnosis: &diagnosis, dataset: &dataset, data: &data }.html();
-        export::write(&out, page.as_bytes())?;
+        export::write_file(&out, page.as_bytes())?;
         eprintln!("wrote the report {}", out.display());
     }
     if json {
@@ -148,7 +151,7 @@ fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
     }
     if diagnosis.findings.is_empty() && !diagnosis.healthy() {
         eprintln!(
-            "the time was too short for a verdict: the trainings had {} of {} epochs and {} seeds; \
+            "there was not enough time for a verdict: the training runs had {} of {} epochs and {} seeds; \
              set a larger --budget",
             diagnosis.epochs,
             diagnosis.options.epochs(),
@@ -156,7 +159,7 @@ fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
         );
     } else if diagnosis.findings.is_empty() {
         eprintln!(
-            "nothing is wrong with this training: none of the {} changes that were tried improves it",
+            "nothing is wrong with this training run: none of the {} changes that were tried improves it",
             diagnosis.trials.len()
         );
     }

@@ -10,7 +10,7 @@ use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::member::confusion;
 
-/// Windows in each batch for the model.
+/// The number of windows in a batch for the model.
 const BATCH: usize = 256;
 
 /// Score a model on labelled recordings

@@ -62,7 +62,7 @@ pub struct FitArgs {
     /// Print the settings as a config.toml and exit without training
     #[arg(long)]
     pub show_config: bool,
-    /// The settings of the training.
+    /// The settings of the training run.
     #[command(flatten)]
     pub options: FitOptions,
 }
@@ -87,16 +87,17 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     if data.is_empty() {
         anyhow::bail!("there is nothing to train on; name a folder of recordings");
     }
-    // Problems with the output and with ONNX Runtime are found before time is spent on training.
+    // Check the output paths and ONNX Runtime first, so that these errors come before the time spent on
+    // training.
     check_folder_of(&out)?;
-    let folder = run.unwrap_or_else(|| run_folder::beside(&out));
+    let folder = run.unwrap_or_else(|| run_folder::default_folder(&out));
     run_folder::check(&folder).map_err(anyhow::Error::msg)?;
     runtime::environment(None)?;
     let found = recordings::find(&data, layout.as_deref())?;
     let dataset = Dataset::load(&found, &dataset_options(&options, false))?;
     eprintln!("{}", description(&dataset));
     let options = options.resolved(&dataset);
-    let stop = interrupt::flag()?;
+    let stop = interrupt::stop_flag()?;
     let (trained, tried) = match budget {
         None => (train(&options, &dataset, &stop)?, Vec::new()),
         Some(budget) => {
@@ -128,7 +129,8 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let mut files = run_folder::files(&report, &tried);
     files.push(("model.onnx", bytes.clone()));
     run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
-    export::write(&out, &bytes).map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
+    export::write_file(&out, &bytes)
+        .map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
     eprintln!(
         "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
          Report: {}",
@@ -149,8 +151,8 @@ fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<T
     trained
 }
 
-/// Predictions of held-out windows after training with the same settings and a split by window, in which
-/// overlapping windows of one recording are both trained on and held out.
+/// Trains again with the same settings and a split by window, in which overlapping windows of one recording
+/// are both trained on and held out. Returns the predictions of the held-out windows.
 fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
     eprintln!("training again with a split by window instead of by recording");
     let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
@@ -159,7 +161,7 @@ fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> R
     let context = TrainingContext { options, dataset, stop, progress: &show };
     let trained = pool(options.threads)?.install(|| train_splits(&context, splits));
     progress.end();
-    Ok(trained?.windows(dataset))
+    Ok(trained?.window_confusion(dataset))
 }
 
 /// The dataset in one line.
@@ -190,7 +192,7 @@ fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>,
     for warning in &trained.warnings {
         eprintln!("warning: {warning}");
     }
-    let windows = trained.windows(dataset);
+    let windows = trained.window_confusion(dataset);
     if windows.total() == 0 {
         return eprintln!("no windows were held out, so there is no score");
     }
@@ -199,13 +201,16 @@ fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>,
     } else {
         "score on recordings not trained on"
     };
-    let folds = trained.scores(dataset);
+    let folds = trained.fold_scores(dataset);
     eprintln!("{kind}, {} windows: {}", windows.total(), windows.scores());
     if folds.len() > 1 {
         let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
         eprintln!("  balanced accuracy of each fold: {}", balanced.collect::<Vec<_>>().join(" "));
     }
-    eprintln!("  after smoothing, as the daemon publishes surfaces: {}", trained.decisions(dataset).scores());
+    eprintln!(
+        "  after smoothing, as the daemon publishes surfaces: {}",
+        trained.decision_confusion(dataset).scores()
+    );
     if let Some(trees) = trees {
         eprintln!("  extra trees on summary statistics, for comparison: {}", trees.scores());
     }

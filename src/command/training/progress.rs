@@ -1,4 +1,4 @@
-//! The progress of a training: a bar on a terminal, a few plain lines elsewhere.
+//! The progress of a training run: a bar on a terminal, a few plain lines elsewhere.
 
 use std::io::IsTerminal;
 
@@ -10,7 +10,7 @@ use crate::train::options::FitOptions;
 /// Approximate number of lines for each network if stderr is not a terminal.
 const LINES: usize = 6;
 
-/// Shows the progress of a training of one or several networks on stderr.
+/// Shows the progress of a training run of one or several networks on stderr.
 #[derive(Debug)]
 pub(crate) struct TrainingProgress {
     /// `None` if stderr is not a terminal.
@@ -22,7 +22,7 @@ pub(crate) struct TrainingProgress {
 }
 
 impl TrainingProgress {
-    /// Shows an empty bar for a training with these settings.
+    /// Shows an empty bar for a training run with these settings.
     pub(crate) fn new(options: &FitOptions) -> Self {
         let (epochs, members) = (options.epochs.unwrap_or(1), options.folds().max(1));
         let style = ProgressStyle::with_template("{bar:20} {percent}%, {eta} left: {msg}").ok();
@@ -34,7 +34,7 @@ impl TrainingProgress {
         Self { bar, epochs, members }
     }
 
-    /// Shows the figures of an epoch of the network with this index, from 0.
+    /// Shows the figures of one epoch. `member` is the index of the network, from 0.
     pub(crate) fn show(&self, member: usize, epoch: &Epoch) {
         let network = match self.members {
             1 => String::new(),
@@ -63,6 +63,7 @@ impl TrainingProgress {
     }
 }
 
+/// The losses and accuracies of an epoch, as text.
 fn figures(epoch: &Epoch) -> String {
     let training = format!("loss {:.4}, accuracy {:.3}", epoch.loss, epoch.accuracy);
     match (epoch.validation_loss, epoch.validation_accuracy) {

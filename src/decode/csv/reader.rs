@@ -42,7 +42,7 @@ impl CsvRows {
         Self { splitter: RecordSplitter::new(reader), decoder }
     }
 
-    /// The columns of text, with their texts so far.
+    /// The text columns, with what they have read so far.
     pub fn texts(&self) -> &[TextColumn] {
         self.decoder.texts()
     }
@@ -178,7 +178,7 @@ mod tests {
         let mut rows =
             CsvRows::recorded(columns(&["m2"]), TimeInput::default(), b',', Header::Row(1), vec![]);
         let (_, drops) = decode(&mut rows, "t,m1,m3\n0,1,2\n", 100);
-        assert_eq!(drops.first().unwrap().1, "column \"m2\" is not in the header; it has t, m1, m3");
+        assert_eq!(drops.first().unwrap().1, "column \"m2\" is not in the header, which has t, m1, m3");
     }
 
     #[test]

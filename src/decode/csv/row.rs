@@ -39,7 +39,7 @@ pub(super) struct RowDecoder {
     time: TimeInput,
     header: Header,
     mapping: Mapping,
-    /// The number of rows so far.
+    /// The number of rows so far, without empty ones.
     row: usize,
     /// The raw values of the current row, in the order of the columns.
     raw: Vec<f64>,
@@ -56,7 +56,7 @@ impl RowDecoder {
         Self { columns, time, header, mapping, row: 0, raw, texts }
     }
 
-    /// The columns of text, with their texts so far.
+    /// The text columns, with what they have read so far.
     pub(super) fn texts(&self) -> &[TextColumn] {
         &self.texts
     }
@@ -70,7 +70,7 @@ impl RowDecoder {
                 match self.map_header(row) {
                     Ok(mapping) => self.mapping = mapping,
                     Err(missing) => drops.add(DropReason::Malformed, || {
-                        format!("column {missing:?} is not in the header; it has {row}")
+                        format!("column {missing:?} is not in the header, which has {row}")
                     }),
                 }
                 for column in &mut self.texts {

@@ -1,4 +1,4 @@
-//! Columns of text, such as labels.
+//! Text columns, such as labels.
 
 use super::record::CsvRecord;
 use crate::signal::Time;

@@ -22,7 +22,7 @@ const faultsIn = (report) => {
   const bad = report.sources.filter((source) => !isGood(source));
   const faults = bad.map((source) => `${source.name} is ${source.state}`);
   if (about.broker && !report.broker.connected) faults.push('the broker is away');
-  if (!report.moves) faults.push('the pipeline does not move');
+  if (!report.moves) faults.push('the pipeline makes no progress');
   for (const { stream, channel, problem } of report.problems) {
     faults.push(`${channel ? `${channel} of ` : ''}${stream} is ${problem}`);
   }

@@ -62,7 +62,7 @@ pub(crate) fn integer(name: &str, value: i64) -> AttributeProto {
 }
 
 /// An attribute with several integers.
-pub(crate) fn integers_of(name: &str, values: &[i64]) -> AttributeProto {
+pub(crate) fn integers_attribute(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         ints: values.to_vec(),
@@ -87,11 +87,11 @@ pub(crate) fn floats(name: &str, sizes: &[usize], values: &[f32]) -> TensorProto
 
 /// A constant vector of int64 values.
 pub(crate) fn integers(name: &str, values: &[i64]) -> TensorProto {
-    table(name, &[values.len()], values)
+    integer_tensor(name, &[values.len()], values)
 }
 
 /// A constant tensor of int64 values, row-major, with these sizes.
-pub(crate) fn table(name: &str, sizes: &[usize], values: &[i64]) -> TensorProto {
+pub(crate) fn integer_tensor(name: &str, sizes: &[usize], values: &[i64]) -> TensorProto {
     tensor(name, sizes, INT64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 

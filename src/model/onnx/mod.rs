@@ -1,7 +1,7 @@
 //! ONNX files: writing those of trained models, and putting a model card into any.
 //!
-//! - Trained models are encoded as protobuf messages with `file`, from a graph whose parts `node`, `floats`
-//!   and the other functions in `build` make.
+//! - The functions in `build` write trained models: `node`, `floats` and others make the parts of a graph,
+//!   and `file` encodes the graph with its card as an ONNX file.
 //! - [`stamp()`] puts a card into the bytes of any ONNX model. It reads only the outermost structure of the
 //!   file, so that it keeps parts that this crate does not know.
 
@@ -9,6 +9,6 @@ mod build;
 mod proto;
 mod stamp;
 
-pub(crate) use build::{file, floats, integer, integers, integers_of, node, table, value};
+pub(crate) use build::{file, floats, integer, integer_tensor, integers, integers_attribute, node, value};
 pub(crate) use proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 pub use stamp::{StampError, stamp};

@@ -39,7 +39,7 @@ const MAX_STREAMS: usize = 64;
 const PAGE_QUEUE: usize = 64;
 /// Minimum time between two predictions shown of one stream.
 const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
-/// Size of the event buffer, in bytes, from which on further events are dropped until the next flush.
+/// When the event buffer is larger than this, in bytes, further events are dropped until the next flush.
 const MAX_BUFFER: usize = 1 << 20;
 /// How long a browser waits before it connects again after it lost the connection.
 const RETRY: Duration = Duration::from_secs(2);
@@ -102,7 +102,7 @@ impl LiveEvents {
         self.0.watched.load(Ordering::Relaxed)
     }
 
-    /// Waits until a page joins.
+    /// Waits until a page is opened.
     pub(crate) async fn joined(&self) {
         self.0.joined.notified().await;
     }
@@ -136,7 +136,7 @@ impl LiveEvents {
     pub(crate) fn samples(&self, batch: &SampleBatch) {
         if self.watched()
             && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
-            && !shown.beyond
+            && !shown.over_limit
         {
             shown.trace.take(batch);
         }
@@ -149,7 +149,8 @@ impl LiveEvents {
         }
         let mut state = self.lock();
         let shown = state.shown(&prediction.stream);
-        if shown.beyond || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL) {
+        if shown.over_limit || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL)
+        {
             return;
         }
         shown.last_prediction = Some(Instant::now());
@@ -220,14 +221,16 @@ impl LiveEvents {
 impl LiveState {
     /// Returns a stream's entry, and creates it at the stream's first event.
     fn shown(&mut self, stream: &StreamId) -> &mut LiveStream {
-        let beyond = self.streams.len() >= MAX_STREAMS;
-        self.streams.entry(stream.clone()).or_insert_with(|| LiveStream { beyond, ..LiveStream::default() })
+        let over_limit = self.streams.len() >= MAX_STREAMS;
+        self.streams
+            .entry(stream.clone())
+            .or_insert_with(|| LiveStream { over_limit, ..LiveStream::default() })
     }
 
     /// The body of a `hello` event: the state of everything now.
     fn hello(&self) -> Value {
         let streams = self.streams.iter().map(
-            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.beyond }),
+            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.over_limit }),
         );
         let streams: Vec<_> = streams.collect();
         json!({ "about": self.about, "now": now(), "span": SPAN, "streams": streams })

@@ -2,8 +2,8 @@
 //!
 //! [`LiveSink`] counts every prediction and passes outcomes to [`LiveEvents`](events::LiveEvents), which
 //! turns them into events for the open pages. [`Trace`](trace::Trace) reduces a stream's samples to what a
-//! page can draw, and [`About`](about::About) describes the running daemon. Serving the events over HTTP is
-//! the part of [`crate::http`].
+//! page can draw, and [`About`](about::About) describes the running daemon. [`crate::http`] serves the events
+//! over HTTP.
 
 pub(crate) mod about;
 pub(crate) mod events;

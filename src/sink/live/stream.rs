@@ -20,7 +20,7 @@ pub(super) struct LiveStream {
     /// When a prediction of it was last shown.
     pub(super) last_prediction: Option<Instant>,
     /// Whether it is over the limit of streams, so that only its surface changes are shown.
-    pub(super) beyond: bool,
+    pub(super) over_limit: bool,
 }
 
 /// A surface change as pages receive it.

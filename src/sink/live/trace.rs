@@ -13,10 +13,11 @@ pub(crate) const SPAN: i64 = 50;
 /// A sample that is more than this many spans older than the newest is taken as a sign that the computer's
 /// clock was set back, rather than as a late sample.
 const SET_BACK: i64 = 1000 / SPAN;
-/// Longest time before its batch's last sample, in nanoseconds, at which a sample is drawn. A batch that
-/// covers more did not come in real time; its earlier samples are drawn at the batch's arrival.
+/// The longest time in nanoseconds between a sample and the last one of its batch at which the sample is
+/// drawn at its own time. A batch that spans more did not come in real time; its earlier samples are drawn at
+/// the batch's arrival.
 const MAX_SPREAD: i64 = 5_000_000_000;
-/// Size of the encoded spans, in bytes, from which on further spans are dropped until they are taken.
+/// When the encoded spans are larger than this, in bytes, further spans are dropped until they are taken.
 const MAX_READY: usize = 16 << 10;
 
 /// The newest span of one stream, and the finished spans that have not been sent yet.

@@ -10,8 +10,7 @@ use crate::csv::RowWriter;
 use crate::signal::{Channel, StreamId, Time};
 use crate::stream::{TimeUnwrapper, Timestamper};
 
-/// A longer gap between two samples, in nanoseconds, starts a new stretch of the stream's clock. The
-/// recording goes on.
+/// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
 const MAX_GAP: i64 = 1_000_000_000;
 
 /// A recording that is open for writing: a header, then one row for each sample.
@@ -20,8 +19,8 @@ pub(super) struct OpenRecording {
     pub(super) out: BufWriter<File>,
     row: RowWriter,
     pub(super) path: PathBuf,
-    pub(super) clock: TimeUnwrapper,
-    pub(super) stamper: Timestamper,
+    pub(super) unwrapper: TimeUnwrapper,
+    pub(super) timestamper: Timestamper,
     /// Number of samples written.
     pub(super) samples: u64,
     /// Number of samples that are known to be on the disk.
@@ -41,7 +40,7 @@ impl OpenRecording {
         folder: &Path,
         stream: &StreamId,
         channels: &[Channel],
-        stamper: Timestamper,
+        timestamper: Timestamper,
     ) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
         let names = (1u32..10_000).map(|number| match number {
@@ -59,13 +58,13 @@ impl OpenRecording {
                         row.field(&channel.name);
                     }
                     out.write_all(row.end()).map_err(|error| named(&path, &error))?;
-                    let clock = TimeUnwrapper::new(MAX_GAP);
+                    let unwrapper = TimeUnwrapper::new(MAX_GAP);
                     return Ok(Self {
                         out,
                         row,
                         path,
-                        clock,
-                        stamper,
+                        unwrapper,
+                        timestamper,
                         samples: 0,
                         kept: 0,
                         dirty: true,
@@ -98,7 +97,7 @@ impl OpenRecording {
         self.out.write_all(self.row.end()).map_err(|error| named(&self.path, &error))
     }
 
-    /// Brings everything written so far to the disk.
+    /// Writes everything so far through to the disk.
     ///
     /// # Errors
     /// An error that names the file.

@@ -2,8 +2,8 @@
 //!
 //! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv`, one file for each
 //! uninterrupted run of the device's clock. [`RecorderHandle`] runs a recorder on a thread of its own, so
-//! that a slow disk delays nothing else. Files are brought to the disk once a second, so a crash loses at
-//! most the last second.
+//! that a slow disk delays nothing else. Files are written through to the disk once a second, so a crash
+//! loses at most the last second.
 
 mod file;
 mod options;

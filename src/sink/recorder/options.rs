@@ -10,7 +10,7 @@ use crate::signal::Channel;
 pub enum OnFault {
     /// Stop with an error. For `underfoot record`, which has nothing else to do.
     End,
-    /// Drop samples for a while, then try again. For the daemon, whose predictions go on.
+    /// Drop samples for a while, then try again. For the daemon, whose predictions continue.
     Pause,
 }
 
@@ -19,12 +19,12 @@ pub enum OnFault {
 pub struct RecorderOptions {
     /// The folder of recordings.
     pub folder: PathBuf,
-    /// The surface that is driven on. Recordings go into the folder of this name below `folder`.
+    /// The surface that the robots drive on. Recordings go into the folder with this name below `folder`.
     pub label: String,
     /// The recorded channels, each of which is a column.
     pub channels: Vec<Channel>,
     /// Maximum number of streams recorded at once. Samples of further streams are dropped and counted.
-    pub streams: usize,
+    pub max_streams: usize,
     /// The file of a stream is closed after this time without samples.
     pub idle: Duration,
 }

@@ -52,12 +52,12 @@ impl Recorder {
             return Ok(());
         }
         if !self.files.contains_key(&batch.stream) {
-            if self.files.len() >= self.options.streams {
+            if self.files.len() >= self.options.max_streams {
                 drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
                     format!(
                         "stream \"{}\" is over the limit limits.streams = {}; \
                          raise it to record more streams",
-                        batch.stream, self.options.streams
+                        batch.stream, self.options.max_streams
                     )
                 });
                 return Ok(());
@@ -72,28 +72,26 @@ impl Recorder {
         }
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
-        open.stamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        open.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
         for (raw, row) in batch.samples.iter() {
-            let time = match open.clock.place(raw) {
+            let time = match open.unwrapper.place(raw) {
                 Placement::Next(time) | Placement::AfterGap(time) => time,
                 Placement::AfterRestart(time) => {
-                    let stamper = open.stamper.clone();
-                    let next =
-                        OpenRecording::create(&self.folder, &batch.stream, &self.options.channels, stamper)?;
+                    let timestamper = open.timestamper.clone();
+                    let next = OpenRecording::create(
+                        &self.folder,
+                        &batch.stream,
+                        &self.options.channels,
+                        timestamper,
+                    )?;
                     let mut done = std::mem::replace(open, next);
                     done.sync()?;
                     remember(&mut self.finished, done.path, done.samples);
-                    open.clock.place(raw);
+                    open.unwrapper.place(raw);
                     time
                 }
-                Placement::Duplicate => {
-                    drops.add(DropReason::Duplicate, || format!("a second sample at {} s", raw.seconds()));
-                    continue;
-                }
-                Placement::Late => {
-                    drops.add(DropReason::Late, || {
-                        format!("the sample at {} s came after a newer one", raw.seconds())
-                    });
+                placement @ (Placement::Duplicate | Placement::Late) => {
+                    placement.count_drop(raw, drops);
                     continue;
                 }
             };
@@ -114,7 +112,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Brings everything written so far to the disk, and closes the files of idle streams.
+    /// Writes everything so far through to the disk, and closes the files of idle streams.
     ///
     /// # Errors
     /// An error that names the file.
@@ -135,7 +133,7 @@ impl Recorder {
         let mut lost = 0;
         for (_, OpenRecording { out, path, samples, kept, .. }) in self.files.drain() {
             lost += samples - kept;
-            // Dropping the writer would try once more to write its buffer, which has no room on the disk.
+            // Dropping the writer would try again to write its buffer, which the disk has no room for.
             let (file, _) = out.into_parts();
             if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
                 let _ = std::fs::remove_file(&path);
@@ -171,12 +169,23 @@ fn remember(finished: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
     use crate::recordings;
     use crate::recordings::reader::RecordingReader;
     use crate::signal::{Arrival, Channel, Samples, Time};
+
+    fn options(folder: &Path, channels: &[&str]) -> RecorderOptions {
+        RecorderOptions {
+            folder: folder.into(),
+            label: "gravel".into(),
+            channels: channels.iter().map(|name| Channel::in_ampere(name)).collect(),
+            max_streams: 9,
+            idle: Duration::MAX,
+        }
+    }
 
     fn batch(times: &[f64]) -> SampleBatch {
         let mut samples = Samples::new(2);
@@ -189,14 +198,8 @@ mod tests {
     #[test]
     fn recorded_samples_are_read_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels: channels.clone(),
-            streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left", "right"]);
+        let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
         let mut drops = Drops::default();
         let mut first = batch(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001]);
@@ -215,7 +218,7 @@ mod tests {
         let recording = found.iter().find(|recording| recording.path == written[0].0).unwrap();
         let mut samples = Samples::new(2);
         let mut reader = RecordingReader::open(recording, Some(&channels)).unwrap();
-        while reader.next_block(&mut samples).unwrap() {}
+        while reader.next_batch(&mut samples).unwrap() {}
         assert_eq!(samples.times().last().unwrap().nanos(), 7_000_000_001);
         assert_eq!(samples.values()[0].to_bits(), 0.1f32.to_bits());
         assert!(samples.values()[1].is_nan());
@@ -225,14 +228,8 @@ mod tests {
     #[test]
     fn a_channel_may_have_a_name_with_a_comma() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left, front"), Channel::in_ampere("\"right\"")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels: channels.clone(),
-            streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left, front", "\"right\""]);
+        let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
         let written = recorder.finish().unwrap();
@@ -242,21 +239,14 @@ mod tests {
         let recordings = recordings::find(&[folder.path().into()], None).unwrap();
         let mut samples = Samples::new(2);
         let mut reader = RecordingReader::open(&recordings[0], Some(&channels)).unwrap();
-        while reader.next_block(&mut samples).unwrap() {}
+        while reader.next_batch(&mut samples).unwrap() {}
         assert_eq!(samples.values()[2], 1.1);
     }
 
     #[test]
-    fn after_a_fault_empty_files_are_removed_and_recording_goes_on() {
+    fn after_a_fault_empty_files_are_removed_and_recording_continues() {
         let folder = tempfile::tempdir().unwrap();
-        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
-        let options = RecorderOptions {
-            folder: folder.path().into(),
-            label: "gravel".into(),
-            channels,
-            streams: 9,
-            idle: Duration::MAX,
-        };
+        let options = options(folder.path(), &["left", "right"]);
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[1.0, 2.0]), &mut Drops::default()).unwrap();
         recorder.abandon();

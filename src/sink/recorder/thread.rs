@@ -13,11 +13,11 @@ use crate::health::Health;
 use crate::shutdown::ends_within;
 use crate::signal::{DropReason, Drops, SourceEvent};
 
-/// How often recordings are brought to the disk, which is also the most that a crash loses.
+/// How often recordings are written through to the disk. A crash loses at most the samples of this time.
 const FLUSH: Duration = Duration::from_secs(1);
 /// Capacity of the queue to the thread, in batches of samples.
 const QUEUE: usize = 1024;
-/// How long recording pauses after a fault, before it is tried again.
+/// How long recording pauses after a fault.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A recorder that runs on a thread of its own.
@@ -28,7 +28,8 @@ pub struct RecorderHandle {
 }
 
 impl RecorderHandle {
-    /// Starts a thread that writes what it is given. Samples it drops are counted in `health`.
+    /// Starts a thread that writes the events passed to [`take`](Self::take). Samples that it drops are
+    /// counted in `health`.
     pub fn start(recorder: Recorder, on_fault: OnFault, health: Arc<Health>) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || record(recorder, on_fault, &receiver, &health));
@@ -78,7 +79,7 @@ fn record(
     let mut drops = Drops::default();
     let mut flushed = Instant::now();
     let mut paused: Option<Instant> = None;
-    // A fault is logged once, until samples reach the disk again.
+    // A fault is logged only once, until samples reach the disk again.
     let mut failing = false;
     loop {
         let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
@@ -108,7 +109,7 @@ fn record(
             if !failing {
                 let again = humantime::format_duration(PAUSE);
                 tracing::error!(
-                    "{error}; predictions go on, and recording is tried again every {again}: \
+                    "{error}; predictions continue, and recording is tried again every {again}: \
                      make room, or fix the disk"
                 );
             }
@@ -118,7 +119,7 @@ fn record(
         }
         if failing {
             // The fault was logged, so these drops are only counted.
-            health.count(&mut drops);
+            health.count_drops(&mut drops);
         } else {
             health.dropped("recorder", &mut drops);
         }

@@ -32,6 +32,7 @@ pub(crate) fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Co
     pool(trained.options.threads)?.install(|| Ok(Some(run(trained, dataset))))
 }
 
+/// Like [`baseline`], in the caller's thread pool.
 fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
     let features = Features::of(dataset);
     let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
@@ -71,7 +72,7 @@ impl Features {
         &self.values[window * self.columns..(window + 1) * self.columns]
     }
 
-    /// Grows trees on the split's training windows and gives their probabilities of its held-out windows,
+    /// Grows trees on the split's training windows and returns their probabilities of its held-out windows,
     /// row-major [N, K].
     pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
         let gather = |windows: &[usize]| -> Vec<f32> {

@@ -42,6 +42,7 @@ pub(crate) struct Trees {
     trees: Vec<Vec<Node>>,
 }
 
+/// A node of a tree.
 #[derive(Clone, Debug)]
 enum Node {
     /// Rows whose value is below the threshold go to the node with the index `below`, all others to `above`.
@@ -94,6 +95,7 @@ impl Trees {
         rows.concat()
     }
 
+    /// The probabilities of the labels for one row, `[K]`.
     fn row_probabilities(&self, row: &[f32]) -> Vec<f32> {
         let mut sum = vec![0.0; self.classes];
         for nodes in &self.trees {
@@ -111,7 +113,7 @@ impl Trees {
 }
 
 impl FeatureRows<'_> {
-    /// Appends the node of these rows and all nodes below it, and gives its index.
+    /// Appends the node of these rows and all nodes below it, and returns its index.
     fn grow(&self, rows: Vec<usize>, depth: usize, nodes: &mut Vec<Node>, rng: &mut Pcg64) -> usize {
         let index = nodes.len();
         let shares = self.shares(rows.iter().copied());

@@ -15,7 +15,7 @@ use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, Drops, Samples, Time};
 use crate::stream::{StreamWindower, WindowerOptions, WindowerOutput};
 
-/// The maximum number of values in the steps of all recordings, which take 2 GiB.
+/// The maximum number of values in the steps of all recordings. They take 2 GiB.
 const MAX_VALUES: usize = 1 << 29;
 
 /// A whole recording in memory.
@@ -28,8 +28,8 @@ pub(crate) struct LoadedRecording {
 /// The steps of one recording, and its windows.
 #[derive(Default)]
 pub(crate) struct CutRecording {
-    /// Every step that is in a window, row-major [S, C]. The stretches between gaps follow each other without
-    /// a mark.
+    /// Every step that is in a window, row-major [S, C]. The stretches between gaps are stored one after the
+    /// other, without a separator.
     pub(crate) steps: Vec<f32>,
     pub(crate) windows: Vec<CutWindow>,
     /// Windows dropped because no label applies to all of their steps.
@@ -66,7 +66,7 @@ pub(crate) fn read_all(
     let loaded = found.par_iter().map(|recording| {
         let mut reader = RecordingReader::open(recording, Some(channels))?;
         let mut samples = Samples::new(channels.len());
-        while reader.next_block(&mut samples)? {}
+        while reader.next_batch(&mut samples)? {}
         // The whole path, because recordings in different folders may have the same name.
         let group = match recording.layout.split.group_by {
             GroupBy::File => recording.path.display().to_string(),
@@ -90,7 +90,7 @@ pub(crate) fn read_all(
 
 /// The rate of the recordings in Hz, rounded to three significant digits: 1 / the median over the recordings
 /// of their median interval between samples. `None` if no recording has two samples at different times.
-pub(crate) fn own_rate(recordings: &[LoadedRecording]) -> Option<f64> {
+pub(crate) fn sample_rate(recordings: &[LoadedRecording]) -> Option<f64> {
     let interval = |recording: &LoadedRecording| {
         let pairs = recording.samples.times().windows(2);
         median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
@@ -101,6 +101,7 @@ pub(crate) fn own_rate(recordings: &[LoadedRecording]) -> Option<f64> {
     format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
 }
 
+/// The upper median; `None` without values.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
@@ -137,8 +138,8 @@ pub(crate) fn cut_all(
 
 /// Cuts one recording into the windows that the daemon would make of it.
 ///
-/// The windower runs at a hop of one step. That gives every step, and every position that a window may be
-/// shifted to in training. The windows of the data set are those at every `card.hop`th position of a stretch.
+/// The windower runs at a hop of one step, so it emits every step and every position that a window may be
+/// shifted to in training. The windows of the dataset are those at every `card.hop`th position of a stretch.
 fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
     let mut windower = StreamWindower::new(&WindowerOptions { hop: 1, ..WindowerOptions::of(card) });
     let mut cut = CutRecording::default();

@@ -1,4 +1,4 @@
-//! The data set: the labelled windows of all recordings.
+//! The dataset: the labelled windows of all recordings.
 //!
 //! The steps of all recordings are in one vector, and a window is a range of it. Overlapping windows share
 //! their steps, and a window can be shifted in training without being cut again.
@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
-use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, own_rate, read_all};
+use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
 use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
@@ -23,8 +23,8 @@ pub struct DatasetOptions {
     pub window: Option<usize>,
     /// The steps from the start of one window to the start of the next; `None` for a tenth of the window.
     pub hop: Option<usize>,
-    /// Whether a channel that never changes is accepted; otherwise it is an error.
-    pub constant: bool,
+    /// Whether a channel that never changes is accepted. If not, it is an error.
+    pub accept_constant: bool,
 }
 
 /// The labelled windows of all recordings: N windows of W steps of C channels.
@@ -42,8 +42,8 @@ pub struct Dataset {
     pub windows: Vec<WindowIndex>,
     /// The label of each window, as an index into the card's labels, `[N]`.
     pub labels: Vec<usize>,
-    /// The recording of each window, as an index into [`Dataset::recordings`], `[N]`.
-    pub sources: Vec<usize>,
+    /// The recording that each window was cut from, as an index into [`Dataset::recordings`], `[N]`.
+    pub recording_of_window: Vec<usize>,
     /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
     /// order need not be among them.
     pub permutations: Vec<Vec<usize>>,
@@ -71,8 +71,8 @@ impl Dataset {
                 return Err(DatasetError::NoValue { name: channel.name.clone() });
             }
         }
-        let own_rate = own_rate(&loaded).ok_or(DatasetError::NoRate)?;
-        let rate = options.rate.unwrap_or(own_rate);
+        let sample_rate = sample_rate(&loaded).ok_or(DatasetError::NoRate)?;
+        let rate = options.rate.unwrap_or(sample_rate);
         let window = options.window.unwrap_or(100);
         let mut card = Card {
             version: Card::VERSION,
@@ -81,7 +81,7 @@ impl Dataset {
             window,
             hop: options.hop.unwrap_or_else(|| (window / 10).max(1)),
             resample: Resample {
-                method: if own_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
+                method: if sample_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
                 max_gap: f64::max(0.25, 10.0 / rate),
             },
             // A placeholder until the labels are known, so that the numbers can be validated before windows
@@ -108,7 +108,7 @@ impl Dataset {
         let permutations = permutations(found, &card.channels)?;
         let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts)? };
         match dataset.constant_channel() {
-            Some(error) if !options.constant => Err(error),
+            Some(error) if !options.accept_constant => Err(error),
             _ => Ok(dataset),
         }
     }
@@ -152,8 +152,8 @@ impl Dataset {
         Self::assemble(found, card.clone(), loaded, cuts)
     }
 
-    /// Joins the steps and the windows of all recordings. Windows of a label that the card lacks are not
-    /// included.
+    /// Joins the steps and the windows of all recordings. Windows of a label that the card does not have are
+    /// not included.
     fn assemble(
         found: &[Recording],
         card: Card,
@@ -167,20 +167,20 @@ impl Dataset {
             digest: recordings::digest(found)?,
             recordings: loaded.into_iter().map(|recording| recording.info).collect(),
             labels: Vec::new(),
-            sources: Vec::new(),
+            recording_of_window: Vec::new(),
             windows: Vec::new(),
             dropped: cuts.iter().map(|cut| cut.dropped).sum(),
             steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
             card: card.clone(),
         };
-        for (source, cut) in cuts.into_iter().enumerate() {
+        for (recording, cut) in cuts.into_iter().enumerate() {
             let first = dataset.steps.len() / card.channels.len();
             dataset.steps.extend_from_slice(&cut.steps);
             for CutWindow { label, index } in cut.windows {
                 let Some(label) = label_indices.get(label.as_str()) else { continue };
                 dataset.labels.push(*label);
-                dataset.sources.push(source);
+                dataset.recording_of_window.push(recording);
                 dataset.windows.push(WindowIndex { start: first + index.start, ..index });
             }
         }
@@ -290,11 +290,13 @@ mod tests {
     use super::*;
     use crate::recordings::tests::folder;
 
+    /// The text of a CSV recording of one channel at 50 Hz.
     fn drive(samples: usize, column: &str) -> String {
         let rows = (0..samples).map(|i| format!("{},{}\n", i as f64 * 0.02, i % 7));
         format!("t,{column}\n{}", rows.collect::<String>())
     }
 
+    /// Loads all recordings of a folder.
     fn load(folder: &tempfile::TempDir, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
         Dataset::load(&recordings::find(&[folder.path().into()], None)?, options)
     }
@@ -306,7 +308,7 @@ mod tests {
         assert_eq!((dataset.card.rate, dataset.card.window, dataset.card.hop), (50.0, 100, 10));
         assert_eq!(dataset.card.labels, ["tile", "wood"]);
         assert_eq!(
-            (dataset.labels.as_slice(), dataset.sources.as_slice()),
+            (dataset.labels.as_slice(), dataset.recording_of_window.as_slice()),
             (&[0, 0, 0, 1, 1][..], &[0, 0, 0, 1, 1][..])
         );
         assert_eq!(dataset.window(0)[..8], [0., 1., 2., 3., 4., 5., 6., 0.]);

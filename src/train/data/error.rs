@@ -1,9 +1,9 @@
-//! Why recordings cannot be used as a data set.
+//! Why recordings cannot be used as a dataset.
 
 use crate::model::card::UNKNOWN;
 use crate::recordings::RecordingError;
 
-/// Why recordings cannot be used as a data set. Each message names the cause and the fix.
+/// Why recordings cannot be used as a dataset. Each message names the cause and the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// A recording cannot be read.
@@ -11,8 +11,8 @@ pub enum DatasetError {
     Recording(#[from] RecordingError),
     /// Two recordings have different channels.
     #[error(
-        "{other} has the channels {found} and {first} has {expected}; name those that all recordings have \
-         with --channels, or train on recordings of one kind"
+        "{other} has the channels {found} and {first} has {expected}; choose channels that all recordings \
+         have with --channels, or train on recordings of one kind"
     )]
     Channels {
         /// The name of the first recording.
@@ -85,7 +85,7 @@ pub enum DatasetError {
         /// The number of windows.
         windows: usize,
     },
-    /// A recording has the label that is reserved for the case that the daemon has not decided.
+    /// A recording has the label `unknown`, which is reserved for a surface that the daemon has not decided.
     #[error(
         "{recording} is labelled {UNKNOWN:?}, which is reserved for an undecided surface; label it with its \
          surface, or remove the recording"

@@ -5,7 +5,7 @@
 //! - `dataset`: the windows of all recordings with their labels
 //! - `split`: which windows are trained on and which are held out
 //! - `window_index`: the position of a window, and the recording it is from
-//! - `error`: why recordings cannot be used as a data set
+//! - `error`: why recordings cannot be used as a dataset
 
 pub(crate) mod channels;
 pub(crate) mod cut;

@@ -26,8 +26,8 @@ pub(crate) struct Split {
 /// first one if several are equally frequent).
 fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, source) in dataset.sources.iter().enumerate() {
-        groups.entry(&dataset.recordings[*source].group).or_default().push(index);
+    for (index, recording) in dataset.recording_of_window.iter().enumerate() {
+        groups.entry(&dataset.recordings[*recording].group).or_default().push(index);
     }
     let mut by_label: BTreeMap<usize, Vec<Vec<usize>>> = BTreeMap::new();
     for windows in groups.into_values() {
@@ -53,7 +53,7 @@ impl Split {
     /// one.
     ///
     /// Of a label with several groups, at least one is held out and at least one is trained on. The group of
-    /// a label with only one is never held out, which gives a warning. A share of 0 holds out nothing.
+    /// a label with only one is never held out, and a warning says so. A share of 0 holds out nothing.
     pub(crate) fn new(dataset: &Dataset, share: f64, seed: u64) -> Self {
         let mut split = Self::default();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
@@ -92,21 +92,23 @@ impl Split {
             ],
             ..Self::default()
         };
-        for source in 0..dataset.recordings.len() {
-            let windows: Vec<usize> = (0..dataset.len()).filter(|i| dataset.sources[*i] == source).collect();
+        for recording in 0..dataset.recordings.len() {
+            let windows: Vec<usize> =
+                (0..dataset.len()).filter(|i| dataset.recording_of_window[*i] == recording).collect();
             let held_out = (windows.len() as f64 * share).round() as usize;
             let (training, validation) = windows.split_at(windows.len() - held_out);
             let first = validation.first().map_or(usize::MAX, |window| dataset.windows[*window].start);
-            let before = |window: &&usize| dataset.windows[**window].start + dataset.card.window <= first;
-            split.training.extend(training.iter().filter(before));
+            let ends_before =
+                |window: &&usize| dataset.windows[**window].start + dataset.card.window <= first;
+            split.training.extend(training.iter().filter(ends_before));
             split.validation.extend(validation);
         }
         split
     }
 
-    /// The given windows without those of a share `without` of each label's groups, chosen at random. At
-    /// least one group of each label is kept.
-    pub(crate) fn part(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
+    /// The given windows, except for those of randomly chosen groups: a share `without` of the groups of each
+    /// label is dropped. At least one group of each label is kept.
+    pub(crate) fn subset(dataset: &Dataset, windows: &[usize], without: f64, seed: u64) -> Vec<usize> {
         let given: BTreeSet<usize> = windows.iter().copied().collect();
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut kept = Vec::new();
@@ -125,8 +127,8 @@ impl Split {
     /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in
     /// random order, and each split holds out one part.
     ///
-    /// The group of a label with only one is never held out, which gives a warning. If that is so for every
-    /// label, there is one split, which holds out nothing.
+    /// The group of a label with only one is never held out, and a warning says so. If that is the case for
+    /// every label, there is one split, which holds out nothing.
     pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
@@ -156,8 +158,8 @@ impl Split {
         Self::of_parts(&parts, folds, &[])
     }
 
-    /// One split per part that has windows; `parts` has each window's part, and windows with `None` are
-    /// always trained on. If no part has windows, there is one split, which holds out nothing.
+    /// One split per part that has windows; `parts` has the part of each window, `[N]`; windows with `None`
+    /// are always trained on. If no part has windows, there is one split, which holds out nothing.
     fn of_parts(parts: &[Option<usize>], folds: usize, warnings: &[String]) -> Vec<Self> {
         let split = |fold: usize| {
             let (validation, training) =
@@ -172,17 +174,20 @@ impl Split {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     /// The groups that windows are of.
     fn groups<'a>(dataset: &'a Dataset, windows: &[usize]) -> BTreeSet<&'a str> {
-        windows.iter().map(|window| dataset.recordings[dataset.sources[*window]].group.as_str()).collect()
+        windows
+            .iter()
+            .map(|window| dataset.recordings[dataset.recording_of_window[*window]].group.as_str())
+            .collect()
     }
 
     #[test]
     fn a_split_never_cuts_a_group_and_keeps_every_label_on_both_sides() {
         // Each group is two recordings of a label.
-        let mut dataset = waves(3, 10, 2);
+        let mut dataset = sine_waves(3, 10, 2);
         for (source, recording) in dataset.recordings.iter_mut().enumerate() {
             recording.group = format!("group {}", source / 2);
         }
@@ -200,19 +205,19 @@ mod tests {
 
     #[test]
     fn folds_hold_out_every_recording_once_and_as_a_whole() {
-        let dataset = waves(3, 7, 4);
+        let dataset = sine_waves(3, 7, 4);
         let folds = Split::folds(&dataset, 5, 1);
         assert_eq!(folds.len(), 5);
-        let mut held: Vec<usize> = folds.iter().flat_map(|split| split.validation.clone()).collect();
-        held.sort_unstable();
-        assert_eq!(held, (0..dataset.len()).collect::<Vec<_>>());
+        let mut held_out: Vec<usize> = folds.iter().flat_map(|split| split.validation.clone()).collect();
+        held_out.sort_unstable();
+        assert_eq!(held_out, (0..dataset.len()).collect::<Vec<_>>());
         for split in &folds {
             assert_eq!(split.training.len() + split.validation.len(), dataset.len());
             assert!(groups(&dataset, &split.training).is_disjoint(&groups(&dataset, &split.validation)));
             assert!(dataset.count(split.validation.iter().copied()).iter().all(|count| *count >= 4));
         }
-        let alone = waves(2, 1, 4);
-        let splits = Split::folds(&alone, 5, 1);
+        let single = sine_waves(2, 1, 4);
+        let splits = Split::folds(&single, 5, 1);
         assert_eq!((splits.len(), splits[0].training.len(), splits[0].warnings.len()), (1, 8, 2));
         for leaky in Split::leaky_folds(&dataset, 5, 1) {
             assert!((16..=17).contains(&leaky.validation.len()), "a fifth of 84 windows");
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_label_with_one_group_is_trained_on_with_a_warning() {
-        let mut dataset = waves(2, 3, 2);
+        let mut dataset = sine_waves(2, 3, 2);
         for recording in dataset.recordings.iter_mut().filter(|recording| recording.name.starts_with("s1/")) {
             recording.group = "one".into();
         }

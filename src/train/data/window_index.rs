@@ -1,8 +1,8 @@
-//! The position of a window in the data set, and the recording it is from.
+//! The position of a window in the dataset, and the recording it is from.
 
 use crate::signal::Time;
 
-/// The position of a window in the data set.
+/// The position of a window in the dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowIndex {
     /// The index of the window's first step in [`Dataset::steps`](super::dataset::Dataset::steps).

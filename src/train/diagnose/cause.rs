@@ -1,6 +1,6 @@
-//! The causes of a misbehaving training that a diagnosis can name, with the words for each.
+//! The causes that a diagnosis can find, with the name and the explanation of each.
 
-/// What can be wrong with a training.
+/// What can be wrong with a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Cause {
     /// The same drive is on both sides of the split between training and validation.
@@ -15,13 +15,15 @@ pub(crate) enum Cause {
     ClassImbalance,
     /// The batches are so small that the steps are mostly noise.
     BatchTooSmall,
+    /// The steps overshoot the minimum that they aim at.
     LearningRateTooHigh,
+    /// The steps are so short that training ends far from a minimum.
     LearningRateTooLow,
     /// Single large steps undo what the network has learned.
     GradientSpikes,
     /// The network has more units than the windows can train.
     NetworkTooLarge,
-    /// More windows would improve the training.
+    /// More windows would improve the network.
     TooFewWindows,
     /// Dropout or batch normalisation, meant to prevent overfitting, prevents learning.
     RegularisationTooStrong,
@@ -64,7 +66,7 @@ impl Cause {
         }
     }
 
-    /// Why this makes a training misbehave, in one sentence.
+    /// Why this makes a training run misbehave, in one sentence.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::LeakySplit => {
@@ -89,7 +91,7 @@ impl Cause {
             Self::LearningRateTooHigh => {
                 "Each step overshoots the minimum that it aims at, so the loss rises as often as it falls."
             }
-            Self::LearningRateTooLow => "The steps are so short that the training ends far from a minimum.",
+            Self::LearningRateTooLow => "The steps are so short that training ends far from a minimum.",
             Self::GradientSpikes => {
                 "RMSprop and Adam divide by the size of recent gradients; once these are tiny, the steps grow until one \
                  overshoots by far."

@@ -20,38 +20,39 @@ pub(crate) struct Diagnosis {
     pub findings: Vec<Finding>,
     /// The settings that misbehave.
     pub options: FitOptions,
-    /// The epochs of the unchanged training, to the end or as far as there was time.
+    /// The figures of every epoch of the unchanged run, up to its end or as far as there was time.
     pub history: Vec<Epoch>,
-    /// The gradient noise of the unchanged training at one or two of its epochs.
+    /// The gradient noise of the unchanged run after one or two of its epochs.
     pub noise: Vec<GradientNoise>,
-    /// The fluctuation of its loss; `None` where there was no time.
+    /// The fluctuation of the unchanged run's loss; `None` if there was no time.
     pub spread: Option<LossSpread>,
-    /// The sharpness around one of its spikes; `None` where there was no time.
+    /// The sharpness around a spike of the unchanged run; `None` if there was no time.
     pub spike: Option<SpikeMeasurement>,
-    /// The range test of the learning rate; empty where there was no time.
+    /// The range test of the learning rate; empty if there was no time.
     pub range: RangeTest,
-    /// How many seeds each change was planned with.
+    /// The number of seeds that each change was planned with.
     pub seeds: usize,
-    /// How many epochs the trainings that were compared have.
+    /// The number of epochs of the runs that were compared.
     pub epochs: usize,
-    /// The outcomes of the unchanged training.
+    /// The outcomes of the unchanged run.
     pub control: Vec<Option<ExperimentOutcome>>,
     /// The changes that were tried.
     pub trials: Vec<Trial>,
-    /// The recommended settings with their outcomes; `None` where nothing better was found.
+    /// The recommended settings with their outcomes; `None` if nothing better was found.
     pub fixed: Option<FixedTraining>,
+    /// What the recordings themselves show.
     pub inspection: Inspection,
-    /// The outcome of the same settings on cos(x) against arccos(x); `None` where there was no time.
+    /// The outcome of the same settings on cos(x) against arccos(x); `None` if there was no time.
     pub artificial: Option<ExperimentOutcome>,
     /// Warnings for the user, one sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Diagnosis {
-    /// The flags of the recommended training; `None` where nothing better was found.
+    /// The flags of `fit` for the recommended settings; `None` if nothing better was found.
     pub(crate) fn command(&self) -> Option<String> {
         let mut shown = self.fixed.as_ref()?.options.clone();
-        // Settings that `fit` chooses by itself are left to it.
+        // `fit` chooses these settings by itself, so no flags are needed for them.
         let defaults = FitOptions::default();
         (shown.folds, shown.validation, shown.rate, shown.epochs) = (None, None, None, None);
         if shown.hop == Some((shown.window / 10).max(1)) {
@@ -63,12 +64,12 @@ impl Diagnosis {
         Some(shown.flags(&defaults))
     }
 
-    /// Whether there was time for enough trainings to draw conclusions.
+    /// Whether there was time for enough training runs to draw conclusions.
     pub(crate) fn conclusive(&self) -> bool {
         self.control.iter().flatten().count() >= 2
     }
 
-    /// Whether nothing is wrong, judged by trainings of at least a third of the epochs.
+    /// Whether nothing is wrong, judged by training runs of at least a third of the epochs.
     pub(crate) fn healthy(&self) -> bool {
         self.conclusive() && self.findings.is_empty() && 3 * self.epochs >= self.options.epochs()
     }
@@ -127,7 +128,7 @@ impl Diagnosis {
     }
 }
 
-/// The value, or null in JSON where it is not finite.
+/// The value; `None`, which is null in JSON, if it is not finite.
 fn number(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }

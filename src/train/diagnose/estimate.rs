@@ -1,6 +1,6 @@
 //! The mean of a few values with its confidence interval.
 
-/// A mean over seeds with its 90 % confidence interval by Student's t.
+/// A mean over seeds with its 90 % confidence interval, from Student's t-distribution.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct Estimate {
     pub mean: f64,
@@ -8,11 +8,11 @@ pub(crate) struct Estimate {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
-    /// How many values the mean is over.
+    /// The number of values.
     pub count: usize,
 }
 
-/// The 95 % quantiles of Student's t with 1, 2, … degrees of freedom.
+/// The 95 % quantiles of Student's t-distribution with 1, 2, … degrees of freedom.
 const QUANTILES: [f64; 9] = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833];
 /// The quantile used for more degrees of freedom than [`QUANTILES`] has.
 const LARGE_SAMPLE_QUANTILE: f64 = 1.70;

@@ -14,30 +14,30 @@ use crate::train::fit::epoch::FitError;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
 
-/// The recommended settings, with their outcomes and those of the training as it was. Each training has as
-/// many of its epochs as there was time for.
+/// The recommended settings, with their outcomes and those of the unchanged run. Each run has as many of its
+/// epochs as there was time for.
 #[derive(Clone, Debug)]
 pub(crate) struct FixedTraining {
     /// The recommended settings. Settings that are `None` are left to `fit`, which chooses them from the
     /// recordings.
     pub options: FitOptions,
-    /// The number of epochs of a complete training with them.
+    /// The number of epochs of a complete run with these settings.
     pub epochs: usize,
-    /// The outcomes of the training as it was, seed by seed.
+    /// The outcomes of the unchanged run, seed by seed.
     pub before: Vec<Option<ExperimentOutcome>>,
     /// The outcomes with the recommended settings, seed by seed.
     pub after: Vec<Option<ExperimentOutcome>>,
 }
 
-/// The share of the remaining time for the candidates. The rest is for the training as it was, which may have
-/// far more epochs.
-const CANDIDATES: f64 = 0.4;
+/// The share of the remaining time that is for the candidates. The rest is for the unchanged run, which may
+/// have far more epochs.
+const CANDIDATE_TIME: f64 = 0.4;
 
-/// Tries the settings with every cause fixed, and the defaults, and compares the better of them with the
-/// training as it was. The result is `None` where neither is better, and where there was no time.
+/// Tries the settings with every cause fixed, and the default settings, and compares the better of the two
+/// with the unchanged run. The result is `None` if neither is better or there was no time.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn find_fix(
     request: &DiagnosisRequest<'_>,
     findings: &[Finding],
@@ -61,28 +61,29 @@ pub(crate) fn find_fix(
         candidates.each_ref().map(|options| candidate_experiment(request, options, cleaned, wrong_labels));
     // A multiple of the number of threads, so that no core is idle during the last round.
     let seeds = SEEDS[1].next_multiple_of(pool.threads.max(1)).min(SEEDS[0]);
-    let deadline = pool.deadline - pool.time_left().mul_f64(1.0 - CANDIDATES);
+    let deadline = pool.deadline - pool.time_left().mul_f64(1.0 - CANDIDATE_TIME);
     let rows = run_within_time(request, &experiments, seeds, &WorkerPool { deadline, ..*pool })?;
-    // The defaults are preferred where both are about equal: they need no flags and were tested on more data.
+    // The defaults are preferred if both are about equal, because they need no flags and were tested on more
+    // data.
     let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
     let best = candidates
         .into_iter()
         .zip(epochs)
         .zip(rows)
         .filter(|(_, row)| row.iter().any(Option::is_some))
-        .reduce(|own, defaults| if gain(&defaults.1, &own.1) > EQUAL { own } else { defaults });
+        .reduce(|own, defaults| if gain(&defaults.1, &own.1) > NEGLIGIBLE_GAIN { own } else { defaults });
     let Some(((mut options, epochs), after)) = best else { return Ok(None) };
-    // A size that `fit` would choose by itself is left to it.
+    // No flag is needed for a size that `fit` would choose by itself.
     let chosen = FitOptions::default().resolved(request.dataset);
     options.hidden = options.hidden.filter(|_| options.hidden != chosen.hidden);
     options.dense = options.dense.filter(|_| options.dense != chosen.dense);
-    let as_it_was = [Experiment::new(request.options.clone(), request.dataset)];
-    let before = run_within_time(request, &as_it_was, seeds, pool)?.pop().unwrap_or_default();
+    let unchanged = [Experiment::new(request.options.clone(), request.dataset)];
+    let before = run_within_time(request, &unchanged, seeds, pool)?.pop().unwrap_or_default();
     Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
 }
 
 /// The settings with the most effective change for each cause. The change for the first finding is applied
-/// last, so that it prevails.
+/// last, so that it overrides the others.
 fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedChanges) -> FitOptions {
     let mut options = original.clone();
     for finding in findings.iter().rev() {
@@ -100,13 +101,13 @@ fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedC
         options.schedule = Schedule::Cosine;
     }
     if [Cause::GradientSpikes, Cause::LearningRateTooHigh, Cause::BatchTooSmall].into_iter().any(found) {
-        // An average of the weights is not disturbed by single steps.
+        // A single step changes the average of the weights little.
         options.weight_average = FitOptions::default().weight_average;
     }
     options
 }
 
-/// A training with these settings on the windows that they ask for.
+/// A run with these settings, on the windows that they ask for.
 fn candidate_experiment<'a>(
     request: &DiagnosisRequest<'a>,
     options: &FitOptions,
@@ -120,25 +121,27 @@ fn candidate_experiment<'a>(
         _ => request.dataset,
     };
     let mut experiment = Experiment::new(options.resolved(dataset), dataset);
-    // The suspects are indices of windows, which have another meaning in the finer dataset.
+    // The suspects are window indices into the dataset of the request, and mean other windows in another
+    // dataset.
     if wrong_labels && dataset.len() == request.dataset.len() {
         experiment.untrained = cleaned.suspects.clone();
     }
     experiment
 }
 
-/// A gain up to which settings are about equal.
-const EQUAL: f64 = 0.01;
+/// Settings whose gains differ by at most this much count as equal.
+const NEGLIGIBLE_GAIN: f64 = 0.01;
 
-/// The sum of a rise of balanced accuracy and of falls of a loss and of a roughness as logarithms, in shares
-/// of balanced accuracy: a loss that is a tenth lower counts as one point of accuracy, and half the roughness
-/// as three points.
+/// Joins three improvements into one number, in shares of balanced accuracy: the rise of balanced accuracy,
+/// and the falls of the loss and of the roughness as natural logarithms. The factors are our own choice: a
+/// loss that is a tenth lower counts as one point of accuracy, and half the roughness as three and a half
+/// points.
 fn worth(accuracy: f64, loss: f64, roughness: f64) -> f64 {
     accuracy + 0.1 * loss + 0.05 * roughness
 }
 
 /// The mean gain from `before` to `after` by [`worth`], with the roughness of the validation loss, over the
-/// seeds that were run in both; 0 where there are none.
+/// seeds that were run in both; 0 if there are none.
 fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> f64 {
     let gain = |(before, after): (&ExperimentOutcome, &ExperimentOutcome)| {
         let roughness = log_fall(before.validation_roughness, after.validation_roughness);
@@ -149,8 +152,8 @@ fn gain(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>
     gains.iter().sum::<f64>() / gains.len().max(1) as f64
 }
 
-/// `options` with every setting, except for the epochs, that `trial` changed in `original` when it had this
-/// many epochs.
+/// `options` with every setting that differs between `trial` and `original`, except for the epochs. `epochs`
+/// is the number of epochs that `original` was run with.
 fn with_change(options: &FitOptions, trial: &FitOptions, original: &FitOptions, epochs: usize) -> FitOptions {
     let table = |options: &FitOptions| toml::Table::try_from(options).unwrap_or_default();
     let before = table(&FitOptions { epochs: Some(epochs), ..original.clone() });

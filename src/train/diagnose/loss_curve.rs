@@ -1,8 +1,8 @@
 //! Measures of a loss curve: how rough it is, and where it spikes.
 
-/// How many epochs before a spike its loss is compared with, by their median.
+/// The loss of a spike is compared with the median of at most this many epochs before it.
 const EPOCHS_BEFORE: usize = 50;
-/// The minimum number of epochs before a spike.
+/// An epoch with fewer epochs before it does not count as a spike.
 const MIN_EPOCHS_BEFORE: usize = 10;
 /// A spike rises above the median of the epochs before it by more than this, in nats.
 const MIN_RISE: f64 = 0.05;
@@ -16,8 +16,8 @@ pub(crate) fn roughness(losses: &[f64]) -> f64 {
     rises.sum::<f64>() / settled.len().saturating_sub(1).max(1) as f64
 }
 
-/// The epochs, counted from 1, at which the loss jumps to more than three times the median of the fifty
-/// epochs before, and by more than 0.05 nats. Of a run of such epochs only the first counts.
+/// The epochs, counted from 1, whose loss is more than three times the median of the fifty epochs before, and
+/// more than 0.05 nats above it. Of consecutive epochs only the first counts.
 pub(crate) fn spikes(losses: &[f64]) -> Vec<usize> {
     let above = |epoch: usize| {
         let before = &losses[epoch.saturating_sub(EPOCHS_BEFORE)..epoch];
@@ -28,7 +28,7 @@ pub(crate) fn spikes(losses: &[f64]) -> Vec<usize> {
     (1..losses.len()).filter(|epoch| above[*epoch] && !above[epoch - 1]).map(|epoch| epoch + 1).collect()
 }
 
-/// The median; NaN where there are no values.
+/// The median; NaN if there are no values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {

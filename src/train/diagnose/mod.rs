@@ -1,11 +1,10 @@
-//! Finds out by experiment why a training misbehaves. The training is repeated with one thing changed at a
-//! time, over several seeds, and a change that fixes the training shows what the cause is.
+//! Finds out by experiment why a training run misbehaves. The run is repeated with one thing changed at a
+//! time, over several seeds, and a change that fixes the run shows what the cause is.
 //!
 //! [`diagnose()`] does the work in this order:
 //! 1. [`inspection`] checks the recordings themselves: stuck channels, duplicate drives, wrong labels.
-//! 2. [`reference`] runs the training unchanged, and measures its noise, its learning rate and its last
-//!    spike.
-//! 3. [`experiments`] runs the training with one thing changed at a time and measures the effect of each
+//! 2. [`mod@reference`] repeats the run unchanged, and measures its noise, its learning rate and its last spike.
+//! 3. [`experiments`] repeats the run with one thing changed at a time and measures the effect of each
 //!    change.
 //! 4. [`verdict`] derives the findings from all of these measurements. It only applies rules and trains
 //!    nothing.
@@ -13,7 +12,7 @@
 //!    either.
 //! 6. [`diagnosis`] holds the result and writes it as JSON; [`page`] shows it as an HTML page.
 //!
-//! [`request`] holds what the caller asks for, [`cause`] the causes that can be named. [`worker_pool`],
+//! [`request`] holds what is to be diagnosed, and [`cause`] the causes that can be found. [`worker_pool`],
 //! [`loss_curve`] and [`estimate`] are used by several of the steps.
 
 pub(crate) mod cause;
@@ -45,19 +44,19 @@ use self::worker_pool::WorkerPool;
 use crate::train::data::split::Split;
 use crate::train::fit::epoch::FitError;
 
-/// The share of the budget at whose end each phase has to be done. The last phase, the fix, has until the
-/// end.
+/// The share of the budget after which each phase has to be finished. The last phase, the fix, may take until
+/// the end of the budget.
 mod phase_end {
     pub(super) const REFERENCE: f64 = 0.4;
     pub(super) const STEPS: f64 = 0.55;
     pub(super) const CHANGES: f64 = 0.75;
 }
 
-/// Diagnoses the training of `request` within its budget.
+/// Diagnoses the training run of `request` within its budget.
 ///
 /// # Errors
-/// [`FitError::TooFew`] where there are fewer training windows than labels, and [`FitError::Threads`] where
-/// the system refuses to start threads.
+/// [`FitError::TooFew`] if there are fewer training windows than labels, and [`FitError::Threads`] if the
+/// threads cannot be started.
 pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitError> {
     let DiagnosisRequest { options, dataset, budget, stop, progress, .. } = *request;
     let started = Instant::now();
@@ -82,7 +81,7 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
     let whole_budget = pool_until(1.0);
     let (inspection, cleaned) = inspect(dataset, options.seed, &whole_budget)?;
 
-    progress(Some("training as it is"));
+    progress(Some("training with the given settings"));
     let epoch_time = request.epoch_time(options, dataset, &split)?.max(1e-5);
     let pool = pool_until(phase_end::REFERENCE);
     let reference = train_unchanged(request, &split, epoch_time, &whole_budget, &pool)?;

@@ -10,7 +10,7 @@ use crate::train::fit::epoch::FitError;
 use crate::train::fit::trainer::Trainer;
 use crate::train::options::FitOptions;
 
-/// A training that misbehaves, with its recordings and the time that the diagnosis may take.
+/// A training run that misbehaves, with its recordings and the time that the diagnosis may take.
 #[derive(Clone, Copy)]
 pub(crate) struct DiagnosisRequest<'a> {
     /// The settings that misbehave. Every setting is filled in, and they train a single network.
@@ -22,9 +22,9 @@ pub(crate) struct DiagnosisRequest<'a> {
     pub finer: Option<&'a Dataset>,
     /// The time that the diagnosis may take.
     pub budget: Duration,
-    /// Once this is set, the diagnosis ends with what is known by then.
+    /// Once this is set, the diagnosis ends and returns what has been measured.
     pub stop: &'a AtomicBool,
-    /// Called with a description at the start of each phase, and with `None` after each training.
+    /// Called with a description at the start of each phase, and with `None` after each training run.
     pub progress: &'a (dyn Fn(Option<&str>) + Sync),
 }
 
@@ -46,7 +46,7 @@ impl<'a> DiagnosisRequest<'a> {
     /// Measures how many seconds one epoch takes on one thread.
     ///
     /// # Errors
-    /// [`FitError::Threads`].
+    /// [`FitError::Threads`] if the threads cannot be started.
     pub(crate) fn epoch_time(
         &self,
         options: &FitOptions,

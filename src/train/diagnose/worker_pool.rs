@@ -1,4 +1,4 @@
-//! Runs many small pieces of work, such as trainings, on all cores until a deadline.
+//! Runs many independent jobs, such as training runs, on all cores until a deadline.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use crate::train::fit::context::pool;
 use crate::train::fit::epoch::FitError;
 
-/// Runs jobs in parallel, each on a single thread, and starts no more of them after a deadline or an
-/// interrupt.
+/// Runs jobs in parallel, each on a single thread. After the deadline or an interrupt it starts no further
+/// job.
 ///
 /// It does not stop a running job: jobs that may take long call [`WorkerPool::expired`] themselves.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkerPool<'a> {
     /// How many jobs run at the same time.
     pub threads: usize,
-    /// The time by which the last job has to end.
+    /// After this time no job is started, and jobs that call [`WorkerPool::expired`] end.
     pub deadline: Instant,
-    /// Once this is set, the jobs end as after the deadline.
+    /// Once this is set, the pool acts as it does after the deadline.
     pub stop: &'a AtomicBool,
     /// Called after each job.
     pub job_done: &'a (dyn Fn() + Sync),
@@ -44,7 +44,7 @@ impl WorkerPool<'_> {
     /// that returned `None` and for one that was not started in time.
     ///
     /// # Errors
-    /// [`FitError::Threads`].
+    /// [`FitError::Threads`] if the threads cannot be started.
     pub(crate) fn run<T: Send>(
         &self,
         count: usize,
@@ -79,7 +79,7 @@ impl WorkerPool<'_> {
     /// `None`.
     ///
     /// # Errors
-    /// [`FitError::Threads`].
+    /// [`FitError::Threads`] if the threads cannot be started.
     pub(crate) fn run_both<A: Send, B: Send>(
         &self,
         first: impl Fn() -> A + Sync,

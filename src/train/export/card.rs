@@ -9,10 +9,10 @@ use crate::train::fit::trained::Trained;
 /// The card of a trained model: that of its dataset, with a summary of the training.
 pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
     let held_out = trained.out_of_fold.windows.iter();
-    let held_out: BTreeSet<usize> = held_out.map(|index| dataset.sources[*index]).collect();
-    let used: BTreeSet<usize> = dataset.sources.iter().copied().collect();
+    let held_out: BTreeSet<usize> = held_out.map(|index| dataset.recording_of_window[*index]).collect();
+    let used: BTreeSet<usize> = dataset.recording_of_window.iter().copied().collect();
     let folds = trained.members.len();
-    let windows = trained.windows(dataset);
+    let windows = trained.window_confusion(dataset);
     let training: BTreeSet<usize> =
         trained.members.iter().flat_map(|member| &member.split.training).copied().collect();
     let training: Vec<usize> = training.into_iter().collect();
@@ -20,7 +20,10 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
         data_digest: dataset.digest.clone(),
         recordings: used.len(),
         windows_per_class: dataset.count(0..dataset.len()),
-        validation: held_out.into_iter().map(|source| dataset.recordings[source].name.clone()).collect(),
+        validation: held_out
+            .into_iter()
+            .map(|recording| dataset.recordings[recording].name.clone())
+            .collect(),
         folds: if folds > 1 { folds } else { 0 },
         validation_scores: (windows.total() > 0).then(|| windows.scores()),
         chosen_on_validation: trained.chosen_on_validation(),

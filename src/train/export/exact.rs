@@ -1,5 +1,5 @@
-//! The forward pass in double precision, one window at a time and straight from the formulas. It is the
-//! reference that the exported model and gradients are compared with; it is too slow for anything else.
+//! The forward pass in double precision, one window at a time and straight from the formulas. The exported
+//! model and, in tests, the gradients are compared with it. It is too slow for anything else.
 
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ const EPSILON: f64 = crate::train::layer::batch_norm::EPSILON as f64;
 /// The probabilities of the labels, row-major [N, K], for N windows, each row-major [W, C].
 pub(crate) fn probabilities(ensemble: &Ensemble, windows: &[&[f32]]) -> Vec<f64> {
     let members: Vec<(&Network, Vec<f64>)> =
-        ensemble.members().iter().map(|network| (network, widened(network))).collect();
+        ensemble.members().iter().map(|network| (network, double_parameters(network))).collect();
     let rows: Vec<Vec<f64>> = windows
         .par_iter()
         .map(|window| {
@@ -30,20 +30,22 @@ pub(crate) fn probabilities(ensemble: &Ensemble, windows: &[&[f32]]) -> Vec<f64>
 }
 
 /// A network's parameters in double precision, `[P]`.
-pub(crate) fn widened(network: &Network) -> Vec<f64> {
+pub(crate) fn double_parameters(network: &Network) -> Vec<f64> {
     network.parameters().iter().map(|value| f64::from(*value)).collect()
 }
 
 /// The logits of one window, `[K]`, with the given parameters, `[P]`, in place of the network's own.
 pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> Vec<f64> {
-    let (architecture, input) = (network.architecture(), network.input());
+    let (architecture, preprocessing) = (network.architecture(), network.preprocessing());
     let layers = architecture.layers();
     // Preprocessing in single precision, as the trainer and the ONNX graph do it.
-    let mut steps = vec![0.0; architecture.window * input.width()];
+    let mut steps = vec![0.0; architecture.window * preprocessing.width()];
     let mut summary = Vec::new();
-    input.write(window, 0, 1, &mut steps, &mut summary);
-    let mut sequence: Vec<Vec<f64>> =
-        steps.chunks_exact(input.width()).map(|step| step.iter().map(|v| f64::from(*v)).collect()).collect();
+    preprocessing.write(window, 0, 1, &mut steps, &mut summary);
+    let mut sequence: Vec<Vec<f64>> = steps
+        .chunks_exact(preprocessing.width())
+        .map(|step| step.iter().map(|v| f64::from(*v)).collect())
+        .collect();
     for (lstm, range) in &layers.lstm {
         let units = lstm.units;
         let (kernel, rest) = parameters[range.clone()].split_at(lstm.inputs * 4 * units);
@@ -81,9 +83,9 @@ pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> V
     }
     if let Some((dense, range)) = &layers.dense {
         let (kernel, bias) = parameters[range.clone()].split_at(dense.inputs * dense.outputs);
-        let mut inner = bias.to_vec();
-        add_product(&mut inner, &features, kernel);
-        features = inner.into_iter().map(|value| value.max(0.0)).collect();
+        let mut hidden = bias.to_vec();
+        add_product(&mut hidden, &features, kernel);
+        features = hidden.into_iter().map(|value| value.max(0.0)).collect();
     }
     let (dense, range) = &layers.output;
     let (kernel, bias) = parameters[range.clone()].split_at(dense.inputs * dense.outputs);
@@ -92,7 +94,7 @@ pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> V
     logits
 }
 
-/// Turns logits into probabilities, in place.
+/// Turns the logits of one window, `[K]`, into probabilities, in place.
 pub(crate) fn softmax(logits: &mut [f64]) {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());

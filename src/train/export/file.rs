@@ -1,4 +1,4 @@
-//! Writing a file so that it is always complete.
+//! Writes a file so that it is always complete.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -11,8 +11,8 @@ use super::error::ExportError;
 /// and after a crash there is no partial file under this name.
 ///
 /// # Errors
-/// [`ExportError::Write`] if the system does not write or move the file.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
+/// [`ExportError::Write`] if the file cannot be written or moved into place.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     let failed = |why| ExportError::Write { path: path.into(), why };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".underfoot-").tempfile_in(folder).map_err(failed)?;
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_file_whose_folder_does_not_exist() {
-        let error = write(Path::new("/nonexistent/m.onnx"), b"").unwrap_err().to_string();
+        let error = write_file(Path::new("/nonexistent/m.onnx"), b"").unwrap_err().to_string();
         assert!(error.starts_with("the file \"/nonexistent/m.onnx\" cannot be written: "), "{error}");
     }
 }

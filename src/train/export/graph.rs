@@ -1,12 +1,12 @@
-//! A trained ensemble as an ONNX graph.
+//! Builds the ONNX graph of a trained ensemble.
 //!
-//! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon only has
-//! to hand in raw windows. Every member's nodes and constants have names of their own, with the prefix
+//! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon passes
+//! raw windows to the model. Every member's nodes and constants have names of their own, with the prefix
 //! `member<index>/`.
 
 use crate::model::onnx::{
-    AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integers, integers_of, node, table,
-    value,
+    AttributeProto, GraphProto, NodeProto, TensorProto, floats, integer, integer_tensor, integers,
+    integers_attribute, node, value,
 };
 use crate::train::fit::ensemble::Ensemble;
 use crate::train::network::Network;
@@ -32,11 +32,11 @@ pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
         logits.push(member.logits(&ordered, &embedding));
         embeddings.push(embedding);
     }
-    let texts: Vec<&str> = logits.iter().map(String::as_str).collect();
-    graph.add("Mean", &texts, "logits", vec![]);
+    let names: Vec<&str> = logits.iter().map(String::as_str).collect();
+    graph.add("Mean", &names, "logits", vec![]);
     graph.add("Softmax", &["logits"], "probabilities", vec![integer("axis", -1)]);
-    let texts: Vec<&str> = embeddings.iter().map(String::as_str).collect();
-    graph.add("Concat", &texts, "embedding", vec![integer("axis", 1)]);
+    let names: Vec<&str> = embeddings.iter().map(String::as_str).collect();
+    graph.add("Concat", &names, "embedding", vec![integer("axis", 1)]);
     let embedded = architecture.pooled_size() * ensemble.members().len();
     GraphProto {
         node: graph.nodes,
@@ -61,11 +61,11 @@ impl Builder {
     }
 
     /// Puts the channels into their canonical order, see
-    /// [`Preprocessing`](crate::train::network::preprocessing::Preprocessing), and gives the name of the
+    /// [`Preprocessing`](crate::train::network::preprocessing::Preprocessing), and returns the name of the
     /// result, [N, W, C].
     ///
-    /// The order with the highest score wins. A score weighs the channels' means by their position in the
-    /// order: the first channel counts C times, the last once.
+    /// The order with the highest score is chosen. A score is the sum of the channels' means, weighted by
+    /// their positions in the order: the first channel counts C times, the last once.
     fn ordered(&mut self, orders: &[Vec<usize>], channels: usize) -> String {
         if orders.len() < 2 {
             return "window".into();
@@ -77,11 +77,11 @@ impl Builder {
                 weights[channel * orders.len() + index] = (channels - position) as f32;
             }
         }
-        let sources: Vec<i64> = orders.iter().flatten().map(|channel| *channel as i64).collect();
+        let flat_orders: Vec<i64> = orders.iter().flatten().map(|channel| *channel as i64).collect();
         self.constants.push(floats("order_weights", &[channels, orders.len()], &weights));
-        self.constants.push(table("orders", &[orders.len(), channels], &sources));
+        self.constants.push(integer_tensor("orders", &[orders.len(), channels], &flat_orders));
         self.constants.push(integers("step_axis", &[1]));
-        let steps = || vec![integers_of("axes", &[1]), integer("keepdims", 0)];
+        let steps = || vec![integers_attribute("axes", &[1]), integer("keepdims", 0)];
         self.add("ReduceMean", &["window"], "channel_means", steps());
         self.add("MatMul", &["channel_means", "order_weights"], "order_scores", vec![]);
         let last = vec![integer("axis", 1), integer("keepdims", 0)];
@@ -109,29 +109,29 @@ impl GraphMember<'_> {
         format!("{}{name}", self.prefix)
     }
 
-    /// Adds an operator with one output and gives the output's full name. Inputs are full names, `output` is
-    /// without prefix.
+    /// Adds an operator with one output and returns the output's full name. Inputs are full names, `output`
+    /// is without prefix.
     fn add(&mut self, kind: &str, input: &[&str], output: &str, attributes: Vec<AttributeProto>) -> String {
         let output = self.name(output);
         self.graph.add(kind, input, &output, attributes);
         output
     }
 
-    /// Adds a float32 constant and gives its full name.
+    /// Adds a float32 constant and returns its full name.
     fn floats(&mut self, name: &str, sizes: &[usize], values: &[f32]) -> String {
         let name = self.name(name);
         self.graph.constants.push(floats(&name, sizes, values));
         name
     }
 
-    /// Adds an int64 constant and gives its full name.
+    /// Adds an int64 constant and returns its full name.
     fn integers(&mut self, name: &str, values: &[i64]) -> String {
         let name = self.name(name);
         self.graph.constants.push(integers(&name, values));
         name
     }
 
-    /// Adds (value - mean) * factor and gives its full name.
+    /// Adds (value - mean) * factor and returns its full name.
     fn scaled(&mut self, value: &str, scaling: &Scaling, name: &str) -> String {
         let mean = self.floats(&format!("{name}_mean"), &[scaling.mean.len()], &scaling.mean);
         let factor = self.floats(&format!("{name}_factor"), &[scaling.factor.len()], &scaling.factor);
@@ -139,15 +139,16 @@ impl GraphMember<'_> {
         self.add("Mul", &[&centred, &factor], name, vec![])
     }
 
-    /// Adds preprocessing, the LSTM layers and pooling, and gives the full name of the pooled outputs,
-    /// [N, H].
+    /// Adds preprocessing, the LSTM layers and pooling, and returns the full name of the pooled outputs, [N,
+    /// H].
     fn embedding(&mut self, ordered: &str) -> String {
         let network = self.network;
-        let (architecture, input) = (network.architecture(), network.input());
-        let window = if input.ordered_steps() { ordered } else { "window" };
-        let scaled = self.scaled(window, input.scaling(), "scaled");
-        let mut steps = self.add("Transpose", &[&scaled], "steps", vec![integers_of("perm", &[1, 0, 2])]);
-        if let Some(factors) = input.differences() {
+        let (architecture, preprocessing) = (network.architecture(), network.preprocessing());
+        let window = if preprocessing.ordered_steps() { ordered } else { "window" };
+        let scaled = self.scaled(window, preprocessing.scaling(), "scaled");
+        let mut steps =
+            self.add("Transpose", &[&scaled], "steps", vec![integers_attribute("perm", &[1, 0, 2])]);
+        if let Some(factors) = preprocessing.differences() {
             steps = self.with_differences(&steps, factors);
         }
         let direction = self.integers("direction_axis", &[1]);
@@ -174,7 +175,7 @@ impl GraphMember<'_> {
             last = end;
         }
         let first = self.integers("first_axis", &[0]);
-        let over_steps = || vec![integers_of("axes", &[0]), integer("keepdims", 0)];
+        let over_steps = || vec![integers_attribute("axes", &[0]), integer("keepdims", 0)];
         let pooled: Vec<String> = architecture
             .pooling
             .iter()
@@ -187,7 +188,7 @@ impl GraphMember<'_> {
         self.joined(&pooled, 1, "embedding")
     }
 
-    /// Concatenates along an axis and gives the full name of the result.
+    /// Adds the concatenation of `parts` along an axis and returns its full name.
     fn joined(&mut self, parts: &[String], axis: i64, name: &str) -> String {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         self.add("Concat", &parts, name, vec![integer("axis", axis)])
@@ -211,10 +212,10 @@ impl GraphMember<'_> {
     }
 
     /// Adds the scaled summary of the window, see [`summarise`](crate::train::network::summary::summarise),
-    /// and gives its full name. It is [N, C F] for F statistics of each channel.
+    /// and returns its full name. It is [N, C F] for F statistics of each channel.
     fn summary(&mut self, ordered: &str, scaling: &Scaling) -> String {
         let network = self.network;
-        let over_steps = |keep: i64| vec![integers_of("axes", &[1]), integer("keepdims", keep)];
+        let over_steps = |keep: i64| vec![integers_attribute("axes", &[1]), integer("keepdims", keep)];
         let mean = self.add("ReduceMean", &[ordered], "window_mean", over_steps(0));
         let kept = self.add("ReduceMean", &[ordered], "window_mean_kept", over_steps(1));
         let centred = self.add("Sub", &[ordered, &kept], "window_centred", vec![]);
@@ -240,13 +241,13 @@ impl GraphMember<'_> {
         self.scaled(&all, scaling, "summary")
     }
 
-    /// Adds the layers from the embedding, and the summary if the network has one, to the logits, and gives
+    /// Adds the layers from the embedding, and the summary if the network has one, to the logits, and returns
     /// the full name of the logits, [N, K].
     fn logits(&mut self, ordered: &str, embedding: &str) -> String {
         let network = self.network;
         let layers = network.architecture().layers();
         let mut features = embedding.to_owned();
-        if let Some(scaling) = network.input().summary() {
+        if let Some(scaling) = network.preprocessing().summary() {
             let summary = self.summary(ordered, scaling);
             features = self.joined(&[features, summary], 1, "features");
         }

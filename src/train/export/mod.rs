@@ -1,11 +1,11 @@
-//! Writing a trained model as an ONNX file.
+//! Writes a trained model as an ONNX file.
 //!
-//! - [`export`](export()) makes the bytes: `graph` turns the networks into ONNX nodes, `card` describes the
-//!   training.
+//! - [`export`](export()) builds the bytes of the file: `graph` turns the networks into ONNX nodes, `card`
+//!   describes the training.
 //! - `parity` compares the result in ONNX Runtime with [`exact`], the trainer's forward pass in double
 //!   precision. A model that differs by more than rounding explains is an [error](error::ExportError) and is
 //!   never written.
-//! - [`write`] puts bytes into a file that is always complete.
+//! - [`write_file`] writes bytes to a file that is always complete.
 
 mod card;
 mod error;
@@ -15,5 +15,5 @@ mod graph;
 mod model;
 mod parity;
 
-pub(crate) use self::file::write;
+pub(crate) use self::file::write_file;
 pub(crate) use self::model::export;

@@ -10,8 +10,8 @@ use crate::model::onnx;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
-/// Makes the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on
-/// the held-out windows, or on all windows if none are held out. Gives the file's bytes and the largest
+/// Builds the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on
+/// the held-out windows, or on all windows if none are held out. Returns the file's bytes and the largest
 /// difference of a probability. ONNX Runtime is loaded from `library`, or from its usual places if that is
 /// `None`.
 ///
@@ -41,7 +41,7 @@ mod tests {
     use crate::model::card::Card;
     use crate::model::session::Model;
     use crate::signal::Channel;
-    use crate::train::export::file::write;
+    use crate::train::export::file::write_file;
     use crate::train::export::parity::TOLERANCE;
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::cross_validation::cross_validate;
@@ -50,10 +50,11 @@ mod tests {
     use crate::train::network::architecture::{Architecture, Pooling};
     use crate::train::network::preprocessing::Preprocessing;
     use crate::train::options::FitOptions;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
+    /// A small trained model, and the dataset of sine waves that it was trained on.
     fn trained(options: FitOptions) -> (Trained, Dataset) {
-        let dataset = waves(3, 4, 4);
+        let dataset = sine_waves(3, 4, 4);
         let options = FitOptions { hidden: Some(6), epochs: Some(3), learning_rate: 1e-2, ..options };
         let options = options.resolved(&dataset);
         let (stop, progress) = (Default::default(), |_: usize, _: &_| {});
@@ -70,7 +71,7 @@ mod tests {
         assert_eq!(bytes, export(&trained, &dataset, None).unwrap().0, "the same bytes each time");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.onnx");
-        write(&path, &bytes).unwrap();
+        write_file(&path, &bytes).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         let mut model = Model::open(&path, None).unwrap();
         let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();
@@ -107,8 +108,8 @@ mod tests {
             let orders = orders.clone();
             let trained = trained.ensemble.architecture().clone();
             let architecture = Architecture { channels: 3, classes: 2, orders, ordered_steps, ..trained };
-            let input = Preprocessing::measure(&architecture, windows.iter().copied());
-            let network = Network::new(architecture, input, &mut Pcg64::new(1, 1));
+            let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
+            let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
             let ensemble = Ensemble::of(vec![network]);
             let model = onnx::file(graph(&ensemble), &card);
             compare(&model, &card, &ensemble, &windows, None).unwrap();

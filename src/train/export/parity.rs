@@ -1,8 +1,9 @@
-//! Whether an exported model gives in ONNX Runtime what the trainer's own forward pass gives.
+//! Compares the probabilities of an exported model in ONNX Runtime with those of the trainer's own forward
+//! pass.
 //!
-//! The reference is the forward pass in double precision, [`exact`]. Two passes in single precision would not
-//! do as a pair: in a network that amplifies rounding they may be further apart than the tolerance, although
-//! each of them is within it.
+//! The reference is the forward pass in double precision, [`exact`]. Comparing two passes in single precision
+//! with each other would be misleading: in a network that amplifies rounding they may differ by more than the
+//! tolerance, although each of them is within the tolerance of the exact result.
 
 use std::path::Path;
 
@@ -22,7 +23,7 @@ pub(super) const TOLERANCE: f32 = 1e-5;
 /// precision is, because the two round at different points. Networks with large logits amplify rounding
 /// beyond [`TOLERANCE`].
 const ROUNDING: f32 = 4.0;
-/// The difference of a probability that is never exceeded, whatever the rounding.
+/// The largest difference of a probability that is ever allowed.
 const MAX_ROUNDING: f32 = 1e-3;
 /// Maximum number of windows of the dataset that are compared.
 const MAX_WINDOWS: usize = 512;
@@ -35,7 +36,7 @@ const MAX_NOISY_WINDOWS: usize = 64;
 const NOISE_SHARE: f32 = 0.1;
 
 /// Runs an exported model in ONNX Runtime on windows of the dataset, each row-major [W, C], and on some of
-/// them with noise added, and gives the largest difference of a probability from the trainer's forward pass
+/// them with noise added, and returns the largest difference of a probability from the trainer's forward pass
 /// in double precision. ONNX Runtime is loaded from `library`, or from its usual places if that is `None`.
 ///
 /// # Errors
@@ -75,15 +76,15 @@ fn allowed_difference(rounding: f32) -> f32 {
     (ROUNDING * rounding).clamp(TOLERANCE, MAX_ROUNDING)
 }
 
-/// The largest absolute difference of two values; NaN if any difference is not a number, which `f32::max`
-/// would ignore.
+/// The largest absolute difference between values at the same position; NaN if any difference is not a
+/// number, which `f32::max` would ignore.
 fn largest_difference(exact: &[f64], rounded: &[f32]) -> f32 {
     let differences =
         exact.iter().zip(rounded).map(|(exact, value)| (exact - f64::from(*value)).abs() as f32);
     differences.fold(
         0.0,
-        |most: f32, difference| {
-            if most.is_nan() || difference <= most { most } else { difference }
+        |largest: f32, difference| {
+            if largest.is_nan() || difference <= largest { largest } else { difference }
         },
     )
 }

@@ -1,4 +1,4 @@
-//! How training makes up for classes of different sizes: by weights in the loss, or by sampling.
+//! Balances classes of different sizes in training: by weights in the loss, or by sampling.
 
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;

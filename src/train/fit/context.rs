@@ -1,4 +1,5 @@
-//! What several trainings share: settings, windows, the stop flag, the progress callback and a thread pool.
+//! What several training runs share: settings, windows, the stop flag, the progress callback and a thread
+//! pool.
 
 use std::sync::atomic::AtomicBool;
 
@@ -6,7 +7,8 @@ use super::epoch::{Epoch, FitError};
 use crate::train::data::dataset::Dataset;
 use crate::train::options::FitOptions;
 
-/// Everything a training needs besides its split. Copies are cheap: all fields are references.
+/// Everything that a training run needs besides its split. Copies are cheap, because all fields are
+/// references.
 #[derive(Clone, Copy)]
 pub(crate) struct TrainingContext<'a> {
     /// Every setting, after [`FitOptions::resolved`] has filled in those that follow from the recordings.

@@ -28,8 +28,8 @@ pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, F
     pool(options.threads)?.install(|| train_splits(context, splits))
 }
 
-/// Trains one network for each split, in the caller's thread pool. Networks that were not begun when the stop
-/// flag was set are missing from the result; the first is always there.
+/// Trains one network for each split, in the caller's thread pool. Networks that had not been started when
+/// the stop flag was set are missing from the result; the first one is always included.
 ///
 /// # Errors
 /// [`FitError`] if there are too few windows or the loss is not finite.

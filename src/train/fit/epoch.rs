@@ -1,4 +1,4 @@
-//! The figures of one epoch, and the errors that end a training.
+//! The figures of one epoch, and the errors that end a training run.
 
 use crate::train::options::OptionError;
 
@@ -13,7 +13,8 @@ pub(crate) struct Epoch {
     /// Mean loss of the training windows. It is summed up during the epoch, while the weights change and with
     /// dropout and augmentation active.
     pub loss: f64,
-    /// Share of the training windows predicted correctly, between 0 and 1, measured as the loss is.
+    /// Share of the training windows predicted correctly, between 0 and 1, measured in the same way as the
+    /// loss.
     pub accuracy: f64,
     /// Mean loss of the held-out windows at the end of the epoch.
     pub validation_loss: Option<f64>,
@@ -23,7 +24,7 @@ pub(crate) struct Epoch {
     pub learning_rate: f32,
 }
 
-/// Why a training ended without a network.
+/// Why a training run ended without a network.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FitError {
     /// A setting is outside its range.
@@ -52,7 +53,7 @@ pub(crate) enum FitError {
         /// The initial learning rate, as the option sets it.
         learning_rate: f64,
     },
-    /// The user interrupted a search before its first settings were trained on every fold.
+    /// The user interrupted a search before the initial settings had been trained on every fold.
     #[error("training was interrupted before any network was trained; nothing was written")]
     Interrupted,
     /// The threads cannot be started.

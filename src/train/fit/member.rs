@@ -47,27 +47,27 @@ pub(super) fn train_member(
     }
     let mut trainer = Trainer::new(context, split, index);
     let (mut history, mut best_epoch, mut lowest_loss) = (Vec::new(), 0, f64::INFINITY);
-    let mut kept = (trainer.kept().clone(), Vec::new());
+    let mut kept = (trainer.validated_network().clone(), Vec::new());
     while trainer.epochs() < options.epochs() {
         let Some(figures) = trainer.epoch()? else { break };
         (context.progress)(index, &figures);
         history.push(figures);
-        // Without patience the last weights are kept, those that the learning rate schedule led to.
-        // Validation then chooses nothing.
+        // Without early stopping, each epoch replaces the weights of the one before, so that the last ones
+        // are kept and the validation loss chooses nothing.
         let loss = figures.validation_loss.filter(|_| options.patience > 0);
         if loss.is_none_or(|loss| loss < lowest_loss) {
             (lowest_loss, best_epoch) = (loss.unwrap_or(lowest_loss), figures.epoch);
-            kept = (trainer.kept().clone(), trainer.held().to_vec());
+            kept = (trainer.validated_network().clone(), trainer.held_out_logits().to_vec());
         } else if figures.epoch - best_epoch >= options.patience {
             break;
         }
     }
-    // If training was stopped within the first epoch, the weights as they are have to do.
-    let (network, logits) = if best_epoch == 0 { trainer.current() } else { kept };
+    // If training was stopped within the first epoch, the network is returned with its current weights.
+    let (network, logits) = if best_epoch == 0 { trainer.snapshot() } else { kept };
     Ok(TrainedMember { network, member: Member { split: trainer.into_split(), history }, logits })
 }
 
-/// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` gives the N label
+/// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` yields the N label
 /// indices.
 pub(crate) fn confusion(
     labels: &[String],
@@ -93,8 +93,9 @@ mod tests {
     use crate::train::optimize::schedule::Schedule;
     use crate::train::options::Balance;
     use crate::train::options::FitOptions;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
+    /// Settings that train a small network within a second.
     fn quick() -> FitOptions {
         FitOptions {
             schedule: Schedule::Constant,
@@ -115,6 +116,7 @@ mod tests {
         *member.history.iter().min_by(|one, other| loss(one).total_cmp(&loss(other))).unwrap()
     }
 
+    /// Trains with these settings, without a progress display.
     fn run(options: &FitOptions, dataset: &Dataset) -> Result<Trained, FitError> {
         let options = options.resolved(dataset);
         let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
@@ -122,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn waves_of_different_frequency_are_distinguished_with_the_weights_of_the_best_epoch() {
-        let dataset = waves(3, 5, 8);
+    fn sine_waves_of_different_frequency_are_distinguished_with_the_weights_of_the_best_epoch() {
+        let dataset = sine_waves(3, 5, 8);
         let trained = run(&quick(), &dataset).unwrap();
-        let accuracy = trained.windows(&dataset).accuracy();
-        assert!(accuracy > 0.9, "{}", trained.windows(&dataset));
+        let accuracy = trained.window_confusion(&dataset).accuracy();
+        assert!(accuracy > 0.9, "{}", trained.window_confusion(&dataset));
         let best = best_epoch(&trained.members[0]);
         assert!((best.validation_accuracy.unwrap() - accuracy).abs() < 1e-9, "{accuracy} is not of {best:?}");
         assert!(trained.chosen_on_validation());
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
-        let dataset = waves(3, 5, 8);
+        let dataset = sine_waves(3, 5, 8);
         let every = FitOptions {
             folds: Some(2),
             epochs: Some(2),
@@ -160,7 +162,7 @@ mod tests {
 
     #[test]
     fn averaged_weights_are_validated_and_kept_and_do_not_change_the_training_steps() {
-        let dataset = waves(3, 5, 8);
+        let dataset = sine_waves(3, 5, 8);
         let fit = |weight_average| {
             let options = FitOptions { weight_average, patience: 0, ..quick() }.resolved(&dataset);
             let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_optimizer_and_schedule_learns() {
-        let dataset = waves(2, 5, 8);
+        let dataset = sine_waves(2, 5, 8);
         let optimizers =
             [OptimizerKind::Sgd, OptimizerKind::RmsProp, OptimizerKind::Adam, OptimizerKind::AdamW];
         let schedules = [Schedule::Constant, Schedule::Cosine, Schedule::Plateau];
@@ -196,23 +198,23 @@ mod tests {
 
     #[test]
     fn each_fold_is_predicted_by_the_network_that_was_not_trained_on_it() {
-        let dataset = waves(3, 5, 8);
+        let dataset = sine_waves(3, 5, 8);
         let options = FitOptions { folds: Some(5), patience: 0, ..quick() };
         let trained = run(&options, &dataset).unwrap();
-        assert_eq!((trained.members.len(), trained.scores(&dataset).len()), (5, 5));
+        assert_eq!((trained.members.len(), trained.fold_scores(&dataset).len()), (5, 5));
         assert_eq!(trained.out_of_fold.windows, (0..dataset.len()).collect::<Vec<_>>());
         for (window, member) in trained.out_of_fold.windows.iter().zip(&trained.out_of_fold.members) {
             assert!(trained.members[*member].split.validation.contains(window));
             assert!(!trained.members[*member].split.training.contains(window));
         }
         let calibration = trained.calibration.unwrap();
-        assert!(calibration.temperature > 0.0 && trained.windows(&dataset).accuracy() > 0.9);
-        assert_eq!(trained.decisions(&dataset).total(), dataset.len() as u64);
+        assert!(calibration.temperature > 0.0 && trained.window_confusion(&dataset).accuracy() > 0.9);
+        assert_eq!(trained.decision_confusion(&dataset).total(), dataset.len() as u64);
     }
 
     #[test]
     fn the_stop_flag_ends_training_before_the_next_batch_and_keeps_the_result_so_far() {
-        let dataset = waves(2, 5, 8);
+        let dataset = sine_waves(2, 5, 8);
         let stop = AtomicBool::new(false);
         let progress = |_: usize, epoch: &Epoch| stop.store(epoch.epoch == 2, Ordering::Relaxed);
         let options = FitOptions { folds: Some(3), patience: 0, ..quick() }.resolved(&dataset);
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn training_stops_when_validation_no_longer_improves() {
-        let mut dataset = waves(2, 5, 6);
+        let mut dataset = sine_waves(2, 5, 6);
         // The labels of the held-out recordings are swapped, so that learning only makes validation worse.
         let split = Split::new(&dataset, 0.2, 0);
         split.validation.iter().for_each(|index| dataset.labels[*index] = 1 - dataset.labels[*index]);
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_not_a_number_stops_training_and_names_the_fix() {
-        let mut dataset = waves(2, 3, 4);
+        let mut dataset = sine_waves(2, 3, 4);
         dataset.steps[3] = f32::NAN;
         let options = FitOptions { validation: Some(0.0), folds: None, ..quick() };
         let error = run(&options, &dataset).unwrap_err().to_string();

@@ -1,8 +1,8 @@
 //! Training: one network, several by cross-validation, and a search for better settings.
 //!
 //! From the inside out:
-//! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often and with which weight each
-//!   class takes part, `validation` scores the held-out windows.
+//! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often each class occurs in an
+//!   epoch and with which weight, `validation` computes the loss of the held-out windows.
 //! - [`member`] runs a trainer to the end, with early stopping, and keeps the weights.
 //! - [`cross_validation`] trains one member for each split and joins them into [`trained`]: an [`ensemble`]
 //!   of the networks, with predictions of the held-out windows and the [`calibration`] of the confidence.

@@ -47,25 +47,26 @@ pub(crate) struct SearchTrial {
 pub(crate) struct SearchResult {
     /// The model that was trained with the best settings.
     pub trained: Trained,
-    /// Everything that was tried: first those scored on the most folds, and among these the best first.
+    /// All settings that were tried: those scored on the most folds first, and among these the best first.
     pub tried: Vec<SearchTrial>,
 }
 
-/// Settings on their way through the rounds.
+/// Settings in the search, with their latest results.
 struct Candidate {
     options: FitOptions,
     trial: SearchTrial,
-    /// The model of the last round; `None` before the first and once the settings have dropped out.
+    /// The model of the last round; `None` before the first round and after the settings were eliminated.
     trained: Option<Trained>,
 }
 
-/// Searches for better settings until the budget is spent, starting from `options`, whose folds, windows and
-/// seed stay. `progress` is given one line of text after each trial.
+/// Searches for better settings until the budget is spent, starting from `options`. Folds, windows and seed
+/// stay the same. `progress` is called with one line of text after each trial.
 ///
 /// Which settings are drawn follows from the seed. How many are tried depends on the speed of the machine.
 ///
 /// # Errors
-/// [`FitError`] if the initial settings cannot be trained, or the search was interrupted before they were.
+/// [`FitError`] if the initial settings cannot be trained, or the search was interrupted before they were
+/// trained.
 pub(crate) fn search(
     options: &FitOptions,
     dataset: &Dataset,
@@ -83,7 +84,7 @@ pub(crate) fn search(
         let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
         let splits_used = splits.iter().take(folds).cloned().collect();
         let trained = pool.install(|| train_splits(&context, splits_used))?;
-        let balanced_accuracy = trained.windows(dataset).balanced_accuracy();
+        let balanced_accuracy = trained.window_confusion(dataset).balanced_accuracy();
         candidate.trial = SearchTrial { folds, epochs, balanced_accuracy, ..candidate.trial.clone() };
         candidate.trained = Some(trained);
         progress(&format!(
@@ -96,14 +97,14 @@ pub(crate) fn search(
     let mut initial = Candidate::new(options, options);
     train(&mut initial, splits.len(), epochs)?;
     let full_training = started.elapsed().as_secs_f64();
-    // The first round trains one fold for a third of the epochs, the second two folds for two thirds, the
-    // last everything.
+    // The first round trains one fold for a third of the epochs, the second round two folds for two thirds,
+    // and the last round all folds for all epochs.
     let trial_seconds = |folds: usize, share: f64| full_training * folds as f64 / splits.len() as f64 * share;
     let seconds_per_candidate = trial_seconds(1, 1.0 / 3.0)
         + trial_seconds(2, 2.0 / 3.0) / REDUCTION as f64
         + full_training / (REDUCTION * REDUCTION) as f64;
-    let left = budget.as_secs_f64() - full_training;
-    let count = ((left / seconds_per_candidate) as usize).min(MAX_CANDIDATES);
+    let seconds_left = budget.as_secs_f64() - full_training;
+    let count = ((seconds_left / seconds_per_candidate) as usize).min(MAX_CANDIDATES);
     let mut rng = Pcg64::new(u128::from(options.seed), random_streams::SEARCH);
     let mut remaining: Vec<Candidate> =
         (0..count).map(|_| Candidate::new(&random_settings(options, &mut rng), options)).collect();
@@ -119,7 +120,7 @@ pub(crate) fn search(
             if out_of_time(trial_seconds(folds, share)) {
                 break;
             }
-            // Settings under which training diverges drop out; they do not end the search.
+            // Settings with which training diverges are eliminated; they do not end the search.
             if train(&mut candidate, folds.min(splits.len()), epochs).is_ok() {
                 done.push(candidate);
             }
@@ -204,17 +205,17 @@ fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn a_search_scores_on_the_given_folds_and_lists_what_it_tried() {
-        let dataset = waves(2, 4, 4);
+        let dataset = sine_waves(2, 4, 4);
         let options =
             FitOptions { folds: Some(2), epochs: Some(2), hidden: Some(4), ..FitOptions::default() };
         let options = options.resolved(&dataset);
         let (stop, lines) = (AtomicBool::new(false), std::sync::Mutex::new(0));
         let progress = |_: &str| *lines.lock().unwrap() += 1;
-        // How much is tried depends on the machine. With no time at all, only the initial settings are.
+        // How much is tried depends on the machine. With a budget of 0, only the initial settings are tried.
         let result = search(&options, &dataset, Duration::ZERO, &stop, &progress).unwrap();
         assert_eq!((result.tried.len(), result.trained.options.clone()), (1, options.clone()));
         let result = search(&options, &dataset, Duration::from_millis(300), &stop, &progress).unwrap();

@@ -25,7 +25,7 @@ pub(crate) struct Trained {
     /// How the confidence was calibrated; `None` if no windows are held out or the settings turn calibration
     /// off.
     pub calibration: Option<Calibration>,
-    /// Whether the held-out windows chose these settings among others.
+    /// Whether a search chose these settings by their score on the held-out windows.
     pub searched: bool,
     /// Warnings about the split, one sentence each.
     pub warnings: Vec<String>,
@@ -51,12 +51,12 @@ impl Trained {
     }
 
     /// Actual against predicted labels of the held-out windows.
-    pub(crate) fn windows(&self, dataset: &Dataset) -> Confusion {
+    pub(crate) fn window_confusion(&self, dataset: &Dataset) -> Confusion {
         self.out_of_fold.confusion(dataset, |_| true)
     }
 
     /// The scores of each network on its own held-out windows. Networks without held-out windows are missing.
-    pub(crate) fn scores(&self, dataset: &Dataset) -> Vec<Scores> {
+    pub(crate) fn fold_scores(&self, dataset: &Dataset) -> Vec<Scores> {
         let scores = |member| self.out_of_fold.confusion(dataset, |other| other == member).scores();
         (0..self.members.len()).map(scores).filter(|scores| scores.accuracy.is_finite()).collect()
     }
@@ -64,15 +64,15 @@ impl Trained {
     /// Actual labels against the surfaces that the decision filter with its default settings decides on,
     /// recording by recording.
     ///
-    /// This is what the daemon publishes, except that the filter is never reset at gaps. A recording of a
-    /// single surface never changes surface either, so on such recordings the score is flattering.
-    pub(crate) fn decisions(&self, dataset: &Dataset) -> Confusion {
+    /// This is what the daemon publishes, except that the filter is not reset at gaps. In a recording of a
+    /// single surface the surface never changes, so the score on such recordings is too high.
+    pub(crate) fn decision_confusion(&self, dataset: &Dataset) -> Confusion {
         let mut confusion = Confusion::new(&dataset.card.labels);
         let classes = dataset.card.labels.len();
         let mut filters: BTreeMap<usize, DecisionFilter> = BTreeMap::new();
         let rows = self.out_of_fold.probabilities.chunks_exact(classes);
         for (window, probabilities) in self.out_of_fold.windows.iter().zip(rows) {
-            let filter = filters.entry(dataset.sources[*window]).or_insert_with(|| {
+            let filter = filters.entry(dataset.recording_of_window[*window]).or_insert_with(|| {
                 DecisionFilter::new(DecisionOptions::default(), &dataset.card, dataset.card.hop)
             });
             let decision = filter.step(dataset.windows[*window].time, probabilities);

@@ -1,8 +1,8 @@
-//! One network in training, epoch by epoch.
+//! Trains one network, epoch by epoch.
 //!
-//! A [`Trainer`] holds the whole state of a training: the network, the optimiser, the learning rate schedule
-//! and the random generator. The caller asks for one epoch after the other and decides when to stop and which
-//! weights to keep. The same seed gives the same bytes with any number of threads.
+//! A [`Trainer`] holds the whole state of a training run: the network, the optimiser, the learning rate
+//! schedule and the random generator. The caller asks for one epoch after another and decides when to stop
+//! and which weights to keep. The same seed gives the same bytes with any number of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,15 +55,15 @@ pub(crate) struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the
-    /// network's position among several, from 0; each position has random draws of its own.
+    /// index of the network, from 0; each network has its own random draws.
     pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
         let TrainingContext { options, dataset, stop, .. } = *training;
         let architecture = options.architecture(dataset);
         let windows = || split.training.iter().map(|index| dataset.window(*index));
-        let input = Preprocessing::measure(&architecture, windows());
+        let preprocessing = Preprocessing::measure(&architecture, windows());
         let seed = options.seed(member);
         let network =
-            Network::new(architecture.clone(), input, &mut Pcg64::new(seed, random_streams::WEIGHTS));
+            Network::new(architecture.clone(), preprocessing, &mut Pcg64::new(seed, random_streams::WEIGHTS));
         Self {
             options,
             dataset,
@@ -85,7 +85,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Trains one epoch and validates the result; `None` if the stop flag was set before its end.
+    /// Trains one epoch and computes the validation loss; `None` if the stop flag was set before its end.
     ///
     /// # Errors
     /// [`FitError::Diverged`] if a loss is not finite.
@@ -122,13 +122,13 @@ impl<'a> Trainer<'a> {
         &self.network
     }
 
-    /// The network that is validated and kept: with averaged weights, or current ones if that is turned off.
-    pub(crate) fn kept(&self) -> &Network {
+    /// The network that is validated and exported: with averaged weights unless averaging is turned off.
+    pub(crate) fn validated_network(&self) -> &Network {
         self.average.as_ref().map_or(&self.network, WeightAverage::network)
     }
 
     /// Logits of the held-out windows after the last completed epoch, row-major [N, K]; empty before that.
-    pub(crate) fn held(&self) -> &[f32] {
+    pub(crate) fn held_out_logits(&self) -> &[f32] {
         &self.held_out_logits
     }
 
@@ -142,7 +142,7 @@ impl<'a> Trainer<'a> {
         self.learning_rate.at(self.epochs as f64)
     }
 
-    /// A copy of this training that continues with a different window order, dropout and augmentation.
+    /// A copy that continues with another order of the windows, other dropout and other augmentation.
     pub(crate) fn continued(&self, seed: u64) -> Self {
         let seed = self.seed ^ u128::from(seed) << 32;
         Self {
@@ -165,13 +165,13 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Multiplies the learning rate of all further steps by a factor.
+    /// Multiplies the learning rate of all later steps by `by`.
     pub(crate) fn scale_learning_rate(&mut self, by: f64) {
         self.learning_rate.scale(by);
     }
 
-    /// The mean loss of some windows with the given parameters, and its gradient, `[P]`. Neither dropout nor
-    /// augmentation takes part; label smoothing does.
+    /// The mean loss of some windows with the given parameters, and its gradient, `[P]`. Dropout and
+    /// augmentation are off; label smoothing is applied.
     pub(crate) fn gradient(&mut self, parameters: &[f32], windows: &[usize]) -> (f64, &[f32]) {
         let mut network = self.network.clone();
         network.parameters_mut().copy_from_slice(parameters);
@@ -186,10 +186,10 @@ impl<'a> Trainer<'a> {
         (loss.mean(), self.workspace.gradients())
     }
 
-    /// The network to keep as it is now, with its logits of the held-out windows, row-major [N, K]. Unlike
-    /// [`Trainer::held`], this does not need a completed epoch.
-    pub(super) fn current(&self) -> (Network, Vec<f32>) {
-        (self.kept().clone(), self.validation_logits())
+    /// A copy of [`Trainer::validated_network`], with its logits of the held-out windows, row-major [N, K].
+    /// Unlike [`Trainer::held_out_logits`], this does not need a completed epoch.
+    pub(super) fn snapshot(&self) -> (Network, Vec<f32>) {
+        (self.validated_network().clone(), self.validation_logits())
     }
 
     /// Which windows are trained on, and which are held out.
@@ -197,16 +197,16 @@ impl<'a> Trainer<'a> {
         &self.split
     }
 
-    /// Ends the training and gives back its split.
+    /// Ends the training run and returns its split.
     pub(super) fn into_split(self) -> Split {
         self.split
     }
 
-    /// Logits of the held-out windows by the network that is kept, row-major [N, K].
+    /// Computes the logits of the held-out windows with the validated network, row-major [N, K].
     fn validation_logits(&self) -> Vec<f32> {
-        let held_out = self.split.validation.iter();
-        let held_out: Vec<&[f32]> = held_out.map(|index| self.dataset.window(*index)).collect();
-        self.kept().logits(&held_out)
+        let held_out: Vec<&[f32]> =
+            self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
+        self.validated_network().logits(&held_out)
     }
 
     fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
@@ -230,7 +230,7 @@ impl<'a> Trainer<'a> {
         Ok(Some(total))
     }
 
-    /// Trains one step on the batch of this index in its epoch. The loss is that before the step.
+    /// Trains one step on the batch with this index in its epoch, and returns the loss before the step.
     fn step(&mut self, batch: &[usize], epoch: usize, index: usize, rate: f32) -> Result<Loss, FitError> {
         let examples: Vec<_> = batch.iter().map(|index| self.example(*index)).collect();
         let step = TrainingStep {
@@ -248,15 +248,15 @@ impl<'a> Trainer<'a> {
         }
         self.optimizer.step(rate, self.network.parameters_mut(), self.workspace.gradients());
         if let Some(average) = &mut self.average {
-            average.follow(&self.network);
+            average.update(&self.network);
         }
         Ok(loss)
     }
 
     /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
     /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
-    /// gives each step's learning rate with the mean loss of its batch. The test ends early once the loss is
-    /// twice that of the first step or not finite.
+    /// returns the learning rate of each step with the mean loss of its batch. The test ends early once the
+    /// loss is more than twice the first or not finite.
     pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
         let mut losses: Vec<(f64, f64)> = Vec::new();
         for epoch in 1.. {

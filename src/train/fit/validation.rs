@@ -4,7 +4,7 @@ use crate::train::kernel::activation::softmax_rows;
 use crate::train::network::loss::{Loss, cost, most_probable};
 
 /// The loss of logits, row-major [N, K], against N labels, with one weight for each class, `[K]`; `None`
-/// without windows. Label smoothing takes no part.
+/// without windows. Label smoothing is not applied.
 pub(super) fn validation_loss(
     logits: &[f32],
     labels: impl Iterator<Item = usize>,

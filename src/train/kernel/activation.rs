@@ -1,8 +1,8 @@
 //! Exponential, sigmoid, tanh and softmax over slices, in loops that the compiler turns into vector code.
 //!
 //! Each multiplication followed by an addition is one fused operation (`mul_add`), as in ONNX Runtime. The
-//! results are therefore the same to the bit on every machine, but slow to compute on a processor without a
-//! fused instruction (x86-64 before 2013).
+//! results are therefore the same to the bit on every machine. On a processor without a fused instruction
+//! (x86-64 before 2013) they are slow to compute.
 
 /// Runs a loop compiled for the vector units that this machine has.
 ///
@@ -103,11 +103,12 @@ pub(crate) fn softmax_rows(logits: &mut [f32], classes: usize) {
     }
 }
 
-/// The peak arithmetic rate of one thread in operations per second, counting a multiplication and an addition
-/// as two.
+/// Measures the peak arithmetic rate of one thread, in operations per second. A multiplication with an
+/// addition counts as two operations.
 ///
-/// Measured on values that stay in registers. The benchmark compares the rate of the matrix products with it.
-pub(crate) fn peak() -> f64 {
+/// The values stay in registers, so that memory does not limit the rate. `underfoot-train bench` compares the
+/// rate of the matrix products with this one.
+pub(crate) fn peak_operations() -> f64 {
     const LANES: usize = 256;
     const ROUNDS: usize = 2_000_000;
     let mut sums = [1.0f32; LANES];
@@ -131,6 +132,7 @@ pub(crate) fn peak() -> f64 {
 mod tests {
     use super::*;
 
+    /// The largest relative error of `ours` over 400,000 arguments from -`range` to `range`.
     fn largest_error(range: f32, ours: fn(f32) -> f32, exact: fn(f64) -> f64) -> f64 {
         let error = |i: i32| {
             let x = range * i as f32 / 200_000.0;

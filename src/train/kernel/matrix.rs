@@ -105,6 +105,7 @@ pub(crate) fn multiply(destination: &mut [f32], update: Update, left: Matrix<'_>
     }
 }
 
+/// Panics if a matrix [rows, columns] does not fit into `length` values.
 fn assert_fits(name: &str, length: usize, rows: usize, columns: usize) {
     let needed = rows.checked_mul(columns);
     assert!(
@@ -117,15 +118,18 @@ fn assert_fits(name: &str, length: usize, rows: usize, columns: usize) {
 mod tests {
     use super::*;
 
+    /// The product of `a` [rows, inner] and `b` [inner, columns], straight from the definition.
     fn product_of(a: &[f32], b: &[f32], rows: usize, inner: usize, columns: usize) -> Vec<f32> {
         let element = |i: usize, j: usize| (0..inner).map(|k| a[i * inner + k] * b[k * columns + j]).sum();
         (0..rows * columns).map(|index| element(index / columns, index % columns)).collect()
     }
 
+    /// The transpose of `values`, [rows, columns].
     fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
         (0..values.len()).map(|index| values[index % rows * columns + index / rows]).collect()
     }
 
+    /// Small whole numbers, whose products and sums are exact.
     fn numbers(count: usize) -> Vec<f32> {
         (0..count).map(|i| ((i * 37 + 11) % 19) as f32 - 9.0).collect()
     }

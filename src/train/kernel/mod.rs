@@ -5,8 +5,8 @@
 //! - `packed_matrix`: the product with a matrix that is used many times, such as the weights of a recurrence
 //! - `rows`: sums and masks over the rows of a matrix
 //!
-//! Everything here runs on the calling thread. Parallelism is the caller's, which keeps the order of each
-//! sum, and so its rounding, independent of the number of threads.
+//! Everything here runs on the calling thread. Callers that work in parallel divide the work themselves, so
+//! that the order of each sum, and with it its rounding, does not depend on the number of threads.
 
 pub(crate) mod activation;
 pub(crate) mod matrix;

@@ -49,6 +49,7 @@ impl PackedMatrix {
         }
     }
 
+    /// Sets the sizes and fills all panels with zeros.
     fn reset(&mut self, inner: usize, columns: usize) {
         (self.inner, self.columns) = (inner, columns);
         self.values.clear();
@@ -65,7 +66,8 @@ impl PackedMatrix {
     }
 }
 
-/// The arguments of one [`PackedMatrix::multiply`], which `pulp` compiles for each kind of vector unit.
+/// The arguments of one [`PackedMatrix::multiply`]. `pulp` compiles its `with_simd` for each kind of vector
+/// unit.
 struct PackedProduct<'a> {
     matrix: &'a PackedMatrix,
     left: &'a [f32],
@@ -86,7 +88,8 @@ impl WithSimd for PackedProduct<'_> {
         }
         let rows = destination.len() / columns;
         assert!(left.len() >= rows * inner, "the left matrix is [{rows}, {inner}] in {} values", left.len());
-        // The rows of a tile: as many as their sums, two vectors a row, fit into the registers.
+        // Each row of a tile keeps two vectors of sums in registers. Processors with vectors of 16 values have
+        // registers for eight rows, others for four.
         let tile_rows = if S::F32_LANES >= 16 { 8 } else { 4 };
         for (index, panel) in matrix.values.chunks_exact(inner * PANEL).enumerate() {
             let first = index * PANEL;

@@ -111,8 +111,9 @@ impl BatchNorm {
     /// gradients of the parameters to `gradients`. `values` are the layer's parameters; `memory` is that of
     /// the forward pass.
     ///
-    /// With n for the normalised input and dy for the gradient of the output, over a batch of N rows: dgamma
-    /// = Σ dy · n, dbeta = Σ dy, and dx = gamma / sqrt(variance + epsilon) · (dy - (dbeta + n · dgamma) / N).
+    /// With n for the normalised input and dy for the gradient of the output, over a batch of N rows (Ioffe
+    /// and Szegedy 2015): dgamma = Σ dy · n, dbeta = Σ dy, and dx = gamma / sqrt(variance + epsilon) · (dy -
+    /// (dbeta + n · dgamma) / N).
     pub fn backward(
         &self,
         values: &[f32],

@@ -5,7 +5,7 @@
 //! gradients. Values that the backward pass needs again are kept in a memory struct, which is reused from
 //! batch to batch.
 //!
-//! Sizes, order of the parameters, initial values and results are those of Keras 3; `tests/keras_parts.rs`
+//! Sizes, order of the parameters, initial values and results are those of Keras 3; `tests/trainer/keras_parts.rs`
 //! compares them.
 
 pub mod batch_norm;

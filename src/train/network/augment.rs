@@ -69,6 +69,7 @@ mod tests {
     use super::*;
     use rand_pcg::Pcg64;
 
+    /// A window [100, 2] with the values 0, 1, 2, …, augmented.
     fn augmented(augment: &Augmentation, seed: u64) -> Vec<f32> {
         let window: Vec<f32> = (0..200).map(|i| i as f32).collect();
         let mut changed = Vec::new();

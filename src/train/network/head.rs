@@ -17,10 +17,12 @@ pub(crate) struct Head<'a> {
     pub(crate) layers: &'a Layers,
     /// The parameters of the whole network.
     pub(crate) parameters: &'a [f32],
+    /// The moving statistics of batch normalisation.
     pub(crate) moving: &'a MovingStatistics,
 }
 
-/// The head's memory of a batch, reused from step to step. A row is one window.
+/// The values of a batch in the head, kept from the forward to the backward pass and reused from step to
+/// step. A row is one window.
 #[derive(Debug, Default)]
 pub(crate) struct HeadMemory {
     rows: usize,
@@ -38,11 +40,11 @@ pub(crate) struct HeadMemory {
     hidden: Vec<f32>,
     /// [rows, classes]: the logits after the forward pass; the backward pass replaces them by their gradient.
     logits: Vec<f32>,
-    /// [rows, dense].
+    /// The gradient of `hidden`, [rows, dense].
     hidden_gradient: Vec<f32>,
-    /// [rows, width].
+    /// The gradient of the head's input, [rows, width].
     feature_gradient: Vec<f32>,
-    /// [rows, pooled].
+    /// The part of `feature_gradient` that belongs to the pooled values, [rows, pooled].
     pooled_gradient: Vec<f32>,
 }
 

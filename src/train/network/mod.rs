@@ -1,11 +1,11 @@
 //! The neural network: preprocessing, LSTM layers, pooling and a head, forward and backward over a batch of
 //! windows.
 //!
-//! A window [W, C] passes through these parts, of which an [`Architecture`](architecture::Architecture) says
-//! which are present and how large they are:
+//! A window [W, C] passes through the following parts. An [`Architecture`](architecture::Architecture) says
+//! which of them are present and how large they are:
 //!
-//! 1. `preprocessing`: canonical order of interchangeable channels, scaling, first differences, and beside
-//!    them a `summary` of statistics over the whole window
+//! 1. `preprocessing`: canonical order of interchangeable channels, scaling, first differences, and a
+//!    `summary` of statistics over the whole window
 //! 2. the LSTM layers, one on top of the other (`shard`)
 //! 3. pooling of the last LSTM layer's outputs over the steps (`shard`)
 //! 4. the `head`: batch normalisation and dropout over the pooled values and the summary, a dense layer with
@@ -14,7 +14,7 @@
 //! In training, `augment` changes each window before the first part, and `loss` follows the last.
 //!
 //! All parameters are in one flat vector, in the order of [`Layers`](architecture::Layers), and so are their
-//! gradients. Layers, loss and gradients have the semantics of Keras; `tests/keras.rs` compares the numbers.
+//! gradients. Layers, loss and gradients have the semantics of Keras; `tests/trainer/keras.rs` compares the numbers.
 //!
 //! This module computes the gradients of one batch. The steps over epochs and batches are in `train::fit`,
 //! and the change of the parameters is in `train::optimize`.

@@ -61,7 +61,7 @@ impl Network {
     }
 
     /// The preprocessing of a window before the first layer.
-    pub fn input(&self) -> &Preprocessing {
+    pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
 
@@ -139,8 +139,11 @@ impl Network {
         self.pack(&layers, packed);
         gradients.clear();
         gradients.resize(self.parameters.len(), 0.0);
-        let in_one_part = self.architecture.batch_norm;
-        let micro_batch = if in_one_part { batch.len().max(1) } else { MICRO_BATCH_SHARDS * SHARD_WINDOWS };
+        let micro_batch = if self.architecture.batch_norm {
+            batch.len().max(1)
+        } else {
+            MICRO_BATCH_SHARDS * SHARD_WINDOWS
+        };
         shards.resize_with(batch.len().min(micro_batch).div_ceil(SHARD_WINDOWS), Shard::default);
         let mut total = Loss::default();
         for (index, examples) in batch.chunks(micro_batch).enumerate() {
@@ -182,10 +185,12 @@ impl Network {
         total
     }
 
+    /// The head with this network's parameters.
     fn head<'a>(&'a self, layers: &'a Layers) -> Head<'a> {
         Head { layers, parameters: &self.parameters, moving: &self.moving }
     }
 
+    /// Packs the parameters of every LSTM layer for the matrix products.
     fn pack(&self, layers: &Layers, packed: &mut Vec<LstmPacked>) {
         packed.resize_with(layers.lstm.len(), LstmPacked::default);
         for ((lstm, range), packed) in layers.lstm.iter().zip(packed) {
@@ -216,10 +221,12 @@ mod tests {
     use crate::train::network::batch::Regularisation;
     use crate::train::network::preprocessing::Scaling;
 
+    /// `count` windows of `size` values each.
     fn windows(count: usize, size: usize) -> Vec<f32> {
         (0..count * size).map(|i| (i as f32 * 0.7).sin() + (i % 5) as f32 * 0.1).collect()
     }
 
+    /// A network with measured preprocessing, initial weights and biases that are not 0.
     fn network(architecture: Architecture) -> Network {
         let size = architecture.window * architecture.channels;
         let values = windows(20, size);
@@ -231,10 +238,12 @@ mod tests {
         network
     }
 
+    /// A step without regularisation and augmentation.
     fn step(weights: &[f32]) -> TrainingStep<'_> {
         TrainingStep { weights, regularisation: Regularisation::default(), augment: None, seed: 3 }
     }
 
+    /// An architecture with every part except for batch normalisation.
     fn all_parts() -> Architecture {
         Architecture {
             layers: 2,
@@ -275,7 +284,7 @@ mod tests {
                 Regularisation { label_smoothing: smoothing as f32, ..Regularisation::default() };
             let step = TrainingStep { regularisation, ..step(&weights) };
             let loss = network.backward(&examples, step, &mut workspace);
-            let parameters = exact::widened(&network);
+            let parameters = exact::double_parameters(&network);
             let expected = exact(&network, &parameters);
             assert!((loss.mean() - expected).abs() < 2e-6, "{} {expected}", loss.mean());
             for (index, gradient) in workspace.gradients().iter().enumerate().step_by(3) {

@@ -60,6 +60,7 @@ impl Scaling {
         }
     }
 
+    /// Scales one row of values in place.
     fn apply(&self, values: &mut [f32]) {
         for ((value, mean), factor) in values.iter_mut().zip(&self.mean).zip(&self.factor) {
             *value = (*value - mean) * factor;
@@ -122,7 +123,7 @@ impl Preprocessing {
         }
     }
 
-    /// The preprocessing that only puts the channels into the canonical one of these orders.
+    /// The preprocessing that only puts the channels into their canonical order, chosen from `orders`.
     pub fn in_order(orders: &[Vec<usize>], channels: usize) -> Self {
         Self { orders: orders.to_vec(), ..Self::plain(channels) }
     }
@@ -170,9 +171,9 @@ impl Preprocessing {
 
     /// A copy of a window [W, C] with its channels in canonical order.
     ///
-    /// The canonical order is the allowed order with the largest sum, over the positions from 0 on, of (C -
-    /// position) times the mean of the channel at that position. If all orders are allowed, this sorts the
-    /// channels by their means, the largest first.
+    /// The score of an order is the sum of (C - position) · mean over its channels, with positions counted
+    /// from 0. The canonical order is the allowed order with the highest score, the first one if several are
+    /// equal. If all orders are allowed, this sorts the channels by their means, the largest first.
     pub fn ordered(&self, window: &[f32]) -> Vec<f32> {
         let Some(order) = self.order(window) else { return window.to_vec() };
         window.chunks_exact(self.channels).flat_map(|step| order.iter().map(|from| step[*from])).collect()

@@ -1,6 +1,6 @@
 //! A shard of a batch: its windows through the preprocessing, the LSTM layers and the pooling, and back.
 //!
-//! A shard is the part of a batch that one thread computes. It knows nothing of the other shards; the network
+//! A shard is the part of a batch that one thread computes. Shards do not depend on each other; the network
 //! adds the gradients of all shards.
 
 use rand_pcg::Pcg64;
@@ -13,7 +13,8 @@ use crate::train::kernel::rows::apply_mask;
 use crate::train::layer::dropout::fill_mask;
 use crate::train::layer::lstm::{LstmMasks, LstmMemory, LstmPacked, OutputGradient};
 
-/// A shard's memory, reused from step to step. A row is one window.
+/// The values of a shard, kept from the forward to the backward pass and reused from step to step. A row is
+/// one window.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     rows: usize,
@@ -24,7 +25,7 @@ pub(crate) struct Shard {
     /// The summaries, [rows, summary size].
     summary: Vec<f32>,
     layers: Vec<LayerMemory>,
-    /// [rows, pooled size].
+    /// The pooled outputs of the last LSTM layer, [rows, pooled size].
     pooled: Vec<f32>,
     /// For max pooling, the step of each unit's largest output, [rows, hidden].
     step_of_maximum: Vec<u32>,
@@ -44,9 +45,9 @@ pub(crate) struct Shard {
 #[derive(Debug, Default)]
 struct LayerMemory {
     lstm: LstmMemory,
-    /// [rows, inputs].
+    /// The dropout mask of the inputs, [rows, inputs].
     input_mask: Vec<f32>,
-    /// [rows, hidden].
+    /// The dropout mask of the hidden state, [rows, hidden].
     recurrent_mask: Vec<f32>,
     /// The outputs after dropout, which are the next layer's input, [W, rows, hidden]; unused in the last
     /// layer.
@@ -85,6 +86,7 @@ impl Shard {
         }
     }
 
+    /// Makes room for the preprocessed input of `rows` windows.
     fn start(&mut self, architecture: &Architecture, preprocessing: &Preprocessing, rows: usize) {
         self.rows = rows;
         self.input.resize(architecture.window * rows * preprocessing.width(), 0.0);

@@ -1,4 +1,4 @@
-//! The memory of a batch on its way through a network.
+//! The memory that a network needs to process a batch.
 
 use super::head::HeadMemory;
 use super::shard::Shard;

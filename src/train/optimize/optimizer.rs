@@ -71,8 +71,8 @@ impl Optimizer {
         Self { options, steps: 0, first_moment: zeros(has_first), second_moment: zeros(has_second) }
     }
 
-    /// The factor of each parameter's gradient in a step with a learning rate of 1, leaving momentum aside,
-    /// `[parameters]`. Empty for SGD, where every factor is 1.
+    /// The factor that a step multiplies each parameter's gradient by, apart from the learning rate and
+    /// momentum, `[parameters]`. Empty for SGD, where every factor is 1.
     pub fn preconditioner(&self) -> Vec<f32> {
         let correction = (1.0 - f64::from(BETA[1]).powi(self.steps.max(1))) as f32;
         let factor = |square: &f32| match self.options.kind {

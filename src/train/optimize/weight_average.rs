@@ -1,4 +1,4 @@
-//! The moving average of a network's weights over the training steps, which a single step changes little.
+//! A moving average of a network's weights over the training steps. A single step changes it little.
 
 use crate::train::network::Network;
 
@@ -16,26 +16,26 @@ pub(crate) struct WeightAverage {
 
 impl WeightAverage {
     /// The average before the first step of `network`. `decay`, from 0 to below 1, is the share of the
-    /// average that a step keeps once there have been many.
+    /// average that each step keeps, after the first steps.
     pub(crate) fn new(decay: f32, network: &Network) -> Self {
         Self { decay, steps: 0, network: network.clone() }
     }
 
     /// Includes the weights of the network after a training step.
-    pub(crate) fn follow(&mut self, network: &Network) {
+    pub(crate) fn update(&mut self, network: &Network) {
         let steps = self.steps as f32;
         let decay = self.decay.min((1.0 + steps) / (10.0 + steps));
         self.steps = self.steps.saturating_add(1);
-        let follow = |average: &mut [f32], values: &[f32]| {
+        let move_towards = |average: &mut [f32], values: &[f32]| {
             average
                 .iter_mut()
                 .zip(values)
                 .for_each(|(average, value)| *average += (1.0 - decay) * (value - *average));
         };
-        follow(self.network.parameters_mut(), network.parameters());
+        move_towards(self.network.parameters_mut(), network.parameters());
         let moving = self.network.moving_mut();
-        follow(&mut moving.mean, &network.moving().mean);
-        follow(&mut moving.variance, &network.moving().variance);
+        move_towards(&mut moving.mean, &network.moving().mean);
+        move_towards(&mut moving.variance, &network.moving().variance);
     }
 
     /// The network with the averaged weights and moving statistics.
@@ -55,20 +55,20 @@ mod tests {
     #[test]
     fn the_average_forgets_the_initial_weights_and_follows_a_jump_slowly() {
         let architecture = Architecture::plain(4, 1, 2, 2);
-        let input = Preprocessing::measure(&architecture, std::iter::empty::<&[f32]>());
-        let mut network = Network::new(architecture, input, &mut Pcg64::new(0, 0));
+        let preprocessing = Preprocessing::measure(&architecture, std::iter::empty::<&[f32]>());
+        let mut network = Network::new(architecture, preprocessing, &mut Pcg64::new(0, 0));
         let fill = |network: &mut Network, value: f32| network.parameters_mut().fill(value);
         fill(&mut network, 100.0);
         let mut average = WeightAverage::new(0.9, &network);
         fill(&mut network, 1.0);
         // The decay is 1/10 at the first step, so a tenth of 100 remains; then it is 2/11, 3/12, …
-        average.follow(&network);
+        average.update(&network);
         assert!((average.network().parameters()[0] - 10.9).abs() < 1e-4);
-        (0..200).for_each(|_| average.follow(&network));
+        (0..200).for_each(|_| average.update(&network));
         assert!((average.network().parameters()[0] - 1.0).abs() < 1e-5);
         fill(&mut network, 11.0);
         network.moving_mut().mean.fill(1.0);
-        average.follow(&network);
+        average.update(&network);
         let (parameters, moving) = (average.network().parameters(), average.network().moving());
         assert!(parameters.iter().all(|value| (value - 2.0).abs() < 1e-5));
         assert!(moving.mean.iter().all(|mean| (mean - 0.1).abs() < 1e-6));

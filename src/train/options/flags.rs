@@ -6,7 +6,8 @@ use super::fit_options::FitOptions;
 
 impl FitOptions {
     /// The settings that differ from those of `from`, as flags separated by spaces, such as `--dropout=0.3
-    /// --layers=2`. A setting that is `None` here is not included, because no flag stands for it.
+    /// --layers=2`. A setting that is `None` here is not included, because there is no flag for "follows from
+    /// the recordings".
     pub fn flags(&self, from: &FitOptions) -> String {
         let table = |options: &FitOptions| Table::try_from(options).unwrap_or_default();
         let before = table(from);

@@ -79,6 +79,7 @@ impl FitOptions {
     }
 }
 
+/// An error if `holds` is false.
 fn check(
     name: &'static str,
     value: impl ToString,
@@ -105,6 +106,7 @@ fn count(
     check(name, value, takes, range.contains(&value))
 }
 
+/// The kinds of pooling separated by commas, as on the command line.
 fn names(pooling: &[Pooling]) -> String {
     if pooling.is_empty() {
         return "empty".into();
@@ -113,6 +115,7 @@ fn names(pooling: &[Pooling]) -> String {
     values.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(",")
 }
 
+/// Whether there is at least one kind of pooling, and none occurs twice.
 fn distinct(pooling: &[Pooling]) -> bool {
     !pooling.is_empty() && pooling.iter().enumerate().all(|(index, one)| !pooling[..index].contains(one))
 }

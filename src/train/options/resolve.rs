@@ -20,7 +20,7 @@ const DENSE: usize = 64;
 /// surface, it raised the balanced accuracy on new drives by one point; with 7 to 27 drives per surface, it
 /// lowered it by four points.
 const DENSE_RECORDINGS: usize = 32;
-/// The steps of a training run if `--epochs` is not given.
+/// About how many training steps a run has if `--epochs` is not given; the epochs are limited to 20 to 500.
 const STEPS: f64 = 3000.0;
 
 impl FitOptions {
@@ -28,7 +28,7 @@ impl FitOptions {
     /// `validation` is `None`.
     pub fn resolved(&self, dataset: &Dataset) -> Self {
         let training = dataset.len() as f64 * if self.folds() > 0 { 0.8 } else { 1.0 - self.validation() };
-        let steps = (training / self.batch_size as f64).ceil().max(1.0);
+        let steps_per_epoch = (training / self.batch_size as f64).ceil().max(1.0);
         let folds = self.folds();
         Self {
             rate: Some(dataset.card.rate),
@@ -36,7 +36,9 @@ impl FitOptions {
             channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
             hidden: Some(self.hidden.unwrap_or(HIDDEN)),
             dense: Some(self.dense.unwrap_or_else(|| default_dense(dataset))),
-            epochs: Some(self.epochs.unwrap_or_else(|| ((STEPS / steps).round() as usize).clamp(20, 500))),
+            epochs: Some(
+                self.epochs.unwrap_or_else(|| ((STEPS / steps_per_epoch).round() as usize).clamp(20, 500)),
+            ),
             folds: Some(folds),
             validation: (folds == 0).then(|| self.validation()),
             ..self.clone()
@@ -62,18 +64,18 @@ impl FitOptions {
         self.hidden.unwrap_or(HIDDEN)
     }
 
-    /// The units of the dense layer with ReLU; 0 for none.
+    /// The units of the dense layer with ReLU; 0 for none, and if the setting is not resolved.
     pub(crate) fn dense(&self) -> usize {
         self.dense.unwrap_or(0)
     }
 
-    /// The passes over the training windows.
+    /// The passes over the training windows; 1 if the setting is not resolved.
     pub fn epochs(&self) -> usize {
         self.epochs.unwrap_or(1)
     }
 
-    /// The seed of one network of the model. `member` is its number, from 0 on; each network has its own
-    /// seed.
+    /// The seed of one network of the model. `member` is the index of the network, from 0; each network has
+    /// its own seed.
     pub(crate) fn seed(&self, member: usize) -> u128 {
         u128::from(self.seed) | (member as u128) << 56
     }
@@ -156,8 +158,8 @@ impl FitOptions {
 /// recordings, otherwise 0.
 fn default_dense(dataset: &Dataset) -> usize {
     let mut groups = vec![BTreeSet::new(); dataset.card.labels.len()];
-    for (label, source) in dataset.labels.iter().zip(&dataset.sources) {
-        groups[*label].insert(&dataset.recordings[*source].group);
+    for (label, recording) in dataset.labels.iter().zip(&dataset.recording_of_window) {
+        groups[*label].insert(&dataset.recordings[*recording].group);
     }
     if groups.iter().all(|groups| groups.len() >= DENSE_RECORDINGS) { DENSE } else { 0 }
 }
@@ -165,11 +167,11 @@ fn default_dense(dataset: &Dataset) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn the_dense_layer_is_used_from_32_recordings_per_surface_unless_a_flag_sets_it() {
-        let dense = |options: FitOptions, groups: usize| options.resolved(&waves(2, groups, 1)).dense;
+        let dense = |options: FitOptions, groups: usize| options.resolved(&sine_waves(2, groups, 1)).dense;
         assert_eq!(dense(FitOptions::default(), 31), Some(0));
         assert_eq!(dense(FitOptions::default(), 32), Some(64));
         assert_eq!(dense(FitOptions { dense: Some(8), ..FitOptions::default() }, 2), Some(8));

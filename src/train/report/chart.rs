@@ -3,9 +3,9 @@
 //!
 //! A chart has no scripts and loads nothing, because a report has to work as a single file without a network.
 //!
-//! The `plotters` crate was considered. It writes each colour into the element, where the style cannot change it,
-//! rounds points to whole pixels and adds no label for screen readers, its SVG is no smaller, and long lines would
-//! still have to be thinned here.
+//! The `plotters` crate was considered. It writes each colour into the element, where the style cannot change
+//! it, rounds points to whole pixels and adds no label for screen readers, its SVG is no smaller, and long
+//! lines would still have to be thinned here.
 
 use maud::{Markup, html};
 
@@ -88,9 +88,9 @@ impl Chart {
                         line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(format!("{:.1}", y(at))) y2=(format!("{:.1}", y(at))) {}
                         text x=(LEFT - 6.0) y=(format!("{:.1}", y(at) + 4.0)) text-anchor="end" { (text) }
                     }
-                    @for at in even(first, last, 6) {
+                    @for at in round_numbers(first, last, 6) {
                         line.tick x1=(format!("{:.1}", x(at))) x2=(format!("{:.1}", x(at))) y1=(height) y2=(height + 4.0) {}
-                        text x=(format!("{:.1}", x(at))) y=(height + 18.0) text-anchor="middle" { (plain(at)) }
+                        text x=(format!("{:.1}", x(at))) y=(height + 18.0) text-anchor="middle" { (short_number(at)) }
                     }
                     @for at in self.marks.iter().filter(|at| (first..=last).contains(*at)) {
                         line.mark x1=(format!("{:.1}", x(*at))) x2=(format!("{:.1}", x(*at))) y1=(TOP) y2=(height) {}
@@ -115,7 +115,7 @@ impl Chart {
         }
     }
 
-    /// The points that are drawn: only finite ones, on the scale of the axis, and at most two for each
+    /// The points that are drawn, on the scale of the axis: only finite ones, and at most two for each
     /// bucket.
     fn drawn(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let scaled = points.iter().filter(|point| !self.logarithmic || point.1 > 0.0);
@@ -142,18 +142,18 @@ impl Chart {
     /// The ticks of the y axis: their positions on its scale, and their texts.
     fn ticks(&self, low: f64, high: f64) -> Vec<(f64, String)> {
         if !self.logarithmic {
-            return even(low, high, 5).into_iter().map(|at| (at, plain(at))).collect();
+            return round_numbers(low, high, 5).into_iter().map(|at| (at, short_number(at))).collect();
         }
         let decades =
             (low.floor() as i32..=high.ceil() as i32).flat_map(|power| [1.0, 2.0, 5.0].map(|by| (power, by)));
         let all: Vec<(f64, String)> = decades
             .map(|(power, by)| by * 10f64.powi(power))
-            .map(|value| (value.log10(), plain(value)))
+            .map(|value| (value.log10(), short_number(value)))
             .filter(|(at, _)| (low..=high).contains(at))
             .collect();
         if all.len() < 2 {
-            let rounded = |at: f64| plain((10f64.powf(at) * 1000.0).round() / 1000.0);
-            return even(low, high, 5).into_iter().map(|at| (at, rounded(at))).collect();
+            let rounded = |at: f64| short_number((10f64.powf(at) * 1000.0).round() / 1000.0);
+            return round_numbers(low, high, 5).into_iter().map(|at| (at, rounded(at))).collect();
         }
         let every = all.len().div_ceil(7).max(1);
         all.into_iter().step_by(every).collect()
@@ -161,7 +161,7 @@ impl Chart {
 }
 
 /// About `count` round numbers at equal distances between `low` and `high`.
-fn even(low: f64, high: f64, count: usize) -> Vec<f64> {
+fn round_numbers(low: f64, high: f64, count: usize) -> Vec<f64> {
     let rough = (high - low) / count as f64;
     let unit = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|by| by * unit >= rough).unwrap_or(10.0) * unit;
@@ -170,8 +170,8 @@ fn even(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last.min(first + 20)).map(|index| index as f64 * step).collect()
 }
 
-/// A number without trailing zeros.
-fn plain(value: f64) -> String {
+/// A number without trailing zeros, as the text of a tick.
+fn short_number(value: f64) -> String {
     // Longer numbers would overlap the name of the axis.
     if value != 0.0 && value.abs() < 9e-4 {
         return format!("{value:.0e}");
@@ -198,13 +198,16 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_within_the_axis() {
-        assert_eq!(even(0.0, 1.0, 5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
-        assert_eq!(even(1.0, 1500.0, 6), [500.0, 1000.0, 1500.0]);
+        assert_eq!(round_numbers(0.0, 1.0, 5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
+        assert_eq!(round_numbers(1.0, 1500.0, 6), [500.0, 1000.0, 1500.0]);
         let chart = Chart { logarithmic: true, ..Chart::default() };
         let texts: Vec<String> = chart.ticks(-3.0, 0.5).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts[0], "0.001");
         assert!(chart.ticks(-0.05, 0.05).len() > 2, "there are ticks within one decade, too");
-        assert_eq!([plain(0.30000000000000004), plain(0.000_05), plain(0.0)], ["0.3", "5e-5", "0"]);
+        assert_eq!(
+            [short_number(0.30000000000000004), short_number(0.000_05), short_number(0.0)],
+            ["0.3", "5e-5", "0"]
+        );
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn confusion_table(confusion: &Confusion) -> Markup {
     }
 }
 
+/// A cell with a count and its share of the row's total.
 fn cell(count: u64, total: f64) -> Markup {
     let share = count as f64 / total;
     html! {

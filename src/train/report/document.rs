@@ -1,4 +1,4 @@
-//! The frame that all pages share, and the form of their numbers.
+//! The HTML document around every report, and the format of percentages.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

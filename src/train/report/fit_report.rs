@@ -33,7 +33,7 @@ impl FitReport<'_> {
     /// The page as HTML.
     pub(crate) fn html(&self) -> String {
         let Self { trained, dataset, trees, leaky, config } = *self;
-        let windows = trained.windows(dataset);
+        let windows = trained.window_confusion(dataset);
         let scored = windows.total() > 0;
         let body = html! {
             h1 { "Training report" }
@@ -50,7 +50,7 @@ impl FitReport<'_> {
                     div { h3 { "Each window alone" } (confusion_table(&windows)) }
                     div {
                         h3 { "After smoothing, as the daemon publishes surfaces" }
-                        (confusion_table(&trained.decisions(dataset)))
+                        (confusion_table(&trained.decision_confusion(dataset)))
                     }
                 }
                 h2 { "Confidence and accuracy" }

@@ -40,19 +40,20 @@ pub(super) fn recording_scores(trained: &Trained, dataset: &Dataset) -> Vec<Reco
     let out_of_fold = &trained.out_of_fold;
     for (window, row) in out_of_fold.windows.iter().zip(out_of_fold.probabilities.chunks_exact(labels.len()))
     {
-        let (windows, correct, wrong) =
-            counts.entry(dataset.sources[*window]).or_insert_with(|| (0, 0, vec![0; labels.len()]));
+        let (windows, correct, wrong) = counts
+            .entry(dataset.recording_of_window[*window])
+            .or_insert_with(|| (0, 0, vec![0; labels.len()]));
         let predicted = most_probable(row);
         *windows += 1;
         if predicted == dataset.labels[*window] { *correct += 1 } else { wrong[predicted] += 1 }
     }
     let mut scores: Vec<RecordingScore> = counts
         .into_iter()
-        .map(|(source, (windows, right, wrong))| {
+        .map(|(recording, (windows, right, wrong))| {
             let most = wrong.iter().max().copied().filter(|most| *most > 0);
             let taken_for = most.and_then(|most| wrong.iter().position(|count| *count == most));
             RecordingScore {
-                recording: dataset.recordings[source].name.clone(),
+                recording: dataset.recordings[recording].name.clone(),
                 windows,
                 right,
                 taken_for: taken_for.map(|label| labels[label].clone()),

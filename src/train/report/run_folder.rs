@@ -1,8 +1,8 @@
-//! The folder that every run leaves: its settings, its history, its scores, its model and a page that shows
+//! The folder that every run writes: its settings, its history, its scores, its model and a report that shows
 //! them.
 //!
-//! The folder is written aside and moved into place, so that it is always complete. It replaces the folder of
-//! an earlier run and nothing else.
+//! The folder is written under a temporary name and then moved into place, so that it is always complete. It
+//! may replace the folder of an earlier run, and nothing else.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn history(trained: &Trained) -> Vec<u8> {
 }
 
 /// The default run folder: beside the model, with the extension `run`.
-pub(crate) fn beside(model: &Path) -> PathBuf {
+pub(crate) fn default_folder(model: &Path) -> PathBuf {
     model.with_extension("run")
 }
 
@@ -66,7 +66,8 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
     ))
 }
 
-/// Writes the files into a folder aside and moves it into place, replacing the folder of an earlier run.
+/// Writes the files into a temporary folder beside `path` and moves it into place, replacing the folder of an
+/// earlier run.
 ///
 /// # Errors
 /// One sentence that names the path, the system's error and the fix.
@@ -76,15 +77,15 @@ pub(crate) fn write(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), String
         format!("the run folder \"{}\" cannot be written: {why}; choose another with --run", path.display())
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let aside = tempfile::Builder::new().prefix(".underfoot-").tempdir_in(parent).map_err(failed)?;
-    let new = aside.path().join("new");
+    let temporary = tempfile::Builder::new().prefix(".underfoot-").tempdir_in(parent).map_err(failed)?;
+    let new = temporary.path().join("new");
     std::fs::create_dir(&new).map_err(failed)?;
     for (name, bytes) in files {
         std::fs::write(new.join(name), bytes).map_err(failed)?;
     }
     if path.exists() {
         // The earlier run is deleted with the temporary folder.
-        std::fs::rename(path, aside.path().join("old")).map_err(failed)?;
+        std::fs::rename(path, temporary.path().join("old")).map_err(failed)?;
     }
     std::fs::rename(&new, path).map_err(failed)
 }

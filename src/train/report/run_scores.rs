@@ -53,7 +53,7 @@ impl<'a> ConfusionScores<'a> {
 /// The bytes of `scores.json`. `tried` is what a search tried, and empty without a search.
 pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u8> {
     let FitReport { trained, dataset, trees, leaky, .. } = *report;
-    let (windows, decisions) = (trained.windows(dataset), trained.decisions(dataset));
+    let (windows, decisions) = (trained.window_confusion(dataset), trained.decision_confusion(dataset));
     let scored = windows.total() > 0;
     let scores = RunScores {
         kind: match trained.members.len() {
@@ -65,7 +65,7 @@ pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u
         labels: &dataset.card.labels,
         windows: scored.then(|| ConfusionScores::new(&windows)),
         decisions: scored.then(|| ConfusionScores::new(&decisions)),
-        folds: trained.scores(dataset),
+        folds: trained.fold_scores(dataset),
         calibration: trained.calibration,
         extra_trees: trees.map(Confusion::scores),
         leaky: leaky.map(Confusion::scores),

@@ -8,7 +8,7 @@ use crate::signal::channel_names;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
-/// Confusions below this share of a surface's windows are not worth mentioning.
+/// A confusion of a smaller share of a surface's windows is not mentioned.
 const NOTABLE_CONFUSION: f64 = 0.005;
 
 /// The data that the model was made from, in one sentence.
@@ -36,8 +36,8 @@ pub(super) fn summary(
     trees: Option<&Confusion>,
     leaky: Option<&Confusion>,
 ) -> Markup {
-    let decisions = trained.decisions(dataset).scores();
-    let folds = trained.scores(dataset);
+    let decisions = trained.decision_confusion(dataset).scores();
+    let folds = trained.fold_scores(dataset);
     let balanced: Vec<f64> = folds.iter().map(|scores| scores.balanced_accuracy).collect();
     let (low, high) = balanced.iter().fold((1.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
     let scores = windows.scores();

@@ -1,12 +1,14 @@
-// Two motors' currents as binary frames with a checksum, 200 a second, timed by a hardware timer.
+// Sends the currents of two motors as binary frames with a checksum, 200 frames per second, timed by a
+// hardware timer.
 //
-// Two ACS712 of 20 A on A0 and A1 of an Uno, Nano or Mega: Timer1 is the AVR's. The configuration is in README.md, two folders
-// up. Nothing else may be printed on this port: text among frames is noise.
+// It needs two ACS712 (20 A) on A0 and A1 of an Uno, Nano or Mega, because it uses Timer1 of the AVR. The
+// configuration is in README.md, two folders up. Do not print anything else on this port, because the reader
+// cannot decode text between frames.
 
 #include <underfoot_frame.h>
 
-const uint16_t RATE = 200;                    // samples a second
-const float AMPERES = 5.0f / 1023.0f / 0.1f;  // in a step of the converter: 5 V in 1023 steps, 100 mV an ampere
+const uint16_t RATE = 200;                    // samples per second
+const float AMPERES = 5.0f / 1023.0f / 0.1f;  // per step of the converter: 5 V are 1023 steps, and the sensor gives 100 mV/A
 const uint8_t PINS[] = {A0, A1};              // left, right
 
 underfoot::Frame<2> frame;
@@ -23,15 +25,15 @@ ISR(TIMER1_COMPA_vect) {
 
 void setup() {
   Serial.begin(115200);
-  // The motors stand still now. What is measured is what "no current" looks like.
+  // The motors must stand still now, because this measures the readings at zero current.
   for (int i = 0; i < 2; i++) {
     uint32_t total = 0;
     for (int reading = 0; reading < 256; reading++) total += analogRead(PINS[i]);
     zero[i] = total / 256.0f;
   }
-  // The end of whatever came before: the reader begins with the first frame.
+  // Ends whatever was sent before, so that the reader decodes the first frame.
   Serial.write(static_cast<uint8_t>(0));
-  // Timer1 counts to OCR1A and starts again (CTC), at a 64th of the board's clock.
+  // Timer1 counts to OCR1A and starts again (CTC mode), at 1/64 of the board's clock.
   noInterrupts();
   TCCR1A = 0;
   TCCR1B = _BV(WGM12) | _BV(CS11) | _BV(CS10);
@@ -56,6 +58,7 @@ void loop() {
   }
   count = 0;
   const size_t length = frame.encode(micros_then, values);
-  // A frame that the port has no room for is left out, not waited for: its number is missing, and so it is counted.
+  // If the port has no room for the frame, the frame is dropped instead of waiting. Its sequence number is
+  // then missing, so the reader counts it as lost.
   if (static_cast<size_t>(Serial.availableForWrite()) >= length) Serial.write(frame.data(), length);
 }

@@ -1,22 +1,24 @@
-// One motor's current as CSV lines over the serial port, 100 a second: the simplest board that underfoot reads.
+// Sends the current of one motor as CSV lines over the serial port, 100 lines per second. This is the
+// simplest sketch.
 //
-// An ACS712 of 20 A on A0. Any board of Arduino's will do. The configuration is in README.md, two folders up.
+// It needs an ACS712 (20 A) on A0 and runs on any Arduino board. The configuration is in README.md, two
+// folders up.
 
 #include <underfoot_frame.h>
 
 const uint8_t PIN = A0;
 const uint32_t PERIOD = 10000;                // microseconds between two samples
-const float AMPERES = 5.0f / 1023.0f / 0.1f;  // in a step of the converter: 5 V in 1023 steps, 100 mV an ampere
+const float AMPERES = 5.0f / 1023.0f / 0.1f;  // per step of the converter: 5 V are 1023 steps, and the sensor gives 100 mV/A
 
 underfoot::Line<1> line;
-float zero;         // what the converter says when no current flows
-uint32_t due;       // when the next sample ends
+float zero;         // the reading when no current flows
+uint32_t due;       // when the period of the next sample ends
 uint32_t sum = 0;   // of the readings since the last sample
 uint16_t count = 0;
 
 void setup() {
   Serial.begin(115200);
-  // The motor stands still now. What is measured is what "no current" looks like.
+  // The motor must stand still now, because this measures the reading at zero current.
   uint32_t total = 0;
   for (int i = 0; i < 256; i++) total += analogRead(PIN);
   zero = total / 256.0f;
@@ -25,11 +27,11 @@ void setup() {
 }
 
 void loop() {
-  // The mean of all readings of one period lets the ripple of the motor's PWM through less than one reading would.
+  // The mean of all readings of a period contains less PWM ripple than a single reading.
   sum += analogRead(PIN);
   count++;
   const uint32_t now = micros();
-  // A difference, so that it stays right when the counter wraps. delay() would let the period drift.
+  // Comparing the difference stays correct when the counter wraps. With delay() the period would drift.
   if (static_cast<int32_t>(now - due) < 0) return;
   due += PERIOD;
   const float values[] = {(static_cast<float>(sum) / count - zero) * AMPERES};

@@ -13,8 +13,8 @@ use crate::model::card::{Card, UNKNOWN};
 use crate::signal::{StreamId, Time};
 use crate::simulator::drive::Drive;
 
-/// Outcomes, each with the moment it came out of the pipeline.
-pub(crate) type Watched = Receiver<(Instant, Outcome)>;
+/// Outcomes, each with the moment at which the pipeline emitted it.
+pub(crate) type TimedOutcomes = Receiver<(Instant, Outcome)>;
 
 /// The robots shown, and the score so far.
 pub(crate) struct Board {
@@ -78,10 +78,10 @@ impl Board {
     }
 
     /// Takes the outcomes since the last call.
-    pub(crate) fn take(&mut self, outcomes: &Watched) {
-        for (out, outcome) in outcomes.try_iter() {
+    pub(crate) fn take(&mut self, outcomes: &TimedOutcomes) {
+        for (emitted, outcome) in outcomes.try_iter() {
             let Outcome::Prediction(prediction) = outcome else { continue };
-            let latency = out.saturating_duration_since(prediction.arrived);
+            let latency = emitted.saturating_duration_since(prediction.arrived);
             let Self { labels, robots, score, span, .. } = self;
             if let Some(robot) = robots.iter_mut().find(|robot| robot.name == prediction.stream) {
                 robot.take(prediction, latency, labels, *span, score);

@@ -27,7 +27,7 @@ pub struct DemoArgs {
     /// Seed of the robots and their drives; the same seed gives the same samples
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Feed the samples in directly, even if mosquitto is installed
+    /// Pass the samples to the pipeline directly, even if mosquitto is installed
     #[arg(long)]
     no_broker: bool,
 }
@@ -52,7 +52,9 @@ impl DemoArgs {
                 broker.port
             ),
             None if self.no_broker => {}
-            None => println!("mosquitto is not installed, so the samples are fed in directly.\n"),
+            None => {
+                println!("mosquitto is not installed, so the samples are passed to the pipeline directly.\n")
+            }
         }
         let board = Board::new(drives.clone(), model.card());
         block_on(run(model, drives, broker, board))?

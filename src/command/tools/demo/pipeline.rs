@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use super::board::{Board, Watched};
+use super::board::{Board, TimedOutcomes};
 use super::broker::DemoBroker;
 use super::robots::{Drives, publish};
 use crate::command::failure::Failure;
 use crate::command::service::assemble;
 use crate::command::shutdown_signal;
 use crate::config::{Config, SourceInput};
-use crate::daemon::pipeline::{Pipeline, Serving, SourceTask};
+use crate::daemon::parts::{Serving, SourceTask};
+use crate::daemon::pipeline::Pipeline;
 use crate::decode::message::MessageFormat;
 use crate::health::Health;
 use crate::model::session::Model;
@@ -28,7 +29,7 @@ use crate::source::simulator::SimulatorSource;
 const FRAME: Duration = Duration::from_millis(200);
 /// Capacity of the channel of outcomes to the board.
 const OUTCOMES: usize = 4096;
-/// Time for the last predictions to come out after the robots have stopped.
+/// How long to wait for the last predictions after the robots have stopped.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Runs the pipeline until every robot has finished its drive, or until Ctrl-C.
@@ -110,7 +111,7 @@ pub(super) async fn run(
 }
 
 /// Draws until cancelled: a live table on a terminal, and otherwise a line for each change.
-async fn draw(board: &mut Board, outcomes: &Watched) -> Infallible {
+async fn draw(board: &mut Board, outcomes: &TimedOutcomes) -> Infallible {
     let on_terminal = std::io::stdout().is_terminal();
     let mut frames = tokio::time::interval(FRAME);
     loop {

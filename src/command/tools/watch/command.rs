@@ -13,7 +13,7 @@ use crate::command::failure::Failure;
 use crate::command::service::assemble;
 use crate::command::tools::broker::BrokerArgs;
 use crate::command::{block_on, shutdown_signal};
-use crate::mqtt::{Heard, Role};
+use crate::mqtt::{BrokerEvent, Role};
 
 /// How often the table is drawn.
 const FRAME: Duration = Duration::from_millis(250);
@@ -40,14 +40,14 @@ impl WatchArgs {
         block_on(async {
             let Some(broker) = assemble::broker(&config, Role::Tool("watch"))? else { return Ok(()) };
             let address = broker.connection.broker().to_owned();
-            let (sender, heard) = mpsc::channel(QUEUE);
+            let (sender, events) = mpsc::channel(QUEUE);
             let filters = Fleet::filters(base);
             let listening = broker.connection.listen(&broker.publisher, &filters, sender);
             let showing = async {
                 if Screen::is_available() {
-                    draw(Fleet::new(base), &address, heard).await
+                    draw(Fleet::new(base), &address, events).await
                 } else {
-                    print_changes(Fleet::new(base), heard).await
+                    print_changes(Fleet::new(base), events).await
                 }
             };
             tokio::select! {
@@ -62,12 +62,16 @@ impl WatchArgs {
 }
 
 /// Draws a table in place, until the terminal is gone.
-async fn draw(mut fleet: Fleet, address: &str, mut heard: mpsc::Receiver<Heard>) -> Result<(), Failure> {
+async fn draw(
+    mut fleet: Fleet,
+    address: &str,
+    mut events: mpsc::Receiver<BrokerEvent>,
+) -> Result<(), Failure> {
     let mut terminal = Screen::open();
     let mut frames = tokio::time::interval(FRAME);
     loop {
         tokio::select! {
-            next = heard.recv() => match next {
+            next = events.recv() => match next {
                 // The table shows all updates, so none is printed.
                 Some(next) => drop(fleet.take(next, Instant::now())),
                 None => return Ok(()),
@@ -83,8 +87,8 @@ async fn draw(mut fleet: Fleet, address: &str, mut heard: mpsc::Receiver<Heard>)
 }
 
 /// Prints surface changes on standard output, and changes of the broker and the daemon on standard error.
-async fn print_changes(mut fleet: Fleet, mut heard: mpsc::Receiver<Heard>) -> Result<(), Failure> {
-    while let Some(next) = heard.recv().await {
+async fn print_changes(mut fleet: Fleet, mut events: mpsc::Receiver<BrokerEvent>) -> Result<(), Failure> {
+    while let Some(next) = events.recv().await {
         match fleet.take(next, Instant::now()) {
             None => {}
             Some(FleetUpdate::State(state)) => eprintln!("{state}"),

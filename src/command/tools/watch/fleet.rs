@@ -1,11 +1,11 @@
-//! What is known of the broker, the daemon and its robots.
+//! What is known about the broker, the daemon and its robots.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::message::{HealthMessage, Plain, SurfaceMessage, read, sentence};
 use super::robot::WatchedRobot;
-use crate::mqtt::{Heard, Message};
+use crate::mqtt::{BrokerEvent, Message};
 use crate::signal::StreamId;
 
 /// Maximum number of robots shown.
@@ -30,8 +30,8 @@ pub(crate) enum Link {
     Connecting,
     /// The broker accepted the connection; with an error message if it refused a subscription.
     Connected(Option<String>),
-    /// The connection is lost: since when, and why.
-    Away(Instant, String),
+    /// There is no connection: since when, and the reason.
+    Lost(Instant, String),
 }
 
 /// The daemon's state, as its retained status topic says.
@@ -75,25 +75,25 @@ impl Fleet {
     }
 
     /// Applies an event of the connection. Returns the change that it makes, if it is worth a line.
-    pub(crate) fn take(&mut self, heard: Heard, now: Instant) -> Option<FleetUpdate> {
-        match heard {
-            Heard::Accepted => {
+    pub(crate) fn take(&mut self, event: BrokerEvent, now: Instant) -> Option<FleetUpdate> {
+        match event {
+            BrokerEvent::Accepted => {
                 let first = matches!(self.link, Link::Connecting);
                 self.link = Link::Connected(None);
                 (!first).then(|| FleetUpdate::State("connected to the broker".into()))
             }
-            Heard::Refused(why) => {
-                let why = sentence(&why);
-                self.link = Link::Connected(Some(why.clone()));
-                Some(FleetUpdate::State(why))
+            BrokerEvent::Refused(error) => {
+                let error = sentence(&error);
+                self.link = Link::Connected(Some(error.clone()));
+                Some(FleetUpdate::State(error))
             }
-            Heard::Away { why, news } => {
-                let why = sentence(&why);
-                let since = if let Link::Away(since, _) = self.link { since } else { now };
-                self.link = Link::Away(since, why.clone());
-                news.then(|| FleetUpdate::State(format!("{why}; trying again")))
+            BrokerEvent::Unavailable { reason, is_new } => {
+                let reason = sentence(&reason);
+                let since = if let Link::Lost(since, _) = self.link { since } else { now };
+                self.link = Link::Lost(since, reason.clone());
+                is_new.then(|| FleetUpdate::State(format!("{reason}; trying again")))
             }
-            Heard::Message(message) => self.message(&message, now),
+            BrokerEvent::Message(message) => self.message(&message, now),
         }
     }
 
@@ -170,8 +170,8 @@ impl Fleet {
 mod tests {
     use super::*;
 
-    fn heard(topic: &str, payload: &str, retained: bool) -> Heard {
-        Heard::Message(Message { topic: topic.into(), payload: payload.into(), retained })
+    fn message(topic: &str, payload: &str, retained: bool) -> BrokerEvent {
+        BrokerEvent::Message(Message { topic: topic.into(), payload: payload.into(), retained })
     }
 
     const TILE: &str =
@@ -181,20 +181,24 @@ mod tests {
     fn each_change_is_reported_once() {
         let mut fleet = Fleet::new("underfoot");
         let now = Instant::now();
-        let mut take = |heard| fleet.take(heard, now);
-        assert_eq!(take(Heard::Accepted), None, "the first connection is expected and not worth a line");
-        assert!(matches!(take(heard("underfoot/status", "online", true)), Some(FleetUpdate::State(_))));
-        let change = take(heard("underfoot/rover/surface", TILE, true));
+        let mut take = |event| fleet.take(event, now);
+        assert_eq!(
+            take(BrokerEvent::Accepted),
+            None,
+            "the first connection is expected and not worth a line"
+        );
+        assert!(matches!(take(message("underfoot/status", "online", true)), Some(FleetUpdate::State(_))));
+        let change = take(message("underfoot/rover/surface", TILE, true));
         let Some(FleetUpdate::Surface { stream, surface, previous, .. }) = change else {
             panic!("{change:?}")
         };
         assert_eq!((stream.as_str(), surface.as_str()), ("rover", "tile"));
         assert_eq!(previous, Some(Plain::new("unknown")));
-        assert_eq!(take(heard("underfoot/rover/surface", TILE, false)), None);
-        assert_eq!(take(heard("underfoot/status", "online", false)), None);
-        assert!(take(Heard::Away { why: "gone".into(), news: true }).is_some());
-        assert_eq!(take(Heard::Away { why: "gone".into(), news: false }), None);
-        assert!(take(Heard::Accepted).is_some());
+        assert_eq!(take(message("underfoot/rover/surface", TILE, false)), None);
+        assert_eq!(take(message("underfoot/status", "online", false)), None);
+        assert!(take(BrokerEvent::Unavailable { reason: "gone".into(), is_new: true }).is_some());
+        assert_eq!(take(BrokerEvent::Unavailable { reason: "gone".into(), is_new: false }), None);
+        assert!(take(BrokerEvent::Accepted).is_some());
     }
 
     #[test]
@@ -202,10 +206,10 @@ mod tests {
         let mut fleet = Fleet::new("underfoot");
         let now = Instant::now();
         for robot in 0..MAX_ROBOTS + 5 {
-            fleet.take(heard(&format!("underfoot/r{robot}/surface"), TILE, true), now);
+            fleet.take(message(&format!("underfoot/r{robot}/surface"), TILE, true), now);
         }
         assert_eq!((fleet.robots.len(), fleet.over_limit), (MAX_ROBOTS, true));
-        fleet.take(heard("underfoot/r7/surface", "", false), now);
+        fleet.take(message("underfoot/r7/surface", "", false), now);
         assert_eq!(fleet.robots.len(), MAX_ROBOTS - 1);
     }
 
@@ -221,10 +225,10 @@ mod tests {
             ("underfoot//surface", TILE),
             ("underfoot/a/b/surface", TILE),
         ] {
-            assert_eq!(fleet.take(heard(topic, payload, false), now), None);
+            assert_eq!(fleet.take(message(topic, payload, false), now), None);
         }
         assert_eq!((fleet.unrecognised, fleet.robots.len()), (6, 0));
-        fleet.take(heard("elsewhere/rover/surface", TILE, false), now);
+        fleet.take(message("elsewhere/rover/surface", TILE, false), now);
         assert_eq!(fleet.robots.len(), 0);
     }
 }

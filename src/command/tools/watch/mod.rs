@@ -1,8 +1,8 @@
 //! `underfoot watch`: the live surfaces of all robots, from the broker.
 //!
 //! - [`message`] reads the daemon's messages, which are untrusted: anyone may publish to a broker.
-//! - [`fleet`] holds what is known of the broker, the daemon and its robots; [`robot`] what is known of one
-//!   robot.
+//! - [`fleet`] holds what is known about the broker, the daemon and its robots; [`robot`] what is known about
+//!   one robot.
 //! - [`table`] lays that out as lines of text, and [`terminal`] draws them.
 
 mod command;

@@ -1,4 +1,4 @@
-//! What is known of one robot.
+//! What is known about one robot.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(crate) struct WatchedRobot {
     /// The time of the last prediction, in seconds on the stream's own clock.
     last_time: Option<f64>,
     /// When the last message arrived; retained ones do not count.
-    heard: Option<Instant>,
+    last_message: Option<Instant>,
     /// When the last predictions arrived.
     arrivals: VecDeque<Instant>,
 }
@@ -36,10 +36,10 @@ impl WatchedRobot {
         let SurfaceMessage { surface, confidence, since, .. } = message;
         let known = self.since.is_some();
         // After an outage, the daemon publishes the retained surface again, although nothing changed.
-        let is_news = !known || self.surface != surface || self.since != Some(since);
-        if is_news {
+        let is_new = !known || self.surface != surface || self.since != Some(since);
+        if is_new {
             self.changed = (!retained).then_some(now);
-            self.heard = if retained { self.heard } else { Some(now) };
+            self.last_message = if retained { self.last_message } else { Some(now) };
             self.confidence = confidence.clamp(0.0, 1.0);
             self.since = Some(since);
             if self.surface != surface {
@@ -64,7 +64,7 @@ impl WatchedRobot {
             // A user without access to the surface topic still sees the decided surface.
             self.surface = surface;
         }
-        self.heard = Some(now);
+        self.last_message = Some(now);
         if self.arrivals.len() >= RATE_WINDOW {
             self.arrivals.pop_front();
         }
@@ -84,7 +84,7 @@ impl WatchedRobot {
 
     /// Time since the last message; `None` if none has arrived.
     pub(crate) fn silence(&self, now: Instant) -> Option<Duration> {
-        self.heard.map(|heard| now.saturating_duration_since(heard))
+        self.last_message.map(|last| now.saturating_duration_since(last))
     }
 
     /// Predictions per second over the last [`RATE_WINDOW`] predictions; `None` if there are too few.

@@ -44,7 +44,7 @@ pub(crate) fn screen(
     width: usize,
 ) -> Vec<TableLine> {
     let mut lines = vec![TableLine::new(state(fleet, broker, now)), TableLine::new(counters(fleet))];
-    if let Link::Connected(Some(error)) | Link::Away(_, error) = &fleet.link {
+    if let Link::Connected(Some(error)) | Link::Lost(_, error) = &fleet.link {
         lines.push(TableLine::new(error.clone()));
     }
     lines.push(TableLine::new(String::new()));
@@ -64,7 +64,7 @@ fn state(fleet: &Fleet, broker: &str, now: Instant) -> String {
     let link = match &fleet.link {
         Link::Connecting => "connecting".into(),
         Link::Connected(_) => "connected".into(),
-        Link::Away(moment, _) => format!("away for {}", since(*moment)),
+        Link::Lost(moment, _) => format!("unreachable for {}", since(*moment)),
     };
     let daemon = match (&fleet.daemon, &fleet.link) {
         (Some(daemon), Link::Connected(_)) => {
@@ -202,23 +202,23 @@ fn time(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::{Heard, Message};
+    use crate::mqtt::{BrokerEvent, Message};
 
     fn fleet(robots: usize, now: Instant) -> Fleet {
         let mut fleet = Fleet::new("underfoot");
-        fleet.take(Heard::Accepted, now);
-        let mut say = |topic: &str, payload: String, retained| {
+        fleet.take(BrokerEvent::Accepted, now);
+        let mut send = |topic: &str, payload: String, retained| {
             let topic = format!("underfoot/{topic}");
-            fleet.take(Heard::Message(Message { topic, payload: payload.into(), retained }), now);
+            fleet.take(BrokerEvent::Message(Message { topic, payload: payload.into(), retained }), now);
         };
-        say("status", "online".into(), false);
-        say("health", r#"{"healthy":false,"uptime":7300,"streams":2,"sources":[{"name":"board","state":"silent"}],"dropped":{"late":3}}"#.into(), true);
+        send("status", "online".into(), false);
+        send("health", r#"{"healthy":false,"uptime":7300,"streams":2,"sources":[{"name":"board","state":"silent"}],"dropped":{"late":3}}"#.into(), true);
         for robot in 0..robots {
             let surface =
                 r#"{"surface":"gravel","confidence":0.8,"since":1,"t":1,"previous":null,"model":"m"}"#;
-            say(&format!("robot-{robot:02}/surface"), surface.into(), false);
+            send(&format!("robot-{robot:02}/surface"), surface.into(), false);
             let prediction = r#"{"t":3,"surface":"gravel","confidence":0.84,"probabilities":{"gravel":0.5,"tile":0.3,"grass":0.2}}"#;
-            say(&format!("robot-{robot:02}/prediction"), prediction.into(), false);
+            send(&format!("robot-{robot:02}/prediction"), prediction.into(), false);
         }
         fleet
     }
@@ -272,9 +272,9 @@ mod tests {
     fn a_lost_broker_is_shown_with_its_duration_and_reason() {
         let now = Instant::now();
         let mut fleet = fleet(1, now);
-        fleet.take(Heard::Away { why: "it cannot be reached".into(), news: true }, now);
+        fleet.take(BrokerEvent::Unavailable { reason: "it cannot be reached".into(), is_new: true }, now);
         let lines = texts(&fleet, now + Duration::from_secs(200), 24, 80);
-        assert_eq!(lines[0], "broker here:1883 away for 3 min, underfoot not heard");
+        assert_eq!(lines[0], "broker here:1883 unreachable for 3 min, underfoot not heard");
         assert_eq!(lines[2], "it cannot be reached");
     }
 }

@@ -1,6 +1,6 @@
-//! The changes that a diagnosis tries, each of one thing.
+//! The changes that a diagnosis tries. Each changes one thing.
 
-/// One change to a training.
+/// One change to a training run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Larger batches.
@@ -27,7 +27,7 @@ pub(crate) enum Change {
     NoBatchNorm,
     /// A loss in which every surface has the same weight, however few windows it has.
     BalancedWeights,
-    /// More windows of the same recordings, by a smaller hop, in steps.
+    /// More windows of the same recordings, by a smaller hop. Both hops are in steps.
     SmallerHop {
         from: usize,
         to: usize,
@@ -36,15 +36,15 @@ pub(crate) enum Change {
     RecordingShare {
         percent: u8,
     },
-    /// Windows whose label is probably wrong dropped from training and scoring.
+    /// Windows whose label is probably wrong are dropped from training and scoring.
     WithoutSuspects,
-    /// The same windows dropped from scoring only. [`Change::WithoutSuspects`] is compared with this.
+    /// The same windows are dropped from scoring only. [`Change::WithoutSuspects`] is compared with this.
     SuspectsUnscored,
     /// Only the channels that are not stuck, by name.
     LiveChannels {
         names: Vec<String>,
     },
-    /// Windows in which the only channel is stuck dropped from training.
+    /// Windows in which the only channel is stuck are dropped from training.
     WithoutStuckWindows,
     /// Recordings of the same drive on the same side of the split.
     GroupedDrives,

@@ -1,4 +1,4 @@
-//! What a change did to a training.
+//! The effect of a change on a training run.
 
 use super::outcome::ExperimentOutcome;
 use crate::train::diagnose::estimate::Estimate;
@@ -17,7 +17,7 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
-    /// The effect of a change, from the outcomes of the same seeds in the same order; `None` where fewer than
+    /// The effect of a change, from the outcomes of the same seeds in the same order; `None` if fewer than
     /// two seeds were run both with and without the change.
     pub(crate) fn of(
         before: &[Option<ExperimentOutcome>],
@@ -44,8 +44,8 @@ pub(crate) fn pairs<'a>(
     before.iter().zip(after).filter_map(|(before, after)| before.as_ref().zip(after.as_ref()))
 }
 
-/// The factor by which a loss or a roughness fell, as a natural logarithm. A thousandth is added to both, so
-/// that differences between values much smaller than that do not count.
+/// The factor by which a loss or a roughness fell, as a natural logarithm. 0.001 is added to both, so that
+/// differences between much smaller values do not count.
 pub(crate) fn log_fall(before: f64, after: f64) -> f64 {
     ((before + 1e-3) / (after + 1e-3)).ln()
 }

@@ -1,4 +1,4 @@
-//! One training as an experiment: its settings and windows, and how it is run.
+//! One training run as an experiment: its settings and windows, and how it is run.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::train::fit::trainer::Trainer;
 use crate::train::kernel::activation::softmax_rows;
 use crate::train::options::FitOptions;
 
-/// A training to be run.
+/// A training run that is planned.
 #[derive(Clone, Debug)]
 pub(crate) struct Experiment<'a> {
     /// The settings, with every setting filled in.
@@ -29,7 +29,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 impl<'a> Experiment<'a> {
-    /// A training with these settings on all of these windows.
+    /// A run with these settings on all of these windows.
     pub(crate) fn new(options: FitOptions, dataset: &'a Dataset) -> Self {
         Self { options, dataset, untrained: BTreeSet::new(), unscored: BTreeSet::new(), share: 1.0 }
     }
@@ -41,13 +41,13 @@ impl<'a> Experiment<'a> {
         split.validation.retain(|window| !self.unscored.contains(window));
         if self.share < 1.0 {
             let without = 1.0 - self.share;
-            split.training = Split::part(self.dataset, &split.training, without, seed);
+            split.training = Split::subset(self.dataset, &split.training, without, seed);
         }
         split
     }
 
-    /// Runs the training with this seed. The result is `None` where there are fewer training windows than
-    /// labels and where the deadline of `pool` or an interrupt came first.
+    /// Trains with this seed. The result is `None` if there are fewer training windows than labels, or if the
+    /// deadline of `pool` or an interrupt came before the end.
     pub(crate) fn run(&self, seed: u64, pool: &WorkerPool<'_>) -> Option<ExperimentOutcome> {
         let split = self.split(seed);
         let dataset = self.dataset;
@@ -86,7 +86,7 @@ impl<'a> Experiment<'a> {
 
 /// The confusion of the validation windows after the last epoch.
 fn validation_confusion(trainer: &Trainer<'_>, dataset: &Dataset) -> Confusion {
-    let mut probabilities = trainer.held().to_vec();
+    let mut probabilities = trainer.held_out_logits().to_vec();
     softmax_rows(&mut probabilities, dataset.card.labels.len());
     let truth = trainer.split().validation.iter().map(|window| dataset.labels[*window]);
     confusion(&dataset.card.labels, &probabilities, truth)

@@ -5,25 +5,24 @@ use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::loss_curve::roughness;
 use crate::train::fit::epoch::Epoch;
 
-/// The figures of one training. Those that are means are over the last tenth of the epochs.
+/// The figures of one training run. Means are over the last tenth of the epochs.
 #[derive(Clone, Debug)]
 pub(crate) struct ExperimentOutcome {
     /// The figures of every epoch.
     pub history: Vec<Epoch>,
-    /// Mean balanced accuracy on the held-out windows; 1 / labels where the training diverged.
+    /// Mean balanced accuracy on the held-out windows; 1 / labels if the run diverged.
     pub accuracy: f64,
-    /// Mean recall of the label with the fewest windows; 0 where the training diverged.
+    /// Mean recall of the label with the fewest windows; 0 if the run diverged.
     pub rarest_recall: f64,
-    /// Mean loss of the held-out windows, in nats; ten times the loss of guessing where the training
-    /// diverged.
+    /// Mean loss of the held-out windows, in nats; ten times the loss of guessing if the run diverged.
     pub validation_loss: f64,
-    /// Mean training loss, in nats; the loss of guessing where the training diverged.
+    /// Mean training loss, in nats; the loss of guessing if the run diverged.
     pub training_loss: f64,
     /// Roughness of the training loss, in nats per epoch.
     pub roughness: f64,
     /// Roughness of the validation loss, in nats per epoch.
     pub validation_roughness: f64,
-    /// Whether the loss stopped being a number.
+    /// Whether the loss became infinite or NaN.
     pub diverged: bool,
 }
 
@@ -58,7 +57,7 @@ impl ExperimentOutcome {
     }
 }
 
-/// The mean of a figure over the seeds that were run; NaN where none was.
+/// The mean of a figure over the seeds that were run; NaN if none was.
 pub(crate) fn mean(outcomes: &[Option<ExperimentOutcome>], of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
     let values: Vec<f64> = outcomes.iter().flatten().map(of).collect();
     values.iter().sum::<f64>() / values.len() as f64

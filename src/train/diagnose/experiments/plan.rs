@@ -1,4 +1,4 @@
-//! Decides which changes apply to a training, and plans the experiment for each.
+//! Decides which changes apply to a training run, and plans the experiment for each.
 
 use super::change::Change;
 use super::experiment::Experiment;
@@ -15,13 +15,14 @@ use crate::train::options::{Balance, FitOptions};
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedTrial<'a> {
     pub change: Change,
-    /// The cause that the change would fix; `None` where it would not fix any.
+    /// The cause that the change would fix; `None` if it would not fix any.
     pub cause: Option<Cause>,
-    /// The training with the change.
+    /// The run with the change.
     pub experiment: Experiment<'a>,
 }
 
-/// Every change that applies to a training with these settings. Their number does not depend on the epochs.
+/// Every change that applies to a run with these settings. The number of changes does not depend on the
+/// epochs.
 pub(crate) fn plan_trials<'a>(
     request: &DiagnosisRequest<'a>,
     cleaned: &'a CleanedData,
@@ -50,10 +51,10 @@ pub(crate) fn plan_trials<'a>(
     planned
 }
 
-/// A change of the settings, the cause that it would fix, and the settings with it.
+/// A change of the settings, the cause that it would fix, and the changed settings.
 type SettingsChange = (Change, Option<Cause>, FitOptions);
 
-/// Changes to the steps of the training: batch size, learning rate and optimiser.
+/// Changes to the training steps: batch size, learning rate and optimiser.
 fn step_changes(options: &FitOptions, training_windows: f64) -> Vec<SettingsChange> {
     let unchanged = || options.clone();
     let mut changes = Vec::new();
@@ -87,7 +88,7 @@ fn step_changes(options: &FitOptions, training_windows: f64) -> Vec<SettingsChan
     changes
 }
 
-/// Changes to the network and to what its loss counts: size, regularisation and class weights.
+/// Changes to the network and its loss: size, regularisation and class weights.
 fn network_changes(options: &FitOptions) -> Vec<SettingsChange> {
     let unchanged = || options.clone();
     let mut changes = Vec::new();
@@ -148,8 +149,7 @@ fn recording_share<'a>(options: &FitOptions, dataset: &'a Dataset, percent: u8) 
     }
 }
 
-/// Training without the windows whose label is suspected to be wrong, and the training that this is compared
-/// with.
+/// Training without the windows whose label is suspected to be wrong, and the run that this is compared with.
 fn without_suspects<'a>(
     options: &FitOptions,
     dataset: &'a Dataset,
@@ -167,8 +167,8 @@ fn without_suspects<'a>(
     ]
 }
 
-/// Training without the stuck channels or, where there is only one channel, without the windows in which it
-/// is stuck.
+/// Training without the stuck channels or, if there is only one channel, without the windows in which it is
+/// stuck.
 fn without_stuck_channel<'a>(
     options: &FitOptions,
     dataset: &'a Dataset,
@@ -190,7 +190,8 @@ fn without_stuck_channel<'a>(
     any.then_some(PlannedTrial { change: Change::WithoutStuckWindows, cause, experiment })
 }
 
-/// Removes the last digits of a product of binary fractions, so that the value is short to write.
+/// Rounds to seven significant digits, so that 0.003 / 10 is written as 0.0003 and not as
+/// 0.00030000000000000003.
 fn round(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }

@@ -7,9 +7,13 @@ use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
-/// The numbers of seeds that a change may be tried over, the preferred one first. The other is used where
-/// time is short.
+/// The numbers of seeds that a change may be tried over. The first is preferred; the second is for when time
+/// is short.
 pub(crate) const SEEDS: [usize; 2] = [5, 3];
+
+/// The share of the remaining time that is planned for. The rest allows for epochs that take longer than the
+/// measured one.
+const PLANNED_TIME: f64 = 0.93;
 
 /// The outcomes of each experiment, seed by seed; `None` for a seed that there was no time for.
 pub(crate) type Outcomes = Vec<Vec<Option<ExperimentOutcome>>>;
@@ -17,7 +21,7 @@ pub(crate) type Outcomes = Vec<Vec<Option<ExperimentOutcome>>>;
 /// Runs each experiment with the seeds 0, 1, … and returns one row per experiment.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn run_all(
     experiments: &[Experiment<'_>],
     seeds: usize,
@@ -33,11 +37,11 @@ pub(crate) fn run_all(
     Ok(rows)
 }
 
-/// Like [`run_all`], but cuts the epochs of each experiment to the time that there is. Time that one
-/// experiment does not need goes to the others.
+/// Like [`run_all`], but limits the epochs of each experiment so that all of them end before the deadline.
+/// Time that one experiment does not need goes to the others.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn run_within_time(
     request: &DiagnosisRequest<'_>,
     experiments: &[Experiment<'_>],
@@ -51,7 +55,7 @@ pub(crate) fn run_within_time(
     let times: Vec<f64> = experiments.iter().map(epoch_time).collect::<Result<_, FitError>>()?;
     let needed = |index: usize| times[index] * experiments[index].options.epochs() as f64;
     let rounds = (experiments.len() * seeds).div_ceil(pool.threads.max(1)) as f64;
-    let each = 0.93 * pool.time_left().as_secs_f64() / rounds;
+    let each = PLANNED_TIME * pool.time_left().as_secs_f64() / rounds;
     let (longer, shorter): (Vec<usize>, Vec<usize>) =
         (0..experiments.len()).partition(|index| needed(*index) > each);
     let spare: f64 = shorter.into_iter().map(|index| each - needed(index)).sum();

@@ -1,8 +1,8 @@
 //! Finds recordings whose label is probably wrong, by confident learning (Northcutt, Jiang and Chuang 2021)
 //! on the probabilities of a model that was not trained on them.
 //!
-//! People label a drive or a stretch of one and not a window. So every stretch of a recording with one label
-//! is judged as a whole, by the mean probabilities of its windows.
+//! People label a whole drive or a stretch of it, and not single windows. So all windows of a recording with
+//! the same label are judged together, by the mean probabilities of its windows.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,6 @@ use crate::train::data::dataset::Dataset;
 /// The windows of a recording that carry the same label.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct LabelledStretch {
-    /// The index of the recording.
-    #[serde(skip)]
-    pub source: usize,
     /// The name of the recording.
     pub recording: String,
     /// The label that the stretch carries.
@@ -38,7 +35,7 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
     let mut stretches: BTreeMap<(usize, usize), (Vec<usize>, Vec<f64>)> = BTreeMap::new();
     for (window, row) in probabilities.iter().enumerate() {
         let Some(row) = row else { continue };
-        let key = (dataset.sources[window], dataset.labels[window]);
+        let key = (dataset.recording_of_window[window], dataset.labels[window]);
         let (windows, sum) = stretches.entry(key).or_insert_with(|| (Vec::new(), vec![0.0; labels.len()]));
         windows.push(window);
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
@@ -46,8 +43,8 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
     for (windows, sum) in stretches.values_mut() {
         sum.iter_mut().for_each(|value| *value /= windows.len() as f64);
     }
-    // The mean probability of a label over the stretches that carry it is the threshold for looking like that
-    // label.
+    // Confident learning: a stretch looks like a label if its probability is at least the mean over the
+    // stretches that carry this label.
     let threshold = |label: usize| {
         let own: Vec<f64> = stretches
             .iter()
@@ -59,12 +56,11 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
     let thresholds: Vec<f64> = (0..labels.len()).map(threshold).collect();
     let mut ranked: Vec<LabelledStretch> = stretches
         .iter()
-        .map(|(&(source, label), (windows, mean))| {
+        .map(|(&(recording, label), (windows, mean))| {
             let others = (0..labels.len()).filter(|other| *other != label);
             let other = others.max_by(|a, b| mean[*a].total_cmp(&mean[*b])).unwrap_or(label);
             LabelledStretch {
-                source,
-                recording: dataset.recordings[source].name.clone(),
+                recording: dataset.recordings[recording].name.clone(),
                 label: labels[label].clone(),
                 looks_like: labels[other].clone(),
                 own: mean[label],
@@ -81,14 +77,14 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn a_recording_in_the_wrong_folder_comes_first_and_one_that_is_only_hard_is_not_suspected() {
-        let dataset = waves(2, 4, 3);
+        let dataset = sine_waves(2, 4, 3);
         let row = |window: usize| {
             let truth = dataset.labels[window];
-            let own = match dataset.sources[window] {
+            let own = match dataset.recording_of_window[window] {
                 1 => 0.1,
                 2 => 0.45,
                 _ => 0.9,

@@ -2,7 +2,7 @@
 //!
 //! - [`screening`]: stuck channels, and recordings that hold the same drive.
 //! - [`label_errors`]: recordings whose label is probably wrong.
-//! - [`neighbours`]: a bound of the error that no classifier can avoid.
+//! - [`neighbours`]: an estimate of the error that no classifier can avoid.
 //! - [`trees`]: how well trees on summary statistics do on held-out recordings.
 
 pub(crate) mod label_errors;
@@ -22,7 +22,7 @@ use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::fit::epoch::FitError;
 
-/// How many folds the trees are scored in.
+/// The number of folds that the trees are scored on.
 const FOLDS: usize = 5;
 
 /// What the recordings show.
@@ -38,28 +38,28 @@ pub(crate) struct Inspection {
     pub neighbours: NeighbourError,
     /// Balanced accuracy of trees on held-out recordings.
     pub trees: f64,
-    /// Balanced accuracy of the same trees where windows of the same recording are on both sides of the
-    /// split.
+    /// Balanced accuracy of such trees with a split by window, where windows of one recording are on both
+    /// sides.
     pub leaky_trees: f64,
 }
 
-/// The windows as the inspection suggests to change them.
+/// The windows with the changes that the inspection suggests.
 #[derive(Debug)]
 pub(crate) struct CleanedData {
-    /// The windows with recordings of the same drive in one group; `None` where no drive is in several
+    /// The windows with recordings of the same drive in one group; `None` if no drive is in several
     /// recordings.
     pub grouped: Option<Dataset>,
-    /// The windows without the stuck channels; `None` where no channel is stuck, and where all are.
+    /// The windows without the stuck channels; `None` if no channel is stuck, or if all are.
     pub live: Option<Dataset>,
     /// The windows whose label is suspected to be wrong, by index.
     pub suspects: BTreeSet<usize>,
 }
 
-/// Inspects the windows. Trees that there is no time for are missing from the accuracy and from the suspected
-/// labels.
+/// Inspects the windows. If the time runs out, the trees of some folds are missing, and their windows count
+/// neither for the accuracy nor for the suspected labels.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn inspect(
     dataset: &Dataset,
     seed: u64,
@@ -70,11 +70,11 @@ pub(crate) fn inspect(
     let grouped = (!duplicates.is_empty()).then(|| group_duplicates(dataset, &duplicates));
     let features = Features::of(dataset);
     let neighbours = nearest_neighbours(dataset, &features);
-    let known = grouped.as_ref().unwrap_or(dataset);
-    let trees = held_out_trees(pool, known, &features, Split::folds(known, FOLDS, seed))?;
+    let best_grouping = grouped.as_ref().unwrap_or(dataset);
+    let trees = held_out_trees(pool, best_grouping, &features, Split::folds(best_grouping, FOLDS, seed))?;
     let leaky_folds = Split::leaky_folds(dataset, FOLDS, seed);
     let leaky_trees = held_out_trees(pool, dataset, &features, leaky_folds)?.balanced_accuracy;
-    let stretches = rank_stretches(known, &trees.probabilities);
+    let stretches = rank_stretches(best_grouping, &trees.probabilities);
     let suspected = stretches.iter().filter(|stretch| stretch.suspected);
     let suspects = suspected.flat_map(|stretch| stretch.windows.clone()).collect();
     let live: Vec<usize> = (0..channels.len()).filter(|channel| channels[*channel].stuck < STUCK).collect();

@@ -1,9 +1,9 @@
-//! Bounds the error that no classifier can avoid, by the error of the nearest neighbour.
+//! Estimates the error that no classifier can avoid, from the error of the nearest neighbour.
 
 use crate::train::baseline::Features;
 use crate::train::data::dataset::Dataset;
 
-/// The maximum number of windows, because each is compared with each other.
+/// The maximum number of windows. Each is compared with every other, so the time grows with the square.
 const MAX_WINDOWS: usize = 2000;
 
 /// The error of the nearest neighbour, with the interval that the least possible error would lie in if there
@@ -38,7 +38,7 @@ pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> Neig
     };
     let rows: Vec<Vec<f32>> = windows.iter().map(scaled).collect();
     let wrong = |one: usize| {
-        let group = |index: usize| &dataset.recordings[dataset.sources[windows[index]]].group;
+        let group = |index: usize| &dataset.recordings[dataset.recording_of_window[windows[index]]].group;
         let others = (0..rows.len()).filter(|other| group(*other) != group(one));
         let distance = |other: &usize| -> f32 {
             rows[one].iter().zip(&rows[*other]).map(|(a, b)| (a - b) * (a - b)).sum()
@@ -55,11 +55,11 @@ pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> Neig
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
-    fn waves_of_different_frequency_have_neighbours_of_their_own_label() {
-        let dataset = waves(3, 4, 4);
+    fn sine_waves_of_different_frequency_have_neighbours_of_their_own_label() {
+        let dataset = sine_waves(3, 4, 4);
         let found = nearest_neighbours(&dataset, &Features::of(&dataset));
         assert!(found.error < 0.1, "{found:?}");
         let mut shuffled = dataset.clone();

@@ -63,20 +63,20 @@ pub(crate) struct Duplicate {
     pub other: usize,
 }
 
-/// How many windows of a recording are searched for in the others.
+/// The number of windows of each recording that are searched for in the others.
 const PROBES: usize = 3;
-/// Two windows are the same if they differ by less than this share of their standard deviation.
+/// The tolerance of a channel, as a share of its standard deviation in the window.
 const TOLERANCE: f32 = 0.1;
 
-/// Finds recordings that hold the same drive: those where a window of one occurs, step by step, anywhere in
-/// the other.
+/// Finds pairs of recordings that hold the same drive: a window of one occurs, step by step, anywhere in the
+/// other.
 pub(crate) fn find_duplicates(dataset: &Dataset) -> Vec<Duplicate> {
     let (width, window) = (dataset.card.channels.len(), dataset.card.window);
     let mut windows: Vec<Vec<usize>> = vec![Vec::new(); dataset.recordings.len()];
-    (0..dataset.len()).for_each(|index| windows[dataset.sources[index]].push(index));
+    (0..dataset.len()).for_each(|index| windows[dataset.recording_of_window[index]].push(index));
     // The steps of a recording are stored in one piece, so its windows cover a range of them.
-    let extent = |source: usize| -> Option<(usize, usize)> {
-        let starts = windows[source].iter().map(|index| dataset.windows[*index].start);
+    let extent = |recording: usize| -> Option<(usize, usize)> {
+        let starts = windows[recording].iter().map(|index| dataset.windows[*index].start);
         Some((starts.clone().min()?, starts.max()? + window))
     };
     let extents: Vec<Option<(usize, usize)>> = (0..windows.len()).map(extent).collect();
@@ -106,7 +106,7 @@ pub(crate) fn find_duplicates(dataset: &Dataset) -> Vec<Duplicate> {
     found
 }
 
-/// By how much each channel of a window may differ from it in a window that counts as the same.
+/// The tolerance of each channel of a window, `[C]`; see [`is_same`].
 fn tolerances(window: &[f32], width: usize) -> Vec<f32> {
     let of = |channel: usize| {
         let values = || window.iter().skip(channel).step_by(width);
@@ -118,7 +118,7 @@ fn tolerances(window: &[f32], width: usize) -> Vec<f32> {
 }
 
 /// Whether two windows are the same: all values differ by at most four times the tolerance of their channel,
-/// and at least 80 % of them by at most the tolerance itself. So a few single steps may differ more.
+/// and at least 80 % of them by at most the tolerance itself. So a few steps may differ more.
 fn is_same(one: &[f32], other: &[f32], tolerances: &[f32]) -> bool {
     let within = |factor: f32| {
         one.iter()
@@ -137,8 +137,8 @@ pub(crate) fn group_duplicates(dataset: &Dataset, duplicates: &[Duplicate]) -> D
     let mut dataset = dataset.clone();
     for Duplicate { one, other } in duplicates {
         let (from, to) = (dataset.recordings[*other].group.clone(), dataset.recordings[*one].group.clone());
-        dataset.recordings.iter_mut().filter(|source| source.group == from).for_each(|source| {
-            source.group.clone_from(&to);
+        dataset.recordings.iter_mut().filter(|recording| recording.group == from).for_each(|recording| {
+            recording.group.clone_from(&to);
         });
     }
     dataset
@@ -147,11 +147,11 @@ pub(crate) fn group_duplicates(dataset: &Dataset, duplicates: &[Duplicate]) -> D
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn a_stuck_channel_is_found_with_the_share_of_its_windows() {
-        let mut dataset = waves(2, 2, 4);
+        let mut dataset = sine_waves(2, 2, 4);
         let stuck = dataset.windows[3].start;
         dataset.steps[stuck..stuck + 20].fill(0.5);
         let check = &check_channels(&dataset)[0];
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_drive_is_found_even_if_its_windows_begin_elsewhere() {
-        let mut dataset = waves(2, 4, 6);
+        let mut dataset = sine_waves(2, 4, 6);
         // The waves have few frequencies and would look the same; noise makes each drive different.
         let mut state = 1u64;
         for value in &mut dataset.steps {

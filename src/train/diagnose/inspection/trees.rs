@@ -15,8 +15,8 @@ const TREES: usize = 100;
 /// The predictions of trees for windows that they were not trained on.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldOutTrees {
-    /// The class probabilities of each window; `None` for a window that was in no fold or whose fold had no
-    /// time.
+    /// The class probabilities of each window; `None` if the window was in no fold, or if there was no time
+    /// for its fold.
     pub probabilities: Vec<Option<Vec<f32>>>,
     pub balanced_accuracy: f64,
 }
@@ -24,7 +24,7 @@ pub(crate) struct HeldOutTrees {
 /// Trains trees for each fold and predicts its held-out windows.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn held_out_trees(
     pool: &WorkerPool<'_>,
     dataset: &Dataset,

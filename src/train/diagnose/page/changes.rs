@@ -48,18 +48,18 @@ impl DiagnosisPage<'_> {
                     marks: vec![found.options.learning_rate.log10()],
                     ..Chart::default()
                 }.svg()) }
-                p.soft { "A training from the first weights on with a learning rate that grows at every step (Smith, 2015). The vertical line is the learning rate in use. It should be where the loss falls, well before it rises." }
+                p.soft { "The network is trained from its initial weights with a learning rate that grows at every step (Smith, 2015). The vertical line is the learning rate in use. It should be where the loss falls, well before it rises." }
             }
         }
     }
 
-    /// The sharpness and the loss around a spike; nothing where they were not measured.
-    pub(super) fn steps(&self) -> Markup {
+    /// The sharpness and the loss around a spike; nothing if they were not measured.
+    pub(super) fn spike(&self) -> Markup {
         let Some(spike) = &self.diagnosis.spike else { return html! {} };
         let points: Vec<(f64, f64)> =
             spike.sharpness.iter().map(|(epoch, value)| (*epoch as f64, *value)).collect();
         let (first, last) = (points.first().map_or(0.0, |p| p.0), points.last().map_or(0.0, |p| p.0));
-        let part: Vec<Epoch> = self
+        let epochs_around: Vec<Epoch> = self
             .diagnosis
             .history
             .iter()
@@ -94,7 +94,7 @@ impl DiagnosisPage<'_> {
             x: "epoch".into(),
             y: "training loss, nats, logarithmic".into(),
             logarithmic: true,
-            lines: vec![line("training", 0, &part, &|epoch| Some(epoch.loss))],
+            lines: vec![line("training", 0, &epochs_around, &|epoch| Some(epoch.loss))],
             marks: spike.epoch.iter().map(|epoch| *epoch as f64).collect(),
             ..Chart::default()
         };

@@ -1,4 +1,4 @@
-//! The loss of the unchanged training, and how much of its fluctuation is normal.
+//! The loss of the unchanged run, and how much of its fluctuation is normal.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::train::diagnose::verdict::training_rules::SMOOTH;
 use crate::train::report::chart::Chart;
 
 impl DiagnosisPage<'_> {
-    /// The loss and the accuracy of the unchanged training, with its spikes.
+    /// The loss and the accuracy of the unchanged run, with its spikes.
     pub(super) fn curve(&self) -> Markup {
         let history = &self.diagnosis.history;
         let losses: Vec<f64> = history.iter().map(|epoch| epoch.loss).collect();
@@ -55,8 +55,7 @@ impl DiagnosisPage<'_> {
         }
     }
 
-    /// How much the loss fluctuates and whether that is normal, in one sentence; empty where it was not
-    /// measured.
+    /// How much the loss fluctuates and whether that is normal; empty if it was not measured.
     pub(super) fn fluctuation(&self) -> String {
         let Some(spread) = self.diagnosis.spread else { return String::new() };
         let batch = self.diagnosis.options.batch_size;
@@ -83,14 +82,14 @@ impl DiagnosisPage<'_> {
     }
 
     /// How much of the fluctuation is normal, with the gradient noise.
-    pub(super) fn normal(&self) -> Markup {
+    pub(super) fn normal_fluctuation(&self) -> Markup {
         let found = self.diagnosis;
         html! {
             h2 { "How much of it is normal" }
             p { (self.fluctuation()) }
             @if let Some(spread) = found.spread {
                 p.soft {
-                    "To measure this, one epoch after 70 % of the training was repeated from the same weights with different orders of the windows. The standard deviation of its loss is "
+                    "To measure this, the epoch after 70 % of the run was repeated from the same weights with different orders of the windows. The standard deviation of its loss is "
                     (format!("{:.4}", spread.sampling)) " nats. In the 30 epochs after that point, the loss fluctuates by " (format!("{:.4}", spread.seen)) " nats."
                 }
             }

@@ -1,8 +1,8 @@
 //! The report of a diagnosis as one HTML file that loads nothing else. It starts with what is wrong and what
 //! to do; the evidence follows.
 //!
-//! - [`verdict`]: the findings, the recommended settings, and the training before and after.
-//! - [`curve`]: the loss of the unchanged training, and how much of its fluctuation is normal.
+//! - [`verdict`]: the findings, the recommended settings, and the training run before and after.
+//! - [`curve`]: the loss of the unchanged run, and how much of its fluctuation is normal.
 //! - [`changes`]: the effect of each change, the range test and the sharpness around a spike.
 //! - [`recordings`]: the windows, the suspected labels, and the scores that are within reach.
 
@@ -24,8 +24,9 @@ use crate::train::report::document;
 /// The report of a diagnosis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DiagnosisPage<'a> {
+    /// The result that the report shows.
     pub diagnosis: &'a Diagnosis,
-    /// The windows that the training was diagnosed with.
+    /// The windows that the run was diagnosed with.
     pub dataset: &'a Dataset,
     /// The recordings as the user named them, for the command that the report recommends.
     pub data: &'a [PathBuf],
@@ -37,24 +38,24 @@ impl DiagnosisPage<'_> {
         let body = html! {
             (self.verdict())
             (self.curve())
-            (self.normal())
+            (self.normal_fluctuation())
             (self.changes())
-            (self.steps())
+            (self.spike())
             (self.windows())
             (self.suspects())
-            (self.reach())
+            (self.reachable_scores())
         };
-        document("underfoot: why a training misbehaves", &body)
+        document("underfoot: why a training run misbehaves", &body)
     }
 }
 
-/// A line of a figure over the epochs. Epochs for which `of` returns `None` have no point.
+/// A line of a chart over the epochs. Epochs for which `of` returns `None` have no point.
 fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let points = history.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?))).collect();
     ChartLine { name: name.into(), colour, faint: false, points }
 }
 
-/// Like [`line`], but over the share of the epochs in percent, so that trainings of different lengths can be
+/// Like [`line()`], but over the share of the epochs in percent, so that runs of different lengths can be
 /// compared.
 fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let line = line(name, colour, history, of);

@@ -8,6 +8,7 @@ use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::label_errors::LabelledStretch;
 use crate::train::report::chart::{Chart, ChartLine};
 use crate::train::report::percent;
+use crate::train::report::window_chart::window_chart;
 
 /// The maximum number of suspected labels, and of duplicate drives, that are listed.
 const MAX_LISTED: usize = 20;
@@ -20,10 +21,10 @@ impl DiagnosisPage<'_> {
         let (found, dataset) = (self.diagnosis, self.dataset);
         let counts = dataset.count(0..dataset.len());
         let recordings_of = |label: usize| {
-            let sources = (0..dataset.len())
+            let recordings = (0..dataset.len())
                 .filter(|window| dataset.labels[*window] == label)
-                .map(|window| dataset.sources[window]);
-            sources.collect::<std::collections::BTreeSet<_>>().len()
+                .map(|window| dataset.recording_of_window[window]);
+            recordings.collect::<std::collections::BTreeSet<_>>().len()
         };
         html! {
             h2 { "The windows" }
@@ -86,34 +87,20 @@ impl DiagnosisPage<'_> {
                     }
                 } }
                 @if suspects.len() > MAX_LISTED { p.soft { (suspects.len() - MAX_LISTED) " more are in the JSON." } }
-                div.pair { @for one in suspects.iter().take(MAX_CHARTS) { (self.trace(one)) } }
+                div.pair { @for one in suspects.iter().take(MAX_CHARTS) { (self.stretch_chart(one)) } }
             }
         }
     }
 
     /// A chart of the middle window of a suspected stretch.
-    pub(super) fn trace(&self, one: &LabelledStretch) -> Markup {
-        let card = &self.dataset.card;
+    pub(super) fn stretch_chart(&self, one: &LabelledStretch) -> Markup {
         let Some(window) = one.windows.get(one.windows.len() / 2) else { return html! {} };
-        let channels = card.channels.len();
-        let lines = card.channels.iter().enumerate().map(|(index, channel)| {
-            let values = self.dataset.window(*window).iter().skip(index).step_by(channels).enumerate();
-            let points = values.map(|(step, value)| (step as f64 / card.rate, f64::from(*value))).collect();
-            ChartLine { name: channel.name.clone(), colour: index % 4, faint: false, points }
-        });
-        let unit = card.channels.first().map(|channel| channel.unit.clone()).unwrap_or_default();
-        let chart = Chart {
-            title: format!("A window of {}", one.recording),
-            x: "time in the window, s".into(),
-            y: if unit.is_empty() { "value".into() } else { format!("current, {unit}") },
-            lines: lines.collect(),
-            ..Chart::default()
-        };
+        let chart = window_chart(self.dataset, *window, format!("A window of {}", one.recording));
         html! { div { p { b { (one.recording) } ": labelled " (one.label) ", looks like " (one.looks_like) } (chart.svg()) } }
     }
 
     /// The scores that are within reach, and the result on the artificial task.
-    pub(super) fn reach(&self) -> Markup {
+    pub(super) fn reachable_scores(&self) -> Markup {
         let found = self.diagnosis;
         let labels = self.dataset.card.labels.len() as f64;
         let accuracy_with = |percent: u8| {
@@ -152,7 +139,7 @@ impl DiagnosisPage<'_> {
             }
             h3 { "Would more drives help?" }
             div.one { (chart.svg()) }
-            h3 { "Can this training learn anything?" }
+            h3 { "Can these settings learn anything?" }
             @match &found.artificial {
                 Some(outcome) => {
                     p {

@@ -1,4 +1,4 @@
-//! The first part of the report: what is wrong, what to do, and the training before and after.
+//! The first part of the report: what is wrong, what to do, and the training run before and after.
 
 use maud::{Markup, html};
 
@@ -11,11 +11,11 @@ use crate::train::report::chart::Chart;
 use crate::train::report::percent;
 
 impl DiagnosisPage<'_> {
-    /// The findings, the recommended command, and the training before and after.
+    /// The findings, the recommended command, and the training run before and after.
     pub(super) fn verdict(&self) -> Markup {
         let found = self.diagnosis;
         html! {
-            h1 { @if found.findings.is_empty() && !found.healthy() { "There was no time to say what is wrong with this training" } @else if found.healthy() { "Nothing is wrong with this training" } @else { "Why this training misbehaves" } }
+            h1 { @if found.findings.is_empty() && !found.healthy() { "There was no time to say what is wrong with this training run" } @else if found.healthy() { "Nothing is wrong with this training run" } @else { "Why this training run misbehaves" } }
             p.soft {
                 (self.dataset.len()) " windows of " (self.dataset.card.window) " steps from " (self.dataset.recordings.len()) " recordings of "
                 (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out different recordings, for "
@@ -61,7 +61,7 @@ impl DiagnosisPage<'_> {
         }
     }
 
-    /// The command for the recommended training.
+    /// The command that trains with the recommended settings.
     pub(super) fn command(&self) -> String {
         let data: Vec<_> = self.data.iter().map(|path| path.display().to_string()).collect();
         let flags = self.diagnosis.command().unwrap_or_default();
@@ -81,8 +81,8 @@ fn gain(fixed: &FixedTraining) -> Markup {
     }
 }
 
-/// A table and charts of the training as it was and with the recommended settings. `asked` is the number of
-/// epochs that the training as it was has without a time limit.
+/// A table and charts of the unchanged run and of the run with the recommended settings. `asked` is the
+/// number of epochs of the unchanged run without a time limit.
 fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
     let FixedTraining { before, after, .. } = fixed;
     let diverged = before.iter().flatten().any(|outcome| outcome.diverged);
@@ -99,7 +99,7 @@ fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
     let (old, new) = (first(before), first(after));
     let chart = |of: &dyn Fn(&Epoch) -> Option<f64>, title: &str, y: &str| Chart {
         title: title.into(),
-        x: "share of the training, %".into(),
+        x: "share of the epochs, %".into(),
         y: y.into(),
         lines: vec![share_line("before", 1, &old, of), share_line("after", 0, &new, of)],
         ..Chart::default()
@@ -123,8 +123,8 @@ fn side_by_side(fixed: &FixedTraining, asked: usize) -> Markup {
         }
         p.soft {
             "The curves are those of the first seed."
-            @if diverged { " The training as it was diverged: its loss stopped being a number." }
-            @else if old.len() < asked { " There was no time for all the epochs of the training as it was." }
+            @if diverged { " The run with the old settings diverged: its loss is no longer a number." }
+            @else if old.len() < asked { " There was no time for all epochs of the run with the old settings." }
         }
     }
 }

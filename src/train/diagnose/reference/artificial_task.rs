@@ -12,8 +12,8 @@ const NOISE: f64 = 0.1;
 /// The number of recordings of each of the two labels.
 const DRIVES: usize = 5;
 
-/// About as many windows as `like` has, of the same shape [W, C], whose steps are cos(x) or arccos(x) for x
-/// from -1 to 1 with noise.
+/// A dataset with about as many windows as `like`, of the same shape [W, C]. Each window is cos(x) or
+/// arccos(x) for x from -1 to 1, with noise.
 pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     let (window, width) = (like.card.window, like.card.channels.len());
     let count = (like.len() / 2 * 2).max(4 * DRIVES);
@@ -21,12 +21,12 @@ pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     let mut dataset = Dataset { steps: Vec::new(), permutations: Vec::new(), ..like.clone() };
     dataset.card.labels = vec!["arccos".into(), "cos".into()];
     dataset.recordings = (0..2 * DRIVES)
-        .map(|source| format!("{}/{}", dataset.card.labels[source % 2], source / 2))
+        .map(|recording| format!("{}/{}", dataset.card.labels[recording % 2], recording / 2))
         .map(|name| RecordingInfo { group: name.clone(), name })
         .collect();
     dataset.labels = (0..count).map(|index| index % 2).collect();
-    dataset.sources = (0..count).map(|index| index % (2 * DRIVES)).collect();
-    let time = like.windows.first().map(|place| place.time);
+    dataset.recording_of_window = (0..count).map(|index| index % (2 * DRIVES)).collect();
+    let time = like.windows.first().map(|window| window.time);
     dataset.windows = time
         .into_iter()
         .flat_map(|time| (0..count).map(move |index| (index, time)))
@@ -51,11 +51,11 @@ mod tests {
     use super::*;
     use crate::train::baseline::Features;
     use crate::train::diagnose::inspection::neighbours::nearest_neighbours;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
     #[test]
     fn the_artificial_task_is_easy_and_of_the_same_size() {
-        let like = waves(3, 4, 10);
+        let like = sine_waves(3, 4, 10);
         let task = cos_against_arccos(&like, 0);
         assert_eq!((task.len(), task.card.labels.len(), task.steps.len()), (120, 2, 120 * 20));
         assert_eq!(nearest_neighbours(&task, &Features::of(&task)).error, 0.0);

@@ -1,10 +1,10 @@
-//! The training that misbehaves, run unchanged, and the measurements of it.
+//! Repeats the misbehaving training run unchanged, and measures it.
 //!
-//! - [`training`]: runs it for every epoch, or for as many as there is time for.
-//! - [`sampling_noise`]: how much of the fluctuation of its loss is chance.
+//! - [`training`]: trains for all epochs, or for as many as there is time for.
+//! - [`sampling_noise`]: how much of the fluctuation of the loss is chance.
 //! - [`artificial_task`]: an easy task that shows whether the settings can learn at all.
-//! - [`range_test`]: the loss against a growing learning rate.
-//! - [`spike`]: the training repeated up to its last spike, with the [`sharpness`] around it.
+//! - [`mod@range_test`]: the loss against a growing learning rate.
+//! - [`spike`]: repeats the run up to its last spike, and measures the [`sharpness`] around it.
 
 pub(crate) mod artificial_task;
 pub(crate) mod range_test;
@@ -22,12 +22,12 @@ use super::worker_pool::WorkerPool;
 use crate::train::data::split::Split;
 use crate::train::fit::epoch::FitError;
 
-/// Runs the range test and, at the same time, measures the curvature around a spike: the last spike that
-/// there is time to reach again and to measure around, else the first one, else the end of the training.
-/// `epoch_time` is in seconds. The range test is empty and the measurement `None` where there was no time.
+/// Runs the range test and, at the same time, measures the curvature around a spike: the last spike that can
+/// be reached again in time, otherwise the first one, and without spikes the end of the run. `epoch_time` is
+/// in seconds. Without enough time the range test is empty and the measurement is `None`.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn measure_steps(
     request: &DiagnosisRequest<'_>,
     reference: &ReferenceTraining,

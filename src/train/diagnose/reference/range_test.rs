@@ -7,10 +7,10 @@ use crate::train::diagnose::worker_pool::WorkerPool;
 /// Learning rates in ascending order, with the loss at each.
 pub(crate) type RangeTest = Vec<(f64, f64)>;
 
-/// How many steps before and after a step its loss is averaged over.
+/// The loss of a step is averaged with those of this many steps before and after it.
 const SMOOTHING: usize = 7;
 
-/// Trains from the first weights on with a learning rate that grows at every step, and returns a running mean
+/// Trains from the initial weights with a learning rate that grows at every step, and returns a running mean
 /// of the loss at each learning rate. `epoch_time` is in seconds.
 pub(crate) fn range_test(
     request: &DiagnosisRequest<'_>,

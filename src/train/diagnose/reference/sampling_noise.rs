@@ -1,5 +1,5 @@
-//! Measures how much of the fluctuation of a loss is chance: the noise of gradients over few windows, and
-//! what the order of the windows alone does to the loss of an epoch.
+//! Measures how much of the fluctuation of a loss is chance: the noise of gradients over few windows, and how
+//! much the loss of an epoch depends on the order of the windows.
 
 use crate::train::fit::epoch::FitError;
 use crate::train::fit::trainer::Trainer;
@@ -17,8 +17,8 @@ pub(crate) struct GradientNoise {
     pub loss_deviation: f64,
 }
 
-/// Measures the gradient noise over the training windows one by one or, where the network normalises over
-/// batches, in batches of `batch` windows, because a single window cannot be normalised.
+/// Measures the gradient noise over single training windows. With batch normalisation it measures over
+/// batches of `batch` windows, because a single window cannot be normalised.
 pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> GradientNoise {
     let windows = trainer.split().training.clone();
     let parameters = trainer.network().parameters().to_vec();
@@ -41,8 +41,8 @@ pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> Gradien
 }
 
 /// Trains one epoch `times` times from the same weights and the same state of the optimiser, each time with
-/// another order of the windows and other dropout, and returns the training losses. An epoch that diverged is
-/// not among them.
+/// another order of the windows and other dropout, and returns the training losses. Epochs that diverged are
+/// missing.
 pub(crate) fn resampled_losses(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
     let once = |seed: u64| -> Result<Option<f64>, FitError> {
         let mut other = trainer.continued(seed);
@@ -61,8 +61,8 @@ pub(crate) struct LossSpread {
     pub seen: f64,
 }
 
-/// Compares the losses of successive epochs with the resampled losses of one epoch. The result is `None`
-/// where either has fewer than three.
+/// Compares the losses of successive epochs with the resampled losses of one epoch. The result is `None` if
+/// either has fewer than three.
 pub(crate) fn loss_spread(after: &[f64], resampled: &[f64]) -> Option<LossSpread> {
     if after.len() < 3 || resampled.len() < 3 {
         return None;
@@ -85,12 +85,12 @@ mod tests {
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
     use std::sync::atomic::AtomicBool;
 
     #[test]
     fn the_noise_scale_is_the_variance_of_gradients_over_the_square_of_their_mean() {
-        let dataset = waves(2, 2, 8);
+        let dataset = sine_waves(2, 2, 8);
         let options =
             FitOptions { hidden: Some(3), epochs: Some(2), folds: Some(0), ..FitOptions::default() };
         let (stop, quiet) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});

@@ -1,6 +1,6 @@
-//! The sharpness: the largest eigenvalue of the preconditioned Hessian. Where it is above 2 / learning rate,
-//! the steps of gradient descent overshoot and leave the minimum that they approach (Cohen et al. 2021; with
-//! the preconditioners of RMSprop and Adam, Cohen et al. 2022).
+//! The sharpness: the largest eigenvalue of the preconditioned Hessian. If it is above 2 / learning rate, the
+//! steps of gradient descent overshoot and move away from the minimum (Cohen et al. 2021; with the
+//! preconditioners of RMSprop and Adam, Cohen et al. 2022).
 
 use crate::train::fit::trainer::Trainer;
 use crate::train::optimize::optimizer::OptimizerKind;
@@ -8,7 +8,7 @@ use crate::train::optimize::optimizer::OptimizerKind;
 /// The length of the step of a finite difference, as a norm in parameter space.
 const STEP_NORM: f64 = 2e-2;
 
-/// The state of a power iteration. Where it is kept, the next iteration starts from the last eigenvector.
+/// The state of a power iteration. If it is reused, the next iteration starts from the last eigenvector.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PowerIteration {
     vector: Vec<f64>,
@@ -30,7 +30,7 @@ pub(crate) fn sharpness(
     let root = if root.is_empty() { vec![1.0; parameters.len()] } else { root };
     let vector = &mut state.vector;
     if vector.len() != parameters.len() {
-        // Any vector will do that is not by chance orthogonal to the eigenvector.
+        // Any vector will do that is not orthogonal to the eigenvector by chance.
         *vector = (0..parameters.len()).map(|index| (index as f64 * 0.7 + 1.0).sin()).collect();
     }
     let mut largest = 0.0;
@@ -57,16 +57,17 @@ pub(crate) fn sharpness(
     largest
 }
 
-/// The sharpness above which the steps of an optimiser at this learning rate are unstable. `momentum` is that
-/// of SGD; the other optimisers have a fixed one.
+/// The sharpness above which the steps of an optimiser at this learning rate are unstable: (2 + 2 β) / η for
+/// momentum β and learning rate η (Cohen et al. 2021). `momentum` is that of SGD; the other optimisers have a
+/// fixed one.
 pub(crate) fn sharpness_limit(kind: OptimizerKind, momentum: f64, learning_rate: f64) -> f64 {
     let momentum = match kind {
         OptimizerKind::Sgd => momentum,
         OptimizerKind::RmsProp => 0.0,
         OptimizerKind::Adam | OptimizerKind::AdamW => 0.9,
     };
-    // Adam's momentum β is a running mean, of which a new gradient is the share 1 - β (Cohen et al. 2022,
-    // equation 3); SGD's is not a mean.
+    // Adam keeps a running mean in which a new gradient has the share 1 - β, so its limit is higher by the
+    // factor 1 / (1 - β) (Cohen et al. 2022, equation 3).
     match kind {
         OptimizerKind::Sgd => (2.0 + 2.0 * momentum) / learning_rate,
         _ => (2.0 + 2.0 * momentum) / ((1.0 - momentum) * learning_rate),
@@ -92,12 +93,12 @@ mod tests {
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
     use std::sync::atomic::AtomicBool;
 
     #[test]
     fn the_largest_eigenvalue_agrees_with_the_whole_hessian_in_double_precision() {
-        let dataset = waves(2, 2, 4);
+        let dataset = sine_waves(2, 2, 4);
         let options = FitOptions {
             hidden: Some(2),
             epochs: Some(8),
@@ -126,7 +127,7 @@ mod tests {
             });
             costs.sum::<f64>() / windows.len() as f64
         };
-        let at = exact::widened(trainer.network());
+        let at = exact::double_parameters(trainer.network());
         let root: Vec<f64> =
             trainer.optimizer().preconditioner().iter().map(|by| f64::from(*by).sqrt()).collect();
         let (count, by) = (at.len(), 1e-4);

@@ -1,4 +1,4 @@
-//! Repeats the training up to one of its spikes and measures the curvature around it.
+//! Repeats the training run up to one of its spikes and measures the sharpness around it.
 
 use super::sharpness::{PowerIteration, sharpness, sharpness_limit};
 use crate::train::data::split::Split;
@@ -10,29 +10,29 @@ use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::trainer::Trainer;
 use crate::train::options::FitOptions;
 
-/// How many epochs before and after a spike the sharpness is measured at.
+/// The sharpness is measured from this many epochs before a spike to this many epochs after it.
 const EPOCHS_AROUND: usize = 10;
 
 /// The sharpness around a spike.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct SpikeMeasurement {
-    /// The epoch of the spike, counted from 1; `None` where there is no spike and the end of the training was
+    /// The epoch of the spike, counted from 1; `None` if there is no spike and the end of the run was
     /// measured.
     pub epoch: Option<usize>,
     /// Epochs, with the largest eigenvalue of the preconditioned Hessian after each.
     pub sharpness: Vec<(usize, f64)>,
     /// The sharpness up to which steps at this learning rate are stable: 2 / learning rate for RMSprop.
     pub limit: f64,
-    /// The training continued from before the spike over several seeds: the mean roughness of its loss at the
-    /// same learning rate and at a tenth of it, in nats per epoch. `None` where there is no spike or was no
+    /// The mean roughness of the loss, in nats per epoch, if the run is continued from before the spike with
+    /// several seeds: at the same learning rate and at a tenth of it. `None` if there is no spike or was no
     /// time.
     pub calmed: Option<[f64; 2]>,
     /// The factor by which the roughness fell at a tenth of the learning rate, as a natural logarithm.
     pub fall: Option<Estimate>,
 }
 
-/// Repeats the training up to `spike`, or where that is `None` up to the epoch `last`, and measures the
-/// sharpness around it. `epoch_time` is in seconds. The result is `None` where there is no time for it.
+/// Repeats the run up to `spike`, or up to the epoch `last` if that is `None`, and measures the sharpness
+/// around it. `epoch_time` is in seconds. The result is `None` if there is no time for it.
 pub(crate) fn measure_spike(
     request: &DiagnosisRequest<'_>,
     options: &FitOptions,
@@ -73,8 +73,8 @@ pub(crate) fn measure_spike(
             }
         }
         if trainer.epochs() >= first {
-            // The first measurement starts from an arbitrary vector, the later ones from the eigenvector
-            // before.
+            // The first measurement starts from an arbitrary vector and needs more iterations than the later
+            // ones, which start from the last eigenvector.
             let times = if measured.is_empty() { 3 } else { 1 };
             let value = sharpness(&mut trainer, &split.training, &mut state, times * iterations.min(6));
             measured.push((trainer.epochs(), value));
@@ -93,9 +93,8 @@ pub(crate) fn measure_spike(
     })
 }
 
-/// The roughness of the training loss where the training continues from here in the order of windows of
-/// another seed, at `factor` times its learning rate. The result is `None` after the deadline and where the
-/// training diverges.
+/// Continues the run with another seed and `factor` times its learning rate, and returns the roughness of the
+/// training loss. The result is `None` after the deadline or if the run diverges.
 fn continued_roughness(trainer: &Trainer<'_>, seed: u64, factor: f64, pool: &WorkerPool<'_>) -> Option<f64> {
     let mut other = trainer.continued(seed);
     other.scale_learning_rate(factor);

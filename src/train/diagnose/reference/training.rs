@@ -1,4 +1,4 @@
-//! Runs the training that misbehaves unchanged, and measures its noise on the way.
+//! Repeats the misbehaving training run unchanged, and measures its noise.
 
 use super::artificial_task::cos_against_arccos;
 use super::sampling_noise::{GradientNoise, LossSpread, gradient_noise, loss_spread, resampled_losses};
@@ -10,12 +10,12 @@ use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::{Epoch, FitError};
 use crate::train::options::FitOptions;
 
-/// How many times an epoch is repeated to measure what the order of the windows does to its loss.
+/// How many times an epoch is repeated to measure how its loss depends on the order of the windows.
 const RESAMPLED: u64 = 8;
-/// How many epochs the fluctuation of the loss is measured over.
+/// The number of epochs over which the fluctuation of the loss is measured.
 const SPREAD_EPOCHS: usize = 30;
 
-/// The unchanged training, with everything that was measured of it.
+/// The unchanged run, with its measurements.
 #[derive(Clone, Debug)]
 pub(crate) struct ReferenceTraining {
     /// The settings, with as many epochs as there was time for.
@@ -24,13 +24,13 @@ pub(crate) struct ReferenceTraining {
     pub history: Vec<Epoch>,
     /// The gradient noise after a tenth and after 70 % of the epochs.
     pub noise: Vec<GradientNoise>,
-    /// The fluctuation of the loss after 70 % of the epochs; `None` where the training did not get that far.
+    /// The fluctuation of the loss after 70 % of the epochs; `None` if the run did not get that far.
     pub spread: Option<LossSpread>,
-    /// The outcome of the same settings on the artificial task; `None` where there was no time.
+    /// The outcome of the same settings on the artificial task; `None` if there was no time.
     pub artificial: Option<ExperimentOutcome>,
 }
 
-/// The part of [`ReferenceTraining`] that comes from the training itself.
+/// The part of [`ReferenceTraining`] that is measured during the run itself.
 #[derive(Default)]
 struct TrainingCurve {
     history: Vec<Epoch>,
@@ -38,12 +38,12 @@ struct TrainingCurve {
     spread: Option<LossSpread>,
 }
 
-/// Runs the training unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`,
-/// and at the same time the same settings on the artificial task. `epoch_time` is in seconds; `pool` ends
-/// with this phase.
+/// Repeats the run unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`. At
+/// the same time it trains with the same settings on the artificial task. `epoch_time` is in seconds; the
+/// deadline of `pool` is the end of this phase.
 ///
 /// # Errors
-/// [`FitError::Threads`].
+/// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn train_unchanged(
     request: &DiagnosisRequest<'_>,
     split: &Split,

@@ -8,9 +8,10 @@ use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::label_errors::LabelledStretch;
 use crate::train::diagnose::inspection::screening::STUCK;
 
-/// Label errors are a finding if at least this share of the stretches is suspected …
+/// Label errors are a finding if at least this share of the stretches is suspected, and at least
+/// [`MIN_SUSPECTED`] of them.
 const SUSPECTED_SHARE: f64 = 0.04;
-/// … and at least this many.
+/// The minimum number of suspected stretches; see [`SUSPECTED_SHARE`].
 const MIN_SUSPECTED: usize = 2;
 
 /// A finding whose effect is that of the first trial for its cause.
@@ -68,10 +69,12 @@ pub(crate) fn dead_channel(evidence: &Evidence<'_>) -> Option<Finding> {
     })
 }
 
-/// Surfaces that nothing can tell apart: neither trees nor any network of the trials is better than chance.
+/// Surfaces that cannot be told apart: neither trees nor any network of the trials is better than chance.
 pub(crate) fn not_separable(evidence: &Evidence<'_>) -> Option<Finding> {
     let inspection = evidence.inspection;
     let guess = 1.0 / evidence.dataset.card.labels.len() as f64;
+    // Guessing reaches more than this in about one of twenty cases: 1.7 standard deviations of a share of the
+    // stretches (binomial distribution) above the mean.
     let chance = guess + 1.7 * (guess * (1.0 - guess) / inspection.stretches.len().max(1) as f64).sqrt();
     let best = evidence
         .trials
@@ -81,7 +84,7 @@ pub(crate) fn not_separable(evidence: &Evidence<'_>) -> Option<Finding> {
         })
         .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
         .fold(evidence.control_mean(|outcome| outcome.accuracy), f64::max);
-    // Where most drives look like another surface, nothing shows which of the labels are wrong.
+    // If most drives look like another surface, it is not possible to say which labels are wrong.
     let most_suspected = 2 * suspects(evidence).len() > inspection.stretches.len();
     let slack = if most_suspected { 0.05 } else { 0.0 };
     (inspection.trees < chance + slack && best < chance + slack + 0.05).then(|| {
@@ -98,6 +101,7 @@ pub(crate) fn not_separable(evidence: &Evidence<'_>) -> Option<Finding> {
     })
 }
 
+/// The stretches whose label is suspected to be wrong.
 fn suspects<'a>(evidence: &Evidence<'a>) -> Vec<&'a LabelledStretch> {
     evidence.inspection.stretches.iter().filter(|stretch| stretch.suspected).collect()
 }
@@ -122,8 +126,8 @@ pub(crate) fn label_errors(evidence: &Evidence<'_>) -> Option<Finding> {
     })
 }
 
-/// Accuracy that still rises with the number of recordings. This counts only where the network uses the
-/// recordings well: where it is not clearly worse than trees.
+/// Accuracy that still rises with the number of recordings. This counts only if the network uses the
+/// recordings well, that is, if it is not clearly worse than trees.
 pub(crate) fn too_few_windows(evidence: &Evidence<'_>) -> Option<Finding> {
     let half = Change::RecordingShare { percent: 50 };
     let half = evidence.trials.iter().find(|trial| trial.change == half)?.effect?.accuracy;

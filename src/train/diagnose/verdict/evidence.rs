@@ -16,18 +16,18 @@ pub(crate) struct Evidence<'a> {
     pub options: &'a FitOptions,
     pub dataset: &'a Dataset,
     pub inspection: &'a Inspection,
-    /// The outcomes of the unchanged training, seed by seed.
+    /// The outcomes of the unchanged run, seed by seed.
     pub control: &'a [Option<ExperimentOutcome>],
     /// The changes that were tried.
     pub trials: &'a [Trial],
-    /// Whether the trainings were cut to fewer epochs than asked for.
+    /// Whether the runs have fewer epochs than the settings ask for.
     pub shortened: bool,
-    /// The learning rate at which the loss of the range test falls fastest; `None` where there was no time
-    /// for the test.
+    /// The learning rate at which the loss of the range test falls fastest; `None` if there was no time for
+    /// the test.
     pub steepest: Option<f64>,
-    /// The figures of every epoch of the reference training.
+    /// The figures of every epoch of the reference run.
     pub history: &'a [Epoch],
-    /// The measurement around a spike of the reference training; `None` where there was no time.
+    /// The measurement around a spike of the reference run; `None` if there was no time.
     pub spike: Option<&'a SpikeMeasurement>,
 }
 
@@ -37,7 +37,7 @@ impl Evidence<'_> {
         self.trials.iter().find(|trial| trial.cause == Some(cause))
     }
 
-    /// The mean of a figure over the seeds of the unchanged training.
+    /// The mean of a figure over the seeds of the unchanged run.
     pub(crate) fn control_mean(&self, of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
         mean(self.control, of)
     }

@@ -1,23 +1,26 @@
-//! A cause of the misbehaving training, with its evidence and the advice how to fix it.
+//! A cause that was found, with its evidence and advice on how to fix it.
 
 use crate::train::diagnose::cause::Cause;
 
-/// Groups of causes in the order in which they have to be fixed.
+/// The groups of causes, in the order in which they have to be fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
     /// Until these are fixed, every score is meaningless.
     MeaninglessScores,
+    /// Recordings with a wrong label.
     WrongLabels,
+    /// Settings of the training run.
     Settings,
+    /// Recordings that are still missing.
     MoreRecordings,
 }
 
-/// A cause, with its evidence and the advice how to fix it.
+/// A cause that was found, with its evidence and advice on how to fix it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct Finding {
     pub cause: Cause,
     /// The rise of balanced accuracy on held-out recordings by fixing the cause, as a share. For a leaky
-    /// split, how much the score is too high.
+    /// split, by how much the score is too high.
     pub effect: f64,
     /// The 90 % confidence interval of the effect.
     pub interval: [f64; 2],

@@ -1,7 +1,7 @@
-//! Derives the findings from what was measured. This is only rules: nothing is trained or timed here.
+//! Derives the findings from the measurements. It only applies rules: nothing is trained or timed here.
 //!
 //! - [`evidence`]: all measurements that the rules use.
-//! - [`finding`]: a cause with its evidence and the advice how to fix it.
+//! - [`finding`]: a cause with its evidence and advice on how to fix it.
 //! - [`data_rules`]: the rules for causes in the recordings and their labels.
 //! - [`training_rules`]: the rules for causes in the settings.
 
@@ -26,13 +26,13 @@ pub(crate) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         .filter_map(|rule| rule(evidence))
         .chain(evidence.trials.iter().filter_map(|trial| effective_change(evidence, trial)))
         .collect();
-    // Where the surfaces cannot be told apart, gains by other settings are chance.
+    // If the surfaces cannot be told apart, gains by other settings are chance.
     let not_separable = findings.iter().any(|finding| finding.cause == Cause::NotSeparable);
     findings.retain(|finding| !not_separable || finding.priority == Priority::MeaninglessScores);
     prefer_batch_size(evidence, &mut findings);
     findings.sort_by(|one, other| one.priority.cmp(&other.priority).then(other.score.total_cmp(&one.score)));
-    let mut named = BTreeSet::new();
-    findings.retain(|finding| named.insert(finding.cause));
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert(finding.cause));
     findings
 }
 
@@ -48,10 +48,10 @@ mod tests {
     use crate::train::diagnose::inspection::neighbours::NeighbourError;
     use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
-    use crate::train::tests::waves;
+    use crate::train::tests::sine_waves;
 
-    /// Five seeds that reach this accuracy, with a training loss that is 0.02 and every 20 epochs higher by
-    /// `swing`.
+    /// The outcomes of five seeds with about this accuracy. The training loss is 0.02, and higher by `swing`
+    /// in every 20th epoch.
     fn outcomes(accuracy: f64, swing: f64) -> Vec<Option<ExperimentOutcome>> {
         let one = |seed: usize| {
             let epoch = |epoch: usize| Epoch {
@@ -77,6 +77,7 @@ mod tests {
         (0..5).map(one).collect()
     }
 
+    /// A trial of a change for `cause` with the outcomes `after`.
     fn trial(
         cause: Cause,
         control: &[Option<ExperimentOutcome>],
@@ -91,6 +92,7 @@ mod tests {
         }
     }
 
+    /// The causes that are found with these outcomes and this accuracy of trees, without suspected drives.
     fn causes(
         batch_size: usize,
         control: &[Option<ExperimentOutcome>],
@@ -100,7 +102,7 @@ mod tests {
         causes_of_suspected(0, batch_size, control, trials, trees)
     }
 
-    /// The causes where `suspected` of 20 drives look like another surface.
+    /// The causes that are found if `suspected` of 20 drives look like another surface.
     fn causes_of_suspected(
         suspected: usize,
         batch_size: usize,
@@ -108,17 +110,16 @@ mod tests {
         trials: &[Trial],
         trees: f64,
     ) -> Vec<Cause> {
-        let dataset = waves(4, 5, 2);
+        let dataset = sine_waves(4, 5, 2);
         let options = FitOptions { batch_size, ..FitOptions::default() };
         let stretches: Vec<LabelledStretch> = (0..20)
-            .map(|source| LabelledStretch {
-                source,
+            .map(|stretch| LabelledStretch {
                 recording: String::new(),
                 label: String::new(),
                 looks_like: String::new(),
                 own: 0.9,
                 other: 0.1,
-                suspected: source < suspected,
+                suspected: stretch < suspected,
                 windows: Vec::new(),
             })
             .collect();

@@ -1,4 +1,4 @@
-//! The rules for causes in the settings of the training.
+//! The rules for causes in the settings.
 
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
@@ -8,25 +8,26 @@ use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::loss_curve::{median, spikes};
 
-/// A rise of balanced accuracy that counts.
+/// The smallest rise of balanced accuracy that counts.
 const ACCURACY_RISE: f64 = 0.03;
-/// A fall of the validation loss that counts, as a logarithm: to three quarters.
+/// The smallest fall of the validation loss that counts, as a natural logarithm: to three quarters.
 const LOSS_FALL: f64 = 0.29;
-/// A fall of the roughness that counts, as a logarithm: to half.
+/// The smallest fall of the roughness that counts, as a natural logarithm: to half.
 const ROUGHNESS_FALL: f64 = 0.69;
-/// A rise of the recall of the rarest label that counts.
+/// The smallest rise of the recall of the rarest label that counts.
 const RAREST_RISE: f64 = 0.05;
-/// A change must not lower balanced accuracy by this much.
+/// A change that lowers balanced accuracy to this difference or below does not count, however much it
+/// improves the loss.
 const ACCURACY_LOSS: f64 = -0.02;
-/// The balanced accuracy from which on a training is good.
+/// The balanced accuracy from which on a run is good.
 const GOOD: f64 = 0.9;
 /// A training loss with a roughness below this, in nats per epoch, is smooth.
 pub(crate) const SMOOTH: f64 = 0.02;
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
 
-/// A spike of the reference training where the sharpness is above its limit and that a tenth of the learning
-/// rate ends.
+/// A spike of the reference run at which the sharpness is above its limit, and from which on the loss is at
+/// most half as rough at a tenth of the learning rate.
 pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let spike = evidence.spike?;
     let losses: Vec<f64> = evidence.history.iter().map(|epoch| epoch.loss).collect();
@@ -40,18 +41,18 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
         interval: [0.0, 0.0],
         evidence: format!(
             "the loss has {} spikes, one of them at epoch {epoch}, where the sharpness is {:.0} times the limit for \
-             stable steps; trained on from before that spike, the loss goes up by {before:.3} nats per epoch, and by \
+             stable steps; continued from before that spike, the loss rises by {before:.3} nats per epoch, and by \
              {after:.3} at a tenth of the learning rate",
             spikes(&losses).len(),
             highest / spike.limit
         ),
-        fix: "let the learning rate fall to 0 over the training: --schedule=cosine".into(),
+        fix: "let the learning rate fall to 0 over the epochs: --schedule=cosine".into(),
         score: 0.2,
         priority: Priority::Settings,
     })
 }
 
-/// Which criteria a change meets. One is enough for a finding.
+/// The criteria that a change meets. One is enough for a finding.
 #[derive(Clone, Copy)]
 struct Improvement {
     accuracy: bool,
@@ -61,21 +62,23 @@ struct Improvement {
 }
 
 impl Improvement {
+    /// Checks each criterion for the change of `trial`.
     fn of(evidence: &Evidence<'_>, trial: &Trial, cause: Cause, effect: &Effect) -> Self {
         let accuracy = effect.accuracy.at_least(ACCURACY_RISE);
         let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
-        // Dropout is meant to make the training loss rougher and to raise the validation loss a little, so
-        // neither says that there is too much of it.
+        // Dropout normally makes the training loss rougher and raises the validation loss a little, so
+        // neither shows that there is too much of it.
         let regularisation = cause == Cause::RegularisationTooStrong;
         let more_windows = cause == Cause::TooFewWindows;
-        // More windows lower any loss; where nearly all windows are right already, that fixes nothing.
+        // More windows lower any loss. If nearly all windows are predicted correctly already, that fixes
+        // nothing.
         let plenty = more_windows && evidence.control_mean(|outcome| outcome.accuracy) >= GOOD;
         let loss = !trial.change.reweights_loss()
             && no_worse
             && effect.loss.at_least(LOSS_FALL)
             && !regularisation
             && !plenty;
-        // More windows per epoch make every epoch smoother, so that says nothing either.
+        // More windows per epoch make every loss curve smoother, so that shows nothing either.
         let smoother = !regularisation
             && !more_windows
             && evidence.control_mean(|outcome| outcome.roughness) >= SMOOTH
@@ -88,10 +91,12 @@ impl Improvement {
         Self { accuracy, loss, smoother, rarest }
     }
 
+    /// Whether the change is a fix.
     fn any(self) -> bool {
         self.accuracy || self.loss || self.smoother || self.rarest
     }
 
+    /// The rank of the finding among those of the same priority; a higher score comes first.
     fn score(self, effect: &Effect) -> f64 {
         effect.accuracy.mean.max(0.0)
             + if self.loss { 0.1 * effect.loss.mean.min(1.0) } else { 0.0 }
@@ -100,19 +105,20 @@ impl Improvement {
     }
 }
 
-/// A change of the settings that makes the training reliably better.
+/// A change of the settings that reliably improves the run.
 pub(crate) fn effective_change(evidence: &Evidence<'_>, trial: &Trial) -> Option<Finding> {
     let (mut cause, effect) = (trial.cause?, trial.effect?);
     if cause == Cause::GradientSpikes && !has_late_spikes(evidence) {
-        // A change that calms the steps of a training that has not learned its windows yet shows that they
-        // are too long.
+        // If a run has not learned its windows yet, a change that makes its loss smoother shows that the
+        // steps are too long.
         cause = Cause::LearningRateTooHigh;
     }
     if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors) {
         return None;
     }
     if cause == Cause::LearningRateTooLow && evidence.shortened {
-        // With fewer epochs than asked for, any rate looks too low, so the range test has to agree.
+        // With fewer epochs than asked for, any learning rate looks too low, so the range test has to confirm
+        // it.
         evidence.steepest.filter(|steepest| *steepest > 5.0 * evidence.options.learning_rate)?;
     }
     let improvement = Improvement::of(evidence, trial, cause, &effect);
@@ -149,6 +155,7 @@ fn before_and_after(evidence: &Evidence<'_>, trial: &Trial) -> String {
     )
 }
 
+/// The flags of the change, as a sentence.
 fn advice(evidence: &Evidence<'_>, trial: &Trial, cause: Cause) -> String {
     let flags = if cause == Cause::TooFewWindows {
         // The epochs differ as well, but only because there are more windows.
@@ -159,8 +166,8 @@ fn advice(evidence: &Evidence<'_>, trial: &Trial, cause: Cause) -> String {
     format!("train with {}", if flags.is_empty() { "the change" } else { &flags })
 }
 
-/// Ranks small batches before the other settings. A lower learning rate, fewer units or clipping also calm
-/// the noise of small batches, so where larger batches help nearly as much, the batch size is the cause.
+/// Ranks small batches before the other settings. A lower learning rate, fewer units or clipping also reduce
+/// the noise of small batches, so if larger batches help nearly as much, the batch size is the cause.
 pub(crate) fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding]) {
     let highest = findings
         .iter()
@@ -174,7 +181,7 @@ pub(crate) fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding
     }
 }
 
-/// Whether the unchanged training has spikes after it has learned its windows.
+/// Whether the unchanged run has spikes after it has learned its windows, judged by medians over the seeds.
 fn has_late_spikes(evidence: &Evidence<'_>) -> bool {
     let median_of = |value: &dyn Fn(&[f64]) -> f64| {
         let outcomes = evidence.control.iter().flatten();

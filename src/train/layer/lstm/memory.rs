@@ -33,6 +33,7 @@ impl LstmMemory {
         &self.outputs[state..]
     }
 
+    /// Sets the sizes for a forward pass. Values of an earlier pass may remain.
     pub(super) fn resize(&mut self, steps: usize, sequences: usize, units: usize) {
         let state = sequences * units;
         self.gates.resize(steps * state * 4, 0.0);

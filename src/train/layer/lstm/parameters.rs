@@ -2,9 +2,8 @@
 
 use crate::train::kernel::packed_matrix::PackedMatrix;
 
-/// Layers with at most this many inputs have the input's part of the gates computed input by input, because
-/// the setup of a matrix product would cost more than the product. Layers with more inputs use a matrix
-/// product.
+/// In layers with at most this many inputs, the product of the input and the kernel is computed by plain
+/// loops, because the setup of a matrix product would cost more than the product itself.
 pub(super) const MAX_DIRECT_INPUTS: usize = 8;
 
 /// A layer's parameters, or their gradients, in the order in which they are stored in a flat vector.
@@ -25,17 +24,17 @@ pub struct LstmParameters<'a> {
 /// They are packed once per training step and then shared by all shards of the batch.
 #[derive(Clone, Debug, Default)]
 pub struct LstmPacked {
-    /// Row-major [inputs, 4 units].
+    /// The kernel as it is, row-major [inputs, 4 units].
     pub(super) kernel: Vec<f32>,
-    /// [4 units].
+    /// The bias, [4 units].
     pub(super) bias: Vec<f32>,
     /// The kernel [inputs, 4 units]; empty if the layer has at most [`MAX_DIRECT_INPUTS`] inputs.
     pub(super) packed_kernel: PackedMatrix,
-    /// [4 units, inputs].
+    /// The transposed kernel, [4 units, inputs].
     pub(super) kernel_transposed: PackedMatrix,
-    /// [units, 4 units].
+    /// The recurrent kernel, [units, 4 units].
     pub(super) recurrent: PackedMatrix,
-    /// [4 units, units].
+    /// The transposed recurrent kernel, [4 units, units].
     pub(super) recurrent_transposed: PackedMatrix,
 }
 
