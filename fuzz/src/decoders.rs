@@ -15,7 +15,7 @@ fn input(choice: u8) -> (Columns, TimeInput) {
     let channels = [Channel::in_ampere("left"), Channel::in_ampere("right")];
     let columns = Columns::of(&channels).unwrap_or_else(|error| panic!("{error}"));
     let unit = UNITS[usize::from(choice) % UNITS.len()];
-    (columns, TimeInput { unit, ..TimeInput::default() })
+    (columns, TimeInput { unit: Some(unit), ..TimeInput::default() })
 }
 
 /// Every sample as bits, so that NaN equals NaN.

@@ -175,11 +175,11 @@ impl SourceConfig {
                 "it must be more than 0, in samples per second",
             ));
         }
-        if let Some(column) = self.time.column.as_ref().filter(|_| self.time.unit == TimeUnit::None) {
+        if let Some(column) = self.time.column.as_ref().filter(|_| self.time.unit() == TimeUnit::None) {
             return Err(ValueError::new(
                 "source.time.column",
                 column,
-                "with source.time.unit = \"none\" samples have no time; remove source.time.column, or set \
+                "with source.time.unit() = \"none\" samples have no time; remove source.time.column, or set \
                  its unit",
             ));
         }

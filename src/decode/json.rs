@@ -138,7 +138,7 @@ impl Visitor<'_> for JsonTime<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Time, E> {
-        self.0.unit.time(value).ok_or_else(|| E::custom(format_args!("time {value:e} is out of range")))
+        self.0.unit().time(value).ok_or_else(|| E::custom(format_args!("time {value:e} is out of range")))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Time, E> {
@@ -150,7 +150,7 @@ impl Visitor<'_> for JsonTime<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-        let time = self.0.unit.parse(text.as_bytes());
+        let time = self.0.unit().parse(text.as_bytes());
         time.ok_or_else(|| E::custom(format_args!("{} is not a time", quote(text.as_bytes()))))
     }
 }
@@ -184,7 +184,7 @@ impl<'de> Visitor<'de> for JsonRows<'_> {
         while rows.next_element_seed(JsonRow { row: &mut row, limit: wanted + 2 })?.is_some() {
             let (time, values) = match row.split_first() {
                 Some((&t, values)) if values.len() == wanted => {
-                    let time = self.time.unit.time(t);
+                    let time = self.time.unit().time(t);
                     (
                         time.ok_or_else(|| A::Error::custom(format_args!("time {t:e} is out of range")))?,
                         values,

@@ -139,7 +139,7 @@ impl Layout {
                 "split.group_by is \"column\", but split.column is not set; name the column".into()
             ));
         }
-        if layout.time.unit == TimeUnit::None && layout.time.rate.is_none() {
+        if layout.time.unit() == TimeUnit::None && layout.time.rate.is_none() {
             return Err(bad(
                 "time.unit is \"none\", but time.rate is not set; give the sample rate in Hz".into()
             ));

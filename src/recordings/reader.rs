@@ -163,7 +163,7 @@ impl<'a> RecordingReader<'a> {
                 Ok(column.map(|column| Labels::from_changes(column.changes())).unwrap_or_default())
             }
             LabelFrom::Intervals => {
-                let unit = match recording.layout.time.unit {
+                let unit = match recording.layout.time.unit() {
                     TimeUnit::None => TimeUnit::S,
                     unit => unit,
                 };

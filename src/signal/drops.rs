@@ -30,11 +30,13 @@ pub enum DropReason {
     NotPublished,
     /// The recorder could not write a sample.
     NotRecorded,
+    /// The broker kept a message from before the subscription, so its samples may be old.
+    Retained,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 13] = [
+    pub const ALL: [DropReason; 14] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
         DropReason::LostFrame,
@@ -48,6 +50,7 @@ impl DropReason {
         DropReason::Overload,
         DropReason::NotPublished,
         DropReason::NotRecorded,
+        DropReason::Retained,
     ];
 
     /// The name of the reason in metrics and messages.
@@ -66,6 +69,7 @@ impl DropReason {
             DropReason::Overload => "overload",
             DropReason::NotPublished => "not_published",
             DropReason::NotRecorded => "not_recorded",
+            DropReason::Retained => "retained",
         }
     }
 }

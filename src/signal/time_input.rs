@@ -11,8 +11,9 @@ pub struct TimeInput {
     /// The name of the column or key; `None` means `t`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The unit of the times.
-    pub unit: TimeUnit,
+    /// The unit of the times; `None` if it is not configured, so that it is worked out from the samples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<TimeUnit>,
     /// The sample rate in Hz from which samples without a time get one; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
@@ -22,6 +23,11 @@ impl TimeInput {
     /// The name of the column or key that holds the time.
     pub fn column(&self) -> &str {
         self.column.as_deref().unwrap_or("t")
+    }
+
+    /// The unit of the times; seconds if it is not configured.
+    pub fn unit(&self) -> TimeUnit {
+        self.unit.unwrap_or_default()
     }
 }
 

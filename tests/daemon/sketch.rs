@@ -76,7 +76,7 @@ fn columns(count: usize) -> Columns {
 }
 
 fn micros() -> TimeInput {
-    TimeInput { unit: TimeUnit::Us, ..TimeInput::default() }
+    TimeInput { unit: Some(TimeUnit::Us), ..TimeInput::default() }
 }
 
 /// Decodes a stream of bytes.

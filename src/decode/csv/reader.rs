@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_recording_with_title_rows_and_a_different_delimiter_is_decoded_by_name() {
         let text = "Time;Current;\nms;A;\nt;x;m1;\n0;9;1.5;\n31.25;9;2.5;\n";
-        let time = TimeInput { unit: TimeUnit::Ms, ..TimeInput::default() };
+        let time = TimeInput { unit: Some(TimeUnit::Ms), ..TimeInput::default() };
         for chunk in [1, 7, 1000] {
             let mut rows = CsvRows::recorded(columns(&["m1"]), time.clone(), b';', Header::Row(3), vec![]);
             let (samples, drops) = decode(&mut rows, text, chunk);

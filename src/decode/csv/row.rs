@@ -109,7 +109,7 @@ impl RowDecoder {
         let columns =
             self.columns.names().iter().map(|name| header.position(name).ok_or_else(|| name.clone()));
         let columns = columns.collect::<Result<_, _>>()?;
-        let time = header.position(self.time.column()).filter(|_| self.time.unit != TimeUnit::None);
+        let time = header.position(self.time.column()).filter(|_| self.time.unit() != TimeUnit::None);
         if time.is_none() && self.time.column.is_some() {
             return Err(self.time.column().into());
         }
@@ -172,7 +172,7 @@ impl RowDecoder {
         };
         let Some(field) = time else { return Ok(Time::ARRIVAL) };
         let text = row.get(field).unwrap_or_default();
-        let parsed = self.time.unit.parse(text.trim_ascii()).ok_or_else(|| {
+        let parsed = self.time.unit().parse(text.trim_ascii()).ok_or_else(|| {
             (
                 DropReason::BadTime,
                 format!("column {:?} holds {}, which is not a time", self.time.column(), quote(text)),
