@@ -2,6 +2,8 @@
 //!
 //! - [`StreamDecoder`] decodes byte streams, which come from serial ports, files and standard input, in one
 //!   of the formats of [`StreamFormat`]: [`csv`], [`json`] or [`binary`].
+//! - [`LiveDecoder`] decodes a live byte stream, and finds out the unit of its times and whether its first line is
+//!   whole.
 //! - [`message::decode`] decodes the payloads of MQTT messages. They contain the same lines and objects.
 //!
 //! A decoder never fails. What it cannot decode it counts in [`Drops`](crate::signal::Drops), which also
@@ -13,7 +15,10 @@ pub mod binary;
 mod bytes;
 pub mod csv;
 pub mod json;
+mod live;
 pub mod message;
 mod stream;
+mod unit_choice;
 
+pub use live::LiveDecoder;
 pub use stream::{StreamDecoder, StreamFormat};

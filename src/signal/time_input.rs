@@ -51,6 +51,18 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
+    /// The unit in a word, for messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            TimeUnit::S => "seconds",
+            TimeUnit::Ms => "milliseconds",
+            TimeUnit::Us => "microseconds",
+            TimeUnit::Ns => "nanoseconds",
+            TimeUnit::Rfc3339 => "the format of RFC 3339",
+            TimeUnit::None => "no unit, because there are none",
+        }
+    }
+
     /// Parses a time; `None` if the text is not a time in this unit, or the unit is [`TimeUnit::None`].
     pub fn parse(self, text: &[u8]) -> Option<Time> {
         match self {
