@@ -12,7 +12,7 @@ use super::progress::WorkProgress;
 use super::report::{DaemonState, HealthReport, Reloads, SourceState};
 use super::source_health::SourceHealth;
 use crate::signal::Drops;
-use crate::stream::ProblemDelta;
+use crate::stream::{Problem, ProblemDelta, Problems};
 
 /// The counters and states that every stage shares. Reading and writing them never waits for I/O.
 #[derive(Debug)]
@@ -71,6 +71,13 @@ impl Health {
     pub(crate) fn count_samples(&self, source: usize, count: usize) {
         if let Some(source) = self.sources.get(source) {
             source.count_samples(count);
+        }
+    }
+
+    /// Sets the problem of a source, which lasts until its next samples. The source logs it.
+    pub(crate) fn set_source_problem(&self, source: usize, problem: Problem) {
+        if let Some(source) = self.sources.get(source) {
+            source.set_problem(problem);
         }
     }
 
@@ -160,12 +167,22 @@ impl Health {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
         let healthy =
             sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let problems = lock(&self.problems);
+        let mut problems: Vec<_> = self.sources.iter().filter_map(SourceHealth::problem).collect();
+        let streams = lock(&self.problems);
+        let problem_count = problems.len() + streams.count;
+        problems.extend(
+            streams
+                .listed
+                .iter()
+                .take(Problems::MAX_LISTED - problems.len().min(Problems::MAX_LISTED))
+                .cloned(),
+        );
+        drop(streams);
         HealthReport {
             healthy,
-            state: if healthy && problems.count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
-            problems: problems.listed.clone(),
-            problem_count: problems.count,
+            state: if healthy && problem_count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
+            problems,
+            problem_count,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),

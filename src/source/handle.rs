@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::health::{Health, SourceState};
 use crate::signal::{Arrival, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::stream::Problem;
 
 /// What one source uses to send its samples to the pipeline and to report its state.
 ///
@@ -78,6 +79,12 @@ impl SourceHandle {
     /// Counts that the source was opened again.
     pub(crate) fn count_reopened(&self) {
         self.health.count_reopened(self.index);
+    }
+
+    /// Reports a problem of the source, in one word and in a sentence with the fix. It lasts until the next sample.
+    pub(crate) fn set_problem(&self, stream: &StreamId, problem: &'static str, detail: String) {
+        let problem = Problem { stream: stream.clone(), channel: None, problem, detail };
+        self.health.set_source_problem(self.index, problem);
     }
 
     /// Sets the state of the source in the health report.

@@ -5,7 +5,8 @@
 //!
 //! - [`serial`] reads a serial port, and opens it again after every failure.
 //! - [`stdin`] reads standard input to its end.
-//! - [`bytes`] is the reading loop that these two share; [`backoff`] has the delays between attempts.
+//! - [`bytes`] is the reading loop that these two share, and `progress.rs` notices bytes of which no samples come;
+//!   [`backoff`] has the delays between attempts, and [`port_holder`] finds the program that uses a port.
 //! - [`mod@file`] reads recordings, at the speed at which they were made or at another one.
 //! - [`simulator`] sends the samples of a simulated robot.
 //!
@@ -16,6 +17,8 @@ pub(crate) mod backoff;
 pub(crate) mod bytes;
 pub(crate) mod file;
 pub(crate) mod handle;
+pub(crate) mod port_holder;
+mod progress;
 pub(crate) mod serial;
 pub(crate) mod simulator;
 pub(crate) mod stdin;

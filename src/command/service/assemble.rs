@@ -98,9 +98,10 @@ fn build_source(
 ) -> Result<SourceTask, Failure> {
     let input = source.input(index, wanted).map_err(Failure::config)?;
     let channels = input.columns.channels().to_vec();
+    let is_mid_line = source.kind == SourceKind::Serial;
     let bytes = |silence| -> Result<ByteSource, Failure> {
         let format = source.stream_format().map_err(Failure::config)?;
-        Ok(ByteSource { stream: source.stream(index), format, input: input.clone(), silence })
+        Ok(ByteSource { stream: source.stream(index), format, input: input.clone(), silence, is_mid_line })
     };
     Ok(match source.kind {
         SourceKind::Mqtt => SourceTask::Mqtt(Subscription {
