@@ -40,6 +40,9 @@ use crate::stream::StreamTable;
 /// Maximum number of batches of samples that wait for the stream table.
 const BATCHES: usize = 64;
 
+/// A function that is called with each event of the sources.
+pub(crate) type Observer = Box<dyn FnMut(&SourceEvent) + Send>;
+
 /// A whole pipeline that has been assembled, but does not run yet.
 pub(crate) struct Pipeline {
     /// The sources, each with its name in log lines and health reports.
@@ -50,6 +53,8 @@ pub(crate) struct Pipeline {
     pub serving: Option<Serving>,
     /// The recorder; `None` if no samples are recorded.
     pub recorder: Option<Recorder>,
+    /// Is called with each event of the sources in a pipeline without predictions; `None` if nothing observes them.
+    pub observer: Option<Observer>,
     /// The server of the page, the metrics and the probes; `None` if they are not served.
     pub http: Option<HttpServer>,
     /// The counters, created for `sources` in the same order.
@@ -70,7 +75,8 @@ impl Pipeline {
     /// [`PipelineError`] when the model or a recording fails, a stage stops by itself, or the shutdown takes
     /// too long.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<PipelineEnd, PipelineError> {
-        let Self { sources, broker, serving, recorder, http, health, reload, supervised, drain } = self;
+        let Self { sources, broker, serving, recorder, observer, http, health, reload, supervised, drain } =
+            self;
         let (trigger, stop) = shutdown::channel();
         let (events, event_receiver) = mpsc::channel(BATCHES);
         let mut tasks = JoinSet::new();
@@ -106,7 +112,7 @@ impl Pipeline {
                 Some(serving) => {
                     serve(event_receiver, handover_receiver, serving, recording, live, &health, drain).await
                 }
-                None => record(event_receiver, recording, &health, drain).await,
+                None => record(event_receiver, recording, observer, &health, drain).await,
             }
         });
         let ended = tokio::select! {
@@ -248,21 +254,27 @@ async fn serve(
     Ok(PipelineEnd { sinks, recordings: recordings.unwrap_or_default() })
 }
 
-/// Records samples and does nothing else.
+/// Records or observes samples, and does nothing else.
 async fn record(
     mut events: mpsc::Receiver<SourceEvent>,
     recording: Option<RecorderHandle>,
+    mut observer: Option<Observer>,
     health: &Arc<Health>,
     drain: Duration,
 ) -> Result<PipelineEnd, PipelineError> {
-    let Some(recording) = recording else { return Ok(PipelineEnd::default()) };
     let mut drops = Drops::default();
     while let Some(event) = events.recv().await {
-        if recording.failed() {
-            break;
+        if let Some(observer) = &mut observer {
+            observer(&event);
         }
-        recording.take(&event, &mut drops);
-        health.dropped("recorder", &mut drops);
+        if let Some(recording) = &recording {
+            if recording.failed() {
+                break;
+            }
+            recording.take(&event, &mut drops);
+            health.dropped("recorder", &mut drops);
+        }
     }
-    Ok(PipelineEnd { sinks: Vec::new(), recordings: recording.finish(drain)? })
+    let recordings = recording.map(|recording| recording.finish(drain)).transpose()?;
+    Ok(PipelineEnd { sinks: Vec::new(), recordings: recordings.unwrap_or_default() })
 }

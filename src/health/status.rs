@@ -74,6 +74,13 @@ impl Health {
         }
     }
 
+    /// Sets what was worked out about the samples of a source.
+    pub(crate) fn set_conclusion(&self, source: usize, conclusion: String) {
+        if let Some(source) = self.sources.get(source) {
+            source.set_conclusion(conclusion);
+        }
+    }
+
     /// Sets the problem of a source, which lasts until its next samples. The source logs it.
     pub(crate) fn set_source_problem(&self, source: usize, problem: Problem) {
         if let Some(source) = self.sources.get(source) {

@@ -65,7 +65,7 @@ pub(crate) async fn read(
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     let opened = Instant::now();
-    let mut progress = ReadProgress::default();
+    let mut progress = ReadProgress::new(*format);
     loop {
         let read = tokio::select! {
             read = reader.read(&mut buffer) => read,
@@ -81,7 +81,7 @@ pub(crate) async fn read(
             Ok(count) => {
                 let read = buffer.get(..count).unwrap_or_default();
                 decoder.feed(read, opened.elapsed(), &mut samples, &mut drops);
-                progress.add(count, samples.len(), &drops, opened.elapsed());
+                progress.add(read, samples.len(), &drops, opened.elapsed());
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
@@ -95,7 +95,7 @@ pub(crate) async fn read(
             }
         };
         if let Some(conclusion) = decoder.take_conclusion() {
-            tracing::info!(source = handle.name(), "{conclusion}, as far as the samples tell");
+            handle.conclude(conclusion);
         }
         match progress.fault(&mut drops, opened.elapsed()) {
             None => {}

@@ -81,6 +81,12 @@ impl SourceHandle {
         self.health.count_reopened(self.index);
     }
 
+    /// Reports what was worked out about the samples because the configuration leaves it open.
+    pub(crate) fn conclude(&self, conclusion: String) {
+        tracing::info!(source = self.name, "{conclusion}; this was worked out from the samples");
+        self.health.set_conclusion(self.index, conclusion);
+    }
+
     /// Reports a problem of the source, in one word and in a sentence with the fix. It lasts until the next sample.
     pub(crate) fn set_problem(&self, stream: &StreamId, problem: &'static str, detail: String) {
         let problem = Problem { stream: stream.clone(), channel: None, problem, detail };

@@ -128,6 +128,7 @@ async fn serve(
         broker,
         serving: Some(serving),
         recorder,
+        observer: None,
         http: server,
         health: health.clone(),
         reload: Some(Reload { requests, prepare: Box::new(move || reloader.prepare()) }),

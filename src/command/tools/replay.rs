@@ -121,6 +121,7 @@ impl ReplayArgs {
             broker: None,
             serving: Some(serving),
             recorder: None,
+            observer: None,
             reload: None,
             http: None,
             health: health.clone(),

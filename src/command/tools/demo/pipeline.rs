@@ -81,6 +81,7 @@ pub(super) async fn run(
         broker: connection,
         serving: Some(serving),
         recorder: None,
+        observer: None,
         reload: None,
         http: None,
         health,
