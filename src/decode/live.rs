@@ -125,6 +125,12 @@ impl LiveDecoder {
         self.decide(Duration::ZERO, true, samples, drops);
     }
 
+    /// Whether samples are held back.
+    pub fn is_holding(&self) -> bool {
+        let has_samples = |candidate: &UnitCandidate| !candidate.samples.is_empty();
+        matches!(&self.state, State::Open { candidates, .. } if candidates.iter().any(has_samples))
+    }
+
     /// What was worked out about the stream since this was last called, in a sentence.
     pub fn take_conclusion(&mut self) -> Option<String> {
         self.conclusion.take()

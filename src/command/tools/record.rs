@@ -32,19 +32,26 @@ pub struct RecordArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     port: Option<String>,
     /// The speed of the serial port, in bits per second
-    #[arg(long, requires = "port", default_value_t = assemble::DEFAULT_BAUD)]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value_t = assemble::DEFAULT_BAUD)]
     baud: u32,
     /// The format of the samples on the serial port: csv, json or binary
-    #[arg(long, requires = "port", default_value = "csv")]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value = "csv")]
     format: String,
     /// The robot's name, with which the file names start
-    #[arg(long, requires = "port", default_value = "rover")]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value = "rover")]
     stream: StreamId,
     /// The channels on the serial port in their order, in A, such as left,right
-    #[arg(long, requires = "port", value_name = "NAME,…", value_delimiter = ',', default_value = "current")]
+    #[arg(
+        long,
+        requires = "port",
+        conflicts_with = "config",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "current"
+    )]
     channels: Vec<String>,
     /// The unit of the times on the serial port: s, ms, us, ns, rfc3339 or none [default: worked out from the samples]
-    #[arg(long, requires = "port", value_name = "UNIT", value_parser = parse_unit)]
+    #[arg(long, requires = "port", conflicts_with = "config", value_name = "UNIT", value_parser = parse_unit)]
     unit: Option<TimeUnit>,
     /// Stop after this time, such as 90s or 5m [default: at Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -77,6 +84,12 @@ impl RecordArgs {
                 ..Config::default()
             },
         };
+        if config.sources.is_empty() {
+            return Err(Failure::config(
+                "there is nothing to record; name a serial port with --port, such as --port /dev/ttyUSB0, or a \
+                 configuration that has a [[source]] with -c",
+            ));
+        }
         config.record.label = Some(self.label.clone());
         config.validate().map_err(Failure::config)?;
         let channels = channels(&config)?;
