@@ -11,6 +11,7 @@ use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording};
+use crate::train::robust::OutlierLimits;
 
 /// How windows are cut from recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -253,12 +254,15 @@ impl Dataset {
     }
 
     /// The mean, the standard deviation and the range of each channel over the windows with these indices.
+    /// Single values far outside of all others are left out, because one of them would ruin all four.
     pub fn statistics(&self, indices: &[usize]) -> Vec<Statistics> {
         let channels = self.card.channels.len();
+        let rows = indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
+        let limits = OutlierLimits::of_channels(rows.clone(), indices.len() * self.card.window, channels);
         let of = |channel: usize| {
-            let values = || indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
-            let values = || values().map(|row| f64::from(row[channel]));
-            let count = (indices.len() * self.card.window).max(1) as f64;
+            let values = || rows.clone().map(|row| row[channel]);
+            let values = || values().filter(|value| limits[channel].contains(*value)).map(f64::from);
+            let count = values().count().max(1) as f64;
             let mean = values().sum::<f64>() / count;
             let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
             let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
