@@ -6,6 +6,7 @@
 //! - [`session`]: a loaded model, which turns windows into probabilities.
 
 pub mod card;
+pub(crate) mod card_text;
 pub mod onnx;
 pub(crate) mod runtime;
 pub mod session;

@@ -54,7 +54,8 @@ mod tests {
             labels: Vec::new(),
             recording_of_window: Vec::new(),
             permutations: Vec::new(),
-            dropped: 0,
+            drops: Vec::new(),
+            warnings: Vec::new(),
         };
         for recording in 0..labels * groups {
             let (label, group) = (recording / groups, recording % groups);

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
 use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
+use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
+use super::plausibility;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording};
@@ -48,9 +50,10 @@ pub struct Dataset {
     /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
     /// order need not be among them.
     pub permutations: Vec<Vec<usize>>,
-    /// The number of windows dropped because their label changes or is missing between the first and the last
-    /// step.
-    pub dropped: usize,
+    /// What was dropped of each recording, in the order of [`Dataset::recordings`].
+    pub drops: Vec<RecordingDrops>,
+    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`](super::plausibility).
+    pub warnings: Vec<String>,
 }
 
 impl Dataset {
@@ -75,6 +78,7 @@ impl Dataset {
         let sample_rate = sample_rate(&loaded).ok_or(DatasetError::NoRate)?;
         let rate = options.rate.unwrap_or(sample_rate);
         let window = options.window.unwrap_or(100);
+        plausibility::check_rate(&loaded, sample_rate, rate, window)?;
         let mut card = Card {
             version: Card::VERSION,
             channels,
@@ -107,7 +111,8 @@ impl Dataset {
         }
         card.validate()?;
         let permutations = permutations(found, &card.channels)?;
-        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts)? };
+        let warnings = plausibility::warnings(&loaded, &card);
+        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts, warnings)? };
         match dataset.constant_channel() {
             Some(error) if !options.accept_constant => Err(error),
             _ => Ok(dataset),
@@ -143,6 +148,8 @@ impl Dataset {
     /// [`DatasetError`]: a recording cannot be read or is too short, or has a label that is not in the card.
     pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
         let loaded = read_all(found, &card.channels)?;
+        let mut warnings = plausibility::warnings(&loaded, card);
+        warnings.extend(plausibility::differences_to_training(&loaded, card));
         let cuts = cut_all(&loaded, card)?;
         let labels = labels_of(&cuts).into_iter();
         let missing: Vec<_> = labels.filter(|label| !card.labels.contains(label)).cloned().collect();
@@ -150,7 +157,7 @@ impl Dataset {
             let has = card.labels.join(", ");
             return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
         }
-        Self::assemble(found, card.clone(), loaded, cuts)
+        Self::assemble(found, card.clone(), loaded, cuts, warnings)
     }
 
     /// Joins the steps and the windows of all recordings. Windows of a label that the card does not have are
@@ -160,7 +167,10 @@ impl Dataset {
         card: Card,
         loaded: Vec<LoadedRecording>,
         cuts: Vec<CutRecording>,
+        warnings: Vec<String>,
     ) -> Result<Self, DatasetError> {
+        let all_drops: Vec<RecordingDrops> = cuts.iter().map(|cut| cut.drops.clone()).collect();
+        let warnings = [drops::warnings(&all_drops, &card.channels), warnings].concat();
         let labels = card.labels.clone();
         let label_indices: BTreeMap<&str, usize> =
             labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
@@ -170,7 +180,8 @@ impl Dataset {
             labels: Vec::new(),
             recording_of_window: Vec::new(),
             windows: Vec::new(),
-            dropped: cuts.iter().map(|cut| cut.dropped).sum(),
+            drops: all_drops,
+            warnings,
             steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
             card: card.clone(),
@@ -332,7 +343,7 @@ mod tests {
         let dataset = load(&folder, &DatasetOptions { hop: Some(50), ..Default::default() }).unwrap();
         // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long. The label changes at 3 s, in the window from
         // 2 s to 4 s.
-        assert_eq!((dataset.len(), dataset.dropped), (4, 1));
+        assert_eq!((dataset.len(), dataset.drops[0].windows_without_label), (4, 1));
         assert_eq!(dataset.labels, [1, 1, 0, 0]);
     }
 
