@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn text_that_changes_the_terminal_is_a_fault_and_other_scripts_are_not() {
-        for bad in ["\u{1b}[2Jtile", "a\nb", "\u{7f}", "\u{9b}31m", "\u{202e}elit", "a\u{2028}b", "\u{200b}"] {
+        for bad in ["\u{1b}[2Jtile", "a\nb", "\u{7f}", "\u{9b}31m", "\u{202e}elit", "a\u{2028}b", "\u{200b}"]
+        {
             let fault = fault(bad, MAX_NAME).unwrap();
             assert!(fault.contains("U+") && !quoted(bad).contains(char::is_control), "{fault}");
         }

@@ -17,7 +17,7 @@ const FAR: f64 = 1000.0;
 const RARE: f64 = 0.001;
 /// Numbers that drivers and converters write where there is no value: codes, and the ends of the ranges of
 /// integers. They are no part of the quantiles, however often they occur, unless most values are such numbers.
-const SENTINELS: [f32; 14] = [
+const SENTINELS: [f64; 14] = [
     -999.0,
     -9999.0,
     -99999.0,
@@ -31,7 +31,7 @@ const SENTINELS: [f32; 14] = [
     2_147_483_647.0,
     -2_147_483_648.0,
     4_294_967_295.0,
-    f32::MAX,
+    f32::MAX as f64,
 ];
 
 /// The limits between which the values of a channel are plausible.
@@ -62,7 +62,8 @@ impl OutlierLimits {
             let exists = index < sample.len();
             exists.then(|| f64::from(*sample.select_nth_unstable_by(index, f32::total_cmp).1))
         };
-        let [Some(low), Some(high), Some(median)] = [QUANTILES[0], QUANTILES[1], 0.5].map(&mut quantile) else {
+        let [Some(low), Some(high), Some(median)] = [QUANTILES[0], QUANTILES[1], 0.5].map(&mut quantile)
+        else {
             return Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
         };
         let range = high - low;
@@ -95,7 +96,12 @@ impl OutlierLimits {
 
 /// Whether a value is a number that drivers write where there is no value.
 pub(crate) fn is_sentinel(value: f32) -> bool {
-    SENTINELS.contains(&value)
+    sentinel(value).is_some()
+}
+
+/// The number that drivers write where there is no value, if this is its float32.
+pub(crate) fn sentinel(value: f32) -> Option<f64> {
+    SENTINELS.into_iter().find(|code| *code as f32 == value)
 }
 
 #[cfg(test)]
@@ -113,7 +119,10 @@ mod tests {
         for sentinel in [4_294_967_295.0, -999.0, 65_535.0, 3e38, -3e38] {
             values[7] = sentinel;
             let limits = limits(&values);
-            assert!(!limits.contains(sentinel) && limits.contains(12.0) && limits.contains(0.0), "{limits:?}");
+            assert!(
+                !limits.contains(sentinel) && limits.contains(12.0) && limits.contains(0.0),
+                "{limits:?}"
+            );
         }
     }
 
@@ -121,7 +130,8 @@ mod tests {
     fn a_code_for_a_missing_value_is_an_outlier_however_often_it_occurs() {
         let current = |i: usize| 1.0 + (i as f32 * 0.37).sin();
         for every in [2000, 200, 20, 3] {
-            let values: Vec<f32> = (0..10_000).map(|i| if i % every == 0 { -999.0 } else { current(i) }).collect();
+            let values: Vec<f32> =
+                (0..10_000).map(|i| if i % every == 0 { -999.0 } else { current(i) }).collect();
             let limits = limits(&values);
             assert!(!limits.contains(-999.0) && limits.contains(2.0), "one in {every}: {limits:?}");
         }
@@ -129,7 +139,8 @@ mod tests {
 
     #[test]
     fn the_drives_of_a_robot_that_mostly_stands_are_no_outliers() {
-        let values: Vec<f32> = (0..10_000).map(|i| if i % 200 == 0 { 4.0 } else { 0.001 * (i % 7) as f32 }).collect();
+        let values: Vec<f32> =
+            (0..10_000).map(|i| if i % 200 == 0 { 4.0 } else { 0.001 * (i % 7) as f32 }).collect();
         assert!(limits(&values).contains(4.0), "{:?}", limits(&values));
     }
 

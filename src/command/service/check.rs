@@ -9,6 +9,7 @@ use crate::config::load;
 use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
+use crate::model::session::Model;
 use crate::mqtt::Role;
 use crate::signal::channel_names;
 
@@ -43,7 +44,10 @@ impl CheckArgs {
         let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
         report("configuration", Ok(format!("{} sources", config.sources.len())));
 
-        let model = assemble::models(&config).map(|(card, _)| card);
+        let model = assemble::models(&config);
+        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
+        let warnings: Vec<String> = warnings.cloned().collect();
+        let model = model.map(|(card, _)| card);
         let card = model.as_ref().ok().cloned();
         let describe = |card: Card| {
             format!(
@@ -55,6 +59,9 @@ impl CheckArgs {
             )
         };
         report("model", model.map(describe));
+        for warning in warnings {
+            println!("warning model: {warning}");
+        }
 
         let channels = card.as_ref().map(|card| card.channels.as_slice());
         let checked = block_on(async {

@@ -15,6 +15,7 @@ use super::data_report;
 use super::interrupt;
 use crate::recordings;
 use crate::train::data::dataset::{Dataset, DatasetOptions};
+use crate::train::data::drops::DropSummary;
 use crate::train::diagnose::diagnosis::Diagnosis;
 use crate::train::diagnose::page::DiagnosisPage;
 use crate::train::diagnose::{DiagnosisRequest, diagnose};
@@ -134,7 +135,9 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         eprintln!("wrote the report {}", out.display());
     }
     if json {
-        writeln!(std::io::stdout(), "{:#}", diagnosis.json())?;
+        let mut found = diagnosis.json();
+        found["dropped"] = serde_json::to_value(DropSummary::of(&dataset.drops))?;
+        writeln!(std::io::stdout(), "{found:#}")?;
     }
     Ok(())
 }

@@ -54,6 +54,9 @@ struct EvaluationReport<'a> {
 /// If the model or the recordings cannot be read, or do not fit each other.
 pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     let mut model = Model::open(&args.model, None)?;
+    for warning in model.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let found = recordings::find(&args.data, args.dataset.as_deref())?;
     let dataset = Dataset::for_card(&found, model.card())?;
     data_report::print(&dataset, &[]);

@@ -129,7 +129,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     // What follows is for the scores, so an interruption skips it.
     let interrupted = || stop.load(Ordering::Relaxed);
-    let trees = if interrupted() { None } else { baseline(&trained, &dataset)? };
+    let trees = baseline(&trained, &dataset, &stop)?;
     let leaky = if leaky && !interrupted() { leaky_scores(&trained.options, &dataset, &stop)? } else { None };
     if trained.interrupted.is_none() {
         print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());

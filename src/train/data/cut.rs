@@ -31,6 +31,11 @@ pub(crate) struct LoadedRecording {
 }
 
 impl LoadedRecording {
+    /// The values of a channel, one for each sample.
+    pub(crate) fn column(&self, channel: usize) -> impl Iterator<Item = f32> + Clone {
+        self.samples.values().iter().skip(channel).step_by(self.samples.channels()).copied()
+    }
+
     /// The median interval between two samples in nanoseconds; `None` without two samples at different times.
     pub(crate) fn interval(&self) -> Option<f64> {
         let pairs = self.samples.times().windows(2);

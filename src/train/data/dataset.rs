@@ -103,8 +103,8 @@ impl Dataset {
             return Err(DatasetError::OneLabel { label: label.clone(), windows });
         }
         let unknown = |cut: &CutRecording| cut.windows.iter().any(|window| window.label == UNKNOWN);
-        if let Some((recording, _)) = loaded.iter().zip(&cuts).find(|(_, cut)| unknown(cut)) {
-            return Err(DatasetError::Unknown { recording: recording.info.name.clone() });
+        if let Some(index) = cuts.iter().position(unknown) {
+            return Err(DatasetError::Unknown { recording: loaded[index].info.name.clone() });
         }
         if let Some((one, other)) = similar_labels(&card.labels) {
             return Err(DatasetError::Alike { one: one.clone(), other: other.clone() });
@@ -293,11 +293,9 @@ fn labels_of(cuts: &[CutRecording]) -> BTreeSet<&String> {
 /// The first two labels that differ only in case or in spaces at their ends.
 fn similar_labels(labels: &[String]) -> Option<(&String, &String)> {
     let plain = |label: &String| label.trim().to_lowercase();
-    let pairs = labels
-        .iter()
-        .enumerate()
-        .flat_map(|(index, one)| labels[index + 1..].iter().map(move |other| (one, other)));
-    pairs.into_iter().find(|(one, other)| plain(one) == plain(other))
+    let others = |index: usize| labels[index + 1..].iter();
+    let mut pairs = labels.iter().enumerate().flat_map(|(index, one)| others(index).map(move |o| (one, o)));
+    pairs.find(|(one, other)| plain(one) == plain(other))
 }
 
 #[cfg(test)]

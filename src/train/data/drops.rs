@@ -172,7 +172,11 @@ fn by_name(drops: &Drops) -> BTreeMap<&'static str, u64> {
 fn counts(samples: &BTreeMap<&'static str, u64>) -> String {
     let mut counts: Vec<_> = samples.iter().collect();
     counts.sort_by(|one, other| other.1.cmp(one.1));
-    counts.into_iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect::<Vec<_>>().join(", ")
+    counts
+        .into_iter()
+        .map(|(name, count)| format!("{} {name}", grouped(*count)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A number with commas between its thousands.
@@ -209,7 +213,10 @@ mod tests {
         let lines = DropSummary::of(&all).lines();
         assert_eq!(lines.len(), 5, "{lines:#?}");
         assert_eq!(lines[0], "dropped: 500 duplicate of 30,000 rows in tile/5.csv");
-        assert_eq!(lines[3], "dropped: 1,500 duplicate of 180,000 rows in all; 2 more recordings have such rows");
+        assert_eq!(
+            lines[3],
+            "dropped: 1,500 duplicate of 180,000 rows in all; 2 more recordings have such rows"
+        );
         assert_eq!(lines[4], "dropped: 12 windows to 2 gaps between samples");
         assert!(DropSummary::of(&all[1..1]).lines().is_empty());
     }
@@ -220,7 +227,10 @@ mod tests {
         let of = |reason, count| warnings(&[recording("tile/a.csv", 1000, reason, count)], &channels);
         assert_eq!(of(DropReason::Duplicate, 9), Vec::<String>::new());
         let warning = of(DropReason::Duplicate, 990).remove(0);
-        assert!(warning.starts_with("990 of 1,000 rows (99 %) of tile/a.csv were dropped as duplicate: "), "{warning}");
+        assert!(
+            warning.starts_with("990 of 1,000 rows (99 %) of tile/a.csv were dropped as duplicate: "),
+            "{warning}"
+        );
         let warning = of(DropReason::NotFinite, 900).remove(0);
         assert!(warning.contains("channel \"right\" has no number in 900 of them"), "{warning}");
     }

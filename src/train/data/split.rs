@@ -287,7 +287,11 @@ mod tests {
         let folds = Split::folds(&dataset, 5, 1);
         for split in &folds {
             let expected = "label \"s2\" is only in s0/1 and recordings that are held out together with it, so 1 of the 5 networks is never trained";
-            assert!(split.warnings.len() == 1 && split.warnings[0].starts_with(expected), "{:?}", split.warnings);
+            assert!(
+                split.warnings.len() == 1 && split.warnings[0].starts_with(expected),
+                "{:?}",
+                split.warnings
+            );
         }
         assert!(Split::folds(&sine_waves(3, 5, 6), 5, 1)[0].warnings.is_empty());
     }

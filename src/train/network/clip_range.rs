@@ -47,9 +47,9 @@ impl ClipRange {
                 clean.push(*window);
             }
         }
-        let together = ranges.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| {
-            (all.0.min(one.0), all.1.max(one.1))
-        });
+        let together = ranges
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
         let extended = ranges.into_iter().map(|own| {
             let (low, high) = if interchangeable { together } else { own };
             // A channel that never changes has no width.
@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn values_are_clipped_to_three_times_the_range_of_the_other_windows() {
-        let mut values: Vec<f32> = (0..4000).map(|i| if i % 2 == 0 { (i % 10) as f32 } else { -1.0 }).collect();
+        let mut values: Vec<f32> =
+            (0..4000).map(|i| if i % 2 == 0 { (i % 10) as f32 } else { -1.0 }).collect();
         values[40] = 1e30;
         let windows: Vec<&[f32]> = values.chunks_exact(20).collect();
         let (clip, clean) = ClipRange::measure(&windows, 2, false);

@@ -185,7 +185,9 @@ mod tests {
         // 10 recordings of 64 windows: 2 folds train on 5 of them, 10 folds on 9.
         let dataset = sine_waves(2, 5, 64);
         let epochs = |folds: usize| {
-            FitOptions { folds: Some(folds), batch_size: 32, ..FitOptions::default() }.resolved(&dataset).epochs()
+            FitOptions { folds: Some(folds), batch_size: 32, ..FitOptions::default() }
+                .resolved(&dataset)
+                .epochs()
         };
         assert_eq!([2, 5, 10].map(epochs), [300, 188, 167]);
     }

@@ -1,6 +1,6 @@
 //! Channels that are no measurements: counters and times, copies of another channel, constants.
 
-use super::{column, files};
+use super::names::files;
 use crate::model::card::Card;
 use crate::signal::Channel;
 use crate::train::data::cut::LoadedRecording;
@@ -20,7 +20,7 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
     for (index, channel) in card.channels.iter().enumerate() {
         let others = others(card, index);
         if let Some(first) = judged.first().filter(|_| judged.iter().all(|one| rises(one, index))) {
-            let (low, high) = (column(first, index).next(), column(first, index).last());
+            let (low, high) = (first.column(index).next(), first.column(index).last());
             let kind = if judged.iter().all(|one| counts(one, index)) {
                 "an index of the rows".to_owned()
             } else {
@@ -68,7 +68,7 @@ fn others(card: &Card, without: usize) -> String {
 /// Whether a channel rises from the first sample to the last.
 fn rises(recording: &LoadedRecording, channel: usize) -> bool {
     let (mut rises, mut falls, mut steps) = (0usize, 0usize, 0usize);
-    for (before, after) in column(recording, channel).zip(column(recording, channel).skip(1)) {
+    for (before, after) in recording.column(channel).zip(recording.column(channel).skip(1)) {
         steps += 1;
         rises += usize::from(after > before);
         falls += usize::from(after < before);
@@ -78,12 +78,15 @@ fn rises(recording: &LoadedRecording, channel: usize) -> bool {
 
 /// Whether a channel grows by 1 from each sample to the next.
 fn counts(recording: &LoadedRecording, channel: usize) -> bool {
-    column(recording, channel).zip(column(recording, channel).skip(1)).all(|(before, after)| after - before == 1.0)
+    recording
+        .column(channel)
+        .zip(recording.column(channel).skip(1))
+        .all(|(before, after)| after - before == 1.0)
 }
 
 /// The value of a channel that never changes, and has a value.
 fn value_if_constant(recording: &LoadedRecording, channel: usize) -> Option<f32> {
-    let mut values = column(recording, channel).filter(|value| value.is_finite());
+    let mut values = recording.column(channel).filter(|value| value.is_finite());
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)
 }
@@ -91,7 +94,7 @@ fn value_if_constant(recording: &LoadedRecording, channel: usize) -> Option<f32>
 /// Whether two channels have the same values in every recording.
 fn judged_equal(judged: &[&LoadedRecording], one: usize, other: usize) -> bool {
     let equal = |recording: &&LoadedRecording| {
-        let mut pairs = column(recording, one).zip(column(recording, other));
+        let mut pairs = recording.column(one).zip(recording.column(other));
         pairs.all(|(one, other)| one == other || one.is_nan() && other.is_nan())
     };
     !judged.is_empty() && judged.iter().all(equal)
@@ -104,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_time_taken_for_a_channel_and_an_index_are_named() {
-        let drive = |name: &str| recording(name, 400, |i| [12_340.0 + 10.5 * i as f32, i as f32, current(3)(i)]);
+        let drive =
+            |name: &str| recording(name, 400, |i| [12_340.0 + 10.5 * i as f32, i as f32, current(3)(i)]);
         let found = warnings(&[drive("tile/a"), drive("wood/a")], &card(&["left", "index", "right"]));
         assert_eq!(found.len(), 2, "{found:#?}");
         assert!(
@@ -112,7 +116,10 @@ mod tests {
             "{found:#?}"
         );
         assert!(found[0].contains("--channels index,right"), "{found:#?}");
-        assert!(found[1].contains("\"index\" only ever rises, from 0 to 399") && found[1].contains("an index of the rows"));
+        assert!(
+            found[1].contains("\"index\" only ever rises, from 0 to 399")
+                && found[1].contains("an index of the rows")
+        );
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! - `outliers`: single values far outside of all others
 //! - `units`: recordings in another unit than the others
 //! - `columns`: channels that are no measurements: counters, copies, constants
+//! - `names`: how recordings are named in the warnings
 //! - `rate`: times in another unit than the layout says, and recordings with another sample rate
 //!
 //! Everything here is computed from the samples in memory; nothing is read or changed.
 
 mod columns;
+mod names;
 mod outliers;
 mod rate;
 mod units;
@@ -34,7 +36,8 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
 
 /// Warnings about recordings that differ from those that the model of the card was trained on.
 pub(super) fn differences_to_training(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
-    [rate::difference_to_card(recordings, card), limited(units::differences_to_training(recordings, card))].concat()
+    [rate::difference_to_card(recordings, card), limited(units::differences_to_training(recordings, card))]
+        .concat()
 }
 
 /// The first [`MAX_WARNINGS`] warnings; the last of them says how many more there are.
@@ -47,20 +50,6 @@ fn limited(mut warnings: Vec<String>) -> Vec<String> {
     warnings
 }
 
-/// The values of a channel of a recording, with their indices.
-fn column(recording: &LoadedRecording, channel: usize) -> impl Iterator<Item = f32> + Clone {
-    recording.samples.values().iter().skip(channel).step_by(recording.samples.channels()).copied()
-}
-
-/// The names of at most three recordings, and how many more there are.
-fn files<'a>(recordings: impl Iterator<Item = &'a LoadedRecording>) -> String {
-    let names: Vec<&str> = recordings.map(|recording| recording.drops.file.as_str()).collect();
-    match names.len() {
-        0..=3 => names.join(", "),
-        count => format!("{}, {}, {} and {} more recordings", names[0], names[1], names[2], count - 3),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +59,11 @@ mod tests {
     use crate::train::data::window_index::RecordingInfo;
 
     /// A recording at 100 Hz, and the value of each channel at each sample.
-    pub(super) fn recording<const C: usize>(name: &str, count: usize, value: impl Fn(usize) -> [f32; C]) -> LoadedRecording {
+    pub(super) fn recording<const C: usize>(
+        name: &str,
+        count: usize,
+        value: impl Fn(usize) -> [f32; C],
+    ) -> LoadedRecording {
         at_rate(100.0, name, count, value)
     }
 
@@ -103,7 +96,9 @@ mod tests {
 
     /// The current of a drive, which differs between the seeds.
     pub(super) fn current(seed: usize) -> impl Fn(usize) -> f32 {
-        move |index| 1.0 + 0.3 * (index as f32 * 0.37 + seed as f32).sin() + 0.1 * ((index * 7919 + seed) % 13) as f32
+        move |index| {
+            1.0 + 0.3 * (index as f32 * 0.37 + seed as f32).sin() + 0.1 * ((index * 7919 + seed) % 13) as f32
+        }
     }
 
     #[test]

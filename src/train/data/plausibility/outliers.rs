@@ -1,10 +1,9 @@
 //! Single values far outside of all others.
 
-use super::column;
 use crate::model::card::Card;
 use crate::train::data::cut::LoadedRecording;
 use crate::train::data::drops::grouped;
-use crate::train::robust::{OutlierLimits, is_sentinel};
+use crate::train::robust::{OutlierLimits, is_sentinel, sentinel};
 
 /// Outliers are single values up to this share of a recording; more of them are a matter of its unit.
 const SINGLE: f64 = 0.5;
@@ -15,7 +14,7 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
 }
 
 fn warning(recordings: &[LoadedRecording], card: &Card, channel: usize) -> Option<String> {
-    let all = recordings.iter().flat_map(|recording| column(recording, channel));
+    let all = recordings.iter().flat_map(|recording| recording.column(channel));
     let count = recordings.iter().map(|recording| recording.samples.len()).sum();
     let limits = OutlierLimits::of(all.clone(), count);
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
@@ -27,15 +26,16 @@ fn warning(recordings: &[LoadedRecording], card: &Card, channel: usize) -> Optio
     let is_outlier = |value: f32| value.is_finite() && (!limits.contains(value) || is_code(value));
     let (mut first, mut found, mut files) = (None, 0u64, 0usize);
     for recording in recordings {
-        let outliers = column(recording, channel).filter(|value| is_outlier(*value)).count();
+        let outliers = recording.column(channel).filter(|value| is_outlier(*value)).count();
         if outliers == 0 || outliers as f64 > SINGLE * recording.samples.len() as f64 {
             continue;
         }
         found += outliers as u64;
         files += 1;
         if first.is_none() {
-            let mut samples = recording.samples.times().iter().zip(column(recording, channel));
-            first = samples.find(|(_, value)| is_outlier(*value)).map(|(time, value)| (recording, *time, value));
+            let mut samples = recording.samples.times().iter().zip(recording.column(channel));
+            first =
+                samples.find(|(_, value)| is_outlier(*value)).map(|(time, value)| (recording, *time, value));
         }
     }
     let (recording, time, value) = first?;
@@ -46,13 +46,23 @@ fn warning(recordings: &[LoadedRecording], card: &Card, channel: usize) -> Optio
     };
     let code = if is_sentinel(value) { ", as drivers write it where they have no value" } else { "" };
     Some(format!(
-        "channel {:?} is {value} at {} s in {}{code}{others}; all other values are from {low} to {high} {}. Such \
+        "channel {:?} is {} at {} s in {}{code}{others}; all other values are from {low} to {high} {}. Such \
          values are left out of the statistics and clipped; leave their fields empty, or remove the rows",
         name.name,
+        shown(value),
         time.seconds(),
         recording.drops.file,
         name.unit,
     ))
+}
+
+/// A value as the file has it, as far as float32 tells.
+fn shown(value: f32) -> String {
+    match sentinel(value) {
+        Some(code) if code.abs() < 1e10 => code.to_string(),
+        _ if value.abs() >= 1e9 => format!("{value:e}"),
+        _ => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -63,12 +73,9 @@ mod tests {
     #[test]
     fn a_single_wrong_value_is_named_with_its_file_time_and_value() {
         let good = recording("tile/a", 20_000, |i| [current(1)(i)]);
-        for (wrong, shown) in [
-            (4_294_967_295.0, "4294967300"),
-            (3e38, "300000000000000000000000000000000000000"),
-            (-999.0, "-999"),
-            (65_535.0, "65535"),
-        ] {
+        for (wrong, shown) in
+            [(4_294_967_295.0, "4294967295"), (3e38, "3e38"), (-999.0, "-999"), (65_535.0, "65535")]
+        {
             let bad = recording("wood/b", 16_000, |i| [if i == 1234 { wrong } else { current(2)(i) }]);
             let found = warnings(&[good_copy(&good), bad], &card(&["current"]));
             assert_eq!(found.len(), 1, "{found:?}");

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::files;
+use super::names::files;
 use crate::model::card::Card;
 use crate::train::data::cut::{LoadedRecording, sample_rate};
 use crate::train::data::error::DatasetError;
@@ -71,9 +71,8 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
             card.rate
         ));
     } else if !PLAUSIBLE.contains(&rate) {
-        warnings.push(format!(
-            "the recordings have {rate} samples a second: check [time] unit in dataset.toml"
-        ));
+        warnings
+            .push(format!("the recordings have {rate} samples a second: check [time] unit in dataset.toml"));
     }
     let differs = |recording: &&LoadedRecording| {
         let own = recording.interval().map_or(rate, |interval| 1e9 / interval);
@@ -94,14 +93,17 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
 pub(super) fn difference_to_card(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
     let rate = sample_rate(recordings).filter(|rate| *rate * MAX_RATIO < card.rate);
     let of = |rate: f64| {
-        let unit = UNITS.into_iter().find(|(.., factor)| {
-            (card.rate / MAX_RATIO..=card.rate * MAX_RATIO).contains(&(rate * factor))
-        });
+        let unit = UNITS
+            .into_iter()
+            .find(|(.., factor)| (card.rate / MAX_RATIO..=card.rate * MAX_RATIO).contains(&(rate * factor)));
         let fix = unit.map_or_else(
             || "a model answers wrongly where its input is slower than in training".to_owned(),
             |(name, unit, _)| question((name, unit)),
         );
-        format!("the recordings have {rate} samples a second, and the model was trained at {} Hz: {fix}", card.rate)
+        format!(
+            "the recordings have {rate} samples a second, and the model was trained at {} Hz: {fix}",
+            card.rate
+        )
     };
     rate.map(of).into_iter().collect()
 }
@@ -144,7 +146,10 @@ mod tests {
     #[test]
     fn windows_of_weeks_and_of_minutes_are_refused_with_the_likely_unit() {
         for (rate, expected) in [
-            (1e-4, "a window of 100 steps at 0.0001 Hz is 1000000 s (12 days) long: are the times in microseconds? Set [time] unit = \"us\""),
+            (
+                1e-4,
+                "a window of 100 steps at 0.0001 Hz is 1000000 s (12 days) long: are the times in microseconds? Set [time] unit = \"us\"",
+            ),
             (0.1, "is 1000 s (17 minutes) long: are the times in milliseconds? Set [time] unit = \"ms\""),
             (1e-7, "are the times in nanoseconds? Set [time] unit = \"ns\""),
         ] {
@@ -163,7 +168,9 @@ mod tests {
         check_rate(&given, 0.1, 0.1, 100).unwrap();
         let found = warnings(&given, &Card { rate: 0.1, ..card(&["current"]) });
         assert!(
-            found[0].starts_with("a window is 1000 s (17 minutes) long (100 steps at 0.1 Hz): are the times in milliseconds?"),
+            found[0].starts_with(
+                "a window is 1000 s (17 minutes) long (100 steps at 0.1 Hz): are the times in milliseconds?"
+            ),
             "{found:?}"
         );
         assert!(check_rate(&given, 1e-3, 1e-3, 100).is_err());
@@ -174,11 +181,17 @@ mod tests {
         let all = [drive("tile/a", 100.0), drive("tile/b", 100.0), drive("wood/a", 10.0)];
         let found = warnings(&all, &card(&["current"]));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("wood/a.csv have 10.000 samples a second, and the other recordings 100"), "{found:?}");
+        assert!(
+            found[0].starts_with("wood/a.csv have 10.000 samples a second, and the other recordings 100"),
+            "{found:?}"
+        );
         let slow = difference_to_card(&[drive("a", 0.1)], &card(&["current"]));
         assert!(slow[0].contains("are the times in milliseconds?"), "{slow:?}");
         let slow = difference_to_card(&[drive("a", 10.0)], &card(&["current"]));
-        assert!(slow[0].contains("have 10 samples a second, and the model was trained at 100 Hz"), "{slow:?}");
+        assert!(
+            slow[0].contains("have 10 samples a second, and the model was trained at 100 Hz"),
+            "{slow:?}"
+        );
         assert!(difference_to_card(&[drive("a", 90.0)], &card(&["current"])).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{column, files};
+use super::names::files;
 use crate::model::card::Card;
 use crate::signal::Channel;
 use crate::train::data::cut::LoadedRecording;
@@ -38,7 +38,8 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
         let typical = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
         let differs = |level: &Option<f64>| level.and_then(|level| unit_ratio(level, typical));
         let first = levels.iter().find_map(differs)?;
-        let odd: Vec<usize> = (0..levels.len()).filter(|index| differs(&levels[*index]) == Some(first)).collect();
+        let odd: Vec<usize> =
+            (0..levels.len()).filter(|index| differs(&levels[*index]) == Some(first)).collect();
         let level = odd.first().and_then(|index| levels[*index]).unwrap_or_default();
         let (ratio, larger) = first;
         let unit = &channel.unit;
@@ -68,7 +69,8 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
 pub(super) fn differences_to_training(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
     let statistics = card.training.iter().flat_map(|training| &training.statistics);
     let of_channel = |(index, (channel, known)): (usize, (&Channel, &crate::model::card::Statistics))| {
-        let mut levels: Vec<f64> = recordings.iter().filter_map(|recording| level(recording, index)).collect();
+        let mut levels: Vec<f64> =
+            recordings.iter().filter_map(|recording| level(recording, index)).collect();
         levels.sort_by(f64::total_cmp);
         let own = *levels.get(levels.len() / 2)?;
         let trained = known.mean.abs() + 2.0 * known.deviation;
@@ -100,7 +102,7 @@ fn unit_ratio(level: f64, other: f64) -> Option<(UnitRatio, bool)> {
 /// The 95 % quantile of the magnitudes of a channel; `None` if it is 0 or there is no value.
 fn level(recording: &LoadedRecording, channel: usize) -> Option<f64> {
     let every = (recording.samples.len() / MAX_SAMPLE).max(1);
-    let values = column(recording, channel).step_by(every).filter(|value| value.is_finite());
+    let values = recording.column(channel).step_by(every).filter(|value| value.is_finite());
     let mut values: Vec<f32> = values.map(f32::abs).collect();
     let index = (LEVEL * values.len().checked_sub(1)? as f64).round() as usize;
     let level = f64::from(*values.select_nth_unstable_by(index, f32::total_cmp).1);
@@ -158,7 +160,12 @@ mod tests {
 
     #[test]
     fn a_single_recording_in_another_unit_is_named() {
-        let all = [scaled("tile/a", 1, 1e3), scaled("tile/b", 2, 1e3), scaled("wood/a", 3, 1e-3), scaled("wood/b", 4, 1e3)];
+        let all = [
+            scaled("tile/a", 1, 1e3),
+            scaled("tile/b", 2, 1e3),
+            scaled("wood/a", 3, 1e-3),
+            scaled("wood/b", 4, 1e3),
+        ];
         let found = warnings(&all, &card(&["current"]));
         assert!(found[0].contains("about 1,000,000 times as small in wood/a.csv"), "{found:?}");
         let twice = [scaled("tile/a", 1, 1.0), scaled("wood/a", 2, 20.0)];
@@ -170,7 +177,10 @@ mod tests {
         let known = Statistics { mean: 1.5, deviation: 0.4, min: 0.0, max: 3.0 };
         let card = Card { training: Some(TrainingSummary::of_test(vec![known])), ..card(&["current"]) };
         let found = differences_to_training(&[scaled("tile/a", 1, 1000.0)], &card);
-        assert!(found[0].contains("about 1,000 times as large as in the recordings that the model"), "{found:?}");
+        assert!(
+            found[0].contains("about 1,000 times as large as in the recordings that the model"),
+            "{found:?}"
+        );
         assert_eq!(differences_to_training(&[scaled("tile/a", 1, 2.0)], &card), Vec::<String>::new());
     }
 }
