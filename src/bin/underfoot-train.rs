@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use underfoot::command::training::interrupt::Interrupted;
 use underfoot::command::training::{bench, diagnose, evaluate, fit};
 use underfoot::train::options::OptionError;
 use underfoot::train::options::settings::SettingsError;
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        eprintln!("{interrupted}");
+        return ExitCode::from(Interrupted::EXIT_CODE);
+    }
     eprintln!("error: {error:#}");
     let usage = error.is::<OptionError>()
         || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));

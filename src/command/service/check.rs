@@ -10,6 +10,7 @@ use crate::config::{Config, load};
 use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
+use crate::model::session::Model;
 use crate::mqtt::Role;
 use crate::signal::channel_names;
 
@@ -45,7 +46,10 @@ impl CheckArgs {
         let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
         report("configuration", Ok(format!("{} sources", config.sources.len())));
 
-        let model = assemble::models(&config).map(|(card, _)| card);
+        let model = assemble::models(&config);
+        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
+        let warnings: Vec<String> = warnings.cloned().collect();
+        let model = model.map(|(card, _)| card);
         let card = model.as_ref().ok().cloned();
         let describe = |card: Card| {
             format!(
@@ -57,6 +61,9 @@ impl CheckArgs {
             )
         };
         report("model", model.map(describe));
+        for warning in warnings {
+            println!("warning model: {warning}");
+        }
 
         let findings = block_on(async {
             let checks = match source_checks(&config, card.as_ref()) {
