@@ -3,8 +3,9 @@ import json, random, shutil, socket, statistics, subprocess, threading, time
 
 from . import mqtt
 from .harness import (
-    MQTT_SOURCE, NEIGHBOUR, Fleet, Row, Skipped, at_least, at_most, equal, free_port, need, wait_for,
+    MQTT_SOURCE, NEIGHBOUR, Row, Skipped, at_least, at_most, equal, free_port, need, wait_for,
 )
+from .robots import Fleet
 
 ROBOTS = ["one", "two", "three"]
 
@@ -147,8 +148,8 @@ def rotating_names(context):
         need("the neighbour is published again", lambda: mqtt.retained(broker.port, "underfoot/neighbour/surface", 0.3), 15)
         left = [topic for topic in mqtt.retained(broker.port, "underfoot/#") if "name-" in topic]
     (first, low), (last, high) = memories[0], memories[-1]
-    yield at_most(load, "processor share at the end, % (at first {:.0f})".format(shares[0]), shares[-1], 1.5 * shares[0] + 5, "{:.0f}")
-    yield at_most(load, "mean latency at the end, ms (at first {:.1f})".format(latencies[0]), latencies[-1], 2 * latencies[0] + 2, "{:.1f}")
+    yield at_most(load, f"processor share at the end, % (at first {shares[0]:.0f})", shares[-1], 1.5 * shares[0] + 5, "{:.0f}")
+    yield at_most(load, f"latency at the end, ms (at first {latencies[0]:.1f})", latencies[-1], 2 * latencies[0] + 2, "{:.1f}")
     yield at_most(load, "memory, B a name", (high - low) * 2**20 / max(last - first, 1), 150, "{:.0f}")
     yield equal(load, f"of {sent} names, published again after a restart of the broker", len(left), 0)
     yield equal(load, "predictions of a robot beside missing", daemon.missing(), 0)

@@ -1,7 +1,8 @@
 """Models, recordings and pipes from elsewhere."""
 import subprocess
 
-from .harness import MODEL, NEIGHBOUR, Board, drive, equal, wait_for
+from .harness import MODEL, NEIGHBOUR, equal, wait_for
+from .robots import Board, drive
 
 ESCAPE = b"\x1b"
 
@@ -15,7 +16,8 @@ def card_escape(context):
     rows = "".join(f"{at / 100:.2f},{values[at]:.4f}\n" for at in range(400))
     csv.write_text("t,current\n" + rows)
     told = 0
-    for command in ("model", "show", onnx), *(("replay", "--format", form, "--model", onnx, csv) for form in ("table", "csv")):
+    replays = [("replay", "--format", form, "--model", onnx, csv) for form in ("table", "csv")]
+    for command in ("model", "show", onnx), *replays:
         run = context.tool(*command)
         told += (run.stdout + run.stderr).count(ESCAPE)
     yield equal("a label of ESC: model show, replay --format table and csv", "raw escapes", told, 0)
@@ -37,7 +39,8 @@ def closed_pipe(context):
     csv, values = context.path("drive.csv"), drive(1)
     csv.write_text("t,current\n" + "".join(f"{at / 100:.2f},{values[at % 1000]:.4f}\n" for at in range(100_000)))
     commands = {
-        "replay": ("replay", "--model", MODEL, csv), "replay --format csv": ("replay", "--format", "csv", "--model", MODEL, csv),
+        "replay": ("replay", "--model", MODEL, csv),
+        "replay --format csv": ("replay", "--format", "csv", "--model", MODEL, csv),
         "model show": ("model", "show", MODEL), "config": ("config", "--help"),
     }
     for name, command in commands.items():

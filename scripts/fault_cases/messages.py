@@ -2,7 +2,8 @@
 import random
 
 from . import mqtt
-from .harness import MQTT_SOURCE, NEIGHBOUR, Fleet, Row, at_most, drive, equal, need, wait_for
+from .harness import MQTT_SOURCE, NEIGHBOUR, Row, at_most, equal, need, wait_for
+from .robots import Fleet, drive
 
 REPEATS = 50
 
@@ -33,7 +34,7 @@ def payloads():
 
 
 def garbage(context):
-    """Messages of garbage, deep nesting and extreme numbers and times, and topics with odd names, beside a robot at 100 Hz."""
+    """Garbage, deep nesting and extreme numbers in messages, and odd topics, beside a robot at 100 Hz."""
     broker = context.broker(extra="max_queued_messages 0\n")
     daemon = context.daemon(MQTT_SOURCE, broker=broker)
     unnoticed = []

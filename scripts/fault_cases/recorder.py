@@ -3,9 +3,8 @@ import os, random, shutil, statistics, subprocess, time
 from pathlib import Path
 
 from . import mqtt
-from .harness import (
-    MODEL, MQTT_SOURCE, Fleet, Row, Skipped, at_most, drive, equal, need, wait_for,
-)
+from .harness import MODEL, MQTT_SOURCE, Row, Skipped, at_most, equal, need, wait_for
+from .robots import Fleet, drive
 
 # Otherwise the broker itself drops messages of a burst, and the recorder would be blamed.
 PATIENT = "max_queued_messages 0\n"

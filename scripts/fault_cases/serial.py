@@ -1,7 +1,8 @@
-"""What a board on a serial port may do: vanish, come back, send garbage, lines without an end, and rows with bytes missing."""
+"""What a board on a serial port may do: vanish and come back, send garbage, lose bytes."""
 import random, statistics, threading, time
 
-from .harness import NEIGHBOUR, Board, at_least, at_most, equal, need, wait_for
+from .harness import NEIGHBOUR, at_least, at_most, equal, need, wait_for
+from .robots import Board
 
 
 def source(board, stream="board", extra=""):

@@ -56,7 +56,8 @@ def soak(context):
     load = f"50 streams, {streams * rate:,} samples/s for {minutes} min"
     yield equal(load, f"of {sent * block / 1e6:.1f} M samples lost", int(sent * block - daemon.samples()), 0)
     yield equal(load, "dropped", daemon.dropped(), 0)
-    yield at_most(load, "memory at the end, MiB (after a fifth of the time {:.1f})".format(settled[0]), settled[-1], settled[0] + 3, "{:.1f}")
+    figure = f"memory at the end, MiB (after a fifth of the time {settled[0]:.1f})"
+    yield at_most(load, figure, settled[-1], settled[0] + 3, "{:.1f}")
     share = 100 * daemon.processor() / (time.monotonic() - begun)
     yield Row(load, f"processor share {share:.0f} %")
 
