@@ -2,7 +2,7 @@
 //!
 //! This file reads the arguments and prints the verdict; the experiments are in `train::diagnose`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -129,7 +129,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         eprintln!("wrote the report {}", out.display());
     }
     if json {
-        writeln!(std::io::stdout(), "{:#}", diagnosis.json())?;
+        println!("{:#}", diagnosis.json());
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::model::card::Scores;
@@ -60,7 +59,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
             windows: confusion.total(),
             recordings: dataset.recordings.len(),
         };
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+        println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
