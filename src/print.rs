@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Writes to standard output.
+#[cfg_attr(test, allow(dead_code))]
 pub(crate) fn out(text: Arguments<'_>) {
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_fmt(text).and_then(|()| out.flush()) {
@@ -22,6 +23,7 @@ pub(crate) fn out(text: Arguments<'_>) {
 }
 
 /// Writes to standard error.
+#[cfg_attr(test, allow(dead_code))]
 pub(crate) fn error(text: Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);
 }

@@ -78,3 +78,36 @@ impl RecordingThread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_disk_does_not_hold_up_what_else_ends_and_is_not_waited_for_for_ever() {
+        let (_release, released) = std::sync::mpsc::channel::<()>();
+        let thread = NamedThread::spawn("recorder", move || {
+            let _ = released.recv();
+            Ok(Vec::new())
+        });
+        let recording = RecordingThread { thread: Some(thread), serves: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let published = std::cell::Cell::new(false);
+        let finished = runtime.block_on(async {
+            // What stands for the last messages to the broker.
+            let publishing = async {
+                tokio::task::yield_now().await;
+                published.set(true);
+            };
+            let finishing = async {
+                let finished = recording.finish(Duration::from_millis(50)).await;
+                assert!(published.get(), "the runtime was blocked");
+                finished
+            };
+            tokio::join!(finishing, publishing).0
+        });
+        assert!(
+            matches!(finished, Err(PipelineError::Record(error)) if error.kind() == io::ErrorKind::TimedOut)
+        );
+    }
+}

@@ -109,14 +109,11 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(thread, at, "a part of underfoot panicked; please report this with the log: {message}");
     let backtrace = Backtrace::capture();
-    let trace =
-        if backtrace.status() == BacktraceStatus::Captured { backtrace.to_string() } else { String::new() };
-    tracing::error!(
-        thread,
-        at,
-        "a part of underfoot panicked; please report this with the log: {message}{trace}"
-    );
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!("{backtrace}");
+    }
 }
 
 /// Parses a filter; the error says what is wrong with it.
