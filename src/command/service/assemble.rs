@@ -123,6 +123,7 @@ fn build_source(
             recordings: recordings::find(source.path.as_slice(), None).map_err(Failure::config)?,
             channels,
             speed: source.speed().map_err(Failure::config)?,
+            repeat: source.repeat.unwrap_or_default(),
             truth: None,
             faults: Faults::default(),
         }),

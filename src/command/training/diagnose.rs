@@ -2,7 +2,7 @@
 //!
 //! This file reads the arguments and prints the verdict; the experiments are in `train::diagnose`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -137,7 +137,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     if json {
         let mut found = diagnosis.json();
         found["dropped"] = serde_json::to_value(DropSummary::of(&dataset.drops))?;
-        writeln!(std::io::stdout(), "{found:#}")?;
+        println!("{found:#}");
     }
     Ok(())
 }

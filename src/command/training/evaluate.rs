@@ -1,6 +1,5 @@
 //! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use super::data_report;
@@ -72,7 +71,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
             dropped: DropSummary::of(&dataset.drops),
             warnings: &dataset.warnings,
         };
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+        println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());

@@ -3,7 +3,6 @@
 //! This file reads the arguments, runs the steps in order and prints the scores. The steps themselves are in
 //! [`train`](crate::train): dataset, cross-validation or search, baseline, export, report.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -82,7 +81,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         settings::join(&flags, |key: &str| given(matches, key), preset, config.as_deref())?;
     options.check()?;
     if show_config {
-        write!(std::io::stdout(), "{}", toml::to_string(&RunConfig { data, dataset: layout, options })?)?;
+        print!("{}", toml::to_string(&RunConfig { data, dataset: layout, options })?);
         return Ok(());
     }
     let Some(out) = out else { anyhow::bail!("--out is missing; name the model file to write") };
