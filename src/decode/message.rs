@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bytes::float32_values;
 use super::csv::CsvRows;
 use super::json;
-use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
+use crate::signal::{Channel, Columns, DropReason, Drops, Samples, Time, TimeInput};
 
 /// The format of the payloads of a source's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,32 @@ pub fn decode(
         }
         MessageFormat::Float32 => float32(payload, columns, samples, drops),
     }
+}
+
+/// Decodes a payload that has the values of one channel: a number, several of them, or JSON objects whose key is
+/// `value` or the name of the channel. The result has one value for each sample.
+pub(crate) fn decode_channel(
+    format: MessageFormat,
+    payload: &[u8],
+    channel: &str,
+    time: &TimeInput,
+    drops: &mut Drops,
+) -> Samples {
+    let (mut samples, mut own) = (Samples::new(1), Drops::default());
+    for name in ["value", channel] {
+        let Ok(column) = Columns::of(&[Channel::in_ampere(name)]) else { continue };
+        let mut faults = Drops::default();
+        samples.clear();
+        decode(format, payload, &column, time, &mut samples, &mut faults);
+        if !samples.is_empty() || own.total() == 0 {
+            own = faults;
+        }
+        if !samples.is_empty() {
+            break;
+        }
+    }
+    drops.merge(&own);
+    samples
 }
 
 /// Decodes packed float32 values.

@@ -95,7 +95,7 @@ impl CheckArgs {
 /// Opens a serial port, and describes any other source.
 fn check_source(source: SourceTask) -> Result<String, Failure> {
     match source {
-        SourceTask::Mqtt(subscription) => Ok(format!("it will subscribe to {:?}", subscription.filter())),
+        SourceTask::Mqtt(subscription) => Ok(subscription.describe()),
         SourceTask::Serial(serial) => {
             serial.open().map(|_| format!("{:?} can be opened", serial.port)).map_err(Failure::failed)
         }

@@ -122,7 +122,9 @@ async fn serve(
         sinks,
     };
     let drain = config.limits.drain;
-    let mut reloader = Reloader { file, flags, running: config, context, digest };
+    let (mqtt_files, publisher) =
+        (config.mqtt.contents(), broker.as_ref().map(|broker| broker.publisher.clone()));
+    let mut reloader = Reloader { file, flags, running: config, context, digest, mqtt_files, publisher };
     let pipeline = Pipeline {
         sources,
         broker,
