@@ -25,7 +25,8 @@ pub struct SourceConfig {
     /// serial, stdin, simulator: the stream that the samples belong to; if `None`, the source's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamId>,
-    /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream.
+    /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream. If each channel has a topic
+    /// of its own, the level `{channel}` stands for the name of a column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// serial: the path of the port.
@@ -182,7 +183,7 @@ impl SourceConfig {
             return Err(ValueError::new(
                 "source.time.column",
                 column,
-                "with source.time.unit() = \"none\" samples have no time; remove source.time.column, or set \
+                "with source.time.unit = \"none\" samples have no time; remove source.time.column, or set \
                  its unit",
             ));
         }
@@ -239,16 +240,7 @@ impl SourceConfig {
                 let Some(topic) = &self.topic else {
                     return missing("source.topic", "set it to a topic such as \"robots/{stream}/current\"");
                 };
-                let levels: Vec<_> = topic.split('/').collect();
-                let streams = levels.iter().filter(|level| **level == "{stream}").count();
-                let invalid = levels
-                    .iter()
-                    .any(|level| *level != "{stream}" && level.contains(['+', '#', '{', '}', '\0']));
-                if streams != 1 || invalid {
-                    let fix = "it must have {stream} as exactly one of its levels, and no \"+\" or \"#\", \
-                               such as \"robots/{stream}/current\"";
-                    return Err(ValueError::new("source.topic", topic, fix));
-                }
+                validate_topic_levels(topic)?;
                 self.message_format()?;
             }
             SourceKind::Serial => {
@@ -273,6 +265,19 @@ impl SourceConfig {
         }
         Ok(())
     }
+}
+
+/// Checks that a topic has the level `{stream}` once and the level `{channel}` at most once, and no other wildcard.
+fn validate_topic_levels(topic: &str) -> Result<(), ValueError> {
+    let count = |name: &str| topic.split('/').filter(|level| *level == name).count();
+    let is_name = |level: &str| matches!(level, "{stream}" | "{channel}");
+    let invalid = topic.split('/').any(|level| !is_name(level) && level.contains(['+', '#', '{', '}', '\0']));
+    if count("{stream}") == 1 && count("{channel}") <= 1 && !invalid {
+        return Ok(());
+    }
+    let fix = "it must have {stream} as exactly one of its levels, may have {channel} as another one, and must have \
+               no \"+\" or \"#\", such as \"robots/{stream}/current\" or \"robots/{stream}/{channel}\"";
+    Err(ValueError::new("source.topic", topic, fix))
 }
 
 /// Parses a speed, as a factor; `max` is infinite. `None` if it is neither `max` nor a number above 0.

@@ -65,6 +65,9 @@ pub(crate) fn status(report: &HealthReport) -> String {
         };
         line += &format!(", {} is {state}", source.name);
     }
+    if let Some(problem) = &report.broker_problem {
+        line += &format!(", {problem}");
+    }
     if let Some(problem) = report.problems.first() {
         let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
         line += &format!(", {channel}{} is {}", problem.stream, problem.problem);

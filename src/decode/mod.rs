@@ -13,6 +13,7 @@
 
 pub mod binary;
 mod bytes;
+mod channel_joiner;
 pub mod csv;
 pub mod json;
 mod live;
@@ -20,5 +21,6 @@ pub mod message;
 mod stream;
 mod unit_choice;
 
+pub(crate) use channel_joiner::ChannelJoiner;
 pub use live::LiveDecoder;
 pub use stream::{StreamDecoder, StreamFormat};

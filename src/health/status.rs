@@ -32,6 +32,8 @@ pub struct Health {
     rounds: AtomicU64,
     reloads: Mutex<Reloads>,
     problems: Mutex<ProblemLog>,
+    /// What is wrong with the connection to the broker; `None` if it is up, or if there is no broker.
+    broker_problem: Mutex<Option<String>>,
     /// The measurements that only the metrics show.
     pub counters: Counters,
 }
@@ -50,6 +52,7 @@ impl Health {
             rounds: AtomicU64::new(0),
             reloads: Mutex::default(),
             problems: Mutex::default(),
+            broker_problem: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -93,6 +96,11 @@ impl Health {
         if let Some(source) = self.sources.get(source) {
             source.set_problem(problem);
         }
+    }
+
+    /// Sets what is wrong with the connection to the broker; `None` if it is up. The connection logs it.
+    pub(crate) fn set_broker_problem(&self, problem: Option<String>) {
+        *lock(&self.broker_problem) = problem;
     }
 
     /// Sets the state of a source.
@@ -192,11 +200,14 @@ impl Health {
                 .cloned(),
         );
         drop(streams);
+        let broker_problem = lock(&self.broker_problem).clone();
+        let is_ok = healthy && problem_count == 0 && broker_problem.is_none();
         HealthReport {
             healthy,
-            state: if healthy && problem_count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
+            state: if is_ok { DaemonState::Ok } else { DaemonState::Degraded },
             problems,
             problem_count,
+            broker_problem,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),

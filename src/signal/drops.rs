@@ -32,11 +32,13 @@ pub enum DropReason {
     NotRecorded,
     /// The broker kept a message from before the subscription, so its samples may be old.
     Retained,
+    /// A topic has the name of a channel that the source does not have.
+    UnknownChannel,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 14] = [
+    pub const ALL: [DropReason; 15] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
         DropReason::LostFrame,
@@ -51,6 +53,7 @@ impl DropReason {
         DropReason::NotPublished,
         DropReason::NotRecorded,
         DropReason::Retained,
+        DropReason::UnknownChannel,
     ];
 
     /// The name of the reason in metrics and messages.
@@ -70,6 +73,7 @@ impl DropReason {
             DropReason::NotPublished => "not_published",
             DropReason::NotRecorded => "not_recorded",
             DropReason::Retained => "retained",
+            DropReason::UnknownChannel => "unknown_channel",
         }
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 mod broker;
+mod broker_faults;
+mod channels;
 mod config;
 mod fuzz;
 mod home_assistant;

@@ -112,6 +112,8 @@ fn build_source(
             format: source.message_format().map_err(Failure::config)?,
             input,
             max_payload: config.limits.payload,
+            max_streams: config.limits.streams,
+            hold: config.limits.silence,
         }),
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
@@ -168,11 +170,9 @@ pub(crate) fn stream_options(config: &Config, card: &Card) -> StreamTableOptions
 /// [`Failure`] with exit code 78 if the password file or the TLS files cannot be used.
 pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnection>, Failure> {
     let Some(host) = &config.mqtt.host else { return Ok(None) };
-    let password = config.password().map_err(Failure::config)?;
-    let password = password.as_ref().map(|password| password.reveal());
-    let tls = mqtt::tls::client(&config.mqtt).map_err(Failure::config)?;
-    let (connection, publisher) =
-        mqtt::connect(&config.mqtt, host, password, tls, &config.publish.base, role);
+    // The connection reads these files again at each attempt. A fault at the start is reported at once.
+    mqtt::Credentials::read(&config.mqtt).map_err(Failure::config)?;
+    let (connection, publisher) = mqtt::connect(&config.mqtt, host, &config.publish.base, role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
     Ok(Some(BrokerConnection { connection, publisher, health }))
 }

@@ -119,7 +119,7 @@ fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, V
     let mut warnings = Vec::new();
     let source = match source {
         SourceTask::Mqtt(subscription) => {
-            kind.description = format!("it will subscribe to {:?}", subscription.filter());
+            kind.description = subscription.describe();
             SourceTask::Mqtt(subscription)
         }
         SourceTask::Serial(serial) => {

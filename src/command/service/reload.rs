@@ -12,6 +12,7 @@ use crate::daemon::reload::Prepared;
 use crate::decision::ServingContext;
 use crate::http;
 use crate::inference::Handover;
+use crate::mqtt::{Credentials, Publisher};
 use crate::signal::channel_names;
 use crate::sink::recorder;
 
@@ -30,6 +31,10 @@ pub(crate) struct Reloader {
     pub(crate) context: ServingContext,
     /// SHA-256 of the model file in use.
     pub(crate) digest: assemble::Digest,
+    /// What the files of `[mqtt]` held when they were last read.
+    pub(crate) mqtt_files: Vec<(&'static str, Option<u32>)>,
+    /// Makes the connection to the broker anew when one of these files has changed; `None` without a broker.
+    pub(crate) publisher: Option<Publisher>,
 }
 
 impl Reloader {
@@ -44,7 +49,7 @@ impl Reloader {
 
     fn read(&mut self) -> Result<Prepared, Failure> {
         let new = load::load(self.file.as_deref(), &self.flags).map_err(Failure::config)?;
-        new.password().map_err(Failure::config)?;
+        Credentials::read(&new.mqtt).map_err(Failure::config)?;
         let mut running = self.running.adopting(&new);
         let (digest, bytes) = assemble::read_model(&running)?;
         let mut models = None;
@@ -75,6 +80,14 @@ impl Reloader {
         if models.is_some() && !applied.iter().any(|key| key == "model.path") {
             applied.push("the model's file".into());
         }
+        let mqtt_files = running.mqtt.contents();
+        let renewed = self.mqtt_files.iter().zip(&mqtt_files).filter(|(before, now)| before != now);
+        let renewed: Vec<_> = renewed.map(|(_, (key, _))| format!("the contents of {key}")).collect();
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| !renewed.is_empty()) {
+            applied.extend(renewed);
+            publisher.renew();
+        }
+        self.mqtt_files = mqtt_files;
         let streams = assemble::stream_options(&running, &card);
         let context = assemble::context(&running, card);
         let (sender, done) = oneshot::channel();

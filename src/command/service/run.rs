@@ -123,7 +123,11 @@ async fn serve(
         ends_with_output: broker.is_none() && server.is_none() && recorder.is_none(),
     };
     let drain = config.limits.drain;
-    let mut reloader = Reloader { file, flags, started: config.clone(), running: config, context, digest };
+    let (mqtt_files, publisher) =
+        (config.mqtt.contents(), broker.as_ref().map(|broker| broker.publisher.clone()));
+    let started = config.clone();
+    let mut reloader =
+        Reloader { file, flags, started, running: config, context, digest, mqtt_files, publisher };
     let pipeline = Pipeline {
         sources,
         broker,

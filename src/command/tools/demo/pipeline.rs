@@ -57,6 +57,8 @@ pub(super) async fn run(
             format: MessageFormat::Auto,
             input: SourceInput { columns, time: Default::default() },
             max_payload: config.limits.payload,
+            max_streams: config.limits.streams,
+            hold: config.limits.silence,
         };
         vec![("robots".to_owned(), SourceTask::Mqtt(subscription))]
     } else {
