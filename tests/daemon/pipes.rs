@@ -55,8 +55,7 @@ fn a_command_whose_output_is_closed_ends_quietly() {
             assert!(!ran.stderr.contains("panicked"), "{args:?}: {ran:?}");
         }
     }
-    for args in [vec!["--help"], vec!["fit", "--show-config"], vec!["evaluate", model, path, "--json"]]
-    {
+    for args in [vec!["--help"], vec!["fit", "--show-config"], vec!["evaluate", model, path, "--json"]] {
         for errors in [false, true] {
             let ran = unread(trainer(&args), errors);
             assert_eq!((ran.code, ran.stderr.contains("panicked")), (Some(0), false), "{args:?}: {ran:?}");
