@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{TomlText, ValueError};
 use crate::decode::StreamFormat;
+use crate::decode::csv::CsvFormat;
 use crate::decode::message::MessageFormat;
-use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, TimeInput, TimeUnit};
+use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, TimeInput};
 
 /// One section `[[source]]`: where samples come from.
 ///
@@ -40,6 +41,14 @@ pub struct SourceConfig {
     /// serial, stdin, mqtt: the encoding of the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// serial, stdin, mqtt: what separates the fields of CSV; a space for any number of blanks. If `None`, it is
+    /// worked out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// serial, stdin, mqtt: the decimal separator of CSV. If `None`, it is a point, or a comma where the comma
+    /// does not separate fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
     /// serial: a port from which nothing comes for this long is opened again.
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub silence: Option<Duration>,
@@ -91,13 +100,15 @@ impl SourceKind {
     }
 }
 
-/// What a source decodes: the channels and the time of its samples.
+/// What a source decodes: the channels and the time of its samples, and the form of its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInput {
     /// The raw columns, and how they become channels.
     pub columns: Columns,
     /// Where the time of a sample is, and its unit.
     pub time: TimeInput,
+    /// What is configured about rows of CSV.
+    pub csv: CsvFormat,
 }
 
 impl SourceConfig {
@@ -158,7 +169,9 @@ impl SourceConfig {
             (false, Some(wanted)) => Columns::new(&self.channels)?.select(wanted, &self.name(index))?,
             (false, None) => Columns::new(&self.channels)?,
         };
-        Ok(SourceInput { columns, time: self.time.clone() })
+        // The characters have been checked by then.
+        let csv = CsvFormat::new(self.delimiter, self.decimal).unwrap_or_default();
+        Ok(SourceInput { columns, time: self.time.clone(), csv })
     }
 
     /// Checks every key; `has_broker` says whether `mqtt.host` is set.
@@ -168,20 +181,10 @@ impl SourceConfig {
         if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
             return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
         }
-        if let Some(rate) = self.time.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
-            return Err(ValueError::new(
-                "source.time.rate",
-                rate,
-                "it must be more than 0, in samples per second",
-            ));
-        }
-        if let Some(column) = self.time.column.as_ref().filter(|_| self.time.unit() == TimeUnit::None) {
-            return Err(ValueError::new(
-                "source.time.column",
-                column,
-                "with source.time.unit() = \"none\" samples have no time; remove source.time.column, or set \
-                 its unit",
-            ));
+        self.validate_time()?;
+        if let Err(error) = CsvFormat::new(self.delimiter, self.decimal) {
+            let value = error.value.to_string();
+            return Err(ValueError::new(format!("source.{}", error.key), value, error.fix));
         }
         self.input(index, None).map_err(|why| {
             let problem = format!("not valid in the source {:?}", self.name(index));
@@ -190,10 +193,33 @@ impl SourceConfig {
         Ok(())
     }
 
+    /// Checks where the time is, and that what needs it has it.
+    fn validate_time(&self) -> Result<(), ValueError> {
+        self.time.validate().map_err(|error| {
+            ValueError::in_words(format!("source.time.{}", error.key), error.value, error.fix)
+        })?;
+        let is_csv = self.format.as_deref().is_none_or(|format| matches!(format, "csv" | "auto"));
+        if !self.time.sum.is_empty() && !is_csv {
+            let problem = format!("set for the format {:?}", self.format.as_deref().unwrap_or_default());
+            return Err(ValueError::in_words(
+                "source.time.sum",
+                problem,
+                "only CSV has such columns; remove it",
+            ));
+        }
+        // A message is decoded by itself, so that there is no last value.
+        let held = self.channels.iter().find_map(|channel| channel.hold);
+        if let Some(hold) = held.filter(|_| self.kind == SourceKind::Mqtt) {
+            let fix = "a source of kind \"mqtt\" cannot hold values; send all channels in each message";
+            return Err(ValueError::new("source.channel.hold", hold, fix));
+        }
+        Ok(())
+    }
+
     /// Checks that no key is given that belongs to other kinds of sources.
     fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
         use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
-        let given: [(&str, Option<String>, &[SourceKind]); 9] = [
+        let given: [(&str, Option<String>, &[SourceKind]); 11] = [
             ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
             ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
             ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
@@ -207,6 +233,8 @@ impl SourceConfig {
                 &[Serial, Stdin, Simulator],
             ),
             ("format", self.format.as_ref().map(TomlText::toml_text), &[Serial, Stdin, Mqtt]),
+            ("delimiter", self.delimiter.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
+            ("decimal", self.decimal.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
         ];
         for (key, value, kinds) in given {
             if let Some(value) = value.filter(|_| !kinds.contains(&self.kind)) {

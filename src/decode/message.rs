@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::float32_values;
-use super::csv::CsvRows;
+use super::csv::{CsvFormat, CsvRows};
 use super::json;
 use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
 
@@ -24,12 +24,13 @@ pub enum MessageFormat {
     Float32,
 }
 
-/// Decodes one payload. If it has a fault, the samples that were decoded without a fault are kept.
+/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were decoded without a fault are kept.
 pub fn decode(
     format: MessageFormat,
     payload: &[u8],
     columns: &Columns,
     time: &TimeInput,
+    csv: CsvFormat,
     samples: &mut Samples,
     drops: &mut Drops,
 ) {
@@ -41,7 +42,7 @@ pub fn decode(
         }
         _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
-            let mut rows = CsvRows::live(columns.clone(), time.clone());
+            let mut rows = CsvRows::live(columns.clone(), time.clone(), csv);
             rows.feed(payload, samples, drops);
             rows.finish(samples, drops);
         }
@@ -82,7 +83,8 @@ mod tests {
         let channels: Vec<_> = (1..=channels).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();
         let columns = Columns::of(&channels).unwrap();
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        decode(format, payload, &columns, &TimeInput::default(), &mut samples, &mut drops);
+        let (time, csv) = (TimeInput::default(), CsvFormat::default());
+        decode(format, payload, &columns, &time, csv, &mut samples, &mut drops);
         (samples, drops)
     }
 

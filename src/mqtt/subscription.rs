@@ -72,7 +72,7 @@ pub(super) async fn receive(
         };
         let columns: &Columns = &input.columns;
         let mut samples = columns.samples();
-        message::decode(*format, payload, columns, &input.time, &mut samples, &mut drops);
+        message::decode(*format, payload, columns, &input.time, input.csv, &mut samples, &mut drops);
         handle.send(&stream, samples, input.time.rate, &mut drops).await?;
     }
     Ok(())
@@ -81,6 +81,7 @@ pub(super) async fn receive(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::csv::CsvFormat;
     use crate::signal::{Channel, TimeInput};
 
     fn subscription(topic: &str) -> Subscription {
@@ -88,7 +89,7 @@ mod tests {
         Subscription {
             topic: topic.into(),
             format: MessageFormat::Auto,
-            input: SourceInput { columns, time: TimeInput::default() },
+            input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
             max_payload: 1 << 20,
         }
     }

@@ -10,10 +10,12 @@
 mod digest;
 mod error;
 mod find;
+mod first_lines;
 pub mod labels;
 pub mod layout;
 pub mod reader;
 mod recording;
+mod row_counts;
 
 pub use digest::digest;
 pub use error::RecordingError;

@@ -56,7 +56,11 @@ pub(crate) async fn read(
 ) -> ReadEnd {
     let ByteSource { stream, format, input, silence } = bytes;
     let TimeInput { rate, .. } = input.time;
-    let mut decoder = StreamDecoder::new(*format, input.columns.clone(), input.time.clone());
+    let mut decoder = StreamDecoder::with_csv(*format, input.columns.clone(), input.time.clone(), input.csv);
+    if silence.is_some() {
+        // A serial port is opened while the board sends.
+        decoder = decoder.beginning_within_a_line();
+    }
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     loop {
