@@ -182,37 +182,12 @@ impl SourceConfig {
             return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
         }
         self.validate_time()?;
-        if let Err(error) = CsvFormat::new(self.delimiter, self.decimal) {
-            let value = error.value.to_string();
-            return Err(ValueError::new(format!("source.{}", error.key), value, error.fix));
-        }
+        CsvFormat::new(self.delimiter, self.decimal)
+            .map_err(|why| ValueError::new(format!("source.{}", why.key), why.value.to_string(), why.fix))?;
         self.input(index, None).map_err(|why| {
             let problem = format!("not valid in the source {:?}", self.name(index));
             ValueError::in_words("source.channel", problem, why.to_string())
         })?;
-        Ok(())
-    }
-
-    /// Checks where the time is, and that what needs it has it.
-    fn validate_time(&self) -> Result<(), ValueError> {
-        self.time.validate().map_err(|error| {
-            ValueError::in_words(format!("source.time.{}", error.key), error.value, error.fix)
-        })?;
-        let is_csv = self.format.as_deref().is_none_or(|format| matches!(format, "csv" | "auto"));
-        if !self.time.sum.is_empty() && !is_csv {
-            let problem = format!("set for the format {:?}", self.format.as_deref().unwrap_or_default());
-            return Err(ValueError::in_words(
-                "source.time.sum",
-                problem,
-                "only CSV has such columns; remove it",
-            ));
-        }
-        // A message is decoded by itself, so that there is no last value.
-        let held = self.channels.iter().find_map(|channel| channel.hold);
-        if let Some(hold) = held.filter(|_| self.kind == SourceKind::Mqtt) {
-            let fix = "a source of kind \"mqtt\" cannot hold values; send all channels in each message";
-            return Err(ValueError::new("source.channel.hold", hold, fix));
-        }
         Ok(())
     }
 

@@ -188,6 +188,33 @@ impl Layout {
         self.channels_in(&preview, recording)
     }
 
+    /// The columns of the labels and of the group, if they are in columns.
+    pub(super) fn text_columns(&self) -> [Option<&str>; 2] {
+        let label = self.label.column.as_deref().filter(|_| self.label.from == LabelFrom::Column);
+        let group = self.split.column.as_deref().filter(|_| self.split.group_by == GroupBy::Column);
+        [label, group]
+    }
+
+    /// The end of a conclusion: the columns that are not channels because of what they hold. Empty if there
+    /// are none, or the layout lists the channels.
+    pub(super) fn describe_unused(&self, preview: &Preview, channels: &[String]) -> String {
+        if !self.channels.is_empty() {
+            return String::new();
+        }
+        let reason = |(name, kind): (&String, ColumnKind)| {
+            let why = match kind {
+                ColumnKind::RowNumber => "counts the rows",
+                ColumnKind::Text => "is not of numbers",
+                ColumnKind::Empty if !name.is_empty() => "is empty",
+                ColumnKind::Empty | ColumnKind::Time | ColumnKind::Numbers => return None,
+            };
+            let is_used = channels.contains(name) || self.text_columns().contains(&Some(name.as_str()));
+            (!is_used).then(|| format!("{name:?} {why}"))
+        };
+        let unused: Vec<_> = preview.names.iter().zip(preview.kinds(&self.time)).filter_map(reason).collect();
+        if unused.is_empty() { String::new() } else { format!("; not channels: {}", unused.join(", ")) }
+    }
+
     /// The first lines of a recording.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use std::io::Read;
 
 use super::error::RecordingError;
 use super::labels::Labels;
-use super::layout::{GroupBy, LabelFrom, Layout};
+use super::layout::{GroupBy, LabelFrom};
 use super::recording::Recording;
 use super::row_counts::RowCounts;
-use crate::decode::csv::{ColumnKind, CsvRows, Preview, TextColumn};
+use crate::decode::csv::{CsvRows, Preview, TextColumn};
 use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeUnit};
 
 /// The number of bytes that are read and decoded at a time.
@@ -69,7 +69,7 @@ impl<'a> RecordingReader<'a> {
             Some(wanted) => columns.select(wanted, &path.display().to_string()).map_err(invalid)?,
             None => columns,
         };
-        let texts = [label_column(layout), group_column(layout)];
+        let texts = layout.text_columns();
         let texts = texts.into_iter().flatten().map(TextColumn::new).collect();
         Ok(Self {
             recording,
@@ -79,7 +79,7 @@ impl<'a> RecordingReader<'a> {
             channels: columns.channels().to_vec(),
             hold: Hold::new(&columns, None),
             counts: RowCounts::new(columns.channels().len()),
-            unused: unused(&preview, layout, columns.names()),
+            unused: layout.describe_unused(&preview, columns.names()),
             rows: CsvRows::recorded(columns, layout.time.clone(), preview.format, preview.header, texts),
             preview,
             drops: Drops::default(),
@@ -267,35 +267,4 @@ impl<'a> RecordingReader<'a> {
             }
         }
     }
-}
-
-/// The column of the labels, if they are in one.
-fn label_column(layout: &Layout) -> Option<&str> {
-    layout.label.column.as_deref().filter(|_| layout.label.from == LabelFrom::Column)
-}
-
-/// The column of the group, if it is in one.
-fn group_column(layout: &Layout) -> Option<&str> {
-    layout.split.column.as_deref().filter(|_| layout.split.group_by == GroupBy::Column)
-}
-
-/// The end of a conclusion: the columns that are not channels because of what they hold. Empty if there are
-/// none, or the layout lists the channels.
-fn unused(preview: &Preview, layout: &Layout, channels: &[String]) -> String {
-    if !layout.channels.is_empty() {
-        return String::new();
-    }
-    let others = [label_column(layout), group_column(layout)];
-    let reason = |(name, kind): (&String, ColumnKind)| {
-        let why = match kind {
-            ColumnKind::RowNumber => "counts the rows",
-            ColumnKind::Text => "is not of numbers",
-            ColumnKind::Empty if !name.is_empty() => "is empty",
-            ColumnKind::Empty | ColumnKind::Time | ColumnKind::Numbers => return None,
-        };
-        let is_used = channels.contains(name) || others.contains(&Some(name.as_str()));
-        (!is_used).then(|| format!("{name:?} {why}"))
-    };
-    let unused: Vec<_> = preview.names.iter().zip(preview.kinds(&layout.time)).filter_map(reason).collect();
-    if unused.is_empty() { String::new() } else { format!("; not channels: {}", unused.join(", ")) }
 }

@@ -1,4 +1,5 @@
-//! Finds out which form a live line has: that of a header, or of a row of numbers.
+//! Finds out which form a live line has, that of a header or of a row of numbers, and whether the first rows
+//! can be what they seem to be.
 
 use super::fields::FieldReader;
 use super::format::Delimiter;
@@ -9,11 +10,23 @@ use crate::signal::Time;
 
 /// The form of rows without a header.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Position {
+pub(super) struct RowForm {
     /// Whether the time comes first.
     pub(super) timed: bool,
     /// `None` while rows have only one field.
     pub(super) delimiter: Option<Delimiter>,
+}
+
+/// A row that waits until another one has the same form.
+#[derive(Debug)]
+pub(super) struct HeldRow {
+    pub(super) time: Time,
+    pub(super) raw: Vec<f64>,
+    pub(super) line: u64,
+    /// The length of the first field.
+    pub(super) first_length: usize,
+    /// Whether the row is of two whole numbers, so that it may be one number with a decimal comma.
+    pub(super) is_integers: bool,
 }
 
 /// Whether a line has no number, so that it is not a damaged row.
@@ -94,10 +107,10 @@ fn after_noise(line: &[u8]) -> Option<&[u8]> {
 /// then in `fields`.
 pub(super) fn find_position(
     line: &[u8],
-    preferred: Option<Position>,
+    preferred: Option<RowForm>,
     splitter: &mut FieldSplitter,
     fields: &mut FieldReader,
-) -> Option<(Position, Time)> {
+) -> Option<(RowForm, Time)> {
     let in_force = fields.delimiter;
     let found = preferred.and_then(|position| {
         let delimiter = position.delimiter.unwrap_or(in_force);
@@ -118,7 +131,7 @@ fn position_with(
     timed: Option<bool>,
     splitter: &mut FieldSplitter,
     fields: &mut FieldReader,
-) -> Option<(Position, Time)> {
+) -> Option<(RowForm, Time)> {
     let wanted = fields.raw.len();
     let row = splitter.split(line, delimiter)?;
     let is_single = row.len() == 1;
@@ -135,7 +148,7 @@ fn position_with(
     let time = fields.read_by_position(row, timed).ok()?;
     let has_value = fields.raw.iter().any(|value| !value.is_nan());
     let delimiter = Some(delimiter).filter(|_| !is_single);
-    has_value.then_some((Position { timed, delimiter }, time))
+    has_value.then_some((RowForm { timed, delimiter }, time))
 }
 
 /// Whether a row is of two whole numbers without a sign, separated by a comma.
@@ -146,4 +159,23 @@ pub(super) fn is_two_integers(row: Row<'_>) -> bool {
     row.len() == 2
         && is_integer(row.get(1))
         && is_integer(row.get(0).map(|field| field.strip_prefix(b"-").unwrap_or(field)))
+}
+
+/// Whether the times of rows never advance, or go back more than once.
+pub(super) fn repeat_or_go_back(rows: &[HeldRow]) -> bool {
+    let steps = || rows.windows(2).filter_map(|pair| Some(pair.last()?.time.since(pair.first()?.time)));
+    rows.len() > 1 && (steps().all(|step| step <= 0) || steps().filter(|step| *step < 0).count() > 1)
+}
+
+/// Whether the first of these rows seems to be the end of a longer one: it is much earlier than the distance of
+/// the others explains or, without times, shorter.
+pub(super) fn begins_cut(rows: &[HeldRow], timed: bool) -> bool {
+    let [first, second, rest @ ..] = rows else { return false };
+    match rest.first() {
+        Some(third) if timed => {
+            let (step, usual) = (second.time.since(first.time), third.time.since(second.time));
+            usual > 0 && !(0..usual.saturating_mul(4)).contains(&step)
+        }
+        _ => first.first_length < second.first_length,
+    }
 }

@@ -7,7 +7,9 @@
 
 use super::advice;
 use super::fields::{Fault, FieldReader};
-use super::form::{Position, find_header, find_position, is_text, is_two_integers};
+use super::form::{
+    HeldRow, RowForm, begins_cut, find_header, find_position, is_text, is_two_integers, repeat_or_go_back,
+};
 use super::format::Delimiter;
 use super::header::{HeaderError, Names};
 use super::labelled::LabelReader;
@@ -25,20 +27,8 @@ const BELIEVED_INTEGERS: usize = 8;
 /// The form of the rows.
 #[derive(Debug)]
 enum Form {
-    Position(Position),
+    Order(RowForm),
     Names(Box<Names>),
-}
-
-/// A row that waits until another one has the same form.
-#[derive(Debug)]
-struct HeldRow {
-    time: Time,
-    raw: Vec<f64>,
-    line: u64,
-    /// The length of the first field.
-    first_length: usize,
-    /// Whether the row is of two whole numbers, so that it may be one number with a decimal comma.
-    is_integers: bool,
 }
 
 /// Decodes live rows.
@@ -48,9 +38,9 @@ pub(super) struct LiveRows {
     form: Option<Form>,
     /// The rows of a form that is not believed yet, and that form.
     held: Vec<HeldRow>,
-    candidate: Option<Position>,
+    candidate: Option<RowForm>,
     /// Another form than that in force, and how many rows in a row had it.
-    rival: Option<(Position, u32)>,
+    rival: Option<(RowForm, u32)>,
     /// Whether rows such as `1,21` are not believed to be a time and a number.
     integers_are_refused: bool,
     /// Whether the stream may begin within a line, and this line may be the first row.
@@ -82,7 +72,7 @@ impl LiveRows {
             }
             (Some(form), Some(row)) => {
                 let read = match form {
-                    Form::Position(position) => fields.read_by_position(row, position.timed),
+                    Form::Order(position) => fields.read_by_position(row, position.timed),
                     Form::Names(names) => fields.read_named(row, names),
                 };
                 match read {
@@ -164,7 +154,7 @@ impl LiveRows {
     fn row(
         &mut self,
         line: NumberedLine<'_>,
-        (position, time): (Position, Time),
+        (position, time): (RowForm, Time),
         fault: Option<Fault>,
         (splitter, fields): (&mut FieldSplitter, &mut FieldReader),
         samples: &mut Samples,
@@ -179,7 +169,7 @@ impl LiveRows {
             if count < BELIEVED {
                 drops.add(reason, || format!("{line}: {problem}"));
             } else {
-                self.adopt(Form::Position(position), position.delimiter, fields);
+                self.adopt(Form::Order(position), position.delimiter, fields);
                 fields.push(time, samples);
             }
             return;
@@ -236,14 +226,14 @@ impl LiveRows {
         for row in std::mem::take(&mut self.held) {
             fields.columns.push(row.time, &row.raw, samples);
         }
-        self.adopt(Form::Position(position), position.delimiter, fields);
+        self.adopt(Form::Order(position), position.delimiter, fields);
     }
 
     fn adopt(&mut self, form: Form, delimiter: Option<Delimiter>, fields: &mut FieldReader) {
         fields.set_delimiter(delimiter.unwrap_or(fields.format.assumed()));
         fields.set_unit(match &form {
             Form::Names(names) => names.unit,
-            Form::Position(_) => None,
+            Form::Order(_) => None,
         });
         fields.notes.unit_is_known |= fields.notes.rfc3339;
         (self.candidate, self.rival, self.integers_are_refused) = (None, None, false);
@@ -280,36 +270,17 @@ impl LiveRows {
         };
         let delimiter = fields.describe_delimiter();
         Some(match form {
-            Form::Position(Position { timed: true, .. }) => {
+            Form::Order(RowForm { timed: true, .. }) => {
                 format!(
                     "{delimiter}, no header: the time{} first, then channels {names}",
                     fields.describe_unit()
                 )
             }
-            Form::Position(Position { delimiter: None, .. }) => format!("no header: channel {names} alone"),
-            Form::Position(_) => format!("{delimiter}, no header: no time, channels {names}"),
+            Form::Order(RowForm { delimiter: None, .. }) => format!("no header: channel {names} alone"),
+            Form::Order(_) => format!("{delimiter}, no header: no time, channels {names}"),
             Form::Names(header) => {
                 format!("{delimiter}, header: {}", fields.describe_header(header, "[source.time] column"))
             }
         })
-    }
-}
-
-/// Whether the times of rows never advance, or go back more than once.
-fn repeat_or_go_back(rows: &[HeldRow]) -> bool {
-    let steps = || rows.windows(2).filter_map(|pair| Some(pair.last()?.time.since(pair.first()?.time)));
-    rows.len() > 1 && (steps().all(|step| step <= 0) || steps().filter(|step| *step < 0).count() > 1)
-}
-
-/// Whether the first of these rows seems to be the end of a longer one: it is much earlier than the distance of
-/// the others explains or, without times, shorter.
-fn begins_cut(rows: &[HeldRow], timed: bool) -> bool {
-    let [first, second, rest @ ..] = rows else { return false };
-    match rest.first() {
-        Some(third) if timed => {
-            let (step, usual) = (second.time.since(first.time), third.time.since(second.time));
-            usual > 0 && !(0..usual.saturating_mul(4)).contains(&step)
-        }
-        _ => first.first_length < second.first_length,
     }
 }
