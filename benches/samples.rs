@@ -7,7 +7,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 
 use underfoot::decision::{DecisionFilter, DecisionOptions};
-use underfoot::decode::csv::{CsvRows, Header};
+use underfoot::decode::csv::{CsvFormat, CsvRows, Header};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::model::card::{Card, Method, Resample};
 use underfoot::signal::{Channel, Columns, Drops, Samples, Time, TimeInput};
@@ -81,7 +81,7 @@ fn decode(
 }
 
 fn recorded() -> CsvRows {
-    CsvRows::recorded(columns(), TimeInput::default(), b',', Header::Row(1), Vec::new())
+    CsvRows::recorded(columns(), TimeInput::default(), CsvFormat::default(), Header::Line(1), Vec::new())
 }
 
 fn windows(windower: &mut StreamWindower, samples: &Samples, drops: &mut Drops) {

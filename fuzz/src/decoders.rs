@@ -1,6 +1,6 @@
 //! The decoders: lines of CSV, lines of JSON, binary frames and message payloads.
 
-use underfoot::decode::csv::{CsvRows, Header};
+use underfoot::decode::csv::{CsvFormat, CsvRows, Header};
 use underfoot::decode::message::{self, MessageFormat};
 use underfoot::decode::{StreamDecoder, StreamFormat};
 use underfoot::signal::{Channel, Columns, Drops, Samples, TimeInput, TimeUnit};
@@ -68,12 +68,13 @@ pub fn binary(data: &[u8]) {
 /// Recorded rows with a header and quoted fields.
 pub fn recorded_csv(data: &[u8]) {
     let (choice, bytes) = split_first(data);
-    let header = Header::Row(1 + usize::from(choice >> 5));
-    let delimiter = if choice & 16 == 0 { b',' } else { b';' };
+    let header = if choice >> 5 == 7 { Header::Missing } else { Header::Line(1 + u64::from(choice >> 5)) };
+    let delimiter = if choice & 16 == 0 { ',' } else { ';' };
+    let format = CsvFormat::new(Some(delimiter), None).unwrap_or_else(|error| panic!("{error}"));
     let decode = |piece: usize| {
         let (columns, time) = input(choice);
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        let mut rows = CsvRows::recorded(columns, time, delimiter, header, Vec::new());
+        let mut rows = CsvRows::recorded(columns, time, format, header, Vec::new());
         bytes.chunks(piece.max(1)).for_each(|bytes| rows.feed(bytes, &mut samples, &mut drops));
         rows.finish(&mut samples, &mut drops);
         (bits(&samples), drops.total())
@@ -87,7 +88,7 @@ pub fn message(data: &[u8]) {
     let (columns, time) = input(choice);
     for format in [MessageFormat::Auto, MessageFormat::Json, MessageFormat::Csv, MessageFormat::Float32] {
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        message::decode(format, payload, &columns, &time, &mut samples, &mut drops);
+        message::decode(format, payload, &columns, &time, CsvFormat::default(), &mut samples, &mut drops);
         assert_eq!(samples.values().len(), 2 * samples.len());
         assert!(samples.len() <= payload.len(), "a sample takes a byte or more");
         assert!(

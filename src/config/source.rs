@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{TomlText, ValueError};
 use crate::decode::StreamFormat;
+use crate::decode::csv::CsvFormat;
 use crate::decode::message::MessageFormat;
-use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, TimeInput, TimeUnit};
+use crate::signal::{Channel, ChannelError, ChannelInput, Columns, StreamId, TimeInput};
 
 /// One section `[[source]]`: where samples come from.
 ///
@@ -41,6 +42,14 @@ pub struct SourceConfig {
     /// serial, stdin, mqtt: the encoding of the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// serial, stdin, mqtt: what separates the fields of CSV; a space for any number of blanks. If `None`, it is
+    /// worked out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// serial, stdin, mqtt: the decimal separator of CSV. If `None`, it is a point, or a comma where the comma
+    /// does not separate fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
     /// serial: a port from which nothing comes for this long is opened again.
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub silence: Option<Duration>,
@@ -95,13 +104,15 @@ impl SourceKind {
     }
 }
 
-/// What a source decodes: the channels and the time of its samples.
+/// What a source decodes: the channels and the time of its samples, and the form of its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInput {
     /// The raw columns, and how they become channels.
     pub columns: Columns,
     /// Where the time of a sample is, and its unit.
     pub time: TimeInput,
+    /// What is configured about rows of CSV.
+    pub csv: CsvFormat,
 }
 
 impl SourceConfig {
@@ -162,7 +173,9 @@ impl SourceConfig {
             (false, Some(wanted)) => Columns::new(&self.channels)?.select(wanted, &self.name(index))?,
             (false, None) => Columns::new(&self.channels)?,
         };
-        Ok(SourceInput { columns, time: self.time.clone() })
+        // The characters have been checked by then.
+        let csv = CsvFormat::new(self.delimiter, self.decimal).unwrap_or_default();
+        Ok(SourceInput { columns, time: self.time.clone(), csv })
     }
 
     /// Checks every key; `has_broker` says whether `mqtt.host` is set.
@@ -172,21 +185,9 @@ impl SourceConfig {
         if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
             return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
         }
-        if let Some(rate) = self.time.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
-            return Err(ValueError::new(
-                "source.time.rate",
-                rate,
-                "it must be more than 0, in samples per second",
-            ));
-        }
-        if let Some(column) = self.time.column.as_ref().filter(|_| self.time.unit() == TimeUnit::None) {
-            return Err(ValueError::new(
-                "source.time.column",
-                column,
-                "with source.time.unit = \"none\" samples have no time; remove source.time.column, or set \
-                 its unit",
-            ));
-        }
+        self.validate_time()?;
+        CsvFormat::new(self.delimiter, self.decimal)
+            .map_err(|why| ValueError::new(format!("source.{}", why.key), why.value.to_string(), why.fix))?;
         self.input(index, None).map_err(|why| {
             let problem = format!("not valid in the source {:?}", self.name(index));
             ValueError::in_words("source.channel", problem, why.to_string())
@@ -197,7 +198,7 @@ impl SourceConfig {
     /// Checks that no key is given that belongs to other kinds of sources.
     fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
         use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
-        let given: [(&str, Option<String>, &[SourceKind]); 10] = [
+        let given: [(&str, Option<String>, &[SourceKind]); 12] = [
             ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
             ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
             ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
@@ -212,6 +213,8 @@ impl SourceConfig {
                 &[Serial, Stdin, Simulator],
             ),
             ("format", self.format.as_ref().map(TomlText::toml_text), &[Serial, Stdin, Mqtt]),
+            ("delimiter", self.delimiter.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
+            ("decimal", self.decimal.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
         ];
         for (key, value, kinds) in given {
             if let Some(value) = value.filter(|_| !kinds.contains(&self.kind)) {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::Config;
 use super::error::ValueError;
 use super::publish::validate_topic;
+use super::source::{SourceConfig, SourceKind};
 use crate::decision::DecisionOptions;
+use crate::signal::TimeInputError;
 use crate::stream::QualityOptions;
 
 impl Config {
@@ -78,6 +80,32 @@ impl Config {
                     "another source has the same name; give each source a name of its own",
                 ));
             }
+        }
+        Ok(())
+    }
+}
+
+impl SourceConfig {
+    /// Checks where the time is, and that what needs it has it.
+    pub(super) fn validate_time(&self) -> Result<(), ValueError> {
+        let invalid = |why: TimeInputError| {
+            ValueError::in_words(format!("source.time.{}", why.key), why.value, why.fix)
+        };
+        self.time.validate().map_err(invalid)?;
+        let is_csv = self.format.as_deref().is_none_or(|format| matches!(format, "csv" | "auto"));
+        if !self.time.sum.is_empty() && !is_csv {
+            let problem = format!("set for the format {:?}", self.format.as_deref().unwrap_or_default());
+            return Err(ValueError::in_words(
+                "source.time.sum",
+                problem,
+                "only CSV has such columns; remove it",
+            ));
+        }
+        // A message is decoded by itself, so that there is no last value.
+        let held = self.channels.iter().find_map(|channel| channel.hold);
+        if let Some(hold) = held.filter(|_| self.kind == SourceKind::Mqtt) {
+            let fix = "a source of kind \"mqtt\" cannot hold values; send all channels in each message";
+            return Err(ValueError::new("source.channel.hold", hold, fix));
         }
         Ok(())
     }
@@ -205,7 +233,29 @@ mod tests {
             ("[[source]]\n[source.time]\nrate = 0.0", "source.time.rate is 0.0; it must be more than 0"),
             (
                 "[[source]]\n[source.time]\nunit = 'none'\ncolumn = 't'",
-                "source.time.column is \"t\"; with source.time.unit = \"none\"",
+                "source.time.column is \"t\"; with unit = \"none\"",
+            ),
+            (
+                "[[source]]\n[source.time]\nunit = 's'\nsum = [{column = 'secs', unit = 's'}]",
+                "source.time.sum is a list that begins with the column \"secs\"; the columns and units",
+            ),
+            (
+                "[[source]]\nformat = 'json'\n[source.time]\nsum = [{column = 'secs', unit = 's'}]",
+                "source.time.sum is set for the format \"json\"; only CSV has such columns",
+            ),
+            ("[[source]]\ndelimiter = 'x'", "source.delimiter is \"x\"; it must be one ASCII character"),
+            (
+                "[[source]]\ndelimiter = ','\ndecimal = ','",
+                "source.decimal is \",\"; the delimiter is a comma, too",
+            ),
+            (
+                "[[source]]\nkind = 'file'\npath = 'x'\ndecimal = ','",
+                "source.decimal is \",\"; a source of kind \"file\" has no such key",
+            ),
+            (
+                "[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'\n[[source.channel]]\n\
+                 name = 'm'\nhold = '1s'",
+                "source.channel.hold is \"1s\"; a source of kind \"mqtt\" cannot hold values",
             ),
             (
                 "[[source]]\n[[source.channel]]\nscale = 2.0",

@@ -78,6 +78,7 @@ fn requirement(key: &str, message: &str) -> Option<String> {
         "f64" | "a floating point" => "a number".into(),
         "a boolean" => "true or false".into(),
         "a string" => "text in quotes".into(),
+        "a character" => "one character in quotes".into(),
         "path string" => "a path in quotes".into(),
         "a duration" => "a time with its unit, in quotes, such as \"250ms\", \"5s\" or \"10m\"".into(),
         _ if list_of_sections => {

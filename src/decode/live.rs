@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::csv::CsvFormat;
 use super::unit_choice::{UNITS, UnitChoice, choose_unit};
 use super::{StreamDecoder, StreamFormat};
 use crate::signal::{Columns, Drops, Samples, Time, TimeInput, TimeUnit};
@@ -59,26 +60,36 @@ enum FirstLine {
 
 impl LiveDecoder {
     /// Creates a decoder. With `is_mid_line`, the stream may start in the middle of a line.
-    pub fn new(format: StreamFormat, columns: &Columns, time: &TimeInput, is_mid_line: bool) -> Self {
-        let decoder = |unit: Option<TimeUnit>| {
-            StreamDecoder::new(format, columns.clone(), TimeInput { unit, ..time.clone() })
+    pub fn new(
+        format: StreamFormat,
+        columns: &Columns,
+        time: &TimeInput,
+        csv: CsvFormat,
+        is_mid_line: bool,
+    ) -> Self {
+        let decoder = |unit: TimeUnit| {
+            let time = TimeInput { assumed: unit, ..time.clone() };
+            let decoder = StreamDecoder::with_csv(format, columns.clone(), time, csv);
+            if is_mid_line { decoder.beginning_within_a_line() } else { decoder }
         };
+        // Rows of CSV find out by themselves whether the first one is whole.
+        let is_mid_line = is_mid_line && format == StreamFormat::Json;
         // A binary frame has its own clock, and a checksum that a frame without its start does not fit.
         let is_text = format != StreamFormat::Binary;
-        let units = if is_text && time.unit.is_none() { UNITS.as_slice() } else { &[] };
+        let is_open = is_text && time.unit.is_none() && time.sum.is_empty();
+        let units = if is_open { UNITS.as_slice() } else { &[] };
         let candidate = |unit: TimeUnit, decoder| UnitCandidate {
             unit,
             decoder,
             samples: columns.samples(),
             drops: Drops::default(),
         };
-        let mut candidates: Vec<_> =
-            units.iter().map(|unit| candidate(*unit, decoder(Some(*unit)))).collect();
-        if candidates.is_empty() && is_text && is_mid_line {
-            candidates.push(candidate(time.unit(), decoder(time.unit)));
+        let mut candidates: Vec<_> = units.iter().map(|unit| candidate(*unit, decoder(*unit))).collect();
+        if candidates.is_empty() && is_mid_line {
+            candidates.push(candidate(time.unit(), decoder(time.unit())));
         }
         let state = if candidates.is_empty() {
-            State::Decided(Box::new(decoder(time.unit)))
+            State::Decided(Box::new(decoder(time.unit())))
         } else {
             let first_line = if is_mid_line { FirstLine::Reading } else { FirstLine::Whole };
             State::Open { candidates, first_line, started: None }
@@ -133,7 +144,11 @@ impl LiveDecoder {
 
     /// What was worked out about the stream since this was last called, in a sentence.
     pub fn take_conclusion(&mut self) -> Option<String> {
-        self.conclusion.take()
+        let State::Decided(decoder) = &mut self.state else { return None };
+        match (decoder.take_conclusion(), self.conclusion.take()) {
+            (Some(form), Some(unit)) => Some(format!("{form}; {unit}")),
+            (form, unit) => form.or(unit),
+        }
     }
 
     fn feed_decided(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
@@ -212,7 +227,8 @@ mod tests {
     ) -> (Vec<(i64, f32)>, u64, Option<String>) {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
         let time = TimeInput { unit, ..TimeInput::default() };
-        let mut decoder = LiveDecoder::new(StreamFormat::Csv, &columns, &time, is_mid_line);
+        let mut decoder =
+            LiveDecoder::new(StreamFormat::Csv, &columns, &time, CsvFormat::default(), is_mid_line);
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
         for (index, bytes) in text.as_bytes().chunks(7).enumerate() {
             decoder.feed(bytes, Duration::from_millis(index as u64), &mut samples, &mut drops);
@@ -235,16 +251,16 @@ mod tests {
             let expected: Vec<_> =
                 (0..9u8).map(|index| (1000 + 10 * i64::from(index), f32::from(index))).collect();
             assert_eq!((samples, drops), (expected, 0), "{words}");
-            assert_eq!(conclusion, Some(format!("the times are in {words}")));
+            assert!(conclusion.unwrap().ends_with(&format!("; the times are in {words}")));
         }
     }
 
     #[test]
     fn seconds_and_units_that_are_configured_are_taken_as_they_are() {
         let (samples, _, conclusion) = decode("1.00,1\n1.01,2\n1.02,3\n", None, false);
-        assert_eq!((samples, conclusion), (vec![(1000, 1.0), (1010, 2.0), (1020, 3.0)], None));
-        let (samples, _, conclusion) = decode(&rows(1, 10), Some(TimeUnit::S), false);
-        assert_eq!((samples[0].0, conclusion), (10_000, None));
+        assert_eq!(samples, [(1000, 1.0), (1010, 2.0), (1020, 3.0)]);
+        assert!(!conclusion.unwrap().contains("the times are in"));
+        assert_eq!(decode(&rows(1, 10), Some(TimeUnit::S), false).0[0].0, 10_000);
     }
 
     #[test]
@@ -260,10 +276,16 @@ mod tests {
             let text = rows(1234, 10);
             let whole: Vec<_> =
                 (0..9u8).map(|index| (12_340 + 10 * i64::from(index), f32::from(index))).collect();
-            for cut in 0..=text.find('\n').unwrap() {
+            let whole_line = text.find('\n').unwrap();
+            for cut in 0..=whole_line {
                 let (samples, drops, _) = decode(&text[cut..], unit, true);
                 let expected = if cut == 0 { &whole[..] } else { &whole[1..] };
-                assert_eq!((samples.as_slice(), drops), (expected, 0), "{:?}", &text[cut..cut + 9]);
+                assert_eq!(
+                    (samples.as_slice(), drops),
+                    (expected, u64::from(cut > 0 && cut < whole_line)),
+                    "{:?}",
+                    &text[cut..cut + 9]
+                );
             }
         }
     }
@@ -271,10 +293,10 @@ mod tests {
     #[test]
     fn without_times_the_first_line_is_discarded_and_a_header_is_read() {
         let (samples, drops, _) = decode("1.5\n2.5\n3.5\n", None, true);
-        assert_eq!((samples, drops), (vec![(-1, 2.5), (-1, 3.5)], 0));
+        assert_eq!((samples, drops), (vec![(-1, 2.5), (-1, 3.5)], 1));
         let (samples, drops, _) = decode("t,current\n1.00,1\n1.01,2\n1.02,3\n", None, true);
         assert_eq!((samples, drops), (vec![(1000, 1.0), (1010, 2.0), (1020, 3.0)], 0));
         let (samples, drops, _) = decode("rrent\n1.00,1\n1.01,2\n1.02,3\n", None, true);
-        assert_eq!((samples.len(), drops), (3, 0));
+        assert_eq!((samples.len(), drops), (3, 1));
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bytes::float32_values;
-use super::csv::CsvRows;
+use super::csv::{CsvFormat, CsvRows};
 use super::json;
 use crate::signal::{Channel, Columns, DropReason, Drops, Samples, Time, TimeInput};
 
@@ -24,12 +24,13 @@ pub enum MessageFormat {
     Float32,
 }
 
-/// Decodes one payload. If it has a fault, the samples that were decoded without a fault are kept.
+/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were decoded without a fault are kept.
 pub fn decode(
     format: MessageFormat,
     payload: &[u8],
     columns: &Columns,
     time: &TimeInput,
+    csv: CsvFormat,
     samples: &mut Samples,
     drops: &mut Drops,
 ) {
@@ -38,7 +39,7 @@ pub fn decode(
         MessageFormat::Auto if json::starts(payload) => json::decode(payload, columns, time, samples, drops),
         _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
-            let mut rows = CsvRows::live(columns.clone(), time.clone());
+            let mut rows = CsvRows::live(columns.clone(), time.clone(), csv);
             rows.feed(payload, samples, drops);
             rows.finish(samples, drops);
         }
@@ -53,6 +54,7 @@ pub(crate) fn decode_channel(
     payload: &[u8],
     channel: &str,
     time: &TimeInput,
+    csv: CsvFormat,
     drops: &mut Drops,
 ) -> Samples {
     let (mut samples, mut own) = (Samples::new(1), Drops::default());
@@ -60,7 +62,7 @@ pub(crate) fn decode_channel(
         let Ok(column) = Columns::of(&[Channel::in_ampere(name)]) else { continue };
         let mut faults = Drops::default();
         samples.clear();
-        decode(format, payload, &column, time, &mut samples, &mut faults);
+        decode(format, payload, &column, time, csv, &mut samples, &mut faults);
         if !samples.is_empty() || own.total() == 0 {
             own = faults;
         }
@@ -105,7 +107,8 @@ mod tests {
         let channels: Vec<_> = (1..=channels).map(|i| Channel::in_ampere(&format!("m{i}"))).collect();
         let columns = Columns::of(&channels).unwrap();
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
-        decode(format, payload, &columns, &TimeInput::default(), &mut samples, &mut drops);
+        let (time, csv) = (TimeInput::default(), CsvFormat::default());
+        decode(format, payload, &columns, &time, csv, &mut samples, &mut drops);
         (samples, drops)
     }
 

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::binary::Frames;
-use super::csv::CsvRows;
+use super::csv::{CsvFormat, CsvRows};
 use super::json::JsonLines;
-use crate::signal::{Columns, Drops, Samples, TimeInput};
+use crate::signal::{Columns, Drops, Hold, Samples, TimeInput};
 
 /// The format of a byte stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamFormat {
-    /// Lines of numbers separated by commas, with or without a header; see [`csv`](super::csv).
+    /// Lines of numbers, with or without a header; see [`csv`](super::csv).
     #[default]
     Csv,
     /// One JSON object on each line; see [`json`](super::json).
@@ -36,41 +36,95 @@ impl std::str::FromStr for StreamFormat {
 
 /// The decoder of one byte stream.
 #[derive(Debug)]
-pub enum StreamDecoder {
-    /// Decodes [`StreamFormat::Csv`].
+pub struct StreamDecoder {
+    decoder: Decoder,
+    /// Fills missing values; `None` if no channel is held.
+    hold: Option<Hold>,
+    /// Whether the unit of the times is configured.
+    unit_is_configured: bool,
+}
+
+/// The decoder of each format.
+#[derive(Debug)]
+enum Decoder {
     Csv(Box<CsvRows>),
-    /// Decodes [`StreamFormat::Json`].
     Json(JsonLines),
-    /// Decodes [`StreamFormat::Binary`].
     Binary(Frames),
 }
 
 impl StreamDecoder {
-    /// Creates a decoder for a live stream, which may begin in the middle of a line or frame.
+    /// Creates a decoder for a live stream. What it has to know about rows of CSV is worked out from them.
     pub fn new(format: StreamFormat, columns: Columns, time: TimeInput) -> Self {
-        match format {
-            StreamFormat::Csv => StreamDecoder::Csv(Box::new(CsvRows::live(columns, time))),
-            StreamFormat::Json => StreamDecoder::Json(JsonLines::new(columns, time)),
-            StreamFormat::Binary => StreamDecoder::Binary(Frames::new(columns)),
-        }
+        Self::with_csv(format, columns, time, CsvFormat::default())
     }
 
-    /// Decodes the next bytes. The start of an incomplete line or frame is kept for the next call.
-    pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
-        match self {
-            StreamDecoder::Csv(rows) => rows.feed(bytes, samples, drops),
-            StreamDecoder::Json(lines) => lines.feed(bytes, samples, drops),
-            StreamDecoder::Binary(frames) => frames.feed(bytes, samples, drops),
+    /// Creates a decoder for a live stream; `csv` says what is known about rows of CSV.
+    pub fn with_csv(format: StreamFormat, columns: Columns, time: TimeInput, csv: CsvFormat) -> Self {
+        let hold = Hold::new(&columns, time.rate);
+        let unit_is_configured = time.unit.is_some();
+        let decoder = match format {
+            StreamFormat::Csv => Decoder::Csv(Box::new(CsvRows::live(columns, time, csv))),
+            StreamFormat::Json => Decoder::Json(JsonLines::new(columns, time)),
+            StreamFormat::Binary => Decoder::Binary(Frames::new(columns)),
+        };
+        Self { decoder, hold, unit_is_configured }
+    }
+
+    /// Says that the stream may begin within a line, as that of a serial port does. A first row of CSV that
+    /// seems to be the end of a longer one is then dropped. Binary frames may always begin so.
+    #[must_use]
+    pub fn beginning_within_a_line(mut self) -> Self {
+        if let Decoder::Csv(rows) = &mut self.decoder {
+            rows.begin_within_a_line();
         }
+        self
+    }
+
+    /// Decodes the next bytes. The start of an incomplete line or frame is kept for the next call, and so are
+    /// the first rows of CSV until their form is known.
+    pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
+        let first = samples.len();
+        match &mut self.decoder {
+            Decoder::Csv(rows) => rows.feed(bytes, samples, drops),
+            Decoder::Json(lines) => lines.feed(bytes, samples, drops),
+            Decoder::Binary(frames) => frames.feed(bytes, samples, drops),
+        }
+        self.fill(samples, first);
     }
 
     /// Decodes a last line that has no line end, at the end of the stream. An incomplete binary frame is
     /// ignored.
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
-        match self {
-            StreamDecoder::Csv(rows) => rows.finish(samples, drops),
-            StreamDecoder::Json(lines) => lines.finish(samples, drops),
-            StreamDecoder::Binary(_) => {}
+        let first = samples.len();
+        match &mut self.decoder {
+            Decoder::Csv(rows) => rows.finish(samples, drops),
+            Decoder::Json(lines) => lines.finish(samples, drops),
+            Decoder::Binary(_) => {}
+        }
+        self.fill(samples, first);
+    }
+
+    fn fill(&mut self, samples: &mut Samples, first: usize) {
+        if let Some(hold) = &mut self.hold {
+            hold.fill(samples, first);
+        }
+    }
+
+    /// What was concluded about rows of CSV where nothing is configured, in one sentence: once as soon as it is
+    /// known, and again when it changes.
+    pub fn take_conclusion(&mut self) -> Option<String> {
+        match &mut self.decoder {
+            Decoder::Csv(rows) => rows.take_conclusion(),
+            Decoder::Json(_) | Decoder::Binary(_) => None,
+        }
+    }
+
+    /// Whether the unit of the times is configured, or the input itself says it.
+    pub fn unit_is_known(&self) -> bool {
+        match &self.decoder {
+            Decoder::Csv(rows) => rows.unit_is_known(),
+            Decoder::Json(_) => self.unit_is_configured,
+            Decoder::Binary(_) => true,
         }
     }
 }

@@ -48,6 +48,10 @@ pub(crate) fn choose_unit(
     if timed < MIN_SAMPLES {
         return open;
     }
+    if candidates.windows(2).all(|pair| matches!(pair, [(_, one), (_, other)] if one == other)) {
+        // The unit does not matter, as for text, or it is in the name of the column.
+        return UnitChoice::Unit(TimeUnit::S);
+    }
     let plausible: Vec<_> = candidates
         .iter()
         .filter(|(_, times)| 2 * count(times) > timed)

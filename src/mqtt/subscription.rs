@@ -215,17 +215,24 @@ impl ReceivedTopic {
         let Some(unit) = &mut self.unit else { return vec![message] };
         let Subscription { input, format, .. } = &self.subscription;
         let times = |message: &SampleMessage, unit: TimeUnit| {
-            let time = TimeInput { unit: Some(unit), ..input.time.clone() };
+            let time = TimeInput { assumed: unit, ..input.time.clone() };
             let (mut samples, mut drops) = (input.columns.samples(), Drops::default());
             if let Some(channel) = &message.channel {
-                samples =
-                    message::decode_channel(*format, &message.publish.payload, channel, &time, &mut drops);
+                samples = message::decode_channel(
+                    *format,
+                    &message.publish.payload,
+                    channel,
+                    &time,
+                    input.csv,
+                    &mut drops,
+                );
             } else {
                 message::decode(
                     *format,
                     &message.publish.payload,
                     &input.columns,
                     &time,
+                    input.csv,
                     &mut samples,
                     &mut drops,
                 );
@@ -237,7 +244,7 @@ impl ReceivedTopic {
             return Vec::new();
         };
         self.unit = None;
-        self.subscription.input.time.unit = Some(unit);
+        self.subscription.input.time.assumed = unit;
         if unit != TimeUnit::S {
             self.handle.conclude(format!("the times are in {}", unit.words()));
         }
@@ -256,7 +263,7 @@ impl ReceivedTopic {
         let columns = &input.columns;
         let mut samples = columns.samples();
         let Some((joiner, channel)) = self.joiner.as_mut().zip(channel) else {
-            message::decode(*format, payload, columns, &input.time, &mut samples, drops);
+            message::decode(*format, payload, columns, &input.time, input.csv, &mut samples, drops);
             return samples;
         };
         let Some(index) = columns.names().iter().position(|name| name == channel) else {
@@ -269,7 +276,7 @@ impl ReceivedTopic {
             });
             return samples;
         };
-        let values = message::decode_channel(*format, payload, channel, &input.time, drops);
+        let values = message::decode_channel(*format, payload, channel, &input.time, input.csv, drops);
         joiner.push(stream, index, &values, Instant::now(), &mut samples, drops);
         samples
     }
@@ -284,6 +291,7 @@ fn quoted(topic: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::csv::CsvFormat;
     use crate::signal::{Channel, Columns, TimeInput};
 
     fn subscription(topic: &str) -> Subscription {
@@ -291,7 +299,7 @@ mod tests {
         Subscription {
             topic: topic.into(),
             format: MessageFormat::Auto,
-            input: SourceInput { columns, time: TimeInput::default() },
+            input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
             max_payload: 1 << 20,
             max_streams: 8,
             hold: Duration::from_secs(5),

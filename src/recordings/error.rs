@@ -58,14 +58,14 @@ pub enum RecordingError {
     },
     /// No channels are listed, and no column of the recording is numeric.
     #[error(
-        "\"{path}\" has no column of numbers besides the time; its header in row {row} has {has}. Describe \
+        "\"{path}\" has no column of numbers besides the time; the columns in row {row} are {has}. Describe \
          its columns in a dataset.toml in the same folder",
         path = path.display()
     )]
     NoChannels {
         /// The path of the recording.
         path: PathBuf,
-        /// The number of the header's row, counted from 1.
+        /// The number of the header's line, counted from 1; 0 if there is none.
         row: usize,
         /// The names of the columns in the header, separated by commas.
         has: String,
@@ -88,6 +88,26 @@ pub enum RecordingError {
         /// The path of the file.
         path: PathBuf,
         /// What is wrong, and in which line.
+        why: String,
+    },
+    /// A file is not text of the form that its layout says.
+    #[error("\"{path}\": {why}", path = path.display())]
+    Form {
+        /// The path of the file.
+        path: PathBuf,
+        /// What is wrong, and the fix.
+        why: String,
+    },
+    /// No row of a recording has a value of every channel.
+    #[error(
+        "\"{path}\": {why}; set hold of the slower channel under its [[channel]] in a dataset.toml, such as \
+         hold = \"500ms\", or record the channels together",
+        path = path.display()
+    )]
+    NeverTogether {
+        /// The path of the recording.
+        path: PathBuf,
+        /// How many rows have which channel.
         why: String,
     },
     /// A recording has no time column, and its layout gives no sample rate.

@@ -1,9 +1,14 @@
 //! Labels: the surface that a drive was really on, over the time of its recording.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::error::RecordingError;
-use crate::signal::{Time, TimeUnit};
+use crate::decode::csv::read_table;
+use crate::signal::{Time, TimeUnit, time_name};
+
+/// The largest file of intervals, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The maximum number of intervals in one file.
 const MAX_INTERVALS: usize = 1_000_000;
@@ -32,30 +37,56 @@ impl Labels {
     /// Reads a file of intervals: a header and rows of `start,end,label` in order of time, which do not
     /// overlap.
     ///
-    /// The surface is not known between the intervals. `unit` is the unit of the times.
+    /// The surface is not known between the intervals. `unit` is the unit of the times, unless the header says
+    /// another one, such as `start_ms`.
     ///
     /// # Errors
-    /// [`RecordingError::Read`] if the file cannot be read, or [`RecordingError::Row`] if a row is not valid.
+    /// [`RecordingError::Read`] if the file cannot be read, [`RecordingError::Form`] if it is not UTF-8 or too
+    /// large, or [`RecordingError::Row`] if a row is not valid.
     pub fn read_intervals(path: &Path, unit: TimeUnit) -> Result<Self, RecordingError> {
-        let text = std::fs::read_to_string(path).map_err(RecordingError::reading(path))?;
+        let failed = RecordingError::reading(path);
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            .map_err(failed)?
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let form = |why: String| RecordingError::Form { path: path.into(), why };
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(form(format!(
+                "the file is larger than {} MiB; use longer intervals",
+                MAX_BYTES >> 20
+            )));
+        }
+        let (rows, delimiter) =
+            read_table(&bytes, MAX_INTERVALS + 2).map_err(|error| form(error.to_string()))?;
+        let mut unit = unit;
         let mut changes: Vec<(Time, Option<String>)> = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || (index == 0 && line.starts_with("start")) {
+        for (index, (line, fields)) in rows.iter().enumerate() {
+            let first = fields.first().map(String::as_str).unwrap_or_default();
+            if index == 0 && first.to_lowercase().starts_with("start") {
+                unit =
+                    time_name::words(first).last().and_then(|word| time_name::unit_of(word)).unwrap_or(unit);
                 continue;
             }
             let bad = |why: &str| RecordingError::Row {
                 path: path.into(),
-                why: format!("line {}: {why}; write rows of start,end,label in order of time", index + 1),
+                why: format!("line {line}: {why}; write rows of start,end,label in order of time"),
             };
-            let mut fields = line.splitn(3, ',').map(str::trim);
-            let mut time = |column: &str| {
-                let field = fields.next().unwrap_or_default();
-                unit.parse(field.as_bytes())
-                    .ok_or_else(|| bad(&format!("{column} is {field:?}, which is not a time")))
+            if fields.len() > 3 && fields.iter().skip(3).any(|field| !field.is_empty()) {
+                return Err(bad(
+                    "the row has more than three fields; put a label with a comma in double quotes",
+                ));
+            }
+            let time = |index: usize, name: &str| {
+                let field = fields.get(index).map(String::as_str).unwrap_or_default();
+                let is_decimal_comma = delimiter.text() != ',' && field.matches(',').count() == 1;
+                let text = if is_decimal_comma { field.replace(',', ".") } else { field.to_owned() };
+                unit.parse(text.as_bytes())
+                    .ok_or_else(|| bad(&format!("{name} is {field:?}, which is not a time")))
             };
-            let (start, end) = (time("start")?, time("end")?);
-            let label = fields.next().unwrap_or_default().trim_matches('"');
+            let (start, end) = (time(0, "start")?, time(1, "end")?);
+            let label = fields.get(2).map(String::as_str).unwrap_or_default();
             if label.is_empty() {
                 return Err(bad("the label is empty"));
             }
@@ -64,7 +95,7 @@ impl Labels {
                     "the interval does not end after its start, or starts before the previous one ends",
                 ));
             }
-            if changes.len() >= MAX_INTERVALS {
+            if index > MAX_INTERVALS {
                 return Err(bad(&format!("the file has more than {MAX_INTERVALS} intervals")));
             }
             if changes.last().is_some_and(|(last, _)| *last == start) {
@@ -117,6 +148,21 @@ mod tests {
         assert_eq!(labels.throughout(at(9.0), at(11.0)), None);
         assert_eq!(labels.throughout(at(19.0), at(26.0)), None, "the gap between two intervals");
         assert_eq!(labels.at(at(-1.0)), None);
+    }
+
+    #[test]
+    fn intervals_are_read_as_csv_with_any_delimiter_and_quoted_labels() {
+        for text in [
+            "start,end,label\n0,1.5,\"wood, wet\"",
+            "\u{feff}start;end;label\r\n0;1,5;wood, wet\r\n",
+            "Start_ms,end_ms,label\n0,1500,\"wood, wet\"\n",
+            "0\t1.5\twood, wet\n",
+        ] {
+            let labels = intervals(text).unwrap();
+            assert_eq!((labels.at(at(1.4)), labels.at(at(1.5))), (Some("wood, wet"), None), "{text}");
+        }
+        let error = intervals("start,end,label\n0,1,wood, wet\n").unwrap_err().to_string();
+        assert!(error.contains("line 2: the row has more than three fields; put a label"), "{error}");
     }
 
     #[test]

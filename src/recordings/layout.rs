@@ -4,12 +4,13 @@
 //! Each struct here is a table of the file. Without a file, the defaults apply, which fit the files that
 //! `underfoot record` writes.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::RecordingError;
+use super::first_lines;
+use crate::decode::csv::{ColumnKind, CsvFormat, CsvFormatError, Header, Preview};
 use crate::signal::{ChannelInput, TimeInput, TimeUnit};
 
 /// The name of the file that describes the recordings in its folder and the folders below.
@@ -34,19 +35,31 @@ pub struct Layout {
     pub augment: AugmentLayout,
 }
 
-/// How a file is split into rows and fields.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a file is split into rows and fields. What is `None` is worked out from the first rows of each file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvLayout {
-    /// The character between two fields, which must be ASCII.
-    pub delimiter: char,
-    /// The number of the row with the names of the columns, counted from 1. The rows above it are skipped.
-    pub header_row: usize,
+    /// The character between two fields, which must be ASCII; a space for any number of blanks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// The decimal separator, a point or a comma; if `None`, it may also be a comma where the comma does not
+    /// separate fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// The number of the line with the names of the columns, counted from 1; the lines above it are skipped.
+    /// With 0 there is no such line, and the names of the columns are their numbers, from `1`. If `None`, it
+    /// is the first line that is not empty, unless that consists of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u64>,
 }
 
-impl Default for CsvLayout {
-    fn default() -> Self {
-        Self { delimiter: ',', header_row: 1 }
+impl CsvLayout {
+    /// What is known about the rows.
+    ///
+    /// # Errors
+    /// [`CsvFormatError`]: a character cannot be used.
+    pub fn format(&self) -> Result<CsvFormat, CsvFormatError> {
+        CsvFormat::new(self.delimiter, self.decimal)
     }
 }
 
@@ -116,21 +129,23 @@ impl Layout {
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         let text = std::fs::read_to_string(path).map_err(RecordingError::reading(path))?;
         let bad = |why: String| RecordingError::Layout { path: path.into(), why };
-        let layout: Layout = toml::from_str(&text).map_err(|error| {
+        let line_of = |error: toml::de::Error| {
             let line = error
                 .span()
                 .map_or(1, |span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
             bad(format!("line {line}: {}", error.message()))
-        })?;
-        if !layout.csv.delimiter.is_ascii() {
-            return Err(bad(format!(
-                "csv.delimiter is \"{}\"; it must be one ASCII character",
-                layout.csv.delimiter
-            )));
+        };
+        let mut unknown = None;
+        let document = toml::Deserializer::parse(&text).map_err(line_of)?;
+        let layout: Layout = serde_ignored::deserialize(document, |path| {
+            unknown.get_or_insert_with(|| path.to_string());
+        })
+        .map_err(line_of)?;
+        if let Some(key) = unknown {
+            return Err(bad(format!("unknown key `{key}`; check its spelling against the documentation")));
         }
-        if layout.csv.header_row == 0 {
-            return Err(bad("csv.header_row is 0, but rows are counted from 1; the first row is 1".into()));
-        }
+        layout.csv.format().map_err(|error| bad(format!("csv.{error}")))?;
+        layout.time.validate().map_err(|error| bad(format!("time.{error}")))?;
         if layout.label.from == LabelFrom::Column && layout.label.column.is_none() {
             return Err(bad("label.from is \"column\", but label.column is not set; name the column".into()));
         }
@@ -143,9 +158,6 @@ impl Layout {
             return Err(bad(
                 "time.unit is \"none\", but time.rate is not set; give the sample rate in Hz".into()
             ));
-        }
-        if let Some(rate) = layout.time.rate.filter(|rate| !(rate.is_finite() && *rate > 0.0)) {
-            return Err(bad(format!("time.rate is {rate}; it must be a sample rate in Hz, more than 0")));
         }
         Ok(layout)
     }
@@ -161,62 +173,82 @@ impl Layout {
     /// The channels of a recording.
     ///
     /// These are the channels that the layout lists. If it lists none, they are the columns of the recording
-    /// whose first value is a number, apart from those with the time, the label and the group.
+    /// whose first values are numbers, apart from those with the time, the label, the group, and the number of
+    /// the row.
     ///
     /// # Errors
-    /// [`RecordingError::Read`] if the recording cannot be read, or [`RecordingError::NoChannels`] if no
-    /// channel is listed and no column is numeric.
+    /// [`RecordingError::Read`] if the recording cannot be read, [`RecordingError::Form`] if it has no header
+    /// where the layout says, or [`RecordingError::NoChannels`] if no channel is listed and no column is
+    /// numeric.
     pub fn channels_of(&self, recording: &Path) -> Result<Vec<ChannelInput>, RecordingError> {
         if !self.channels.is_empty() {
             return Ok(self.channels.clone());
         }
-        let failed = RecordingError::reading(recording);
-        let file = std::fs::File::open(recording).map_err(failed)?;
-        let mut lines = BufReader::new(file).lines().skip(self.csv.header_row - 1);
-        let mut next = || lines.next().transpose().map_err(failed).map(Option::unwrap_or_default);
-        let (header, first) = (next()?, next()?);
-        let delimiter = u8::try_from(self.csv.delimiter).unwrap_or(b',');
-        let (names, values) = (fields(header, delimiter), fields(first, delimiter));
-        let used = [Some(self.time.column()), self.label.column.as_deref(), self.split.column.as_deref()];
-        let numeric = names.iter().zip(&values).filter(|(name, value)| {
-            !name.is_empty() && !used.contains(&Some(name.as_str())) && value.parse::<f64>().is_ok()
+        let preview = self.preview(recording)?;
+        self.channels_in(&preview, recording)
+    }
+
+    /// The columns of the labels and of the group, if they are in columns.
+    pub(super) fn text_columns(&self) -> [Option<&str>; 2] {
+        let label = self.label.column.as_deref().filter(|_| self.label.from == LabelFrom::Column);
+        let group = self.split.column.as_deref().filter(|_| self.split.group_by == GroupBy::Column);
+        [label, group]
+    }
+
+    /// The end of a conclusion: the columns that are not channels because of what they hold. Empty if there
+    /// are none, or the layout lists the channels.
+    pub(super) fn describe_unused(&self, preview: &Preview, channels: &[String]) -> String {
+        if !self.channels.is_empty() {
+            return String::new();
+        }
+        let reason = |(name, kind): (&String, ColumnKind)| {
+            let why = match kind {
+                ColumnKind::RowNumber => "counts the rows",
+                ColumnKind::Text => "is not of numbers",
+                ColumnKind::Empty if !name.is_empty() => "is empty",
+                ColumnKind::Empty | ColumnKind::Time | ColumnKind::Numbers => return None,
+            };
+            let is_used = channels.contains(name) || self.text_columns().contains(&Some(name.as_str()));
+            (!is_used).then(|| format!("{name:?} {why}"))
+        };
+        let unused: Vec<_> = preview.names.iter().zip(preview.kinds(&self.time)).filter_map(reason).collect();
+        if unused.is_empty() { String::new() } else { format!("; not channels: {}", unused.join(", ")) }
+    }
+
+    /// The first lines of a recording.
+    ///
+    /// # Errors
+    /// [`RecordingError::Read`] or [`RecordingError::Form`] if they cannot be read.
+    pub(super) fn preview(&self, recording: &Path) -> Result<Preview, RecordingError> {
+        // The characters were checked when the layout was read.
+        first_lines::read(recording, self.csv.format().unwrap_or_default(), self.csv.header_row)
+    }
+
+    /// The channels of a recording that begins so.
+    pub(super) fn channels_in(
+        &self,
+        preview: &Preview,
+        recording: &Path,
+    ) -> Result<Vec<ChannelInput>, RecordingError> {
+        if !self.channels.is_empty() {
+            return Ok(self.channels.clone());
+        }
+        let used = [self.label.column.as_deref(), self.split.column.as_deref()];
+        let kinds = preview.kinds(&self.time);
+        let numeric = preview.names.iter().zip(kinds).filter(|(name, kind)| {
+            *kind == ColumnKind::Numbers && !name.is_empty() && !used.contains(&Some(name.as_str()))
         });
         let channels: Vec<_> = numeric
             .map(|(name, _)| ChannelInput { column: Some(name.clone()), ..ChannelInput::default() })
             .collect();
         if channels.is_empty() {
-            let has = names.join(", ");
-            return Err(RecordingError::NoChannels { path: recording.into(), row: self.csv.header_row, has });
+            let has = preview.names.join(", ");
+            let row = match preview.header {
+                Header::Line(line) => line as usize,
+                Header::Missing => 0,
+            };
+            return Err(RecordingError::NoChannels { path: recording.into(), row, has });
         }
         Ok(channels)
-    }
-}
-
-/// The fields of one line of CSV, without the spaces and quotes around them. A quoted field may contain the
-/// delimiter.
-fn fields(mut line: String, delimiter: u8) -> Vec<String> {
-    line.push('\n');
-    let (mut text, mut ends) = (vec![0; line.len()], vec![0; line.len()]);
-    let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-    let (_, _, _, count) = reader.read_record(line.as_bytes(), &mut text, &mut ends);
-    let mut start = 0;
-    let field = |end: &usize| {
-        let field = text.get(start..*end).unwrap_or_default();
-        start = *end;
-        String::from_utf8_lossy(field).trim().trim_matches('"').to_owned()
-    };
-    ends.iter().take(count).map(field).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quoted_field_of_the_header_may_contain_the_delimiter() {
-        let line = "t, \"left, front\",\"left, front\",'x'".to_owned();
-        assert_eq!(fields(line, b','), ["t", "left", "front", "left, front", "'x'"]);
-        assert_eq!(fields("a;\"b\"\"c\";".to_owned(), b';'), ["a", "b\"c", ""]);
-        assert_eq!(fields(String::new(), b','), Vec::<String>::new());
     }
 }

@@ -10,10 +10,12 @@
 mod digest;
 mod error;
 mod find;
+mod first_lines;
 pub mod labels;
 pub mod layout;
 pub mod reader;
 mod recording;
+mod row_counts;
 
 pub use digest::digest;
 pub use error::RecordingError;
@@ -97,6 +99,181 @@ pub(crate) mod tests {
         assert_eq!(samples.times()[2].seconds(), 0.5);
     }
 
+    /// The reader of the first recording of a folder, read to its end; also its samples.
+    fn read_to_end<'a>(
+        recording: &'a Recording,
+        wanted: Option<&[Channel]>,
+    ) -> (String, Samples, RecordingReader<'a>) {
+        let mut reader = RecordingReader::open(recording, wanted).unwrap();
+        let (mut samples, mut conclusion) = (reader.samples(), String::new());
+        while reader.next_batch(&mut samples).unwrap() {
+            conclusion = reader.take_conclusion().unwrap_or(conclusion);
+        }
+        (conclusion, samples, reader)
+    }
+
+    #[test]
+    fn recordings_of_any_form_are_read_without_a_dataset_toml() {
+        let utf8 = |text: &str| text.as_bytes().to_vec();
+        for (text, names, said) in [
+            (
+                utf8("\u{feff}t,current\r\n0,1.5\r\n0.1,1.6\r\n"),
+                "current",
+                "comma, header: time column \"t\", channels current",
+            ),
+            (
+                utf8("\n\ntime_ms;current\n0;1,5\n100;1,6\n"),
+                "current",
+                "semicolon, decimal comma, header: time column \"time_ms\" in ms, channels current",
+            ),
+            (
+                utf8("Time (us)\tcurrent\n0\t1.5\n100000\t1.6\n"),
+                "current",
+                "tab, header: time column \"Time (us)\" in us",
+            ),
+            (utf8("0,1.5\n0.1,1.6\n"), "2", "comma, no header: time column \"1\", channels 2"),
+            (
+                utf8(",stamp,current,note\n0,0,1.5,dry\n1,0.1,1.6,dry\n2,0.2,1.7,wet\n3,0.3,1.8,wet\n"),
+                "current",
+                "channels current; not channels: \"\" counts the rows, \"note\" is not of numbers",
+            ),
+            (
+                b"t,current,weg \xb5m\n0,1.5,x\n0.1,1.6,x\n".to_vec(),
+                "current",
+                "not channels: \"weg µm\" is not of numbers",
+            ),
+            (
+                utf8("\"t\",\"current\"\n\"0\",\"1.5\"\n\"0.1\",\"1.6\"\n"),
+                "current",
+                "comma, header: time column \"t\"",
+            ),
+        ] {
+            let folder = folder(&[("wood/x.csv", text)]);
+            let recordings = find(&[folder.path().into()], None).unwrap();
+            let inputs = recordings[0].layout.channels_of(&recordings[0].path).unwrap();
+            assert_eq!(
+                inputs.iter().map(|input| input.column.as_deref().unwrap()).collect::<Vec<_>>(),
+                [names]
+            );
+            let (conclusion, samples, reader) = read_to_end(&recordings[0], None);
+            assert_eq!((samples.values()[1], samples.times()[1].seconds()), (1.6, 0.1), "{conclusion}");
+            assert!(conclusion.contains(said), "{conclusion}");
+            assert_eq!((reader.drops().total(), reader.warning()), (0, None));
+        }
+    }
+
+    #[test]
+    fn a_damaged_row_among_many_is_dropped_and_counted_and_many_are_an_error() {
+        let rows = |damaged: usize| -> String {
+            let row = |index: usize| match index % 100 {
+                50 if index / 100 < damaged => format!("{}.0,1{}.1,2\n", index, index),
+                _ => format!("{index}.0,1.5\n"),
+            };
+            (0..1500).map(row).collect()
+        };
+        let damaged = rows(12);
+        let folder = folder(&[
+            ("wood/x.csv", format!("t,current\n{damaged}")),
+            ("wood/y.csv", format!("t,current\n{damaged}\n0,x\n0,x\n0,x\n0,x")),
+        ]);
+        let recordings = find(&[folder.path().into()], None).unwrap();
+        let (_, samples, reader) = read_to_end(&recordings[0], None);
+        assert_eq!((samples.len(), reader.drops().to_string().as_str()), (1488, "12 malformed"));
+        assert!(reader.drops().first().unwrap().1.starts_with("line 52: the row has 3 fields"));
+        let error = read_all(&recordings[1], None).unwrap_err().to_string();
+        assert!(error.contains("line 52: ") && error.contains("(15 of 1503 rows cannot be read)"), "{error}");
+    }
+
+    #[test]
+    fn a_time_in_two_columns_is_named_and_can_be_added_up() {
+        let rows: String = (0..100).map(|row| format!("1700000000,{},1.5\n", row * 10_000_000)).collect();
+        let text = format!("header.stamp.secs,header.stamp.nsecs,current\n{rows}");
+        let sum = "[time]\nsum = [{column = \"header.stamp.secs\", unit = \"s\"}, {column = \"header.stamp.nsecs\", unit = \"ns\"}]";
+        let folder = folder(&[("a/x.csv", text.as_str()), ("b/x.csv", &text), ("b/dataset.toml", sum)]);
+        let current = [Channel::in_ampere("current")];
+        let recordings = find(&[folder.path().join("a"), folder.path().join("b")], None).unwrap();
+        let warning = read_to_end(&recordings[0], Some(&current)).2.warning().unwrap();
+        assert!(
+            warning.starts_with("99 of 100 rows repeat the time of the row before; its columns"),
+            "{warning}"
+        );
+        assert!(warning.contains(&format!("set {}", sum.replace('\n', " "))), "{warning}");
+        let (_, samples, reader) = read_to_end(&recordings[1], Some(&current));
+        assert_eq!(samples.times()[99].nanos(), 1_700_000_000_990_000_000);
+        assert_eq!(reader.warning(), None);
+    }
+
+    #[test]
+    fn channels_in_rows_of_their_own_are_named_and_can_be_held() {
+        let row = |row: i32| match row % 2 {
+            0 => format!("{row},1.5,\n"),
+            _ => format!("{row},,{row}\n"),
+        };
+        let text = format!("t_ms,left,right\n{}", (0..2000).map(row).collect::<String>());
+        let rare = text.replace("2,1.5,\n", "2,1.5,7\n");
+        let hold = "[[channel]]\nname = 'left'\nhold = '10ms'\n[[channel]]\nname = 'right'\n";
+        let folder = folder(&[
+            ("a/x.csv", text.as_str()),
+            ("b/x.csv", &text),
+            ("b/dataset.toml", hold),
+            ("c/x.csv", &rare),
+        ]);
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
+        let recordings = find(&paths, None).unwrap();
+        let error = read_all(&recordings[0], Some(&["left", "right"].map(Channel::in_ampere))).unwrap_err();
+        let expected =
+            "no row has both left and right (rows with a value: left in 1000, right in 1000); set hold";
+        assert!(error.to_string().contains(expected), "{error}");
+        let (_, samples, reader) = read_to_end(&recordings[1], None);
+        let complete = samples.iter().filter(|(_, row)| row.iter().all(|value| !value.is_nan())).count();
+        assert_eq!((complete, reader.warning()), (1000, None));
+        let warning = read_to_end(&recordings[2], None).2.warning().unwrap();
+        assert!(warning.starts_with("only 200 of 2000 rows have both left and right"), "{warning}");
+    }
+
+    #[test]
+    fn what_a_dataset_toml_says_wrongly_is_named() {
+        let text = "t,current\n0,1.5\n1,1.6\n";
+        for (toml, expected) in [
+            ("[csv]\nheader_row = 5", "line 5 is missing or empty, but [csv] header_row says"),
+            ("[csv]\ndelimiter = ';'\n", "\"current\" is not in the header, which has t,current"),
+            ("[csv]\ndelimiter = 'é'\n", "csv.delimiter is \"é\"; it must be one ASCII character"),
+            (
+                "[csv]\ndelimiter = ','\ndecimal = ','\n",
+                "csv.decimal is \",\"; the delimiter is a comma, too",
+            ),
+            ("[time]\ncolum = 't'\n", "unknown key `time.colum`"),
+            ("[[channel]]\nname = 'current'\nscal = 2\n", "unknown key `channel.0.scal`"),
+            ("[time]\nrate = -1\n", "time.rate is -1.0; it must be more than 0"),
+            ("[time]\ncolumn = 't'\nsum = [{column = 't', unit = 's'}]\n", "time.sum is a list that begins"),
+            ("[time]\nunit = 'none'\n", "time.unit is \"none\", but time.rate is not set"),
+        ] {
+            let folder = folder(&[("wood/x.csv", text), ("dataset.toml", toml)]);
+            let found = find(&[folder.path().into()], None);
+            let result = found
+                .and_then(|found| read_all(&found[0], Some(&[Channel::in_ampere("current")])).map(|_| ()));
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn rows_without_a_header_that_may_have_decimal_commas_are_an_error_with_the_key() {
+        let folder = folder(&[
+            ("a/x.csv", "1,21\n1,24\n1,19\n"),
+            ("b/x.csv", "1,21\n1,24\n1,19\n"),
+            ("b/dataset.toml", "[csv]\ndecimal = ','\n[time]\nunit = 'none'\nrate = 100\n"),
+        ]);
+        let recordings = find(&[folder.path().join("a"), folder.path().join("b")], None).unwrap();
+        let current = [Channel::in_ampere("current")];
+        let error = read_all(&recordings[0], Some(&current)).unwrap_err().to_string();
+        assert!(
+            error.contains("set decimal = \",\"") && error.ends_with("under [csv] in a dataset.toml"),
+            "{error}"
+        );
+        assert_eq!(read_all(&recordings[1], Some(&current)).unwrap().0.values(), [1.21, 1.24, 1.19]);
+    }
+
     #[test]
     fn every_error_is_one_line_that_names_the_file_and_the_fix() {
         let folder = folder(&[
@@ -108,6 +285,8 @@ pub(crate) mod tests {
             ("toml/x.csv", "t,current\n0,1\n"),
             ("toml/dataset.toml", "[csv]\ndelimeter = ';'\n"),
             ("nothing/notes.txt", ""),
+            ("wide/x.csv", "t\0,\0c\0\n\0"),
+            ("cut/x.csv", "t,current\n0,1"),
         ]);
         let current = [Channel::in_ampere("current")];
         for (name, expected) in [
@@ -119,6 +298,8 @@ pub(crate) mod tests {
             ("toml", "line 2: unknown field `delimeter`"),
             ("nothing", "there is no .csv recording in"),
             ("absent", "cannot be read: No such file"),
+            ("wide", "the file is UTF-16; save it as UTF-8"),
+            ("cut", "line 2 is the last one and has no line end"),
         ] {
             let path = folder.path().join(name);
             let result =

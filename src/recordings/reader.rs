@@ -7,30 +7,39 @@ use super::error::RecordingError;
 use super::labels::Labels;
 use super::layout::{GroupBy, LabelFrom};
 use super::recording::Recording;
-use crate::decode::csv::{CsvRows, Header, TextColumn};
-use crate::signal::{Channel, Columns, Drops, Samples, Time, TimeUnit};
+use super::row_counts::RowCounts;
+use crate::decode::csv::{CsvRows, Preview, TextColumn};
+use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeUnit};
 
 /// The number of bytes that are read and decoded at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// The share of rows that may be damaged: one of this number.
+const DAMAGED: u64 = 100;
+
+/// With more damaged rows than this, reading ends as soon as they are too many.
+const MANY_DAMAGED: u64 = 10;
+
 /// Reads the samples of one recording, in the order of its rows.
 ///
-/// A recording is read by the same decoder as live samples, but strictly: a row that cannot be decoded is an
-/// error, because something is wrong with the file or its layout. Only an incomplete last row, which a crash
-/// during recording leaves, is dropped and counted.
+/// A recording is read by the same decoder as live samples. Up to one row in a hundred may be damaged, as by
+/// a crash in the middle of writing; such rows are dropped and counted. More of them are an error, because
+/// then something is wrong with the file or its layout. A last line without a line end is always dropped if
+/// the other lines have one.
 pub struct RecordingReader<'a> {
     recording: &'a Recording,
     file: File,
     buffer: Vec<u8>,
     rows: CsvRows,
+    preview: Preview,
     /// Empty samples with the channels and sensor limits of the recording.
     empty: Samples,
+    channels: Vec<Channel>,
+    hold: Option<Hold>,
     drops: Drops,
-    /// The number of samples so far, from which samples without a time get one by the sample rate.
-    count: u64,
-    /// The last byte that was read. If a crash ended the recording in the middle of a row, it is not a line
-    /// end.
-    last_byte: u8,
+    counts: RowCounts,
+    /// The end of the conclusion: which columns are not used, although no channels are listed.
+    unused: String,
     ended: bool,
 }
 
@@ -48,10 +57,11 @@ impl<'a> RecordingReader<'a> {
             return Err(RecordingError::Empty { path: path.clone() });
         }
         let layout = &recording.layout;
+        let preview = layout.preview(path)?;
         let columns = match wanted {
             // If the layout lists no channels, each wanted channel is in the column with its name.
             Some(wanted) if layout.channels.is_empty() => Columns::of(wanted),
-            _ => Columns::new(&layout.channels_of(path)?),
+            _ => Columns::new(&layout.channels_in(&preview, path)?),
         };
         let invalid = |why| RecordingError::Channels { path: path.clone(), why };
         let columns = columns.map_err(invalid)?;
@@ -59,29 +69,20 @@ impl<'a> RecordingReader<'a> {
             Some(wanted) => columns.select(wanted, &path.display().to_string()).map_err(invalid)?,
             None => columns,
         };
-        let label = Some(&layout.label).filter(|label| label.from == LabelFrom::Column);
-        let group = Some(&layout.split).filter(|split| split.group_by == GroupBy::Column);
-        let texts = [label.and_then(|l| l.column.as_deref()), group.and_then(|s| s.column.as_deref())];
+        let texts = layout.text_columns();
         let texts = texts.into_iter().flatten().map(TextColumn::new).collect();
-        let empty = columns.samples();
-        let delimiter = u8::try_from(layout.csv.delimiter).unwrap_or(b',');
-        let rows = CsvRows::recorded(
-            columns,
-            layout.time.clone(),
-            delimiter,
-            Header::Row(layout.csv.header_row),
-            texts,
-        );
-        let buffer = vec![0; BUFFER_BYTES];
         Ok(Self {
             recording,
             file,
-            buffer,
-            rows,
-            empty,
+            buffer: vec![0; BUFFER_BYTES],
+            empty: columns.samples(),
+            channels: columns.channels().to_vec(),
+            hold: Hold::new(&columns, None),
+            counts: RowCounts::new(columns.channels().len()),
+            unused: layout.describe_unused(&preview, columns.names()),
+            rows: CsvRows::recorded(columns, layout.time.clone(), preview.format, preview.header, texts),
+            preview,
             drops: Drops::default(),
-            count: 0,
-            last_byte: b'\n',
             ended: false,
         })
     }
@@ -95,34 +96,35 @@ impl<'a> RecordingReader<'a> {
     ///
     /// # Errors
     /// - [`RecordingError::Read`] if the file cannot be read.
-    /// - [`RecordingError::Row`] if a row cannot be decoded, unless it is an incomplete last row.
+    /// - [`RecordingError::Row`] if the header lacks a column, or too many rows are damaged.
     /// - [`RecordingError::NoTime`] if a sample has no time and the layout has no sample rate.
     /// - [`RecordingError::NoSamples`] if the recording has ended without a sample.
+    /// - [`RecordingError::NeverTogether`] if it has ended without a row that has every channel.
+    /// - [`RecordingError::Form`] if rows of `1,21` can only be numbers with a decimal comma.
     pub fn next_batch(&mut self, samples: &mut Samples) -> Result<bool, RecordingError> {
         if self.ended {
             return Ok(false);
         }
         let start = samples.len();
-        let path = || self.recording.path.clone();
         let read = self.file.read(&mut self.buffer);
         let read = read.map_err(RecordingError::reading(&self.recording.path))?;
-        let mut drops = Drops::default();
-        if read == 0 {
-            self.ended = true;
-            self.rows.finish(samples, &mut drops);
-            if self.last_byte != b'\n' && drops.total() > 0 {
-                self.drops.merge(&drops.take());
+        let mut last = Drops::default();
+        match self.buffer.get(..read).filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => self.rows.feed(bytes, samples, &mut self.drops),
+            None => {
+                self.ended = true;
+                self.rows.finish(samples, &mut last);
             }
-        } else if let Some(bytes) = self.buffer.get(..read) {
-            self.rows.feed_until_fault(bytes, samples, &mut drops);
-            self.last_byte = bytes.last().copied().unwrap_or(self.last_byte);
-        }
-        if let Some((_, why)) = drops.first() {
-            return Err(RecordingError::Row { path: path(), why: why.into() });
         }
         self.set_missing_times(start, samples)?;
-        if self.ended && self.count == 0 {
-            return Err(RecordingError::NoSamples { path: path() });
+        if let Some(hold) = &mut self.hold {
+            hold.fill(samples, start);
+        }
+        self.counts.add(samples, start);
+        self.check_drops(&last)?;
+        self.drops.merge(&last);
+        if self.ended {
+            self.check_end()?;
         }
         Ok(!self.ended)
     }
@@ -130,25 +132,106 @@ impl<'a> RecordingReader<'a> {
     /// Sets the times of samples that carry none, from index `start` on, by the sample rate.
     fn set_missing_times(&mut self, start: usize, samples: &mut Samples) -> Result<(), RecordingError> {
         let rate = self.recording.layout.time.rate;
+        let mut count = self.counts.rows();
         for time in samples.times_mut().iter_mut().skip(start) {
             if *time == Time::ARRIVAL {
-                let by_rate = rate.and_then(|rate| Time::from_seconds(self.count as f64 / rate));
+                let by_rate = rate.and_then(|rate| Time::from_seconds(count as f64 / rate));
                 *time = by_rate.ok_or_else(|| RecordingError::NoTime {
                     path: self.recording.path.clone(),
                     column: self.recording.layout.time.column().into(),
                 })?;
             }
-            self.count += 1;
+            count += 1;
         }
         Ok(())
     }
 
-    /// What was dropped: at most an incomplete last row.
+    /// Checks that not too many rows were dropped. `last` is what was dropped at the end of the file.
+    fn check_drops(&self, last: &Drops) -> Result<(), RecordingError> {
+        let row = |why: &str| Err(RecordingError::Row { path: self.recording.path.clone(), why: why.into() });
+        if let Some(why) = self.rows.header_error() {
+            return row(why);
+        }
+        let (damaged, rows) = (self.drops.total(), self.counts.rows());
+        let is_time = self.ended || damaged > MANY_DAMAGED;
+        let why = self.drops.first().map(|(_, why)| why).unwrap_or_default();
+        match damaged {
+            0 if self.ended && rows == 0 => last.first().map_or(Ok(()), |(_, why)| row(why)),
+            1 if is_time && DAMAGED > rows => row(why),
+            2.. if is_time && damaged * DAMAGED > rows => {
+                row(&format!("{why} ({damaged} of {} rows cannot be read)", damaged + rows))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks the rows of the whole recording.
+    fn check_end(&self) -> Result<(), RecordingError> {
+        let path = || self.recording.path.clone();
+        if self.counts.rows() == 0 {
+            return Err(RecordingError::NoSamples { path: path() });
+        }
+        if self.counts.times_do_not_advance()
+            && let Some(why) = self.preview.decimal_comma_problem()
+        {
+            return Err(RecordingError::Form {
+                path: path(),
+                why: format!("{why}, under [csv] in a dataset.toml"),
+            });
+        }
+        match self.counts.never_together(&self.channels) {
+            Some(why) => Err(RecordingError::NeverTogether { path: path(), why }),
+            None => Ok(()),
+        }
+    }
+
+    /// What was dropped: damaged rows, and an incomplete last row.
     pub fn drops(&self) -> &Drops {
         &self.drops
     }
 
-    /// The labels of the recording. Those in a column are known only as far as the recording has been read.
+    /// What was concluded about the form of the recording where its layout says nothing, in one sentence: once
+    /// as soon as it is known, and again when it changes.
+    pub fn take_conclusion(&mut self) -> Option<String> {
+        Some(self.rows.take_conclusion()? + &self.unused)
+    }
+
+    /// Whether the layout or the recording itself says the unit of the times.
+    pub fn unit_is_known(&self) -> bool {
+        self.rows.unit_is_known()
+    }
+
+    /// What seems to be wrong with the recording although its rows can be read, with the fix; known when it
+    /// has been read to its end.
+    pub fn warning(&self) -> Option<String> {
+        if !self.ended {
+            return None;
+        }
+        if let Some(repeated) = self.counts.mostly_repeated_times() {
+            let rows = self.counts.rows();
+            let problem = format!("{repeated} of {rows} rows repeat the time of the row before");
+            let fix = match self.preview.split_time().filter(|_| self.recording.layout.time.sum.is_empty()) {
+                Some([(whole, unit), (part, part_unit)]) => format!(
+                    "its columns {whole:?} and {part:?} look like one time: set [time] sum = [{{column = \
+                     {whole:?}, unit = \"{}\"}}, {{column = {part:?}, unit = \"{}\"}}] in a dataset.toml",
+                    unit.name(),
+                    part_unit.name()
+                ),
+                None => "name a column with finer times under [time] column in a dataset.toml, or give \
+                         [time] unit = \"none\" and rate"
+                    .into(),
+            };
+            return Some(format!("{problem}; {fix}"));
+        }
+        let why = self.counts.rarely_together(&self.channels)?;
+        Some(format!(
+            "{why}; set hold of the slower channel under its [[channel]] in a dataset.toml, such as hold = \
+             \"500ms\""
+        ))
+    }
+
+    /// The labels of the recording. Those in a column are known only as far as the recording has been read,
+    /// and so is the unit of those in intervals if the name of the time column says it.
     ///
     /// # Errors
     /// [`RecordingError`] if the file with the intervals cannot be read or is not valid.
@@ -163,7 +246,7 @@ impl<'a> RecordingReader<'a> {
                 Ok(column.map(|column| Labels::from_changes(column.changes())).unwrap_or_default())
             }
             LabelFrom::Intervals => {
-                let unit = match recording.layout.time.unit() {
+                let unit = match self.rows.unit() {
                     TimeUnit::None => TimeUnit::S,
                     unit => unit,
                 };

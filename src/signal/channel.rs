@@ -5,6 +5,8 @@
 //! `dataset.toml` says about a channel: its columns, unit, scale and offset. [`Columns`](super::Columns)
 //! turns the second into the first.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// One measured quantity of a stream with its unit, as it appears in a model card.
@@ -61,6 +63,10 @@ pub struct ChannelInput {
     /// The highest value that the sensor can measure, in the channel's unit; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// How long a missing value is replaced by the last one, for a channel that is measured less often than
+    /// the others; `None` means never.
+    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Duration>,
 }
 
 impl ChannelInput {
@@ -155,6 +161,14 @@ pub enum ChannelError {
         min: f64,
         /// The upper limit; infinity if none is given.
         max: f64,
+    },
+    /// The time for which a channel is held is 0 or longer than an hour.
+    #[error("channel {name:?} has hold \"{hold}\"; give a time above 0 of at most \"1h\"")]
+    Hold {
+        /// The channel's name.
+        name: String,
+        /// The time, as text.
+        hold: String,
     },
     /// The scale or offset of a channel is not finite, or the scale is 0.
     #[error(

@@ -1,10 +1,14 @@
 //! Computes the channels of a sample from the raw columns of an input.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::channel::{Channel, ChannelError, ChannelInput, channel_names};
 use super::samples::{Samples, SensorLimits};
 use super::time::Time;
+
+/// The longest time for which a missing value may be replaced.
+const MAX_HOLD: Duration = Duration::from_secs(3600);
 
 /// The raw columns that a decoder reads from an input, and how each channel is computed from them.
 ///
@@ -31,6 +35,8 @@ struct ChannelFormula {
     scale: f64,
     offset: f64,
     limits: SensorLimits,
+    /// How long a missing value is replaced by the last one, in nanoseconds; 0 means never.
+    hold: i64,
 }
 
 impl Columns {
@@ -58,13 +64,20 @@ impl Columns {
                 return Err(ChannelError::Limits { name: channel.name, min, max });
             }
             let limits = SensorLimits { min: min as f32, max: max as f32 };
+            let hold = match input.hold {
+                Some(hold) if hold.is_zero() || hold > MAX_HOLD => {
+                    let hold = humantime::format_duration(hold).to_string();
+                    return Err(ChannelError::Hold { name: channel.name, hold });
+                }
+                hold => hold.map_or(0, |hold| hold.as_nanos() as i64),
+            };
             let columns = input.columns().into_iter().map(|column| {
                 names.iter().position(|name| name == column).unwrap_or_else(|| {
                     names.push(column.to_owned());
                     names.len() - 1
                 })
             });
-            formulas.push(ChannelFormula { columns: columns.collect(), scale, offset, limits });
+            formulas.push(ChannelFormula { columns: columns.collect(), scale, offset, limits, hold });
             channels.push(channel);
         }
         if channels.is_empty() {
@@ -126,6 +139,23 @@ impl Columns {
     /// The channels of a sample, in order.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
+    }
+
+    /// The unit of the numbers in a raw column, by its index in [`Columns::names`]: that of the channel which
+    /// is this column without scaling.
+    ///
+    /// `None` if there is no such channel, so that the unit of the column is not known.
+    pub(crate) fn raw_unit(&self, column: usize) -> Option<&str> {
+        let is_column = |formula: &ChannelFormula| {
+            formula.columns == [column] && formula.scale == 1.0 && formula.offset == 0.0
+        };
+        let index = self.formulas.iter().position(is_column)?;
+        self.channels.get(index).map(|channel| channel.unit.as_str())
+    }
+
+    /// How long a missing value of each channel is replaced by the last one, in nanoseconds; 0 means never.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = i64> {
+        self.formulas.iter().map(|formula| formula.hold)
     }
 
     /// Empty [`Samples`] with these channels and their sensor limits.

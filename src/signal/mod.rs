@@ -3,6 +3,7 @@
 //! - [`StreamId`] names a robot; [`Time`] is a moment on its clock.
 //! - [`Channel`] is a measured quantity; [`ChannelInput`] and [`TimeInput`] say where an input holds it and
 //!   its time, and [`Columns`] computes the channels from the raw columns.
+//! - A [`Hold`] fills missing values of slow channels with their last ones.
 //! - [`Samples`] are times and values; a [`SampleBatch`] is samples that arrived together, as sources pass
 //!   them on.
 //! - [`Drops`] counts what is dropped, by [`DropReason`].
@@ -14,16 +15,21 @@ mod batch;
 mod channel;
 mod columns;
 mod drops;
+mod hold;
+pub(crate) mod rfc3339;
 mod samples;
 mod stream_id;
 mod time;
 mod time_input;
 pub use arrival_clock::ArrivalClock;
+pub(crate) mod time_name;
+
 pub use batch::{Arrival, SampleBatch, SourceEvent};
 pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
 pub use columns::Columns;
 pub use drops::{DropReason, Drops};
+pub(crate) use hold::Hold;
 pub use samples::{Samples, SensorLimits};
 pub use stream_id::{StreamId, StreamNameError};
 pub use time::Time;
-pub use time_input::{TimeInput, TimeUnit};
+pub use time_input::{TimeInput, TimeInputError, TimePart, TimeUnit};

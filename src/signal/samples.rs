@@ -92,6 +92,11 @@ impl Samples {
         &self.values
     }
 
+    /// The values from the sample with this index on, for filling in missing ones; row-major [N, C].
+    pub(crate) fn values_mut(&mut self, first: usize) -> &mut [f32] {
+        self.values.get_mut(first * self.channels..).unwrap_or_default()
+    }
+
     /// The time of each sample with its values, one for each channel.
     pub fn iter(&self) -> impl Iterator<Item = (Time, &[f32])> {
         self.times.iter().copied().zip(self.values.chunks_exact(self.channels))

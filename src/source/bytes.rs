@@ -64,7 +64,7 @@ pub(crate) async fn read(
 ) -> ReadEnd {
     let ByteSource { stream, format, input, silence, is_mid_line } = bytes;
     let rate = input.time.rate;
-    let mut decoder = LiveDecoder::new(*format, &input.columns, &input.time, *is_mid_line);
+    let mut decoder = LiveDecoder::new(*format, &input.columns, &input.time, input.csv, *is_mid_line);
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     let opened = Instant::now();

@@ -184,6 +184,9 @@ impl FileReader {
             match has_more {
                 Ok(true) => {}
                 Ok(false) => {
+                    if let Some(warning) = reader.warning() {
+                        tracing::warn!(source = handle.name(), %stream, "{warning}");
+                    }
                     handle.dropped(&mut reader.drops().clone());
                     return Ok(Ok(()));
                 }

@@ -179,6 +179,7 @@ mod tests {
     use super::*;
     use crate::config::SourceInput;
     use crate::decode::StreamFormat;
+    use crate::decode::csv::CsvFormat;
     use crate::signal::Columns;
     use crate::signal::StreamId;
     use crate::signal::{Channel, TimeInput};
@@ -192,7 +193,7 @@ mod tests {
             bytes: ByteSource {
                 stream: StreamId::new("rover").unwrap(),
                 format: StreamFormat::Csv,
-                input: SourceInput { columns, time: TimeInput::default() },
+                input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
                 silence: None,
                 is_mid_line: true,
             },

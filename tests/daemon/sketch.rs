@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use underfoot::config::{SourceKind, load};
+use underfoot::decode::csv::CsvFormat;
 use underfoot::decode::message::{self, MessageFormat};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::signal::{Channel, Columns, DropReason, Drops, Samples, TimeInput, TimeUnit};
@@ -249,7 +250,15 @@ fn the_mqtt_sketch_sends_batches_on_the_robots_topic() {
         let (topic, after) = after.split_at(length(0));
         let (payload, after) = after.split_at(length(4));
         assert_eq!(topic, b"robots/rover/current");
-        message::decode(MessageFormat::Csv, payload, &columns(1), &micros(), &mut samples, &mut drops);
+        message::decode(
+            MessageFormat::Csv,
+            payload,
+            &columns(1),
+            &micros(),
+            CsvFormat::default(),
+            &mut samples,
+            &mut drops,
+        );
         rest = after;
         messages += 1;
     }

@@ -1,201 +1,216 @@
-//! Decodes the fields of one row: finds the columns and the time, and converts them to numbers.
+//! Splits a line into its fields.
 
-use super::record::CsvRecord;
-use super::text_column::TextColumn;
-use crate::decode::bytes::quote;
-use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput, TimeUnit};
+use super::format::Delimiter;
 
-/// Which row is the header, which names the columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
-    /// The row with this number, counted from 1 without empty rows. The rows above it are skipped.
-    Row(usize),
-    /// Any row without a number, if it names all the columns; a board may print one when it starts. Rows
-    /// before a header are decoded by position: a row with one field more than there are columns has the time
-    /// first.
-    Anywhere,
+/// The maximum number of fields in a row; a longer row is dropped.
+pub(super) const MAX_FIELDS: usize = 1024;
+
+/// One line, split into fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    text: &'a [u8],
+    /// The start and end of each field in `text`.
+    fields: &'a [(u32, u32)],
 }
 
-/// Which fields of a row hold the time and the columns.
-#[derive(Debug)]
-enum Mapping {
-    /// Not known, because the header has not been read yet.
-    Unknown,
-    /// By position: the columns in order, after the time if a row has one field more than there are columns.
-    Position {
-        /// Whether the rows so far had a time. If so, an empty last field is a missing value. Otherwise it
-        /// only comes from a comma at the end of each line.
-        timed: bool,
-    },
-    /// By the names in the header: the indices of the fields with the time, if there is one, and with each
-    /// column.
-    Names { time: Option<usize>, columns: Vec<usize> },
+/// Splits lines into fields, in memory that it reuses.
+#[derive(Debug, Default)]
+pub(super) struct FieldSplitter {
+    fields: Vec<(u32, u32)>,
+    /// The text of the fields of a line with quotes, without the quotes.
+    unquoted: Vec<u8>,
 }
 
-/// Decodes rows, one sample from each.
-#[derive(Debug)]
-pub(super) struct RowDecoder {
-    pub(super) columns: Columns,
-    time: TimeInput,
-    header: Header,
-    mapping: Mapping,
-    /// The number of rows so far, without empty ones.
-    row: usize,
-    /// The raw values of the current row, in the order of the columns.
-    raw: Vec<f64>,
-    texts: Vec<TextColumn>,
-}
-
-impl RowDecoder {
-    pub(super) fn new(columns: Columns, time: TimeInput, header: Header, texts: Vec<TextColumn>) -> Self {
-        let mapping = match header {
-            Header::Anywhere => Mapping::Position { timed: false },
-            Header::Row(_) => Mapping::Unknown,
+impl FieldSplitter {
+    /// Splits a line, which is at most [`MAX_LINE`](crate::decode::bytes::MAX_LINE) bytes long; `None` if it
+    /// has more than [`MAX_FIELDS`] fields.
+    ///
+    /// A field may be in double quotes, within which two double quotes stand for one. A quote at any other
+    /// place has no meaning, so that a damaged line cannot change how other lines are read: if the quotes of a
+    /// line do not fit, all of them are ordinary characters.
+    pub(super) fn split<'a>(&'a mut self, line: &'a [u8], delimiter: Delimiter) -> Option<Row<'a>> {
+        let has_quotes = match delimiter {
+            Delimiter::Character(delimiter) => self.split_at(line, delimiter),
+            Delimiter::Blanks => self.split_at_blanks(line),
         };
-        let raw = vec![0.0; columns.names().len()];
-        Self { columns, time, header, mapping, row: 0, raw, texts }
+        if has_quotes {
+            let plain = std::mem::take(&mut self.fields);
+            if self.unquote(line, delimiter).is_some() {
+                let is_short = self.fields.len() <= MAX_FIELDS;
+                return is_short.then_some(Row { text: &self.unquoted, fields: &self.fields });
+            }
+            self.fields = plain;
+        }
+        (self.fields.len() <= MAX_FIELDS).then_some(Row { text: line, fields: &self.fields })
     }
 
-    /// The text columns, with what they have read so far.
-    pub(super) fn texts(&self) -> &[TextColumn] {
-        &self.texts
+    /// Splits at each delimiter. Returns whether there are quotes.
+    fn split_at(&mut self, line: &[u8], delimiter: u8) -> bool {
+        self.fields.clear();
+        let (mut start, mut has_quotes) = (0, false);
+        for (index, &byte) in line.iter().enumerate() {
+            if byte == delimiter {
+                self.fields.push((start, index as u32));
+                start = index as u32 + 1;
+            } else if byte == b'"' {
+                has_quotes = true;
+            }
+        }
+        self.fields.push((start, line.len() as u32));
+        has_quotes
     }
 
-    /// Decodes the next row, which may be a header.
-    pub(super) fn decode(&mut self, row: &CsvRecord<'_>, samples: &mut Samples, drops: &mut Drops) {
-        self.row += 1;
-        match self.header {
-            Header::Row(header) if self.row < header => return,
-            Header::Row(header) if self.row == header => {
-                match self.map_header(row) {
-                    Ok(mapping) => self.mapping = mapping,
-                    Err(missing) => drops.add(DropReason::Malformed, || {
-                        format!("column {missing:?} is not in the header, which has {row}")
-                    }),
+    /// Splits at runs of blanks. A date and a time of day after it are one field. Returns whether there are
+    /// quotes.
+    fn split_at_blanks(&mut self, line: &[u8]) -> bool {
+        self.fields.clear();
+        let mut start = None;
+        for (index, &byte) in line.iter().chain(b" ").enumerate() {
+            match start {
+                Some(first) if matches!(byte, b' ' | b'\t') => {
+                    self.fields.push((first, index as u32));
+                    start = None;
                 }
-                for column in &mut self.texts {
-                    column.locate(row);
-                }
-                return;
+                None if !matches!(byte, b' ' | b'\t') => start = Some(index as u32),
+                _ => {}
             }
-            Header::Anywhere if row.trimmed().all(|field| !is_number(field)) => {
-                match self.map_header(row) {
-                    Ok(mapping) => self.mapping = mapping,
-                    Err(missing) => drops.add(DropReason::Malformed, || {
-                        let (text, names) = (row.to_string(), self.columns.names().join(", "));
-                        format!(
-                            "the line {text:?} is neither a row of numbers nor a header with column \
-                             {missing:?}; send the values of {names}, separated by commas"
-                        )
-                    }),
-                }
-                return;
-            }
-            _ => {}
         }
-        match self.read_values(row) {
-            Ok(time) => {
-                self.columns.push(time, &self.raw, samples);
-                for column in &mut self.texts {
-                    column.read(time, row);
-                }
-            }
-            Err((reason, problem)) => drops.add(reason, || format!("line {}: {problem}", row.line)),
+        if let [(begin, middle), (next, end), ..] = self.fields[..]
+            && let Some([_, _, _, _, b'-', _, _, b'-', _, _]) = line.get(begin as usize..middle as usize)
+            && let Some([_, _, b':', ..]) = line.get(next as usize..end as usize)
+        {
+            self.fields.remove(0);
+            self.fields[0] = (begin, end);
         }
+        line.contains(&b'"')
     }
 
-    /// The mapping by the names in a header, or the name of a column that the header lacks.
-    fn map_header(&self, header: &CsvRecord<'_>) -> Result<Mapping, String> {
-        let columns =
-            self.columns.names().iter().map(|name| header.position(name).ok_or_else(|| name.clone()));
-        let columns = columns.collect::<Result<_, _>>()?;
-        let time = header.position(self.time.column()).filter(|_| self.time.unit() != TimeUnit::None);
-        if time.is_none() && self.time.column.is_some() {
-            return Err(self.time.column().into());
-        }
-        for column in &self.texts {
-            header.position(column.name()).ok_or_else(|| column.name().to_owned())?;
-        }
-        Ok(Mapping::Names { time, columns })
-    }
-
-    /// Reads the row's values into `raw`, and returns its time.
-    fn read_values(&mut self, row: &CsvRecord<'_>) -> Result<Time, (DropReason, String)> {
-        let wanted = self.raw.len();
-        let number = |index: usize, name: &str| {
-            let field = row.get(index).ok_or_else(|| {
-                (
-                    DropReason::Malformed,
-                    format!("the row has {} fields, but column {name:?} is field {}", row.len(), index + 1),
-                )
-            })?;
-            parse_number(field).ok_or_else(|| {
-                (
-                    DropReason::Malformed,
-                    format!("column {name:?} holds {}, which is not a number", quote(field)),
-                )
-            })
-        };
-        let time = match &mut self.mapping {
-            Mapping::Unknown => {
-                return Err((DropReason::Malformed, "there is no header that names the columns".into()));
-            }
-            Mapping::Position { timed } => {
-                let last_is_missing = *timed && row.len() == wanted + 1;
-                let has_trailing_comma = row.last().is_some_and(<[u8]>::is_empty) && !last_is_missing;
-                let given = row.len() - usize::from(has_trailing_comma);
-                if given != wanted && given != wanted + 1 {
-                    let names = self.columns.names().join(", ");
-                    let problem = format!(
-                        "the row has {given} fields instead of {wanted} ({names}), or {} with the time first",
-                        wanted + 1
-                    );
-                    return Err((DropReason::Malformed, problem));
+    /// Splits a line with quoted fields; `None` if its quotes do not fit.
+    fn unquote(&mut self, line: &[u8], delimiter: Delimiter) -> Option<()> {
+        let Self { fields, unquoted, .. } = self;
+        unquoted.clear();
+        let mut rest = line;
+        loop {
+            let padding = rest.iter().take_while(|byte| {
+                matches!(byte, b' ' | b'\t') && (delimiter == Delimiter::Blanks || !delimiter.is(**byte))
+            });
+            let padding = padding.count();
+            let start = unquoted.len() as u32;
+            if let Some(mut quoted) = rest.get(padding..)?.strip_prefix(b"\"") {
+                loop {
+                    let end = memchr::memchr(b'"', quoted)?;
+                    unquoted.extend_from_slice(quoted.get(..end)?);
+                    quoted = quoted.get(end + 1..)?;
+                    match quoted.strip_prefix(b"\"") {
+                        Some(more) => quoted = more,
+                        None => break,
+                    }
+                    unquoted.push(b'"');
                 }
-                let first = given - wanted;
-                for (index, name) in self.columns.names().iter().enumerate() {
-                    self.raw[index] = number(first + index, name)?;
+                let end = quoted.iter().position(|byte| delimiter.is(*byte)).unwrap_or(quoted.len());
+                let (after, remaining) = quoted.split_at(end);
+                if !after.trim_ascii().is_empty() {
+                    return None;
                 }
-                // A row without a time shows that the board sends none. An earlier row with one number more
-                // was damaged.
-                *timed &= first == 1 || has_trailing_comma;
-                (first == 1).then_some(0)
+                fields.push((start, unquoted.len() as u32));
+                rest = remaining;
+            } else {
+                let from = if delimiter == Delimiter::Blanks { padding } else { 0 };
+                let plain = rest.get(from..)?;
+                let end = plain.iter().position(|byte| delimiter.is(*byte)).unwrap_or(plain.len());
+                let (field, remaining) = plain.split_at(end);
+                unquoted.extend_from_slice(field);
+                fields.push((start, unquoted.len() as u32));
+                rest = remaining;
             }
-            Mapping::Names { time, columns } => {
-                for ((value, &field), name) in
-                    self.raw.iter_mut().zip(columns.iter()).zip(self.columns.names())
-                {
-                    *value = number(field, name)?;
+            match rest.split_first() {
+                Some((_, more)) if delimiter != Delimiter::Blanks || !more.trim_ascii().is_empty() => {
+                    rest = more
                 }
-                *time
+                _ => return Some(()),
             }
-        };
-        let Some(field) = time else { return Ok(Time::ARRIVAL) };
-        let text = row.get(field).unwrap_or_default();
-        let parsed = self.time.unit().parse(text.trim_ascii()).ok_or_else(|| {
-            (
-                DropReason::BadTime,
-                format!("column {:?} holds {}, which is not a time", self.time.column(), quote(text)),
-            )
-        })?;
-        if let Mapping::Position { timed } = &mut self.mapping {
-            *timed = true;
         }
-        Ok(parsed)
     }
 }
 
-/// The number in a field: NaN if the field holds a missing value, `None` if it holds something else.
-fn parse_number(field: &[u8]) -> Option<f64> {
-    match fast_float2::parse(field) {
-        Ok(value) => Some(value),
-        Err(_) => match field.trim_ascii() {
-            b"" | b"null" | b"NA" => Some(f64::NAN),
-            trimmed => fast_float2::parse(trimmed).ok(),
-        },
+impl<'a> Row<'a> {
+    /// The number of fields.
+    pub(super) fn len(self) -> usize {
+        self.fields.len()
+    }
+
+    /// The field at an index, with the spaces around it.
+    pub(super) fn get(self, index: usize) -> Option<&'a [u8]> {
+        let (start, end) = *self.fields.get(index)?;
+        self.text.get(start as usize..end as usize)
+    }
+
+    /// Whether the last field is empty.
+    pub(super) fn ends_empty(self) -> bool {
+        let last = self.len().checked_sub(1).and_then(|last| self.get(last));
+        last.is_some_and(|field| field.trim_ascii().is_empty())
+    }
+
+    /// The fields without the spaces around them.
+    pub(super) fn trimmed(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.len()).map(move |index| self.get(index).unwrap_or_default().trim_ascii())
     }
 }
 
-fn is_number(field: &[u8]) -> bool {
-    fast_float2::parse::<f64, _>(field).is_ok()
+/// The text of a field: UTF-8, or Latin-1 if it is not valid UTF-8.
+pub(super) fn text(field: &[u8]) -> String {
+    match str::from_utf8(field) {
+        Ok(text) => text.to_owned(),
+        Err(_) => field.iter().copied().map(char::from).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(line: &str, delimiter: Delimiter) -> Vec<String> {
+        let mut splitter = FieldSplitter::default();
+        splitter.split(line.as_bytes(), delimiter).unwrap().trimmed().map(text).collect()
+    }
+
+    #[test]
+    fn a_quoted_field_may_contain_the_delimiter() {
+        let line = "t, \"left, front\",\"left, front\",'x'";
+        assert_eq!(fields(line, Delimiter::COMMA), ["t", "left, front", "left, front", "'x'"]);
+        assert_eq!(fields("a;\"b\"\"c\";", Delimiter::Character(b';')), ["a", "b\"c", ""]);
+        assert_eq!(fields("\"a b\"  c ", Delimiter::Blanks), ["a b", "c"]);
+        assert_eq!(fields("\"1\",\"2\"", Delimiter::COMMA), ["1", "2"]);
+        assert_eq!(fields("\"a\tb\"\t\tc", Delimiter::Character(b'\t')), ["a\tb", "", "c"]);
+    }
+
+    #[test]
+    fn quotes_that_do_not_fit_are_ordinary_characters() {
+        for line in ["\"0.1,2", "1,\"2\"3", "\"1\",\"2", "5\",6"] {
+            let plain: Vec<_> = line.split(',').collect();
+            assert_eq!(fields(line, Delimiter::COMMA), plain);
+        }
+    }
+
+    #[test]
+    fn blanks_separate_fields_however_many_there_are() {
+        assert_eq!(fields("  1.2 \t 3 ", Delimiter::Blanks), ["1.2", "3"]);
+        assert_eq!(fields("2026-01-31 12:00:00.5 1.2", Delimiter::Blanks), ["2026-01-31 12:00:00.5", "1.2"]);
+        assert_eq!(fields("", Delimiter::Blanks), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_of_too_many_fields_is_refused() {
+        let mut splitter = FieldSplitter::default();
+        for delimiter in [Delimiter::COMMA, Delimiter::Blanks] {
+            let line = "1, ".repeat(MAX_FIELDS + 1);
+            assert!(splitter.split(line.as_bytes(), delimiter).is_none());
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_latin_1() {
+        assert_eq!(text(b"\xb5A"), "µA");
+        assert_eq!(text("µA".as_bytes()), "µA");
+    }
 }

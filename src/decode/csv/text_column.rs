@@ -1,6 +1,6 @@
 //! Text columns, such as labels.
 
-use super::record::CsvRecord;
+use super::row::{Row, text};
 use crate::signal::Time;
 
 /// A column of text, such as a label, which is stored as the times at which the text changes.
@@ -29,16 +29,20 @@ impl TextColumn {
         &self.changes
     }
 
-    /// Finds the column in a header.
-    pub(super) fn locate(&mut self, header: &CsvRecord<'_>) {
-        self.field = header.position(&self.name);
+    /// Sets the index of the field with the column.
+    pub(super) fn locate(&mut self, field: Option<usize>) {
+        self.field = field;
     }
 
     /// Reads the text of the sample in this row.
-    pub(super) fn read(&mut self, time: Time, row: &CsvRecord<'_>) {
-        let text = self.field.and_then(|field| row.get(field)).unwrap_or_default();
-        if self.changes.last().is_none_or(|(_, last)| last.as_bytes() != text) {
-            self.changes.push((time, String::from_utf8_lossy(text).into_owned()));
+    pub(super) fn read(&mut self, time: Time, row: Row<'_>) {
+        let field = self.field.and_then(|field| row.get(field)).unwrap_or_default();
+        if self.changes.last().is_none_or(|(_, last)| last.as_bytes() != field) {
+            let text = text(field);
+            // Text in Latin-1 has other bytes than its field.
+            if self.changes.last().is_none_or(|(_, last)| *last != text) {
+                self.changes.push((time, text));
+            }
         }
     }
 }

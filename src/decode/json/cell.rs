@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::bytes::quote;
-use crate::signal::{Time, TimeInput, TimeUnit};
+use crate::signal::{Time, TimeInput};
 
 /// A value where a number, a time or text is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,14 +48,10 @@ impl Cell {
             Cell::Number(value) => {
                 input.unit().time(*value).ok_or_else(|| format!("holds {value:e}, which is out of range"))
             }
-            Cell::Text(text) => text_time(text.trim(), input).ok_or_else(|| {
-                let fix = if input.unit() != TimeUnit::Rfc3339 && rfc3339(text.trim()).is_some() {
-                    "; set source.time.unit = \"rfc3339\", or leave the unit out"
-                } else {
-                    ""
-                };
-                format!("holds {}, which is not a time{fix}", quote(text.as_bytes()))
-            }),
+            Cell::Text(text) => input
+                .unit()
+                .parse(text.trim().as_bytes())
+                .ok_or_else(|| format!("holds {}, which is not a time", quote(text.as_bytes()))),
             Cell::Stamp(nanos) => {
                 Time::from_nanos(*nanos).ok_or_else(|| format!("holds {nanos} ns, which is out of range"))
             }
@@ -63,36 +59,6 @@ impl Cell {
             Cell::Wrong(what) => Err(format!("holds {what}, which is not a time")),
         }
     }
-}
-
-/// A time in text: in the unit of the input or, if none is configured, also in the format of RFC 3339.
-fn text_time(text: &str, input: &TimeInput) -> Option<Time> {
-    match input.unit {
-        Some(TimeUnit::Rfc3339) => rfc3339(text),
-        Some(unit) => unit.parse(text.as_bytes()),
-        None => input.unit().parse(text.as_bytes()).or_else(|| rfc3339(text)),
-    }
-}
-
-/// A time in the format of RFC 3339, also with an offset from UTC such as `+02:00`.
-fn rfc3339(text: &str) -> Option<Time> {
-    let parse = |text: &str| TimeUnit::Rfc3339.parse(text.as_bytes());
-    // The offset follows the seconds; before them, the same signs separate the parts of the date.
-    let Some((moment, offset)) =
-        text.rfind(['+', '-']).filter(|at| *at > 16).and_then(|at| text.split_at_checked(at))
-    else {
-        return parse(text);
-    };
-    let minutes = match offset.as_bytes() {
-        &[_, h1, h2, b':', m1, m2] | &[_, h1, h2, m1, m2] => {
-            let digit = |byte: u8| char::from(byte).to_digit(10).map(i64::from);
-            60 * (10 * digit(h1)? + digit(h2)?) + 10 * digit(m1)? + digit(m2)?
-        }
-        _ => return None,
-    };
-    let ahead = if offset.starts_with('+') { minutes } else { -minutes };
-    let nanos = parse(moment)?.nanos().checked_sub(ahead * 60_000_000_000)?;
-    Time::from_nanos(nanos)
 }
 
 /// Reads a value that stands alone.

@@ -55,7 +55,7 @@ pub(super) async fn run(
         let subscription = Subscription {
             topic: "robots/{stream}/current".into(),
             format: MessageFormat::Auto,
-            input: SourceInput { columns, time: Default::default() },
+            input: SourceInput { columns, time: Default::default(), csv: Default::default() },
             max_payload: config.limits.payload,
             max_streams: config.limits.streams,
             hold: config.limits.silence,

@@ -1,0 +1,353 @@
+//! Looks at the first lines of a recording: its delimiter, its header, and what its columns hold.
+
+use super::advice;
+use super::format::{CsvFormat, Delimiter};
+use super::header::time_column;
+use super::line::{Line, LineSplitter};
+use super::number::{self, NumberStyle, is_number};
+use super::reader::Header;
+use super::row::{FieldSplitter, text};
+use crate::signal::{TimeInput, TimeUnit, time_name};
+
+/// The number of rows that are looked at.
+const ROWS: usize = 100;
+
+/// A column counts rows, and is not a channel, only if this number of rows shows it.
+const COUNTED_ROWS: usize = 4;
+
+/// The first lines of a recording, split into fields.
+#[derive(Debug)]
+pub struct Preview {
+    /// How rows are separated into fields; its delimiter is known.
+    pub format: CsvFormat,
+    /// Where the names of the columns are.
+    pub header: Header,
+    /// The names of the columns.
+    pub names: Vec<String>,
+    /// The fields of the first rows after the header.
+    rows: Vec<Vec<Vec<u8>>>,
+}
+
+/// What a column of a recording holds, as its first rows show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// The time.
+    Time,
+    /// Numbers.
+    Numbers,
+    /// The number of the row, as tools that write tables add it.
+    RowNumber,
+    /// Something that is not a number.
+    Text,
+    /// Nothing in any row.
+    Empty,
+}
+
+/// Why the first lines of a recording cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PreviewError {
+    /// The text is not in UTF-8.
+    #[error("the file is UTF-16; save it as UTF-8")]
+    Utf16,
+    /// There is no line with the number of the header.
+    #[error("line {0} is missing or empty, but [csv] header_row says that the header is there")]
+    NoHeader(u64),
+}
+
+/// A line that is not empty, with its number.
+type NumberedText = (u64, Vec<u8>);
+
+impl Preview {
+    /// Looks at the first bytes of a recording.
+    ///
+    /// `header_row` is the number of the line with the header, counted from 1, or 0 if there is none. For
+    /// `None`, the header is the first line that is not empty, unless it consists of numbers.
+    ///
+    /// # Errors
+    /// [`PreviewError`]: the text is in UTF-16, or there is no line with that number.
+    pub fn read(bytes: &[u8], format: CsvFormat, header_row: Option<u64>) -> Result<Self, PreviewError> {
+        if advice::is_utf16(bytes) {
+            return Err(PreviewError::Utf16);
+        }
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let mut lines = lines(bytes, header_row.unwrap_or(0), ROWS + 1, false);
+        let header = match header_row {
+            None => None,
+            Some(0) => Some(Header::Missing),
+            Some(number) if lines.first().is_some_and(|(first, _)| *first == number) => {
+                Some(Header::Line(number))
+            }
+            Some(number) => return Err(PreviewError::NoHeader(number)),
+        };
+        let delimiter = format.delimiter.unwrap_or_else(|| delimiter_of(&lines, format));
+        let mut splitter = FieldSplitter::default();
+        let mut split = |line: &[u8]| -> Vec<Vec<u8>> {
+            let row = splitter.split(line, delimiter);
+            row.map(|row| row.trimmed().map(<[u8]>::to_vec).collect()).unwrap_or_default()
+        };
+        let style = NumberStyle::of(CsvFormat { delimiter: Some(delimiter), ..format }, delimiter);
+        let first = lines.first().map(|(number, line)| (*number, split(line)));
+        let header = header.unwrap_or_else(|| match &first {
+            // A header of numbers would name nothing.
+            Some((_, fields)) if is_row(fields, style) => Header::Missing,
+            Some((number, _)) => Header::Line(*number),
+            None => Header::Line(1),
+        });
+        let names = match (&first, header) {
+            (Some((_, fields)), Header::Line(_)) => fields.iter().map(|field| text(field)).collect(),
+            (Some((_, fields)), Header::Missing) => {
+                let is_trailing = fields.len() > 1 && fields.last().is_some_and(Vec::is_empty);
+                (1..=fields.len() - usize::from(is_trailing)).map(|number| number.to_string()).collect()
+            }
+            (None, _) => Vec::new(),
+        };
+        if matches!(header, Header::Line(_)) && !lines.is_empty() {
+            lines.remove(0);
+        }
+        let rows = lines.iter().map(|(_, line)| split(line)).collect();
+        Ok(Self { format: CsvFormat { delimiter: Some(delimiter), ..format }, header, names, rows })
+    }
+
+    /// What each column holds. `input` says where the time is, as far as that is configured.
+    pub fn kinds(&self, input: &TimeInput) -> Vec<ColumnKind> {
+        let is_time = |index: usize, name: &String| {
+            input.column.as_ref() == Some(name)
+                || input.sum.iter().any(|part| part.column == *name)
+                || self.time_column(input) == Some(index)
+        };
+        let kind =
+            |(index, name)| if is_time(index, name) { ColumnKind::Time } else { self.kind(index, name) };
+        let mut kinds: Vec<_> = self.names.iter().enumerate().map(kind).collect();
+        // What counts may be all there is.
+        if !kinds.contains(&ColumnKind::Numbers)
+            && let Some(only) = kinds.iter_mut().find(|kind| **kind == ColumnKind::RowNumber)
+        {
+            *only = ColumnKind::Numbers;
+        }
+        kinds
+    }
+
+    /// The index of the column that holds the time although none is configured.
+    fn time_column(&self, input: &TimeInput) -> Option<usize> {
+        if input.column.is_some() || !input.sum.is_empty() || input.unit == Some(TimeUnit::None) {
+            return None;
+        }
+        match self.header {
+            Header::Line(_) => time_column(&self.names, &[]),
+            Header::Missing => (self.names.len() > 1 && input.rate.is_none()).then_some(0),
+        }
+    }
+
+    fn kind(&self, index: usize, name: &str) -> ColumnKind {
+        let delimiter = self.format.delimiter.unwrap_or(Delimiter::COMMA);
+        let style = NumberStyle::of(self.format, delimiter);
+        let fields = self.rows.iter().filter_map(|row| row.get(index));
+        let given: Vec<&[u8]> =
+            fields.map(Vec::as_slice).filter(|field| !number::is_missing(field)).collect();
+        let value = |field: &&[u8]| {
+            number::parse(field, style).or_else(|| Some(number::parse_with_unit(field, style)?.0))
+        };
+        let values: Vec<f64> = given.iter().filter_map(value).collect();
+        let is_named = name.is_empty() || name.starts_with("Unnamed:") || name.eq_ignore_ascii_case("index");
+        let first = values.first().copied().unwrap_or(-1.0);
+        let counts = values.iter().zip(0u32..).all(|(value, row)| *value == first + f64::from(row));
+        if given.is_empty() {
+            ColumnKind::Empty
+        } else if values.len() < given.len() {
+            ColumnKind::Text
+        } else if is_named || (counts && (first == 0.0 || first == 1.0) && values.len() >= COUNTED_ROWS) {
+            ColumnKind::RowNumber
+        } else {
+            ColumnKind::Numbers
+        }
+    }
+
+    /// The columns whose names end in units of one time, such as whole seconds and nanoseconds: the names of
+    /// the first and the second, with their units.
+    pub fn split_time(&self) -> Option<[(&str, TimeUnit); 2]> {
+        let parts = |name: &str| {
+            let mut words = time_name::words(name);
+            let unit = time_name::unit_of(&words.pop()?)?;
+            time_name::recognise(name).is_some().then_some((words, unit))
+        };
+        self.names.iter().find_map(|name| {
+            let (words, unit) = parts(name).filter(|(_, unit)| *unit == TimeUnit::S)?;
+            let other = self.names.iter().find(|other| {
+                parts(other).is_some_and(|(others, fine)| others == words && fine != TimeUnit::S)
+            })?;
+            Some([(name.as_str(), unit), (other.as_str(), parts(other)?.1)])
+        })
+    }
+
+    /// What is wrong with rows without a header that consist of two whole numbers, if their times repeat or go
+    /// back: each row may be one number with a decimal comma. `None` if the rows are not so.
+    pub fn decimal_comma_problem(&self) -> Option<&'static str> {
+        let is_integer = |field: &Vec<u8>| !field.is_empty() && field.iter().all(u8::is_ascii_digit);
+        let is_pair = |row: &Vec<Vec<u8>>| row.len() == 2 && row.iter().all(is_integer);
+        let may_be = self.format.delimiter == Some(Delimiter::COMMA)
+            && self.header == Header::Missing
+            && self.rows.iter().all(is_pair);
+        may_be.then_some(advice::DECIMAL_COMMA)
+    }
+}
+
+/// Splits a short text into rows, with the number of each line, and says what separates their fields. Rows
+/// after the first `limit` are ignored.
+///
+/// # Errors
+/// [`PreviewError::Utf16`].
+pub(crate) fn read_table(bytes: &[u8], limit: usize) -> Result<(Vec<TableRow>, Delimiter), PreviewError> {
+    if advice::is_utf16(bytes) {
+        return Err(PreviewError::Utf16);
+    }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let lines = lines(bytes, 0, limit, true);
+    let shown = lines.get(..ROWS).unwrap_or(&lines);
+    let delimiter = delimiter_of(shown, CsvFormat::default());
+    let mut splitter = FieldSplitter::default();
+    let split = |(number, line): &NumberedText| {
+        let row = splitter.split(line, delimiter);
+        (*number, row.map(|row| row.trimmed().map(text).collect()).unwrap_or_default())
+    };
+    Ok((lines.iter().map(split).collect(), delimiter))
+}
+
+/// The number of a line, and its fields.
+pub(crate) type TableRow = (u64, Vec<String>);
+
+/// Up to `limit` lines that are not empty, from the line with the number `first` on.
+///
+/// A last line without an end may be cut, so that it counts only if it is alone or `with_last` is set.
+fn lines(bytes: &[u8], first: u64, limit: usize, with_last: bool) -> Vec<NumberedText> {
+    let (mut splitter, mut rest, mut lines) = (LineSplitter::default(), bytes, Vec::new());
+    let take = |line: Line<'_>| match line {
+        Line::Complete(line) if line.number >= first && !line.text.trim_ascii().is_empty() => {
+            Some((line.number, line.text.to_vec()))
+        }
+        _ => None,
+    };
+    while !rest.is_empty() && lines.len() < limit {
+        let (line, after) = splitter.read(rest);
+        rest = after;
+        lines.extend(take(line));
+    }
+    if lines.is_empty() || (with_last && lines.len() < limit) {
+        lines.extend(splitter.finish().and_then(take));
+    }
+    lines
+}
+
+/// Whether these are the fields of a row of numbers, not of a header.
+fn is_row(fields: &[Vec<u8>], style: NumberStyle) -> bool {
+    let is_value = |field: &Vec<u8>| {
+        number::parse(field, style).is_some()
+            || number::parse_with_unit(field, style).is_some()
+            || TimeUnit::Rfc3339.parse(field).is_some()
+    };
+    let has_number = |field: &Vec<u8>| number::parse(field, style).is_some_and(|value| !value.is_nan());
+    fields.iter().all(is_value)
+        && (fields.iter().any(has_number) || fields.iter().any(|field| is_number(field)))
+}
+
+/// The delimiter of these lines: the first that splits the first line, and the others into as many fields.
+fn delimiter_of(lines: &[NumberedText], format: CsvFormat) -> Delimiter {
+    let mut splitter = FieldSplitter::default();
+    let mut widest = (1, None);
+    for delimiter in format.candidates() {
+        let mut widths = lines.iter().map(|(_, line)| {
+            splitter
+                .split(line, delimiter)
+                .map_or(0, |row| row.len() - usize::from(row.ends_empty() && row.len() > 1))
+        });
+        let width = widths.next().unwrap_or(0);
+        let (same, all) =
+            widths.fold((0, 0), |(same, all), other| (same + usize::from(other == width), all + 1));
+        if width > 1 && 10 * same >= 9 * all {
+            return delimiter;
+        }
+        if width > widest.0 && delimiter != Delimiter::Blanks {
+            widest = (width, Some(delimiter));
+        }
+    }
+    // With one column, a comma can only be a decimal separator.
+    let has_commas = |(_, line): &NumberedText| line.contains(&b',');
+    let decimal_commas = widest.1.is_none() && lines.len() > 1 && lines.iter().skip(1).all(has_commas);
+    widest.1.unwrap_or(if decimal_commas { Delimiter::Character(b';') } else { format.assumed() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preview(text: &str) -> Preview {
+        Preview::read(text.as_bytes(), CsvFormat::default(), None).unwrap()
+    }
+
+    #[test]
+    fn the_delimiter_is_the_one_that_splits_all_rows_alike() {
+        for (text, delimiter) in [
+            ("t,current\n0,1\n", ','),
+            ("t;current\n0,01;1,21\n", ';'),
+            ("t\tcurrent\n0,01\t1,21\n", '\t'),
+            ("t current\n0.01  1.21\n", ' '),
+            ("Time (ms),Motor current\n0,1.2\n", ','),
+            ("t,current;A\n0,1\n", ','),
+            ("current\n1,21\n1,24\n", ';'),
+            ("current\n1.21\n", ','),
+            ("0,01;1,21\n0,02;1,22\n", ';'),
+            ("t,a,b\n0,1,2\n0,1\n0\n", ','),
+        ] {
+            assert_eq!(preview(text).format.delimiter.map(Delimiter::text), Some(delimiter), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_the_first_line_unless_that_has_only_numbers() {
+        assert_eq!(preview("\r\n\r\nt,current\r\n0,1\r\n").header, Header::Line(3));
+        let without = preview("0,1.5,\n1,1.6,\n");
+        assert_eq!(
+            (without.header, without.names.as_slice()),
+            (Header::Missing, &["1", "2"].map(String::from)[..])
+        );
+        assert_eq!(preview("2026-01-31T12:00:00Z,1.5\n").header, Header::Missing);
+        let text = b"\nx;y\nt;current\n0;1\n";
+        let read = |row| Preview::read(text, CsvFormat::default(), Some(row));
+        assert_eq!(read(3).unwrap().names, ["t", "current"]);
+        assert_eq!(read(1).unwrap_err(), PreviewError::NoHeader(1));
+        assert_eq!(read(9).unwrap_err(), PreviewError::NoHeader(9));
+    }
+
+    #[test]
+    fn a_column_that_counts_or_holds_text_is_not_one_of_numbers() {
+        use ColumnKind::{Empty, Numbers, RowNumber, Text, Time};
+        let rows: String = (0..9).map(|row| format!("{row},{row},{}.5,dry,,x{row}\n", 9 - row)).collect();
+        let found = preview(&format!(",time_ms,current,note,gap,code\n{rows}")).kinds(&TimeInput::default());
+        assert_eq!(found, [RowNumber, Time, Numbers, Text, Empty, Text]);
+        let rows: String = (0..9).map(|row| format!("{}.1,{row},{}\n", row, 3 * row)).collect();
+        assert_eq!(
+            preview(&format!("t,n,current\n{rows}")).kinds(&TimeInput::default()),
+            [Time, RowNumber, Numbers]
+        );
+        assert_eq!(
+            preview("t,current\n0,\n1,1\n2,2\n3,3\n4,4\n").kinds(&TimeInput::default()),
+            [Time, Numbers]
+        );
+    }
+
+    #[test]
+    fn text_in_utf16_is_named() {
+        let bytes: Vec<u8> = "\u{feff}t,current\n0,1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = Preview::read(&bytes, CsvFormat::default(), None).unwrap_err();
+        assert_eq!(error.to_string(), "the file is UTF-16; save it as UTF-8");
+    }
+
+    #[test]
+    fn a_time_in_two_columns_is_found() {
+        let found = preview("header.stamp.secs,header.stamp.nsecs,current\n1,2,3\n");
+        assert_eq!(
+            found.split_time(),
+            Some([("header.stamp.secs", TimeUnit::S), ("header.stamp.nsecs", TimeUnit::Ns)])
+        );
+        assert_eq!(preview("t,current\n1,2\n").split_time(), None);
+    }
+}
