@@ -265,7 +265,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::{Channel, Time, TimeUnit};
+    use crate::signal::{Channel, Time};
 
     fn columns(names: &[&str]) -> Columns {
         let channels: Vec<_> = names.iter().map(|name| Channel::in_ampere(name)).collect();
