@@ -182,7 +182,7 @@ impl SourceConfig {
             return Err(ValueError::new(
                 "source.time.column",
                 column,
-                "with source.time.unit() = \"none\" samples have no time; remove source.time.column, or set \
+                "with source.time.unit = \"none\" samples have no time; remove source.time.column, or set \
                  its unit",
             ));
         }
