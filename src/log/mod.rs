@@ -111,6 +111,9 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
     let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        eprintln!("the thread {thread} of underfoot panicked at {at}; please report this: {message}");
+    }
     tracing::error!(thread, at, "a part of underfoot panicked; please report this with the log: {message}");
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
