@@ -3,6 +3,8 @@
 //! The texts of a card are printed to terminals, logs and pages, and published as parts of messages. A card
 //! may come from anybody, so they must not have anything that changes how other text is shown.
 
+use std::borrow::Cow;
+
 /// The maximum length of a name of a channel, in bytes of UTF-8.
 pub(crate) const MAX_NAME: usize = 200;
 /// The maximum length of a unit, in bytes of UTF-8.
@@ -18,6 +20,11 @@ pub(crate) fn is_unprintable(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text from outside, such as the name of a file, in which each unprintable character is replaced.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(is_unprintable) { text.replace(is_unprintable, "\u{fffd}").into() } else { text.into() }
 }
 
 /// What is wrong with a text of at most `max` bytes, as the rest of a sentence; `None` if nothing is.
@@ -45,9 +52,10 @@ mod tests {
         {
             let fault = fault(bad, MAX_NAME).unwrap();
             assert!(fault.contains("U+") && !quoted(bad).contains(char::is_control), "{fault}");
+            assert!(printable(bad).contains('\u{fffd}') && !printable(bad).contains(is_unprintable));
         }
         for good in ["tile", "Kies (grob)", "砂利", "гравий", "a b", "m/s²"] {
-            assert_eq!(fault(good, MAX_NAME), None);
+            assert_eq!((fault(good, MAX_NAME), printable(good)), (None, good.into()));
         }
         assert_eq!(fault(&"x".repeat(201), MAX_NAME).unwrap(), "has 201 bytes; at most 200 are allowed");
         assert!(quoted(&"x".repeat(1000)).len() < 70);

@@ -66,10 +66,9 @@ pub(super) fn probe(
         let largest = rows.iter().flat_map(|row| difference(row, &rows[0])).fold(0.0, f32::max);
         let warning = (largest <= NO_DIFFERENCE).then(|| {
             format!(
-                "the model answers every window in the same way, {:?} for {}: its output does not depend on its \
-                 input; check that it was trained, and exported with its weights",
-                rows[0],
-                card.labels.join(", ")
+                "the model answers every window in the same way, {}: its output does not depend on its input; check \
+                 that it was trained, and exported with its weights",
+                shown(&rows[0])
             )
         });
         return Ok(Probed { output: *output, warning });
@@ -115,8 +114,9 @@ fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
     let answers = || windows.iter().zip(rows);
     if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(|value| !value.is_finite())) {
         return Some(format!(
-            "answers {row:?} to a window of {}, which are not numbers; look for a division by a deviation of 0 or an \
+            "answers {} to a window of {}, which are not numbers; look for a division by a deviation of 0 or an \
              exp() that overflows, and use the softmax of the framework",
+            shown(row),
             window.name
         ));
     }
@@ -135,19 +135,32 @@ fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
     let is_outside = |value: &f32| *value < -TOLERANCE || *value > 1.0 + TOLERANCE;
     if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(is_outside)) {
         return Some(format!(
-            "answers {row:?} to a window of {}, which are logits and no probabilities; end the network with a softmax \
+            "answers {} to a window of {}, which are logits and no probabilities; end the network with a softmax \
              over the labels (activation=\"softmax\" in Keras, torch.softmax(x, dim=1) in PyTorch), and export it \
              again",
+            shown(row),
             window.name
         ));
     }
     let (window, row) = answers().find(|(_, row)| (sum(row) - 1.0).abs() > TOLERANCE)?;
     Some(format!(
-        "answers {row:?} to a window of {}, which sum to {} and not to 1, as with a sigmoid for each label; end the \
+        "answers {} to a window of {}, which sum to {} and not to 1, as with a sigmoid for each label; end the \
          network with a softmax over the labels in place of it, and export it again",
+        shown(row),
         window.name,
         sum(row)
     ))
+}
+
+/// The first numbers of a row.
+fn shown(row: &[f32]) -> String {
+    const MAX: usize = 8;
+    let start = &row[..row.len().min(MAX)];
+    if start.len() < row.len() {
+        format!("{start:?}… ({} in all)", row.len())
+    } else {
+        format!("{start:?}")
+    }
 }
 
 /// Checks that the answers to two windows do not depend on whether they are run together.
@@ -220,7 +233,7 @@ mod tests {
     fn a_constant_answer_is_a_warning() {
         let warning = probe_of(&[|_| [0.25, 0.75]]).unwrap().warning.unwrap();
         assert!(
-            warning.starts_with("the model answers every window in the same way, [0.25, 0.75] for a, b"),
+            warning.starts_with("the model answers every window in the same way, [0.25, 0.75]: "),
             "{warning}"
         );
     }

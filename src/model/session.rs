@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use ndarray::ArrayView3;
+use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorRef};
@@ -112,7 +113,10 @@ impl Model {
             candidates.into_iter().map(|index| (index, outputs[index].name.clone())).collect();
         let probed = probe(&model.card.clone(), &names, one_at_a_time, |output, windows| {
             model.output = output;
-            model.probabilities(windows).map_err(|error| error.to_string())
+            model.probabilities(windows).map_err(|error| match error {
+                ModelError::Run { why, .. } => why,
+                error => error.to_string(),
+            })
         })?;
         model.output = probed.output;
         model.warnings.extend(probed.warning);
@@ -172,6 +176,8 @@ fn load_session(environment: &ort::environment::Environment, model: &[u8]) -> or
         // ONNX Runtime 1.20 does not accept `Level3`, the level for the memory layout; every version accepts
         // `All`.
         .with_optimization_level(GraphOptimizationLevel::All)?
+        // Errors are returned; ONNX Runtime must not write them to standard error as well.
+        .with_log_level(LogLevel::Fatal)?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_memory_pattern(false)?

@@ -118,8 +118,6 @@ fn wanted_shape(card: &Card) -> String {
 
 /// Checks the type and the shape of the input. Returns whether it takes exactly one window.
 fn check_input(card: &Card, input: &GraphValue) -> Result<bool, String> {
-    const FREE: &str = "export it with a free first axis: in PyTorch with dynamic_axes={\"window\": {0: \"N\"}} or \
-                        dynamic_shapes, in Keras with an Input whose batch size is None";
     let (steps, channels) = (card.window as i64, card.channels.len() as i64);
     let wanted = wanted_shape(card);
     if !input.is_float() {
@@ -152,8 +150,10 @@ fn check_input(card: &Card, input: &GraphValue) -> Result<bool, String> {
     }
     if batch > 1 {
         return Err(format!(
-            "its input {} takes exactly {batch} windows at a time; {FREE}",
-            input.describe()
+            "its input {} takes exactly {batch} windows at a time; export it with a free first axis: in PyTorch \
+             with dynamic_axes={{{}: {{0: \"N\"}}}} or dynamic_shapes, in Keras with an Input whose batch size is None",
+            input.describe(),
+            quoted(&input.name)
         ));
     }
     for (what, key, in_card, in_graph) in

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channe
 use super::json::{JsonWriter, micros, round};
 use crate::csv::RowWriter;
 use crate::decision::{Outcome, Prediction};
+use crate::model::card_text::printable;
 use crate::signal::{DropReason, Drops, StreamId};
 use crate::thread::{NamedThread, test_panic};
 
@@ -66,7 +67,7 @@ impl TextSink {
             TextFormat::Csv => {
                 row.field("stream").field("t").field("surface").field("confidence");
                 for label in labels {
-                    row.field(label);
+                    row.field(printable(label));
                 }
                 text.extend_from_slice(row.field("measured").end());
             }
@@ -106,7 +107,11 @@ impl TextSink {
 
     fn row(&mut self, prediction: &Prediction) {
         let Prediction { stream, time, surface, confidence, probabilities, quality, .. } = prediction;
-        self.row.field(stream).field(micros(*time)).field(self.json.name(*surface)).field(round(*confidence));
+        self.row
+            .field(printable(stream.as_str()))
+            .field(micros(*time))
+            .field(printable(self.json.name(*surface)));
+        self.row.field(round(*confidence));
         for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
             self.row.field(round(value));
         }
@@ -172,6 +177,7 @@ fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result
 /// One line of the table.
 fn table(stream: &str, time: &str, surface: &str, confidence: &str) -> String {
     let wide = StreamId::MAX_BYTES / 3;
+    let (stream, surface) = (printable(stream), printable(surface));
     format!("{stream:<wide$}  {time:>12}  {surface:<16} {confidence:>10}\n")
 }
 
@@ -228,6 +234,17 @@ mod tests {
         finish(sink).unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
+    }
+
+    #[test]
+    fn names_that_change_a_terminal_are_not_printed_as_they_are() {
+        assert!(table("a\u{202e}b", "1.00 s", "\u{1b}[2J", "75 %").starts_with("a\u{fffd}b "));
+        let labels = ["\u{1b}[2J".to_owned(), "b".to_owned()];
+        let shared = Shared::default();
+        let sink =
+            TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, shared.clone());
+        sink.finish(Duration::MAX).unwrap();
+        assert!(!shared.0.lock().unwrap().contains(&0x1b));
     }
 
     #[test]

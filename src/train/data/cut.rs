@@ -9,6 +9,7 @@ use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::Card;
+use crate::model::card_text::printable;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::GroupBy;
 use crate::recordings::reader::RecordingReader;
@@ -98,7 +99,7 @@ pub(crate) fn read_all(
         };
         let dropped = reader.drops();
         let drops = RecordingDrops {
-            file: recording.path.display().to_string(),
+            file: printable(&recording.path.display().to_string()).into_owned(),
             rows: samples.len() as u64 + dropped.total(),
             samples: dropped.clone(),
             missing: missing(&samples),

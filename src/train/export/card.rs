@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::card::{Card, TrainingSummary};
-use crate::model::card_text::is_unprintable;
+use crate::model::card_text::printable;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
@@ -23,7 +23,7 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
         windows_per_class: dataset.count(0..dataset.len()),
         validation: held_out
             .into_iter()
-            .map(|recording| printable(&dataset.recordings[recording].name))
+            .map(|recording| printable(&dataset.recordings[recording].name).into_owned())
             .collect(),
         folds: if folds > 1 { folds } else { 0 },
         // The scores of the networks that an interrupted training got to say nothing about the model.
@@ -33,9 +33,4 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
         statistics: dataset.statistics(&training),
     };
     Card { training: Some(training), ..dataset.card.clone() }
-}
-
-/// A name from a file system, with its control characters replaced, because a card must not have any.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
