@@ -47,6 +47,9 @@ pub struct SourceConfig {
     /// file: how many times faster than recorded; `max` for as fast as possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
+    /// file: whether the recordings are read again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<bool>,
     /// simulator: the seed of the random numbers of its drive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -194,13 +197,14 @@ impl SourceConfig {
     /// Checks that no key is given that belongs to other kinds of sources.
     fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
         use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
-        let given: [(&str, Option<String>, &[SourceKind]); 9] = [
+        let given: [(&str, Option<String>, &[SourceKind]); 10] = [
             ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
             ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
             ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
             ("silence", self.silence.as_ref().map(TomlText::toml_text), &[Serial]),
             ("path", self.path.as_ref().map(TomlText::toml_text), &[File]),
             ("speed", self.speed.as_ref().map(TomlText::toml_text), &[File]),
+            ("repeat", self.repeat.map(|repeat| repeat.to_string()), &[File]),
             ("seed", self.seed.map(|seed| seed.to_string()), &[Simulator]),
             (
                 "stream",

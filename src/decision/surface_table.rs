@@ -25,7 +25,8 @@ pub struct SurfaceTable {
     initial_filter: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
     problems: Problems,
-    /// Batches that arrived before one with a lower sequence number, by sequence number.
+    /// Batches that arrived before one with a lower sequence number, by sequence number. The slots of the batches
+    /// limit how many there are.
     out_of_order: BTreeMap<u64, InferredBatch>,
     /// The sequence number of the next batch to be handled.
     next_sequence: u64,
@@ -226,6 +227,7 @@ impl SurfaceEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::batch::BatchSlot;
     use crate::decision::filter::DecisionOptions;
     use crate::model::card::Card;
     use crate::signal::Channel;
@@ -243,7 +245,13 @@ mod tests {
     fn batch(sequence: u64, kinds: Vec<EventKind>, probabilities: &[f32]) -> InferredBatch {
         let stream = StreamId::new("rover").unwrap();
         let events = kinds.into_iter().map(|kind| StreamEvent { stream: stream.clone(), kind }).collect();
-        InferredBatch { sequence, context: None, events, probabilities: probabilities.to_vec() }
+        InferredBatch {
+            sequence,
+            context: None,
+            events,
+            probabilities: probabilities.to_vec(),
+            slot: BatchSlot::unlimited(),
+        }
     }
 
     fn window(seconds: f64) -> EventKind {

@@ -29,7 +29,7 @@ pub struct LiveDecoder {
 enum State {
     /// The same bytes are decoded with each unit that the times may have.
     Open {
-        candidates: Vec<Candidate>,
+        candidates: Vec<UnitCandidate>,
         first_line: FirstLine,
         /// When the first sample arrived.
         started: Option<Duration>,
@@ -39,7 +39,7 @@ enum State {
 
 /// A decoder for one of the possible units, with what it has decoded so far.
 #[derive(Debug)]
-struct Candidate {
+struct UnitCandidate {
     unit: TimeUnit,
     decoder: StreamDecoder,
     samples: Samples,
@@ -66,7 +66,7 @@ impl LiveDecoder {
         // A binary frame has its own clock, and a checksum that a frame without its start does not fit.
         let is_text = format != StreamFormat::Binary;
         let units = if is_text && time.unit.is_none() { UNITS.as_slice() } else { &[] };
-        let candidate = |unit: TimeUnit, decoder| Candidate {
+        let candidate = |unit: TimeUnit, decoder| UnitCandidate {
             unit,
             decoder,
             samples: columns.samples(),
@@ -125,6 +125,12 @@ impl LiveDecoder {
         self.decide(Duration::ZERO, true, samples, drops);
     }
 
+    /// Whether samples are held back.
+    pub fn is_holding(&self) -> bool {
+        let has_samples = |candidate: &UnitCandidate| !candidate.samples.is_empty();
+        matches!(&self.state, State::Open { candidates, .. } if candidates.iter().any(has_samples))
+    }
+
     /// What was worked out about the stream since this was last called, in a sentence.
     pub fn take_conclusion(&mut self) -> Option<String> {
         self.conclusion.take()
@@ -172,7 +178,7 @@ impl LiveDecoder {
     }
 }
 
-impl Candidate {
+impl UnitCandidate {
     fn feed(&mut self, bytes: &[u8]) {
         self.decoder.feed(bytes, &mut self.samples, &mut self.drops);
     }

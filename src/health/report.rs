@@ -56,6 +56,10 @@ pub struct SourceReport {
     /// How often the source was opened again after a failure. Only the metrics show it.
     #[serde(skip)]
     pub reopened: u64,
+    /// What was worked out about its samples because the configuration leaves it open, such as the unit of their
+    /// times; `None` if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<String>,
 }
 
 /// Whether a source is connected and gives samples.

@@ -20,6 +20,8 @@ pub(super) struct SourceHealth {
     state: Mutex<(SourceState, Instant)>,
     /// What is wrong with the source; `None` if nothing is known to be.
     problem: Mutex<Option<Problem>>,
+    /// What was worked out about its samples because the configuration leaves it open.
+    conclusion: Mutex<Option<String>>,
 }
 
 impl SourceHealth {
@@ -33,6 +35,7 @@ impl SourceHealth {
             reopened: AtomicU64::new(0),
             state: Mutex::new((SourceState::Connecting, Instant::now())),
             problem: Mutex::default(),
+            conclusion: Mutex::default(),
         }
     }
 
@@ -58,6 +61,10 @@ impl SourceHealth {
         *lock(&self.problem) = Some(problem);
     }
 
+    pub(super) fn set_conclusion(&self, conclusion: String) {
+        *lock(&self.conclusion) = Some(conclusion);
+    }
+
     pub(super) fn problem(&self) -> Option<Problem> {
         lock(&self.problem).clone()
     }
@@ -74,6 +81,7 @@ impl SourceHealth {
             state: if silent { SourceState::Silent } else { state },
             samples: self.samples.load(Ordering::Relaxed),
             reopened: self.reopened.load(Ordering::Relaxed),
+            conclusion: lock(&self.conclusion).clone(),
         }
     }
 }

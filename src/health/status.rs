@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
-use super::drop_log::DropLog;
+use super::drop_log::{DropLine, DropLog};
 use super::lock;
 use super::problem_log::ProblemLog;
 use super::progress::WorkProgress;
@@ -26,7 +26,7 @@ pub struct Health {
     streams: AtomicU64,
     /// Windows that were handed to the model.
     windows: AtomicU64,
-    /// Windows that were predicted.
+    /// Predictions that came out of the decision.
     predictions: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
@@ -62,18 +62,32 @@ impl Health {
         lock(&self.drops).count(&drops.take());
     }
 
-    /// Counts what the source or stage `origin` dropped, and logs it at most once a minute for each reason.
-    /// `drops` is emptied.
+    /// Counts what the source or stage `origin` dropped. Logs the first drop of each reason, and then each
+    /// reason at most once a minute. `drops` is emptied.
     pub fn dropped(&self, origin: &str, drops: &mut Drops) {
         if drops.total() > 0 {
-            lock(&self.drops).record(origin, &drops.take());
+            let lines = lock(&self.drops).record(origin, &drops.take(), Instant::now());
+            lines.iter().for_each(DropLine::log);
         }
+    }
+
+    /// Logs the drops that have not been logged because their reason had been logged less than a minute before.
+    pub(crate) fn log_drops(&self) {
+        let lines = lock(&self.drops).due(Instant::now());
+        lines.iter().for_each(DropLine::log);
     }
 
     /// Counts samples from a source, and sets its state to `Ok`.
     pub(crate) fn count_samples(&self, source: usize, count: usize) {
         if let Some(source) = self.sources.get(source) {
             source.count_samples(count);
+        }
+    }
+
+    /// Sets what was worked out about the samples of a source.
+    pub(crate) fn set_conclusion(&self, source: usize, conclusion: String) {
+        if let Some(source) = self.sources.get(source) {
+            source.set_conclusion(conclusion);
         }
     }
 
@@ -108,7 +122,7 @@ impl Health {
         self.streams.store(count as u64, Ordering::Relaxed);
     }
 
-    /// Counts windows that were predicted.
+    /// Counts predictions that came out of the decision. A window counts here only when its turn has come.
     pub(crate) fn count_predictions(&self, count: usize) {
         self.predictions.fetch_add(count as u64, Ordering::Relaxed);
     }

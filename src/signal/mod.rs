@@ -7,8 +7,9 @@
 //!   them on.
 //! - [`Drops`] counts what is dropped, by [`DropReason`].
 //!
-//! Nothing here does any input or output; only [`Arrival::now`] reads a clock.
+//! Nothing here does any input or output; only [`Arrival::now`] and [`ArrivalClock`] read a clock.
 
+mod arrival_clock;
 mod batch;
 mod channel;
 mod columns;
@@ -17,6 +18,7 @@ mod samples;
 mod stream_id;
 mod time;
 mod time_input;
+pub use arrival_clock::ArrivalClock;
 pub use batch::{Arrival, SampleBatch, SourceEvent};
 pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
 pub use columns::Columns;

@@ -50,6 +50,18 @@ pub enum TimeUnit {
     None,
 }
 
+impl std::str::FromStr for TimeUnit {
+    type Err = &'static str;
+
+    /// Parses the name that a unit has in a configuration. The error lists the names.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let units =
+            [TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns, TimeUnit::Rfc3339, TimeUnit::None];
+        let unit = units.into_iter().find(|unit| format!("{unit:?}").eq_ignore_ascii_case(name));
+        unit.ok_or("it must be s, ms, us, ns, rfc3339 or none")
+    }
+}
+
 impl TimeUnit {
     /// The unit in a word, for messages.
     pub(crate) fn words(self) -> &'static str {

@@ -19,6 +19,9 @@ use crate::signal::{Drops, StreamId};
 /// The size of the read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
 
+/// The decoder holds samples back no longer than this when no more bytes arrive.
+const HOLD: Duration = Duration::from_secs(1);
+
 /// How the bytes of a byte stream become samples.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteSource {
@@ -65,37 +68,37 @@ pub(crate) async fn read(
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
     let opened = Instant::now();
-    let mut progress = ReadProgress::default();
+    let mut last_byte = opened;
+    let mut progress = ReadProgress::new(*format);
     loop {
-        let read = tokio::select! {
-            read = reader.read(&mut buffer) => read,
-            () = shutdown.requested() => Err(io::ErrorKind::ConnectionAborted.into()),
-            () = wait(*silence) => Err(io::ErrorKind::TimedOut.into()),
-        };
         let mut samples = input.columns.samples();
-        let mut end = match read {
-            Ok(0) => {
-                decoder.finish(&mut samples, &mut drops);
-                Some(ReadEnd::Closed)
-            }
-            Ok(count) => {
-                let read = buffer.get(..count).unwrap_or_default();
-                decoder.feed(read, opened.elapsed(), &mut samples, &mut drops);
-                progress.add(count, samples.len(), &drops, opened.elapsed());
-                None
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) => {
+        let mut end = None;
+        tokio::select! {
+            read = reader.read(&mut buffer) => match read {
+                Ok(0) => {
+                    decoder.finish(&mut samples, &mut drops);
+                    end = Some(ReadEnd::Closed);
+                }
+                Ok(count) => {
+                    last_byte = Instant::now();
+                    let read = buffer.get(..count).unwrap_or_default();
+                    decoder.feed(read, opened.elapsed(), &mut samples, &mut drops);
+                    progress.add(read, samples.len(), &drops, opened.elapsed());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => end = Some(ReadEnd::Failed(error)),
+            },
+            () = shutdown.requested() => end = Some(ReadEnd::Shutdown),
+            () = wait(*silence, last_byte) => end = Some(ReadEnd::Silent(silence.unwrap_or_default())),
+            () = wait(decoder.is_holding().then_some(HOLD), last_byte) => {
                 decoder.release(&mut samples, &mut drops);
-                Some(match error.kind() {
-                    io::ErrorKind::ConnectionAborted => ReadEnd::Shutdown,
-                    io::ErrorKind::TimedOut => ReadEnd::Silent(silence.unwrap_or_default()),
-                    _ => ReadEnd::Failed(error),
-                })
             }
-        };
+        }
+        if end.is_some() {
+            decoder.release(&mut samples, &mut drops);
+        }
         if let Some(conclusion) = decoder.take_conclusion() {
-            tracing::info!(source = handle.name(), "{conclusion}, as far as the samples tell");
+            handle.conclude(conclusion);
         }
         match progress.fault(&mut drops, opened.elapsed()) {
             None => {}
@@ -127,10 +130,10 @@ pub(super) fn no_lines(format: StreamFormat) -> String {
     )
 }
 
-/// Waits for this long; forever for `None`.
-async fn wait(silence: Option<Duration>) {
-    match silence {
-        Some(silence) => tokio::time::sleep(silence).await,
+/// Waits until this long after a moment; forever for `None`.
+async fn wait(time: Option<Duration>, after: Instant) {
+    match time {
+        Some(time) => tokio::time::sleep_until((after + time).into()).await,
         None => std::future::pending().await,
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct FileSource {
     pub channels: Vec<Channel>,
     /// How many times faster than recorded; infinite to read as fast as possible.
     pub speed: f64,
+    /// Whether each recording is read again and again, without an end. All of them are then read at the same
+    /// time, so that no stream has to wait for the others.
+    pub repeat: bool,
     /// Collects the labels of each stream; `None` if they are not needed.
     pub truth: Option<Truth>,
     /// Collects errors. Reading a recording ends at its first error, and the next recording follows.
@@ -73,14 +76,45 @@ impl Faults {
     }
 }
 
+/// Recordings that one task reads, one after another.
+#[derive(Debug)]
+pub(crate) struct FileReader {
+    /// Each recording with the name of its stream.
+    recordings: Vec<(StreamId, Recording)>,
+    channels: Vec<Channel>,
+    speed: f64,
+    repeat: bool,
+    truth: Option<Truth>,
+    faults: Faults,
+}
+
 impl FileSource {
+    /// The parts that are read at the same time.
+    pub(crate) fn parts(self) -> Vec<FileReader> {
+        let Self { recordings, channels, speed, repeat, truth, faults } = self;
+        let mut names = HashSet::new();
+        let name = |recording: Recording| (unique(recording.stream(), &mut names), recording);
+        let recordings: Vec<_> = recordings.into_iter().map(name).collect();
+        let parts =
+            if repeat { recordings.into_iter().map(|one| vec![one]).collect() } else { vec![recordings] };
+        let part = |recordings| FileReader {
+            recordings,
+            channels: channels.clone(),
+            speed,
+            repeat,
+            truth: truth.clone(),
+            faults: faults.clone(),
+        };
+        parts.into_iter().map(part).collect()
+    }
+}
+
+impl FileReader {
     /// Reads all recordings, or as many as it can before the shutdown.
     pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
-        let mut names = HashSet::new();
-        for recording in &self.recordings {
-            let stream = unique(recording.stream(), &mut names);
+        for (stream, recording) in &self.recordings {
             let done = tokio::select! {
-                done = self.read(recording, &stream, &handle) => done,
+                done = self.play(recording, stream, &handle) => done,
                 () = shutdown.requested() => return,
             };
             match done {
@@ -91,25 +125,44 @@ impl FileSource {
                 }
                 Err(PipelineClosed) => return,
             }
-            if handle.end(&stream).await.is_err() {
+            if handle.end(stream).await.is_err() {
                 return;
             }
         }
         handle.set_state(SourceState::Ended);
     }
 
-    /// Reads one recording. An inner error concerns this recording only; an outer error ends the source.
-    async fn read(
+    /// Reads a recording once, or without an end if it is repeated. An inner error concerns this recording
+    /// only; an outer error ends the source.
+    async fn play(
         &self,
         recording: &Recording,
         stream: &StreamId,
         handle: &SourceHandle,
     ) -> Result<Result<(), RecordingError>, PipelineClosed> {
+        let mut pace = Pace::new(self.speed);
+        let mut rounds = Rounds::default();
+        loop {
+            let done = self.read(recording, stream, handle, &mut pace, &mut rounds).await?;
+            if done.is_err() || !self.repeat || !rounds.begin_next() {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Reads a recording once.
+    async fn read(
+        &self,
+        recording: &Recording,
+        stream: &StreamId,
+        handle: &SourceHandle,
+        pace: &mut Pace,
+        rounds: &mut Rounds,
+    ) -> Result<Result<(), RecordingError>, PipelineClosed> {
         let mut reader = match RecordingReader::open(recording, Some(&self.channels)) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };
-        let mut pace = Pace::new(self.speed);
         let mut has_labels = false;
         loop {
             let mut samples = reader.samples();
@@ -123,6 +176,9 @@ impl FileSource {
                 }
                 has_labels = true;
             }
+            if self.repeat {
+                rounds.shift(&mut samples);
+            }
             pace.send(samples, stream, handle).await?;
             match has_more {
                 Ok(true) => {}
@@ -133,6 +189,57 @@ impl FileSource {
                 Err(error) => return Ok(Err(error)),
             }
         }
+    }
+}
+
+/// The rounds of a recording that is repeated: by how much its times are shifted, so that each round continues
+/// where the one before has ended.
+#[derive(Debug, Default)]
+struct Rounds {
+    /// What is added to the times of the recording, in nanoseconds.
+    offset: i64,
+    /// The first and the last time of the recording, as far as it has been read.
+    ends: Option<(Time, Time)>,
+    /// The times between samples in the first round, in nanoseconds, up to [`Rounds::MAX_INTERVALS`].
+    intervals: Vec<i64>,
+    /// The time from the last sample of a round to the first of the next one, once it is known.
+    pause: Option<i64>,
+}
+
+impl Rounds {
+    /// Maximum number of times between samples that are looked at.
+    const MAX_INTERVALS: usize = 4096;
+    /// The pause after a recording of a single sample, in nanoseconds.
+    const DEFAULT_PAUSE: i64 = 1_000_000_000;
+    /// When the times have been shifted by more than this, in nanoseconds, they start again: 100 years.
+    const MAX_OFFSET: i64 = 100 * 365 * 86_400 * 1_000_000_000;
+
+    /// Shifts the times of a batch, which follows the batches before in the recording.
+    fn shift(&mut self, samples: &mut Samples) {
+        for time in samples.times_mut() {
+            let (first, last) = self.ends.unwrap_or((*time, *time));
+            let interval = time.since(last);
+            if self.pause.is_none() && interval > 0 && self.intervals.len() < Self::MAX_INTERVALS {
+                self.intervals.push(interval);
+            }
+            self.ends = Some((first, *time));
+            *time = time.offset(self.offset);
+        }
+    }
+
+    /// Begins the next round. Returns false if the recording has no samples, so that there is none.
+    fn begin_next(&mut self) -> bool {
+        let Some((first, last)) = self.ends.take() else { return false };
+        let intervals = &mut self.intervals;
+        let pause = *self.pause.get_or_insert_with(|| {
+            intervals.sort_unstable();
+            intervals.get(intervals.len() / 2).copied().unwrap_or(Self::DEFAULT_PAUSE)
+        });
+        self.offset = self.offset.saturating_add(last.since(first)).saturating_add(pause);
+        if self.offset.saturating_abs() > Self::MAX_OFFSET {
+            self.offset = 0;
+        }
+        true
     }
 }
 
@@ -207,5 +314,37 @@ mod tests {
         let mut names = HashSet::new();
         let mut name = || unique(StreamId::new("x").unwrap(), &mut names).as_str().to_owned();
         assert_eq!([name(), name(), name()], ["x", "2-x", "3-x"]);
+    }
+
+    #[test]
+    fn each_round_of_a_repeated_recording_continues_one_median_interval_after_the_last() {
+        let mut rounds = Rounds::default();
+        let mut shifted = Vec::new();
+        for _ in 0..3 {
+            // In two batches, with one gap.
+            for times in [[10, 20, 30], [40, 100, 110]] {
+                let mut samples = Samples::new(1);
+                times.iter().for_each(|time| samples.push(Time::from_nanos(*time).unwrap(), [0.0]));
+                rounds.shift(&mut samples);
+                shifted.extend(samples.times().iter().map(|time| time.nanos()));
+            }
+            assert!(rounds.begin_next());
+        }
+        let round = [10, 20, 30, 40, 100, 110];
+        let expected: Vec<_> = [0, 110, 220].iter().flat_map(|by| round.map(|time| time + by)).collect();
+        assert_eq!(shifted, expected);
+    }
+
+    #[test]
+    fn a_recording_without_samples_is_not_repeated_and_a_single_sample_is() {
+        let mut rounds = Rounds::default();
+        assert!(!rounds.begin_next());
+        for second in 0..3 {
+            let mut samples = Samples::new(1);
+            samples.push(Time::from_seconds(5.0).unwrap(), [0.0]);
+            rounds.shift(&mut samples);
+            assert_eq!(samples.times()[0].seconds(), 5.0 + f64::from(second));
+            assert!(rounds.begin_next());
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The connection from a source to the pipeline.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use crate::health::{Health, SourceState};
-use crate::signal::{Arrival, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
 use crate::stream::Problem;
 
 /// What one source uses to send its samples to the pipeline and to report its state.
@@ -18,6 +19,8 @@ pub(crate) struct SourceHandle {
     name: String,
     events: mpsc::Sender<SourceEvent>,
     health: Arc<Health>,
+    /// Gives arrivals their times; shared by the clones.
+    clock: Arc<Mutex<ArrivalClock>>,
 }
 
 /// The error of sending to a pipeline that has ended.
@@ -32,7 +35,8 @@ impl SourceHandle {
         events: mpsc::Sender<SourceEvent>,
         health: Arc<Health>,
     ) -> Self {
-        Self { index, name, events, health }
+        let clock = Arc::new(Mutex::new(ArrivalClock::new(ArrivalClock::read())));
+        Self { index, name, events, health, clock }
     }
 
     /// The source's name in log lines and in health reports.
@@ -59,7 +63,9 @@ impl SourceHandle {
             return Ok(());
         }
         self.health.count_samples(self.index, samples.len());
-        let batch = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
+        let time = self.clock.lock().unwrap_or_else(PoisonError::into_inner).arrival(ArrivalClock::read());
+        let arrived = Arrival { instant: Instant::now(), time };
+        let batch = SampleBatch { stream: stream.clone(), samples, arrived, rate };
         self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
     }
 
@@ -79,6 +85,12 @@ impl SourceHandle {
     /// Counts that the source was opened again.
     pub(crate) fn count_reopened(&self) {
         self.health.count_reopened(self.index);
+    }
+
+    /// Reports what was worked out about the samples because the configuration leaves it open.
+    pub(crate) fn conclude(&self, conclusion: String) {
+        tracing::info!(source = self.name, "{conclusion}; this was worked out from the samples");
+        self.health.set_conclusion(self.index, conclusion);
     }
 
     /// Reports a problem of the source, in one word and in a sentence with the fix. It lasts until the next sample.

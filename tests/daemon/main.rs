@@ -12,6 +12,7 @@ mod http;
 mod logging;
 mod package;
 mod page;
+mod pipes;
 mod quality;
 mod record;
 mod recordings;

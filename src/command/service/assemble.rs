@@ -57,6 +57,9 @@ pub(crate) fn load_models(config: &Config, bytes: &[u8]) -> Result<(Card, Vec<Mo
     let path = model_path(config)?;
     let load = || Model::from_bytes(bytes, path, config.model.runtime.as_deref()).map_err(Failure::config);
     let first = load()?;
+    for warning in first.warnings() {
+        tracing::warn!("{warning}");
+    }
     let card = first.card().clone();
     let mut models = vec![first];
     for _ in 1..config.model.threads {
@@ -122,6 +125,7 @@ fn build_source(
             recordings: recordings::find(source.path.as_slice(), None).map_err(Failure::config)?,
             channels,
             speed: source.speed().map_err(Failure::config)?,
+            repeat: source.repeat.unwrap_or_default(),
             truth: None,
             faults: Faults::default(),
         }),

@@ -10,9 +10,11 @@ use crate::config::change::changed;
 use crate::config::{Config, load};
 use crate::daemon::reload::Prepared;
 use crate::decision::ServingContext;
+use crate::http;
 use crate::inference::Handover;
 use crate::mqtt::{Credentials, Publisher};
 use crate::signal::channel_names;
+use crate::sink::recorder;
 
 /// Prepares reloads: reads the same configuration file with the same flags, and compares it with what is in
 /// force.
@@ -21,6 +23,8 @@ pub(crate) struct Reloader {
     pub(crate) file: Option<PathBuf>,
     /// The command line flags that override configuration keys, as pairs of key and value.
     pub(crate) flags: Vec<(&'static str, String)>,
+    /// The configuration that the daemon was started with.
+    pub(crate) started: Config,
     /// The configuration in force. Keys that need a restart have the values from the start.
     pub(crate) running: Config,
     /// The serving context in force.
@@ -55,8 +59,10 @@ impl Reloader {
         drop(bytes);
         let card = models.as_ref().map_or_else(|| self.context.card.clone(), |(card, _)| card.clone());
         assemble::sources(&new, Some(&card.channels))?;
+        self.check_next_start(&new)?;
 
         let mut needs_restart = changed(&running, &new);
+        needs_restart.extend(self.recorder_limits(&running));
         let current = &self.context.card.channels;
         let channels_differ = card.channels != *current;
         if channels_differ {
@@ -95,5 +101,40 @@ impl Reloader {
         let (health_interval, silence) = (running.publish.health, running.limits.silence);
         (self.running, self.context, self.digest) = (running, context, digest);
         Ok(Prepared { handover, done, health_interval, silence, applied, needs_restart })
+    }
+
+    /// Checks what the running daemon does not take over, but would fail at the next start.
+    fn check_next_start(&self, new: &Config) -> Result<(), Failure> {
+        let current = self.running.http.address().map_err(Failure::config)?;
+        if let Some(address) = new.http.address().map_err(Failure::config)?
+            // This daemon itself has the current port, so that it cannot be tried.
+            && current.is_none_or(|current| current.port() != address.port())
+        {
+            http::try_address(address).map_err(Failure::failed)?;
+        }
+        if let Some(folder) = &new.record.folder
+            && new.record != self.running.record
+        {
+            let folder = folder.join(new.record.label());
+            recorder::check_folder(&folder)
+                .map_err(|error| Failure::config(format!("record.folder: {error}")))?;
+        }
+        match &new.model.runtime {
+            Some(runtime) if new.model.runtime != self.running.model.runtime && !runtime.is_file() => Err(
+                Failure::config(format!("model.runtime is \"{}\", which is not a file", runtime.display())),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys that the streams take over, but the recorder does not.
+    fn recorder_limits(&self, running: &Config) -> Vec<String> {
+        if self.running.record.folder.is_none() {
+            return Vec::new();
+        }
+        let keys = ["limits.idle", "limits.streams", "window.reorder"];
+        let changed = changed(&self.started, running);
+        let own = changed.into_iter().filter(|key| keys.contains(&key.as_str()));
+        own.map(|key| format!("{key} (for recordings)")).collect()
     }
 }
