@@ -25,6 +25,8 @@ pub(crate) struct Notifier(Option<Mutex<Line>>);
 /// The connection to the service manager.
 #[derive(Debug)]
 struct Line {
+    /// The address of the service manager's socket.
+    address: Vec<u8>,
     socket: UnixDatagram,
     /// Announcements that did not fit into the socket.
     kept: VecDeque<String>,
@@ -43,8 +45,8 @@ impl Notifier {
         let Some(address) = std::env::var_os(SOCKET).filter(|address| !address.is_empty()) else {
             return Self::silent();
         };
-        match connect(address.as_bytes()) {
-            Ok(socket) => Self(Some(Mutex::new(Line { socket, kept: VecDeque::new(), said: false }))),
+        match Line::connect(address.as_bytes()) {
+            Ok(line) => Self(Some(Mutex::new(line))),
             Err(error) => {
                 tracing::warn!(
                     "{SOCKET} is {address:?}, and the service manager cannot be notified: {error}"
@@ -106,6 +108,11 @@ impl Notifier {
 }
 
 impl Line {
+    fn connect(address: &[u8]) -> io::Result<Self> {
+        let socket = connect(address)?;
+        Ok(Self { address: address.to_owned(), socket, kept: VecDeque::new(), said: false })
+    }
+
     /// Sends what was kept, in order. Returns whether nothing is left.
     fn send_kept(&mut self) -> bool {
         while let Some(first) = self.kept.pop_front() {
@@ -120,7 +127,15 @@ impl Line {
     /// Sends a message. Returns false if it did not fit. Any other error is final, and only logged: the daemon
     /// works without the service manager.
     fn send(&mut self, message: &str) -> bool {
-        match self.socket.send(message.as_bytes()) {
+        let sent = self.socket.send(message.as_bytes()).or_else(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Err(error),
+            // The service manager may have been restarted, with another socket at the same address.
+            _ => {
+                self.socket = connect(&self.address)?;
+                self.socket.send(message.as_bytes())
+            }
+        });
+        match sent {
             Ok(_) => self.said = false,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if !std::mem::replace(&mut self.said, true) {
@@ -163,8 +178,7 @@ mod tests {
         let path = folder.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_nonblocking(true).unwrap();
-        let socket = connect(path.as_os_str().as_bytes()).unwrap();
-        let notifier = Notifier(Some(Mutex::new(Line { socket, kept: VecDeque::new(), said: false })));
+        let notifier = Notifier(Some(Mutex::new(Line::connect(path.as_os_str().as_bytes()).unwrap())));
         // Far more than the socket holds.
         for _ in 0..10_000 {
             notifier.update(&NotifyState::Watchdog);
@@ -188,10 +202,25 @@ mod tests {
     fn an_abstract_address_is_understood() {
         let name = format!("underfoot-test-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        let socket = connect(format!("@{name}").as_bytes()).unwrap();
-        Notifier(Some(Mutex::new(Line { socket, kept: VecDeque::new(), said: false }))).ready();
+        Notifier(Some(Mutex::new(Line::connect(format!("@{name}").as_bytes()).unwrap()))).ready();
         let mut buffer = [0; 16];
         let length = manager.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], b"READY=1\n");
+    }
+
+    #[test]
+    fn a_manager_that_was_restarted_gets_messages_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let first = UnixDatagram::bind(&path).unwrap();
+        let notifier = Notifier(Some(Mutex::new(Line::connect(path.as_os_str().as_bytes()).unwrap())));
+        drop(first);
+        std::fs::remove_file(&path).unwrap();
+        notifier.ready();
+        let second = UnixDatagram::bind(&path).unwrap();
+        notifier.stopping();
+        let mut buffer = [0; 64];
+        let length = second.recv(&mut buffer).unwrap();
+        assert!(buffer[..length].starts_with(b"STOPPING=1\n"));
     }
 }

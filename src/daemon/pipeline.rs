@@ -36,10 +36,9 @@ use crate::mqtt::{Publisher, Subscribed};
 use crate::shutdown::{self, Shutdown};
 use crate::sink::recorder::Recorder;
 use crate::source::handle::SourceHandle;
+use crate::source::queue::event_queue;
 use crate::source::stdin;
 
-/// Maximum number of batches of samples that wait for the stream table.
-const BATCHES: usize = 64;
 /// How often drops are logged that were held back because the log had just named their reason.
 const DROP_LOG: Duration = Duration::from_secs(5);
 
@@ -88,7 +87,7 @@ impl Pipeline {
             drain,
         } = self;
         let (trigger, stop) = shutdown::channel();
-        let (events, event_receiver) = mpsc::channel(BATCHES);
+        let (events, event_receiver) = event_queue();
         let mut tasks = Tasks::default();
 
         let mut subscribed = Vec::new();

@@ -9,10 +9,11 @@ use super::stages::{self, Observers};
 use crate::decision::SurfaceTable;
 use crate::health::Health;
 use crate::inference::{BatchQueue, Handover, WorkQueue, worker};
-use crate::signal::{Drops, SourceEvent};
+use crate::signal::Drops;
 use crate::sink::Sink;
 use crate::sink::live::events::LiveEvents;
 use crate::sink::recorder::RecordSender;
+use crate::source::queue::{EventReceiver, QueuedEvent};
 use crate::stream::StreamTable;
 use crate::thread::{NamedThread, caught};
 
@@ -22,7 +23,7 @@ use crate::thread::{NamedThread, caught};
 /// # Errors
 /// [`PipelineError`] as soon as the model fails, or one of the stages or threads stops by itself.
 pub(super) async fn serve(
-    events: mpsc::Receiver<SourceEvent>,
+    events: EventReceiver,
     handovers: mpsc::Receiver<Box<Handover>>,
     serving: Serving,
     recording: Option<RecordSender>,
@@ -72,14 +73,14 @@ pub(super) async fn serve(
 /// # Errors
 /// [`PipelineError::Stopped`] if this panics.
 pub(super) async fn record(
-    mut events: mpsc::Receiver<SourceEvent>,
+    mut events: EventReceiver,
     recording: Option<RecordSender>,
     mut observer: Option<Observer>,
     health: &Arc<Health>,
 ) -> Result<Vec<Sink>, PipelineError> {
     let recording = caught(async {
         let mut drops = Drops::default();
-        while let Some(event) = events.recv().await {
+        while let Some((event, _room)) = events.recv().await.map(QueuedEvent::split) {
             if let Some(observer) = &mut observer {
                 observer(&event);
             }

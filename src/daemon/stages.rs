@@ -13,6 +13,7 @@ use crate::signal::{DropReason, Drops, SourceEvent};
 use crate::sink::live::events::LiveEvents;
 use crate::sink::recorder::RecordSender;
 use crate::sink::{Sink, flush_all, take_all};
+use crate::source::queue::{EventReceiver, QueuedEvent};
 use crate::stream::{EventKind, StreamTable};
 use crate::thread::test_panic;
 
@@ -45,7 +46,7 @@ impl Observers<'_> {
 /// A new model and configuration from `handovers` takes over between two batches of samples. While the queue
 /// is full, a live pipeline drops the oldest windows, and a replay does not take the next batch of samples.
 pub(crate) async fn follow(
-    mut events: mpsc::Receiver<SourceEvent>,
+    mut events: EventReceiver,
     mut handovers: mpsc::Receiver<Box<Handover>>,
     mut table: StreamTable,
     mut queue: WorkQueue,
@@ -78,7 +79,9 @@ pub(crate) async fn follow(
                 table.reconfigure(handover.streams.clone(), &mut drops, |event| queue.push(event));
                 queue.handover(handover);
             },
-            event = events.recv(), if open && (live || queue.has_room()) => {
+            queued = events.recv(), if open && (live || queue.has_room()) => {
+                // It takes its room in the queue until its samples are used.
+                let (event, _room) = queued.map(QueuedEvent::split).unzip();
                 match event {
                     Some(SourceEvent::Samples(mut batch)) => {
                         test_panic("streams");

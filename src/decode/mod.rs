@@ -18,9 +18,11 @@ pub mod csv;
 pub mod json;
 mod live;
 pub mod message;
+mod message_unit;
 mod stream;
 mod unit_choice;
 
 pub(crate) use channel_joiner::ChannelJoiner;
 pub use live::LiveDecoder;
+pub(crate) use message_unit::MessageUnit;
 pub use stream::{StreamDecoder, StreamFormat};

@@ -105,7 +105,9 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
 
 /// Logs a panic with the name of its thread, wherever the log goes.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let message = panic.payload_as_str().unwrap_or("no message");
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+    let message = text.unwrap_or("no message");
     let thread = std::thread::current();
     let thread = thread.name().unwrap_or("unnamed");
     let at = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use rumqttc::Publish;
 
 use crate::config::SourceInput;
-use crate::decode::ChannelJoiner;
 use crate::decode::message::{self, MessageFormat};
+use crate::decode::{ChannelJoiner, MessageUnit};
 use crate::health::SourceState;
-use crate::signal::{DropReason, Drops, Samples, StreamId};
+use crate::signal::{DropReason, Drops, Samples, StreamId, TimeInput, TimeUnit};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// The level of a topic that stands for the name of any stream.
@@ -90,6 +90,19 @@ struct ReceivedTopic {
     handle: SourceHandle,
     /// What joins the channels, if each has a topic of its own.
     joiner: Option<ChannelJoiner>,
+    /// What works out the unit of the times; `None` if it is known.
+    unit: Option<MessageUnit<SampleMessage>>,
+    /// When the source was created.
+    started: Instant,
+}
+
+/// A message that can be used.
+#[derive(Debug)]
+struct SampleMessage {
+    stream: StreamId,
+    /// The name of the channel, if each has a topic of its own.
+    channel: Option<String>,
+    publish: Publish,
 }
 
 impl Receiver {
@@ -99,7 +112,10 @@ impl Receiver {
                 let columns = subscription.input.columns.clone();
                 ChannelJoiner::new(columns, subscription.max_streams, subscription.hold)
             });
-            ReceivedTopic { subscription, handle, joiner }
+            let has_times = subscription.format != MessageFormat::Float32;
+            let is_open = has_times && subscription.input.time.unit.is_none();
+            let unit = is_open.then(MessageUnit::default);
+            ReceivedTopic { subscription, handle, joiner, unit, started: Instant::now() }
         };
         Self { subscriptions: subscribed.into_iter().map(received).collect() }
     }
@@ -130,12 +146,21 @@ impl Receiver {
         for received in &mut self.subscriptions {
             let Some((stream, channel)) = received.subscription.names(&publish.topic) else { continue };
             let mut drops = Drops::default();
-            match received.decode(stream, channel, publish, &mut drops) {
-                Some((stream, samples)) => {
-                    let rate = received.subscription.input.time.rate;
-                    received.handle.send(&stream, samples, rate, &mut drops).await?;
-                }
-                None => received.handle.dropped(&mut drops),
+            let Some(stream) = received.accept(stream, publish, &mut drops) else {
+                received.handle.dropped(&mut drops);
+                continue;
+            };
+            let rate = received.subscription.input.time.rate;
+            if received.unit.is_none() {
+                let samples = received.decode(&stream, channel, &publish.payload, &mut drops);
+                received.handle.send(&stream, samples, rate, &mut drops).await?;
+                continue;
+            }
+            let message =
+                SampleMessage { stream, channel: channel.map(str::to_owned), publish: publish.clone() };
+            for SampleMessage { stream, channel, publish } in received.release(message) {
+                let samples = received.decode(&stream, channel.as_deref(), &publish.payload, &mut drops);
+                received.handle.send(&stream, samples, rate, &mut drops).await?;
             }
         }
         Ok(())
@@ -143,15 +168,9 @@ impl Receiver {
 }
 
 impl ReceivedTopic {
-    /// The stream and the samples of a message; `None` if it is dropped as a whole.
-    fn decode(
-        &mut self,
-        stream: &str,
-        channel: Option<&str>,
-        publish: &Publish,
-        drops: &mut Drops,
-    ) -> Option<(StreamId, Samples)> {
-        let Subscription { input, format, max_payload, .. } = &self.subscription;
+    /// The stream of a message that can be used; `None` if it is dropped.
+    fn accept(&self, stream: &str, publish: &Publish, drops: &mut Drops) -> Option<StreamId> {
+        let max_payload = self.subscription.max_payload;
         let payload = &publish.payload;
         let topic = || quoted(&publish.topic);
         let stream = match StreamId::new(stream) {
@@ -161,7 +180,7 @@ impl ReceivedTopic {
                 return None;
             }
         };
-        if payload.len() > *max_payload {
+        if payload.len() > max_payload {
             drops.add(DropReason::TooLarge, || {
                 let fix = if publish.retain {
                     "it is retained, so it comes again on each connection until it is removed from the broker with \
@@ -188,21 +207,71 @@ impl ReceivedTopic {
             });
             return None;
         }
+        Some(stream)
+    }
+
+    /// Holds a message back until the unit of the times is known, and then returns all of them.
+    fn release(&mut self, message: SampleMessage) -> Vec<SampleMessage> {
+        let Some(unit) = &mut self.unit else { return vec![message] };
+        let Subscription { input, format, .. } = &self.subscription;
+        let times = |message: &SampleMessage, unit: TimeUnit| {
+            let time = TimeInput { unit: Some(unit), ..input.time.clone() };
+            let (mut samples, mut drops) = (input.columns.samples(), Drops::default());
+            if let Some(channel) = &message.channel {
+                samples =
+                    message::decode_channel(*format, &message.publish.payload, channel, &time, &mut drops);
+            } else {
+                message::decode(
+                    *format,
+                    &message.publish.payload,
+                    &input.columns,
+                    &time,
+                    &mut samples,
+                    &mut drops,
+                );
+            }
+            samples.times().to_vec()
+        };
+        let (stream, bytes) = (message.stream.clone(), message.publish.payload.len());
+        let Some((unit, messages)) = unit.push(&stream, message, bytes, self.started.elapsed(), times) else {
+            return Vec::new();
+        };
+        self.unit = None;
+        self.subscription.input.time.unit = Some(unit);
+        if unit != TimeUnit::S {
+            self.handle.conclude(format!("the times are in {}", unit.words()));
+        }
+        messages
+    }
+
+    /// The samples of a message.
+    fn decode(
+        &mut self,
+        stream: &StreamId,
+        channel: Option<&str>,
+        payload: &[u8],
+        drops: &mut Drops,
+    ) -> Samples {
+        let Subscription { input, format, .. } = &self.subscription;
         let columns = &input.columns;
         let mut samples = columns.samples();
         let Some((joiner, channel)) = self.joiner.as_mut().zip(channel) else {
             message::decode(*format, payload, columns, &input.time, &mut samples, drops);
-            return Some((stream, samples));
+            return samples;
         };
         let Some(index) = columns.names().iter().position(|name| name == channel) else {
             drops.add(DropReason::UnknownChannel, || {
-                format!("the topic {} is of none of the channels {}", topic(), columns.names().join(", "))
+                format!(
+                    "a topic of stream \"{stream}\" is of the channel {}, which is none of {}",
+                    quoted(channel),
+                    columns.names().join(", ")
+                )
             });
-            return None;
+            return samples;
         };
         let values = message::decode_channel(*format, payload, channel, &input.time, drops);
-        joiner.push(&stream, index, &values, Instant::now(), &mut samples, drops);
-        Some((stream, samples))
+        joiner.push(stream, index, &values, Instant::now(), &mut samples, drops);
+        samples
     }
 }
 

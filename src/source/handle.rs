@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::mpsc;
-
+use super::queue::EventSender;
+pub(crate) use super::queue::PipelineClosed;
 use crate::health::{Health, SourceState};
 use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
 use crate::stream::Problem;
@@ -17,24 +17,15 @@ pub(crate) struct SourceHandle {
     /// The source's position among the sources of `health`.
     index: usize,
     name: String,
-    events: mpsc::Sender<SourceEvent>,
+    events: EventSender,
     health: Arc<Health>,
     /// Gives arrivals their times; shared by the clones.
     clock: Arc<Mutex<ArrivalClock>>,
 }
 
-/// The error of sending to a pipeline that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PipelineClosed;
-
 impl SourceHandle {
     /// Makes the handle of the source at position `index` among the sources of `health`.
-    pub(crate) fn new(
-        index: usize,
-        name: String,
-        events: mpsc::Sender<SourceEvent>,
-        health: Arc<Health>,
-    ) -> Self {
+    pub(crate) fn new(index: usize, name: String, events: EventSender, health: Arc<Health>) -> Self {
         let clock = Arc::new(Mutex::new(ArrivalClock::new(ArrivalClock::read())));
         Self { index, name, events, health, clock }
     }
@@ -66,7 +57,7 @@ impl SourceHandle {
         let time = self.clock.lock().unwrap_or_else(PoisonError::into_inner).arrival(ArrivalClock::read());
         let arrived = Arrival { instant: Instant::now(), time };
         let batch = SampleBatch { stream: stream.clone(), samples, arrived, rate };
-        self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
+        self.events.send(SourceEvent::Samples(batch)).await
     }
 
     /// Reports that a stream has come to its end; waits while the pipeline's queue is full.
@@ -74,7 +65,7 @@ impl SourceHandle {
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
     pub(crate) async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
-        self.events.send(SourceEvent::End(stream.clone())).await.map_err(|_| PipelineClosed)
+        self.events.send(SourceEvent::End(stream.clone())).await
     }
 
     /// Counts what was dropped, and leaves `drops` empty.

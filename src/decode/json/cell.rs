@@ -45,9 +45,10 @@ impl Cell {
     /// What is wrong with it, as the end of a sentence that begins with its name.
     pub(super) fn time(&self, input: &TimeInput) -> Result<Time, String> {
         match self {
-            Cell::Number(value) => {
-                input.unit().time(*value).ok_or_else(|| format!("holds {value:e}, which is out of range"))
-            }
+            Cell::Number(value) => input.unit().time(*value).ok_or_else(|| {
+                let why = if input.unit() == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
+                format!("holds {value:e}, which is {why}; check source.time.unit")
+            }),
             Cell::Text(text) => text_time(text.trim(), input).ok_or_else(|| {
                 let fix = if input.unit() != TimeUnit::Rfc3339 && rfc3339(text.trim()).is_some() {
                     "; set source.time.unit = \"rfc3339\", or leave the unit out"

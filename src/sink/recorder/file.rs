@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::sync::RecordingFile;
+use super::recording_file::{RecordingFile, named};
 use crate::csv::RowWriter;
 use crate::signal::{Channel, StreamId, Time};
 use crate::stream::{TimeUnwrapper, Timestamper};
@@ -167,11 +167,6 @@ impl OpenRecording {
         let (FileWriter(file), _) = self.out.into_parts();
         file
     }
-}
-
-/// Adds the file's name to an error.
-pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("the recording \"{}\" cannot be written: {error}", path.display()))
 }
 
 #[cfg(test)]

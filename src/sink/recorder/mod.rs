@@ -12,6 +12,7 @@ mod folder;
 mod open_files;
 mod options;
 mod queue;
+mod recording_file;
 mod streams;
 mod sync;
 mod thread;

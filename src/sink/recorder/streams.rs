@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use super::file::OpenRecording;
 use super::options::RecorderOptions;
-use super::sync::{RecordingFile, sync_all};
+use super::recording_file::RecordingFile;
+use super::sync::sync_all;
 use super::{folder, open_files};
 use crate::signal::{DropReason, Drops, SampleBatch, StreamId};
 use crate::stream::Placement;
@@ -159,7 +160,7 @@ impl Recorder {
         for stream in expired.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
             self.end(&stream)?;
         }
-        self.closed.retain(|file| is_unsynced(file));
+        self.closed.retain(is_unsynced);
         self.files.values_mut().try_for_each(OpenRecording::flush)
     }
 

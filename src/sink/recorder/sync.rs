@@ -1,46 +1,16 @@
 //! Writing recordings through to the disk, on a thread of its own.
 
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 
-use super::file::named;
+use super::recording_file::{RecordingFile, named};
 use crate::thread::NamedThread;
 
 /// If more files than this are to be synced on one file system, the whole file system is synced instead, which
 /// takes one turn of the disk and not one for each file.
 const MANY_FILES: usize = 16;
-
-/// The file of a recording, which the recorder's thread writes and the syncing thread syncs.
-#[derive(Debug)]
-pub(super) struct RecordingFile {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    /// Number of samples that were given to the system.
-    pub(super) flushed: AtomicU64,
-    /// Number of samples that are known to be on the disk.
-    pub(super) kept: AtomicU64,
-    /// Whether it was logged that this file is recorded.
-    announced: AtomicBool,
-}
-
-impl RecordingFile {
-    pub(super) fn new(file: File, path: PathBuf) -> Self {
-        let (flushed, kept, announced) = Default::default();
-        Self { file, path, flushed, kept, announced }
-    }
-
-    /// Notes that samples up to this number are on the disk.
-    fn keep(&self, samples: u64) {
-        self.kept.fetch_max(samples, Ordering::Relaxed);
-        if samples > 0 && !self.announced.swap(true, Ordering::Relaxed) {
-            tracing::info!(recording = %self.path.display(), "recording");
-        }
-    }
-}
 
 /// Writes what the system holds of these files through to the disk.
 ///

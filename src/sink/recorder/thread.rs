@@ -36,7 +36,7 @@ pub(crate) fn start(
 ) -> (RecordSender, NamedThread<Recorded>) {
     let queue = Arc::new(RecordQueue::default());
     let sender = RecordSender(queue.clone());
-    let recording = Recording {
+    let recording = RecorderLoop {
         recorder,
         on_fault,
         sync: SyncThread::start(),
@@ -68,7 +68,7 @@ impl Drop for RecordSender {
 }
 
 /// The state of the thread.
-struct Recording {
+struct RecorderLoop {
     recorder: Recorder,
     on_fault: OnFault,
     sync: SyncThread,
@@ -81,7 +81,7 @@ struct Recording {
     failing: bool,
 }
 
-impl Recording {
+impl RecorderLoop {
     /// Writes events until the queue is closed, or until the first fault with [`OnFault::End`].
     fn run(mut self, queue: &RecordQueue, health: &Health) -> Recorded {
         while let Some(entries) = queue.take(COLLECT) {

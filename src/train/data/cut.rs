@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::drops::RecordingDrops;
+use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::Card;
@@ -169,7 +169,10 @@ pub(crate) fn cut_all(
             let stretches = recordings.iter().flat_map(|recording| stretches(&recording.samples, card));
             let longest = stretches.fold(0.0, f64::max);
             let needed = card.window as f64 / card.rate;
-            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
+            let drops: Vec<RecordingDrops> = cuts.into_iter().map(|cut| cut.drops).collect();
+            let dropped =
+                drops::warnings(&drops, &card.channels).into_iter().map(|why| format!("; {why}")).collect();
+            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed, dropped })
         }
         windows => Err(DatasetError::NoLabels { windows }),
     }

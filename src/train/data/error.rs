@@ -53,7 +53,7 @@ pub enum DatasetError {
     /// No recording is as long as a window.
     #[error(
         "no recording is long enough for a window: the longest stretch without a gap is {longest:.1} s and \
-         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
+         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate{dropped}"
     )]
     TooShort {
         /// The longest stretch without a gap, in seconds.
@@ -64,6 +64,8 @@ pub enum DatasetError {
         rate: f64,
         /// The length of a window in seconds.
         needed: f64,
+        /// Which rows were dropped, as another sentence after a semicolon; empty if there are few.
+        dropped: String,
     },
     /// Every channel has values, but never in the same row.
     #[error(
