@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::connection::Connection;
 use super::limits::{MAX_RECEIVED, MAX_SENT, REQUESTS, TIMEOUT};
-use super::publisher::{Publisher, Shared};
+use super::publisher::{BrokerState, Publisher};
 use super::role::Role;
 use crate::config::MqttConfig;
 
@@ -33,7 +33,7 @@ pub(crate) fn connect(config: &MqttConfig, host: &str, base: &str, role: Role) -
     events.network_options.set_tcp_nodelay(true);
     events.network_options.set_connection_timeout(TIMEOUT.as_secs());
     let (accepted, accepted_receiver) = watch::channel(0);
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(BrokerState::default());
     let connection = Connection {
         broker: format!("{host}:{}", config.port),
         config: config.clone(),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::credentials::{Credentials, plain_password_warning};
 use super::fault::{BrokerFault, explain_refusal};
 use super::limits::{ACKNOWLEDGEMENT, TIMEOUT};
-use super::publisher::Shared;
+use super::publisher::BrokerState;
 use super::reconnect::{ConnectionFault, ReconnectPolicy};
 use super::subscription::{Receiver, Subscribed};
 use crate::config::MqttConfig;
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     pub(super) events: EventLoop,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Sender<u64>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<BrokerState>,
 }
 
 impl Connection {
@@ -238,7 +238,7 @@ impl Connection {
 }
 
 /// Passes a message on. The receiver is dropped when the pipeline has ended.
-async fn receive(publish: &Publish, receiver: &mut Option<Receiver>, shared: &Shared) {
+async fn receive(publish: &Publish, receiver: &mut Option<Receiver>, shared: &BrokerState) {
     shared.received(&publish.topic, &publish.payload);
     let begun = Instant::now();
     let done = match receiver {

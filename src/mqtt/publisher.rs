@@ -27,12 +27,12 @@ pub struct Publisher {
     pub(super) role: Role,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Receiver<u64>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<BrokerState>,
 }
 
-/// What the clones of a publisher and its connection share.
+/// What the clones of a publisher and its connection share, about the topics at the broker.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(super) struct BrokerState {
     retained: Mutex<Retained>,
     /// Notified when a retained topic becomes dirty, or when the broker has acknowledged one.
     changed: Notify,
@@ -200,7 +200,7 @@ impl Publisher {
     }
 }
 
-impl Shared {
+impl BrokerState {
     /// Marks retained topics as dirty if a received message is the one of the republish rule.
     pub(super) fn received(&self, topic: &str, payload: &[u8]) {
         let matches = |rule: &&RepublishRule| rule.topic == topic && rule.payload == payload;

@@ -243,7 +243,7 @@ mod tests {
         let shared = Shared::default();
         let sink =
             TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, shared.clone());
-        sink.finish(Duration::MAX).unwrap();
+        finish(sink).unwrap();
         assert!(!shared.0.lock().unwrap().contains(&0x1b));
     }
 

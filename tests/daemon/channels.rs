@@ -2,7 +2,7 @@
 
 use crate::support::broker::Broker;
 use crate::support::client::Client;
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, config};
 use crate::support::recording::Recording;
 use crate::support::{assert_same, assert_says, run};
 
@@ -34,8 +34,8 @@ fn channels_of_their_own_topics_are_joined_into_the_samples_of_a_robot() {
 #[test]
 fn a_channel_that_never_comes_is_a_problem() {
     let broker = Broker::start();
-    let limits = "[limits]\nsilence = '500ms'\n";
-    let _daemon = Daemon::run(&(broker.section() + CHANNELS + SUM + limits));
+    let config = config(&(broker.section() + CHANNELS + SUM)).replace("silence = '10m'", "silence = '500ms'");
+    let _daemon = Daemon::with_config(&config);
     broker.wait_for_subscription("robots/+/+");
     let client = Client::new(&broker, "underfoot/health");
     for index in 0..400 {
@@ -51,8 +51,8 @@ fn a_channel_that_never_comes_is_a_problem() {
 fn check_names_the_channels_that_are_joined() {
     let broker = Broker::start();
     let folder = crate::support::folder();
-    let config = folder.path().join("underfoot.toml");
-    std::fs::write(&config, crate::support::daemon::config(&(broker.section() + CHANNELS + SUM))).unwrap();
-    let said = run(["check", "-c", config.to_str().unwrap()]).ok();
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, config(&(broker.section() + CHANNELS + SUM))).unwrap();
+    let said = run(["check", "-c", file.to_str().unwrap()]).ok();
     assert_says(&said, &["it will subscribe to \"robots/+/+\" and join the channels left, right"]);
 }

@@ -76,12 +76,18 @@ fn invalid_files_for_tls_and_passwords_are_rejected_in_one_line() {
     };
     let broker = "[mqtt]\nhost = '127.0.0.1'\n";
     let (open, empty) = (write("open", "secret"), write("empty.crt", "no certificate"));
+    let authority = Authority::new(home.path());
+    let whole = std::fs::read_to_string(&authority.certificate).unwrap();
+    let half = write("half.crt", &whole[..whole.len() / 2]);
+    let begun = write("begun.crt", &format!("{whole}-----BEG"));
     for (keys, expected) in [
         (
             format!("username = 'u'\npassword_file = {open:?}\n"),
             "every user of this computer can read the file (mode 644)",
         ),
         (format!("tls = true\nca_file = {empty:?}\n"), "the file has no certificate"),
+        (format!("tls = true\nca_file = {half:?}\n"), "the file ends in the middle of a certificate"),
+        (format!("tls = true\nca_file = {begun:?}\n"), "the file ends in the middle of a certificate"),
         ("tls = true\nca_file = '/nowhere/ca.crt'\n".into(), "the file cannot be read: No such file"),
         ("ca_file = 'ca.crt'\n".into(), "set mqtt.tls = true"),
     ] {
@@ -90,4 +96,25 @@ fn invalid_files_for_tls_and_passwords_are_rejected_in_one_line() {
         assert_says(&line, &[expected]);
         assert!(!line.contains("secret"), "{line}");
     }
+}
+
+#[test]
+fn certificates_are_read_at_each_connection_and_a_half_written_one_is_named_and_tried_again() {
+    let home = folder();
+    let authority = Authority::new(home.path());
+    let mut broker = Broker::with(&listener(&authority, &authority.sign("127.0.0.1")));
+    let mut daemon = Daemon::run(&(trusting(&broker, &authority) + SIMULATOR));
+    daemon.wait_for_line("connected to the broker");
+    let whole = std::fs::read_to_string(&authority.certificate).unwrap();
+    std::fs::write(&authority.certificate, &whole[..whole.len() / 2]).unwrap();
+    daemon.hang_up();
+    assert_says(&daemon.wait_for_line("the reload failed"), &["mqtt.ca_file", "ends in the middle"]);
+    broker.stop();
+    let line = daemon.wait_for_line("trying again");
+    assert_says(&line, &["WARN"]);
+    daemon.wait_for_lines("ends in the middle of a certificate", 2);
+    // The broker reads the same file.
+    std::fs::write(&authority.certificate, &whole).unwrap();
+    broker.up();
+    daemon.wait_for_lines("connected to the broker", 2);
 }

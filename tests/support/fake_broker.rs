@@ -13,6 +13,13 @@ pub(crate) struct Answers {
     pub(crate) puback: bool,
     /// The return code for each subscription; `None` for no answer.
     pub(crate) suback: Option<u8>,
+    /// Whether it answers pings. If not, it sends a sample in place of each answer.
+    pub(crate) pingresp: bool,
+}
+
+impl Answers {
+    /// All answers, as a broker should give them.
+    pub(crate) const ALL: Self = Self { puback: true, suback: Some(0), pingresp: true };
 }
 
 pub(crate) struct FakeBroker {
@@ -100,7 +107,13 @@ fn serve(mut stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> s
                     stream.write_all(&vec![code; filters.len()])?;
                 }
             }
-            12 => stream.write_all(&[0xd0, 0])?,
+            12 if answers.pingresp => stream.write_all(&[0xd0, 0])?,
+            12 => {
+                log.lock().unwrap().push("PINGREQ".into());
+                let topic = "robots/rover/current";
+                stream.write_all(&[0x30, 3 + topic.len() as u8, 0, topic.len() as u8])?;
+                stream.write_all(format!("{topic}1").as_bytes())?;
+            }
             14 => {
                 log.lock().unwrap().push("DISCONNECT".into());
                 return Ok(());

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::bytes::quote;
-use crate::signal::{Time, TimeInput};
+use crate::signal::{Time, TimeInput, TimeUnit};
 
 /// A value where a number, a time or text is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +45,10 @@ impl Cell {
     /// What is wrong with it, as the end of a sentence that begins with its name.
     pub(super) fn time(&self, input: &TimeInput) -> Result<Time, String> {
         match self {
-            Cell::Number(value) => {
-                input.unit().time(*value).ok_or_else(|| format!("holds {value:e}, which is out of range"))
-            }
+            Cell::Number(value) => input.unit().time(*value).ok_or_else(|| {
+                let why = if input.unit() == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
+                format!("holds {value:e}, which is {why}; check source.time.unit")
+            }),
             Cell::Text(text) => input
                 .unit()
                 .parse(text.trim().as_bytes())

@@ -49,13 +49,13 @@ pub struct JsonLines {
     splitter: Splitter,
     columns: Columns,
     time: TimeInput,
-    found: Found,
+    found: Box<Found>,
 }
 
 impl JsonLines {
     /// Creates a decoder at the start of a stream.
     pub fn new(columns: Columns, time: TimeInput) -> Self {
-        let found = Found::new(columns.names().len());
+        let found = Box::new(Found::new(columns.names().len()));
         Self { splitter: Splitter::new(b'\n', MAX_LINE), columns, time, found }
     }
 

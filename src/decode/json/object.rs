@@ -5,7 +5,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use super::cell::{Cell, RowCells};
 use super::found::Found;
 use super::leaf::Leaf;
-use super::path::{Place, Wanted, wanted};
+use super::path::{Place, Wanted, with_wanted};
 use super::rows::Rows;
 use crate::signal::{Columns, TimeInput};
 
@@ -24,9 +24,10 @@ pub(super) fn read(
 ) -> Result<(), serde_json::Error> {
     found.clear();
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let wanted = wanted(columns, time);
-    ObjectNode { found, columns, time, wanted: &wanted, depth: 0, spread: false, is_inner: false }
-        .deserialize(&mut json)?;
+    with_wanted(columns, time, |wanted| {
+        ObjectNode { found, columns, time, wanted, depth: 0, spread: false, is_inner: false }
+            .deserialize(&mut json)
+    })?;
     json.end()
 }
 
@@ -41,9 +42,9 @@ fn element<'de, A: MapAccess<'de>>(
     time: &TimeInput,
 ) -> Result<(), A::Error> {
     found.clear();
-    let wanted = wanted(columns, time);
-    ObjectNode { found, columns, time, wanted: &wanted, depth: 0, spread: false, is_inner: true }
-        .visit_map(map)
+    with_wanted(columns, time, |wanted| {
+        ObjectNode { found, columns, time, wanted, depth: 0, spread: false, is_inner: true }.visit_map(map)
+    })
 }
 
 /// Deserialises the values of one object or list on the way to what is wanted.
@@ -147,7 +148,6 @@ impl<'de> Visitor<'de> for ObjectNode<'_, '_> {
     }
 
     // Any other value has nothing inside it.
-
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
         Ok(())
     }
@@ -204,11 +204,11 @@ impl<'de> Visitor<'de> for SampleList<'_> {
             list.next_element_seed(Element { row: &mut row, limit, object: &mut object, columns, time })?
         {
             match kind {
-                Kind::Row => rows.add(&row, columns, time),
-                Kind::Object => rows.append(&mut object, columns, time),
-                Kind::Number(cell) if has_one => rows.add(&[cell], columns, time),
-                Kind::Number(cell) if numbers.len() < limit => numbers.push(cell),
-                Kind::Number(_) => {}
+                ElementKind::Row => rows.add(&row, columns, time),
+                ElementKind::Object => rows.append(&mut object, columns, time),
+                ElementKind::Number(cell) if has_one => rows.add(&[cell], columns, time),
+                ElementKind::Number(cell) if numbers.len() < limit => numbers.push(cell),
+                ElementKind::Number(_) => {}
             }
         }
         if !numbers.is_empty() {
@@ -234,7 +234,7 @@ impl Rows {
 }
 
 /// What an element of the list was.
-enum Kind {
+enum ElementKind {
     Row,
     Object,
     Number(Cell),
@@ -250,51 +250,51 @@ struct Element<'a> {
 }
 
 impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = Kind;
+    type Value = ElementKind;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Kind, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<ElementKind, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Element<'_> {
-    type Value = Kind;
+    type Value = ElementKind;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a row, an object or a number")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Kind, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<ElementKind, A::Error> {
         RowCells { row: self.row, limit: self.limit }.visit_seq(list)?;
-        Ok(Kind::Row)
+        Ok(ElementKind::Row)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Kind, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ElementKind, A::Error> {
         element(self.object, map, self.columns, self.time)?;
-        Ok(Kind::Object)
+        Ok(ElementKind::Object)
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Kind, E> {
-        Ok(Kind::Number(Cell::Number(value)))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<ElementKind, E> {
+        Ok(ElementKind::Number(Cell::Number(value)))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Kind, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<ElementKind, E> {
         self.visit_f64(value as f64)
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Kind, E> {
+    fn visit_i64<E: Error>(self, value: i64) -> Result<ElementKind, E> {
         self.visit_f64(value as f64)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
-        Ok(Kind::Number(Cell::Text(text.to_owned())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<ElementKind, E> {
+        Ok(ElementKind::Number(Cell::Text(text.to_owned())))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Kind, E> {
-        Ok(Kind::Number(Cell::Null))
+    fn visit_unit<E: Error>(self) -> Result<ElementKind, E> {
+        Ok(ElementKind::Number(Cell::Null))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Kind, E> {
-        Ok(Kind::Number(Cell::Wrong(value.to_string())))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<ElementKind, E> {
+        Ok(ElementKind::Number(Cell::Wrong(value.to_string())))
     }
 }

@@ -16,13 +16,26 @@ pub(super) enum Place {
     Time,
 }
 
-/// The paths of all columns, and that of the time unless samples have none.
-pub(super) fn wanted<'a>(columns: &'a Columns, time: &'a TimeInput) -> Vec<Wanted<'a>> {
+/// The number of paths that need no memory of their own.
+const USUAL: usize = 8;
+
+/// Calls `read` with the paths of all columns, and that of the time unless samples have none.
+pub(super) fn with_wanted<T>(
+    columns: &Columns,
+    time: &TimeInput,
+    read: impl FnOnce(&[Wanted<'_>]) -> T,
+) -> T {
     let names = columns.names().iter().enumerate();
-    let mut wanted: Vec<_> =
-        names.map(|(index, path)| Wanted { place: Place::Column(index), path }).collect();
-    if time.unit() != TimeUnit::None {
-        wanted.push(Wanted { place: Place::Time, path: time.column() });
+    let time = (time.unit() != TimeUnit::None).then(|| Wanted { place: Place::Time, path: time.column() });
+    let all = names.map(|(index, path)| Wanted { place: Place::Column(index), path }).chain(time);
+    // This runs for each object, so that memory is allocated only if there are many columns.
+    let mut usual = [Wanted { place: Place::Time, path: "" }; USUAL];
+    let count = columns.names().len() + usize::from(time.is_some());
+    match usual.get_mut(..count) {
+        Some(some) => {
+            some.iter_mut().zip(all).for_each(|(place, wanted)| *place = wanted);
+            read(some)
+        }
+        None => read(&all.collect::<Vec<_>>()),
     }
-    wanted
 }
