@@ -20,11 +20,11 @@ const MAX_KEPT: usize = 16;
 
 /// Sends messages to the service manager.
 #[derive(Debug, Default)]
-pub(crate) struct Notifier(Option<Mutex<Line>>);
+pub(crate) struct Notifier(Option<Mutex<NotifyLine>>);
 
 /// The connection to the service manager.
 #[derive(Debug)]
-struct Line {
+struct NotifyLine {
     /// The address of the service manager's socket.
     address: Vec<u8>,
     socket: UnixDatagram,
@@ -45,7 +45,7 @@ impl Notifier {
         let Some(address) = std::env::var_os(SOCKET).filter(|address| !address.is_empty()) else {
             return Self::silent();
         };
-        match Line::connect(address.as_bytes()) {
+        match NotifyLine::connect(address.as_bytes()) {
             Ok(line) => Self(Some(Mutex::new(line))),
             Err(error) => {
                 tracing::warn!(
@@ -107,7 +107,7 @@ impl Notifier {
     }
 }
 
-impl Line {
+impl NotifyLine {
     fn connect(address: &[u8]) -> io::Result<Self> {
         let socket = connect(address)?;
         Ok(Self { address: address.to_owned(), socket, kept: VecDeque::new(), said: false })
@@ -178,7 +178,7 @@ mod tests {
         let path = folder.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_nonblocking(true).unwrap();
-        let notifier = Notifier(Some(Mutex::new(Line::connect(path.as_os_str().as_bytes()).unwrap())));
+        let notifier = Notifier(Some(Mutex::new(NotifyLine::connect(path.as_os_str().as_bytes()).unwrap())));
         // Far more than the socket holds.
         for _ in 0..10_000 {
             notifier.update(&NotifyState::Watchdog);
@@ -202,7 +202,7 @@ mod tests {
     fn an_abstract_address_is_understood() {
         let name = format!("underfoot-test-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        Notifier(Some(Mutex::new(Line::connect(format!("@{name}").as_bytes()).unwrap()))).ready();
+        Notifier(Some(Mutex::new(NotifyLine::connect(format!("@{name}").as_bytes()).unwrap()))).ready();
         let mut buffer = [0; 16];
         let length = manager.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], b"READY=1\n");
@@ -213,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let first = UnixDatagram::bind(&path).unwrap();
-        let notifier = Notifier(Some(Mutex::new(Line::connect(path.as_os_str().as_bytes()).unwrap())));
+        let notifier = Notifier(Some(Mutex::new(NotifyLine::connect(path.as_os_str().as_bytes()).unwrap())));
         drop(first);
         std::fs::remove_file(&path).unwrap();
         notifier.ready();

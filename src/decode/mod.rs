@@ -26,3 +26,4 @@ pub(crate) use channel_joiner::ChannelJoiner;
 pub use live::LiveDecoder;
 pub(crate) use message_unit::MessageUnit;
 pub use stream::{StreamDecoder, StreamFormat};
+pub(crate) use unit_choice::{UNITS, UnitChoice, choose_unit};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::signal::{Time, TimeUnit};
 
 /// The units that a number may be in, the default first.
-pub(super) const UNITS: [TimeUnit; 4] = [TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns];
+pub(crate) const UNITS: [TimeUnit; 4] = [TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns];
 
 /// The fewest samples with a time by which a unit is chosen.
 const MIN_SAMPLES: usize = 3;

@@ -16,6 +16,7 @@ pub mod layout;
 pub mod reader;
 mod recording;
 mod row_counts;
+mod unit;
 
 pub use digest::digest;
 pub use error::RecordingError;

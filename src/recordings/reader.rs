@@ -8,8 +8,9 @@ use super::labels::Labels;
 use super::layout::{GroupBy, LabelFrom};
 use super::recording::Recording;
 use super::row_counts::RowCounts;
+use super::unit::assumed_unit;
 use crate::decode::csv::{CsvRows, Preview, TextColumn};
-use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeUnit};
+use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeInput, TimeUnit};
 
 /// The number of bytes that are read and decoded at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -40,6 +41,8 @@ pub struct RecordingReader<'a> {
     counts: RowCounts,
     /// The end of the conclusion: which columns are not used, although no channels are listed.
     unused: String,
+    /// The unit of the times unless the layout or the name of their column says one.
+    assumed: TimeUnit,
     ended: bool,
 }
 
@@ -69,6 +72,8 @@ impl<'a> RecordingReader<'a> {
             Some(wanted) => columns.select(wanted, &path.display().to_string()).map_err(invalid)?,
             None => columns,
         };
+        let assumed = assumed_unit(path, layout, &preview, &columns)?;
+        let time = TimeInput { assumed, ..layout.time.clone() };
         let texts = layout.text_columns();
         let texts = texts.into_iter().flatten().map(TextColumn::new).collect();
         Ok(Self {
@@ -80,8 +85,9 @@ impl<'a> RecordingReader<'a> {
             hold: Hold::new(&columns, None),
             counts: RowCounts::new(columns.channels().len()),
             unused: layout.describe_unused(&preview, columns.names()),
-            rows: CsvRows::recorded(columns, layout.time.clone(), preview.format, preview.header, texts),
+            rows: CsvRows::recorded(columns, time, preview.format, preview.header, texts),
             preview,
+            assumed,
             drops: Drops::default(),
             ended: false,
         })
@@ -194,6 +200,12 @@ impl<'a> RecordingReader<'a> {
     /// as soon as it is known, and again when it changes.
     pub fn take_conclusion(&mut self) -> Option<String> {
         Some(self.rows.take_conclusion()? + &self.unused)
+    }
+
+    /// That the times are not in seconds, if that was worked out because nothing says their unit.
+    pub fn unit_conclusion(&self) -> Option<String> {
+        let is_assumed = self.assumed != TimeUnit::S && !self.rows.unit_is_known();
+        is_assumed.then(|| format!("the times are in {}", self.assumed.words()))
     }
 
     /// Whether the layout or the recording itself says the unit of the times.

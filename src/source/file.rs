@@ -184,6 +184,9 @@ impl FileReader {
             match has_more {
                 Ok(true) => {}
                 Ok(false) => {
+                    if let Some(conclusion) = reader.unit_conclusion() {
+                        handle.conclude(conclusion);
+                    }
                     if let Some(warning) = reader.warning() {
                         tracing::warn!(source = handle.name(), %stream, "{warning}");
                     }

@@ -151,6 +151,12 @@ impl ReplayArgs {
                 })?;
             }
         }
+        let report = health.report();
+        if let Some(conclusion) = report.sources.iter().find_map(|source| source.conclusion.as_ref()) {
+            eprintln!(
+                "{conclusion}, by how far apart the samples are; set [time] unit in a dataset.toml if that is wrong"
+            );
+        }
         let drops = health.drops();
         if drops.total() > 0 {
             eprintln!("dropped: {drops}");
@@ -165,7 +171,7 @@ impl ReplayArgs {
                 faults.len()
             )));
         }
-        if health.report().predictions == 0 {
+        if report.predictions == 0 {
             return Err(Failure::failed(
                 "no window was complete: the recordings are shorter than the model's window, or have gaps; \
                  `underfoot model show` prints its length",

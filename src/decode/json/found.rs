@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::path::Place;
-use super::rows::Rows;
+use super::rows::JsonRows;
 use super::slot::Slot;
 use crate::signal::{Columns, Time, TimeInput};
 
@@ -13,7 +13,7 @@ pub(super) struct Found {
     pub(super) columns: Vec<Slot<f64>>,
     pub(super) time: Slot<Time>,
     /// The rows of the list of samples.
-    pub(super) rows: Rows,
+    pub(super) rows: JsonRows,
     /// Whether the object has a list of samples.
     pub(super) has_rows: bool,
 }
@@ -21,7 +21,7 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn new(columns: usize) -> Self {
         let columns = std::iter::repeat_with(Slot::default).take(columns.max(1)).collect();
-        Self { columns, time: Slot::default(), rows: Rows::default(), has_rows: false }
+        Self { columns, time: Slot::default(), rows: JsonRows::default(), has_rows: false }
     }
 
     pub(super) fn clear(&mut self) {

@@ -64,7 +64,7 @@ impl JsonLines {
         let Self { splitter, columns, time, found } = self;
         splitter.feed(bytes, drops, |line, drops| {
             if !line.trim_ascii().is_empty() {
-                Decoder { columns, time, found, samples, drops }.decode(line);
+                JsonDecoder { columns, time, found, samples, drops }.decode(line);
             }
         });
     }
@@ -73,7 +73,7 @@ impl JsonLines {
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         if let Some(line) = self.splitter.finish().filter(|line| !line.trim_ascii().is_empty()) {
             let Self { columns, time, found, .. } = self;
-            Decoder { columns, time, found, samples, drops }.decode(&line);
+            JsonDecoder { columns, time, found, samples, drops }.decode(&line);
         }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn decode(
     drops: &mut Drops,
 ) {
     let mut found = Found::new(columns.names().len());
-    Decoder { columns, time, found: &mut found, samples, drops }.decode(payload);
+    JsonDecoder { columns, time, found: &mut found, samples, drops }.decode(payload);
 }
 
 /// Whether a payload is JSON rather than lines of numbers: whether its text starts with `{` or `[`. Text in
@@ -107,7 +107,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// What the decoding of one line or payload needs.
-struct Decoder<'a> {
+struct JsonDecoder<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     found: &'a mut Found,
@@ -115,7 +115,7 @@ struct Decoder<'a> {
     drops: &'a mut Drops,
 }
 
-impl Decoder<'_> {
+impl JsonDecoder<'_> {
     fn decode(&mut self, bytes: &[u8]) {
         let text = without_mark(bytes).trim_ascii();
         if text.is_empty() {

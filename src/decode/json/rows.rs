@@ -5,7 +5,7 @@ use crate::signal::{Columns, DropReason, Time, TimeInput};
 
 /// Rows that have been read, each with the values of the columns in order.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct JsonRows {
     /// The time of each row; [`Time::ARRIVAL`] for a row without one.
     pub(super) times: Vec<Time>,
     /// The values, row by row.
@@ -17,7 +17,7 @@ pub(super) struct Rows {
     pub(super) fault: Option<(DropReason, String)>,
 }
 
-impl Rows {
+impl JsonRows {
     pub(super) fn clear(&mut self) {
         self.times.clear();
         self.raw.clear();

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 use super::recording_file::{RecordingFile, named};
 use crate::csv::RowWriter;
 use crate::signal::{Channel, StreamId, Time};
-use crate::stream::{TimeUnwrapper, Timestamper};
+use crate::stream::{LeapFilter, TimeUnwrapper, Timestamper};
 
 /// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
-const MAX_GAP: i64 = 1_000_000_000;
+pub(super) const MAX_GAP: i64 = 1_000_000_000;
 
 /// How many recordings of a stream may begin because its clock started again, before there is a minute between
 /// two.
@@ -29,6 +29,7 @@ pub(super) struct OpenRecording {
     row: RowWriter,
     pub(super) unwrapper: TimeUnwrapper,
     pub(super) timestamper: Timestamper,
+    pub(super) leaps: LeapFilter,
     pub(super) restarts: RestartBudget,
     /// Number of samples written.
     pub(super) samples: u64,
@@ -110,6 +111,7 @@ impl OpenRecording {
                         row,
                         unwrapper: TimeUnwrapper::new(MAX_GAP),
                         timestamper: Timestamper::default(),
+                        leaps: LeapFilter::default(),
                         restarts: RestartBudget::new(now),
                         samples: 0,
                         dirty: true,

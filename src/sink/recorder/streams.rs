@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::file::OpenRecording;
+use super::file::{MAX_GAP, OpenRecording};
 use super::options::RecorderOptions;
 use super::recording_file::RecordingFile;
 use super::sync::sync_all;
@@ -95,6 +95,7 @@ impl Recorder {
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
         open.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        open.leaps.filter(&mut batch.samples, MAX_GAP, drops);
         for (raw, row) in batch.samples.iter() {
             let before = open.unwrapper.clone();
             let time = match open.unwrapper.place(raw) {
@@ -116,6 +117,7 @@ impl Recorder {
                         OpenRecording::create(&self.folder, &batch.stream, &self.options.channels)?;
                     next.timestamper = open.timestamper.clone();
                     next.restarts = open.restarts.clone();
+                    next.leaps = std::mem::take(&mut open.leaps);
                     let done = std::mem::replace(open, next);
                     open.unwrapper.place(raw);
                     close(done, &mut self.closed, &mut self.finished)?;
@@ -146,7 +148,12 @@ impl Recorder {
     /// # Errors
     /// An error that names the file.
     pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
-        let Some(open) = self.files.remove(stream) else { return Ok(()) };
+        let Some(mut open) = self.files.remove(stream) else { return Ok(()) };
+        if let Some((time, row)) = open.leaps.release()
+            && let Placement::Next(time) | Placement::AfterGap(time) = open.unwrapper.place(time)
+        {
+            open.write(time, &row)?;
+        }
         close(open, &mut self.closed, &mut self.finished)
     }
 

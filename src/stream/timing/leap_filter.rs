@@ -47,6 +47,12 @@ impl LeapFilter {
         }
     }
 
+    /// The sample that is still held back when the stream ends, if it leaps forwards, as after a pause; a recording
+    /// keeps it.
+    pub fn release(&mut self) -> Option<(Time, Vec<f32>)> {
+        self.held.take().filter(|(time, _)| Some(*time) > self.newest)
+    }
+
     /// Counts a sample that is still held back when the stream ends.
     pub fn finish(&mut self, drops: &mut Drops) {
         if let Some((held, _)) = self.held.take() {

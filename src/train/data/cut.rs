@@ -15,7 +15,7 @@ use crate::recordings::layout::GroupBy;
 use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, Drops, Samples, Time};
-use crate::stream::{Placement, StreamWindower, TimeUnwrapper, WindowerOptions, WindowerOutput};
+use crate::stream::{LeapFilter, Placement, StreamWindower, TimeUnwrapper, WindowerOptions, WindowerOutput};
 
 /// The maximum number of values in the steps of all recordings. They take 2 GiB.
 const MAX_VALUES: usize = 1 << 29;
@@ -29,6 +29,8 @@ pub(crate) struct LoadedRecording {
     pub(crate) drops: RecordingDrops,
     /// Whether the layout of the recording says in which unit its times are, or at which rate it was sampled.
     pub(crate) time_is_given: bool,
+    /// That the times are not in seconds, if that was worked out.
+    pub(crate) unit_conclusion: Option<String>,
 }
 
 impl LoadedRecording {
@@ -111,6 +113,7 @@ pub(crate) fn read_all(
             info: RecordingInfo { name, group },
             drops,
             time_is_given: time.unit.is_some() || time.rate.is_some(),
+            unit_conclusion: reader.unit_conclusion(),
             samples,
         })
     });
@@ -209,9 +212,13 @@ fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
         let label = recording.labels.throughout(window.time.offset(-card.span()), window.time);
         positions.push(Position { start, time: window.time, label, offset });
     };
-    windower.push(&recording.samples, &mut drops, take);
+    // A sample whose time leaps has to be confirmed by the next one, as in the daemon.
+    let (mut samples, mut leaps) = (recording.samples.clone(), LeapFilter::default());
+    leaps.filter(&mut samples, windower.max_gap(), &mut drops);
+    leaps.finish(&mut drops);
+    windower.push(&samples, &mut drops, take);
     cut.drops.samples.merge(&drops);
-    let stretches = stretches(&recording.samples, card);
+    let stretches = stretches(&samples, card);
     cut.drops.gaps = stretches.len().saturating_sub(1);
     cut.drops.windows_lost_to_gaps = lost_to_gaps(&stretches, card);
     for (index, position) in positions.iter().enumerate() {

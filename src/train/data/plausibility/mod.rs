@@ -26,6 +26,7 @@ const MAX_WARNINGS: usize = 3;
 /// channel, the value and the fix.
 pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
     let of_kinds = [
+        unit_note(recordings).into_iter().collect(),
         rate::warnings(recordings, card),
         units::warnings(recordings, card),
         columns::warnings(recordings, card),
@@ -38,6 +39,19 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
 pub(super) fn differences_to_training(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
     [rate::difference_to_card(recordings, card), limited(units::differences_to_training(recordings, card))]
         .concat()
+}
+
+/// That the times of recordings are not in seconds, if that was worked out.
+fn unit_note(recordings: &[LoadedRecording]) -> Option<String> {
+    let conclusions: Vec<_> =
+        recordings.iter().filter_map(|recording| recording.unit_conclusion.as_ref()).collect();
+    let first = conclusions.first()?;
+    Some(format!(
+        "{first} in {} of {} recordings, by how far apart the samples are; set [time] unit in a dataset.toml if that is \
+         wrong",
+        conclusions.len(),
+        recordings.len()
+    ))
 }
 
 /// The first [`MAX_WARNINGS`] warnings; the last of them says how many more there are.
@@ -85,6 +99,7 @@ mod tests {
             info: RecordingInfo { name: name.into(), group: name.into() },
             drops: RecordingDrops { file: format!("{name}.csv"), rows: count as u64, ..Default::default() },
             time_is_given: false,
+            unit_conclusion: None,
         }
     }
 
