@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench deb test-deb deny fuzz diagnose-suite fluctuating-loss model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite fluctuating-loss model onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -56,6 +56,15 @@ deny: ## check the licences, versions and sources of the dependencies
 
 fuzz: onnxruntime ## look for inputs that break a promise, SECONDS (60) for each target; needs a nightly toolchain
 	@scripts/fuzz $(or $(SECONDS),60)
+
+mutate: ## look for such inputs on the stable toolchain, SECONDS (60) or INPUTS for each target, or only for TARGETS
+# Some targets write files; in memory they are fast.
+	@[ -w /dev/shm ] && export TMPDIR=/dev/shm; \
+		cargo run --quiet --locked --profile mutate -p underfoot-fuzz --bin mutate -- \
+		$(if $(INPUTS),--inputs $(INPUTS),--seconds $(or $(SECONDS),60)) $(TARGETS)
+
+faults: build ## break brokers, boards, disks and files around the daemon for 20 minutes and measure what is lost
+	scripts/faults $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
 
 diagnose-suite: build ## introduce one known fault per training and count how often diagnose finds it
 	scripts/diagnose-suite

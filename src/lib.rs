@@ -35,15 +35,20 @@
 //! | `csv` | writing rows of CSV |
 //! | [`log`] | the log: its destination, format and filter |
 //! | `shutdown` | the request to shut down, and waiting for threads to end |
+//! | `thread` | threads with a name, and panics that are noticed |
+//! | `print` | printing on standard output and standard error, which a reader may have closed |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
 //! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:
-//! `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`,
+//! `print`, `thread`, `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`,
 //! `decision`, `health`, `inference`, `config`, `source`, `mqtt`, `sink`, `http`, `daemon`, `train`,
 //! `command`, and the programs in `src/bin`. The script `scripts/house`, which `make lint` runs, fails if an
 //! import breaks this order or makes a circle.
+
+#[macro_use]
+mod print;
 
 pub mod command;
 pub mod config;
@@ -65,4 +70,5 @@ pub(crate) mod simulator;
 pub mod sink;
 pub(crate) mod source;
 pub mod stream;
+pub(crate) mod thread;
 pub mod train;

@@ -1,33 +1,39 @@
 //! The bodies of the fuzz targets: each takes any bytes and asserts what must hold for all of them.
 //!
 //! A body panics only where the code under test broke a promise. `make test` runs every file below `fuzz/seeds` through
-//! its body on the stable toolchain; `make fuzz` lets libFuzzer look for more.
+//! its body on the stable toolchain; `make fuzz` lets libFuzzer look for more, and `make mutate` does so without it.
 
 mod card;
+mod config;
 mod dataset;
 mod decoders;
 mod recorder;
+mod recording;
 mod windower;
 
 pub use card::card;
+pub use config::config;
 pub use dataset::dataset;
 pub use decoders::{binary, csv, json, message, recorded_csv};
 pub use recorder::recorder;
+pub use recording::recording;
 pub use windower::windower;
 
 /// The body of a fuzz target.
 pub type Body = fn(&[u8]);
 
 /// Every target by the name of its folder below `fuzz/seeds`.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("binary", binary),
     ("card", card),
+    ("config", config),
     ("csv", csv),
     ("dataset", dataset),
     ("json", json),
     ("message", message),
     ("recorded_csv", recorded_csv),
     ("recorder", recorder),
+    ("recording", recording),
     ("windower", windower),
 ];
 

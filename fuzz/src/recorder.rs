@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use underfoot::recordings::{self, reader::RecordingReader};
-use underfoot::signal::{Arrival, Channel, Drops, SampleBatch, Samples, StreamId, Time};
+use underfoot::signal::{Arrival, Channel, Columns, Drops, SampleBatch, Samples, StreamId, Time};
 use underfoot::sink::recorder::{Recorder, RecorderOptions};
 
 use super::{readings, split_first};
@@ -11,11 +11,17 @@ use super::{readings, split_first};
 /// The most files that an input may make, so that a run of many inputs stays fast.
 const MAX_READINGS: usize = 64;
 
-/// What was recorded is read again, sample for sample.
+/// What was recorded is read again, sample for sample, whatever the names of the streams and of the channel.
 pub fn recorder(data: &[u8]) {
     let (choice, data) = split_first(data);
+    let ((first, second, channel), data) =
+        if choice & 8 == 0 { (("one".into(), "two".into(), "current".into()), data) } else { names(data) };
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder for recordings: {error}"));
-    let channels = vec![Channel::in_ampere("current")];
+    let channels = vec![Channel::in_ampere(&channel)];
+    // A channel that no configuration accepts is never recorded, and the time has a column of its own.
+    if Columns::of(&channels).is_err() || channel == "t" {
+        return;
+    }
     let options = RecorderOptions {
         folder: folder.path().to_owned(),
         label: "tile".into(),
@@ -27,7 +33,7 @@ pub fn recorder(data: &[u8]) {
     let (mut drops, mut pushed) = (Drops::default(), 0u64);
     for (index, (time, value)) in readings(data).take(MAX_READINGS).enumerate() {
         let Some(time) = Time::from_nanos(time) else { continue };
-        let stream = StreamId::from_text(if choice & 1 == 0 || index % 2 == 0 { "one" } else { "two" });
+        let stream = StreamId::from_text(if choice & 1 == 0 || index % 2 == 0 { &first } else { &second });
         let mut samples = Samples::new(1);
         // A value that is not a number is written as an empty field, which reads as a missing value.
         samples.push(if choice & 2 == 0 { time } else { Time::ARRIVAL }, [value]);
@@ -57,4 +63,17 @@ pub fn recorder(data: &[u8]) {
         read += samples.len() as u64;
     }
     assert_eq!(read, written, "what was written is read");
+}
+
+/// Two names of streams and one of a channel, which the input starts with: each is a byte with its length, and its bytes.
+fn names(data: &[u8]) -> ((String, String, String), &[u8]) {
+    let mut rest = data;
+    let mut next = || {
+        let (length, after) = split_first(rest);
+        let (name, after) = after.split_at(usize::from(length % 80).min(after.len()));
+        rest = after;
+        String::from_utf8_lossy(name).into_owned()
+    };
+    let names = (next(), next(), next());
+    (names, rest)
 }

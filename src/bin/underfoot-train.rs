@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use underfoot::command::failure::{self, Failure};
+use underfoot::command::training::interrupt::Interrupted;
 use underfoot::command::training::{bench, diagnose, evaluate, fit};
 use underfoot::train::options::OptionError;
 use underfoot::train::options::settings::SettingsError;
@@ -29,11 +31,18 @@ fn main() -> ExitCode {
         Ok(cli) => run(cli.command, matches.subcommand().map(|(_, matches)| matches)),
         Err(error) => error.exit(),
     };
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {error:#}");
-    let usage = error.is::<OptionError>()
-        || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));
-    if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if let Err(error) = &result
+        && let Some(interrupted) = error.downcast_ref::<Interrupted>()
+    {
+        eprintln!("{interrupted}");
+        return ExitCode::from(Interrupted::EXIT_CODE);
+    }
+    failure::exit(result.map_err(|error| {
+        let usage = error.is::<OptionError>()
+            || matches!(error.downcast_ref(), Some(SettingsError::Contradiction { .. }));
+        let message = format!("{error:#}");
+        if usage { Failure::usage(message) } else { Failure::failed(message) }
+    }))
 }
 
 fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {

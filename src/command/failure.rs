@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::log::LoggingError;
+use crate::print;
 
 /// The exit code for a configuration that cannot work (`EX_CONFIG` of sysexits.h). The service manager does
 /// not restart the daemon after it.
@@ -50,8 +51,10 @@ impl From<LoggingError> for Failure {
     }
 }
 
-/// Prints the error of a command, if it failed, and returns its exit code.
+/// Prints the error of a command, if it failed, and returns its exit code. A command whose output could not
+/// be written has failed, too, unless the reader of its output closed it.
 pub fn exit(result: Result<(), Failure>) -> ExitCode {
+    let result = result.and_then(|()| print::failure().map_or(Ok(()), |error| Err(Failure::failed(error))));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { message, code }) => {

@@ -90,7 +90,7 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Con
     }
     let merged = builder.build().map_err(|error| environment_error(&error))?;
     let mut unknown = None;
-    let config: Config = serde_ignored::deserialize(merged, |path| {
+    let mut config: Config = serde_ignored::deserialize(merged, |path| {
         unknown.get_or_insert_with(|| path.to_string());
     })
     .map_err(|error| environment_error(&error))?;
@@ -98,8 +98,29 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Con
         // The files have been checked, so that the key can only come from the environment.
         return Err(unknown_key(format!("the variable {}", variable(&key)), key));
     }
+    config.mqtt.instance = file.and_then(instance);
     config.validate()?;
     Ok(config)
+}
+
+/// What tells a daemon with this configuration file apart from others on the same computer; `None` for the service's
+/// own file.
+///
+/// Files beside the service's own file, such as those of the units `underfoot@NAME`, are told apart by their names,
+/// and other files also by a digest of their path.
+fn instance(file: &Path) -> Option<String> {
+    let path = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let default = Path::new(DEFAULT_FILE);
+    if file == default {
+        return None;
+    }
+    let stem: String = path.file_stem()?.to_string_lossy().chars().take(32).collect();
+    let stem = stem.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "-");
+    if path.parent() == default.parent() {
+        return Some(stem);
+    }
+    let digest = crc32fast::hash(path.as_os_str().as_encoded_bytes());
+    Some(format!("{stem}-{digest:08x}"))
 }
 
 /// The environment variable that sets a key.

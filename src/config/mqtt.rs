@@ -20,8 +20,8 @@ pub struct MqttConfig {
     pub host: Option<String>,
     /// The broker's port.
     pub port: u16,
-    /// The name of this client at the broker; if `None`, it is made from `publish.base` and the name of this
-    /// computer.
+    /// The name of this client at the broker; if `None`, it is made from `publish.base`, the name of this
+    /// computer and [`instance`](Self::instance).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// The user, if the broker requires one.
@@ -47,6 +47,10 @@ pub struct MqttConfig {
     /// How long the connection may be idle before it is checked.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// What tells this daemon apart from others on the same computer, as part of the default client id; `None` for
+    /// the service. It is no key: it comes from the path of the configuration file.
+    #[serde(skip)]
+    pub instance: Option<String>,
 }
 
 impl Default for MqttConfig {
@@ -63,6 +67,7 @@ impl Default for MqttConfig {
             certificate_file: None,
             key_file: None,
             keep_alive: Duration::from_secs(15),
+            instance: None,
         }
     }
 }
@@ -113,8 +118,27 @@ impl MqttConfig {
         }
     }
 
+    /// What the files of this section hold now: the password, the certificates and the key, each with its key in the
+    /// configuration. A reload compares them, and makes the connection anew if one has changed.
+    ///
+    /// A file that cannot be read is `None`; the code that uses it reports that.
+    pub(crate) fn contents(&self) -> Vec<(&'static str, Option<u32>)> {
+        let files = [
+            ("mqtt.ca_file", &self.ca_file),
+            ("mqtt.certificate_file", &self.certificate_file),
+            ("mqtt.key_file", &self.key_file),
+        ];
+        let digest = |path: &PathBuf| std::fs::read(path).ok().map(|bytes| crc32fast::hash(&bytes));
+        let mut contents: Vec<_> = files.map(|(key, path)| (key, path.as_ref().and_then(digest))).into();
+        // A password from the configuration itself cannot change while the daemon runs.
+        let password = if self.password.is_some() { None } else { self.read_password().ok().flatten() };
+        let password = password.map(|password| crc32fast::hash(password.reveal().as_bytes()));
+        contents.push(("mqtt.password_file", password));
+        contents
+    }
+
     /// The broker's password: from the key, from its file, or from the systemd credential [`CREDENTIAL`].
-    pub(super) fn read_password(&self) -> Result<Option<Secret>, ValueError> {
+    pub(crate) fn read_password(&self) -> Result<Option<Secret>, ValueError> {
         let credential = || {
             let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
             Some(PathBuf::from(folder).join(CREDENTIAL)).filter(|path| path.is_file())

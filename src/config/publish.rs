@@ -39,6 +39,11 @@ pub struct RecordConfig {
 }
 
 impl RecordConfig {
+    /// The name of the subfolder of the recordings.
+    pub(crate) fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or("unlabelled")
+    }
+
     /// Checks that the label can be the name of a folder.
     pub(super) fn validate(&self) -> Result<(), ValueError> {
         let Some(label) = &self.label else { return Ok(()) };

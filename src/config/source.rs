@@ -26,7 +26,8 @@ pub struct SourceConfig {
     /// serial, stdin, simulator: the stream that the samples belong to; if `None`, the source's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamId>,
-    /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream.
+    /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream. If each channel has a topic
+    /// of its own, the level `{channel}` stands for the name of a column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// serial: the path of the port.
@@ -55,6 +56,9 @@ pub struct SourceConfig {
     /// file: how many times faster than recorded; `max` for as fast as possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
+    /// file: whether the recordings are read again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<bool>,
     /// simulator: the seed of the random numbers of its drive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -194,13 +198,14 @@ impl SourceConfig {
     /// Checks that no key is given that belongs to other kinds of sources.
     fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
         use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
-        let given: [(&str, Option<String>, &[SourceKind]); 11] = [
+        let given: [(&str, Option<String>, &[SourceKind]); 12] = [
             ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
             ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
             ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
             ("silence", self.silence.as_ref().map(TomlText::toml_text), &[Serial]),
             ("path", self.path.as_ref().map(TomlText::toml_text), &[File]),
             ("speed", self.speed.as_ref().map(TomlText::toml_text), &[File]),
+            ("repeat", self.repeat.map(|repeat| repeat.to_string()), &[File]),
             ("seed", self.seed.map(|seed| seed.to_string()), &[Simulator]),
             (
                 "stream",
@@ -238,16 +243,7 @@ impl SourceConfig {
                 let Some(topic) = &self.topic else {
                     return missing("source.topic", "set it to a topic such as \"robots/{stream}/current\"");
                 };
-                let levels: Vec<_> = topic.split('/').collect();
-                let streams = levels.iter().filter(|level| **level == "{stream}").count();
-                let invalid = levels
-                    .iter()
-                    .any(|level| *level != "{stream}" && level.contains(['+', '#', '{', '}', '\0']));
-                if streams != 1 || invalid {
-                    let fix = "it must have {stream} as exactly one of its levels, and no \"+\" or \"#\", \
-                               such as \"robots/{stream}/current\"";
-                    return Err(ValueError::new("source.topic", topic, fix));
-                }
+                validate_topic_levels(topic)?;
                 self.message_format()?;
             }
             SourceKind::Serial => {
@@ -272,6 +268,19 @@ impl SourceConfig {
         }
         Ok(())
     }
+}
+
+/// Checks that a topic has the level `{stream}` once and the level `{channel}` at most once, and no other wildcard.
+fn validate_topic_levels(topic: &str) -> Result<(), ValueError> {
+    let count = |name: &str| topic.split('/').filter(|level| *level == name).count();
+    let is_name = |level: &str| matches!(level, "{stream}" | "{channel}");
+    let invalid = topic.split('/').any(|level| !is_name(level) && level.contains(['+', '#', '{', '}', '\0']));
+    if count("{stream}") == 1 && count("{channel}") <= 1 && !invalid {
+        return Ok(());
+    }
+    let fix = "it must have {stream} as exactly one of its levels, may have {channel} as another one, and must have \
+               no \"+\" or \"#\", such as \"robots/{stream}/current\" or \"robots/{stream}/{channel}\"";
+    Err(ValueError::new("source.topic", topic, fix))
 }
 
 /// Parses a speed, as a factor; `max` is infinite. `None` if it is neither `max` nor a number above 0.

@@ -211,6 +211,14 @@ mod tests {
             ("[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'", "mqtt.host is missing"),
             ("[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/#'", "source.topic is \"a/#\""),
             (
+                "[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = '{channel}/{stream}/{channel}'",
+                "source.topic is \"{channel}/{stream}/{channel}\"; it must have {stream} as exactly one",
+            ),
+            (
+                "[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/{channel}'",
+                "source.topic is \"a/{channel}\"",
+            ),
+            (
                 "[[source]]\nkind = 'stdin'\nbaud = 9600",
                 "source.baud is 9600; a source of kind \"stdin\" has no such key",
             ),

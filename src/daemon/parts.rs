@@ -5,14 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::decision::ServingContext;
+use crate::inference::InferenceError;
 use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscription};
+use crate::signal::SourceEvent;
 use crate::sink::Sink;
 use crate::source::bytes::ByteSource;
 use crate::source::file::FileSource;
 use crate::source::serial::SerialSource;
 use crate::source::simulator::SimulatorSource;
 use crate::stream::StreamTableOptions;
+
+/// A function that is called with each event of the sources.
+pub(crate) type Observer = Box<dyn FnMut(&SourceEvent) + Send>;
 
 /// One source that has been configured and checked, but does not run yet.
 pub(crate) enum SourceTask {
@@ -52,6 +57,9 @@ pub(crate) struct Serving {
     pub context: ServingContext,
     /// Where outcomes go. Each outcome goes to every sink, in this order.
     pub sinks: Vec<Sink>,
+    /// Whether the pipeline ends when standard output is closed or cannot be written, because nothing else takes
+    /// what it finds out.
+    pub ends_with_output: bool,
 }
 
 /// What a pipeline returns when it has ended.
@@ -61,6 +69,8 @@ pub(crate) struct PipelineEnd {
     pub sinks: Vec<Sink>,
     /// The recordings that were written, each with its number of samples.
     pub recordings: Vec<(PathBuf, u64)>,
+    /// Whether the pipeline ended because the reader of standard output has closed it.
+    pub output_closed: bool,
 }
 
 /// Why a pipeline ended before its sources did.
@@ -72,13 +82,27 @@ pub(crate) enum PipelineError {
     /// A recording could not be written, in a pipeline that does nothing but record.
     #[error(transparent)]
     Record(#[from] io::Error),
-    /// A stage ended by itself, which is a defect of this program.
-    #[error("{0} stopped by itself; please report this with the log")]
-    Stage(&'static str),
+    /// Standard output could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Output(io::Error),
+    /// A part of the pipeline panicked or ended by itself, which is a defect of this program.
+    #[error(
+        "the part \"{0}\" of underfoot stopped by itself, which is a defect; please report this with the log"
+    )]
+    Stopped(String),
     /// At shutdown, processing the samples and windows in progress took too long.
     #[error(
         "the work in progress did not end within limits.drain = \"{}\"; raise limits.drain",
         humantime::format_duration(*.0)
     )]
     Drain(Duration),
+}
+
+impl From<InferenceError> for PipelineError {
+    fn from(error: InferenceError) -> Self {
+        match error {
+            InferenceError::Model(error) => Self::Model(error),
+            InferenceError::Stopped => Self::Stopped("inference".into()),
+        }
+    }
 }

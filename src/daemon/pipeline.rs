@@ -1,5 +1,5 @@
 //! The pipeline: sources, stream table, inference, decision and sinks. Only this file spawns the daemon's
-//! tasks. The text sink and the recorder each have a thread of their own, which writes to the terminal or the disk.
+//! tasks. Inference, the text sink and the recorder have threads of their own.
 //!
 //! Three bounded channels connect the stages:
 //!
@@ -11,8 +11,11 @@
 //! samples and windows in progress are still processed and published. `run` and `replay` use the same
 //! pipeline. They differ when the queue of windows is full: a live daemon drops windows, and a replay waits.
 //!
-//! The loops between the channels are in [`stages`], and the parts that a pipeline is assembled from in
-//! [`parts`](super::parts).
+//! No part may die in silence. While the pipeline runs, it waits for the end of every task and every thread; one
+//! that panics, or ends before it may, ends the pipeline with [`PipelineError::Stopped`].
+//!
+//! The stages are run by [`serving`], the loops between the channels are in [`stages`](super::stages), and the
+//! parts that a pipeline is assembled from in [`parts`](super::parts).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,25 +23,24 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::parts::{BrokerConnection, PipelineEnd, PipelineError, Serving, SourceTask};
+use super::notifier::Notifier;
+use super::output::{self, OutputThread};
+use super::parts::{BrokerConnection, Observer, PipelineEnd, PipelineError, Serving, SourceTask};
+use super::recording::RecordingThread;
 use super::reload::{self, Reload};
-use super::stages::{self, Observers};
-use super::supervisor;
-use crate::decision::SurfaceTable;
+use super::tasks::{TaskEnd, Tasks};
+use super::{serving, supervisor};
 use crate::health::Health;
 use crate::http::HttpServer;
-use crate::inference::{BatchQueue, Handover, WorkQueue, worker};
 use crate::mqtt::{Publisher, Subscribed};
 use crate::shutdown::{self, Shutdown};
-use crate::signal::{Drops, SourceEvent};
-use crate::sink::live::events::LiveEvents;
-use crate::sink::recorder::{OnFault, Recorder, RecorderHandle};
+use crate::sink::recorder::Recorder;
 use crate::source::handle::SourceHandle;
+use crate::source::queue::event_queue;
 use crate::source::stdin;
-use crate::stream::StreamTable;
 
-/// Maximum number of batches of samples that wait for the stream table.
-const BATCHES: usize = 64;
+/// How often drops are logged that were held back because the log had just named their reason.
+const DROP_LOG: Duration = Duration::from_secs(5);
 
 /// A whole pipeline that has been assembled, but does not run yet.
 pub(crate) struct Pipeline {
@@ -50,6 +52,8 @@ pub(crate) struct Pipeline {
     pub serving: Option<Serving>,
     /// The recorder; `None` if no samples are recorded.
     pub recorder: Option<Recorder>,
+    /// Is called with each event of the sources in a pipeline without predictions; `None` if nothing observes them.
+    pub observer: Option<Observer>,
     /// The server of the page, the metrics and the probes; `None` if they are not served.
     pub http: Option<HttpServer>,
     /// The counters, created for `sources` in the same order.
@@ -67,91 +71,130 @@ impl Pipeline {
     /// progress.
     ///
     /// # Errors
-    /// [`PipelineError`] when the model or a recording fails, a stage stops by itself, or the shutdown takes
+    /// [`PipelineError`] when the model or a recording fails, a part stops by itself, or the shutdown takes
     /// too long.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> Result<PipelineEnd, PipelineError> {
-        let Self { sources, broker, serving, recorder, http, health, reload, supervised, drain } = self;
+        let Self {
+            sources,
+            broker,
+            mut serving,
+            recorder,
+            observer,
+            http,
+            health,
+            reload,
+            supervised,
+            drain,
+        } = self;
         let (trigger, stop) = shutdown::channel();
-        let (events, event_receiver) = mpsc::channel(BATCHES);
-        let mut tasks = JoinSet::new();
+        let (events, event_receiver) = event_queue();
+        let mut tasks = Tasks::default();
 
         let mut subscribed = Vec::new();
         for (index, (name, source)) in sources.into_iter().enumerate() {
             let handle = SourceHandle::new(index, name, events.clone(), health.clone());
-            spawn_source(&mut tasks, source, handle, stop.clone(), &mut subscribed);
+            spawn_source(&mut tasks, source, handle, &stop, &mut subscribed);
         }
         drop(events);
         let health_interval = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
         let (interval, interval_receiver) = watch::channel(health_interval);
         let publisher = broker
             .map(|broker| spawn_broker(&mut tasks, broker, subscribed, interval_receiver, &stop, &health));
+        let notifier = Arc::new(if supervised { Notifier::from_environment() } else { Notifier::silent() });
         let (handovers, handover_receiver) = mpsc::channel(1);
         if let Some(reload) = reload {
-            tasks.spawn(reload::run(reload, handovers, interval, health.clone(), supervised, stop.clone()));
+            let reloads =
+                reload::run(reload, handovers, interval, health.clone(), notifier.clone(), stop.clone());
+            tasks.spawn("reload", TaskEnd::AfterShutdown, reloads);
         }
-
         let live = http.as_ref().map(HttpServer::live);
         if let Some(server) = http {
-            tasks.spawn(spawn_connections(server, stop.clone()));
+            tasks.spawn("http", TaskEnd::AfterShutdown, spawn_connections(server, stop.clone()));
         }
         if supervised {
-            tasks.spawn(supervisor::run(health.clone(), stop.clone()));
-            supervisor::ready();
+            let supervising = supervisor::run(health.clone(), notifier.clone(), stop.clone());
+            tasks.spawn("supervisor", TaskEnd::AfterShutdown, supervising);
         }
+        tasks.spawn("drop log", TaskEnd::AfterShutdown, log_drops(health.clone(), stop.clone()));
 
-        let on_fault = if serving.is_some() { OnFault::Pause } else { OnFault::End };
-        let recording = recorder.map(|recorder| RecorderHandle::start(recorder, on_fault, health.clone()));
-        let mut stages = std::pin::pin!(async {
-            match serving {
-                Some(serving) => {
-                    serve(event_receiver, handover_receiver, serving, recording, live, &health, drain).await
+        let (sender, mut recording) = RecordingThread::start(recorder, serving.as_ref(), &health);
+        let mut output = OutputThread::of(serving.as_mut(), drain);
+        let mut output_closed = false;
+        notifier.ready();
+        // The stages are dropped with this block, and with them what keeps the recorder and the output open.
+        let ended = 'stages: {
+            let mut stages = Box::pin(async {
+                match serving {
+                    Some(parts) => {
+                        serving::serve(event_receiver, handover_receiver, parts, sender, live, &health).await
+                    }
+                    None => serving::record(event_receiver, sender, observer, &health).await,
                 }
-                None => record(event_receiver, recording, &health, drain).await,
+            });
+            tokio::select! {
+                biased;
+                ended = &mut stages => break 'stages ended,
+                error = tasks.failure() => break 'stages Err(error),
+                error = recording.failure() => break 'stages Err(error),
+                closed = output.closed() => match closed {
+                    Ok(()) => output_closed = true,
+                    Err(error) => break 'stages Err(error),
+                },
+                () = shutdown => {}
             }
-        });
-        let ended = tokio::select! {
-            ended = &mut stages => ended,
-            () = shutdown => {
-                if supervised {
-                    supervisor::stopping();
-                }
-                trigger.request();
-                let drained = tokio::time::timeout(drain, &mut stages).await;
-                drained.unwrap_or(Err(PipelineError::Drain(drain)))
-            }
+            notifier.stopping();
+            trigger.request();
+            let drained = tokio::time::timeout(drain, &mut stages).await;
+            drained.unwrap_or(Err(PipelineError::Drain(drain)))
         };
         trigger.request();
-        if let Some(publisher) = publisher {
-            // If the connection is stuck, the broker finds that out by itself and publishes the last will.
-            let _ = tokio::time::timeout(drain, publisher.close()).await;
-        }
-        let all = async { while tasks.join_next().await.is_some() {} };
+        let ended = ended.map(|sinks| output::close(sinks, &health));
+        let ((), recordings, written) =
+            tokio::join!(close_connection(publisher, drain), recording.finish(drain), output.finish(),);
         // Tasks that are still running after that are aborted when the set is dropped.
-        let _ = tokio::time::timeout(drain, all).await;
-        ended
+        let tasks_ended = tokio::time::timeout(drain, tasks.end()).await.unwrap_or(Ok(()));
+        // The first error is the cause of the others.
+        let sinks = ended?;
+        tasks_ended?;
+        written?;
+        let recordings = recordings?;
+        Ok(PipelineEnd { sinks, recordings, output_closed })
+    }
+}
+
+/// Publishes what is left, for at most `drain`. If the connection is stuck, the broker finds that out by itself
+/// and publishes the last will.
+async fn close_connection(publisher: Option<Publisher>, drain: Duration) {
+    if let Some(publisher) = publisher {
+        let _ = tokio::time::timeout(drain, publisher.close()).await;
     }
 }
 
 /// Spawns the task of a source. An MQTT source has none of its own: it is added to `subscribed`.
 fn spawn_source(
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
     source: SourceTask,
     handle: SourceHandle,
-    shutdown: Shutdown,
+    stop: &Shutdown,
     subscribed: &mut Vec<Subscribed>,
 ) {
+    let (name, stop) = (format!("source {}", handle.name()), stop.clone());
     match source {
         SourceTask::Mqtt(subscription) => subscribed.push((subscription, handle)),
-        SourceTask::Serial(serial) => drop(tasks.spawn(serial.run(handle, shutdown))),
-        SourceTask::Stdin(bytes) => drop(tasks.spawn(stdin::run(bytes, handle, shutdown))),
-        SourceTask::Files(files) => drop(tasks.spawn(files.run(handle, shutdown))),
-        SourceTask::Simulator(simulator) => drop(tasks.spawn(simulator.run(handle, shutdown))),
+        SourceTask::Serial(serial) => tasks.spawn(name, TaskEnd::AfterShutdown, serial.run(handle, stop)),
+        SourceTask::Stdin(bytes) => tasks.spawn(name, TaskEnd::Any, stdin::run(bytes, handle, stop)),
+        SourceTask::Files(files) => {
+            for part in files.parts() {
+                tasks.spawn(name.clone(), TaskEnd::Any, part.run(handle.clone(), stop.clone()));
+            }
+        }
+        SourceTask::Simulator(simulator) => tasks.spawn(name, TaskEnd::Any, simulator.run(handle, stop)),
     }
 }
 
 /// Spawns the tasks of the connection to the broker, and returns its publisher.
 fn spawn_broker(
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
     broker: BrokerConnection,
     subscribed: Vec<Subscribed>,
     interval: watch::Receiver<Duration>,
@@ -160,17 +203,19 @@ fn spawn_broker(
 ) -> Publisher {
     let BrokerConnection { connection, publisher, health: health_interval } = broker;
     let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
-    tasks.spawn(connection.run(subscribed, shutdown.clone(), health.clone()));
+    let connection = connection.run(subscribed, shutdown.clone(), health.clone());
+    tasks.spawn("connection", TaskEnd::AfterShutdown, connection);
     let mut stop = shutdown.clone();
     let topics = publisher.clone();
-    tasks.spawn(async move {
+    tasks.spawn("publisher", TaskEnd::AfterShutdown, async move {
         tokio::select! {
             () = topics.run(filters) => {}
             () = stop.requested() => {}
         }
     });
     if health_interval.is_some() {
-        tasks.spawn(publish_health(health.clone(), publisher.clone(), interval, shutdown.clone()));
+        let reports = publish_health(health.clone(), publisher.clone(), interval, shutdown.clone());
+        tasks.spawn("health", TaskEnd::AfterShutdown, reports);
     }
     publisher
 }
@@ -181,7 +226,10 @@ async fn spawn_connections(mut server: HttpServer, mut shutdown: Shutdown) {
     loop {
         tokio::select! {
             connection = server.next() => drop(connections.spawn(connection)),
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => if let Err(panicked) = ended {
+                // The panic goes on in this task, so that it ends the daemon like any other.
+                std::panic::resume_unwind(panicked.into_panic());
+            },
             // Connections that are still open are closed when the set is dropped.
             () = shutdown.requested() => return,
         }
@@ -207,62 +255,13 @@ async fn publish_health(
     }
 }
 
-/// Turns samples into outcomes: the stream table, inference on its own threads, the decision and the sinks.
-async fn serve(
-    events: mpsc::Receiver<SourceEvent>,
-    handovers: mpsc::Receiver<Box<Handover>>,
-    serving: Serving,
-    recording: Option<RecorderHandle>,
-    live: Option<LiveEvents>,
-    health: &Arc<Health>,
-    drain: Duration,
-) -> Result<PipelineEnd, PipelineError> {
-    let Serving { models, batch, queue_limit, streams, context, sinks } = serving;
-    // Large enough that each thread finds a whole batch waiting when it has finished one.
-    let (work, work_receiver) = mpsc::channel(batch * (models.len() + 1));
-    let (results, inferred) = mpsc::channel(models.len() + 1);
-    let queue = Arc::new(BatchQueue::new(work_receiver));
-    let threads: Vec<_> = models
-        .into_iter()
-        .map(|model| {
-            let (queue, results, health) = (queue.clone(), results.clone(), health.clone());
-            std::thread::spawn(move || worker::run(model, &queue, batch, &results, &health))
-        })
-        .collect();
-    drop((queue, results));
-
-    let surfaces = SurfaceTable::new(context);
-    let streams = StreamTable::new(streams);
-    let work_queue = WorkQueue::new(queue_limit, streams.is_live());
-    let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
-    let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
-    let deciding = stages::decide(inferred, surfaces, sinks, health);
-    let ((), decided) = tokio::join!(following, deciding);
-    let sinks = decided?;
-    if threads.into_iter().any(|thread| thread.join().is_err()) {
-        return Err(PipelineError::Stage("inference"));
-    }
-    let recordings = recording.map(|recording| recording.finish(drain)).transpose();
-    // The predictions are complete, so a failed recording is only logged and is not an error of the pipeline.
-    let recordings = recordings.inspect_err(|error| tracing::error!("{error}")).ok().flatten();
-    Ok(PipelineEnd { sinks, recordings: recordings.unwrap_or_default() })
-}
-
-/// Records samples and does nothing else.
-async fn record(
-    mut events: mpsc::Receiver<SourceEvent>,
-    recording: Option<RecorderHandle>,
-    health: &Arc<Health>,
-    drain: Duration,
-) -> Result<PipelineEnd, PipelineError> {
-    let Some(recording) = recording else { return Ok(PipelineEnd::default()) };
-    let mut drops = Drops::default();
-    while let Some(event) = events.recv().await {
-        if recording.failed() {
-            break;
+/// Logs the drops that were held back, until the shutdown.
+async fn log_drops(health: Arc<Health>, mut shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(DROP_LOG);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => health.log_drops(),
+            () = shutdown.requested() => return,
         }
-        recording.take(&event, &mut drops);
-        health.dropped("recorder", &mut drops);
     }
-    Ok(PipelineEnd { sinks: Vec::new(), recordings: recording.finish(drain)? })
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::notifier::Notifier;
 use super::supervisor;
 use crate::health::Health;
 use crate::inference::Handover;
@@ -52,24 +53,20 @@ pub(crate) async fn run(
     handovers: mpsc::Sender<Box<Handover>>,
     interval: watch::Sender<Duration>,
     health: Arc<Health>,
-    supervised: bool,
+    notifier: Arc<Notifier>,
     mut shutdown: Shutdown,
 ) {
     let Reload { mut requests, prepare } = reload;
     let prepare = Arc::new(Mutex::new(prepare));
     let reloads = async {
         while requests.recv().await.is_some() {
-            if supervised {
-                supervisor::reloading();
-            }
+            notifier.reloading();
             let outcome = reload_once(&prepare, &handovers, &interval, &health).await;
             if let Err(why) = &outcome {
                 tracing::error!("the reload failed, and the old configuration stays active: {why}");
             }
             health.reloaded(outcome);
-            if supervised {
-                supervisor::reloaded(&health.report());
-            }
+            notifier.reloaded(&supervisor::status(&health.report()));
         }
     };
     tokio::select! {

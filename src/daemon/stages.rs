@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::decision::{InferredBatch, SurfaceTable};
+use crate::decision::{InferredBatch, Outcome, SurfaceTable};
 use crate::health::Health;
-use crate::inference::{Handover, QueueItem, WorkQueue};
-use crate::model::session::ModelError;
-use crate::signal::{Drops, SourceEvent};
+use crate::inference::{Handover, InferenceError, QueueItem, WorkQueue};
+use crate::signal::{DropReason, Drops, SourceEvent};
 use crate::sink::live::events::LiveEvents;
-use crate::sink::recorder::RecorderHandle;
+use crate::sink::recorder::RecordSender;
 use crate::sink::{Sink, flush_all, take_all};
+use crate::source::queue::{EventReceiver, QueuedEvent};
 use crate::stream::{EventKind, StreamTable};
+use crate::thread::test_panic;
 
 /// How often the stream table looks for silent streams.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -23,7 +24,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy)]
 pub(crate) struct Observers<'a> {
     /// The recorder; `None` if samples are not recorded.
-    pub(crate) recording: Option<&'a RecorderHandle>,
+    pub(crate) recording: Option<&'a RecordSender>,
     /// The live events of the page; `None` if it is not served.
     pub(crate) live: Option<&'a LiveEvents>,
 }
@@ -45,7 +46,7 @@ impl Observers<'_> {
 /// A new model and configuration from `handovers` takes over between two batches of samples. While the queue
 /// is full, a live pipeline drops the oldest windows, and a replay does not take the next batch of samples.
 pub(crate) async fn follow(
-    mut events: mpsc::Receiver<SourceEvent>,
+    mut events: EventReceiver,
     mut handovers: mpsc::Receiver<Box<Handover>>,
     mut table: StreamTable,
     mut queue: WorkQueue,
@@ -70,18 +71,26 @@ pub(crate) async fn follow(
                         send(permit, next, health);
                     }
                 }
-                // Inference has failed; `decide` gets its error.
-                _ => return,
+                // Inference has failed. `decide` gets its error, which ends this loop, too. Until then the
+                // channel of the sources stays open, so that they do not take this for the end.
+                _ => std::future::pending().await,
             },
             Some(handover) = handovers.recv(), if open => {
                 table.reconfigure(handover.streams.clone(), &mut drops, |event| queue.push(event));
                 queue.handover(handover);
             },
-            event = events.recv(), if open && (live || queue.has_room()) => {
+            queued = events.recv(), if open && (live || queue.has_room()) => {
+                // It takes its room in the queue until its samples are used.
+                let (event, _room) = queued.map(QueuedEvent::split).unzip();
                 match event {
                     Some(SourceEvent::Samples(mut batch)) => {
+                        test_panic("streams");
+                        let refused = drops.count(DropReason::StreamLimit);
                         table.push(&mut batch, &mut drops, |event| queue.push(event));
-                        observers.take(&SourceEvent::Samples(batch), &mut drops);
+                        // The samples of a stream over the limit are dropped, and counted, only once.
+                        if drops.count(DropReason::StreamLimit) == refused {
+                            observers.take(&SourceEvent::Samples(batch), &mut drops);
+                        }
                     }
                     Some(SourceEvent::End(stream)) => {
                         table.end(&stream, &mut drops, |event| queue.push(event));
@@ -122,18 +131,23 @@ fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
 /// sinks.
 ///
 /// # Errors
-/// The error of the model, when inference failed.
+/// The error of inference, when it failed.
 pub(crate) async fn decide(
-    mut inferred: mpsc::Receiver<Result<InferredBatch, ModelError>>,
+    mut inferred: mpsc::Receiver<Result<InferredBatch, InferenceError>>,
     mut surfaces: SurfaceTable,
     mut sinks: Vec<Sink>,
     health: &Arc<Health>,
-) -> Result<Vec<Sink>, ModelError> {
+) -> Result<Vec<Sink>, InferenceError> {
     let mut drops = Drops::default();
     while let Some(batch) = inferred.recv().await {
-        let batch = batch?;
-        health.count_predictions(batch.windows());
-        surfaces.push(batch, |outcome| take_all(&mut sinks, &outcome, &mut drops));
+        test_panic("decisions");
+        let mut predictions = 0;
+        surfaces.push(batch?, |outcome| {
+            predictions += usize::from(matches!(outcome, Outcome::Prediction(_)));
+            take_all(&mut sinks, &outcome, &mut drops);
+        });
+        // Only what came out counts: a batch that waits for another one is no progress.
+        health.count_predictions(predictions);
         flush_all(&mut sinks, &mut drops, health);
         if let Some(delta) = surfaces.problem_delta() {
             health.problems(delta);

@@ -1,14 +1,15 @@
-//! Informs the service manager: when the daemon is ready, how it is, and that it makes progress.
+//! Informs the service manager how the daemon is, and that it makes progress.
 //!
-//! The protocol is that of sd_notify(3). Nothing is sent when no service manager listens. The watchdog is
-//! notified only while the pipeline makes progress: while the stream table is at work, and while windows that
-//! wait for the model leave the queue. When the pipeline is stuck, the service manager restarts the daemon.
+//! The watchdog is notified only while the pipeline makes progress: while the stream table is at work, and while
+//! predictions come out of the decision if windows are on their way there. When the pipeline is stuck, the
+//! service manager restarts the daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use super::notifier::Notifier;
 use crate::health::{Health, HealthReport, ProgressWatcher, SourceState};
 use crate::shutdown::Shutdown;
 
@@ -16,30 +17,8 @@ use crate::shutdown::Shutdown;
 /// between two checks of progress.
 const STATUS: Duration = Duration::from_secs(5);
 
-/// Reports that the daemon is ready.
-pub(crate) fn ready() {
-    send(&[NotifyState::Ready]);
-}
-
-/// Reports that the daemon is stopping.
-pub(crate) fn stopping() {
-    send(&[NotifyState::Stopping, NotifyState::Status("finishing the work in progress")]);
-}
-
-/// Reports that the daemon has begun to reload.
-pub(crate) fn reloading() {
-    // From this time stamp the service manager knows which of its signals the report belongs to.
-    let now = NotifyState::monotonic_usec_now();
-    send(&[NotifyState::Reloading].into_iter().chain(now).collect::<Vec<_>>());
-}
-
-/// Reports that the daemon has finished a reload, and its status.
-pub(crate) fn reloaded(report: &HealthReport) {
-    send(&[NotifyState::Ready, NotifyState::Status(&status(report))]);
-}
-
 /// Reports the status line when it has changed, and notifies the watchdog, until the shutdown.
-pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
+pub(crate) async fn run(health: Arc<Health>, notifier: Arc<Notifier>, mut shutdown: Shutdown) {
     // Twice within the watchdog's timeout, as sd_watchdog_enabled(3) recommends.
     let watchdog = sd_notify::watchdog_enabled().map(|timeout| timeout / 2);
     let mut status_checks = tokio::time::interval(watchdog.map_or(STATUS, |half| half.min(STATUS)));
@@ -54,13 +33,14 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
                          restarts the daemon if its unit sets WatchdogSec"
                     );
                 } else if watchdog.is_some() {
-                    send(&[NotifyState::Watchdog]);
+                    notifier.update(&NotifyState::Watchdog);
                 }
             }
             _ = status_checks.tick() => {
+                notifier.send_kept();
                 let status = status(&health.report());
                 if status != reported {
-                    send(&[NotifyState::Status(&status)]);
+                    notifier.update(&NotifyState::Status(&status));
                     reported = status;
                 }
             }
@@ -69,16 +49,8 @@ pub(crate) async fn run(health: Arc<Health>, mut shutdown: Shutdown) {
     }
 }
 
-/// Sends a notification. The daemon works without the service manager, so an error is logged for debugging
-/// only.
-fn send(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("the service manager cannot be notified: {error}");
-    }
-}
-
 /// The status in one line, for `systemctl status`.
-fn status(report: &HealthReport) -> String {
+pub(crate) fn status(report: &HealthReport) -> String {
     let mut line = match report.streams {
         0 => "no stream yet".to_owned(),
         1 => "1 stream".to_owned(),
@@ -92,6 +64,9 @@ fn status(report: &HealthReport) -> String {
             SourceState::Silent => "silent",
         };
         line += &format!(", {} is {state}", source.name);
+    }
+    if let Some(problem) = &report.broker_problem {
+        line += &format!(", {problem}");
     }
     if let Some(problem) = report.problems.first() {
         let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();

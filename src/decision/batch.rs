@@ -1,7 +1,9 @@
 //! A batch of stream events with the probabilities of its windows, as inference hands it to the decisions.
 
+use std::sync::mpsc::Sender;
+
 use super::context::ServingContext;
-use crate::stream::{EventKind, StreamEvent};
+use crate::stream::StreamEvent;
 
 /// A batch of stream events with the probabilities of its windows.
 #[derive(Debug)]
@@ -15,11 +17,34 @@ pub struct InferredBatch {
     pub events: Vec<StreamEvent>,
     /// The probabilities of the N windows among the events, in their order, row-major [N, K] for K labels.
     pub probabilities: Vec<f32>,
+    /// The right to be on its way, which ends with the batch.
+    pub slot: BatchSlot,
 }
 
-impl InferredBatch {
-    /// The number of windows among the events.
-    pub fn windows(&self) -> usize {
-        self.events.iter().filter(|event| matches!(event.kind, EventKind::Window { .. })).count()
+/// The right of a batch to be on its way from the queue of batches to the end of its decision.
+///
+/// There is a limited number of these, so that finished batches cannot collect without a bound while one
+/// before them is not finished. When it is dropped, the next batch may be made.
+#[derive(Debug)]
+pub struct BatchSlot(Option<Sender<()>>);
+
+impl BatchSlot {
+    /// The slot whose end is sent to `freed`.
+    pub(crate) fn new(freed: Sender<()>) -> Self {
+        Self(Some(freed))
+    }
+
+    /// A slot that nobody waits for.
+    pub fn unlimited() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for BatchSlot {
+    fn drop(&mut self) {
+        if let Some(freed) = &self.0 {
+            // This fails only if no further batch is made.
+            let _ = freed.send(());
+        }
     }
 }

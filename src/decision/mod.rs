@@ -12,7 +12,7 @@ mod context;
 mod filter;
 mod outcome;
 mod surface_table;
-pub use batch::InferredBatch;
+pub use batch::{BatchSlot, InferredBatch};
 pub use context::ServingContext;
 pub use filter::{Decision, DecisionFilter, DecisionOptions};
 pub use outcome::{Outcome, Prediction, SurfaceChange};

@@ -9,7 +9,10 @@ use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
 use super::outcome::{Outcome, Prediction, SurfaceChange};
 use crate::signal::{StreamId, Time};
-use crate::stream::{EventKind, ProblemDelta, Problems, ResetReason, StreamEvent, Window};
+use crate::stream::{EventKind, ProblemDelta, Problems, RateFault, ResetReason, StreamEvent, Window};
+
+/// Why the surface is unknown when the model's output is NaN or infinite.
+const NO_NUMBERS: &str = "the model's answer is not a number";
 
 /// Decides the surfaces of all streams, and collects the problems of their input.
 ///
@@ -22,7 +25,8 @@ pub struct SurfaceTable {
     initial_filter: DecisionFilter,
     streams: HashMap<StreamId, SurfaceEntry>,
     problems: Problems,
-    /// Batches that arrived before one with a lower sequence number, by sequence number.
+    /// Batches that arrived before one with a lower sequence number, by sequence number. The slots of the batches
+    /// limit how many there are.
     out_of_order: BTreeMap<u64, InferredBatch>,
     /// The sequence number of the next batch to be handled.
     next_sequence: u64,
@@ -80,7 +84,7 @@ impl SurfaceTable {
         rows: &mut impl Iterator<Item = &'a [f32]>,
         emit: &mut impl FnMut(Outcome),
     ) {
-        self.problems.update(&stream, &kind, &self.context.card.channels);
+        self.problems.update(&stream, &kind, &self.context.card);
         match kind {
             EventKind::Start { time } => self.start(stream, time, emit),
             EventKind::Window { window, arrived } => {
@@ -95,6 +99,7 @@ impl SurfaceTable {
                         ResetReason::Restart => "the clock started again",
                         ResetReason::Silence => "no samples arrive",
                         ResetReason::Missing(_) => "a channel is silent",
+                        ResetReason::Rate(_) => RateFault::NAME,
                         ResetReason::Model => "another model took over",
                     };
                     entry.change(time, Decision::UNKNOWN, Some(reason.into()), emit);
@@ -138,14 +143,16 @@ impl SurfaceTable {
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
         entry.time = time;
-        let (decision, reason) = match quality.blocking_fault() {
+        let is_broken = probabilities.iter().any(|probability| !probability.is_finite());
+        let blocked = quality.blocking_reason().or_else(|| is_broken.then(|| NO_NUMBERS.to_owned()));
+        let (decision, reason) = match blocked {
             None => {
                 let decision = entry.filter.step(time, probabilities);
                 (decision, decision.surface.is_none().then(|| "no surface is likely enough".to_owned()))
             }
-            Some(fault) => {
+            Some(reason) => {
                 entry.filter.reset();
-                (Decision::UNKNOWN, Some(fault.reason()))
+                (Decision::UNKNOWN, Some(reason))
             }
         };
         entry.change(time, decision, reason, emit);
@@ -220,6 +227,7 @@ impl SurfaceEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::batch::BatchSlot;
     use crate::decision::filter::DecisionOptions;
     use crate::model::card::Card;
     use crate::signal::Channel;
@@ -237,7 +245,13 @@ mod tests {
     fn batch(sequence: u64, kinds: Vec<EventKind>, probabilities: &[f32]) -> InferredBatch {
         let stream = StreamId::new("rover").unwrap();
         let events = kinds.into_iter().map(|kind| StreamEvent { stream: stream.clone(), kind }).collect();
-        InferredBatch { sequence, context: None, events, probabilities: probabilities.to_vec() }
+        InferredBatch {
+            sequence,
+            context: None,
+            events,
+            probabilities: probabilities.to_vec(),
+            slot: BatchSlot::unlimited(),
+        }
     }
 
     fn window(seconds: f64) -> EventKind {

@@ -1,4 +1,4 @@
-//! Decodes the payloads of messages: a JSON object, lines of numbers, a single number, or packed floats.
+//! Decodes the payloads of messages: JSON, lines of numbers, a single number, or packed floats.
 //!
 //! Each payload is decoded by itself; nothing is kept from one message to the next.
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::bytes::float32_values;
 use super::csv::{CsvFormat, CsvRows};
 use super::json;
-use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput};
+use crate::signal::{Channel, Columns, DropReason, Drops, Samples, Time, TimeInput};
 
 /// The format of the payloads of a source's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageFormat {
-    /// [`MessageFormat::Json`] if the payload starts with `{`, otherwise [`MessageFormat::Csv`].
+    /// [`MessageFormat::Json`] if the payload starts with `{` or `[`, otherwise [`MessageFormat::Csv`].
     #[default]
     Auto,
-    /// One JSON object; see [`json`].
+    /// JSON: an object, a list, or several of them; see [`json`].
     Json,
     /// Lines of numbers separated by commas; a single number is also a line. See [`csv`](super::csv).
     Csv,
@@ -24,7 +24,8 @@ pub enum MessageFormat {
     Float32,
 }
 
-/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were decoded without a fault are kept.
+/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were
+/// decoded without a fault are kept.
 pub fn decode(
     format: MessageFormat,
     payload: &[u8],
@@ -34,12 +35,9 @@ pub fn decode(
     samples: &mut Samples,
     drops: &mut Drops,
 ) {
-    let text = payload.trim_ascii_start();
     match format {
-        MessageFormat::Json => json::decode_object(payload, columns, time, samples, drops),
-        MessageFormat::Auto if text.starts_with(b"{") => {
-            json::decode_object(payload, columns, time, samples, drops)
-        }
+        MessageFormat::Json => json::decode(payload, columns, time, samples, drops),
+        MessageFormat::Auto if json::starts(payload) => json::decode(payload, columns, time, samples, drops),
         _ if payload.is_empty() => drops.add(DropReason::Malformed, || "the payload is empty".into()),
         MessageFormat::Auto | MessageFormat::Csv => {
             let mut rows = CsvRows::live(columns.clone(), time.clone(), csv);
@@ -48,6 +46,33 @@ pub fn decode(
         }
         MessageFormat::Float32 => float32(payload, columns, samples, drops),
     }
+}
+
+/// Decodes a payload that has the values of one channel: a number, several of them, or JSON objects whose key is
+/// `value` or the name of the channel. The result has one value for each sample.
+pub(crate) fn decode_channel(
+    format: MessageFormat,
+    payload: &[u8],
+    channel: &str,
+    time: &TimeInput,
+    csv: CsvFormat,
+    drops: &mut Drops,
+) -> Samples {
+    let (mut samples, mut own) = (Samples::new(1), Drops::default());
+    for name in ["value", channel] {
+        let Ok(column) = Columns::of(&[Channel::in_ampere(name)]) else { continue };
+        let mut faults = Drops::default();
+        samples.clear();
+        decode(format, payload, &column, time, csv, &mut samples, &mut faults);
+        if !samples.is_empty() || own.total() == 0 {
+            own = faults;
+        }
+        if !samples.is_empty() {
+            break;
+        }
+    }
+    drops.merge(&own);
+    samples
 }
 
 /// Decodes packed float32 values.
@@ -131,17 +156,16 @@ mod tests {
             let faults = if payload.is_empty() { 1 } else { lines as u64 - samples.len() as u64 };
             prop_assert_eq!(drops.total(), faults);
 
-            // An object may be empty; what is no object is a fault.
-            let (_, drops) = run(MessageFormat::Json, &payload, 2);
-            let object = serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(&payload).is_ok();
-            prop_assert!(object || drops.total() == 1);
+            // A payload is samples or faults, unless it is an empty list.
+            let (samples, drops) = run(MessageFormat::Json, &payload, 2);
+            prop_assert!(!samples.is_empty() || drops.total() > 0 || payload.contains(&b'['));
 
             let whole = !payload.is_empty() && payload.len() % 8 == 0;
             let (samples, drops) = run(MessageFormat::Float32, &payload, 2);
             let expected = if whole { (payload.len() / 8, 0) } else { (0, 1) };
             prop_assert_eq!((samples.len(), drops.total()), expected);
 
-            let json = payload.trim_ascii_start().starts_with(b"{");
+            let json = json::starts(&payload);
             let format = if json { MessageFormat::Json } else { MessageFormat::Csv };
             let (auto, told) = (run(MessageFormat::Auto, &payload, 2), run(format, &payload, 2));
             prop_assert_eq!(auto.0.times(), told.0.times());

@@ -2,6 +2,8 @@
 //!
 //! - [`StreamDecoder`] decodes byte streams, which come from serial ports, files and standard input, in one
 //!   of the formats of [`StreamFormat`]: [`csv`], [`json`] or [`binary`].
+//! - [`LiveDecoder`] decodes a live byte stream, and finds out the unit of its times and whether its first line is
+//!   whole.
 //! - [`message::decode`] decodes the payloads of MQTT messages. They contain the same lines and objects.
 //!
 //! A decoder never fails. What it cannot decode it counts in [`Drops`](crate::signal::Drops), which also
@@ -11,9 +13,16 @@
 
 pub mod binary;
 mod bytes;
+mod channel_joiner;
 pub mod csv;
 pub mod json;
+mod live;
 pub mod message;
+mod message_unit;
 mod stream;
+mod unit_choice;
 
+pub(crate) use channel_joiner::ChannelJoiner;
+pub use live::LiveDecoder;
+pub(crate) use message_unit::MessageUnit;
 pub use stream::{StreamDecoder, StreamFormat};

@@ -40,7 +40,7 @@ pub struct QueueLengths {
 
 impl Counters {
     /// The names of the reset reasons in the metrics.
-    const RESET_REASONS: [&'static str; 5] = ["gap", "restart", "silence", "missing", "model"];
+    const RESET_REASONS: [&'static str; 6] = ["gap", "restart", "silence", "missing", "model", "rate"];
 
     /// Sets the queue lengths.
     pub(crate) fn set_queue_lengths(&self, batches: usize, windows: usize) {
@@ -63,6 +63,7 @@ impl Counters {
             ResetReason::Silence => 2,
             ResetReason::Missing(_) => 3,
             ResetReason::Model => 4,
+            ResetReason::Rate(_) => 5,
         };
         if let Some(count) = self.resets.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -158,6 +159,7 @@ mod tests {
     use prometheus_client::registry::Registry;
 
     use super::*;
+    use crate::stream::RateFault;
 
     #[test]
     fn every_reason_to_empty_a_window_is_counted_under_its_name() {
@@ -169,11 +171,15 @@ mod tests {
             ResetReason::Missing(1),
             ResetReason::Missing(6),
             ResetReason::Model,
+            ResetReason::Rate(RateFault::TooSlow { interval: 1 }),
         ] {
             counters.count_reset(reason);
         }
         let resets: Vec<_> = counters.resets().collect();
-        assert_eq!(resets, [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1)]);
+        assert_eq!(
+            resets,
+            [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1), ("rate", 1)]
+        );
     }
 
     #[test]

@@ -5,15 +5,15 @@
 pub(crate) struct WorkProgress {
     /// Windows that were handed to the model.
     pub(super) windows: u64,
-    /// Windows that were predicted.
+    /// Predictions that came out of the decision.
     pub(super) predictions: u64,
     /// Rounds of the loop that follows the streams.
     pub(super) rounds: u64,
 }
 
 impl WorkProgress {
-    /// Whether the loop has run since `before`, and a window was predicted if one was waiting for its
-    /// prediction at that time.
+    /// Whether the loop has run since `before`, and a prediction came out of the decision if one was on its way
+    /// at that time. Without samples there is none, and the loop goes on.
     fn has_advanced_since(&self, before: &WorkProgress) -> bool {
         let was_waiting = before.windows > before.predictions;
         self.rounds != before.rounds && (!was_waiting || self.predictions != before.predictions)

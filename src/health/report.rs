@@ -17,6 +17,9 @@ pub struct HealthReport {
     pub problems: Vec<Problem>,
     /// The number of all problems, listed or not.
     pub problem_count: usize,
+    /// What is wrong with the connection to the broker. `None` if it is up, or if there is no broker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker_problem: Option<String>,
     /// Seconds since the start of the daemon.
     pub uptime: u64,
     /// The number of streams that are followed now.
@@ -35,9 +38,9 @@ pub struct HealthReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DaemonState {
-    /// Every source gives samples, and there are no problems.
+    /// Every source gives samples, the broker is connected, and there are no problems.
     Ok,
-    /// A source gives no samples, or a stream's input has a problem.
+    /// A source gives no samples, the broker is not connected, or a stream's input has a problem.
     Degraded,
 }
 
@@ -53,6 +56,10 @@ pub struct SourceReport {
     /// How often the source was opened again after a failure. Only the metrics show it.
     #[serde(skip)]
     pub reopened: u64,
+    /// What was worked out about its samples because the configuration leaves it open, such as the unit of their
+    /// times; `None` if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<String>,
 }
 
 /// Whether a source is connected and gives samples.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lock;
 use super::report::{SourceReport, SourceState};
+use crate::stream::Problem;
 
 /// The counters and the state of one source.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub(super) struct SourceHealth {
     reopened: AtomicU64,
     /// The state, and when it was last set.
     state: Mutex<(SourceState, Instant)>,
+    /// What is wrong with the source; `None` if nothing is known to be.
+    problem: Mutex<Option<Problem>>,
+    /// What was worked out about its samples because the configuration leaves it open.
+    conclusion: Mutex<Option<String>>,
 }
 
 impl SourceHealth {
@@ -29,6 +34,8 @@ impl SourceHealth {
             samples: AtomicU64::new(0),
             reopened: AtomicU64::new(0),
             state: Mutex::new((SourceState::Connecting, Instant::now())),
+            problem: Mutex::default(),
+            conclusion: Mutex::default(),
         }
     }
 
@@ -44,6 +51,22 @@ impl SourceHealth {
     pub(super) fn count_samples(&self, count: usize) {
         self.samples.fetch_add(count as u64, Ordering::Relaxed);
         self.set_state(SourceState::Ok);
+        if let Some(Problem { problem, .. }) = lock(&self.problem).take() {
+            tracing::info!(source = self.name, problem, "the problem of the source has ended");
+        }
+    }
+
+    /// Sets what is wrong with the source, until its next samples.
+    pub(super) fn set_problem(&self, problem: Problem) {
+        *lock(&self.problem) = Some(problem);
+    }
+
+    pub(super) fn set_conclusion(&self, conclusion: String) {
+        *lock(&self.conclusion) = Some(conclusion);
+    }
+
+    pub(super) fn problem(&self) -> Option<Problem> {
+        lock(&self.problem).clone()
     }
 
     pub(super) fn count_reopened(&self) {
@@ -58,6 +81,7 @@ impl SourceHealth {
             state: if silent { SourceState::Silent } else { state },
             samples: self.samples.load(Ordering::Relaxed),
             reopened: self.reopened.load(Ordering::Relaxed),
+            conclusion: lock(&self.conclusion).clone(),
         }
     }
 }

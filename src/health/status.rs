@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
-use super::drop_log::DropLog;
+use super::drop_log::{DropLine, DropLog};
 use super::lock;
 use super::problem_log::ProblemLog;
 use super::progress::WorkProgress;
 use super::report::{DaemonState, HealthReport, Reloads, SourceState};
 use super::source_health::SourceHealth;
 use crate::signal::Drops;
-use crate::stream::ProblemDelta;
+use crate::stream::{Problem, ProblemDelta, Problems};
 
 /// The counters and states that every stage shares. Reading and writing them never waits for I/O.
 #[derive(Debug)]
@@ -26,12 +26,14 @@ pub struct Health {
     streams: AtomicU64,
     /// Windows that were handed to the model.
     windows: AtomicU64,
-    /// Windows that were predicted.
+    /// Predictions that came out of the decision.
     predictions: AtomicU64,
     /// Rounds of the loop that follows the streams.
     rounds: AtomicU64,
     reloads: Mutex<Reloads>,
     problems: Mutex<ProblemLog>,
+    /// What is wrong with the connection to the broker; `None` if it is up, or if there is no broker.
+    broker_problem: Mutex<Option<String>>,
     /// The measurements that only the metrics show.
     pub counters: Counters,
 }
@@ -50,6 +52,7 @@ impl Health {
             rounds: AtomicU64::new(0),
             reloads: Mutex::default(),
             problems: Mutex::default(),
+            broker_problem: Mutex::default(),
             counters: Counters::default(),
         }
     }
@@ -59,12 +62,19 @@ impl Health {
         lock(&self.drops).count(&drops.take());
     }
 
-    /// Counts what the source or stage `origin` dropped, and logs it at most once a minute for each reason.
-    /// `drops` is emptied.
+    /// Counts what the source or stage `origin` dropped. Logs the first drop of each reason, and then each
+    /// reason at most once a minute. `drops` is emptied.
     pub fn dropped(&self, origin: &str, drops: &mut Drops) {
         if drops.total() > 0 {
-            lock(&self.drops).record(origin, &drops.take());
+            let lines = lock(&self.drops).record(origin, &drops.take(), Instant::now());
+            lines.iter().for_each(DropLine::log);
         }
+    }
+
+    /// Logs the drops that have not been logged because their reason had been logged less than a minute before.
+    pub(crate) fn log_drops(&self) {
+        let lines = lock(&self.drops).due(Instant::now());
+        lines.iter().for_each(DropLine::log);
     }
 
     /// Counts samples from a source, and sets its state to `Ok`.
@@ -72,6 +82,25 @@ impl Health {
         if let Some(source) = self.sources.get(source) {
             source.count_samples(count);
         }
+    }
+
+    /// Sets what was worked out about the samples of a source.
+    pub(crate) fn set_conclusion(&self, source: usize, conclusion: String) {
+        if let Some(source) = self.sources.get(source) {
+            source.set_conclusion(conclusion);
+        }
+    }
+
+    /// Sets the problem of a source, which lasts until its next samples. The source logs it.
+    pub(crate) fn set_source_problem(&self, source: usize, problem: Problem) {
+        if let Some(source) = self.sources.get(source) {
+            source.set_problem(problem);
+        }
+    }
+
+    /// Sets what is wrong with the connection to the broker; `None` if it is up. The connection logs it.
+    pub(crate) fn set_broker_problem(&self, problem: Option<String>) {
+        *lock(&self.broker_problem) = problem;
     }
 
     /// Sets the state of a source.
@@ -93,7 +122,7 @@ impl Health {
         self.streams.store(count as u64, Ordering::Relaxed);
     }
 
-    /// Counts windows that were predicted.
+    /// Counts predictions that came out of the decision. A window counts here only when its turn has come.
     pub(crate) fn count_predictions(&self, count: usize) {
         self.predictions.fetch_add(count as u64, Ordering::Relaxed);
     }
@@ -160,12 +189,25 @@ impl Health {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
         let healthy =
             sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let problems = lock(&self.problems);
+        let mut problems: Vec<_> = self.sources.iter().filter_map(SourceHealth::problem).collect();
+        let streams = lock(&self.problems);
+        let problem_count = problems.len() + streams.count;
+        problems.extend(
+            streams
+                .listed
+                .iter()
+                .take(Problems::MAX_LISTED - problems.len().min(Problems::MAX_LISTED))
+                .cloned(),
+        );
+        drop(streams);
+        let broker_problem = lock(&self.broker_problem).clone();
+        let is_ok = healthy && problem_count == 0 && broker_problem.is_none();
         HealthReport {
             healthy,
-            state: if healthy && problems.count == 0 { DaemonState::Ok } else { DaemonState::Degraded },
-            problems: problems.listed.clone(),
-            problem_count: problems.count,
+            state: if is_ok { DaemonState::Ok } else { DaemonState::Degraded },
+            problems,
+            problem_count,
+            broker_problem,
             uptime: self.started.elapsed().as_secs(),
             streams: self.streams.load(Ordering::Relaxed),
             predictions: self.predictions.load(Ordering::Relaxed),

@@ -10,6 +10,7 @@
 //! request and the time to take the answer.
 
 mod bind_error;
+mod clients;
 pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod page;

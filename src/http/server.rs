@@ -1,10 +1,10 @@
 //! Listening, accepting connections, and sending live events to the open pages.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -12,19 +12,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWrite;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_io_timeout::TimeoutWriter;
 
 use super::bind_error::BindError;
+use super::clients::{Client, Clients};
 use super::host;
 use super::reply::Site;
 use crate::health::{Health, ProgressWatcher};
 use crate::sink::live::about::About;
 use crate::sink::live::events::LiveEvents;
 
-/// Maximum number of connections served at once; further ones wait.
-const MAX_CONNECTIONS: usize = 32;
 /// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 64;
 /// Longest time for a client to send its request's head.
@@ -52,8 +50,7 @@ const PROGRESS_CHECK: Duration = Duration::from_secs(5);
 pub(crate) struct HttpServer {
     listener: TcpListener,
     site: Arc<Site>,
-    /// One permit for each connection that is being served.
-    connections: Arc<Semaphore>,
+    clients: Clients,
     flushes: Interval,
     /// Number of flushes since the first page joined.
     flush_count: u32,
@@ -89,7 +86,7 @@ impl HttpServer {
         Ok(Self {
             listener,
             site: Arc::new(Site::new(hosts.to_vec(), health, LiveEvents::new(about))),
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            clients: Clients::default(),
             flushes,
             flush_count: 0,
             progress_checks: interval(PROGRESS_CHECK),
@@ -110,14 +107,16 @@ impl HttpServer {
         loop {
             let watched = self.site.live.watched();
             tokio::select! {
-                (permit, accepted) = accept(&self.connections, &self.listener) => match accepted {
-                    Ok(stream) => return serve(stream, self.site.clone(), permit),
+                accepted = self.listener.accept(), if self.clients.have_room() => match accepted {
+                    Ok((stream, _)) => return serve(stream, self.site.clone(), self.clients.join()),
                     Err(error) => {
                         tracing::debug!("an HTTP connection cannot be accepted: {error}");
                         // Without a free file descriptor, the next attempt would fail at once.
                         tokio::time::sleep(FLUSH).await;
                     }
                 },
+                // Then there may be room.
+                () = self.clients.left.notified(), if !self.clients.have_room() => {}
                 _ = self.flushes.tick(), if watched => self.flush(),
                 () = self.site.live.joined(), if !watched => self.flush_count = 0,
                 _ = self.progress_checks.tick() => {
@@ -155,16 +154,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     listen().map_err(|error| BindError::new(address, &error))
 }
 
-/// Accepts a connection once fewer than [`MAX_CONNECTIONS`] are being served.
-async fn accept(
-    connections: &Arc<Semaphore>,
-    listener: &TcpListener,
-) -> (Option<OwnedSemaphorePermit>, io::Result<TcpStream>) {
-    // The semaphore is never closed, so this is always a permit.
-    let permit = connections.clone().acquire_owned().await.ok();
-    (permit, listener.accept().await.map(|(stream, _)| stream))
-}
-
 /// Limits the time that a write may wait, so that a client that does not read is disconnected.
 fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWriter<S>>> {
     let mut stream = TimeoutWriter::new(stream);
@@ -173,12 +162,14 @@ fn limit_writes<S: AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutWri
 }
 
 /// Answers the one request of a connection.
-async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphorePermit>) {
+async fn serve(stream: TcpStream, site: Arc<Site>, client: Client) {
     let Ok(local) = stream.local_addr() else { return };
     // Events should be shown without delay. If the option cannot be set, they only arrive later.
     let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(limit_writes(stream, WRITE_TIMEOUT));
+    let state = client.state.clone();
     let service = service_fn(move |request| {
+        state.has_asked.store(true, Ordering::Relaxed);
         let response = site.answer(&request, local.ip());
         std::future::ready(Ok::<_, Infallible>(response))
     });
@@ -187,18 +178,23 @@ async fn serve(stream: TcpStream, site: Arc<Site>, permit: Option<OwnedSemaphore
         .header_read_timeout(REQUEST_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
-        // An idle client must not keep its permit.
+        // An idle client must not keep its place.
         .keep_alive(false)
-        .serve_connection(stream, service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!("an HTTP connection failed: {error}");
+        .serve_connection(stream, service);
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!("an HTTP connection failed: {error}");
+        },
+        () = client.state.evicted.notified() => {
+            tracing::debug!("an HTTP connection was closed for another one: its request took too long");
+        }
     }
-    drop(permit);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;

@@ -5,8 +5,10 @@
 
 pub(crate) mod journal;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -86,6 +88,9 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
         _ => None,
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // A line that cannot be written would otherwise be reported on standard error, which panics if its reader
+    // has closed it.
+    let lines = lines.log_internal_errors(false);
     match (journal, format) {
         (Some(journal), _) => registry.with(journal).init(),
         (None, LogFormat::Json) => {
@@ -94,7 +99,23 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
         }
         (None, _) => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
     }
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Logs a panic with the name of its thread, wherever the log goes.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+    let message = text.unwrap_or("no message");
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    let at = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(thread, at, "a part of underfoot panicked; please report this with the log: {message}");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!("{backtrace}");
+    }
 }
 
 /// Parses a filter; the error says what is wrong with it.

@@ -5,7 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
 use crate::signal::Channel;
+
+/// The longest window and the longest gap in s.
+const MAX_SECONDS: f64 = 1e7;
+/// The largest magnitude of a statistic. Far above it, float32 numbers overflow.
+const MAX_STATISTIC: f64 = 1e30;
 
 /// The surface that the daemon publishes when it does not know the surface. No label of a model may have this
 /// name.
@@ -60,8 +66,10 @@ pub enum Method {
     Linear,
 }
 
-/// What a model was trained on, and its scores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a model was trained on, and its scores. All of it may be missing in the card of a model that another
+/// program trained.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TrainingSummary {
     /// The SHA-256 digest of the recordings, in hexadecimal; see [`digest`](crate::recordings::digest()).
     pub data_digest: String,
@@ -137,42 +145,131 @@ impl Card {
         Ok(card)
     }
 
+    /// The statistics of each channel in the training windows; empty if they are not known.
+    pub fn statistics(&self) -> &[Statistics] {
+        self.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default()
+    }
+
     /// Checks the values of the card by themselves, without the graph and the sources.
     ///
     /// # Errors
-    /// [`CardError`] if the version is not [`Card::VERSION`], or a number or name is outside its allowed
-    /// range.
+    /// [`CardError`] if the version is not [`Card::VERSION`], a number or name is outside its allowed range, or
+    /// a text has characters that are not printable.
     pub fn validate(&self) -> Result<(), CardError> {
-        let problem = if self.version != Self::VERSION {
-            format!("version is {}, but this underfoot reads only version {}", self.version, Self::VERSION)
-        } else if self.channels.is_empty() || self.channels.len() > 64 {
-            format!("channels has {} entries; it must have 1 to 64", self.channels.len())
-        } else if let Some(name) = empty_or_repeated(self.channels.iter().map(|c| c.name.as_str())) {
-            format!(
+        let fault = self.fault_of_names().or_else(|| self.fault_of_numbers());
+        let fault =
+            fault.or_else(|| self.training.as_ref().and_then(|training| self.fault_of_training(training)));
+        fault.map_or(Ok(()), |fault| Err(CardError(fault)))
+    }
+
+    /// What is wrong with the version, the channels, the labels or other texts.
+    fn fault_of_names(&self) -> Option<String> {
+        let names = || self.channels.iter().map(|channel| channel.name.as_str());
+        let texts = names().map(|name| ("channels", name, MAX_NAME));
+        let texts = texts.chain(self.channels.iter().map(|c| ("channels.unit", c.unit.as_str(), MAX_UNIT)));
+        let texts = texts.chain(self.labels.iter().map(|label| ("labels", label.as_str(), MAX_NAME)));
+        let mut texts = texts.chain([("made_by", self.made_by.as_str(), MAX_TEXT)]);
+        if self.version != Self::VERSION {
+            return Some(format!(
+                "version is {}, but this underfoot reads only version {}",
+                self.version,
+                Self::VERSION
+            ));
+        }
+        if self.channels.is_empty() || self.channels.len() > 64 {
+            return Some(format!("channels has {} entries; it must have 1 to 64", self.channels.len()));
+        }
+        if self.labels.len() < 2 || self.labels.len() > 1000 {
+            return Some(format!("labels has {} entries; it must have 2 to 1000", self.labels.len()));
+        }
+        if let Some(fault) = texts.find_map(|(key, text, max)| {
+            card_text::fault(text, max).map(|fault| format!("{key} has {}, which {fault}", quoted(text)))
+        }) {
+            return Some(fault);
+        }
+        if let Some(name) = empty_or_repeated(names()) {
+            return Some(format!(
                 "channels has the name {name:?}, which is empty or repeated; give each channel a different \
                  name"
-            )
-        } else if self.labels.len() < 2 || self.labels.len() > 1000 {
-            format!("labels has {} entries; it must have 2 to 1000", self.labels.len())
-        } else if let Some(label) = empty_or_repeated(self.labels.iter().map(String::as_str)) {
-            format!("labels has {label:?}, which is empty or repeated; give each surface a different name")
-        } else if self.labels.iter().any(|label| label == UNKNOWN) {
+            ));
+        }
+        if let Some(label) = empty_or_repeated(self.labels.iter().map(String::as_str)) {
+            return Some(format!(
+                "labels has {label:?}, which is empty or repeated; give each surface a different name"
+            ));
+        }
+        self.labels.iter().any(|label| label == UNKNOWN).then(|| {
             format!(
                 "labels has {UNKNOWN:?}, which is reserved for surfaces that are not known; use a different \
                  name"
             )
-        } else if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
-            format!("rate is {} Hz; it must be more than 0 and at most 1000000", self.rate)
+        })
+    }
+
+    /// What is wrong with the numbers of the window and of resampling.
+    fn fault_of_numbers(&self) -> Option<String> {
+        let Resample { max_gap, .. } = self.resample;
+        if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
+            Some(format!("rate is {} Hz; it must be more than 0 and at most 1000000", self.rate))
         } else if self.window == 0 || self.window > 100_000 {
-            format!("window is {} steps; it must be 1 to 100000", self.window)
-        } else if self.hop == 0 {
-            "hop is 0 steps; it must be at least 1".into()
-        } else if !(self.resample.max_gap.is_finite() && self.resample.max_gap > 0.0) {
-            format!("resample.max_gap is {} s; it must be more than 0", self.resample.max_gap)
+            Some(format!("window is {} steps; it must be 1 to 100000", self.window))
+        } else if self.window as f64 / self.rate > MAX_SECONDS {
+            Some(format!(
+                "rate is {} Hz and window {} steps, which is longer than {MAX_SECONDS} s",
+                self.rate, self.window
+            ))
+        } else if self.hop == 0 || self.hop > 10_000_000 {
+            Some(format!("hop is {} steps; it must be at least 1 and at most 10000000", self.hop))
+        } else if !(max_gap.is_finite() && max_gap > 0.0 && max_gap <= MAX_SECONDS) {
+            Some(format!("resample.max_gap is {max_gap} s; it must be more than 0 and at most {MAX_SECONDS}"))
         } else {
-            return Ok(());
-        };
-        Err(CardError(problem))
+            None
+        }
+    }
+
+    /// What is wrong with the summary of the training.
+    fn fault_of_training(&self, training: &TrainingSummary) -> Option<String> {
+        let TrainingSummary { windows_per_class, statistics, validation, data_digest, .. } = training;
+        let (channels, labels) = (self.channels.len(), self.labels.len());
+        let texts = validation.iter().map(|name| ("training.validation", name));
+        let mut texts = texts.chain([("training.data_digest", data_digest)]);
+        if let Some(fault) = texts.find_map(|(key, text)| {
+            card_text::fault(text, MAX_TEXT).map(|fault| format!("{key} has {}, which {fault}", quoted(text)))
+        }) {
+            return Some(fault);
+        }
+        if ![0, labels].contains(&windows_per_class.len()) {
+            let count = windows_per_class.len();
+            return Some(format!(
+                "training.windows_per_class has {count} entries; it must have {labels}, or none"
+            ));
+        }
+        if ![0, channels].contains(&statistics.len()) {
+            return Some(format!(
+                "training.statistics has {} entries; it must have {channels}, one for each channel, or none",
+                statistics.len()
+            ));
+        }
+        let scores = training.validation_scores;
+        let scores = scores.map(|scores| [scores.accuracy, scores.balanced_accuracy, scores.macro_f1]);
+        if scores.is_some_and(|scores| scores.iter().any(|score| !(0.0..=1.0).contains(score))) {
+            return Some("training.validation_scores has a score that is not from 0 to 1".into());
+        }
+        self.channels.iter().zip(statistics).find_map(|(channel, known)| {
+            let Statistics { mean, deviation, min, max } = *known;
+            let numbers = [mean, deviation, min, max].iter().all(|value| value.abs() <= MAX_STATISTIC);
+            // What is left of rounding, where all values are equal.
+            let slack = 1e-6 * (mean.abs() + deviation);
+            let ordered = deviation >= 0.0 && min <= mean + slack && mean <= max + slack;
+            (!(numbers && ordered)).then(|| {
+                format!(
+                    "training.statistics of channel {:?} has mean {mean}, deviation {deviation}, min {min} and max \
+                     {max}; the deviation must be at least 0, the mean from min to max, and all at most \
+                     {MAX_STATISTIC:e}",
+                    channel.name
+                )
+            })
+        })
     }
 
     /// The time from the first to the last step of a window, in ns.
@@ -233,3 +330,68 @@ fn empty_or_repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CardError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_with_texts_that_change_a_terminal_is_refused_without_printing_them() {
+        let with = |change: fn(&mut Card)| {
+            let mut card = Card::of_test(100, 10, &["tile", "wood"]);
+            card.training = Some(TrainingSummary::of_test(Vec::new()));
+            change(&mut card);
+            card.validate().unwrap_err().to_string()
+        };
+        for (error, key) in [
+            (with(|card| card.labels[0] = "\u{1b}[2Jtile".into()), "labels has "),
+            (with(|card| card.labels[1] = "wo\nod".into()), "labels has "),
+            (with(|card| card.channels[0].name = "a\u{202e}b".into()), "channels has "),
+            (with(|card| card.channels[0].unit = "\u{9b}31mA".into()), "channels.unit has "),
+            (with(|card| card.made_by = "x\u{7f}".into()), "made_by has "),
+            (
+                with(|card| card.training.as_mut().unwrap().validation = vec!["\r".into()]),
+                "training.validation has ",
+            ),
+            (with(|card| card.labels[0] = "x".repeat(5000)), "at most 200 are allowed"),
+        ] {
+            assert!(error.contains(key) && !error.contains(char::is_control), "{error}");
+            assert!(error.len() < 200, "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_outside_of_their_ranges_are_refused() {
+        let with = |change: fn(&mut Card)| {
+            let mut card = Card::of_test(100, 10, &["tile", "wood"]);
+            let known = Statistics { mean: 1.0, deviation: 0.5, min: 0.0, max: 3.0 };
+            card.training = Some(TrainingSummary::of_test(vec![known]));
+            card.validate().unwrap();
+            change(&mut card);
+            card.validate().unwrap_err().to_string()
+        };
+        fn statistics(card: &mut Card) -> &mut Vec<Statistics> {
+            &mut card.training.as_mut().unwrap().statistics
+        }
+        for (error, expected) in [
+            (with(|card| card.rate = f64::NAN), "rate is NaN Hz"),
+            (with(|card| card.rate = 1e-9), "which is longer than 10000000 s"),
+            (with(|card| card.hop = usize::MAX), "hop is 18446744073709551615 steps"),
+            (with(|card| card.resample.max_gap = f64::INFINITY), "resample.max_gap is inf s"),
+            (
+                with(|card| {
+                    statistics(card).push(Statistics { mean: 0.0, deviation: 0.0, min: 0.0, max: 0.0 })
+                }),
+                "has 2 entries",
+            ),
+            (with(|card| statistics(card)[0].deviation = -1.0), "has mean 1, deviation -1"),
+            (with(|card| statistics(card)[0].max = f64::NAN), "and max NaN"),
+            (
+                with(|card| card.training.as_mut().unwrap().windows_per_class = vec![1]),
+                "it must have 2, or none",
+            ),
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,11 +1,18 @@
 //! Models: their files, their cards, and running them.
 //!
-//! - [`card`]: the model card, which says what a model needs and gives.
+//! - [`card`]: the model card, which says what a model needs and gives; `card_text` says which texts it may
+//!   have, and `card_file` reads one that was written by hand.
 //! - [`onnx`]: writing ONNX files, and putting a card into one.
 //! - `runtime`: finding and loading the ONNX Runtime library.
-//! - [`session`]: a loaded model, which turns windows into probabilities.
+//! - [`session`]: a loaded model, which turns windows into probabilities. Before it does, `signature` checks
+//!   the inputs and outputs of its graph, and `probe` its answers.
 
 pub mod card;
+pub(crate) mod card_file;
+pub(crate) mod card_text;
+mod error;
 pub mod onnx;
+mod probe;
 pub(crate) mod runtime;
 pub mod session;
+mod signature;

@@ -2,15 +2,21 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::ArrayView3;
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{TensorElementType, TensorRef, ValueType};
+use ort::value::{Outlet, TensorRef};
 
-use super::card::{Card, CardError};
-use super::runtime::{self, RuntimeError, one_line};
+use super::card::Card;
+use super::card_text;
+use super::onnx::external_weights;
+use super::probe::probe;
+use super::runtime::{self, one_line};
+use super::signature::{GraphValue, Signature};
+
+pub use super::error::ModelError;
 
 /// A loaded model with its card.
 pub struct Model {
@@ -23,82 +29,18 @@ pub struct Model {
     /// Whether the graph takes exactly one window per run, as some models that were exported by other
     /// programs do.
     one_at_a_time: bool,
+    /// See [`Model::warnings`].
+    warnings: Vec<String>,
 }
 
-/// Why a model cannot be loaded or run.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// The ONNX Runtime library is missing, cannot be loaded or does not start.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// The file cannot be read.
-    #[error(
-        "the model \"{path}\" cannot be read: {why}; set model.path or --model to an .onnx file",
-        path = path.display()
-    )]
-    Read {
-        /// The path of the model.
-        path: PathBuf,
-        /// The error of the system.
-        why: std::io::Error,
-    },
-    /// ONNX Runtime cannot load the file.
-    #[error(
-        "\"{path}\" is not an ONNX model that ONNX Runtime can load ({why}); give the file that \
-         `underfoot-train fit --out` wrote",
-        path = path.display()
-    )]
-    Load {
-        /// The path of the model.
-        path: PathBuf,
-        /// The message of ONNX Runtime.
-        why: String,
-    },
-    /// There is no card in the metadata of the file.
-    #[error(
-        "the model \"{path}\" has no model card; write one with `underfoot model stamp {path} --card \
-         card.toml --out stamped.onnx`",
-        path = path.display()
-    )]
-    NoCard {
-        /// The path of the model.
-        path: PathBuf,
-    },
-    /// The card is not valid.
-    #[error(
-        "the model card in \"{path}\" is not valid: {why}; write it again with `underfoot model stamp`",
-        path = path.display()
-    )]
-    Card {
-        /// The path of the model.
-        path: PathBuf,
-        /// What is wrong with the card.
-        why: CardError,
-    },
-    /// The card does not fit the graph.
-    #[error(
-        "the model card in \"{path}\" does not fit its graph: {why}; write a card that fits with `underfoot \
-         model stamp`",
-        path = path.display()
-    )]
-    Graph {
-        /// The path of the model.
-        path: PathBuf,
-        /// How the graph and the card differ.
-        why: String,
-    },
-    /// ONNX Runtime failed to run the model.
-    #[error("the model failed on {windows} windows: {why}")]
-    Run {
-        /// The number of windows in the run.
-        windows: usize,
-        /// The message of ONNX Runtime.
-        why: String,
-    },
-}
+/// The warning for a model without statistics.
+const NO_STATISTICS: &str = "the model card has no statistics of the training data, so it cannot be checked whether \
+                             a sensor is stuck, saturated or drifted; add [[training.statistics]] with mean, \
+                             deviation, min and max for each channel to card.toml, and stamp the model again";
 
 impl Model {
-    /// Loads a model file and runs it once, so that the first window is not delayed by initialisation.
+    /// Loads a model file and runs it on a few windows of its own, by which its answers are checked. It also
+    /// has the effect that the first window is not delayed by initialisation.
     ///
     /// `library` is the path of the ONNX Runtime library in the configuration. If it is `None`, the library
     /// is looked for in the usual places.
@@ -137,7 +79,14 @@ impl Model {
     /// # Errors
     /// [`ModelError`], as for [`Model::open`].
     pub fn from_bytes(bytes: &[u8], path: &Path, library: Option<&Path>) -> Result<Self, ModelError> {
-        let session = load_session(runtime::environment(library)?, bytes)
+        let environment = runtime::environment(library)?;
+        // ONNX Runtime would look for such files in the working directory.
+        let external = external_weights(bytes);
+        if let Some(file) = external.first() {
+            let (count, file) = (external.len(), card_text::quoted(file));
+            return Err(ModelError::ExternalWeights { path: path.into(), count, file });
+        }
+        let session = load_session(environment, bytes)
             .map_err(|error| ModelError::Load { path: path.into(), why: one_line(&error.to_string()) })?;
         let json = session.metadata().ok().and_then(|metadata| metadata.custom(Card::KEY));
         let json = json.ok_or_else(|| ModelError::NoCard { path: path.into() })?;
@@ -145,60 +94,34 @@ impl Model {
         Self::assemble(card, session).map_err(|why| ModelError::Graph { path: path.into(), why })
     }
 
-    /// Checks that the card fits the graph, finds the input and the output, and runs the model once.
+    /// Checks that the card fits the graph, and that the graph answers with probabilities.
     fn assemble(card: Card, session: Session) -> Result<Self, String> {
-        let (steps, channels, classes) = (card.window, card.channels.len(), card.labels.len());
-        let [input] = session.inputs() else {
-            return Err(format!(
-                "the graph has {} inputs; it must have one, the windows",
-                session.inputs().len()
-            ));
+        let values = |of: &[Outlet]| -> Vec<GraphValue> {
+            of.iter().map(|value| GraphValue::new(value.name(), value.dtype())).collect()
         };
-        let shape = float_shape(input.dtype()).ok_or("the graph's input is not float32")?;
-        let &[batch, graph_steps, graph_channels] = shape else {
-            return Err(format!(
-                "the graph's input has {} axes; it must have 3: batch, step, channel",
-                shape.len()
-            ));
-        };
-        // A negative size means that the graph takes any size.
-        for (what, in_card, in_graph) in
-            [("steps", steps, graph_steps), ("channels", channels, graph_channels)]
-        {
-            if in_graph >= 0 && in_graph as usize != in_card {
-                return Err(format!(
-                    "the graph takes windows of {in_graph} {what}, but the card says {in_card}"
-                ));
-            }
+        let (inputs, outputs) = (values(session.inputs()), values(session.outputs()));
+        let signature = Signature::check(&card, &inputs, &outputs)?;
+        let Signature { input, one_at_a_time, candidates } = signature;
+        let output = candidates.first().copied().unwrap_or_default();
+        let mut warnings = Vec::new();
+        if card.statistics().is_empty() {
+            warnings.push(NO_STATISTICS.into());
         }
-        if batch > 1 {
-            return Err(format!(
-                "the graph takes exactly {batch} windows at a time; export it with a dynamic batch axis"
-            ));
-        }
-        let fits =
-            |dtype: &ValueType| matches!(float_shape(dtype), Some(&[_, k]) if k < 0 || k as usize == classes);
-        let named = session.outputs().iter().position(|output| output.name() == "probabilities");
-        let output = named.or_else(|| session.outputs().iter().position(|output| fits(output.dtype())));
-        let Some(output) = output.filter(|&index| fits(session.outputs()[index].dtype())) else {
-            let names: Vec<_> = session.outputs().iter().map(|output| output.name()).collect();
-            return Err(format!(
-                "none of the graph's outputs ({}) has {classes} probabilities, one for each label of the \
-                 card",
-                names.join(", ")
-            ));
-        };
-        let input = input.name().to_owned();
-        let mut model = Self { card, session, input, output, one_at_a_time: batch == 1 };
-        let warm_up = model.probabilities(&vec![0.0; steps * channels]).map_err(|error| error.to_string())?;
-        let sum: f32 = warm_up.iter().sum();
-        if (sum - 1.0).abs() > 1e-3 || warm_up.iter().any(|p| *p < 0.0) {
-            return Err(format!(
-                "the graph's output for a window sums to {sum} instead of 1, or is negative; end the graph \
-                 with a softmax"
-            ));
-        }
+        let mut model = Self { card, session, input, output, one_at_a_time, warnings };
+        let names: Vec<(usize, String)> =
+            candidates.into_iter().map(|index| (index, outputs[index].name.clone())).collect();
+        let probed = probe(&model.card.clone(), &names, one_at_a_time, |output, windows| {
+            model.output = output;
+            model.probabilities(windows).map_err(|error| error.to_string())
+        })?;
+        model.output = probed.output;
+        model.warnings.extend(probed.warning);
         Ok(model)
+    }
+
+    /// What cannot be checked with this model, or is probably wrong with it, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The model card.
@@ -253,12 +176,4 @@ fn load_session(environment: &ort::environment::Environment, model: &[u8]) -> or
         .with_inter_threads(1)?
         .with_memory_pattern(false)?
         .commit_from_memory(model)
-}
-
-/// The sizes of a float32 tensor type; `None` for other types. A negative size is not fixed.
-fn float_shape(dtype: &ValueType) -> Option<&[i64]> {
-    match dtype {
-        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => Some(shape),
-        _ => None,
-    }
 }

@@ -15,7 +15,7 @@ impl Connection {
     pub(crate) async fn clear(mut self, publisher: &Publisher, topics: &[String]) -> Result<(), String> {
         let mut unacknowledged = topics.len();
         while unacknowledged > 0 {
-            let polled = tokio::time::timeout(TIMEOUT, self.events.poll()).await;
+            let polled = tokio::time::timeout(TIMEOUT, self.poll()).await;
             let polled = polled.map_err(|_| {
                 format!("the broker at {} does not answer; check mqtt.host and the network", self.broker)
             })?;

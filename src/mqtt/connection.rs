@@ -1,29 +1,38 @@
 //! The network side of the connection: it receives samples, and connects again after each failure.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rumqttc::{
-    ConnectReturnCode, ConnectionError, Event, EventLoop, Outgoing, Packet, StateError, SubscribeReasonCode,
+    ConnectionError, Disconnect, Event, EventLoop, Outgoing, Packet, Publish, Request, SubAck,
+    SubscribeReasonCode,
 };
 use tokio::sync::watch;
 
-use super::publisher::Retained;
+use super::credentials::{Credentials, plain_password_warning};
+use super::fault::{BrokerFault, explain_refusal};
+use super::limits::{ACKNOWLEDGEMENT, TIMEOUT};
+use super::publisher::Shared;
 use super::reconnect::{ConnectionFault, ReconnectPolicy};
-use super::subscription::{self, Subscribed};
-use super::tls;
+use super::subscription::{Receiver, Subscribed};
+use crate::config::MqttConfig;
 use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
+
+/// A pipeline that takes a message only after this long was busy.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// The network side of the connection. Nothing is sent or received unless one of its methods polls it.
 pub(crate) struct Connection {
     /// The broker's host and port, for messages.
     pub(super) broker: String,
-    pub(super) username: Option<String>,
+    pub(super) config: MqttConfig,
+    /// The topic of the health report; `None` for a tool, which publishes none.
+    pub(super) health_topic: Option<String>,
     pub(super) events: EventLoop,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Sender<u64>,
-    pub(super) retained: Arc<Retained>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Connection {
@@ -37,11 +46,32 @@ impl Connection {
     /// # Errors
     /// A message that names the broker, what is wrong, and the fix.
     pub(crate) async fn try_once(mut self) -> Result<(), String> {
-        match self.events.poll().await {
+        match self.poll().await {
             // A tool has no last will, so it may close the connection without a DISCONNECT packet.
             Ok(_) => Ok(()),
-            Err(error) => Err(self.explain(&error)),
+            Err(fault) => Err(self.explain(&fault)),
         }
+    }
+
+    /// Polls the connection. An attempt to connect reads the password and the certificates first.
+    ///
+    /// The future must not be dropped while the connection is to go on: that could cut a packet in two.
+    pub(super) async fn poll(&mut self) -> Result<Event, BrokerFault> {
+        if self.events.network.is_none() {
+            let config = self.config.clone();
+            // The certificates that the system trusts are many, and reading them must not delay samples.
+            let read = tokio::task::spawn_blocking(move || Credentials::read(&config)).await;
+            if let Ok(read) = read {
+                read.map_err(BrokerFault::Files)?.apply(&self.config, &mut self.events.mqtt_options);
+            }
+        }
+        let polled = self.events.poll().await;
+        if let Ok(Event::Incoming(_)) = polled {
+            // Whatever the broker sends shows that it is there. Its answer to a ping may be behind many messages
+            // that have not been read yet.
+            self.events.state.await_pingresp = false;
+        }
+        polled.map_err(BrokerFault::Client)
     }
 
     /// Keeps the connection until the client asks to disconnect, and connects again after each failure.
@@ -54,78 +84,82 @@ impl Connection {
         mut shutdown: Shutdown,
         health: Arc<Health>,
     ) {
-        let mut subscribed = Some(subscribed);
+        if let Some(warning) = plain_password_warning(&self.config, &self.broker) {
+            tracing::warn!("{warning}");
+        }
+        let (broker, shared) = (self.broker.clone(), self.shared.clone());
+        let mut receiver = Some(Receiver::new(subscribed));
         let mut policy = self.policy();
         let mut connections = 0;
+        let [least, most] = ACKNOWLEDGEMENT;
+        let patience = (2 * self.config.keep_alive).clamp(least, most);
         loop {
             let polled = {
-                let mut poll = std::pin::pin!(self.events.poll());
+                let mut poll = std::pin::pin!(self.poll());
                 loop {
                     tokio::select! {
                         // Dropping this future could cut a packet in two, so the same one is awaited again.
                         polled = &mut poll => break polled,
-                        () = shutdown.requested(), if subscribed.is_some() => subscribed = None,
+                        () = shutdown.requested(), if receiver.is_some() => receiver = None,
                         () = until(policy.settles()) => {
-                            tracing::info!(
-                                broker = self.broker,
-                                "the connection to the broker is stable again"
-                            );
+                            tracing::info!(broker, "the connection to the broker is stable again");
                             policy.settle();
                         }
+                        // These two end the connection, so the future may be dropped.
+                        () = until(shared.waiting_since().map(|since| since + patience)) => {
+                            break Err(BrokerFault::Unanswered(patience));
+                        }
+                        () = shared.renew.notified() => break Err(BrokerFault::Renewed),
                     }
                 }
             };
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     if let Some(tries) = policy.accepted(Instant::now()) {
-                        tracing::info!(broker = self.broker, tries, "connected to the broker");
+                        tracing::info!(broker, tries, "connected to the broker");
                     }
                     connections += 1;
                     health.counters.connected();
+                    health.set_broker_problem(None);
                     self.accepted.send_replace(connections);
-                    for (_, handle) in subscribed.iter().flatten() {
-                        handle.set_state(SourceState::Silent);
-                    }
+                    receiver.iter().for_each(|receiver| receiver.set_state(SourceState::Silent));
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    let topic = String::from_utf8_lossy(publish.topic.as_bytes()).into_owned();
-                    self.retained.received(&topic, &publish.payload);
-                    let done = match &subscribed {
-                        Some(subscribed) => subscription::receive(subscribed, &topic, &publish.payload).await,
-                        None => Ok(()),
-                    };
-                    if done.is_err() {
-                        subscribed = None;
-                    }
+                    receive(&publish, &mut receiver, &shared).await
                 }
-                Ok(Event::Incoming(Packet::SubAck(answer)))
-                    if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
-                {
-                    let filters = subscribed.iter().flatten().map(|(subscription, _)| subscription.filter());
-                    tracing::warn!("{}", self.explain_refusal(&filters.collect::<Vec<_>>()));
+                Ok(Event::Incoming(Packet::PubAck(_))) => shared.acknowledged(),
+                Ok(Event::Incoming(Packet::SubAck(answer))) => {
+                    let refused = self.answered(&answer);
+                    if !refused.is_empty() {
+                        let why = explain_refusal(&broker, &refused);
+                        tracing::warn!("{why}");
+                        receiver.iter().for_each(|receiver| receiver.refuse(&refused, &why));
+                        self.publish_health(&health);
+                    }
                 }
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
                 Ok(_) => {}
-                Err(ConnectionError::RequestsDone) => return,
-                Err(error) => {
-                    self.accepted.send_replace(0);
-                    health.counters.disconnected();
-                    // rumqttc keeps a collision of packet ids across connections, and would send nothing on
-                    // the next connection because of it.
-                    self.events.state.collision = None;
-                    for (_, handle) in subscribed.iter().flatten() {
-                        handle.set_state(SourceState::Connecting);
+                Err(BrokerFault::Client(ConnectionError::RequestsDone)) => return,
+                Err(BrokerFault::Renewed) => {
+                    tracing::info!(broker, "connecting again with the files as they are now");
+                    self.say_goodbye(&mut receiver).await;
+                    self.end(&mut receiver, &health).await;
+                }
+                Err(fault) => {
+                    self.end(&mut receiver, &health).await;
+                    let fault = ConnectionFault { reason: self.explain(&fault), cut: fault.is_cut() };
+                    let advice = policy.failed(Instant::now(), fault);
+                    if advice.is_new {
+                        tracing::warn!(tries = advice.tries, "{}; trying again", advice.reason);
                     }
-                    let advice = policy.failed(Instant::now(), self.fault(&error));
-                    if let Some(why) = advice.report {
-                        tracing::warn!(tries = advice.tries, "{why}; trying again");
-                    }
-                    if subscribed.is_none() {
+                    health.set_broker_problem(Some(advice.reason));
+                    if receiver.is_none() {
                         // The daemon is ending, and no DISCONNECT packet can be sent.
                         return;
                     }
                     tokio::select! {
                         () = tokio::time::sleep(advice.delay) => {}
+                        () = shared.renew.notified() => {}
                         () = shutdown.requested() => return,
                     }
                 }
@@ -133,87 +167,91 @@ impl Connection {
         }
     }
 
+    /// The filters of the request that `answer` belongs to which the broker refused. They are asked for again
+    /// later.
+    fn answered(&self, answer: &SubAck) -> Vec<String> {
+        let mut requests = self.shared.subscriptions();
+        let filters = requests.sent.pop_front().map(|(filters, _)| filters).unwrap_or_default();
+        let codes = answer.return_codes.iter();
+        let refused =
+            filters.into_iter().zip(codes).filter(|(_, code)| **code == SubscribeReasonCode::Failure);
+        let refused: Vec<_> = refused.map(|(filter, _)| filter).collect();
+        requests.refused.extend(refused.iter().cloned());
+        refused
+    }
+
+    /// Publishes the health report at once, not only at the next interval.
+    fn publish_health(&self, health: &Health) {
+        if let Some(topic) = &self.health_topic {
+            self.shared.retain(topic.clone(), serde_json::to_vec(&health.report()).unwrap_or_default());
+        }
+    }
+
+    /// Sends a DISCONNECT packet, so that the broker does not publish the last will.
+    async fn say_goodbye(&mut self, receiver: &mut Option<Receiver>) {
+        if self.events.network.is_none() {
+            return;
+        }
+        self.events.pending.push_back(Request::Disconnect(Disconnect));
+        let deadline = tokio::time::Instant::now() + TIMEOUT;
+        let shared = self.shared.clone();
+        loop {
+            match tokio::time::timeout_at(deadline, self.events.poll()).await {
+                Ok(Ok(Event::Incoming(Packet::Publish(publish)))) => {
+                    receive(&publish, receiver, &shared).await
+                }
+                Ok(Ok(Event::Outgoing(Outgoing::Disconnect))) | Ok(Err(_)) => return,
+                Ok(Ok(_)) => {}
+                // A connection that is stuck ends without it.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Ends the connection after a failure. Messages that arrived before it are still passed on.
+    async fn end(&mut self, receiver: &mut Option<Receiver>, health: &Health) {
+        self.accepted.send_replace(0);
+        self.events.clean();
+        // rumqttc keeps a collision of packet ids across connections, and would send nothing on the next
+        // connection because of it.
+        self.events.state.collision = None;
+        self.shared.disconnected();
+        health.counters.disconnected();
+        let shared = self.shared.clone();
+        for event in std::mem::take(&mut self.events.state.events) {
+            if let Event::Incoming(Packet::Publish(publish)) = event {
+                receive(&publish, receiver, &shared).await;
+            }
+        }
+        receiver.iter().for_each(|receiver| receiver.set_state(SourceState::Connecting));
+    }
+
     /// A new reconnect policy for this connection.
     pub(super) fn policy(&self) -> ReconnectPolicy {
         ReconnectPolicy::new(&self.broker, &self.events.mqtt_options.client_id())
     }
 
-    /// Says in plain words that the broker refused at least one of these topic filters, and how to fix it.
-    ///
-    /// Its answer does not say which filter it refused.
-    pub(super) fn explain_refusal(&self, filters: &[String]) -> String {
-        let (broker, filters) = (&self.broker, filters.join(", "));
-        format!(
-            "the broker at {broker} does not allow this user to subscribe to at least one of {filters}; \
-             allow it to read these topics in the broker's ACL"
-        )
+    /// Says in plain words what a fault means and how to fix it.
+    pub(super) fn explain(&self, fault: &BrokerFault) -> String {
+        fault.explain(&self.broker, self.config.username.as_deref())
     }
+}
 
-    /// Describes a failure for the reconnect policy.
-    pub(super) fn fault(&self, error: &ConnectionError) -> ConnectionFault {
-        let cut = matches!(
-            error,
-            ConnectionError::Io(_)
-                | ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted)
-        );
-        ConnectionFault { reason: self.explain(error), cut }
+/// Passes a message on. The receiver is dropped when the pipeline has ended.
+async fn receive(publish: &Publish, receiver: &mut Option<Receiver>, shared: &Shared) {
+    shared.received(&publish.topic, &publish.payload);
+    let begun = Instant::now();
+    let done = match receiver {
+        Some(receiver) => receiver.take(publish).await,
+        None => Ok(()),
+    };
+    if done.is_err() {
+        *receiver = None;
     }
-
-    /// Says in plain words what an error means and how to fix it.
-    pub(super) fn explain(&self, error: &ConnectionError) -> String {
-        let broker = &self.broker;
-        if let Some(why) = tls::explain(error) {
-            return format!("the TLS connection to the broker at {broker} failed: {why}");
-        }
-        match error {
-            ConnectionError::ConnectionRefused(code) => self.explain_return_code(*code),
-            ConnectionError::Io(error) => {
-                format!(
-                    "the broker at {broker} cannot be reached: {error}; check mqtt.host and mqtt.port, and \
-                     that the broker is running"
-                )
-            }
-            ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-                format!("the broker at {broker} does not answer; check mqtt.host, mqtt.port and the network")
-            }
-            ConnectionError::Tls(why) => format!(
-                "the broker at {broker} closed the connection during the TLS handshake ({why}); check that \
-                 mqtt.port is its TLS port, often 8883"
-            ),
-            error => format!(
-                "the connection to the broker at {broker} failed: {error}; if this continues, look at the \
-                 broker's log"
-            ),
-        }
-    }
-
-    /// Says in plain words why the broker refused the connection and how to fix it.
-    fn explain_return_code(&self, code: ConnectReturnCode) -> String {
-        let broker = &self.broker;
-        match code {
-            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => match &self.username
-            {
-                Some(user) => format!(
-                    "the broker at {broker} refuses the user {user:?} or its password; correct mqtt.username \
-                     and mqtt.password_file"
-                ),
-                None => format!(
-                    "the broker at {broker} requires a user and a password; set mqtt.username and \
-                     mqtt.password_file"
-                ),
-            },
-            ConnectReturnCode::BadClientId => format!(
-                "the broker at {broker} does not accept this client's name; set another one in mqtt.client_id"
-            ),
-            ConnectReturnCode::RefusedProtocolVersion => {
-                format!(
-                    "the broker at {broker} does not accept MQTT 3.1.1; enable that version on the broker"
-                )
-            }
-            ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => {
-                format!("the broker at {broker} refuses the connection for now; look at the broker's log")
-            }
-        }
+    // While the pipeline was busy, no acknowledgement could be read.
+    let busy = begun.elapsed();
+    if busy > BUSY {
+        shared.postpone(busy);
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
-use rumqttc::{ConnectionError, Event, Packet, QoS, SubscribeReasonCode};
+use rumqttc::{ConnectionError, Event, Packet, QoS, SubscribeFilter, SubscribeReasonCode};
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
+use super::fault::{BrokerFault, explain_refusal};
 use super::publisher::Publisher;
+use super::reconnect::ConnectionFault;
 
 /// An event that a listening tool receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +51,22 @@ impl Connection {
     ) {
         let mut policy = self.policy();
         loop {
-            let event = match self.events.poll().await {
+            let event = match self.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     policy.accepted(Instant::now());
-                    for filter in filters {
-                        // The queue of requests is longer than any list of filters.
-                        let _ = publisher.client.try_subscribe(filter, QoS::AtMostOnce);
-                    }
+                    let all =
+                        filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtMostOnce));
+                    // The queue of requests is empty now.
+                    let _ = publisher.client.try_subscribe_many(all);
                     BrokerEvent::Accepted
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer)))
                     if answer.return_codes.contains(&SubscribeReasonCode::Failure) =>
                 {
-                    BrokerEvent::Refused(self.explain_refusal(filters))
+                    let answers = filters.iter().zip(&answer.return_codes);
+                    let refused = answers.filter(|(_, code)| **code == SubscribeReasonCode::Failure);
+                    let refused: Vec<_> = refused.map(|(filter, _)| filter.clone()).collect();
+                    BrokerEvent::Refused(explain_refusal(self.broker(), &refused))
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => BrokerEvent::Message(Message {
                     topic: publish.topic,
@@ -69,13 +74,11 @@ impl Connection {
                     retained: publish.retain,
                 }),
                 Ok(_) => continue,
-                Err(ConnectionError::RequestsDone) => return,
-                Err(error) => {
-                    let fault = self.fault(&error);
-                    let reason = fault.reason.clone();
+                Err(BrokerFault::Client(ConnectionError::RequestsDone)) => return,
+                Err(fault) => {
+                    let fault = ConnectionFault { reason: self.explain(&fault), cut: fault.is_cut() };
                     let advice = policy.failed(Instant::now(), fault);
-                    let is_new = advice.report.is_some();
-                    let reason = advice.report.unwrap_or(reason);
+                    let (reason, is_new) = (advice.reason, advice.is_new);
                     if sender.send(BrokerEvent::Unavailable { reason, is_new }).await.is_err() {
                         return;
                     }

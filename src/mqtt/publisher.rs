@@ -1,13 +1,18 @@
-//! The publishing side of the connection: single messages, and retained topics that survive outages.
+//! The publishing side of the connection: single messages, retained topics that survive outages, and the
+//! subscriptions.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use rumqttc::{AsyncClient, ClientError, QoS};
+use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use tokio::sync::{Notify, watch};
 
-use super::limits::TIMEOUT;
+use super::limits::{REFUSED_RETRY, TIMEOUT};
+use super::retained::Retained;
 use super::role::Role;
+
+/// How long to wait before a request is tried again that found no room in the queue of requests.
+const NO_ROOM: Duration = Duration::from_millis(20);
 
 /// Publishes messages. Clones publish over the same connection.
 ///
@@ -22,16 +27,28 @@ pub struct Publisher {
     pub(super) role: Role,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Receiver<u64>,
-    pub(super) retained: Arc<Retained>,
+    pub(super) shared: Arc<Shared>,
 }
 
-/// The retained topics, shared by the clones of a publisher and its connection.
+/// What the clones of a publisher and its connection share.
 #[derive(Default)]
-pub(super) struct Retained {
-    topics: Mutex<BTreeMap<String, RetainedTopic>>,
-    /// Notified when a topic becomes dirty.
+pub(super) struct Shared {
+    retained: Mutex<Retained>,
+    /// Notified when a retained topic becomes dirty, or when the broker has acknowledged one.
     changed: Notify,
     republish_rule: OnceLock<RepublishRule>,
+    /// The subscriptions that the broker has not answered yet, in order.
+    pub(super) subscriptions: Mutex<SubscriptionRequests>,
+    /// Notified when the connection is to be made anew, with the files of `[mqtt]` as they are now.
+    pub(super) renew: Notify,
+}
+
+/// The requests to subscribe that have no answer yet, and the filters that the broker has refused.
+#[derive(Default)]
+pub(super) struct SubscriptionRequests {
+    /// The filters of each request, with when it was sent.
+    pub(super) sent: std::collections::VecDeque<(Vec<String>, Instant)>,
+    pub(super) refused: Vec<String>,
 }
 
 /// Which message causes which retained topics to be published again.
@@ -40,12 +57,6 @@ struct RepublishRule {
     payload: &'static [u8],
     /// The topics that start with this are published again.
     prefix: String,
-}
-
-struct RetainedTopic {
-    payload: Vec<u8>,
-    /// Whether the payload still has to be published.
-    dirty: bool,
 }
 
 impl Publisher {
@@ -62,15 +73,19 @@ impl Publisher {
     }
 
     /// Sets the payload of a retained topic below the base. It is published again after each outage.
-    pub fn retain(&self, topic: &str, payload: Vec<u8>) {
-        self.retain_at(format!("{}/{topic}", self.base), payload);
+    ///
+    /// Returns the number of topics that were dropped because all of them together would take too much memory.
+    pub fn retain(&self, topic: &str, payload: Vec<u8>) -> u64 {
+        self.retain_at(format!("{}/{topic}", self.base), payload)
     }
 
     /// Sets the payload of a retained topic that is given in full, not below the base.
-    pub fn retain_at(&self, topic: String, payload: Vec<u8>) {
-        let entry = RetainedTopic { payload, dirty: true };
-        self.retained.lock().insert(topic, entry);
-        self.retained.changed.notify_one();
+    ///
+    /// Returns the number of topics that were dropped, as [`retain`](Self::retain) does.
+    pub fn retain_at(&self, topic: String, payload: Vec<u8>) -> u64 {
+        let dropped = self.shared.retained().set(topic, payload);
+        self.shared.changed.notify_one();
+        dropped
     }
 
     /// Publishes the retained topics that start with `prefix` again whenever `payload` is received on
@@ -79,7 +94,7 @@ impl Publisher {
     /// Only the first call has an effect.
     pub fn republish_on(&self, topic: &str, payload: &'static [u8], prefix: String) {
         let rule = RepublishRule { topic: topic.to_owned(), payload, prefix };
-        self.retained.republish_rule.get_or_init(|| rule);
+        self.shared.republish_rule.get_or_init(|| rule);
     }
 
     /// The first part of every topic.
@@ -89,32 +104,49 @@ impl Publisher {
 
     /// Forgets a retained topic below the base, so that it is not published again after the next outage.
     ///
-    /// The broker keeps its last payload. A topic whose payload has not been published yet is kept.
+    /// The broker keeps its last payload. A payload that has not been published yet is published first.
     pub fn forget(&self, topic: &str) {
-        self.retained.lock().retain(|name, entry| entry.dirty || *name != format!("{}/{topic}", self.base));
+        self.forget_at(&format!("{}/{topic}", self.base));
+    }
+
+    /// Forgets a retained topic that is given in full, as [`forget`](Self::forget) does.
+    pub fn forget_at(&self, topic: &str) {
+        self.shared.retained().forget(topic);
+    }
+
+    /// Ends the connection and makes it anew, with the password and the certificates that the files of `[mqtt]`
+    /// have now.
+    pub(crate) fn renew(&self) {
+        self.shared.renew.notify_one();
     }
 
     /// Subscribes to topic filters on each connection, and publishes the retained topics that are dirty. It
     /// ends when the connection is dropped.
+    ///
+    /// Filters that the broker refused are asked for again from time to time, because its rules may change.
     pub async fn run(self, filters: Vec<String>) {
         let mut accepted = self.accepted.clone();
         let mut last = 0;
+        let mut wanted = Vec::new();
+        let mut ask_again = tokio::time::interval(REFUSED_RETRY);
         loop {
             let connection = *accepted.borrow_and_update();
+            let mut room = true;
             if connection > 0 {
                 if connection != last {
                     last = connection;
-                    self.retained.lock().values_mut().for_each(|entry| entry.dirty = true);
-                    let rule = self.retained.republish_rule.get().map(|rule| &rule.topic);
-                    for filter in filters.iter().chain(rule) {
-                        self.within_timeout(self.client.subscribe(filter, QoS::AtMostOnce)).await;
-                    }
+                    self.shared.retained().reconnected();
+                    let rule = self.shared.republish_rule.get().map(|rule| &rule.topic);
+                    wanted = filters.iter().chain(rule).cloned().collect();
+                    *self.shared.subscriptions() = SubscriptionRequests::default();
                 }
-                self.flush().await;
+                room = self.subscribe(&mut wanted) && self.flush();
             }
             tokio::select! {
                 changed = accepted.changed() => if changed.is_err() { return },
-                () = self.retained.changed.notified() => {}
+                () = self.shared.changed.notified() => {}
+                () = tokio::time::sleep(NO_ROOM), if !room => {}
+                _ = ask_again.tick() => wanted.append(&mut self.shared.subscriptions().refused),
             }
         }
     }
@@ -125,54 +157,95 @@ impl Publisher {
         if self.role == Role::Daemon {
             self.retain("status", b"offline".to_vec());
         }
-        if *self.accepted.borrow() > 0 {
-            self.flush().await;
-        }
-        self.within_timeout(self.client.disconnect()).await;
+        let mut accepted = self.accepted.clone();
+        let flush = async {
+            while *accepted.borrow_and_update() > 0 && !self.shared.retained().is_clean() {
+                self.flush();
+                tokio::select! {
+                    changed = accepted.changed() => if changed.is_err() { return },
+                    () = self.shared.changed.notified() => {}
+                    () = tokio::time::sleep(NO_ROOM) => {}
+                }
+            }
+        };
+        // A broker that does not answer gets no more of the time for the shutdown than this.
+        let _ = tokio::time::timeout(TIMEOUT, flush).await;
+        let _ = tokio::time::timeout(TIMEOUT, self.client.disconnect()).await;
     }
 
-    /// Publishes every retained topic that is dirty; stops at the first one that cannot be sent.
-    async fn flush(&self) {
-        loop {
-            let next = self
-                .retained
-                .lock()
-                .iter()
-                .find(|(_, entry)| entry.dirty)
-                .map(|(topic, entry)| (topic.clone(), entry.payload.clone()));
-            let Some((topic, payload)) = next else { return };
-            let request = self.client.publish(&topic, QoS::AtLeastOnce, true, payload.clone());
-            if !self.within_timeout(request).await {
-                // The connection is broken or stuck. The topic stays dirty until the next change or
-                // connection.
-                return;
-            }
-            // The payload may have changed in the meantime, and then the topic is still dirty.
-            if let Some(entry) = self.retained.lock().get_mut(&topic).filter(|entry| entry.payload == payload)
-            {
-                entry.dirty = false;
-            }
+    /// Asks for all of `wanted` at once, and empties it. Returns false if there was no room for the request.
+    fn subscribe(&self, wanted: &mut Vec<String>) -> bool {
+        if wanted.is_empty() {
+            return true;
         }
+        let filters = wanted.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtMostOnce));
+        let sent = self.client.try_subscribe_many(filters).is_ok();
+        if sent {
+            self.shared.subscriptions().sent.push_back((std::mem::take(wanted), Instant::now()));
+        }
+        sent
     }
 
-    /// Whether the queue of requests had room for a request before the time-out.
-    async fn within_timeout(&self, request: impl Future<Output = Result<(), ClientError>>) -> bool {
-        matches!(tokio::time::timeout(TIMEOUT, request).await, Ok(Ok(())))
+    /// Publishes retained topics that are dirty, as many as may wait for an acknowledgement. Returns false if
+    /// there was no room for a request.
+    fn flush(&self) -> bool {
+        let mut retained = self.shared.retained();
+        while let Some((topic, payload)) = retained.next() {
+            if self.client.try_publish(&*topic, QoS::AtLeastOnce, true, payload.to_vec()).is_err() {
+                return false;
+            }
+            retained.sent(Instant::now());
+        }
+        true
     }
 }
 
-impl Retained {
+impl Shared {
     /// Marks retained topics as dirty if a received message is the one of the republish rule.
     pub(super) fn received(&self, topic: &str, payload: &[u8]) {
         let matches = |rule: &&RepublishRule| rule.topic == topic && rule.payload == payload;
         let Some(rule) = self.republish_rule.get().filter(matches) else { return };
-        let mut topics = self.lock();
-        let matching = topics.iter_mut().filter(|(topic, _)| topic.starts_with(&rule.prefix));
-        matching.for_each(|(_, entry)| entry.dirty = true);
+        self.retained().republish(&rule.prefix);
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, RetainedTopic>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes that the broker has acknowledged a retained topic.
+    pub(super) fn acknowledged(&self) {
+        self.retained().acknowledged();
+        self.changed.notify_one();
+    }
+
+    /// Sets the payload of a retained topic that is given in full. The connection itself publishes its state
+    /// with it.
+    pub(super) fn retain(&self, topic: String, payload: Vec<u8>) {
+        // The topic of the daemon's health is there from the start, so that there is room for it.
+        let _ = self.retained().set(topic, payload);
+        self.changed.notify_one();
+    }
+
+    /// When the oldest request that the broker has not answered was sent; `None` if it has answered all.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let subscribed = self.subscriptions().sent.front().map(|(_, sent)| *sent);
+        [subscribed, self.retained().waiting_since()].into_iter().flatten().min()
+    }
+
+    /// Adds a time in which nothing could be received to the time of every request without an answer.
+    pub(super) fn postpone(&self, time: Duration) {
+        self.subscriptions().sent.iter_mut().for_each(|(_, sent)| *sent += time);
+        self.retained().postpone(time);
+    }
+
+    /// Forgets the requests of a connection that has ended.
+    pub(super) fn disconnected(&self) {
+        self.subscriptions().sent.clear();
+        self.retained().reconnected();
+    }
+
+    pub(super) fn subscriptions(&self) -> MutexGuard<'_, SubscriptionRequests> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn retained(&self) -> MutexGuard<'_, Retained> {
+        self.retained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

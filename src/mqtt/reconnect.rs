@@ -5,10 +5,11 @@
 //! - The delays between attempts grow ([`backoff`]), and start small again after a connection that lasted.
 //! - A failure is reported when it differs from the one that was reported last, and then once in
 //!   [`REPORT_INTERVAL`] attempts.
-//! - When the broker accepts and cuts off [`CONTESTED_AFTER`] connections in a row, the reason is most
-//!   probably a second client with the same name: a broker closes the older of two connections with one
-//!   client id. The policy then reports that, and from then on only a connection of more than [`CONTEST_END`]
-//!   counts as one that lasted.
+//! - A connection that the broker cuts off is made again at once, which tells two reasons apart. A broker that
+//!   is being restarted does not accept that connection, and one attempt later the delays grow. A broker that
+//!   accepts it is still there: it closed the older of two connections with one client id. After
+//!   [`CONTESTED_AFTER`] of these in a row, the policy reports a second client with the same name, and from then
+//!   on only a connection of more than [`CONTEST_END`] counts as one that lasted.
 
 use std::time::{Duration, Instant};
 
@@ -41,8 +42,10 @@ pub(super) struct ReconnectAdvice {
     pub(super) delay: Duration,
     /// The number of attempts since the last accepted connection.
     pub(super) tries: u32,
-    /// What to report; `None` if it was reported before.
-    pub(super) report: Option<String>,
+    /// What is wrong, and the fix.
+    pub(super) reason: String,
+    /// Whether it should be reported; false if it was reported before.
+    pub(super) is_new: bool,
 }
 
 /// Decides, from the failures of one connection, how long to wait and what to report.
@@ -96,6 +99,7 @@ impl ReconnectPolicy {
     pub(super) fn failed(&mut self, now: Instant, fault: ConnectionFault) -> ReconnectAdvice {
         let lasted = self.connected.take().map(|since| now.saturating_duration_since(since));
         let enough = if self.contested() { CONTEST_END } else { LASTING };
+        let was_cut = lasted.is_some() && fault.cut;
         match lasted {
             Some(lasted) if lasted > enough => self.settle(),
             Some(_) if fault.cut => self.cuts += 1,
@@ -108,9 +112,11 @@ impl ReconnectPolicy {
         } else {
             (fault.reason, self.tries.is_multiple_of(REPORT_INTERVAL))
         };
-        let report = (reason != self.reported || repeat).then(|| reason.clone());
-        self.reported = reason;
-        ReconnectAdvice { delay: self.delays.next().unwrap_or(TIMEOUT), tries: self.tries, report }
+        let is_new = reason != self.reported || repeat;
+        self.reported.clone_from(&reason);
+        let delay =
+            if was_cut && !self.contested() { Duration::ZERO } else { self.delays.next().unwrap_or(TIMEOUT) };
+        ReconnectAdvice { delay, tries: self.tries, reason, is_new }
     }
 
     /// When a contested connection will have lasted long enough; `None` if it is not contested or there is no
@@ -151,12 +157,13 @@ mod tests {
         let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let mut now = Instant::now();
         let advice: Vec<_> = (0..9).map(|_| connect_for(&mut policy, &mut now, 1)).collect();
-        let reports: Vec<_> = advice.iter().filter_map(|advice| advice.report.as_deref()).collect();
+        let new = advice.iter().filter(|advice| advice.is_new);
+        let reports: Vec<_> = new.map(|advice| advice.reason.as_str()).collect();
         assert_eq!((reports.len(), reports[0], reports[1]), (3, "broke", "broke"), "{reports:?}");
         assert!(reports[2].contains("\"rover\"") && reports[2].contains("[mqtt] client_id"), "{reports:?}");
         assert!(advice[8].delay >= Duration::from_secs(30));
         // The other client waits as well: its delays are longer than a connection that lasts otherwise.
-        assert!(connect_for(&mut policy, &mut now, 50).report.is_none());
+        assert!(!connect_for(&mut policy, &mut now, 50).is_new);
         assert_eq!(policy.accepted(now), None);
     }
 
@@ -172,7 +179,8 @@ mod tests {
         assert_eq!(policy.settles(), Some(now + CONTEST_END));
         policy.settle();
         assert_eq!(policy.settles(), None);
-        assert_eq!(connect_for(&mut policy, &mut now, 200).report.as_deref(), Some("broke"));
+        let advice = connect_for(&mut policy, &mut now, 200);
+        assert_eq!((advice.reason.as_str(), advice.is_new), ("broke", true));
     }
 
     #[test]
@@ -181,10 +189,12 @@ mod tests {
         let mut now = Instant::now();
         for _ in 0..9 {
             let advice = connect_for(&mut policy, &mut now, 1);
-            assert_eq!(advice.report.as_deref(), Some("broke"));
+            assert_eq!((advice.reason.as_str(), advice.is_new), ("broke", true));
+            assert_eq!(advice.delay, Duration::ZERO, "whether the broker is there is found out at once");
             let advice = policy.failed(now, fault("away", false));
-            assert_eq!(advice.report.as_deref(), Some("away"));
-            assert!(policy.failed(now, fault("away", false)).report.is_none(), "it was reported");
+            assert_eq!((advice.reason.as_str(), advice.is_new), ("away", true));
+            assert!(advice.delay > Duration::ZERO);
+            assert!(!policy.failed(now, fault("away", false)).is_new, "it was reported");
         }
         assert_eq!(policy.accepted(now), Some(4));
     }
@@ -193,7 +203,7 @@ mod tests {
     fn a_failure_that_lasts_is_reported_again_after_many_attempts() {
         let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let now = Instant::now();
-        let reports = (0..200).filter(|_| policy.failed(now, fault("away", false)).report.is_some()).count();
+        let reports = (0..200).filter(|_| policy.failed(now, fault("away", false)).is_new).count();
         assert_eq!(reports, 3);
     }
 }

@@ -1,14 +1,29 @@
 //! The topics on which samples arrive, and how their messages become samples.
 
+use std::time::{Duration, Instant};
+
+use rumqttc::Publish;
+
 use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
-use crate::signal::{Columns, DropReason, Drops, StreamId};
+use crate::decode::{ChannelJoiner, MessageUnit};
+use crate::health::SourceState;
+use crate::signal::{DropReason, Drops, Samples, StreamId, TimeInput, TimeUnit};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
-/// A source of samples from the broker: the topics of any number of streams, one topic per stream.
+/// The level of a topic that stands for the name of any stream.
+const STREAM: &str = "{stream}";
+/// The level of a topic that stands for the name of a column.
+const CHANNEL: &str = "{channel}";
+/// Maximum number of characters of a topic in a message.
+const SHOWN: usize = 120;
+
+/// A source of samples from the broker: the topics of any number of streams, with one topic for each stream or for
+/// each channel of a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscription {
-    /// The topic, in which the level `{stream}` stands for the name of any stream.
+    /// The topic, in which the level `{stream}` stands for the name of any stream, and the level `{channel}`, if
+    /// there is one, for the name of a column.
     pub topic: String,
     /// The encoding of the payloads.
     pub format: MessageFormat,
@@ -16,73 +31,268 @@ pub(crate) struct Subscription {
     pub input: SourceInput,
     /// The largest payload, in bytes; larger ones are dropped.
     pub max_payload: usize,
-}
-
-impl Subscription {
-    /// The topic filter to subscribe to: the topic with `+` in place of `{stream}`.
-    pub(crate) fn filter(&self) -> String {
-        self.topic.replace("{stream}", "+")
-    }
-
-    /// The stream's name in a topic, which has not been checked yet; `None` if the topic does not match this
-    /// subscription.
-    fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let (before, after) = self.topic.split_once("{stream}")?;
-        let name = topic.strip_prefix(before)?.strip_suffix(after)?;
-        (!name.contains('/')).then_some(name)
-    }
+    /// Maximum number of streams whose channels are joined at the same time.
+    pub max_streams: usize,
+    /// How long the value of a channel is used for samples of the other channels.
+    pub hold: Duration,
 }
 
 /// A subscription, and the handle to which its samples go.
 pub(crate) type Subscribed = (Subscription, SourceHandle);
 
-/// Decodes a message for each subscription that its topic matches, and sends the samples to the pipeline.
-///
-/// A message with an unusable stream name or with too large a payload is dropped and counted.
-///
-/// # Errors
-/// [`PipelineClosed`] when the pipeline has ended.
-pub(super) async fn receive(
-    subscribed: &[Subscribed],
-    topic: &str,
-    payload: &[u8],
-) -> Result<(), PipelineClosed> {
-    for (subscription, handle) in subscribed {
-        let Some(name) = subscription.stream(topic) else { continue };
-        let Subscription { input, format, max_payload, .. } = subscription;
-        let mut drops = Drops::default();
-        let stream = match StreamId::new(name) {
-            Ok(stream) if payload.len() <= *max_payload => stream,
-            Ok(stream) => {
-                drops.add(DropReason::TooLarge, || {
-                    format!(
-                        "a payload of {} bytes for stream \"{stream}\" is larger than limits.payload = \
-                         {max_payload}; send fewer samples at once, or raise limits.payload",
-                        payload.len()
-                    )
-                });
-                handle.dropped(&mut drops);
+impl Subscription {
+    /// The topic filter to subscribe to: the topic with `+` in place of `{stream}` and `{channel}`.
+    pub(crate) fn filter(&self) -> String {
+        self.topic.replace(STREAM, "+").replace(CHANNEL, "+")
+    }
+
+    /// What the subscription receives, in words.
+    pub(crate) fn describe(&self) -> String {
+        let filter = self.filter();
+        if self.has_channels() {
+            let names = self.input.columns.names().join(", ");
+            format!("it will subscribe to {filter:?} and join the channels {names}")
+        } else {
+            format!("it will subscribe to {filter:?}")
+        }
+    }
+
+    fn has_channels(&self) -> bool {
+        self.topic.split('/').any(|level| level == CHANNEL)
+    }
+
+    /// The names of the stream and of the channel in a topic, which have not been checked yet; `None` if the topic
+    /// does not match this subscription.
+    fn names<'a>(&self, topic: &'a str) -> Option<(&'a str, Option<&'a str>)> {
+        let (mut stream, mut channel) = (None, None);
+        let mut levels = topic.split('/');
+        for wanted in self.topic.split('/') {
+            let level = levels.next()?;
+            match wanted {
+                STREAM => stream = Some(level),
+                CHANNEL => channel = Some(level),
+                wanted if wanted != level => return None,
+                _ => {}
+            }
+        }
+        levels.next().is_none().then_some((stream?, channel))
+    }
+}
+
+/// Decodes messages for all subscriptions, and sends the samples to the pipeline.
+pub(super) struct Receiver {
+    subscriptions: Vec<ReceivedTopic>,
+}
+
+/// One subscription with its state.
+struct ReceivedTopic {
+    subscription: Subscription,
+    handle: SourceHandle,
+    /// What joins the channels, if each has a topic of its own.
+    joiner: Option<ChannelJoiner>,
+    /// What works out the unit of the times; `None` if it is known.
+    unit: Option<MessageUnit<SampleMessage>>,
+    /// When the source was created.
+    started: Instant,
+}
+
+/// A message that can be used.
+#[derive(Debug)]
+struct SampleMessage {
+    stream: StreamId,
+    /// The name of the channel, if each has a topic of its own.
+    channel: Option<String>,
+    publish: Publish,
+}
+
+impl Receiver {
+    pub(super) fn new(subscribed: Vec<Subscribed>) -> Self {
+        let received = |(subscription, handle): Subscribed| {
+            let joiner = subscription.has_channels().then(|| {
+                let columns = subscription.input.columns.clone();
+                ChannelJoiner::new(columns, subscription.max_streams, subscription.hold)
+            });
+            let has_times = subscription.format != MessageFormat::Float32;
+            let is_open = has_times && subscription.input.time.unit.is_none();
+            let unit = is_open.then(MessageUnit::default);
+            ReceivedTopic { subscription, handle, joiner, unit, started: Instant::now() }
+        };
+        Self { subscriptions: subscribed.into_iter().map(received).collect() }
+    }
+
+    /// Sets the state of every source.
+    pub(super) fn set_state(&self, state: SourceState) {
+        self.subscriptions.iter().for_each(|received| received.handle.set_state(state));
+    }
+
+    /// Reports that the broker refused some filters as a problem of their sources.
+    pub(super) fn refuse(&self, filters: &[String], why: &str) {
+        for received in &self.subscriptions {
+            if filters.contains(&received.subscription.filter()) {
+                let name = StreamId::from_text(received.handle.name());
+                received.handle.set_problem(&name, "refused", why.to_owned());
+            }
+        }
+    }
+
+    /// Decodes a message for each subscription that its topic matches, and sends the samples to the pipeline.
+    ///
+    /// A message with an unusable name or with too large a payload is dropped and counted. So is one that the
+    /// broker had retained: it is older than the subscription, and nobody knows how old.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended.
+    pub(super) async fn take(&mut self, publish: &Publish) -> Result<(), PipelineClosed> {
+        for received in &mut self.subscriptions {
+            let Some((stream, channel)) = received.subscription.names(&publish.topic) else { continue };
+            let mut drops = Drops::default();
+            let Some(stream) = received.accept(stream, publish, &mut drops) else {
+                received.handle.dropped(&mut drops);
+                continue;
+            };
+            let rate = received.subscription.input.time.rate;
+            if received.unit.is_none() {
+                let samples = received.decode(&stream, channel, &publish.payload, &mut drops);
+                received.handle.send(&stream, samples, rate, &mut drops).await?;
                 continue;
             }
+            let message =
+                SampleMessage { stream, channel: channel.map(str::to_owned), publish: publish.clone() };
+            for SampleMessage { stream, channel, publish } in received.release(message) {
+                let samples = received.decode(&stream, channel.as_deref(), &publish.payload, &mut drops);
+                received.handle.send(&stream, samples, rate, &mut drops).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReceivedTopic {
+    /// The stream of a message that can be used; `None` if it is dropped.
+    fn accept(&self, stream: &str, publish: &Publish, drops: &mut Drops) -> Option<StreamId> {
+        let max_payload = self.subscription.max_payload;
+        let payload = &publish.payload;
+        let topic = || quoted(&publish.topic);
+        let stream = match StreamId::new(stream) {
+            Ok(stream) => stream,
             Err(why) => {
                 drops.add(DropReason::StreamName, || why.to_string());
-                handle.dropped(&mut drops);
-                continue;
+                return None;
             }
         };
-        let columns: &Columns = &input.columns;
-        let mut samples = columns.samples();
-        message::decode(*format, payload, columns, &input.time, input.csv, &mut samples, &mut drops);
-        handle.send(&stream, samples, input.time.rate, &mut drops).await?;
+        if payload.len() > max_payload {
+            drops.add(DropReason::TooLarge, || {
+                let fix = if publish.retain {
+                    "it is retained, so it comes again on each connection until it is removed from the broker with \
+                     `mosquitto_pub -r -n`"
+                } else {
+                    "send fewer samples at once, or raise limits.payload"
+                };
+                format!(
+                    "a payload of {} bytes for stream \"{stream}\" is larger than limits.payload = {max_payload} \
+                     (topic {}); {fix}",
+                    payload.len(),
+                    topic()
+                )
+            });
+            return None;
+        }
+        if publish.retain {
+            drops.add(DropReason::Retained, || {
+                format!(
+                    "the broker had kept a message on {}, which is no sample of now; publish samples without the \
+                     retain flag, and remove the old one with `mosquitto_pub -r -n`",
+                    topic()
+                )
+            });
+            return None;
+        }
+        Some(stream)
     }
-    Ok(())
+
+    /// Holds a message back until the unit of the times is known, and then returns all of them.
+    fn release(&mut self, message: SampleMessage) -> Vec<SampleMessage> {
+        let Some(unit) = &mut self.unit else { return vec![message] };
+        let Subscription { input, format, .. } = &self.subscription;
+        let times = |message: &SampleMessage, unit: TimeUnit| {
+            let time = TimeInput { assumed_unit: Some(unit), ..input.time.clone() };
+            let (mut samples, mut drops) = (input.columns.samples(), Drops::default());
+            if let Some(channel) = &message.channel {
+                samples = message::decode_channel(
+                    *format,
+                    &message.publish.payload,
+                    channel,
+                    &time,
+                    input.csv,
+                    &mut drops,
+                );
+            } else {
+                message::decode(
+                    *format,
+                    &message.publish.payload,
+                    &input.columns,
+                    &time,
+                    input.csv,
+                    &mut samples,
+                    &mut drops,
+                );
+            }
+            samples.times().to_vec()
+        };
+        let (stream, bytes) = (message.stream.clone(), message.publish.payload.len());
+        let Some((unit, messages)) = unit.push(&stream, message, bytes, self.started.elapsed(), times) else {
+            return Vec::new();
+        };
+        self.unit = None;
+        self.subscription.input.time.assumed_unit = Some(unit);
+        if unit != TimeUnit::S {
+            self.handle.conclude(format!("the times are in {}", unit.words()));
+        }
+        messages
+    }
+
+    /// The samples of a message.
+    fn decode(
+        &mut self,
+        stream: &StreamId,
+        channel: Option<&str>,
+        payload: &[u8],
+        drops: &mut Drops,
+    ) -> Samples {
+        let Subscription { input, format, .. } = &self.subscription;
+        let columns = &input.columns;
+        let mut samples = columns.samples();
+        let Some((joiner, channel)) = self.joiner.as_mut().zip(channel) else {
+            message::decode(*format, payload, columns, &input.time, input.csv, &mut samples, drops);
+            return samples;
+        };
+        let Some(index) = columns.names().iter().position(|name| name == channel) else {
+            drops.add(DropReason::UnknownChannel, || {
+                format!(
+                    "a topic of stream \"{stream}\" is of the channel {}, which is none of {}",
+                    quoted(channel),
+                    columns.names().join(", ")
+                )
+            });
+            return samples;
+        };
+        let values = message::decode_channel(*format, payload, channel, &input.time, input.csv, drops);
+        joiner.push(stream, index, &values, Instant::now(), &mut samples, drops);
+        samples
+    }
+}
+
+/// A topic in quotes, shortened.
+fn quoted(topic: &str) -> String {
+    let start: String = topic.chars().take(SHOWN).collect();
+    if start.len() < topic.len() { format!("{start:?}…") } else { format!("{start:?}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::csv::CsvFormat;
-    use crate::signal::{Channel, TimeInput};
+    use crate::signal::{Channel, Columns, TimeInput};
 
     fn subscription(topic: &str) -> Subscription {
         let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
@@ -91,6 +301,8 @@ mod tests {
             format: MessageFormat::Auto,
             input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
             max_payload: 1 << 20,
+            max_streams: 8,
+            hold: Duration::from_secs(5),
         }
     }
 
@@ -98,9 +310,19 @@ mod tests {
     fn a_topic_has_its_streams_name_in_one_level() {
         let robots = subscription("robots/{stream}/current");
         assert_eq!(robots.filter(), "robots/+/current");
-        assert_eq!(robots.stream("robots/rover/current"), Some("rover"));
-        assert_eq!(robots.stream("robots/a/b/current"), None);
-        assert_eq!(robots.stream("robots/rover/voltage"), None);
-        assert_eq!(robots.stream("robots//current"), Some(""), "the name is checked after this");
+        assert_eq!(robots.names("robots/rover/current"), Some(("rover", None)));
+        assert_eq!(robots.names("robots/a/b/current"), None);
+        assert_eq!(robots.names("robots/rover/voltage"), None);
+        assert_eq!(robots.names("robots/rover"), None);
+        assert_eq!(robots.names("robots//current"), Some(("", None)), "the name is checked after this");
+    }
+
+    #[test]
+    fn a_topic_may_have_its_channels_name_in_another_level() {
+        let robots = subscription("{channel}/of/{stream}");
+        assert_eq!(robots.filter(), "+/of/+");
+        assert_eq!(robots.names("current/of/rover"), Some(("rover", Some("current"))));
+        assert_eq!(robots.names("current/of/rover/x"), None);
+        assert_eq!(robots.describe(), "it will subscribe to \"+/of/+\" and join the channels current");
     }
 }

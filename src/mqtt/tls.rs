@@ -66,18 +66,32 @@ pub(crate) fn client(config: &MqttConfig) -> Result<Option<Arc<ClientConfig>>, V
     Ok(Some(Arc::new(client)))
 }
 
-/// Reads the certificates of a PEM file; there is at least one.
+/// Reads the certificates of a PEM file; there is at least one, and the file has an end.
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ValueError> {
     let bad = |why: &pem::Error| ValueError::new(key, path, explain_pem(why, "certificate"));
-    let read = CertificateDer::pem_file_iter(path).map_err(|why| bad(&why))?;
+    let text = std::fs::read(path).map_err(|why| bad(&pem::Error::Io(why)))?;
+    let read = CertificateDer::pem_slice_iter(&text);
     let found: Vec<_> = read.collect::<Result<_, _>>().map_err(|why| bad(&why))?;
-    if found.is_empty() { Err(bad(&pem::Error::NoItemsFound)) } else { Ok(found) }
+    if found.is_empty() {
+        return Err(bad(&pem::Error::NoItemsFound));
+    }
+    // The parser ignores a last line that is only the start of the line that begins a certificate.
+    let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    if last.starts_with(b"-") && !last.starts_with(b"-----END ") {
+        return Err(bad(&pem::Error::MissingSectionEnd { end_marker: b"CERTIFICATE".into() }));
+    }
+    Ok(found)
 }
 
 /// Says in plain words why a PEM file cannot be used and how to fix it.
 fn explain_pem(why: &pem::Error, wanted: &str) -> String {
     match why {
         pem::Error::Io(why) => format!("the file cannot be read: {why}; check its path and its permissions"),
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+            format!(
+                "the file ends in the middle of a {wanted}, as if it was not written to its end; write it again"
+            )
+        }
         pem::Error::NoItemsFound => format!("the file has no {wanted}; set it to a PEM file with one"),
         why => format!("the file is not valid PEM ({why}); set it to a PEM file with a {wanted}"),
     }

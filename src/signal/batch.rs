@@ -1,7 +1,8 @@
 //! What a source passes to the next stage: batches of samples that arrived together, and the end of a stream.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
+use super::arrival_clock::{ArrivalClock, time};
 use super::samples::Samples;
 use super::stream_id::StreamId;
 use super::time::Time;
@@ -29,21 +30,20 @@ pub struct SampleBatch {
     pub rate: Option<f64>,
 }
 
-/// The moment at which a batch arrived, on both clocks of this computer.
+/// The moment at which a batch arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// The moment on the monotonic clock, from which latencies are measured.
     pub instant: Instant,
-    /// The moment on the system clock, since 1970, from which samples without a time get one.
+    /// The moment since 1970 by an [`ArrivalClock`], from which samples without a time get one.
     pub time: Time,
 }
 
 impl Arrival {
-    /// Reads both clocks.
+    /// Reads the system clock. Sources use an [`ArrivalClock`], for which steps of the system clock cost
+    /// nothing.
     pub fn now() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let time = i64::try_from(since_epoch.as_nanos()).ok().and_then(Time::from_nanos);
-        // `Time::ARRIVAL.offset(0)` is the earliest valid time, and no longer equal to `Time::ARRIVAL`.
-        Self { instant: Instant::now(), time: time.unwrap_or(Time::ARRIVAL.offset(0)) }
+        let (_, system) = ArrivalClock::read();
+        Self { instant: Instant::now(), time: time(system) }
     }
 }

@@ -32,11 +32,13 @@ pub enum DropReason {
     NotRecorded,
     /// The broker kept a message from before the subscription, so its samples may be old.
     Retained,
+    /// A topic has the name of a channel that the source does not have.
+    UnknownChannel,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 14] = [
+    pub const ALL: [DropReason; 15] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
         DropReason::LostFrame,
@@ -51,6 +53,7 @@ impl DropReason {
         DropReason::NotPublished,
         DropReason::NotRecorded,
         DropReason::Retained,
+        DropReason::UnknownChannel,
     ];
 
     /// The name of the reason in metrics and messages.
@@ -70,32 +73,36 @@ impl DropReason {
             DropReason::NotPublished => "not_published",
             DropReason::NotRecorded => "not_recorded",
             DropReason::Retained => "retained",
+            DropReason::UnknownChannel => "unknown_channel",
         }
     }
 }
 
-/// Counts of drops by reason, and a description of the first drop.
+/// Counts of drops by reason, and a description of the first drop of each reason.
 ///
 /// Decoders and windowers fill one of these. The tasks that run them [`take`](Drops::take) it regularly, add
-/// it to the daemon's counters and log the description.
+/// it to the daemon's counters and log the descriptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
     /// Indexed by the discriminant of the reason.
     counts: [u64; DropReason::ALL.len()],
-    first: Option<(DropReason, String)>,
+    /// The first drop of each reason, in the order in which they occurred.
+    details: Vec<(DropReason, String)>,
 }
 
 impl Drops {
-    /// Counts one drop. `detail` describes it; the function is called only if this is the first drop.
+    /// Counts one drop. `detail` describes it; the function is called only if this is the first drop of this
+    /// reason.
     pub fn add(&mut self, reason: DropReason, detail: impl FnOnce() -> String) {
         self.add_many(reason, 1, detail);
     }
 
-    /// Counts `count` drops. `detail` describes them; the function is called only if they are the first.
+    /// Counts `count` drops. `detail` describes them; the function is called only if they are the first of this
+    /// reason.
     pub fn add_many(&mut self, reason: DropReason, count: u64, detail: impl FnOnce() -> String) {
         self.counts[reason as usize] += count;
-        if self.first.is_none() && count > 0 {
-            self.first = Some((reason, detail()));
+        if count > 0 && self.details.iter().all(|(other, _)| *other != reason) {
+            self.details.push((reason, detail()));
         }
     }
 
@@ -111,7 +118,13 @@ impl Drops {
 
     /// The reason and the description of the first drop; `None` if there was none.
     pub fn first(&self) -> Option<(DropReason, &str)> {
-        self.first.as_ref().map(|(reason, detail)| (*reason, detail.as_str()))
+        self.details().next()
+    }
+
+    /// The reasons of which a drop was described, each with the description of the first, in the order in which
+    /// they occurred.
+    pub fn details(&self) -> impl Iterator<Item = (DropReason, &str)> {
+        self.details.iter().map(|(reason, detail)| (*reason, detail.as_str()))
     }
 
     /// The reasons with at least one drop, each with its count.
@@ -124,14 +137,15 @@ impl Drops {
         std::mem::take(self)
     }
 
-    /// Adds the counts of `other`. The description of the first drop is that of `other` only if there was
-    /// none yet.
+    /// Adds the counts of `other`, and its descriptions of the reasons that have none yet.
     pub fn merge(&mut self, other: &Drops) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
-        if self.first.is_none() {
-            self.first.clone_from(&other.first);
+        for (reason, detail) in &other.details {
+            if self.details.iter().all(|(own, _)| own != reason) {
+                self.details.push((*reason, detail.clone()));
+            }
         }
     }
 }
@@ -160,11 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn all_drops_are_counted_and_the_first_keeps_its_description() {
+    fn all_drops_are_counted_and_the_first_of_each_reason_keeps_its_description() {
         let mut drops = Drops::default();
         drops.add(DropReason::Late, || "first".into());
-        drops.add_many(DropReason::Malformed, 2, || unreachable!());
+        drops.add_many(DropReason::Malformed, 2, || "second".into());
+        drops.add_many(DropReason::Malformed, 0, || unreachable!());
         assert_eq!(drops.first(), Some((DropReason::Late, "first")));
+        let mut more = Drops::default();
+        more.add(DropReason::Overload, || "third".into());
+        more.merge(&drops);
+        more.merge(&drops);
+        assert_eq!(more.to_string(), "4 malformed, 2 late, 1 overload");
+        let details: Vec<_> = more.details().collect();
+        let third = (DropReason::Overload, "third");
+        assert_eq!(details, [third, (DropReason::Late, "first"), (DropReason::Malformed, "second")]);
         assert_eq!(drops.to_string(), "2 malformed, 1 late");
         assert_eq!(drops.take().total(), 3);
         assert_eq!(drops.to_string(), "none");

@@ -8,8 +8,9 @@
 //!   them on.
 //! - [`Drops`] counts what is dropped, by [`DropReason`].
 //!
-//! Nothing here does any input or output; only [`Arrival::now`] reads a clock.
+//! Nothing here does any input or output; only [`Arrival::now`] and [`ArrivalClock`] read a clock.
 
+mod arrival_clock;
 mod batch;
 mod channel;
 mod columns;
@@ -22,6 +23,7 @@ mod time;
 mod time_input;
 pub(crate) mod time_name;
 
+pub use arrival_clock::ArrivalClock;
 pub use batch::{Arrival, SampleBatch, SourceEvent};
 pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
 pub use columns::Columns;

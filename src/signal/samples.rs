@@ -102,6 +102,12 @@ impl Samples {
         self.times.iter().copied().zip(self.values.chunks_exact(self.channels))
     }
 
+    /// Adds the samples of `other`, which must have the same channels.
+    pub(crate) fn append(&mut self, other: &Samples) {
+        self.times.extend_from_slice(&other.times);
+        self.values.extend_from_slice(&other.values);
+    }
+
     /// Removes all samples. The memory, the number of channels and the limits are kept.
     pub fn clear(&mut self) {
         self.times.clear();

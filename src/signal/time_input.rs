@@ -23,6 +23,9 @@ pub struct TimeInput {
     /// The unit of the times; `None` if it is not configured, so that it is worked out from the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<TimeUnit>,
+    /// The unit of times for which neither the configuration nor the input says one, if it was worked out.
+    #[serde(skip)]
+    pub assumed_unit: Option<TimeUnit>,
     /// The sample rate in Hz from which samples without a time get one; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
@@ -43,9 +46,9 @@ impl TimeInput {
         self.column.as_deref().unwrap_or("t")
     }
 
-    /// The unit of the times; seconds if it is not configured.
+    /// The unit of the times; if it is not configured, the one that was worked out, or else seconds.
     pub fn unit(&self) -> TimeUnit {
-        self.unit.unwrap_or_default()
+        self.unit.or(self.assumed_unit).unwrap_or_default()
     }
 
     /// Checks that the keys belong together.
@@ -112,6 +115,18 @@ pub enum TimeUnit {
     None,
 }
 
+impl std::str::FromStr for TimeUnit {
+    type Err = &'static str;
+
+    /// Parses the name that a unit has in a configuration. The error lists the names.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let units =
+            [TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns, TimeUnit::Rfc3339, TimeUnit::None];
+        let unit = units.into_iter().find(|unit| format!("{unit:?}").eq_ignore_ascii_case(name));
+        unit.ok_or("it must be s, ms, us, ns, rfc3339 or none")
+    }
+}
+
 impl TimeUnit {
     /// The name of the unit in configurations and messages.
     pub fn name(self) -> &'static str {
@@ -122,6 +137,18 @@ impl TimeUnit {
             TimeUnit::Ns => "ns",
             TimeUnit::Rfc3339 => "rfc3339",
             TimeUnit::None => "none",
+        }
+    }
+
+    /// The unit in a word, for messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            TimeUnit::S => "seconds",
+            TimeUnit::Ms => "milliseconds",
+            TimeUnit::Us => "microseconds",
+            TimeUnit::Ns => "nanoseconds",
+            TimeUnit::Rfc3339 => "the format of RFC 3339",
+            TimeUnit::None => "no unit, because there are none",
         }
     }
 
@@ -137,16 +164,10 @@ impl TimeUnit {
     }
 
     /// Parses a time; `None` if the text is not a time in this unit, or the unit is [`TimeUnit::None`].
-    ///
-    /// A text in the format of RFC 3339 is a time in every unit, because it cannot be mistaken for a number.
     pub fn parse(self, text: &[u8]) -> Option<Time> {
         match self {
-            TimeUnit::None => None,
             TimeUnit::Rfc3339 => rfc3339::parse(text),
-            _ => match fast_float2::parse(text) {
-                Ok(value) => self.time(value),
-                Err(_) => rfc3339::parse(text),
-            },
+            _ => self.time(fast_float2::parse(text).ok()?),
         }
     }
 
@@ -185,7 +206,6 @@ mod tests {
         assert_eq!(TimeUnit::Ms.parse(b"1700000000500"), Some(expected));
         assert_eq!(TimeUnit::Us.parse(b"1700000000500000"), Some(expected));
         assert_eq!(TimeUnit::Rfc3339.parse(b"2023-11-14T22:13:20.5Z"), Some(expected));
-        assert_eq!(TimeUnit::S.parse(b"2023-11-14T22:13:20.5Z"), Some(expected));
         assert_eq!(TimeUnit::S.parse(b"soon"), None);
     }
 

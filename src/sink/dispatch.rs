@@ -42,6 +42,14 @@ impl Sink {
         }
     }
 
+    /// The text sink, if this is one.
+    pub(crate) fn text(&mut self) -> Option<&mut TextSink> {
+        match self {
+            Sink::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Sends on what was buffered since the last call.
     pub fn flush(&mut self, drops: &mut Drops) {
         if let Sink::Text(text) = self {

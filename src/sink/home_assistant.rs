@@ -4,14 +4,14 @@
 //! version 2024.12. The message is published
 //!
 //! - when a stream first appears,
-//! - after each reconnect to the broker, and
+//! - after each reconnect to the broker while the stream runs, and
 //! - when Home Assistant reports on its status topic that it has started.
 //!
 //! The message is never removed by the daemon, so that what a person has configured for the device in Home
 //! Assistant survives the end of a stream and of the daemon; `underfoot forget` removes it. The device's
 //! availability follows the daemon's status topic.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -38,7 +38,8 @@ pub struct HomeAssistantDiscovery {
     options: Vec<String>,
     model: String,
     max_devices: usize,
-    announced: HashSet<StreamId>,
+    /// The streams that were announced, each with whether it still runs.
+    announced: HashMap<StreamId, bool>,
     /// Whether the warning about too many streams has been logged.
     warned: bool,
 }
@@ -54,7 +55,7 @@ impl HomeAssistantDiscovery {
             options: options(context),
             model: context.model.clone(),
             max_devices: config.devices,
-            announced: HashSet::new(),
+            announced: HashMap::new(),
             warned: false,
         }
     }
@@ -63,7 +64,10 @@ impl HomeAssistantDiscovery {
     ///
     /// Stream names come from topics that anybody may publish to, so the number of devices is limited.
     pub fn announce_once(&mut self, stream: &StreamId) {
-        if self.announced.contains(stream) {
+        if let Some(runs) = self.announced.get_mut(stream) {
+            if !std::mem::replace(runs, true) {
+                self.announce(stream);
+            }
             return;
         }
         if self.announced.len() >= self.max_devices {
@@ -76,7 +80,7 @@ impl HomeAssistantDiscovery {
             }
             return;
         }
-        self.announced.insert(stream.clone());
+        self.announced.insert(stream.clone(), true);
         self.announce(stream);
     }
 
@@ -85,7 +89,17 @@ impl HomeAssistantDiscovery {
         let options = options(context);
         if (&options, &context.model) != (&self.options, &self.model) {
             (self.options, self.model) = (options, context.model.clone());
-            self.announced.iter().for_each(|stream| self.announce(stream));
+            let running = self.announced.iter().filter(|(_, runs)| **runs);
+            running.for_each(|(stream, _)| self.announce(stream));
+        }
+    }
+
+    /// Notes the end of a stream. The broker keeps its device, but it is not announced again after an outage:
+    /// somebody may have removed it.
+    pub fn forget(&mut self, stream: &StreamId) {
+        if let Some(runs) = self.announced.get_mut(stream) {
+            *runs = false;
+            self.publisher.forget_at(&topic(&self.prefix, self.publisher.base(), stream));
         }
     }
 
@@ -169,6 +183,8 @@ fn id(base: &str, stream: &StreamId) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn stream(name: &str) -> StreamId {

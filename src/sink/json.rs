@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::decision::{Prediction, ServingContext, SurfaceChange};
 use crate::model::card::UNKNOWN;
 use crate::signal::{StreamId, Time};
-use crate::stream::{ChannelFault, Quality};
+use crate::stream::{ChannelFault, Quality, RateFault};
 
 /// Writes outcomes as JSON under the labels of one model.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl JsonWriter {
             #[serde(skip_serializing_if = "Vec::is_empty")]
             faults: Vec<String>,
         }
-        let Quality { measured, clipped, late, drift, faults } = &prediction.quality;
+        let Quality { measured, clipped, late, drift, rate, faults } = &prediction.quality;
         let body = Body {
             stream: with_stream.then_some(&prediction.stream),
             t: micros(prediction.time),
@@ -72,7 +72,11 @@ impl JsonWriter {
                 clipped: round(*clipped),
                 late: round(*late),
                 drift: drift.map(round),
-                faults: faults.iter().map(ChannelFault::reason).collect(),
+                faults: rate
+                    .map(|_| RateFault::NAME.to_owned())
+                    .into_iter()
+                    .chain(faults.iter().map(ChannelFault::reason))
+                    .collect(),
             },
         };
         write(&body, out);

@@ -48,11 +48,22 @@ impl MqttSink {
                 if let Some(home_assistant) = &mut self.home_assistant {
                     home_assistant.announce_once(&change.stream);
                 }
-                self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
+                let dropped =
+                    self.publisher.retain(&format!("{}/surface", change.stream), self.json.change(change));
+                drops.add_many(DropReason::NotPublished, dropped, || {
+                    "the surfaces of too many streams wait for the broker, so the oldest of streams that have ended are \
+                     dropped; check the connection to the broker"
+                        .into()
+                });
             }
             // The change to `unknown` that came before stays retained on the broker; only the publisher
             // forgets it.
-            Outcome::End(stream) => self.publisher.forget(&format!("{stream}/surface")),
+            Outcome::End(stream) => {
+                self.publisher.forget(&format!("{stream}/surface"));
+                if let Some(home_assistant) = &mut self.home_assistant {
+                    home_assistant.forget(stream);
+                }
+            }
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);
                 if let Some(home_assistant) = &mut self.home_assistant {

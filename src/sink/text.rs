@@ -1,18 +1,17 @@
 //! Outcomes as text: predictions as JSON lines or CSV, or a table of the surface changes.
 //!
 //! A thread does the writing, so that a reader that does not read delays nothing else. A live daemon drops
-//! and counts the predictions for which the reader is too slow; a replay waits.
+//! and counts the predictions for which the reader is too slow; a replay waits. The pipeline watches the
+//! thread, which ends when the sink is closed, and before that when its output cannot be written.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channel};
 
 use super::json::{JsonWriter, micros, round};
 use crate::csv::RowWriter;
 use crate::decision::{Outcome, Prediction};
-use crate::shutdown::ends_within;
 use crate::signal::{DropReason, Drops, StreamId};
+use crate::thread::{NamedThread, test_panic};
 
 /// Capacity of the queue to the writing thread, in chunks of text.
 const QUEUE: usize = 64;
@@ -44,7 +43,8 @@ pub struct TextSink {
     live: bool,
     /// Chunks of text, each with the number of predictions or changes in it; `None` once the sink is closed.
     sender: Option<SyncSender<(Vec<u8>, usize)>>,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    /// The thread, until the pipeline takes it to watch it.
+    thread: Option<NamedThread<io::Result<()>>>,
 }
 
 impl TextSink {
@@ -58,7 +58,7 @@ impl TextSink {
         out: impl Write + Send + 'static,
     ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
-        let thread = std::thread::spawn(move || write(out, &receiver));
+        let thread = NamedThread::spawn("output", move || write(out, &receiver));
         let mut text = Vec::new();
         let mut row = RowWriter::default();
         match format {
@@ -120,39 +120,49 @@ impl TextSink {
         }
         let chunk = (std::mem::take(&mut self.text), std::mem::take(&mut self.count));
         let Some(sender) = &self.sender else { return };
-        // If the reader has closed its end, `finish` reports it.
-        if self.live
-            && let Err(TrySendError::Full((_, count))) = sender.try_send(chunk.clone())
-        {
-            drops.add_many(DropReason::NotPublished, count as u64, || {
-                "standard output is read too slowly, so predictions are dropped".into()
-            });
-        } else if !self.live {
-            let _ = sender.send(chunk);
-        }
+        let unsent = if self.live {
+            match sender.try_send(chunk) {
+                Ok(()) => return,
+                Err(TrySendError::Full((_, count))) => {
+                    drops.add_many(DropReason::NotPublished, count as u64, || {
+                        "standard output is read too slowly, so predictions are dropped".into()
+                    });
+                    return;
+                }
+                Err(TrySendError::Disconnected((_, count))) => count,
+            }
+        } else {
+            match sender.send(chunk) {
+                Ok(()) => return,
+                Err(SendError((_, count))) => count,
+            }
+        };
+        drops.add_many(DropReason::NotPublished, unsent as u64, || {
+            "standard output is closed or cannot be written, so predictions are dropped".into()
+        });
     }
 
-    /// Waits until everything is written, but no longer than `timeout`.
-    ///
-    /// # Errors
-    /// The error of a failed write, or [`io::ErrorKind::TimedOut`]. A reader that closed its end is not an
-    /// error: it has read what it wanted.
-    pub fn finish(mut self, timeout: Duration) -> io::Result<()> {
-        self.flush(&mut Drops::default());
+    /// Whether outcomes are dropped if the reader is too slow. Otherwise the sink waits for it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The thread that writes. It returns the error of a failed write at once, and otherwise ends after
+    /// [`close`](Self::close). `None` if it was taken before.
+    pub(crate) fn take_thread(&mut self) -> Option<NamedThread<io::Result<()>>> {
+        self.thread.take()
+    }
+
+    /// Sends the rest to the thread and lets it end.
+    pub(crate) fn close(&mut self, drops: &mut Drops) {
+        self.flush(drops);
         self.sender = None;
-        let Some(thread) = self.thread.take() else { return Ok(()) };
-        if !ends_within(&thread, timeout) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "its reader has stopped reading"));
-        }
-        match thread.join() {
-            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
-        }
     }
 }
 
 fn write(mut out: impl Write, chunks: &Receiver<(Vec<u8>, usize)>) -> io::Result<()> {
     for (text, _) in chunks {
+        test_panic("output");
         out.write_all(&text)?;
         out.flush()?;
     }
@@ -188,6 +198,14 @@ mod tests {
         }
     }
 
+    /// Closes a sink and waits for its thread.
+    fn finish(mut sink: TextSink) -> io::Result<()> {
+        let mut thread = sink.take_thread().unwrap();
+        sink.close(&mut Drops::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(thread.end()).unwrap()
+    }
+
     fn prediction() -> Outcome {
         Outcome::Prediction(Prediction {
             stream: StreamId::new("a,b").unwrap(),
@@ -207,7 +225,7 @@ mod tests {
         let mut sink =
             TextSink::new(TextFormat::Csv, JsonWriter::new(&labels, "m"), &labels, false, shared.clone());
         sink.take(&prediction(), &mut Drops::default());
-        sink.finish(Duration::MAX).unwrap();
+        finish(sink).unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
     }
@@ -234,6 +252,33 @@ mod tests {
         }
         assert!((8..=10).contains(&drops.count(DropReason::NotPublished)), "{drops}");
         drop(sender);
-        sink.finish(Duration::MAX).unwrap();
+        assert_eq!(finish(sink).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn what_a_closed_output_does_not_take_is_counted() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for live in [true, false] {
+            let mut sink =
+                TextSink::new(TextFormat::Jsonl, JsonWriter::new(&["a".into()], "m"), &[], live, Closed);
+            let mut thread = sink.take_thread().unwrap();
+            let mut drops = Drops::default();
+            sink.take(&prediction(), &mut drops);
+            sink.flush(&mut drops);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            assert!(runtime.block_on(thread.end()).unwrap().is_err());
+            sink.take(&prediction(), &mut drops);
+            sink.flush(&mut drops);
+            assert_eq!(drops.to_string(), "1 not_published");
+        }
     }
 }

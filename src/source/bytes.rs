@@ -1,22 +1,26 @@
 //! Reading samples from a byte stream: a serial port or standard input.
 //!
-//! [`read`] passes the bytes to a [`StreamDecoder`] and sends the decoded samples to the pipeline. It does
+//! [`read`] passes the bytes to a [`LiveDecoder`] and sends the decoded samples to the pipeline. It does
 //! not open the byte stream and does not decide what happens after it has ended: [`serial`](super::serial)
 //! opens its port again, and [`stdin`](super::stdin) ends the stream.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::handle::SourceHandle;
+use super::progress::{ReadFault, ReadProgress};
 use crate::config::SourceInput;
-use crate::decode::{StreamDecoder, StreamFormat};
+use crate::decode::{LiveDecoder, StreamFormat};
 use crate::shutdown::Shutdown;
-use crate::signal::{Drops, StreamId, TimeInput};
+use crate::signal::{Drops, StreamId};
 
 /// The size of the read buffer, in bytes.
 const BUFFER: usize = 16 * 1024;
+
+/// The decoder holds samples back no longer than this when no more bytes arrive.
+const HOLD: Duration = Duration::from_secs(1);
 
 /// How the bytes of a byte stream become samples.
 #[derive(Clone, Debug)]
@@ -27,8 +31,10 @@ pub(crate) struct ByteSource {
     pub format: StreamFormat,
     /// The channels of a sample, and where its time is.
     pub input: SourceInput,
-    /// Reading ends when no byte arrives for this long; `None` waits without a limit.
+    /// Reading ends when no byte arrives for this long, or bytes without a line end; `None` waits without a limit.
     pub silence: Option<Duration>,
+    /// Whether the first byte may be in the middle of a line.
+    pub is_mid_line: bool,
 }
 
 /// Why reading ended.
@@ -38,6 +44,8 @@ pub(crate) enum ReadEnd {
     Closed,
     /// No byte arrived for this long.
     Silent(Duration),
+    /// Bytes arrived for this long, but not one line or frame ended.
+    NoLines(Duration),
     /// The operating system reported an error.
     Failed(io::Error),
     /// The daemon is shutting down, or the pipeline takes no more samples.
@@ -54,34 +62,56 @@ pub(crate) async fn read(
     reader: &mut (impl AsyncRead + Unpin),
     shutdown: &mut Shutdown,
 ) -> ReadEnd {
-    let ByteSource { stream, format, input, silence } = bytes;
-    let TimeInput { rate, .. } = input.time;
-    let mut decoder = StreamDecoder::with_csv(*format, input.columns.clone(), input.time.clone(), input.csv);
-    if silence.is_some() {
-        // A serial port is opened while the board sends.
-        decoder = decoder.beginning_within_a_line();
-    }
+    let ByteSource { stream, format, input, silence, is_mid_line } = bytes;
+    let rate = input.time.rate;
+    let mut decoder = LiveDecoder::new(*format, &input.columns, &input.time, input.csv, *is_mid_line);
     let mut buffer = vec![0; BUFFER];
     let mut drops = Drops::default();
+    let opened = Instant::now();
+    let mut last_byte = opened;
+    let mut progress = ReadProgress::new(*format);
     loop {
-        let read = tokio::select! {
-            read = reader.read(&mut buffer) => read,
-            () = shutdown.requested() => return ReadEnd::Shutdown,
-            () = wait(*silence) => return ReadEnd::Silent(silence.unwrap_or_default()),
-        };
         let mut samples = input.columns.samples();
-        let end = match read {
-            Ok(0) => {
-                decoder.finish(&mut samples, &mut drops);
-                Some(ReadEnd::Closed)
+        let mut end = None;
+        tokio::select! {
+            read = reader.read(&mut buffer) => match read {
+                Ok(0) => {
+                    decoder.finish(&mut samples, &mut drops);
+                    end = Some(ReadEnd::Closed);
+                }
+                Ok(count) => {
+                    last_byte = Instant::now();
+                    let read = buffer.get(..count).unwrap_or_default();
+                    decoder.feed(read, opened.elapsed(), &mut samples, &mut drops);
+                    progress.add(read, samples.len(), &drops, opened.elapsed());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => end = Some(ReadEnd::Failed(error)),
+            },
+            () = shutdown.requested() => end = Some(ReadEnd::Shutdown),
+            () = wait(*silence, last_byte) => end = Some(ReadEnd::Silent(silence.unwrap_or_default())),
+            () = wait(decoder.is_holding().then_some(HOLD), last_byte) => {
+                decoder.release(&mut samples, &mut drops);
             }
-            Ok(count) => {
-                decoder.feed(buffer.get(..count).unwrap_or_default(), &mut samples, &mut drops);
-                None
+        }
+        if end.is_some() {
+            decoder.release(&mut samples, &mut drops);
+        }
+        if let Some(conclusion) = decoder.take_conclusion() {
+            handle.conclude(conclusion);
+        }
+        match progress.fault(&mut drops, opened.elapsed()) {
+            None => {}
+            Some(ReadFault::Malformed(detail)) => {
+                handle.set_problem(stream, "malformed", format!("no line can be used: {detail}"));
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) => Some(ReadEnd::Failed(error)),
-        };
+            Some(ReadFault::NoLines(time)) => {
+                handle.set_problem(stream, "no_lines", no_lines(*format));
+                if silence.is_some_and(|silence| time >= silence) {
+                    end = Some(ReadEnd::NoLines(time));
+                }
+            }
+        }
         if handle.send(stream, samples, rate, &mut drops).await.is_err() {
             return ReadEnd::Shutdown;
         }
@@ -91,10 +121,19 @@ pub(crate) async fn read(
     }
 }
 
-/// Waits for this long; forever for `None`.
-async fn wait(silence: Option<Duration>) {
-    match silence {
-        Some(silence) => tokio::time::sleep(silence).await,
+/// That bytes arrive without a line or frame, and the likely reason.
+pub(super) fn no_lines(format: StreamFormat) -> String {
+    let unit = if format == StreamFormat::Binary { "frame" } else { "line" };
+    format!(
+        "bytes arrive, but no {unit} ends; check that the speed of the board is the one of the source (baud), and \
+         that its format is"
+    )
+}
+
+/// Waits until this long after a moment; forever for `None`.
+async fn wait(time: Option<Duration>, after: Instant) {
+    match time {
+        Some(time) => tokio::time::sleep_until((after + time).into()).await,
         None => std::future::pending().await,
     }
 }

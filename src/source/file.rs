@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::handle::{PipelineClosed, SourceHandle};
+use super::rounds::Rounds;
 use crate::health::SourceState;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::LabelFrom;
@@ -29,6 +30,9 @@ pub(crate) struct FileSource {
     pub channels: Vec<Channel>,
     /// How many times faster than recorded; infinite to read as fast as possible.
     pub speed: f64,
+    /// Whether each recording is read again and again, without an end. All of them are then read at the same
+    /// time, so that no stream has to wait for the others.
+    pub repeat: bool,
     /// Collects the labels of each stream; `None` if they are not needed.
     pub truth: Option<Truth>,
     /// Collects errors. Reading a recording ends at its first error, and the next recording follows.
@@ -73,14 +77,45 @@ impl Faults {
     }
 }
 
+/// Recordings that one task reads, one after another.
+#[derive(Debug)]
+pub(crate) struct FileReader {
+    /// Each recording with the name of its stream.
+    recordings: Vec<(StreamId, Recording)>,
+    channels: Vec<Channel>,
+    speed: f64,
+    repeat: bool,
+    truth: Option<Truth>,
+    faults: Faults,
+}
+
 impl FileSource {
+    /// The parts that are read at the same time.
+    pub(crate) fn parts(self) -> Vec<FileReader> {
+        let Self { recordings, channels, speed, repeat, truth, faults } = self;
+        let mut names = HashSet::new();
+        let name = |recording: Recording| (unique(recording.stream(), &mut names), recording);
+        let recordings: Vec<_> = recordings.into_iter().map(name).collect();
+        let parts =
+            if repeat { recordings.into_iter().map(|one| vec![one]).collect() } else { vec![recordings] };
+        let part = |recordings| FileReader {
+            recordings,
+            channels: channels.clone(),
+            speed,
+            repeat,
+            truth: truth.clone(),
+            faults: faults.clone(),
+        };
+        parts.into_iter().map(part).collect()
+    }
+}
+
+impl FileReader {
     /// Reads all recordings, or as many as it can before the shutdown.
     pub(crate) async fn run(self, handle: SourceHandle, mut shutdown: Shutdown) {
-        let mut names = HashSet::new();
-        for recording in &self.recordings {
-            let stream = unique(recording.stream(), &mut names);
+        for (stream, recording) in &self.recordings {
             let done = tokio::select! {
-                done = self.read(recording, &stream, &handle) => done,
+                done = self.play(recording, stream, &handle) => done,
                 () = shutdown.requested() => return,
             };
             match done {
@@ -91,25 +126,44 @@ impl FileSource {
                 }
                 Err(PipelineClosed) => return,
             }
-            if handle.end(&stream).await.is_err() {
+            if handle.end(stream).await.is_err() {
                 return;
             }
         }
         handle.set_state(SourceState::Ended);
     }
 
-    /// Reads one recording. An inner error concerns this recording only; an outer error ends the source.
-    async fn read(
+    /// Reads a recording once, or without an end if it is repeated. An inner error concerns this recording
+    /// only; an outer error ends the source.
+    async fn play(
         &self,
         recording: &Recording,
         stream: &StreamId,
         handle: &SourceHandle,
     ) -> Result<Result<(), RecordingError>, PipelineClosed> {
+        let mut pace = Pace::new(self.speed);
+        let mut rounds = Rounds::default();
+        loop {
+            let done = self.read(recording, stream, handle, &mut pace, &mut rounds).await?;
+            if done.is_err() || !self.repeat || !rounds.begin_next() {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Reads a recording once.
+    async fn read(
+        &self,
+        recording: &Recording,
+        stream: &StreamId,
+        handle: &SourceHandle,
+        pace: &mut Pace,
+        rounds: &mut Rounds,
+    ) -> Result<Result<(), RecordingError>, PipelineClosed> {
         let mut reader = match RecordingReader::open(recording, Some(&self.channels)) {
             Ok(reader) => reader,
             Err(error) => return Ok(Err(error)),
         };
-        let mut pace = Pace::new(self.speed);
         let mut has_labels = false;
         loop {
             let mut samples = reader.samples();
@@ -122,6 +176,9 @@ impl FileSource {
                     Err(error) => return Ok(Err(error)),
                 }
                 has_labels = true;
+            }
+            if self.repeat {
+                rounds.shift(&mut samples);
             }
             pace.send(samples, stream, handle).await?;
             match has_more {

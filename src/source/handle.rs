@@ -1,11 +1,13 @@
 //! The connection from a source to the pipeline.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::mpsc;
-
+use super::queue::EventSender;
+pub(crate) use super::queue::PipelineClosed;
 use crate::health::{Health, SourceState};
-use crate::signal::{Arrival, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::stream::Problem;
 
 /// What one source uses to send its samples to the pipeline and to report its state.
 ///
@@ -15,23 +17,17 @@ pub(crate) struct SourceHandle {
     /// The source's position among the sources of `health`.
     index: usize,
     name: String,
-    events: mpsc::Sender<SourceEvent>,
+    events: EventSender,
     health: Arc<Health>,
+    /// Gives arrivals their times; shared by the clones.
+    clock: Arc<Mutex<ArrivalClock>>,
 }
-
-/// The error of sending to a pipeline that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PipelineClosed;
 
 impl SourceHandle {
     /// Makes the handle of the source at position `index` among the sources of `health`.
-    pub(crate) fn new(
-        index: usize,
-        name: String,
-        events: mpsc::Sender<SourceEvent>,
-        health: Arc<Health>,
-    ) -> Self {
-        Self { index, name, events, health }
+    pub(crate) fn new(index: usize, name: String, events: EventSender, health: Arc<Health>) -> Self {
+        let clock = Arc::new(Mutex::new(ArrivalClock::new(ArrivalClock::read())));
+        Self { index, name, events, health, clock }
     }
 
     /// The source's name in log lines and in health reports.
@@ -58,8 +54,10 @@ impl SourceHandle {
             return Ok(());
         }
         self.health.count_samples(self.index, samples.len());
-        let batch = SampleBatch { stream: stream.clone(), samples, arrived: Arrival::now(), rate };
-        self.events.send(SourceEvent::Samples(batch)).await.map_err(|_| PipelineClosed)
+        let time = self.clock.lock().unwrap_or_else(PoisonError::into_inner).arrival(ArrivalClock::read());
+        let arrived = Arrival { instant: Instant::now(), time };
+        let batch = SampleBatch { stream: stream.clone(), samples, arrived, rate };
+        self.events.send(SourceEvent::Samples(batch)).await
     }
 
     /// Reports that a stream has come to its end; waits while the pipeline's queue is full.
@@ -67,7 +65,7 @@ impl SourceHandle {
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
     pub(crate) async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
-        self.events.send(SourceEvent::End(stream.clone())).await.map_err(|_| PipelineClosed)
+        self.events.send(SourceEvent::End(stream.clone())).await
     }
 
     /// Counts what was dropped, and leaves `drops` empty.
@@ -78,6 +76,18 @@ impl SourceHandle {
     /// Counts that the source was opened again.
     pub(crate) fn count_reopened(&self) {
         self.health.count_reopened(self.index);
+    }
+
+    /// Reports what was worked out about the samples because the configuration leaves it open.
+    pub(crate) fn conclude(&self, conclusion: String) {
+        tracing::info!(source = self.name, "{conclusion}; this was worked out from the samples");
+        self.health.set_conclusion(self.index, conclusion);
+    }
+
+    /// Reports a problem of the source, in one word and in a sentence with the fix. It lasts until the next sample.
+    pub(crate) fn set_problem(&self, stream: &StreamId, problem: &'static str, detail: String) {
+        let problem = Problem { stream: stream.clone(), channel: None, problem, detail };
+        self.health.set_source_problem(self.index, problem);
     }
 
     /// Sets the state of the source in the health report.

@@ -1,6 +1,7 @@
 //! A serial port as a source of one stream. The port is opened again whenever it fails.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_serial::SerialPortBuilderExt;
@@ -8,6 +9,7 @@ use tokio_serial::SerialPortBuilderExt;
 use super::backoff::backoff;
 use super::bytes::{self, ByteSource, ReadEnd};
 use super::handle::SourceHandle;
+use super::port_holder::PortHolder;
 use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 
@@ -41,9 +43,25 @@ impl SerialSource {
             .map_err(|error| self.explain(&error.into()))
     }
 
+    /// Says that no byte has arrived for this long, and what to check.
+    pub(crate) fn explain_silence(&self, time: Duration) -> String {
+        format!(
+            "no bytes arrived from the serial port {:?} for {}; check the board, the wires and source.baud = {}",
+            self.port,
+            humantime::format_duration(time),
+            self.baud
+        )
+    }
+
     /// Says in plain words what an error of the port means and how to fix it.
     fn explain(&self, error: &io::Error) -> String {
         let port = &self.port;
+        // The serial library tells a port that another program has locked as one that does not exist.
+        let is_busy =
+            error.to_string().to_lowercase().contains("busy") || error.kind() == io::ErrorKind::WouldBlock;
+        if is_busy || (is_device(port) && error.kind() == io::ErrorKind::NotFound) {
+            return self.explain_use(PortHolder::find(port).as_ref());
+        }
         match error.kind() {
             io::ErrorKind::NotFound => {
                 format!("the serial port {port:?} does not exist; plug the board in, or {}", other_ports())
@@ -52,14 +70,22 @@ impl SerialSource {
                 "this user may not open the serial port {port:?}; run `sudo usermod -a -G dialout $USER` and \
                  log in again"
             ),
-            // The serial library has no error kind for a port that another program has opened.
-            _ if error.to_string().to_lowercase().contains("busy") => {
-                format!("another program uses the serial port {port:?}; stop that program")
-            }
-            _ if is_not_a_device(port) => {
+            _ if !is_device(port) && Path::new(port).exists() => {
                 format!("{port:?} is not a serial port ({error}); {}", other_ports())
             }
             _ => format!("the serial port {port:?} failed: {error}; check the board and its cable"),
+        }
+    }
+
+    /// Says that the port is in use, and what to do.
+    fn explain_use(&self, holder: Option<&PortHolder>) -> String {
+        let port = &self.port;
+        match holder {
+            Some(holder) => format!("the serial port {port:?} is in use by {holder}; stop that program"),
+            None => format!(
+                "the serial port {port:?} is in use by another program or by another [[source]]; stop that \
+                 program (`sudo fuser -v {port}` names it)"
+            ),
         }
     }
 
@@ -97,16 +123,24 @@ impl SerialSource {
                             format!("the serial port {:?} was disconnected; check the cable", self.port)
                         }
                         ReadEnd::Failed(error) => self.explain(&error),
-                        ReadEnd::Silent(time) => format!(
-                            "no bytes arrived from the serial port {:?} for {}; check the board, the wires and \
-                             source.baud = {}",
+                        ReadEnd::Silent(time) => {
+                            let detail = self.explain_silence(time);
+                            handle.set_problem(&self.bytes.stream, "silent", detail.clone());
+                            detail
+                        }
+                        ReadEnd::NoLines(time) => format!(
+                            "bytes arrived from the serial port {:?} for {} without a line end; check source.baud = {} \
+                             and source.format",
                             self.port,
-                            humantime::format_duration(time),
+                            humantime::format_duration(Duration::from_secs(time.as_secs())),
                             self.baud
                         ),
                     }
                 }
-                Err(why) => why,
+                Err(why) => {
+                    handle.set_problem(&self.bytes.stream, "port", why.clone());
+                    why
+                }
             };
             if why != reported {
                 tracing::warn!(source = handle.name(), "{why}; trying again");
@@ -121,10 +155,10 @@ impl SerialSource {
     }
 }
 
-/// Whether the path exists and is not a character device, which a serial port is.
-fn is_not_a_device(path: &str) -> bool {
+/// Whether the path is a character device, which a serial port is.
+fn is_device(path: &str) -> bool {
     use std::os::unix::fs::FileTypeExt;
-    std::fs::metadata(path).is_ok_and(|metadata| !metadata.file_type().is_char_device())
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_char_device())
 }
 
 /// The end of a message: what `source.port` can be set to, with the ports that this computer has now.
@@ -161,6 +195,7 @@ mod tests {
                 format: StreamFormat::Csv,
                 input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
                 silence: None,
+                is_mid_line: true,
             },
         };
         for (error, fix) in [

@@ -15,7 +15,7 @@ pub(crate) async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: S
                 "standard input cannot be read: {error}; check the program that writes to it"
             );
         }
-        ReadEnd::Closed | ReadEnd::Silent(_) => {}
+        ReadEnd::Closed | ReadEnd::Silent(_) | ReadEnd::NoLines(_) => {}
     }
     handle.set_state(SourceState::Ended);
     // An error means that the pipeline has ended, and then nobody needs to know the end of the stream.

@@ -1,7 +1,7 @@
 //! From samples to windows, for one stream and for all of them.
 //!
 //! - [`StreamTable`] keeps the state of every stream and turns batches of samples into [`StreamEvent`]s.
-//! - [`Timestamper`] gives times to samples that carry none.
+//! - `timing` has what concerns the times of samples: [`Timestamper`], [`LeapFilter`], [`TimeUnwrapper`].
 //! - [`StreamWindower`] turns the samples of one stream into windows. It consists of the [`TimeUnwrapper`],
 //!   the [`Resampler`], the [`WindowRing`] and the [`QualityMonitor`].
 //! - [`Problems`] collects what is wrong with the input of all streams.
@@ -16,8 +16,7 @@ mod quality_monitor;
 mod resampler;
 mod ring;
 mod table;
-mod time_unwrapper;
-mod timestamper;
+mod timing;
 mod window;
 mod windower;
 pub use event::{EventKind, StreamEvent};
@@ -27,7 +26,6 @@ pub use quality_monitor::QualityMonitor;
 pub use resampler::{Resampler, Step};
 pub use ring::WindowRing;
 pub use table::{SilenceLimits, StreamTable, StreamTableOptions};
-pub use time_unwrapper::{Placement, TimeUnwrapper};
-pub use timestamper::Timestamper;
+pub use timing::{LeapFilter, Placement, RateFault, TimeUnwrapper, Timestamper};
 pub use window::{ResetReason, Window, WindowerOutput};
 pub use windower::{StreamWindower, WindowerOptions};

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::event::EventKind;
 use super::quality::ChannelFault;
+use super::timing::RateFault;
 use super::window::ResetReason;
+use crate::model::card::Card;
 use crate::signal::{Channel, StreamId};
 
 /// Something that is wrong with the input of one stream. `underfoot/health` lists problems in this form.
@@ -17,7 +19,7 @@ pub struct Problem {
     /// The channel with the problem. `None` if the problem affects the whole stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// The kind of problem: `stuck`, `saturated`, `drifted` or `silent`.
+    /// The kind of problem: `stuck`, `saturated`, `drifted`, `silent` or `rate`.
     pub problem: &'static str,
     /// The problem in a sentence, with its numbers and how to fix it.
     pub detail: String,
@@ -58,13 +60,20 @@ impl Problems {
     /// The maximum number of problems in [`ProblemDelta::current`]. A fleet may have more.
     pub const MAX_LISTED: usize = 100;
 
-    /// Updates the problems of a stream after an event. `channels` are the channels of its windows.
-    pub fn update(&mut self, stream: &StreamId, event: &EventKind, channels: &[Channel]) {
+    /// Updates the problems of a stream after an event. `card` is the card of the model that is
+    /// served.
+    pub fn update(&mut self, stream: &StreamId, event: &EventKind, card: &Card) {
         let silent = |channel: Option<&Channel>, detail: String| Problem {
             stream: stream.clone(),
             channel: channel.map(|channel| channel.name.clone()),
             problem: "silent",
             detail,
+        };
+        let rate = |fault: RateFault| Problem {
+            stream: stream.clone(),
+            channel: None,
+            problem: RateFault::NAME,
+            detail: fault.detail(card.rate),
         };
         let current: Vec<_> = match event {
             EventKind::Window { window, .. } => {
@@ -74,18 +83,21 @@ impl Problems {
                     problem: fault.kind.name(),
                     detail: fault.detail(),
                 };
-                window.quality.faults.iter().map(problem).collect()
+                let rate = window.quality.rate.map(rate);
+                rate.into_iter().chain(window.quality.faults.iter().map(problem)).collect()
             }
             EventKind::Reset { reason: ResetReason::Silence, .. } => {
                 vec![silent(None, "no samples arrive; check the board and the network".into())]
             }
             EventKind::Reset { reason: ResetReason::Missing(bits), .. } => {
-                let missing = channels.iter().enumerate().filter(|(index, _)| bits >> (index % 64) & 1 == 1);
+                let missing =
+                    card.channels.iter().enumerate().filter(|(index, _)| bits >> (index % 64) & 1 == 1);
                 let detail = |name: &str| {
                     format!("samples arrive without a number for {name}; check the sensor and its wires")
                 };
                 missing.map(|(_, channel)| silent(Some(channel), detail(&channel.name))).collect()
             }
+            EventKind::Reset { reason: ResetReason::Rate(fault), .. } => vec![rate(*fault)],
             EventKind::End { .. } => Vec::new(),
             // These events say nothing about the quality of the input. The next window will.
             EventKind::Start { .. } | EventKind::Reset { .. } => return,
@@ -140,8 +152,9 @@ mod tests {
     }
 
     fn delta(problems: &mut Problems, event: &EventKind) -> Option<(usize, usize, usize)> {
-        let channels = [Channel::in_ampere("left"), Channel::in_ampere("right")];
-        problems.update(&StreamId::new("rover").unwrap(), event, &channels);
+        let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
+        let card = Card { channels, ..Card::of_test(100, 10, &["gravel"]) };
+        problems.update(&StreamId::new("rover").unwrap(), event, &card);
         problems.delta().map(|delta| (delta.begun.len(), delta.ended.len(), delta.count))
     }
 

@@ -22,10 +22,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::timing::RateFault;
 use crate::model::card::Statistics;
 use crate::signal::Channel;
+use serde::{Deserialize, Serialize};
 
 /// The section `[quality]` of the configuration: when a channel has a fault, and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct Quality {
     /// training. `None` during the first `drift_time` of a stream, and if the statistics of the training data
     /// are not known.
     pub drift: Option<f64>,
+    /// What is wrong with the rate of the samples; `None` if nothing is.
+    pub rate: Option<RateFault>,
     /// The faults of the channels.
     pub faults: Vec<ChannelFault>,
 }
@@ -77,14 +79,21 @@ pub struct Quality {
 impl Default for Quality {
     /// A window of measured samples without any fault.
     fn default() -> Self {
-        Self { measured: 1.0, clipped: 0.0, late: 0.0, drift: None, faults: Vec::new() }
+        Self { measured: 1.0, clipped: 0.0, late: 0.0, drift: None, rate: None, faults: Vec::new() }
     }
 }
 
 impl Quality {
-    /// The first fault because of which the surface is unknown. `None` if the surface can be decided.
+    /// The first fault of a channel because of which the surface is unknown. `None` if there is none.
     pub fn blocking_fault(&self) -> Option<&ChannelFault> {
         self.faults.iter().find(|fault| fault.blocks_decision)
+    }
+
+    /// Why the surface is unknown, in a few words that do not change while that lasts. `None` if the surface can
+    /// be decided.
+    pub fn blocking_reason(&self) -> Option<String> {
+        let rate = self.rate.map(|_| RateFault::NAME.to_owned());
+        rate.or_else(|| self.blocking_fault().map(ChannelFault::reason))
     }
 }
 

@@ -185,6 +185,11 @@ impl QualityMonitor {
         }
     }
 
+    /// The samples of the window that were used, for each of its steps.
+    pub(super) fn samples_per_step(&self) -> f64 {
+        self.used as f64 / self.history.len().max(1) as f64
+    }
+
     /// Judges the full window. `measured` is the share of its steps that were measured rather than
     /// interpolated.
     pub fn quality(&mut self, measured: f64) -> Quality {

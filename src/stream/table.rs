@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::event::{EventKind, StreamEvent};
-use super::timestamper::Timestamper;
+use super::timing::{ClockCheck, LeapFilter, RateFault, Timestamper};
 use super::window::{ResetReason, WindowerOutput};
 use super::windower::{StreamWindower, WindowerOptions};
 use crate::signal::{DropReason, Drops, SampleBatch, StreamId, Time};
@@ -45,6 +45,8 @@ pub struct StreamTable {
 struct StreamEntry {
     windower: StreamWindower,
     timestamper: Timestamper,
+    leaps: LeapFilter,
+    clock: ClockCheck,
     /// The time of the first sample.
     start: Time,
     /// When the last batch with usable samples arrived.
@@ -75,9 +77,11 @@ impl StreamTable {
         self.entries.is_empty()
     }
 
-    /// Adds a batch of samples. Those that carry no time are given one, in the batch itself.
+    /// Adds a batch of samples. Those that carry no time are given one, in the batch itself. A sample whose time
+    /// leaps is moved from the batch to the next one, which has to confirm it.
     pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         let Some(&first) = batch.samples.times().first() else { return };
+        let is_live = self.is_live();
         let arrived = batch.arrived.instant;
         if !self.entries.contains_key(&batch.stream) {
             if self.entries.len() >= self.options.max_streams {
@@ -93,6 +97,8 @@ impl StreamTable {
             let entry = StreamEntry {
                 windower: StreamWindower::new(&self.options.windower),
                 timestamper: Timestamper::default(),
+                leaps: LeapFilter::default(),
+                clock: ClockCheck::default(),
                 start: time,
                 arrived,
                 silent: false,
@@ -102,9 +108,16 @@ impl StreamTable {
         }
         let Some(entry) = self.entries.get_mut(&batch.stream) else { return };
         entry.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
+        entry.leaps.filter(&mut batch.samples, entry.windower.max_gap(), drops);
         let stream = &batch.stream;
         let newest = entry.windower.newest();
-        entry.windower.push(&batch.samples, drops, |output| emit(event(stream, output, arrived)));
+        let clock_fault = entry.clock.fault();
+        entry
+            .windower
+            .push(&batch.samples, drops, |output| emit(event(stream, output, arrived, clock_fault)));
+        if is_live {
+            entry.check_clock(stream, arrived, &mut emit);
+        }
         // Samples that cannot be used, because a sensor is broken or a clock stands still, do not end a
         // silence.
         if entry.windower.newest() != newest {
@@ -125,7 +138,7 @@ impl StreamTable {
             let arrived = entry.arrived;
             if entry
                 .windower
-                .reconfigure(&options.windower, drops, |output| emit(event(stream, output, arrived)))
+                .reconfigure(&options.windower, drops, |output| emit(event(stream, output, arrived, None)))
             {
                 let kind = EventKind::Reset { time: entry.time(), reason: ResetReason::Model };
                 emit(StreamEvent { stream: stream.clone(), kind });
@@ -138,7 +151,8 @@ impl StreamTable {
     pub fn end(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         if let Some(mut entry) = self.entries.remove(stream) {
             let arrived = entry.arrived;
-            entry.windower.finish(drops, |output| emit(event(stream, output, arrived)));
+            entry.windower.finish(drops, |output| emit(event(stream, output, arrived, None)));
+            entry.leaps.finish(drops);
             emit(StreamEvent { stream: stream.clone(), kind: EventKind::End { time: entry.time() } });
         }
     }
@@ -163,7 +177,7 @@ impl StreamTable {
             } else if silence >= limits.silence && !entry.silent {
                 entry.silent = true;
                 let arrived = entry.arrived;
-                entry.windower.finish(drops, |output| emit(event(stream, output, arrived)));
+                entry.windower.finish(drops, |output| emit(event(stream, output, arrived, None)));
                 let missing = entry.windower.missing_channels();
                 if entry.windower.clear() || missing != 0 {
                     let reason =
@@ -184,11 +198,33 @@ impl StreamEntry {
     fn time(&self) -> Time {
         self.windower.newest().unwrap_or(self.start)
     }
+
+    /// Compares the stream's clock with the arrival of its samples, and reports a clock that is much too slow,
+    /// because its windows may never be complete.
+    fn check_clock(&mut self, stream: &StreamId, arrived: Instant, emit: &mut impl FnMut(StreamEvent)) {
+        let Some(newest) = self.windower.newest() else { return };
+        let before = self.clock.fault();
+        self.clock.push(newest, arrived);
+        if let Some(fault) = self.clock.fault().filter(|_| before.is_none()) {
+            self.windower.clear();
+            let kind = EventKind::Reset { time: newest, reason: ResetReason::Rate(fault) };
+            emit(StreamEvent { stream: stream.clone(), kind });
+        }
+    }
 }
 
-fn event(stream: &StreamId, output: WindowerOutput, arrived: Instant) -> StreamEvent {
+/// The event for an output of a stream's windower. `clock` is what is wrong with the stream's clock.
+fn event(
+    stream: &StreamId,
+    output: WindowerOutput,
+    arrived: Instant,
+    clock: Option<RateFault>,
+) -> StreamEvent {
     let kind = match output {
-        WindowerOutput::Window(window) => EventKind::Window { window, arrived },
+        WindowerOutput::Window(mut window) => {
+            window.quality.rate = window.quality.rate.or(clock);
+            EventKind::Window { window, arrived }
+        }
         WindowerOutput::Reset { time, reason } => EventKind::Reset { time, reason },
     };
     StreamEvent { stream: stream.clone(), kind }
@@ -266,6 +302,42 @@ mod tests {
         assert_eq!(drops.to_string(), "5 stream_limit");
         assert!(drops.first().unwrap().1.contains("limits.streams = 1"));
         assert_eq!(events.len(), 2, "a start and a window");
+    }
+
+    #[test]
+    fn a_damaged_time_costs_one_sample_and_no_window() {
+        let now = Instant::now();
+        let times =
+            (0..10).map(|i| (i * 10, 0.0)).chain([(77_000, 9.0)]).chain((10..15).map(|i| (i * 10, 0.0)));
+        let batches = times.map(|sample| batch("a", now, &[sample])).collect();
+        let (events, drops) = run(&mut StreamTable::new(options(1)), batches);
+        assert_eq!(drops.to_string(), "1 bad_time");
+        assert_eq!(events.len(), 1 + 6, "a start, and the windows of 15 samples without a reset: {events:?}");
+    }
+
+    #[test]
+    fn a_live_stream_whose_clock_is_in_another_unit_says_so_and_a_replay_does_not() {
+        // A hundred samples a second, whose seconds are read as milliseconds.
+        let (start, millisecond) = (Instant::now(), Duration::from_millis(1));
+        let batches = || {
+            (0..500u32).map(|i| {
+                let mut batch = batch("a", start + 10 * i * millisecond, &[]);
+                batch.samples.push(Time::from_nanos(i64::from(i) * 10_000).unwrap(), [i as f32]);
+                batch
+            })
+        };
+        let (events, _) = run(&mut StreamTable::new(options(1)), batches().collect());
+        let expected = ResetReason::Rate(RateFault::SlowClock { factor: 1000 });
+        let resets: Vec<_> =
+            events.iter().filter(|event| matches!(event.kind, EventKind::Reset { .. })).collect();
+        assert_eq!(resets.len(), 1);
+        assert!(
+            matches!(resets[0].kind, EventKind::Reset { reason, .. } if reason == expected),
+            "{resets:?}"
+        );
+        let replay = StreamTableOptions { silence_limits: None, ..options(1) };
+        let (events, _) = run(&mut StreamTable::new(replay), batches().collect());
+        assert_eq!(events.len(), 1, "only the start: {events:?}");
     }
 
     #[test]

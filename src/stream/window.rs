@@ -1,6 +1,7 @@
 //! The window of one stream, and the reasons why it is emptied.
 
 use super::quality::Quality;
+use super::timing::RateFault;
 use crate::signal::Time;
 
 /// What a [`StreamWindower`](super::StreamWindower) emits, in the order of the samples.
@@ -40,6 +41,8 @@ pub enum ResetReason {
     /// A live stream still sends samples, but none of them has a number in these channels: bit i stands for
     /// channel i.
     Missing(u64),
+    /// The rate of the samples does not suit the model.
+    Rate(RateFault),
     /// A model with a different kind of window was loaded.
     Model,
 }

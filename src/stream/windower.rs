@@ -16,13 +16,16 @@ use super::quality::QualityOptions;
 use super::quality_monitor::QualityMonitor;
 use super::resampler::Resampler;
 use super::ring::WindowRing;
-use super::time_unwrapper::{Placement, TimeUnwrapper};
+use super::timing::{Placement, RateFault, RateMeter, TimeUnwrapper};
 use super::window::{ResetReason, Window, WindowerOutput};
 use crate::model::card::Card;
 use crate::signal::{DropReason, Drops, Samples, Time};
 
 /// The maximum number of samples in the reorder buffer. If there are more, the oldest leave it early.
 const MAX_REORDERED: usize = 4096;
+
+/// A stream with more samples than this for each step of the window is not too slow.
+const MAX_SLOW_SHARE: f64 = 0.6;
 
 /// How the windows of a stream are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +67,7 @@ struct OrderedStages {
     resampler: Resampler,
     ring: WindowRing,
     monitor: QualityMonitor,
+    rate: RateMeter,
 }
 
 impl StreamWindower {
@@ -141,6 +145,11 @@ impl StreamWindower {
         self.missing_channels
     }
 
+    /// The longest time between two samples that is not a gap, in nanoseconds.
+    pub fn max_gap(&self) -> i64 {
+        max_gap(&self.card)
+    }
+
     /// The stream's time at its newest sample, without wraps. `None` before the first sample.
     pub fn newest(&self) -> Option<Time> {
         self.stages.unwrapper.newest()
@@ -186,14 +195,26 @@ impl OrderedStages {
             resampler: Resampler::new(card.resample.method, card.rate, channels),
             ring: WindowRing::new(card.window, channels, options.hop),
             monitor: QualityMonitor::new(card, options.quality),
+            rate: RateMeter::new(card.rate),
         }
     }
 
     /// Adds a sample with its device or arrival time `raw`.
     fn push(&mut self, raw: Time, row: &[f32], drops: &mut Drops, emit: &mut impl FnMut(WindowerOutput)) {
+        let previous = self.unwrapper.newest();
+        let mut measure = |time: Time| {
+            if let Some(previous) = previous {
+                self.rate.push(time.since(previous));
+            }
+            time
+        };
         let (time, reset) = match self.unwrapper.place(raw) {
-            Placement::Next(time) => (time, None),
-            Placement::AfterGap(time) => (time, Some(ResetReason::Gap)),
+            Placement::Next(time) => (measure(time), None),
+            Placement::AfterGap(time) => {
+                let time = measure(time);
+                let too_slow = self.rate.judge().map(|interval| RateFault::TooSlow { interval });
+                (time, Some(too_slow.map_or(ResetReason::Gap, ResetReason::Rate)))
+            }
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
             placement @ (Placement::Duplicate | Placement::Late) => {
                 if placement == Placement::Late {
@@ -206,7 +227,7 @@ impl OrderedStages {
             self.clear();
             emit(WindowerOutput::Reset { time, reason });
         }
-        let Self { resampler, ring, monitor, .. } = self;
+        let Self { resampler, ring, monitor, rate, .. } = self;
         monitor.push_sample(row);
         let mut has_steps = false;
         resampler.push(time, row, |step| {
@@ -214,7 +235,12 @@ impl OrderedStages {
             monitor.push_step(step.values);
             has_steps = true;
             if ring.push(step) {
-                let quality = monitor.quality(ring.measured_share());
+                let mut quality = monitor.quality(ring.measured_share());
+                // A stream whose median interval is more than two periods cannot fill more than half of a window, so
+                // that the median need not be computed for every window.
+                if rate.has_fault() || monitor.samples_per_step() < MAX_SLOW_SHARE {
+                    quality.rate = rate.judge().map(|interval| RateFault::TooSlow { interval });
+                }
                 emit(WindowerOutput::Window(Window { time, values: ring.window(), quality }));
             }
         });
@@ -377,6 +403,39 @@ mod tests {
         windower.push(&samples(24..30), &mut drops, &mut record);
         assert_eq!(times, [9, 13, 17, 20, 22, 28], "samples in the reorder buffer are not lost");
         assert_eq!(drops.total(), 0);
+    }
+
+    /// What a stream of steps of `millis` at a model of 100 Hz gives.
+    fn outputs_of_interval(millis: f64) -> Vec<WindowerOutput> {
+        let samples: Vec<_> = (0..400).map(|i| ((f64::from(i) * millis * 1e6) as i64, i as f32)).collect();
+        run(&options(100, 10, 0.1, 0), &samples).0
+    }
+
+    #[test]
+    fn the_windows_of_a_source_that_is_too_slow_say_so() {
+        let rates = |millis: f64| -> Vec<_> {
+            let rate = |output| match output {
+                WindowerOutput::Window(window) => window.quality.rate,
+                WindowerOutput::Reset { .. } => panic!("{output:?}"),
+            };
+            outputs_of_interval(millis).into_iter().map(rate).collect()
+        };
+        for good in [10.0, 1.0, 15.0, 20.0] {
+            assert!(rates(good).iter().all(Option::is_none), "{good} ms");
+        }
+        for bad in [25.0, 40.0, 100.0] {
+            let interval = (bad * 1e6) as i64;
+            assert!(rates(bad).iter().all(|rate| *rate == Some(RateFault::TooSlow { interval })), "{bad} ms");
+        }
+    }
+
+    #[test]
+    fn a_source_whose_samples_are_all_a_gap_apart_is_too_slow_and_not_full_of_gaps() {
+        let outputs = outputs_of_interval(1000.0);
+        let slow = ResetReason::Rate(RateFault::TooSlow { interval: 1_000_000_000 });
+        let is = |reason: ResetReason| move |output: &&WindowerOutput| matches!(output, WindowerOutput::Reset { reason: given, .. } if *given == reason);
+        assert_eq!(outputs.iter().filter(is(ResetReason::Gap)).count(), 7);
+        assert_eq!(outputs.iter().filter(is(slow)).count(), 399 - 7);
     }
 
     #[test]

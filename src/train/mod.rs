@@ -13,6 +13,7 @@
 //! - `report`: the report of a training run
 //! - `diagnose`: experiments that find out why a training run misbehaves
 //! - `random_streams`: the streams of random numbers
+//! - `robust`: limits that tell single wrong values from real ones
 //!
 //! The same seed gives the same model, byte for byte, on the same machine with any number of threads.
 
@@ -28,6 +29,7 @@ pub mod optimize;
 pub mod options;
 pub(crate) mod random_streams;
 pub(crate) mod report;
+pub(crate) mod robust;
 
 #[cfg(test)]
 mod tests {
@@ -52,7 +54,8 @@ mod tests {
             labels: Vec::new(),
             recording_of_window: Vec::new(),
             permutations: Vec::new(),
-            dropped: 0,
+            drops: Vec::new(),
+            warnings: Vec::new(),
         };
         for recording in 0..labels * groups {
             let (label, group) = (recording / groups, recording % groups);

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 mod broker;
+mod broker_faults;
+mod channels;
 mod config;
 mod fuzz;
 mod home_assistant;
@@ -10,6 +12,7 @@ mod http;
 mod logging;
 mod package;
 mod page;
+mod pipes;
 mod quality;
 mod record;
 mod recordings;

@@ -209,3 +209,45 @@ fn the_share_of_late_samples_is_reported_for_each_window() {
     let last = json(lines.last().unwrap());
     assert_eq!(last["quality"]["late"], 0.1, "{last}");
 }
+
+#[test]
+fn a_source_at_a_tenth_of_the_models_rate_is_named_with_both_rates_and_its_surface_is_unknown() {
+    let recording = Recording::tour(86, 4.0);
+    let slow: Vec<_> =
+        recording.rows.iter().step_by(10).map(|(t, current)| format!("{t},{current}\n")).collect();
+    let broker = Broker::start();
+    let client = Client::new(&broker, "underfoot/#");
+    let mut daemon = Daemon::run(&(broker.section() + DECIDE + STDIN));
+    daemon.feed(slow.concat());
+    let problem = problem(&client, "rate");
+    assert_says(problem["detail"].as_str().unwrap(), &["at 10 Hz", "the model takes 100 Hz"]);
+    surface(&client, "cart", |surface| unknown(surface, "rate"));
+    let lines = daemon.wait_for_output(20);
+    assert!(lines.iter().all(|line| json(line)["surface"] == "unknown"), "{lines:?}");
+    assert_eq!(with_fault(&lines, "rate"), lines.len());
+
+    // The same source at the model's rate.
+    let good = recording
+        .rows
+        .iter()
+        .map(|(t, current)| format!("{},{current}\n", 100.0 + t.parse::<f64>().unwrap()));
+    daemon.feed(good.collect::<String>());
+    wait_until_ok(&client);
+}
+
+#[test]
+fn a_damaged_time_costs_one_sample_and_no_prediction() {
+    let recording = Recording::tour(87, 2.0);
+    let expected = recording.replayed();
+    let mut lines: Vec<_> =
+        recording.csv(0..recording.rows.len()).lines().map(|line| format!("{line}\n")).collect();
+    // A digit too much, and a digit that was lost.
+    lines.insert(500, "50.0,1.0\n".into());
+    lines.insert(700, "0.9,1.0\n".into());
+    let mut daemon = Daemon::run(&format!("[[source]]\nkind = 'stdin'\nstream = '{}'\n", recording.stream));
+    daemon.feed(lines.concat());
+    daemon.close();
+    let ended = daemon.wait();
+    assert_same(&ended.stdout, &expected);
+    assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=2 bad_time"]);
+}

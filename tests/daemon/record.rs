@@ -72,6 +72,36 @@ fn a_replay_of_a_recording_gives_the_predictions_of_the_sent_samples() {
 }
 
 #[test]
+fn the_microseconds_of_a_board_are_recorded_as_seconds_with_and_without_the_unit() {
+    let recording = Recording::tour(65, 1.0);
+    let micros = |t: &str| (t.parse::<f64>().unwrap() * 1e6).round();
+    let lines: String =
+        recording.rows.iter().map(|(t, current)| format!("{},{current}\n", micros(t))).collect();
+    for unit in [&[][..], &["--unit", "us"]] {
+        let folder = support::folder();
+        let mut pty = Pty::open(&folder.path().join("board"));
+        let out = folder.path().join("out");
+        let daemon = record(&pty.link, &out, unit);
+        pty.send(lines.as_bytes());
+        wait_for("600 rows", || (rows(&found(&out.join("gravel"))?).lines().count() == 600).then_some(()));
+        let ended = daemon.interrupt();
+        assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+        assert_eq!(samples(&rows(&found(&out.join("gravel")).unwrap())), samples(&recording.csv(0..600)));
+    }
+}
+
+#[test]
+fn a_recording_needs_a_port_or_a_configuration_and_not_both() {
+    let ran = run(["record", "--label", "gravel", "--config", "/nowhere.toml", "--channels", "left,right"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let folder = support::folder();
+    let file = folder.path().join("empty.toml");
+    std::fs::write(&file, "").unwrap();
+    let ran = run(["record", "--label", "gravel", "--config", file.to_str().unwrap()]);
+    assert_says(&ran.one_line(78), &["there is nothing to record", "--port /dev/ttyUSB0", "[[source]]"]);
+}
+
+#[test]
 fn a_crash_loses_only_samples_that_were_not_on_the_disk_yet() {
     let recording = Recording::tour(62, 2.0);
     let folder = support::folder();

@@ -266,3 +266,46 @@ fn several_requests_during_a_reload_cause_one_reload_and_reloads_are_counted() {
     assert!(done["reloads"]["done"].as_u64().unwrap() < 50, "{done}");
     wait_for("the daemon", || setup.daemon.is_running().then_some(()));
 }
+
+#[test]
+fn a_reload_is_refused_if_the_next_start_would_fail_and_then_nothing_is_taken_over() {
+    let recording = Recording::tour(77, 1.0);
+    let mut setup = Setup::new(&recording, "");
+    let folder = support::folder();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let decide = "[decide]\nmin_confidence = 1.0\n";
+    for (sections, why) in [
+        (format!("[record]\nfolder = {file:?}\n"), "is not a folder"),
+        (format!("[http]\nlisten = '{}'\n", taken.local_addr().unwrap()), "another program has that port"),
+        ("[http]\nlisten = 'here'\n".into(), "http.listen is \"here\""),
+        (format!("[[source]]\nkind = 'file'\npath = {:?}\n", folder.path().join("gone")), "gone"),
+    ] {
+        setup.write(&recording, &format!("{decide}{sections}"));
+        assert_says(&setup.reload(), &["the last reload failed: ", why]);
+    }
+    setup.daemon.feed(recording.csv(0..600));
+    let expected = recording.replayed();
+    assert_same(&setup.daemon.wait_for_output(expected.len()), &expected);
+}
+
+#[test]
+fn a_new_page_address_and_a_new_recording_folder_need_a_restart() {
+    let recording = Recording::tour(78, 1.0);
+    let folder = support::folder();
+    let record =
+        |label: &str| format!("[record]\nfolder = {:?}\nlabel = '{label}'\n", folder.path().join("out"));
+    let mut setup = Setup::new(&recording, &record("tile"));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    setup.write(
+        &recording,
+        &format!("{}[http]\nlisten = '{free}'\n[window]\nreorder = '20ms'\n", record("gravel")),
+    );
+    let status = setup.reload();
+    assert_says(
+        &status,
+        &["a restart is needed for ", "http.listen", "record.label", "window.reorder (for recordings)"],
+    );
+    assert!(!folder.path().join("out/gravel").exists());
+}

@@ -57,6 +57,15 @@ fn csv_lines_over_mqtt_give_the_predictions_of_a_replay_for_any_number_per_messa
 }
 
 #[test]
+fn microseconds_over_mqtt_give_the_predictions_of_a_replay_without_a_configured_unit() {
+    let recording = Recording::tour(16, 1.0);
+    let expected = recording.replayed();
+    let micros = |t: &str| (t.parse::<f64>().unwrap() * 1e6).round();
+    let lines = recording.rows.iter().map(|(t, current)| format!("{},{current}", micros(t)));
+    assert_same(&over_mqtt(&recording, expected.len(), lines), &expected);
+}
+
+#[test]
 fn csv_lines_over_a_serial_line_give_the_predictions_of_a_replay() {
     let recording = Recording::tour(13, 3.0);
     let expected = recording.replayed();

@@ -158,3 +158,113 @@ fn a_silent_port_is_opened_again_with_a_warning_that_says_what_to_check() {
     assert_says(&line, &["for 300ms", "check the board, the wires and source.baud = 9600"]);
     daemon.wait_for_lines("the serial port is open", 2);
 }
+
+/// What `underfoot check` prints about the one source, a board on `pty`, and its exit code.
+fn check(pty: &Pty) -> support::Ran {
+    let file = pty.link.with_extension("toml");
+    std::fs::write(&file, config(&pty.section("rover", "csv"))).unwrap();
+    run(["check", "-c", file.to_str().unwrap()])
+}
+
+/// Sends the same bytes again and again until `check` has ended.
+fn check_while_sending(link: &std::path::Path, bytes: impl Fn(u32) -> Vec<u8>) -> support::Ran {
+    let mut pty = Pty::open(link);
+    let file = link.with_extension("toml");
+    std::fs::write(&file, config(&pty.section("rover", "csv"))).unwrap();
+    let checking = std::thread::spawn(move || run(["check", "-c", file.to_str().unwrap()]));
+    let mut turn = 0;
+    while !checking.is_finished() {
+        pty.try_send(&bytes(turn));
+        turn += 1;
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    checking.join().unwrap()
+}
+
+#[test]
+fn check_says_what_a_board_sends_and_in_which_unit_its_times_are() {
+    let folder = support::folder();
+    for (index, (factor, words)) in
+        [(10, "(the times are in milliseconds)"), (10_000, "(the times are in microseconds)")]
+            .into_iter()
+            .enumerate()
+    {
+        let link = folder.path().join(format!("board{index}"));
+        let row =
+            |turn: u32| format!("{},1.{}\n", u64::from(turn + 1234) * factor, 100 + turn % 7).into_bytes();
+        let checked = check_while_sending(&link, row);
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+        assert_says(
+            &checked.stdout,
+            &["ok      source serial0: ", "\"rover\" at 100 Hz", "last \"current\" 1.1", words],
+        );
+    }
+}
+
+#[test]
+fn check_tells_bytes_without_lines_silence_and_lines_that_fit_nothing_apart() {
+    let folder = support::folder();
+    let checked = check_while_sending(&folder.path().join("noise"), |_| vec![0x9c; 80]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_says(&checked.stdout, &["failed  source serial0: bytes arrive, but no line ends", "baud"]);
+
+    let pty = Pty::open(&folder.path().join("silent"));
+    let checked = check(&pty);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_says(&checked.stdout, &["failed  source serial0: no bytes arrived", "check the board, the wires"]);
+
+    let checked = check_while_sending(&folder.path().join("other"), |_| b"1.0,2.0,3.0,4.0\n".to_vec());
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_says(&checked.stdout, &["failed  source serial0: nothing that arrived can be used", "4 fields"]);
+
+    let slow = |turn: u32| {
+        if turn.is_multiple_of(10) { format!("{:.2},1.5\n", f64::from(turn) / 100.0) } else { String::new() }
+    };
+    let checked = check_while_sending(&folder.path().join("slow"), |turn| slow(turn).into_bytes());
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert_says(&checked.stdout, &["failed  source serial0", "at 10 Hz, but the model takes 100 Hz"]);
+}
+
+#[test]
+fn a_port_in_use_is_told_with_the_program_that_holds_it() {
+    let folder = support::folder();
+    let pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&pty.section("rover", "csv"));
+    daemon.wait_for_line("the serial port is open");
+    let checked = check(&pty);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let holder = format!("is in use by \"underfoot\" (process {})", daemon.id());
+    assert_says(&checked.stdout, &["failed  source serial0", &holder, "stop that program"]);
+}
+
+#[test]
+fn noise_without_a_line_end_is_a_problem_and_the_port_is_opened_again() {
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&(pty.section("rover", "csv") + "silence = '1500ms'\n"));
+    daemon.wait_for_line("the serial port is open");
+    support::wait_for("the port to be opened again", || {
+        pty.try_send(&[0x9c; 100]);
+        (daemon.stderr.count("the serial port is open") > 1).then_some(())
+    });
+    assert_says(&daemon.wait_for_line("without a line end"), &["WARN", "baud"]);
+    pty.send(b"\n");
+    pty.send(Recording::tour(36, 0.5).csv(0..300).as_bytes());
+    daemon.wait_for_output(10);
+}
+
+#[test]
+fn the_microseconds_of_a_board_give_the_predictions_of_its_seconds() {
+    let recording = Recording::tour(37, 1.0);
+    let expected = recording.replayed();
+    let micros = |t: &str| (t.parse::<f64>().unwrap() * 1e6).round();
+    let lines: String =
+        recording.rows.iter().map(|(t, current)| format!("{},{current}\n", micros(t))).collect();
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let mut daemon = Daemon::run(&pty.section(&recording.stream, "csv"));
+    daemon.wait_for_line("the serial port is open");
+    pty.send(lines.as_bytes());
+    assert_same(&daemon.wait_for_output(expected.len()), &expected);
+    daemon.wait_for_line("the times are in microseconds");
+}

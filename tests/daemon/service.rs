@@ -10,7 +10,7 @@ use crate::support::daemon::{Daemon, config};
 use crate::support::manager::Manager;
 use crate::support::pty::Pty;
 use crate::support::recording::Recording;
-use crate::support::{folder, private, program, underfoot, wait_for};
+use crate::support::{assert_says, folder, private, program, underfoot, wait_for};
 
 /// A configuration with these sections and a model that never returns if a value is over 100.
 fn stalling(sections: &str) -> String {
@@ -156,4 +156,102 @@ fn the_units_are_valid_and_restrict_the_service() {
         let output = String::from_utf8_lossy(&rated.stdout);
         assert!(rated.status.success(), "{output}{}", String::from_utf8_lossy(&rated.stderr));
     }
+}
+
+#[test]
+fn a_part_that_panics_ends_the_daemon_with_an_error_that_names_it() {
+    let broker = Broker::start();
+    let recording = Recording::tour(93, 1.0);
+    // "source" alone would end the daemon normally if its end were taken for the end of the input.
+    for part in [
+        "source",
+        "connection",
+        "publisher",
+        "health",
+        "supervisor",
+        "http",
+        "reload",
+        "drop",
+        "streams",
+        "inference",
+        "decisions",
+        "recorder",
+        "output",
+    ] {
+        let manager = Manager::new();
+        let out = manager.folder.path().join("out");
+        let sections = format!(
+            "{}[record]\nfolder = {out:?}\n[http]\nlisten = '127.0.0.1:0'\n[[source]]\nkind = 'stdin'\nname = 'cart'\n",
+            broker.section()
+        );
+        let text = config(&sections).replace("[model]\n", "[model]\nthreads = 2\n");
+        std::fs::write(manager.file(), text).unwrap();
+        let mut command = underfoot(["run", "--stdout", "-c"]);
+        command.arg(manager.file()).env("UNDERFOOT_TEST_PANIC", part);
+        let mut daemon = Daemon::command(command);
+        // Standard input stays open, so that nothing ends the daemon but the panic. A part that needs no
+        // samples may have ended it before they are written.
+        daemon.try_feed(recording.csv(0..600));
+        let ended = daemon.wait();
+        assert_eq!(ended.code, Some(1), "{part}: {:?}", ended.stderr);
+        let error = ended.stderr.iter().find(|line| line.starts_with("error: ")).unwrap();
+        assert_says(error, &[&format!("the part \"{part}"), "stopped by itself", "please report this"]);
+        let panic = ended.stderr.iter().find(|line| line.contains("panicked")).unwrap();
+        assert_says(panic, &["ERROR", "thread=", &format!("this panic of {part} was asked for")]);
+        assert!(ended.stderr.iter().any(|line| line.contains("ended predictions=")), "{:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_manager_that_does_not_read_its_messages_stops_nothing() {
+    let manager = Manager::new();
+    // Hundreds of messages, which no socket holds.
+    let source = "[[source]]\nkind = 'simulator'\nstream = 'cart'\n";
+    let mut daemon = manager.start(&config(source), Duration::from_millis(2));
+    daemon.wait_for_line("the service manager does not read its messages");
+    let so_far = daemon.stdout.all().len();
+    daemon.wait_for_output(so_far + 20);
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    let said = ended.stderr.iter().filter(|line| line.contains("does not read its messages")).count();
+    assert_eq!(said, 1, "{:?}", ended.stderr);
+}
+
+#[test]
+fn every_reason_for_drops_of_one_batch_is_logged_and_late_samples_count_once_while_recording() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let mut daemon =
+        Daemon::run(&format!("[record]\nfolder = {out:?}\n[[source]]\nkind = 'stdin'\nname = 'cart'\n"));
+    daemon.feed("5.00,1.0\n5.01,1.0\n5.02,1.0\n5.02,1.0\n5.015,1.0\n5.03,1.0\n");
+    daemon.close();
+    let ended = daemon.wait();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    for reason in ["late", "duplicate"] {
+        let part = format!("reason=\"{reason}\" count=1 total=1");
+        assert_eq!(ended.stderr.iter().filter(|line| line.contains(&part)).count(), 1, "{:?}", ended.stderr);
+    }
+    assert_says(ended.stderr.last().unwrap(), &["ended", "dropped=1 duplicate, 1 late"]);
+}
+
+#[test]
+fn a_repeated_recording_goes_on_without_a_gap() {
+    let recording = Recording::tour(94, 1.0);
+    let source = format!(
+        "[http]\nlisten = '127.0.0.1:0'\n[[source]]\nkind = 'file'\npath = {:?}\nspeed = '50'\nrepeat = true\n",
+        recording.path
+    );
+    let mut daemon = Daemon::run(&source);
+    let address = crate::support::http::address(&mut daemon);
+    let round = recording.replayed().len();
+    let lines = daemon.wait_for_output(4 * round);
+    let metrics = crate::support::http::get(&address, "/metrics").body;
+    for reason in ["gap", "restart", "silence"] {
+        assert_says(&metrics, &[&format!("underfoot_gaps_total{{reason=\"{reason}\"}} 0\n")]);
+    }
+    let times: Vec<_> = lines.iter().map(|line| crate::support::json(line)["t"].as_f64().unwrap()).collect();
+    assert!(times.windows(2).all(|pair| (pair[1] - pair[0] - 0.1).abs() < 1e-6), "{times:?}");
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_says(ended.stderr.last().unwrap(), &["dropped=none"]);
 }

@@ -58,6 +58,14 @@ impl Broker {
         broker
     }
 
+    /// Changes the password of a user, which takes effect when the broker is started again.
+    pub(crate) fn set_password(&self, user: &str, password: &str) {
+        let mut passwd = program("mosquitto_passwd", "mosquitto");
+        let passwords = self.folder.path().join("passwords");
+        let made = passwd.arg("-b").arg(passwords).args([user, password]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+
     fn new(access: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_reuseaddr(true).unwrap();

@@ -35,7 +35,7 @@ impl Client {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut options = MqttOptions::new(name, "127.0.0.1", broker.port);
-        options.set_max_packet_size(1 << 25, 1 << 25);
+        options.set_max_packet_size(1 << 28, 1 << 28);
         if let Some(user) = user {
             options.set_credentials(user, "sun");
         }

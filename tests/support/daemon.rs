@@ -96,6 +96,11 @@ impl Daemon {
         stdin.flush().unwrap();
     }
 
+    /// Writes to the standard input of a program that may end meanwhile.
+    pub(crate) fn try_feed(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stdin.as_mut().unwrap().write_all(bytes.as_ref());
+    }
+
     /// Closes the program's standard input.
     pub(crate) fn close(&mut self) {
         self.stdin = None;

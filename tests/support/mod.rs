@@ -8,6 +8,7 @@ pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod disk;
+pub(crate) mod fake_broker;
 pub(crate) mod http;
 pub(crate) mod manager;
 pub(crate) mod pty;

@@ -41,6 +41,15 @@ impl Pty {
         format!("[[source]]\nkind = 'serial'\nport = {port:?}\nstream = '{stream}'\nformat = '{format}'\n")
     }
 
+    /// Sends bytes as the board; those that do not fit on the line are lost, as on a real one.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) {
+        match self.board.write(bytes) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("writing to the serial line failed: {error}"),
+        }
+    }
+
     /// Sends bytes as the board, as fast as they are read.
     pub(crate) fn send(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -5,6 +5,8 @@
 mod diagnose;
 mod keras;
 mod keras_parts;
+mod recordings;
+mod stamp;
 #[path = "../support/mod.rs"]
 mod support;
 mod train;

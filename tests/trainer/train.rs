@@ -107,8 +107,9 @@ fn a_search_reports_its_trials_and_labels_its_score_as_a_validation_score() {
 }
 
 #[test]
-fn an_interrupted_training_still_writes_a_model() {
+fn an_interrupted_training_keeps_the_model_and_writes_the_unfinished_one_beside_it() {
     let folder = simulated();
+    std::fs::write(folder.path().join("m.onnx"), "a good model").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args([
         "fit",
@@ -124,8 +125,48 @@ fn an_interrupted_training_still_writes_a_model() {
     ]);
     let ended = interrupted(command.current_dir(folder.path()), "epoch 1 of");
     let rest = ended.stderr;
-    assert_eq!(ended.code, Some(0), "{rest}");
-    assert!(folder.path().join("m.onnx").is_file() && rest.contains("wrote m.onnx"), "{rest}");
+    assert_eq!(ended.code, Some(130), "{rest}");
+    let last = rest.lines().last().unwrap();
+    assert!(
+        last.starts_with("interrupted after epoch ") && last.contains(" of 100000; m.onnx is left as it was"),
+        "{rest}"
+    );
+    assert!(
+        last.contains("the unfinished model is in m.partial.onnx, its report in m.partial.run/report.html"),
+        "{rest}"
+    );
+    assert!(!rest.contains("wrote ") && !rest.contains("score on recordings not trained on"), "{rest}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("m.onnx")).unwrap(), "a good model");
+    assert!(folder.path().join("m.partial.onnx").is_file() && !folder.path().join("m.run").exists());
+    let run = folder.path().join("m.partial.run");
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(
+        page.contains("Training was interrupted after epoch") && !page.contains("the model predicts"),
+        "{page}"
+    );
+    assert!(scores(&run)["interrupted"]["epochs"] == 100_000);
+}
+
+#[test]
+fn an_interrupted_search_keeps_the_model() {
+    let folder = simulated();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
+    command.args(["fit", "data", "--out", "m.onnx", "--folds", "2", "--budget", "1h"]).args(QUICK);
+    let ended = interrupted(command.current_dir(folder.path()), "balanced accuracy");
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let last = ended.stderr.lines().last().unwrap();
+    assert!(
+        last.contains(
+            "settings were tried; m.onnx was not written; the unfinished model is in m.partial.onnx"
+        ),
+        "{last}"
+    );
+    assert!(!folder.path().join("m.onnx").exists() && folder.path().join("m.partial.onnx").is_file());
+}
+
+/// The `scores.json` of a run.
+fn scores(run: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(run.join("scores.json")).unwrap()).unwrap()
 }
 
 #[test]
@@ -174,13 +215,15 @@ fn invalid_input_is_reported_in_one_line_and_leaves_no_files() {
     let channels = "[[channel]]\ncolumn = 'm1'\n[[channel]]\ncolumn = 'm2'\n";
     std::fs::write(root.join("missing/dataset.toml"), channels).unwrap();
     std::fs::create_dir(root.join("photos.run")).unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["one", "--out", "m.onnx"], "are labelled \"tile\"; a model needs at least two surfaces"),
         (&["case", "--out", "m.onnx"], "labels \"Tile\" and \"tile\" differ only in case"),
         (&["constant", "--out", "m.onnx"], "channel \"m2\" is 7 in every window"),
         (&["missing", "--out", "m.onnx"], "channel \"m2\" has no value in any recording"),
         (&["short", "--out", "m.onnx"], "no recording is long enough for a window"),
         (&["absent", "--out", "m.onnx"], "cannot be read: No such file"),
+        (&["one", "--out", "one"], "the file \"one\" cannot be written: it is there and not a file"),
+        (&["one", "--out", "/proc/m.onnx"], "the file \"/proc/m.onnx\" cannot be written: "),
         (&["one", "--out", "nowhere/m.onnx"], "--out is in \"nowhere\", which is not a folder"),
         (
             &["one", "--out", "photos.onnx"],

@@ -57,6 +57,9 @@ pub(crate) fn load_models(config: &Config, bytes: &[u8]) -> Result<(Card, Vec<Mo
     let path = model_path(config)?;
     let load = || Model::from_bytes(bytes, path, config.model.runtime.as_deref()).map_err(Failure::config);
     let first = load()?;
+    for warning in first.warnings() {
+        tracing::warn!("{warning}");
+    }
     let card = first.card().clone();
     let mut models = vec![first];
     for _ in 1..config.model.threads {
@@ -98,9 +101,10 @@ fn build_source(
 ) -> Result<SourceTask, Failure> {
     let input = source.input(index, wanted).map_err(Failure::config)?;
     let channels = input.columns.channels().to_vec();
+    let is_mid_line = source.kind == SourceKind::Serial;
     let bytes = |silence| -> Result<ByteSource, Failure> {
         let format = source.stream_format().map_err(Failure::config)?;
-        Ok(ByteSource { stream: source.stream(index), format, input: input.clone(), silence })
+        Ok(ByteSource { stream: source.stream(index), format, input: input.clone(), silence, is_mid_line })
     };
     Ok(match source.kind {
         SourceKind::Mqtt => SourceTask::Mqtt(Subscription {
@@ -108,6 +112,8 @@ fn build_source(
             format: source.message_format().map_err(Failure::config)?,
             input,
             max_payload: config.limits.payload,
+            max_streams: config.limits.streams,
+            hold: config.limits.silence,
         }),
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
@@ -119,6 +125,7 @@ fn build_source(
             recordings: recordings::find(source.path.as_slice(), None).map_err(Failure::config)?,
             channels,
             speed: source.speed().map_err(Failure::config)?,
+            repeat: source.repeat.unwrap_or_default(),
             truth: None,
             faults: Faults::default(),
         }),
@@ -163,11 +170,9 @@ pub(crate) fn stream_options(config: &Config, card: &Card) -> StreamTableOptions
 /// [`Failure`] with exit code 78 if the password file or the TLS files cannot be used.
 pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnection>, Failure> {
     let Some(host) = &config.mqtt.host else { return Ok(None) };
-    let password = config.password().map_err(Failure::config)?;
-    let password = password.as_ref().map(|password| password.reveal());
-    let tls = mqtt::tls::client(&config.mqtt).map_err(Failure::config)?;
-    let (connection, publisher) =
-        mqtt::connect(&config.mqtt, host, password, tls, &config.publish.base, role);
+    // The connection reads these files again at each attempt. A fault at the start is reported at once.
+    mqtt::Credentials::read(&config.mqtt).map_err(Failure::config)?;
+    let (connection, publisher) = mqtt::connect(&config.mqtt, host, &config.publish.base, role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
     Ok(Some(BrokerConnection { connection, publisher, health }))
 }

@@ -3,19 +3,22 @@
 use std::path::PathBuf;
 
 use super::assemble;
+use super::check_source::{SourceCheck, SourceFindings};
 use crate::command::block_on;
 use crate::command::failure::Failure;
-use crate::config::load;
+use crate::config::{Config, load};
 use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
+use crate::model::session::Model;
 use crate::mqtt::Role;
 use crate::signal::channel_names;
 
 /// Check the configuration, the model, each source, the page's address and the broker
 ///
-/// Prints a line for each, with "ok" or with what is wrong and how to fix it. Exit codes: 0 all is well, 1 a
-/// port or the broker cannot be reached, 78 the configuration or the model cannot work.
+/// Each source is read for two seconds. Prints a line for each part, with "ok" or with what is wrong and how to fix
+/// it, and warnings about what is not plausible. Exit codes: 0 all is well, 1 a port or the broker cannot be reached
+/// or sends nothing that can be used, 78 the configuration or the model cannot work.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The configuration file [default: /etc/underfoot/underfoot.toml]
@@ -43,7 +46,10 @@ impl CheckArgs {
         let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
         report("configuration", Ok(format!("{} sources", config.sources.len())));
 
-        let model = assemble::models(&config).map(|(card, _)| card);
+        let model = assemble::models(&config);
+        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
+        let warnings: Vec<String> = warnings.cloned().collect();
+        let model = model.map(|(card, _)| card);
         let card = model.as_ref().ok().cloned();
         let describe = |card: Card| {
             format!(
@@ -55,52 +61,80 @@ impl CheckArgs {
             )
         };
         report("model", model.map(describe));
+        for warning in warnings {
+            println!("warning model: {warning}");
+        }
 
-        let channels = card.as_ref().map(|card| card.channels.as_slice());
-        let checked = block_on(async {
-            match assemble::sources(&config, channels) {
-                Err(failure) => report("sources", Err(failure)),
-                Ok(sources) => {
-                    for (name, source) in sources {
-                        report(&format!("source {name}"), check_source(source));
-                    }
+        let findings = block_on(async {
+            let checks = match source_checks(&config, card.as_ref()) {
+                Ok(checks) => checks,
+                Err(failure) => {
+                    report("sources", Err(failure));
+                    Vec::new()
                 }
-            }
-            match config.http.address() {
-                Ok(None) => {}
-                Ok(Some(address)) => {
-                    let result = http::try_address(address).map_err(Failure::failed);
-                    report("page", result.map(|url| format!("it will be served at {url}")));
-                }
-                Err(error) => report("page", Err(Failure::config(error))),
-            }
+            };
             match assemble::broker(&config, Role::Tool("check")) {
-                Ok(None) => {}
+                Ok(None) => (read_all(checks, &config, card.as_ref(), false).await, None),
                 Ok(Some(broker)) => {
                     let result = broker.connection.try_once().await;
-                    report(
-                        "broker",
-                        result.map(|()| "it accepts the connection".into()).map_err(Failure::failed),
-                    );
+                    let findings = read_all(checks, &config, card.as_ref(), result.is_ok()).await;
+                    let result = result.map(|()| "it accepts the connection".into()).map_err(Failure::failed);
+                    (findings, Some(result))
                 }
-                Err(failure) => report("broker", Err(failure)),
+                Err(failure) => (read_all(checks, &config, card.as_ref(), false).await, Some(Err(failure))),
             }
         });
-        checked?;
+        let (sources, broker) = findings?;
+        for SourceFindings { name, result, warnings } in sources {
+            let part = format!("source {name}");
+            report(&part, result);
+            warnings.iter().for_each(|warning| println!("warning {part}: {warning}"));
+        }
+        match config.http.address() {
+            Ok(None) => {}
+            Ok(Some(address)) => {
+                let result = http::try_address(address).map_err(Failure::failed);
+                report("page", result.map(|url| format!("it will be served at {url}")));
+            }
+            Err(error) => report("page", Err(Failure::config(error))),
+        }
+        if let Some(broker) = broker {
+            report("broker", broker);
+        }
         // Each fault has been printed on its own line.
         worst.map_or(Ok(()), |worst| Err(Failure { message: String::new(), code: worst.code }))
     }
 }
 
-/// Opens a serial port, and describes any other source.
-fn check_source(source: SourceTask) -> Result<String, Failure> {
-    match source {
-        SourceTask::Mqtt(subscription) => Ok(format!("it will subscribe to {:?}", subscription.filter())),
-        SourceTask::Serial(serial) => {
-            serial.open().map(|_| format!("{:?} can be opened", serial.port)).map_err(Failure::failed)
+/// The sources to read, with the channels of the model, or with their own if it cannot be loaded.
+fn source_checks(config: &Config, card: Option<&Card>) -> Result<Vec<SourceCheck>, Failure> {
+    let wanted = card.map(|card| card.channels.as_slice());
+    let sources = assemble::sources(config, wanted)?;
+    let check = |(index, (name, source)): (usize, (String, SourceTask))| {
+        let input = config.sources.get(index).map(|source| source.input(index, wanted)).transpose();
+        let input = input.map_err(Failure::config)?;
+        let channels = input.map(|input| input.columns.channels().to_vec()).unwrap_or_default();
+        Ok(SourceCheck { name, source, channels, broker: None })
+    };
+    sources.into_iter().enumerate().map(check).collect()
+}
+
+/// Reads all sources at the same time. Those that need the broker are read one after another, because each has a
+/// connection of its own; they are not read without `has_broker`.
+async fn read_all(
+    checks: Vec<SourceCheck>,
+    config: &Config,
+    card: Option<&Card>,
+    has_broker: bool,
+) -> Vec<SourceFindings> {
+    let turn = tokio::sync::Mutex::new(());
+    let read = async |mut check: SourceCheck| {
+        let needs_broker = has_broker && matches!(check.source, SourceTask::Mqtt(_));
+        let _turn = if needs_broker { Some(turn.lock().await) } else { None };
+        if needs_broker {
+            check.broker = assemble::broker(config, Role::Tool("check")).ok().flatten();
         }
-        SourceTask::Stdin(_) => Ok("standard input".into()),
-        SourceTask::Files(files) => Ok(format!("{} recordings", files.recordings.len())),
-        SourceTask::Simulator(_) => Ok("a simulated robot".into()),
-    }
+        check.read(config, card).await
+    };
+    futures_util::future::join_all(checks.into_iter().map(read)).await
 }

@@ -5,6 +5,8 @@
 
 pub(crate) mod assemble;
 pub mod check;
+mod check_source;
 pub mod config;
+mod inspection;
 pub(crate) mod reload;
 pub mod run;

@@ -120,14 +120,20 @@ async fn serve(
         streams,
         context: context.clone(),
         sinks,
+        ends_with_output: broker.is_none() && server.is_none() && recorder.is_none(),
     };
     let drain = config.limits.drain;
-    let mut reloader = Reloader { file, flags, running: config, context, digest };
+    let (mqtt_files, publisher) =
+        (config.mqtt.contents(), broker.as_ref().map(|broker| broker.publisher.clone()));
+    let started = config.clone();
+    let mut reloader =
+        Reloader { file, flags, started, running: config, context, digest, mqtt_files, publisher };
     let pipeline = Pipeline {
         sources,
         broker,
         serving: Some(serving),
         recorder,
+        observer: None,
         http: server,
         health: health.clone(),
         reload: Some(Reload { requests, prepare: Box::new(move || reloader.prepare()) }),
@@ -140,16 +146,10 @@ async fn serve(
             () = terminal_hangup() => {}
         }
     };
-    let ended = pipeline.run(shutdown).await.map_err(Failure::failed)?;
-    for sink in ended.sinks {
-        if let Sink::Text(text) = sink {
-            text.finish(drain)
-                .map_err(|error| Failure::failed(format!("standard output cannot be written: {error}")))?;
-        }
-    }
-    let report = health.report();
-    tracing::info!(predictions = report.predictions, dropped = %health.drops(), "ended");
-    Ok(())
+    let ended = pipeline.run(shutdown).await;
+    // Everything that was dropped is in this line, however the daemon ends.
+    tracing::info!(predictions = health.report().predictions, dropped = %health.drops(), "ended");
+    ended.map(drop).map_err(Failure::failed)
 }
 
 /// Starts to listen for the page, the metrics and the probes; `None` if http.listen is not set.
@@ -174,7 +174,7 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
     let Some(folder) = &config.record.folder else { return Ok(None) };
     let options = RecorderOptions {
         folder: folder.clone(),
-        label: config.record.label.clone().unwrap_or_else(|| "unlabelled".into()),
+        label: config.record.label().to_owned(),
         channels: card.channels.clone(),
         max_streams: config.limits.streams,
         idle: config.limits.idle,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::failure::Failure;
 use crate::model::card::Card;
+use crate::model::card_file;
 use crate::model::onnx;
 use crate::model::session::Model;
 use crate::train::export;
@@ -45,6 +46,9 @@ impl ModelCommand {
                     println!("{}", model.card().to_json());
                 } else {
                     print!("{}", describe(model.card()));
+                    for warning in model.warnings() {
+                        eprintln!("warning: {warning}");
+                    }
                 }
                 Ok(())
             }
@@ -62,9 +66,7 @@ fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
     })?;
     let invalid =
         |error: String| Failure::failed(format!("the card \"{}\" is not valid: {error}", file.display()));
-    let mut card: Card = toml::from_str(&text)
-        .map_err(|error| invalid(error.message().lines().collect::<Vec<_>>().join(" ")))?;
-    card.validate().map_err(|error| invalid(error.to_string()))?;
+    let mut card = card_file::parse(&text).map_err(invalid)?;
     if card.made_by.is_empty() {
         card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
     }
@@ -72,7 +74,10 @@ fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
         Failure::failed(format!("no card can be added to \"{}\": {error}", model.display()))
     })?;
     // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
-    Model::from_bytes(&stamped, out, None).map_err(Failure::failed)?;
+    let loaded = Model::from_bytes(&stamped, model, None).map_err(Failure::failed)?;
+    for warning in loaded.warnings() {
+        eprintln!("warning: {warning}");
+    }
     export::write_file(out, &stamped).map_err(Failure::failed)?;
     eprintln!("wrote {}", out.display());
     Ok(())
@@ -94,11 +99,17 @@ fn describe(card: &Card) -> String {
     line("labels", card.labels.join(", "));
     line("made by", card.made_by.clone());
     if let Some(training) = &card.training {
-        let windows = card.labels.iter().zip(&training.windows_per_class);
-        let windows = windows.map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>();
-        line("trained on", format!("{} recordings; windows: {}", training.recordings, windows.join(", ")));
-        line("data", training.data_digest.clone());
-        line("seed", training.seed.to_string());
+        // The card of a model from another program may have nothing but statistics.
+        if training.recordings > 0 {
+            let windows = card.labels.iter().zip(&training.windows_per_class);
+            let windows = windows.map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>();
+            line(
+                "trained on",
+                format!("{} recordings; windows: {}", training.recordings, windows.join(", ")),
+            );
+            line("data", training.data_digest.clone());
+            line("seed", training.seed.to_string());
+        }
         if let Some(scores) = &training.validation_scores {
             let chosen = if training.chosen_on_validation { ", which also chose the model" } else { "" };
             line(

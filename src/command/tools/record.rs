@@ -12,7 +12,7 @@ use crate::daemon::pipeline::Pipeline;
 use crate::health::Health;
 use crate::model::session::Model;
 use crate::mqtt::Role;
-use crate::signal::{Channel, ChannelInput, StreamId};
+use crate::signal::{Channel, ChannelInput, StreamId, TimeInput, TimeUnit};
 use crate::sink::recorder::{Recorder, RecorderOptions};
 
 /// Record samples for training, to FOLDER/LABEL/….csv, until Ctrl-C
@@ -32,17 +32,27 @@ pub struct RecordArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     port: Option<String>,
     /// The speed of the serial port, in bits per second
-    #[arg(long, requires = "port", default_value_t = assemble::DEFAULT_BAUD)]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value_t = assemble::DEFAULT_BAUD)]
     baud: u32,
     /// The format of the samples on the serial port: csv, json or binary
-    #[arg(long, requires = "port", default_value = "csv")]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value = "csv")]
     format: String,
     /// The robot's name, with which the file names start
-    #[arg(long, requires = "port", default_value = "rover")]
+    #[arg(long, requires = "port", conflicts_with = "config", default_value = "rover")]
     stream: StreamId,
     /// The channels on the serial port in their order, in A, such as left,right
-    #[arg(long, requires = "port", value_name = "NAME,…", value_delimiter = ',', default_value = "current")]
+    #[arg(
+        long,
+        requires = "port",
+        conflicts_with = "config",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        default_value = "current"
+    )]
     channels: Vec<String>,
+    /// The unit of the times on the serial port: s, ms, us, ns, rfc3339 or none [default: worked out from the samples]
+    #[arg(long, requires = "port", conflicts_with = "config", value_name = "UNIT", value_parser = parse_unit)]
+    unit: Option<TimeUnit>,
     /// Stop after this time, such as 90s or 5m [default: at Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
@@ -68,11 +78,18 @@ impl RecordArgs {
                         .iter()
                         .map(|name| ChannelInput::of(&Channel::in_ampere(name)))
                         .collect(),
+                    time: TimeInput { unit: self.unit, ..TimeInput::default() },
                     ..SourceConfig::default()
                 }],
                 ..Config::default()
             },
         };
+        if config.sources.is_empty() {
+            return Err(Failure::config(
+                "there is nothing to record; name a serial port with --port, such as --port /dev/ttyUSB0, or a \
+                 configuration that has a [[source]] with -c",
+            ));
+        }
         config.record.label = Some(self.label.clone());
         config.validate().map_err(Failure::config)?;
         let channels = channels(&config)?;
@@ -98,6 +115,7 @@ impl RecordArgs {
                 broker,
                 serving: None,
                 recorder: Some(recorder),
+                observer: None,
                 reload: None,
                 http: None,
                 health: health.clone(),
@@ -129,6 +147,11 @@ impl RecordArgs {
         }
         Ok(())
     }
+}
+
+/// Parses the name of a unit of time.
+fn parse_unit(name: &str) -> Result<TimeUnit, String> {
+    name.parse().map_err(|why: &str| why.to_owned())
 }
 
 /// The channels to record: those of the model, or, without a model, those of the sources, which must all have

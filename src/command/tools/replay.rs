@@ -96,6 +96,7 @@ impl ReplayArgs {
             recordings,
             channels: card.channels.clone(),
             speed: self.speed,
+            repeat: false,
             truth: Some(truth),
             faults: faults.clone(),
         };
@@ -114,6 +115,8 @@ impl ReplayArgs {
             },
             context,
             sinks,
+            // With --report, the scores are wanted, whoever reads the predictions.
+            ends_with_output: self.report.is_none(),
         };
         let health = Arc::new(Health::new([("recordings".to_owned(), Duration::MAX)]));
         let pipeline = Pipeline {
@@ -121,6 +124,7 @@ impl ReplayArgs {
             broker: None,
             serving: Some(serving),
             recorder: None,
+            observer: None,
             reload: None,
             http: None,
             health: health.clone(),
@@ -128,29 +132,23 @@ impl ReplayArgs {
             drain: config.limits.drain,
         };
         let ended = block_on(pipeline.run(shutdown_signal()))?.map_err(Failure::failed)?;
+        if ended.output_closed {
+            // The reader has what it wanted. Scores of a part would mislead.
+            return Ok(());
+        }
         self.conclude(ended.sinks, &faults, &health)
     }
 
-    /// Finishes the output, prints the scores and reports faults.
+    /// Prints the scores and reports faults.
     fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
         for sink in sinks {
-            match sink {
-                Sink::Text(text) => text.finish(Duration::MAX).map_err(|error| {
-                    Failure::failed(format!("standard output cannot be written: {error}"))
-                })?,
-                Sink::Evaluation(evaluation) => {
-                    eprint!("{evaluation}");
-                    if let Some(report) = &self.report {
-                        let text = serde_json::to_string_pretty(&evaluation.evaluation()).unwrap_or_default();
-                        std::fs::write(report, text + "\n").map_err(|error| {
-                            Failure::failed(format!(
-                                "--report \"{}\" cannot be written: {error}",
-                                report.display()
-                            ))
-                        })?;
-                    }
-                }
-                Sink::Mqtt(_) | Sink::Live(_) | Sink::Channel(_) => {}
+            let Sink::Evaluation(evaluation) = sink else { continue };
+            eprint!("{evaluation}");
+            if let Some(report) = &self.report {
+                let text = serde_json::to_string_pretty(&evaluation.evaluation()).unwrap_or_default();
+                std::fs::write(report, text + "\n").map_err(|error| {
+                    Failure::failed(format!("--report \"{}\" cannot be written: {error}", report.display()))
+                })?;
             }
         }
         let drops = health.drops();

@@ -1,6 +1,5 @@
 //! `underfoot-train bench`: the speed of training on this machine, without recordings.
 
-use std::io::Write;
 use std::time::Instant;
 
 use rand::seq::SliceRandom;
@@ -55,29 +54,26 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
         anyhow::bail!("--windows, --hidden, --batch-size and --layers must be above 0");
     }
     let pool = pool(threads)?;
-    let mut out = std::io::stdout();
     let seconds = pool.install(|| seconds_per_window(args));
     let architecture = Architecture { layers, ..Architecture::plain(STEPS, 1, hidden, CLASSES) };
     let parameters = architecture.layers().parameters();
-    writeln!(
-        out,
+    println!(
         "underfoot N={windows} H={hidden} L={layers} B={batch_size}: {:.0} us/sequence, {parameters} parameters",
         seconds * 1e6
-    )?;
+    );
     // One multiplication and one addition for each weight and step in the forward pass, and twice as many
     // backward. The output layer does not count, because it runs once per window and not once per step.
     let operations = 6.0 * (STEPS * (parameters - (hidden + 1) * CLASSES)) as f64;
     let peak =
         pool.broadcast(|_| crate::train::kernel::activation::peak_operations()).into_iter().sum::<f64>();
-    writeln!(
-        out,
+    println!(
         "{:.1} GFLOP/s in matrix products, {:.0} % of the peak of {:.0} GFLOP/s that {} threads reach \
          on this machine",
         operations / seconds / 1e9,
         100.0 * operations / seconds / peak,
         peak / 1e9,
         pool.current_num_threads(),
-    )?;
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! This file reads the arguments and prints the verdict; the experiments are in `train::diagnose`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,9 +11,11 @@ use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::{check_folder_of, dataset_options, given};
+use super::data_report;
 use super::interrupt;
 use crate::recordings;
 use crate::train::data::dataset::{Dataset, DatasetOptions};
+use crate::train::data::drops::DropSummary;
 use crate::train::diagnose::diagnosis::Diagnosis;
 use crate::train::diagnose::page::DiagnosisPage;
 use crate::train::diagnose::{DiagnosisRequest, diagnose};
@@ -80,11 +82,13 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     }
     if let Some(out) = &out {
         check_folder_of(out)?;
+        export::check_writable(out)?;
     }
     let found = recordings::find(&data, layout.as_deref())?;
     // A channel that never changes is one of the findings, so it is not an error here.
     let cut = dataset_options(&options, true);
     let dataset = Dataset::load(&found, &cut)?;
+    data_report::print(&dataset, &[]);
     let hop = (options.window / 10).max(1);
     let finer = (dataset.card.hop >= 2 * hop)
         .then(|| Dataset::load(&found, &DatasetOptions { hop: Some(hop), ..cut }))
@@ -123,13 +127,17 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         bar.finish_and_clear();
     }
     print_verdict(&diagnosis, &data);
+    // These have been printed already.
+    diagnosis.warnings.extend(dataset.warnings.iter().cloned());
     if let Some(out) = out {
         let page = DiagnosisPage { diagnosis: &diagnosis, dataset: &dataset, data: &data }.html();
         export::write_file(&out, page.as_bytes())?;
         eprintln!("wrote the report {}", out.display());
     }
     if json {
-        writeln!(std::io::stdout(), "{:#}", diagnosis.json())?;
+        let mut found = diagnosis.json();
+        found["dropped"] = serde_json::to_value(DropSummary::of(&dataset.drops))?;
+        println!("{found:#}");
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings.
 
-use std::io::Write;
 use std::path::PathBuf;
 
+use super::data_report;
 use crate::model::card::Scores;
 use crate::model::session::Model;
 use crate::recordings;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::drops::DropSummary;
 use crate::train::fit::member::confusion;
 
 /// The number of windows in a batch for the model.
@@ -40,6 +41,10 @@ struct EvaluationReport<'a> {
     confusion: &'a [Vec<u64>],
     windows: u64,
     recordings: usize,
+    /// What was dropped on the way from the rows of the recordings to windows.
+    dropped: DropSummary,
+    /// What is probably wrong with the recordings, one sentence each.
+    warnings: &'a [String],
 }
 
 /// Runs the command. The confusion table goes to stderr; with `--json` the scores go to stdout instead.
@@ -48,8 +53,12 @@ struct EvaluationReport<'a> {
 /// If the model or the recordings cannot be read, or do not fit each other.
 pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     let mut model = Model::open(&args.model, None)?;
+    for warning in model.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let found = recordings::find(&args.data, args.dataset.as_deref())?;
     let dataset = Dataset::for_card(&found, model.card())?;
+    data_report::print(&dataset, &[]);
     let confusion = score(&mut model, &dataset)?;
     let scores = confusion.scores();
     if args.json {
@@ -59,14 +68,13 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
             confusion: confusion.table(),
             windows: confusion.total(),
             recordings: dataset.recordings.len(),
+            dropped: DropSummary::of(&dataset.drops),
+            warnings: &dataset.warnings,
         };
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+        println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
     eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
-    if dataset.dropped > 0 {
-        eprintln!("{} windows dropped because their label changes or is not known", dataset.dropped);
-    }
     eprintln!("{confusion}");
     Ok(())
 }

@@ -3,15 +3,15 @@
 //! This file reads the arguments, runs the steps in order and prints the scores. The steps themselves are in
 //! [`train`](crate::train): dataset, cross-validation or search, baseline, export, report.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::ArgMatches;
 
 use super::arguments::{check_folder_of, dataset_options, given};
-use super::interrupt;
+use super::data_report;
+use super::interrupt::{self, Interrupted};
 use super::progress::TrainingProgress;
 use crate::model::runtime;
 use crate::recordings;
@@ -67,12 +67,13 @@ pub struct FitArgs {
     pub options: FitOptions,
 }
 
-/// Runs the command. Progress and scores go to stderr. `matches` are those of the subcommand and say which
+/// Runs the command. Progress and scores go to stderr. A training that is interrupted leaves the file at
+/// `--out` as it is, and writes the unfinished model beside it. `matches` are those of the subcommand and say which
 /// flags were given.
 ///
 /// # Errors
 /// If the arguments contradict each other, the recordings cannot be read or trained on, or a file cannot be
-/// written.
+/// written; [`Interrupted`] if the training was interrupted.
 pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let FitArgs { data, out, dataset, config, preset, budget, run, leaky, show_config, options } = args;
     let flags = RunConfig { data, dataset, options };
@@ -80,7 +81,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         settings::join(&flags, |key: &str| given(matches, key), preset, config.as_deref())?;
     options.check()?;
     if show_config {
-        write!(std::io::stdout(), "{}", toml::to_string(&RunConfig { data, dataset: layout, options })?)?;
+        print!("{}", toml::to_string(&RunConfig { data, dataset: layout, options })?);
         return Ok(());
     }
     let Some(out) = out else { anyhow::bail!("--out is missing; name the model file to write") };
@@ -90,27 +91,48 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     // Check the output paths and ONNX Runtime first, so that these errors come before the time spent on
     // training.
     check_folder_of(&out)?;
-    let folder = run.unwrap_or_else(|| run_folder::default_folder(&out));
+    export::check_writable(&out)?;
+    let folder = run.clone().unwrap_or_else(|| run_folder::default_folder(&out));
     run_folder::check(&folder).map_err(anyhow::Error::msg)?;
     runtime::environment(None)?;
     let found = recordings::find(&data, layout.as_deref())?;
     let dataset = Dataset::load(&found, &dataset_options(&options, false))?;
     eprintln!("{}", description(&dataset));
     let options = options.resolved(&dataset);
+    let folds = if budget.is_some() { options.folds().max(2) } else { options.folds() };
+    let splits = Split::of_run(&dataset, folds, options.validation(), options.seed);
+    data_report::print(&dataset, splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default());
     let stop = interrupt::stop_flag()?;
     let (trained, tried) = match budget {
         None => (train(&options, &dataset, &stop)?, Vec::new()),
         Some(budget) => {
-            let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"))?;
+            let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"));
+            let result = result.map_err(|error| interrupted_or(error, &out))?;
             if let Some(best) = result.tried.first() {
                 eprintln!("the best of {} settings: {}", result.tried.len(), best.name());
             }
             (result.trained, result.tried)
         }
     };
-    let trees = baseline(&trained, &dataset)?;
-    let leaky = leaky.then(|| leaky_scores(&trained.options, &dataset, &stop)).transpose()?;
-    print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());
+    let interruption = match &trained.interrupted {
+        Some(interrupted) if interrupted.epoch == 0 => return Err(Interrupted::nothing_written(&out).into()),
+        Some(interrupted) => Some(format!("after {interrupted}")),
+        None if budget.is_some() && stop.load(Ordering::Relaxed) => {
+            Some(format!("after {} settings were tried", tried.len()))
+        }
+        None => None,
+    };
+    let (model, folder) = match &interruption {
+        None => (out.clone(), folder),
+        Some(_) => partial_paths(&out, run.as_deref()),
+    };
+    // What follows is for the scores, so an interruption skips it.
+    let interrupted = || stop.load(Ordering::Relaxed);
+    let trees = baseline(&trained, &dataset, &stop)?;
+    let leaky = if leaky && !interrupted() { leaky_scores(&trained.options, &dataset, &stop)? } else { None };
+    if trained.interrupted.is_none() {
+        print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());
+    }
     let (bytes, difference) = export::export(&trained, &dataset, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let config = RunConfig {
@@ -129,17 +151,37 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let mut files = run_folder::files(&report, &tried);
     files.push(("model.onnx", bytes.clone()));
     run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
-    export::write_file(&out, &bytes)
+    export::write_file(&model, &bytes)
         .map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
+    let page = folder.join("report.html");
+    if let Some(interruption) = interruption {
+        return Err(Interrupted::with_partial(&interruption, &out, &model, &page).into());
+    }
     eprintln!(
         "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
          Report: {}",
-        out.display(),
+        model.display(),
         bytes.len() as f64 / 1024.0,
         dataset.card.labels.len(),
-        folder.join("report.html").display(),
+        page.display(),
     );
     Ok(())
+}
+
+/// The paths of the model and the run folder of an interrupted training: those that were asked for, with
+/// `partial` in their names.
+fn partial_paths(out: &Path, run: Option<&Path>) -> (PathBuf, PathBuf) {
+    let model = out.with_extension("partial.onnx");
+    let folder = run.map_or_else(|| run_folder::default_folder(&model), |run| run.with_extension("partial"));
+    (model, folder)
+}
+
+/// An interrupted search as [`Interrupted`], and any other error as itself.
+fn interrupted_or(error: FitError, out: &Path) -> anyhow::Error {
+    match error {
+        FitError::Interrupted => Interrupted::nothing_written(out).into(),
+        error => error.into(),
+    }
 }
 
 /// Trains with a progress display.
@@ -152,8 +194,13 @@ fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<T
 }
 
 /// Trains again with the same settings and a split by window, in which overlapping windows of one recording
-/// are both trained on and held out. Returns the predictions of the held-out windows.
-fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Confusion, FitError> {
+/// are both trained on and held out. Returns the predictions of the held-out windows; `None` if it was
+/// interrupted.
+fn leaky_scores(
+    options: &FitOptions,
+    dataset: &Dataset,
+    stop: &AtomicBool,
+) -> Result<Option<Confusion>, FitError> {
     eprintln!("training again with a split by window instead of by recording");
     let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
     let progress = TrainingProgress::new(options);
@@ -161,7 +208,8 @@ fn leaky_scores(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> R
     let context = TrainingContext { options, dataset, stop, progress: &show };
     let trained = pool(options.threads)?.install(|| train_splits(&context, splits));
     progress.end();
-    Ok(trained?.window_confusion(dataset))
+    let trained = trained?;
+    Ok(trained.interrupted.is_none().then(|| trained.window_confusion(dataset)))
 }
 
 /// The dataset in one line.
@@ -170,12 +218,8 @@ fn description(dataset: &Dataset) -> String {
     let counts = dataset.count(0..dataset.len());
     let counts: Vec<_> =
         card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
-    let dropped = match dataset.dropped {
-        0 => String::new(),
-        count => format!("; {count} windows dropped because their label changes or is not known"),
-    };
     format!(
-        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}{dropped}",
+        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}",
         dataset.recordings.len(),
         dataset.len(),
         counts.join(", "),
@@ -187,11 +231,8 @@ fn description(dataset: &Dataset) -> String {
     )
 }
 
-/// Prints warnings, scores and the confusion table to stderr.
+/// Prints scores and the confusion table to stderr.
 fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
-    for warning in &trained.warnings {
-        eprintln!("warning: {warning}");
-    }
     let windows = trained.window_confusion(dataset);
     if windows.total() == 0 {
         return eprintln!("no windows were held out, so there is no score");

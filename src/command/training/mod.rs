@@ -5,8 +5,9 @@
 
 mod arguments;
 pub mod bench;
+mod data_report;
 pub mod diagnose;
 pub mod evaluate;
 pub mod fit;
-mod interrupt;
+pub mod interrupt;
 mod progress;

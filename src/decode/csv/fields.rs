@@ -64,7 +64,7 @@ impl FieldReader {
 
     /// Sets the unit of the times to what the name of their column says, unless it is configured.
     pub(super) fn set_unit(&mut self, named: Option<TimeUnit>) {
-        self.unit = self.input.unit.or(named).unwrap_or_default();
+        self.unit = self.input.unit.or(named).unwrap_or(self.input.unit());
         self.notes.unit_is_known = named.is_some();
     }
 
@@ -188,7 +188,9 @@ impl FieldReader {
         if self.unit == TimeUnit::None {
             return None;
         }
-        if let Some(time) = rfc3339::parse(field) {
+        if (self.unit == TimeUnit::Rfc3339 || self.input.unit.is_none())
+            && let Some(time) = rfc3339::parse(field)
+        {
             self.notes.lacks_offset |= rfc3339::lacks_offset(field);
             (self.notes.rfc3339, self.notes.unit_is_known) = (true, true);
             return Some(time);

@@ -86,7 +86,12 @@ impl LiveRows {
             }
             (None, Some(_)) => {}
         }
-        self.unusual(line, fault, (splitter, fields), samples, drops);
+        if self.may_begin_cut && line.number == 1 {
+            // What is wrong with a line without its start is no fault.
+            self.unusual(line, fault, (splitter, fields), samples, &mut Drops::default());
+        } else {
+            self.unusual(line, fault, (splitter, fields), samples, drops);
+        }
         self.may_begin_cut &= !self.held.is_empty();
     }
 
@@ -185,14 +190,7 @@ impl LiveRows {
             self.drop_held(drops, "does not have the form of the next one");
         }
         self.candidate = Some(position);
-        let first_length = row.and_then(|row| row.get(0)).map_or(0, |field| field.trim_ascii().len());
-        self.held.push(HeldRow {
-            time,
-            raw: fields.raw.clone(),
-            line: line.number,
-            first_length,
-            is_integers,
-        });
+        self.held.push(HeldRow { time, raw: fields.raw.clone(), line: line.number, is_integers });
         let needed = if self.held.iter().all(|row| row.is_integers) {
             BELIEVED_INTEGERS
         } else {
@@ -217,11 +215,9 @@ impl LiveRows {
             self.candidate = None;
             return;
         }
-        if std::mem::take(&mut self.may_begin_cut) && begins_cut(&self.held, position.timed) {
-            let cut = self.held.remove(0);
-            drops.add(DropReason::Malformed, || {
-                format!("line {}: the first row may be the end of a longer one", cut.line)
-            });
+        // The end of a line that began before the stream is no fault.
+        if std::mem::take(&mut self.may_begin_cut) && begins_cut(&self.held) {
+            self.held.remove(0);
         }
         for row in std::mem::take(&mut self.held) {
             fields.columns.push(row.time, &row.raw, samples);
@@ -242,6 +238,9 @@ impl LiveRows {
     }
 
     fn drop_held(&mut self, drops: &mut Drops, why: &str) {
+        if self.may_begin_cut && !self.held.is_empty() {
+            self.held.remove(0);
+        }
         if let Some(first) = self.held.first() {
             drops.add_many(DropReason::Malformed, self.held.len() as u64, || {
                 format!("line {}: the row {why}", first.line)

@@ -1,11 +1,14 @@
 //! One recording that is being written.
 
 use std::fmt::Display;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 
+use super::recording_file::{RecordingFile, named};
 use crate::csv::RowWriter;
 use crate::signal::{Channel, StreamId, Time};
 use crate::stream::{TimeUnwrapper, Timestamper};
@@ -13,22 +16,69 @@ use crate::stream::{TimeUnwrapper, Timestamper};
 /// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
 const MAX_GAP: i64 = 1_000_000_000;
 
+/// How many recordings of a stream may begin because its clock started again, before there is a minute between
+/// two.
+const RESTARTS: u32 = 5;
+/// The time after which one more recording may begin.
+const RESTART_INTERVAL: Duration = Duration::from_secs(60);
+
 /// A recording that is open for writing: a header, then one row for each sample.
 #[derive(Debug)]
 pub(super) struct OpenRecording {
-    pub(super) out: BufWriter<File>,
+    out: BufWriter<FileWriter>,
     row: RowWriter,
-    pub(super) path: PathBuf,
     pub(super) unwrapper: TimeUnwrapper,
     pub(super) timestamper: Timestamper,
+    pub(super) restarts: RestartBudget,
     /// Number of samples written.
     pub(super) samples: u64,
-    /// Number of samples that are known to be on the disk.
-    pub(super) kept: u64,
-    /// Whether anything was written since the last sync.
+    /// Whether anything was written since the last flush.
     dirty: bool,
     /// When a batch of this stream last arrived.
     pub(super) used: Instant,
+}
+
+/// Writes to a file that the syncing thread holds, too.
+#[derive(Debug)]
+struct FileWriter(Arc<RecordingFile>);
+
+impl Write for FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.0.file).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How often the clock of a stream may still start again in this recording or its successors.
+///
+/// Two boards with one name, or a clock that is set back again and again, would otherwise make a file for each
+/// step back.
+#[derive(Clone, Debug)]
+pub(super) struct RestartBudget {
+    left: u32,
+    /// When `left` was last increased.
+    increased: Instant,
+}
+
+impl RestartBudget {
+    fn new(now: Instant) -> Self {
+        Self { left: RESTARTS, increased: now }
+    }
+
+    /// Whether a new recording may begin now. If so, it counts.
+    pub(super) fn spend(&mut self, now: Instant) -> bool {
+        let minutes = now.saturating_duration_since(self.increased).as_secs() / RESTART_INTERVAL.as_secs();
+        if minutes > 0 {
+            self.left = u32::try_from(minutes).unwrap_or(u32::MAX).saturating_add(self.left).min(RESTARTS);
+            self.increased = now;
+        }
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        may
+    }
 }
 
 impl OpenRecording {
@@ -36,12 +86,7 @@ impl OpenRecording {
     ///
     /// # Errors
     /// An error that names the file, or the folder if every candidate name is taken.
-    pub(super) fn create(
-        folder: &Path,
-        stream: &StreamId,
-        channels: &[Channel],
-        timestamper: Timestamper,
-    ) -> io::Result<Self> {
+    pub(super) fn create(folder: &Path, stream: &StreamId, channels: &[Channel]) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
         let names = (1u32..10_000).map(|number| match number {
             1 => format!("{stream}-{now}.csv"),
@@ -51,24 +96,24 @@ impl OpenRecording {
         for path in names.map(|name| folder.join(name)) {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
-                    let mut out = BufWriter::new(file);
+                    let file = Arc::new(RecordingFile::new(file, path));
+                    let mut out = BufWriter::new(FileWriter(file.clone()));
                     let mut row = RowWriter::default();
                     row.field("t");
                     for channel in channels {
                         row.field(&channel.name);
                     }
-                    out.write_all(row.end()).map_err(|error| named(&path, &error))?;
-                    let unwrapper = TimeUnwrapper::new(MAX_GAP);
+                    out.write_all(row.end()).map_err(|error| named(&file.path, &error))?;
+                    let now = Instant::now();
                     return Ok(Self {
                         out,
                         row,
-                        path,
-                        unwrapper,
-                        timestamper,
+                        unwrapper: TimeUnwrapper::new(MAX_GAP),
+                        timestamper: Timestamper::default(),
+                        restarts: RestartBudget::new(now),
                         samples: 0,
-                        kept: 0,
                         dirty: true,
-                        used: Instant::now(),
+                        used: now,
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
@@ -94,28 +139,45 @@ impl OpenRecording {
         }
         self.samples += 1;
         self.dirty = true;
-        self.out.write_all(self.row.end()).map_err(|error| named(&self.path, &error))
+        let Self { out, row, .. } = self;
+        out.write_all(row.end()).map_err(|error| named(&out.get_ref().0.path, &error))
     }
 
-    /// Writes everything so far through to the disk.
+    /// Gives everything so far to the system, where the end of this process cannot lose it.
     ///
     /// # Errors
     /// An error that names the file.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        if !std::mem::take(&mut self.dirty) {
-            return Ok(());
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.dirty) {
+            let Self { out, samples, .. } = self;
+            out.flush().map_err(|error| named(&out.get_ref().0.path, &error))?;
+            out.get_ref().0.flushed.store(*samples, Ordering::Relaxed);
         }
-        let done = self.out.flush().and_then(|()| self.out.get_ref().sync_data());
-        done.map_err(|error| named(&self.path, &error))?;
-        if self.kept == 0 && self.samples > 0 {
-            tracing::info!(recording = %self.path.display(), "recording");
-        }
-        self.kept = self.samples;
         Ok(())
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &Arc<RecordingFile> {
+        &self.out.get_ref().0
+    }
+
+    /// Gives up the recording after a fault, and returns its file.
+    pub(super) fn abandon(self) -> Arc<RecordingFile> {
+        // Dropping the writer would try again to write its buffer, which the disk has no room for.
+        let (FileWriter(file), _) = self.out.into_parts();
+        file
     }
 }
 
-/// Adds the file's name to an error.
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("the recording \"{}\" cannot be written: {error}", path.display()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_starts_again_and_again_may_begin_one_recording_a_minute() {
+        let start = Instant::now();
+        let mut budget = RestartBudget::new(start);
+        let began = (0..600).filter(|second| budget.spend(start + Duration::from_secs(*second))).count();
+        assert_eq!(began, 5 + 9);
+    }
 }

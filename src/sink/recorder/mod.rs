@@ -1,15 +1,24 @@
 //! Records samples as CSV files that the trainer reads without conversion.
 //!
 //! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv`, one file for each
-//! uninterrupted run of the device's clock. [`RecorderHandle`] runs a recorder on a thread of its own, so
-//! that a slow disk delays nothing else. Files are written through to the disk once a second, so a crash
-//! loses at most the last second.
+//! uninterrupted run of the device's clock. [`start`] runs a recorder on a thread of its own, so that a slow disk
+//! delays nothing else; what waits for that thread is bounded by bytes. Once a second everything is given to the
+//! system, so that a crash of the program loses at most about the last second. Another thread then writes it
+//! through to the disk, while recording goes on. A loss of power loses at most the last second, too, and what
+//! was written while the disk was still busy with the second before.
 
 mod file;
+mod folder;
+mod open_files;
 mod options;
+mod queue;
+mod recording_file;
 mod streams;
+mod sync;
 mod thread;
 
+pub(crate) use self::folder::check as check_folder;
 pub use self::options::{OnFault, RecorderOptions};
+pub(crate) use self::streams::LateSamples;
 pub use self::streams::Recorder;
-pub use self::thread::RecorderHandle;
+pub(crate) use self::thread::{RecordSender, Recorded, start};

@@ -3,23 +3,47 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::file::OpenRecording;
 use super::options::RecorderOptions;
+use super::recording_file::RecordingFile;
+use super::sync::sync_all;
+use super::{folder, open_files};
 use crate::signal::{DropReason, Drops, SampleBatch, StreamId};
-use crate::stream::{Placement, Timestamper};
+use crate::stream::Placement;
 
 /// Maximum number of finished recordings that are remembered for the report at the end.
 const MAX_FINISHED: usize = 1000;
 
+/// What the recorder does with samples that cannot be written because a newer one was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LateSamples {
+    /// They are counted as late or as duplicates.
+    Count,
+    /// They were counted by the stream table, which gets the same samples.
+    CountedByStreams,
+    /// The stream table may have used them, because it sorts samples by time: they are counted as not recorded.
+    NotRecorded,
+}
+
 /// Writes each stream's samples to a file of its own, and starts a new file when the device's clock starts
 /// again.
+///
+/// The files are flushed to the system by [`Recorder::flush`], and synced to the disk by whoever takes
+/// [`Recorder::unsynced`].
 #[derive(Debug)]
 pub struct Recorder {
     options: RecorderOptions,
     folder: PathBuf,
-    pub(super) files: HashMap<StreamId, OpenRecording>,
+    late: LateSamples,
+    /// Maximum number of open files.
+    max_files: usize,
+    files: HashMap<StreamId, OpenRecording>,
+    /// Finished recordings that are not known to be on the disk yet.
+    closed: Vec<Arc<RecordingFile>>,
     /// The finished recordings with their numbers of samples.
     finished: Vec<(PathBuf, u64)>,
 }
@@ -31,17 +55,25 @@ impl Recorder {
     /// An error that names the folder, if it cannot be created.
     pub fn new(options: RecorderOptions) -> io::Result<Self> {
         let folder = options.folder.join(&options.label);
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("the folder \"{}\" cannot be created: {error}", folder.display()),
-            )
-        })?;
-        Ok(Self { options, folder, files: HashMap::new(), finished: Vec::new() })
+        folder::create(&folder)?;
+        Ok(Self {
+            max_files: open_files::limit(options.max_streams),
+            options,
+            folder,
+            late: LateSamples::Count,
+            files: HashMap::new(),
+            closed: Vec::new(),
+            finished: Vec::new(),
+        })
+    }
+
+    /// Sets what is done with late samples; by default they are counted.
+    pub(crate) fn set_late(&mut self, late: LateSamples) {
+        self.late = late;
     }
 
     /// Writes the samples of a batch. Duplicates, late samples and streams over the limit are dropped and
-    /// counted.
+    /// counted. So are samples of a clock that has gone back too often.
     ///
     /// The batch's samples are timestamped in place.
     ///
@@ -52,46 +84,55 @@ impl Recorder {
             return Ok(());
         }
         if !self.files.contains_key(&batch.stream) {
-            if self.files.len() >= self.options.max_streams {
-                drops.add_many(DropReason::StreamLimit, batch.samples.len() as u64, || {
-                    format!(
-                        "stream \"{}\" is over the limit limits.streams = {}; \
-                         raise it to record more streams",
-                        batch.stream, self.options.max_streams
-                    )
-                });
+            if self.files.len() + self.closed.len() >= self.max_files {
+                drops
+                    .add_many(DropReason::NotRecorded, batch.samples.len() as u64, || self.over_limit(batch));
                 return Ok(());
             }
-            let open = OpenRecording::create(
-                &self.folder,
-                &batch.stream,
-                &self.options.channels,
-                Timestamper::default(),
-            )?;
+            let open = OpenRecording::create(&self.folder, &batch.stream, &self.options.channels)?;
             self.files.insert(batch.stream.clone(), open);
         }
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
         open.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
         for (raw, row) in batch.samples.iter() {
+            let before = open.unwrapper.clone();
             let time = match open.unwrapper.place(raw) {
                 Placement::Next(time) | Placement::AfterGap(time) => time,
+                Placement::AfterRestart(_) if !open.restarts.spend(open.used) => {
+                    open.unwrapper = before;
+                    drops.add(DropReason::NotRecorded, || {
+                        format!(
+                            "the clock of the stream \"{}\" goes back again and again, so only one recording a \
+                             minute begins, and samples before the newest row are left out; if two boards have \
+                             this name, give each its own",
+                            batch.stream
+                        )
+                    });
+                    continue;
+                }
                 Placement::AfterRestart(time) => {
-                    let timestamper = open.timestamper.clone();
-                    let next = OpenRecording::create(
-                        &self.folder,
-                        &batch.stream,
-                        &self.options.channels,
-                        timestamper,
-                    )?;
-                    let mut done = std::mem::replace(open, next);
-                    done.sync()?;
-                    remember(&mut self.finished, done.path, done.samples);
+                    let mut next =
+                        OpenRecording::create(&self.folder, &batch.stream, &self.options.channels)?;
+                    next.timestamper = open.timestamper.clone();
+                    next.restarts = open.restarts.clone();
+                    let done = std::mem::replace(open, next);
                     open.unwrapper.place(raw);
+                    close(done, &mut self.closed, &mut self.finished)?;
                     time
                 }
                 placement @ (Placement::Duplicate | Placement::Late) => {
-                    placement.count_drop(raw, drops);
+                    match self.late {
+                        LateSamples::Count => placement.count_drop(raw, drops),
+                        LateSamples::CountedByStreams => {}
+                        LateSamples::NotRecorded if placement == Placement::Duplicate => {}
+                        LateSamples::NotRecorded => drops.add(DropReason::NotRecorded, || {
+                            format!(
+                                "the sample at {} s arrived after a newer one, and a recording is in order of time",
+                                raw.seconds()
+                            )
+                        }),
+                    }
                     continue;
                 }
             };
@@ -105,24 +146,33 @@ impl Recorder {
     /// # Errors
     /// An error that names the file.
     pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
-        if let Some(mut open) = self.files.remove(stream) {
-            open.sync()?;
-            remember(&mut self.finished, open.path, open.samples);
-        }
-        Ok(())
+        let Some(open) = self.files.remove(stream) else { return Ok(()) };
+        close(open, &mut self.closed, &mut self.finished)
     }
 
-    /// Writes everything so far through to the disk, and closes the files of idle streams.
+    /// Gives everything so far to the system, and closes the files of idle streams.
     ///
     /// # Errors
     /// An error that names the file.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let idle = self.options.idle;
         let expired = self.files.iter().filter(|(_, open)| open.used.elapsed() >= idle);
         for stream in expired.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
             self.end(&stream)?;
         }
-        self.files.values_mut().try_for_each(OpenRecording::sync)
+        self.closed.retain(is_unsynced);
+        self.files.values_mut().try_for_each(OpenRecording::flush)
+    }
+
+    /// The files with samples that the system has and that may not be on the disk yet.
+    pub(super) fn unsynced(&self) -> Vec<Arc<RecordingFile>> {
+        let open = self.files.values().map(OpenRecording::file);
+        open.chain(&self.closed).filter(|file| is_unsynced(file)).cloned().collect()
+    }
+
+    /// Whether samples of an open file are on the disk.
+    pub(super) fn has_kept(&self) -> bool {
+        self.files.values().any(|open| open.file().kept.load(Ordering::Relaxed) > 0)
     }
 
     /// Gives up all open files after a fault; the next samples go to new files.
@@ -131,20 +181,25 @@ impl Recorder {
     /// samples that may not be on the disk.
     pub(super) fn abandon(&mut self) -> u64 {
         let mut lost = 0;
-        for (_, OpenRecording { out, path, samples, kept, .. }) in self.files.drain() {
+        for (_, open) in self.files.drain() {
+            let samples = open.samples;
+            let file = open.abandon();
+            let kept = file.kept.load(Ordering::Relaxed);
             lost += samples - kept;
-            // Dropping the writer would try again to write its buffer, which the disk has no room for.
-            let (file, _) = out.into_parts();
-            if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-                let _ = std::fs::remove_file(&path);
+            if file.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+                let _ = std::fs::remove_file(&file.path);
             } else {
-                remember(&mut self.finished, path, kept);
+                remember(&mut self.finished, file.path.clone(), kept);
             }
+        }
+        for file in self.closed.drain(..) {
+            lost += file.flushed.load(Ordering::Relaxed) - file.kept.load(Ordering::Relaxed);
         }
         lost
     }
 
-    /// Closes every file and returns the recordings with their numbers of samples.
+    /// Closes every file, writes everything through to the disk, and returns the recordings with their numbers
+    /// of samples.
     ///
     /// # Errors
     /// An error that names the file.
@@ -154,8 +209,40 @@ impl Recorder {
         for stream in streams {
             self.end(&stream)?;
         }
+        sync_all(&self.unsynced())?;
         Ok(self.finished)
     }
+
+    /// Says why a stream is not recorded.
+    fn over_limit(&self, batch: &SampleBatch) -> String {
+        let (stream, files, streams) = (&batch.stream, self.max_files, self.options.max_streams);
+        if files < streams {
+            return format!(
+                "the stream \"{stream}\" is not recorded, because {files} recordings are open, and this process \
+                 may not open more files; raise LimitNOFILE in the unit, or `ulimit -n`"
+            );
+        }
+        format!(
+            "the stream \"{stream}\" is over the limit limits.streams = {streams}; raise it to record more streams"
+        )
+    }
+}
+
+/// Closes a recording, which is then only left to be synced.
+fn close(
+    mut open: OpenRecording,
+    closed: &mut Vec<Arc<RecordingFile>>,
+    finished: &mut Vec<(PathBuf, u64)>,
+) -> io::Result<()> {
+    open.flush()?;
+    remember(finished, open.file().path.clone(), open.samples);
+    closed.push(open.file().clone());
+    Ok(())
+}
+
+/// Whether samples of this file may not be on the disk yet.
+fn is_unsynced(file: &Arc<RecordingFile>) -> bool {
+    file.kept.load(Ordering::Relaxed) < file.flushed.load(Ordering::Relaxed)
 }
 
 /// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for

@@ -3,125 +3,229 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::options::OnFault;
+use super::queue::{MAX_BYTES, RecordEntry, RecordQueue};
 use super::streams::Recorder;
+use super::sync::SyncThread;
 use crate::health::Health;
-use crate::shutdown::ends_within;
 use crate::signal::{DropReason, Drops, SourceEvent};
+use crate::thread::{NamedThread, test_panic};
 
-/// How often recordings are written through to the disk. A crash loses at most the samples of this time.
+/// How often recordings are given to the system, and synced. A crash loses at most the samples of this time.
 const FLUSH: Duration = Duration::from_secs(1);
-/// Capacity of the queue to the thread, in batches of samples.
-const QUEUE: usize = 1024;
+/// How long samples wait in the queue, so that those of a stream are joined.
+const COLLECT: Duration = Duration::from_millis(50);
 /// How long recording pauses after a fault.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// A recorder that runs on a thread of its own.
+/// What the recorder's thread returns: the recordings with their numbers of samples, or the error that ended it.
+pub(crate) type Recorded = io::Result<Vec<(PathBuf, u64)>>;
+
+/// Passes events to the recorder's thread. When it is dropped, the thread closes every file and ends.
 #[derive(Debug)]
-pub struct RecorderHandle {
-    sender: SyncSender<SourceEvent>,
-    thread: JoinHandle<io::Result<Vec<(PathBuf, u64)>>>,
-}
+pub(crate) struct RecordSender(Arc<RecordQueue>);
 
-impl RecorderHandle {
-    /// Starts a thread that writes the events passed to [`take`](Self::take). Samples that it drops are
-    /// counted in `health`.
-    pub fn start(recorder: Recorder, on_fault: OnFault, health: Arc<Health>) -> Self {
-        let (sender, receiver) = sync_channel(QUEUE);
-        let thread = std::thread::spawn(move || record(recorder, on_fault, &receiver, &health));
-        Self { sender, thread }
-    }
-
-    /// Queues an event of a source. Samples that find the queue full, or the thread ended, are dropped and
-    /// counted.
-    pub fn take(&self, event: &SourceEvent, drops: &mut Drops) {
-        if self.sender.try_send(event.clone()).is_err()
-            && let SourceEvent::Samples(batch) = event
-        {
-            drops.add_many(DropReason::NotRecorded, batch.samples.len() as u64, || {
-                "samples are not recorded: the disk is too slow, full or failing".into()
-            });
-        }
-    }
-
-    /// Whether the thread has ended, which it does before [`finish`](Self::finish) only after a failed write.
-    pub fn failed(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Closes every file and returns the recordings with their numbers of samples.
-    ///
-    /// # Errors
-    /// An error that names the file, or [`io::ErrorKind::TimedOut`] if this takes longer than `timeout`.
-    pub fn finish(self, timeout: Duration) -> io::Result<Vec<(PathBuf, u64)>> {
-        drop(self.sender);
-        if !ends_within(&self.thread, timeout) {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the disk was too slow for the last samples",
-            ));
-        }
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder ended unexpectedly")))
-    }
-}
-
-/// Writes events until the channel closes, or until the first fault with [`OnFault::End`].
-fn record(
-    mut recorder: Recorder,
+/// Starts a thread that writes the events passed to [`RecordSender::take`]. Samples that it drops are counted in
+/// `health`. Before the sender is dropped, it ends only with [`OnFault::End`] after a failed write.
+pub(crate) fn start(
+    recorder: Recorder,
     on_fault: OnFault,
-    events: &Receiver<SourceEvent>,
-    health: &Health,
-) -> io::Result<Vec<(PathBuf, u64)>> {
-    let mut drops = Drops::default();
-    let mut flushed = Instant::now();
-    let mut paused: Option<Instant> = None;
-    // A fault is logged only once, until samples reach the disk again.
-    let mut failing = false;
-    loop {
-        let event = events.recv_timeout(FLUSH.saturating_sub(flushed.elapsed()));
-        paused = paused.filter(|since| since.elapsed() < PAUSE);
-        let mut done = match event {
-            Ok(SourceEvent::Samples(batch)) if paused.is_some() => {
-                let count = batch.samples.len() as u64;
-                drops.add_many(DropReason::NotRecorded, count, || {
+    health: Arc<Health>,
+) -> (RecordSender, NamedThread<Recorded>) {
+    let queue = Arc::new(RecordQueue::default());
+    let sender = RecordSender(queue.clone());
+    let recording = RecorderLoop {
+        recorder,
+        on_fault,
+        sync: SyncThread::start(),
+        drops: Drops::default(),
+        flushed: Instant::now(),
+        paused: None,
+        failing: false,
+    };
+    (sender, NamedThread::spawn("recorder", move || recording.run(&queue, &health)))
+}
+
+impl RecordSender {
+    /// Queues an event of a source. Samples that find no room are dropped and counted.
+    pub(crate) fn take(&self, event: &SourceEvent, drops: &mut Drops) {
+        let refused = self.0.push(event);
+        drops.add_many(DropReason::NotRecorded, refused as u64, || {
+            format!(
+                "samples are not recorded: the disk is too slow, full or failing, and {} MiB of them wait for it",
+                MAX_BYTES >> 20
+            )
+        });
+    }
+}
+
+impl Drop for RecordSender {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The state of the thread.
+struct RecorderLoop {
+    recorder: Recorder,
+    on_fault: OnFault,
+    sync: SyncThread,
+    drops: Drops,
+    /// When everything was last flushed.
+    flushed: Instant,
+    /// Since when recording pauses.
+    paused: Option<Instant>,
+    /// Whether a fault was logged, and no sample has reached the disk since then.
+    failing: bool,
+}
+
+impl RecorderLoop {
+    /// Writes events until the queue is closed, or until the first fault with [`OnFault::End`].
+    fn run(mut self, queue: &RecordQueue, health: &Health) -> Recorded {
+        while let Some(entries) = queue.take(COLLECT) {
+            for entry in entries {
+                test_panic("recorder");
+                let bytes = entry.bytes;
+                let done = self.take(entry);
+                queue.written(bytes);
+                self.check(done)?;
+                self.flush_if_due()?;
+            }
+            self.flush_if_due()?;
+            if self.failing {
+                // The fault was logged, so these drops are only counted.
+                health.count_drops(&mut self.drops);
+            } else {
+                health.dropped("recorder", &mut self.drops);
+            }
+        }
+        self.recorder.finish()
+    }
+
+    fn take(&mut self, entry: RecordEntry) -> io::Result<()> {
+        self.paused = self.paused.filter(|since| since.elapsed() < PAUSE);
+        for mut batch in entry.batches {
+            if self.paused.is_some() {
+                self.drops.add_many(DropReason::NotRecorded, batch.samples.len() as u64, || {
                     "samples are not recorded for a while after a disk fault".into()
                 });
-                Ok(())
+            } else {
+                self.recorder.push(&mut batch, &mut self.drops)?;
             }
-            Ok(SourceEvent::Samples(mut batch)) => recorder.push(&mut batch, &mut drops),
-            Ok(SourceEvent::End(stream)) => recorder.end(&stream),
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return recorder.finish(),
+        }
+        if entry.ends { self.recorder.end(&entry.stream) } else { Ok(()) }
+    }
+
+    /// Flushes every recording once a second, and has them synced unless the sync before is still at work.
+    fn flush_if_due(&mut self) -> io::Result<()> {
+        if self.flushed.elapsed() < FLUSH {
+            return Ok(());
+        }
+        self.flushed = Instant::now();
+        let done = self.recorder.flush().and_then(|()| self.sync.result());
+        self.check(done)?;
+        if !self.sync.sync_if_idle(self.recorder.unsynced()) {
+            return Err(io::Error::other(
+                "the thread that syncs recordings stopped by itself; please report this with the log",
+            ));
+        }
+        self.failing = self.failing && !self.recorder.has_kept();
+        Ok(())
+    }
+
+    /// Pauses after a fault, or returns it if the thread is to end.
+    fn check(&mut self, done: io::Result<()>) -> io::Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        if self.on_fault == OnFault::End {
+            return Err(error);
+        }
+        if !self.failing {
+            let again = humantime::format_duration(PAUSE);
+            tracing::error!(
+                "{error}; predictions continue, and recording is tried again every {again}: make room, or fix the \
+                 disk"
+            );
+        }
+        let lost = self.recorder.abandon();
+        self.drops.add_many(DropReason::NotRecorded, lost, String::new);
+        (self.failing, self.paused) = (true, Some(Instant::now()));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::RecorderOptions;
+    use super::*;
+    use crate::signal::{Arrival, Channel, SampleBatch, Samples, StreamId, Time};
+
+    /// Starts a recorder in a folder.
+    fn recorder(
+        folder: &std::path::Path,
+        max_streams: usize,
+    ) -> (RecordSender, NamedThread<Recorded>, Arc<Health>) {
+        let options = RecorderOptions {
+            folder: folder.to_owned(),
+            label: "tile".into(),
+            channels: vec![Channel::in_ampere("current")],
+            max_streams,
+            idle: Duration::MAX,
         };
-        if flushed.elapsed() >= FLUSH {
-            flushed = Instant::now();
-            done = done.and_then(|()| recorder.sync());
-            failing = failing && (done.is_err() || recorder.files.is_empty());
-        }
-        if let Err(error) = done {
-            if on_fault == OnFault::End {
-                return Err(error);
+        let health = Arc::new(Health::new([]));
+        let (sender, thread) = start(Recorder::new(options).unwrap(), OnFault::Pause, health.clone());
+        (sender, thread, health)
+    }
+
+    fn finish(sender: RecordSender, mut thread: NamedThread<Recorded>) -> Vec<(PathBuf, u64)> {
+        drop(sender);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(thread.end()).unwrap().unwrap()
+    }
+
+    fn sample(stream: &str, seconds: f64) -> SourceEvent {
+        let mut samples = Samples::new(1);
+        samples.push(Time::from_seconds(seconds).unwrap(), [1.5]);
+        let stream = StreamId::new(stream).unwrap();
+        SourceEvent::Samples(SampleBatch { stream, samples, arrived: Arrival::now(), rate: None })
+    }
+
+    #[test]
+    fn a_thousand_streams_with_single_samples_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, thread, health) = recorder(folder.path(), 1000);
+        let mut drops = Drops::default();
+        for step in 0..30 {
+            for stream in 0..1000 {
+                sender.take(&sample(&format!("robot{stream}"), f64::from(step) / 10.0), &mut drops);
             }
-            if !failing {
-                let again = humantime::format_duration(PAUSE);
-                tracing::error!(
-                    "{error}; predictions continue, and recording is tried again every {again}: \
-                     make room, or fix the disk"
-                );
-            }
-            let lost = recorder.abandon();
-            drops.add_many(DropReason::NotRecorded, lost, String::new);
-            (failing, paused) = (true, Some(Instant::now()));
         }
-        if failing {
-            // The fault was logged, so these drops are only counted.
-            health.count_drops(&mut drops);
-        } else {
-            health.dropped("recorder", &mut drops);
+        let recordings = finish(sender, thread);
+        assert_eq!((drops.total(), health.drops().total()), (0, 0), "{drops}, {}", health.drops());
+        assert_eq!(recordings.len(), 1000);
+        assert!(recordings.iter().all(|(_, samples)| *samples == 30));
+        assert_eq!(std::fs::read_to_string(&recordings[500].0).unwrap().lines().count(), 31);
+    }
+
+    #[test]
+    fn two_boards_with_one_name_make_few_files_and_every_sample_is_written_or_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, thread, health) = recorder(folder.path(), 10);
+        let mut drops = Drops::default();
+        for step in 0..1000 {
+            sender.take(&sample("rover", 5000.0 + f64::from(step) / 100.0), &mut drops);
+            sender.take(&sample("rover", f64::from(step) / 100.0), &mut drops);
+        }
+        let recordings = finish(sender, thread);
+        assert_eq!((drops.total(), recordings.len()), (0, 6));
+        let written: u64 = recordings.iter().map(|(_, samples)| samples).sum();
+        assert_eq!(written + health.drops().count(DropReason::NotRecorded), 2000);
+        for (path, _) in &recordings {
+            let text = std::fs::read_to_string(path).unwrap();
+            let times: Vec<f64> =
+                text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
+            assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 pub(crate) mod trees;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use self::trees::{Trees, TreesOptions};
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
@@ -21,28 +23,34 @@ use crate::train::network::summary::{LAGS, features, summarise};
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of
-/// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out.
+/// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out, or the
+/// stop flag was set before the trees were grown.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
-pub(crate) fn baseline(trained: &Trained, dataset: &Dataset) -> Result<Option<Confusion>, FitError> {
+pub(crate) fn baseline(
+    trained: &Trained,
+    dataset: &Dataset,
+    stop: &AtomicBool,
+) -> Result<Option<Confusion>, FitError> {
     if trained.out_of_fold.windows.is_empty() {
         return Ok(None);
     }
-    pool(trained.options.threads)?.install(|| Ok(Some(run(trained, dataset))))
+    pool(trained.options.threads)?.install(|| Ok(run(trained, dataset, stop)))
 }
 
 /// Like [`baseline`], in the caller's thread pool.
-fn run(trained: &Trained, dataset: &Dataset) -> Confusion {
+fn run(trained: &Trained, dataset: &Dataset, stop: &AtomicBool) -> Option<Confusion> {
+    let expired = || stop.load(Ordering::Relaxed);
     let features = Features::of(dataset);
     let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
     let mut all = Confusion::new(&dataset.card.labels);
     for member in &trained.members {
-        let probabilities = features.held_out(dataset, &member.split, options);
+        let probabilities = features.held_out(dataset, &member.split, options, &expired)?;
         let actual = member.split.validation.iter().map(|index| dataset.labels[*index]);
         all.merge(&confusion(&dataset.card.labels, &probabilities, actual));
     }
-    all
+    Some(all)
 }
 
 /// The summary statistics of every window that trees are grown on: the summary that the network gets as well,
@@ -73,15 +81,21 @@ impl Features {
     }
 
     /// Grows trees on the split's training windows and returns their probabilities of its held-out windows,
-    /// row-major [N, K].
-    pub(crate) fn held_out(&self, dataset: &Dataset, split: &Split, options: TreesOptions) -> Vec<f32> {
+    /// row-major [N, K]. `None` if `expired` was true before the last tree had been begun.
+    pub(crate) fn held_out(
+        &self,
+        dataset: &Dataset,
+        split: &Split,
+        options: TreesOptions,
+        expired: &(dyn Fn() -> bool + Sync),
+    ) -> Option<Vec<f32>> {
         let gather = |windows: &[usize]| -> Vec<f32> {
             windows.iter().flat_map(|window| self.row(*window)).copied().collect()
         };
         let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
         let classes = dataset.card.labels.len();
-        Trees::fit(&gather(&split.training), self.columns, &labels, classes, options)
-            .probabilities(&gather(&split.validation))
+        let trees = Trees::fit(&gather(&split.training), self.columns, &labels, classes, options, expired)?;
+        Some(trees.probabilities(&gather(&split.validation)))
     }
 }
 

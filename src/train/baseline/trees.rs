@@ -64,14 +64,16 @@ struct FeatureRows<'a> {
 
 impl Trees {
     /// Grows trees on `features`, row-major [N, columns], and their labels, `[N]`. Values that are not finite
-    /// count as 0. The same seed gives the same trees with any number of threads.
+    /// count as 0. The same seed gives the same trees with any number of threads. `None` if `expired` was true
+    /// before the last tree had been begun.
     pub(crate) fn fit(
         features: &[f32],
         columns: usize,
         labels: &[usize],
         classes: usize,
         options: TreesOptions,
-    ) -> Self {
+        expired: &(dyn Fn() -> bool + Sync),
+    ) -> Option<Self> {
         let features: Vec<f32> =
             features.iter().map(|value| if value.is_finite() { *value } else { 0.0 }).collect();
         let mut counts = vec![0.0; classes];
@@ -79,12 +81,16 @@ impl Trees {
         let weights = counts.iter().map(|count: &f64| 1.0 / count.max(1.0)).collect();
         let rows = FeatureRows { features: &features, columns, labels, weights };
         let grow = |tree: usize| {
+            if expired() {
+                return None;
+            }
             let mut rng = Pcg64::new(u128::from(options.seed), random_streams::TREES + tree as u128);
             let mut nodes = Vec::new();
             rows.grow((0..labels.len()).collect(), 0, &mut nodes, &mut rng);
-            nodes
+            Some(nodes)
         };
-        Self { columns, classes, trees: (0..options.trees).into_par_iter().map(grow).collect() }
+        let trees: Option<Vec<_>> = (0..options.trees).into_par_iter().map(grow).collect();
+        Some(Self { columns, classes, trees: trees? })
     }
 
     /// The probabilities of the labels, row-major [N, K], for features, row-major [N, columns]: the mean of
@@ -203,7 +209,8 @@ mod tests {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                Trees::fit(&features[..900], 3, &labels[..300], 2, options).probabilities(&features)
+                let trees = Trees::fit(&features[..900], 3, &labels[..300], 2, options, &|| false);
+                trees.unwrap().probabilities(&features)
             })
         };
         let probabilities = run(1);
@@ -215,7 +222,10 @@ mod tests {
 
     #[test]
     fn features_that_are_constant_or_not_a_number_make_leaves() {
-        let trees = Trees::fit(&[1.0, f32::NAN, 1.0, f32::NAN], 2, &[0, 1], 2, TreesOptions::default());
+        let options = TreesOptions::default();
+        let fit = |expired| Trees::fit(&[1.0, f32::NAN, 1.0, f32::NAN], 2, &[0, 1], 2, options, &|| expired);
+        assert!(fit(true).is_none(), "there was no time");
+        let trees = fit(false).unwrap();
         let row = trees.probabilities(&[1.0, f32::NAN]);
         assert!(row.iter().all(|share| (share - 0.5).abs() < 1e-6));
     }

@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::Card;
@@ -13,7 +14,7 @@ use crate::recordings::layout::GroupBy;
 use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, Drops, Samples, Time};
-use crate::stream::{StreamWindower, WindowerOptions, WindowerOutput};
+use crate::stream::{Placement, StreamWindower, TimeUnwrapper, WindowerOptions, WindowerOutput};
 
 /// The maximum number of values in the steps of all recordings. They take 2 GiB.
 const MAX_VALUES: usize = 1 << 29;
@@ -23,6 +24,26 @@ pub(crate) struct LoadedRecording {
     pub(crate) samples: Samples,
     pub(crate) labels: Labels,
     pub(crate) info: RecordingInfo,
+    /// What was dropped while the file was read; cutting windows adds to it.
+    pub(crate) drops: RecordingDrops,
+    /// Whether the layout or the recording itself says in which unit its times are, or the layout at which rate it
+    /// was sampled.
+    pub(crate) time_is_given: bool,
+    /// What seems to be wrong with the form of the file although it can be read.
+    pub(crate) warning: Option<String>,
+}
+
+impl LoadedRecording {
+    /// The values of a channel, one for each sample.
+    pub(crate) fn column(&self, channel: usize) -> impl Iterator<Item = f32> + Clone {
+        self.samples.values().iter().skip(channel).step_by(self.samples.channels()).copied()
+    }
+
+    /// The median interval between two samples in nanoseconds; `None` without two samples at different times.
+    pub(crate) fn interval(&self) -> Option<f64> {
+        let pairs = self.samples.times().windows(2);
+        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
+    }
 }
 
 /// The steps of one recording, and its windows.
@@ -32,8 +53,8 @@ pub(crate) struct CutRecording {
     /// other, without a separator.
     pub(crate) steps: Vec<f32>,
     pub(crate) windows: Vec<CutWindow>,
-    /// Windows dropped because no label applies to all of their steps.
-    pub(crate) dropped: usize,
+    /// What was dropped of the recording until its windows were cut.
+    pub(crate) drops: RecordingDrops,
 }
 
 /// One labelled window of a recording.
@@ -78,7 +99,22 @@ pub(crate) fn read_all(
         } else {
             format!("{folder}/{}", recording.name)
         };
-        Ok(LoadedRecording { samples, labels: reader.labels()?, info: RecordingInfo { name, group } })
+        let dropped = reader.drops();
+        let drops = RecordingDrops {
+            file: recording.path.display().to_string(),
+            rows: samples.len() as u64 + dropped.total(),
+            samples: dropped.clone(),
+            missing: missing(&samples),
+            ..RecordingDrops::default()
+        };
+        Ok(LoadedRecording {
+            labels: reader.labels()?,
+            info: RecordingInfo { name, group },
+            drops,
+            time_is_given: reader.unit_is_known() || recording.layout.time.rate.is_some(),
+            warning: reader.warning(),
+            samples,
+        })
     });
     // All results are collected first, so that of several errors that of the first recording is reported.
     loaded
@@ -88,14 +124,19 @@ pub(crate) fn read_all(
         .collect()
 }
 
+/// For each channel, the number of samples without a number in it.
+fn missing(samples: &Samples) -> Vec<u64> {
+    let mut missing = vec![0; samples.channels()];
+    for (_, row) in samples.iter() {
+        row.iter().zip(&mut missing).for_each(|(value, count)| *count += u64::from(!value.is_finite()));
+    }
+    missing
+}
+
 /// The rate of the recordings in Hz, rounded to three significant digits: 1 / the median over the recordings
 /// of their median interval between samples. `None` if no recording has two samples at different times.
 pub(crate) fn sample_rate(recordings: &[LoadedRecording]) -> Option<f64> {
-    let interval = |recording: &LoadedRecording| {
-        let pairs = recording.samples.times().windows(2);
-        median(pairs.map(|pair| pair[1].since(pair[0]) as f64).filter(|interval| *interval > 0.0).collect())
-    };
-    let rate = 1e9 / median(recordings.iter().filter_map(interval).collect())?;
+    let rate = 1e9 / median(recordings.iter().filter_map(LoadedRecording::interval).collect())?;
     let unit = 10f64.powf(rate.log10().floor() - 2.0);
     // Formatted and parsed again, because the multiplication may give 32.100000000000001 in place of 32.1.
     format!("{:.6e}", (rate / unit).round() * unit).parse().ok()
@@ -123,14 +164,18 @@ pub(crate) fn cut_all(
     if cuts.iter().any(|cut| !cut.windows.is_empty()) {
         return Ok(cuts);
     }
-    match cuts.iter().map(|cut| cut.dropped).sum() {
+    match cuts.iter().map(|cut| cut.drops.windows_without_label).sum() {
         0 => {
-            let longest = recordings
-                .iter()
-                .map(|recording| longest_stretch(&recording.samples, card))
-                .fold(0.0, f64::max);
+            if let Some(error) = no_complete_row(recordings, card) {
+                return Err(error);
+            }
+            let stretches = recordings.iter().flat_map(|recording| stretches(&recording.samples, card));
+            let longest = stretches.fold(0.0, f64::max);
             let needed = card.window as f64 / card.rate;
-            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed })
+            let drops: Vec<RecordingDrops> = cuts.into_iter().map(|cut| cut.drops).collect();
+            let dropped =
+                drops::warnings(&drops, &card.channels).into_iter().map(|why| format!("; {why}")).collect();
+            Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed, dropped })
         }
         windows => Err(DatasetError::NoLabels { windows }),
     }
@@ -142,9 +187,10 @@ pub(crate) fn cut_all(
 /// shifted to in training. The windows of the dataset are those at every `card.hop`th position of a stretch.
 fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
     let mut windower = StreamWindower::new(&WindowerOptions { hop: 1, ..WindowerOptions::of(card) });
-    let mut cut = CutRecording::default();
+    let mut cut = CutRecording { drops: recording.drops.clone(), ..CutRecording::default() };
     let mut positions: Vec<Position<'_>> = Vec::new();
     let width = card.channels.len();
+    let mut drops = Drops::default();
     let take = |output| {
         let WindowerOutput::Window(window) = output else { return };
         let step = 1e9 / card.rate;
@@ -165,14 +211,18 @@ fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
         let label = recording.labels.throughout(window.time.offset(-card.span()), window.time);
         positions.push(Position { start, time: window.time, label, offset });
     };
-    windower.push(&recording.samples, &mut Drops::default(), take);
+    windower.push(&recording.samples, &mut drops, take);
+    cut.drops.samples.merge(&drops);
+    let stretches = stretches(&recording.samples, card);
+    cut.drops.gaps = stretches.len().saturating_sub(1);
+    cut.drops.windows_lost_to_gaps = lost_to_gaps(&stretches, card);
     for (index, position) in positions.iter().enumerate() {
         let Position { start, time, label, offset } = *position;
         if offset % card.hop != 0 {
             continue;
         }
         let Some(label) = label else {
-            cut.dropped += 1;
+            cut.drops.windows_without_label += 1;
             continue;
         };
         // A window may be shifted to the positions around it in the same stretch that have the same label
@@ -190,16 +240,50 @@ fn cut(recording: &LoadedRecording, card: &Card) -> CutRecording {
     cut
 }
 
-/// The duration of the longest stretch of samples without a gap, in seconds.
-fn longest_stretch(samples: &Samples, card: &Card) -> f64 {
-    let (mut longest, mut start) = (0i64, None);
-    for pair in samples.times().windows(2) {
-        let interval = pair[1].since(pair[0]);
-        if interval <= 0 || interval as f64 > card.resample.max_gap * 1e9 {
-            start = None;
-        } else {
-            longest = longest.max(pair[1].since(*start.get_or_insert(pair[0])));
+/// The durations of the stretches of samples without a gap, in seconds. Samples that the windower drops are
+/// not counted.
+fn stretches(samples: &Samples, card: &Card) -> Vec<f64> {
+    let mut unwrapper = TimeUnwrapper::new((card.resample.max_gap * 1e9) as i64);
+    let mut stretches: Vec<(Time, Time)> = Vec::new();
+    for (time, row) in samples.iter() {
+        if row.iter().any(|value| !value.is_finite()) {
+            continue;
+        }
+        match (unwrapper.place(time), stretches.last_mut()) {
+            (Placement::Next(time), Some((_, last))) => *last = time,
+            (Placement::Next(time) | Placement::AfterGap(time) | Placement::AfterRestart(time), _) => {
+                stretches.push((time, time));
+            }
+            (Placement::Duplicate | Placement::Late, _) => {}
         }
     }
-    longest as f64 / 1e9
+    stretches.into_iter().map(|(first, last)| last.since(first) as f64 / 1e9).collect()
+}
+
+/// The windows that there would be in addition if the stretches followed each other without a gap.
+fn lost_to_gaps(stretches: &[f64], card: &Card) -> usize {
+    let steps = |seconds: f64| (seconds * card.rate + 1e-6) as usize + 1;
+    let windows = |steps: usize| steps.checked_sub(card.window).map_or(0, |more| more / card.hop + 1);
+    let all: usize = stretches.iter().map(|seconds| steps(*seconds)).sum();
+    let there_are: usize = stretches.iter().map(|seconds| windows(steps(*seconds))).sum();
+    windows(all).saturating_sub(there_are)
+}
+
+/// The error for recordings in which every channel has numbers, but no row has a number for every channel.
+fn no_complete_row(recordings: &[LoadedRecording], card: &Card) -> Option<DatasetError> {
+    let complete = |recording: &LoadedRecording| {
+        recording.samples.iter().any(|(_, row)| row.iter().all(|value| value.is_finite()))
+    };
+    if recordings.iter().any(complete) {
+        return None;
+    }
+    let first = recordings.first()?;
+    let counts = card.channels.iter().zip(&first.drops.missing).map(|(channel, missing)| {
+        format!("{} in {} rows", channel.name, (first.samples.len() as u64).saturating_sub(*missing))
+    });
+    Some(DatasetError::NoCompleteRow {
+        file: first.drops.file.clone(),
+        rows: first.samples.len(),
+        counts: counts.collect::<Vec<_>>().join(", "),
+    })
 }

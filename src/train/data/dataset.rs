@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
 use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
+use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
+use super::plausibility;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
 use crate::recordings::{self, Recording};
+use crate::train::robust::OutlierLimits;
 
 /// How windows are cut from recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,9 +50,10 @@ pub struct Dataset {
     /// Orders of the channels under which the surface stays the same, as indices of channels; the recorded
     /// order need not be among them.
     pub permutations: Vec<Vec<usize>>,
-    /// The number of windows dropped because their label changes or is missing between the first and the last
-    /// step.
-    pub dropped: usize,
+    /// What was dropped of each recording, in the order of [`Dataset::recordings`].
+    pub drops: Vec<RecordingDrops>,
+    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`](super::plausibility).
+    pub warnings: Vec<String>,
 }
 
 impl Dataset {
@@ -74,6 +78,7 @@ impl Dataset {
         let sample_rate = sample_rate(&loaded).ok_or(DatasetError::NoRate)?;
         let rate = options.rate.unwrap_or(sample_rate);
         let window = options.window.unwrap_or(100);
+        plausibility::check_rate(&loaded, sample_rate, rate, window)?;
         let mut card = Card {
             version: Card::VERSION,
             channels,
@@ -98,15 +103,16 @@ impl Dataset {
             return Err(DatasetError::OneLabel { label: label.clone(), windows });
         }
         let unknown = |cut: &CutRecording| cut.windows.iter().any(|window| window.label == UNKNOWN);
-        if let Some((recording, _)) = loaded.iter().zip(&cuts).find(|(_, cut)| unknown(cut)) {
-            return Err(DatasetError::Unknown { recording: recording.info.name.clone() });
+        if let Some(index) = cuts.iter().position(unknown) {
+            return Err(DatasetError::Unknown { recording: loaded[index].info.name.clone() });
         }
         if let Some((one, other)) = similar_labels(&card.labels) {
             return Err(DatasetError::Alike { one: one.clone(), other: other.clone() });
         }
         card.validate()?;
         let permutations = permutations(found, &card.channels)?;
-        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts)? };
+        let warnings = plausibility::warnings(&loaded, &card);
+        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts, warnings)? };
         match dataset.constant_channel() {
             Some(error) if !options.accept_constant => Err(error),
             _ => Ok(dataset),
@@ -142,6 +148,8 @@ impl Dataset {
     /// [`DatasetError`]: a recording cannot be read or is too short, or has a label that is not in the card.
     pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
         let loaded = read_all(found, &card.channels)?;
+        let mut warnings = plausibility::warnings(&loaded, card);
+        warnings.extend(plausibility::differences_to_training(&loaded, card));
         let cuts = cut_all(&loaded, card)?;
         let labels = labels_of(&cuts).into_iter();
         let missing: Vec<_> = labels.filter(|label| !card.labels.contains(label)).cloned().collect();
@@ -149,7 +157,7 @@ impl Dataset {
             let has = card.labels.join(", ");
             return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
         }
-        Self::assemble(found, card.clone(), loaded, cuts)
+        Self::assemble(found, card.clone(), loaded, cuts, warnings)
     }
 
     /// Joins the steps and the windows of all recordings. Windows of a label that the card does not have are
@@ -159,7 +167,10 @@ impl Dataset {
         card: Card,
         loaded: Vec<LoadedRecording>,
         cuts: Vec<CutRecording>,
+        warnings: Vec<String>,
     ) -> Result<Self, DatasetError> {
+        let all_drops: Vec<RecordingDrops> = cuts.iter().map(|cut| cut.drops.clone()).collect();
+        let warnings = [drops::warnings(&all_drops, &card.channels), warnings].concat();
         let labels = card.labels.clone();
         let label_indices: BTreeMap<&str, usize> =
             labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
@@ -169,7 +180,8 @@ impl Dataset {
             labels: Vec::new(),
             recording_of_window: Vec::new(),
             windows: Vec::new(),
-            dropped: cuts.iter().map(|cut| cut.dropped).sum(),
+            drops: all_drops,
+            warnings,
             steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
             card: card.clone(),
@@ -253,12 +265,15 @@ impl Dataset {
     }
 
     /// The mean, the standard deviation and the range of each channel over the windows with these indices.
+    /// Single values far outside of all others are left out, because one of them would ruin all four.
     pub fn statistics(&self, indices: &[usize]) -> Vec<Statistics> {
         let channels = self.card.channels.len();
+        let rows = indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
+        let limits = OutlierLimits::of_channels(rows.clone(), indices.len() * self.card.window, channels);
         let of = |channel: usize| {
-            let values = || indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
-            let values = || values().map(|row| f64::from(row[channel]));
-            let count = (indices.len() * self.card.window).max(1) as f64;
+            let values = || rows.clone().map(|row| row[channel]);
+            let values = || values().filter(|value| limits[channel].contains(*value)).map(f64::from);
+            let count = values().count().max(1) as f64;
             let mean = values().sum::<f64>() / count;
             let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
             let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
@@ -278,11 +293,9 @@ fn labels_of(cuts: &[CutRecording]) -> BTreeSet<&String> {
 /// The first two labels that differ only in case or in spaces at their ends.
 fn similar_labels(labels: &[String]) -> Option<(&String, &String)> {
     let plain = |label: &String| label.trim().to_lowercase();
-    let pairs = labels
-        .iter()
-        .enumerate()
-        .flat_map(|(index, one)| labels[index + 1..].iter().map(move |other| (one, other)));
-    pairs.into_iter().find(|(one, other)| plain(one) == plain(other))
+    let others = |index: usize| labels[index + 1..].iter();
+    let mut pairs = labels.iter().enumerate().flat_map(|(index, one)| others(index).map(move |o| (one, o)));
+    pairs.find(|(one, other)| plain(one) == plain(other))
 }
 
 #[cfg(test)]
@@ -328,7 +341,7 @@ mod tests {
         let dataset = load(&folder, &DatasetOptions { hop: Some(50), ..Default::default() }).unwrap();
         // Windows start at 0, 1, 2, 3 and 4 s and are 2 s long. The label changes at 3 s, in the window from
         // 2 s to 4 s.
-        assert_eq!((dataset.len(), dataset.dropped), (4, 1));
+        assert_eq!((dataset.len(), dataset.drops[0].windows_without_label), (4, 1));
         assert_eq!(dataset.labels, [1, 1, 0, 0]);
     }
 

@@ -53,7 +53,7 @@ pub enum DatasetError {
     /// No recording is as long as a window.
     #[error(
         "no recording is long enough for a window: the longest stretch without a gap is {longest:.1} s and \
-         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate"
+         a window of {window} steps at {rate} Hz takes {needed:.1} s; lower --window, or raise --rate{dropped}"
     )]
     TooShort {
         /// The longest stretch without a gap, in seconds.
@@ -64,7 +64,26 @@ pub enum DatasetError {
         rate: f64,
         /// The length of a window in seconds.
         needed: f64,
+        /// Which rows were dropped, as another sentence after a semicolon; empty if there are few.
+        dropped: String,
     },
+    /// Every channel has values, but never in the same row.
+    #[error(
+        "no row of {file} has a number for every channel: of its {rows} rows, {counts}. Write all channels in \
+         one row, set hold for the channels under [[channel]] in dataset.toml, or train on one of them with \
+         --channels"
+    )]
+    NoCompleteRow {
+        /// The path of the first recording.
+        file: String,
+        /// The number of its rows.
+        rows: usize,
+        /// The number of rows in which each channel has a number.
+        counts: String,
+    },
+    /// The rate of the recordings is not that of a current sensor, so the unit of their times is wrong.
+    #[error("{0}")]
+    Rate(String),
     /// There are windows, but none that has the same label throughout.
     #[error(
         "none of the {windows} windows has the same label from its first to its last step; check [label] in \
@@ -148,6 +167,6 @@ pub enum DatasetError {
         gib: f64,
     },
     /// The options give a model card with invalid values.
-    #[error("{0}; set --rate, --window and --hop to numbers within these limits")]
+    #[error("{0}; change --rate, --window or --hop if it is a number, and the recordings if it is a name")]
     Card(#[from] crate::model::card::CardError),
 }

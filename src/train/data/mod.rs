@@ -3,6 +3,8 @@
 //! - `channels`: the channels that all recordings have, and their allowed orders
 //! - `cut`: reading recordings and cutting them into windows, with the daemon's own windower
 //! - `dataset`: the windows of all recordings with their labels
+//! - `drops`: what was dropped on the way, by recording and reason
+//! - `plausibility`: what is probably wrong with the recordings
 //! - `split`: which windows are trained on and which are held out
 //! - `window_index`: the position of a window, and the recording it is from
 //! - `error`: why recordings cannot be used as a dataset
@@ -10,6 +12,8 @@
 pub(crate) mod channels;
 pub(crate) mod cut;
 pub(crate) mod dataset;
+pub(crate) mod drops;
 pub(crate) mod error;
+pub(crate) mod plausibility;
 pub(crate) mod split;
 pub(crate) mod window_index;

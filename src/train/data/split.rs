@@ -48,7 +48,42 @@ fn single_group_warning(dataset: &Dataset, label: usize) -> String {
     )
 }
 
+/// A warning for each label that some network is never trained on, because all recordings with it are held
+/// out of that network. These are labels of a minority of the windows in drives over several surfaces.
+fn untrained_label_warnings(dataset: &Dataset, splits: &[Split]) -> Vec<String> {
+    let counts: Vec<Vec<usize>> =
+        splits.iter().map(|split| dataset.count(split.training.iter().copied())).collect();
+    let warning = |(label, name): (usize, &String)| {
+        let recordings: BTreeSet<usize> = (0..dataset.len())
+            .filter(|window| dataset.labels[*window] == label)
+            .map(|window| dataset.recording_of_window[window])
+            .collect();
+        let first = recordings.first()?;
+        let without = counts.iter().filter(|counts| counts[label] == 0).count();
+        let networks = match splits.len() {
+            1 => "the network is".to_owned(),
+            count => format!("{without} of the {count} networks {}", if without == 1 { "is" } else { "are" }),
+        };
+        (without > 0).then(|| {
+            format!(
+                "label {name:?} is only in {} and recordings that are held out together with it, so {networks} \
+                 never trained on it; record this surface in more drives",
+                dataset.recordings[*first].name
+            )
+        })
+    };
+    dataset.card.labels.iter().enumerate().filter_map(warning).collect()
+}
+
 impl Split {
+    /// The splits of a training run: those of a cross-validation, or a single one if `folds` is 0.
+    pub(crate) fn of_run(dataset: &Dataset, folds: usize, validation: f64, seed: u64) -> Vec<Self> {
+        match folds {
+            0 => vec![Self::new(dataset, validation, seed)],
+            folds => Self::folds(dataset, folds, seed),
+        }
+    }
+
     /// Holds out a share of the groups of each label, chosen at random. A group's label is its most frequent
     /// one.
     ///
@@ -73,6 +108,8 @@ impl Split {
         }
         split.training.sort_unstable();
         split.validation.sort_unstable();
+        let untrained = untrained_label_warnings(dataset, std::slice::from_ref(&split));
+        split.warnings.extend(untrained);
         split
     }
 
@@ -144,7 +181,10 @@ impl Split {
                 next += 1;
             }
         }
-        Self::of_parts(&parts, folds, &warnings)
+        let mut splits = Self::of_parts(&parts, folds, &warnings);
+        let untrained = untrained_label_warnings(dataset, &splits);
+        splits.iter_mut().for_each(|split| split.warnings.extend(untrained.iter().cloned()));
+        splits
     }
 
     /// The splits of a cross-validation that distributes single windows instead of groups, so that
@@ -236,5 +276,23 @@ mod tests {
         assert_eq!(dataset.count(split.validation.iter().copied()), [2, 0]);
         assert_eq!(split.warnings.len(), 1);
         assert!(split.warnings[0].contains("label \"s1\" has only one recording"), "{:?}", split.warnings);
+    }
+
+    #[test]
+    fn a_label_of_a_few_windows_of_one_drive_is_named_where_it_is_untrained() {
+        // Three windows of one drive over s0 are on s2, and there are no others.
+        let mut dataset = sine_waves(2, 5, 6);
+        dataset.card.labels.push("s2".into());
+        (6..9).for_each(|window| dataset.labels[window] = 2);
+        let folds = Split::folds(&dataset, 5, 1);
+        for split in &folds {
+            let expected = "label \"s2\" is only in s0/1 and recordings that are held out together with it, so 1 of the 5 networks is never trained";
+            assert!(
+                split.warnings.len() == 1 && split.warnings[0].starts_with(expected),
+                "{:?}",
+                split.warnings
+            );
+        }
+        assert!(Split::folds(&sine_waves(3, 5, 6), 5, 1)[0].warnings.is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::card::{Card, TrainingSummary};
+use crate::model::card_text::is_unprintable;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
@@ -22,13 +23,19 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
         windows_per_class: dataset.count(0..dataset.len()),
         validation: held_out
             .into_iter()
-            .map(|recording| dataset.recordings[recording].name.clone())
+            .map(|recording| printable(&dataset.recordings[recording].name))
             .collect(),
         folds: if folds > 1 { folds } else { 0 },
-        validation_scores: (windows.total() > 0).then(|| windows.scores()),
+        // The scores of the networks that an interrupted training got to say nothing about the model.
+        validation_scores: (windows.total() > 0 && trained.interrupted.is_none()).then(|| windows.scores()),
         chosen_on_validation: trained.chosen_on_validation(),
         seed: trained.options.seed,
         statistics: dataset.statistics(&training),
     };
     Card { training: Some(training), ..dataset.card.clone() }
+}
+
+/// A name from a file system, with its control characters replaced, because a card must not have any.
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -24,6 +24,23 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
+/// Checks that [`write_file`] can write to `path`, before time is spent on the content: creates a temporary
+/// file beside it and removes it again.
+///
+/// # Errors
+/// [`ExportError::Write`] if nothing can be written there, or if there is something other than a file.
+pub(crate) fn check_writable(path: &Path) -> Result<(), ExportError> {
+    let failed = |why| ExportError::Write { path: path.into(), why };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(failed(io::Error::other("it is there and not a file")));
+    }
+    if path.file_name().is_none() {
+        return Err(failed(io::Error::other("it has no name")));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".underfoot-").tempfile_in(folder).map(drop).map_err(failed)
+}
+
 /// Makes a file readable for everybody. Temporary files are readable for their owner only, but the daemon
 /// reads the model as another user.
 fn set_readable(file: &File) -> io::Result<()> {

@@ -23,12 +23,14 @@ use crate::train::network::summary::lags;
 pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     let architecture = ensemble.architecture();
     let mut graph = Builder::default();
-    let ordered = graph.ordered(&architecture.orders, architecture.channels);
+    graph.order_constants(&architecture.orders, architecture.channels);
     let mut logits = Vec::new();
     let mut embeddings = Vec::new();
     for (index, network) in ensemble.members().iter().enumerate() {
         let mut member = GraphMember { graph: &mut graph, network, prefix: format!("member{index}/") };
-        let embedding = member.embedding(&ordered);
+        let clipped = member.clipped();
+        let ordered = member.ordered(&clipped);
+        let embedding = member.embedding(&clipped, &ordered);
         logits.push(member.logits(&ordered, &embedding));
         embeddings.push(embedding);
     }
@@ -60,15 +62,11 @@ impl Builder {
         self.nodes.push(node(kind, input, &[output], attributes));
     }
 
-    /// Puts the channels into their canonical order, see
-    /// [`Preprocessing`](crate::train::network::preprocessing::Preprocessing), and returns the name of the
-    /// result, [N, W, C].
-    ///
-    /// The order with the highest score is chosen. A score is the sum of the channels' means, weighted by
-    /// their positions in the order: the first channel counts C times, the last once.
-    fn ordered(&mut self, orders: &[Vec<usize>], channels: usize) -> String {
+    /// Adds the constants by which every member puts the channels into their canonical order, if there are
+    /// several orders.
+    fn order_constants(&mut self, orders: &[Vec<usize>], channels: usize) {
         if orders.len() < 2 {
-            return "window".into();
+            return;
         }
         // A matrix [C, orders]: the weight of each channel in each order.
         let mut weights = vec![0.0; channels * orders.len()];
@@ -81,17 +79,6 @@ impl Builder {
         self.constants.push(floats("order_weights", &[channels, orders.len()], &weights));
         self.constants.push(integer_tensor("orders", &[orders.len(), channels], &flat_orders));
         self.constants.push(integers("step_axis", &[1]));
-        let steps = || vec![integers_attribute("axes", &[1]), integer("keepdims", 0)];
-        self.add("ReduceMean", &["window"], "channel_means", steps());
-        self.add("MatMul", &["channel_means", "order_weights"], "order_scores", vec![]);
-        let last = vec![integer("axis", 1), integer("keepdims", 0)];
-        self.add("ArgMax", &["order_scores"], "order_index", last);
-        self.add("Gather", &["orders", "order_index"], "order", vec![]);
-        self.add("Unsqueeze", &["order", "step_axis"], "order_of_a_step", vec![]);
-        self.add("Shape", &["window"], "window_shape", vec![]);
-        self.add("Expand", &["order_of_a_step", "window_shape"], "order_of_each_step", vec![]);
-        self.add("GatherElements", &["window", "order_of_each_step"], "ordered", vec![integer("axis", 2)]);
-        "ordered".into()
     }
 }
 
@@ -139,12 +126,43 @@ impl GraphMember<'_> {
         self.add("Mul", &[&centred, &factor], name, vec![])
     }
 
+    /// Adds the clipping of the window and returns the full name of the result, [N, W, C].
+    fn clipped(&mut self) -> String {
+        let Some(clip) = self.network.preprocessing().clip() else { return "window".into() };
+        let [low, high] = [("lowest", &clip.low), ("highest", &clip.high)]
+            .map(|(name, values)| self.floats(name, &[values.len()], values));
+        let above = self.add("Max", &["window", &low], "above_lowest", vec![]);
+        self.add("Min", &[&above, &high], "clipped", vec![])
+    }
+
+    /// Puts the channels into their canonical order, see
+    /// [`Preprocessing`](crate::train::network::preprocessing::Preprocessing), and returns the full name of
+    /// the result, [N, W, C].
+    ///
+    /// The order with the highest score is chosen. A score is the sum of the channels' means, weighted by
+    /// their positions in the order: the first channel counts C times, the last once.
+    fn ordered(&mut self, clipped: &str) -> String {
+        if self.network.architecture().orders.len() < 2 {
+            return clipped.into();
+        }
+        let steps = || vec![integers_attribute("axes", &[1]), integer("keepdims", 0)];
+        let means = self.add("ReduceMean", &[clipped], "channel_means", steps());
+        let scores = self.add("MatMul", &[&means, "order_weights"], "order_scores", vec![]);
+        let last = vec![integer("axis", 1), integer("keepdims", 0)];
+        let index = self.add("ArgMax", &[&scores], "order_index", last);
+        let order = self.add("Gather", &["orders", &index], "order", vec![]);
+        let order = self.add("Unsqueeze", &[&order, "step_axis"], "order_of_a_step", vec![]);
+        let shape = self.add("Shape", &[clipped], "window_shape", vec![]);
+        let order = self.add("Expand", &[&order, &shape], "order_of_each_step", vec![]);
+        self.add("GatherElements", &[clipped, &order], "ordered", vec![integer("axis", 2)])
+    }
+
     /// Adds preprocessing, the LSTM layers and pooling, and returns the full name of the pooled outputs, [N,
     /// H].
-    fn embedding(&mut self, ordered: &str) -> String {
+    fn embedding(&mut self, clipped: &str, ordered: &str) -> String {
         let network = self.network;
         let (architecture, preprocessing) = (network.architecture(), network.preprocessing());
-        let window = if preprocessing.ordered_steps() { ordered } else { "window" };
+        let window = if preprocessing.ordered_steps() { ordered } else { clipped };
         let scaled = self.scaled(window, preprocessing.scaling(), "scaled");
         let mut steps =
             self.add("Transpose", &[&scaled], "steps", vec![integers_attribute("perm", &[1, 0, 2])]);

@@ -5,7 +5,8 @@
 //! - `parity` compares the result in ONNX Runtime with [`exact`], the trainer's forward pass in double
 //!   precision. A model that differs by more than rounding explains is an [error](error::ExportError) and is
 //!   never written.
-//! - [`write_file`] writes bytes to a file that is always complete.
+//! - [`write_file`] writes bytes to a file that is always complete, and [`check_writable`] checks beforehand
+//!   that it can.
 
 mod card;
 mod error;
@@ -15,5 +16,5 @@ mod graph;
 mod model;
 mod parity;
 
-pub(crate) use self::file::write_file;
+pub(crate) use self::file::{check_writable, write_file};
 pub(crate) use self::model::export;

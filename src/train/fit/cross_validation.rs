@@ -8,7 +8,7 @@ use super::context::{TrainingContext, pool};
 use super::ensemble::Ensemble;
 use super::epoch::FitError;
 use super::member::{TrainedMember, train_member};
-use super::trained::{OutOfFold, Trained};
+use super::trained::{Interruption, OutOfFold, Trained};
 use crate::train::data::split::Split;
 use crate::train::kernel::activation::softmax_rows;
 
@@ -21,10 +21,7 @@ use crate::train::kernel::activation::softmax_rows;
 pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, FitError> {
     let TrainingContext { options, dataset, .. } = *context;
     options.check()?;
-    let splits = match options.folds() {
-        0 => vec![Split::new(dataset, options.validation(), options.seed)],
-        folds => Split::folds(dataset, folds, options.seed),
-    };
+    let splits = Split::of_run(dataset, options.folds(), options.validation(), options.seed);
     pool(options.threads)?.install(|| train_splits(context, splits))
 }
 
@@ -35,14 +32,27 @@ pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, F
 /// [`FitError`] if there are too few windows or the loss is not finite.
 pub(crate) fn train_splits(context: &TrainingContext<'_>, splits: Vec<Split>) -> Result<Trained, FitError> {
     let mut members: Vec<TrainedMember> = Vec::new();
+    let networks = splits.len();
     for (index, split) in splits.into_iter().enumerate() {
-        // An untrained network would only make the ensemble worse.
         if index > 0 && context.stop.load(Ordering::Relaxed) {
             break;
         }
-        members.push(train_member(context, split, index)?);
+        let member = train_member(context, split, index)?;
+        // An untrained network would only make the ensemble worse.
+        if index > 0 && member.member.history.is_empty() {
+            break;
+        }
+        members.push(member);
     }
-    Ok(join(context, members))
+    let last = members.last().map(|last| &last.member);
+    let interrupted = members.len() < networks || last.is_some_and(|last| last.interrupted);
+    let interrupted = interrupted.then(|| Interruption {
+        epoch: last.map_or(0, |last| last.history.len()),
+        epochs: context.options.epochs(),
+        network: members.len(),
+        networks,
+    });
+    Ok(Trained { interrupted, ..join(context, members) })
 }
 
 /// Joins the networks into one model, collects their predictions of held-out windows and calibrates the
@@ -78,5 +88,6 @@ fn join(context: &TrainingContext<'_>, trained: Vec<TrainedMember>) -> Trained {
         calibration,
         searched: false,
         warnings,
+        interrupted: None,
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Member {
     pub split: Split,
     /// The figures of every epoch.
     pub history: Vec<Epoch>,
+    /// Whether training was interrupted before its last epoch had ended.
+    pub interrupted: bool,
 }
 
 /// A trained network.
@@ -47,9 +49,13 @@ pub(super) fn train_member(
     }
     let mut trainer = Trainer::new(context, split, index);
     let (mut history, mut best_epoch, mut lowest_loss) = (Vec::new(), 0, f64::INFINITY);
+    let mut interrupted = false;
     let mut kept = (trainer.validated_network().clone(), Vec::new());
     while trainer.epochs() < options.epochs() {
-        let Some(figures) = trainer.epoch()? else { break };
+        let Some(figures) = trainer.epoch()? else {
+            interrupted = true;
+            break;
+        };
         (context.progress)(index, &figures);
         history.push(figures);
         // Without early stopping, each epoch replaces the weights of the one before, so that the last ones
@@ -64,7 +70,8 @@ pub(super) fn train_member(
     }
     // If training was stopped within the first epoch, the network is returned with its current weights.
     let (network, logits) = if best_epoch == 0 { trainer.snapshot() } else { kept };
-    Ok(TrainedMember { network, member: Member { split: trainer.into_split(), history }, logits })
+    let member = Member { split: trainer.into_split(), history, interrupted };
+    Ok(TrainedMember { network, member, logits })
 }
 
 /// Counts predictions against actual labels. `probabilities` is row-major [N, K], `actual` yields the N label
@@ -222,6 +229,8 @@ mod tests {
             TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &progress };
         let trained = cross_validate(&training).unwrap();
         assert_eq!((trained.members.len(), trained.members[0].history.len()), (1, 2));
+        let came = trained.interrupted.unwrap();
+        assert_eq!(came.to_string(), "epoch 2 of 12 of network 1 of 3");
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub(crate) fn search(
         let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
         let splits_used = splits.iter().take(folds).cloned().collect();
         let trained = pool.install(|| train_splits(&context, splits_used))?;
+        if trained.interrupted.is_some() {
+            return Err(FitError::Interrupted);
+        }
         let balanced_accuracy = trained.window_confusion(dataset).balanced_accuracy();
         candidate.trial = SearchTrial { folds, epochs, balanced_accuracy, ..candidate.trial.clone() };
         candidate.trained = Some(trained);

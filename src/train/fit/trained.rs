@@ -29,6 +29,29 @@ pub(crate) struct Trained {
     pub searched: bool,
     /// Warnings about the split, one sentence each.
     pub warnings: Vec<String>,
+    /// How far training came if it was interrupted; `None` if it came to its end.
+    pub interrupted: Option<Interruption>,
+}
+
+/// How far an interrupted training came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Interruption {
+    /// The last complete epoch of the last network, from 1; 0 if there was none.
+    pub epoch: usize,
+    /// The epochs that each network was to be trained for.
+    pub epochs: usize,
+    /// The last network that was trained for at least an epoch, from 1.
+    pub network: usize,
+    /// The number of networks that were to be trained.
+    pub networks: usize,
+}
+
+impl std::fmt::Display for Interruption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { epoch, epochs, network, networks } = self;
+        write!(f, "epoch {epoch} of {epochs}")?;
+        if *networks > 1 { write!(f, " of network {network} of {networks}") } else { Ok(()) }
+    }
 }
 
 /// Predictions of held-out windows, each by the network that was not trained on it, in the order of the

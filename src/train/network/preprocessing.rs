@@ -1,10 +1,17 @@
-//! The preprocessing of a window before the first layer: the channels' canonical order, scaling, first
-//! differences, and the summary statistics.
+//! The preprocessing of a window before the first layer: clipping, the channels' canonical order, scaling,
+//! first differences, and the summary statistics.
 //!
-//! Preprocessing is not trained. Its means and factors are measured on the training windows, and it is a part
-//! of the exported graph, so that the daemon passes raw windows to the model.
+//! Preprocessing is not trained. Its limits, means and factors are measured on the training windows, and it
+//! is a part of the exported graph, so that the daemon passes raw windows to the model.
+//!
+//! A single wrong value, such as a sentinel of a sensor, must not ruin the scaling of all windows in training,
+//! nor overflow in the graph. So the scaling is measured on windows without such values, and values far
+//! outside of the training windows are clipped.
+
+use std::borrow::Cow;
 
 use super::architecture::Architecture;
+use super::clip_range::ClipRange;
 use super::summary::summarise;
 
 /// A shift and a factor for each of several values; the scaled value is (value - mean) · factor.
@@ -21,6 +28,8 @@ pub struct Scaling {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
     channels: usize,
+    /// The range that the values of each recorded channel are clipped to; `None` without clipping.
+    clip: Option<ClipRange>,
     orders: Vec<Vec<usize>>,
     ordered_steps: bool,
     /// The scaling of the channels, `[C]`; in canonical order if the steps are.
@@ -80,7 +89,15 @@ impl Preprocessing {
         let mut measured = Self::plain(channels);
         measured.orders.clone_from(&architecture.orders);
         measured.ordered_steps = architecture.ordered_steps;
-        let raw: Vec<&[f32]> = windows.collect();
+        let all: Vec<&[f32]> = windows.collect();
+        let interchangeable = measured.orders.len() > 1;
+        let (clip, clean) = ClipRange::measure(&all, channels, interchangeable);
+        measured.clip = clip;
+        // If most windows have wrong values, they are all used, with these values clipped.
+        let enough = 2 * clean.len() >= all.len();
+        let raw = if enough { clean } else { all };
+        let clipped: Vec<Cow<'_, [f32]>> = raw.iter().map(|window| measured.clipped(window)).collect();
+        let raw: Vec<&[f32]> = clipped.iter().map(Cow::as_ref).collect();
         let in_order =
             |window: &&[f32]| if measured.ordered_steps { measured.ordered(window) } else { window.to_vec() };
         let windows: Vec<Vec<f32>> = raw.iter().map(in_order).collect();
@@ -115,6 +132,7 @@ impl Preprocessing {
     pub fn plain(channels: usize) -> Self {
         Self {
             channels,
+            clip: None,
             orders: Vec::new(),
             ordered_steps: true,
             scaling: Scaling::none(channels),
@@ -132,6 +150,16 @@ impl Preprocessing {
     pub fn scaled(scaling: Scaling) -> Self {
         let channels = scaling.mean.len();
         Self { scaling, ..Self::plain(channels) }
+    }
+
+    /// The range that the values of each recorded channel are clipped to; `None` without clipping.
+    pub(crate) fn clip(&self) -> Option<&ClipRange> {
+        self.clip.as_ref()
+    }
+
+    /// A window [W, C] with its values clipped.
+    fn clipped<'a>(&self, window: &'a [f32]) -> Cow<'a, [f32]> {
+        self.clip.as_ref().map_or(Cow::Borrowed(window), |clip| clip.apply(window))
     }
 
     /// C, the channels of a window.
@@ -209,6 +237,7 @@ impl Preprocessing {
     /// input [W, `rows`, width] of the first layer, and appends its scaled summary, if that is used, to
     /// `summary`.
     pub fn write(&self, window: &[f32], row: usize, rows: usize, steps: &mut [f32], summary: &mut Vec<f32>) {
+        let window = &*self.clipped(window);
         let ordered = self.ordered(window);
         let chosen = if self.ordered_steps { &ordered } else { window };
         let (channels, width) = (self.channels, self.width());
@@ -277,6 +306,29 @@ mod tests {
                 let square = column.iter().map(|v| *v * *v).sum::<f32>() / column.len() as f32;
                 assert!(mean.abs() < 0.2 && (0.7..1.1).contains(&square), "{mean} {square}");
             }
+        }
+    }
+
+    #[test]
+    fn a_single_wrong_value_changes_neither_the_scaling_nor_overflows() {
+        let clean: Vec<f32> =
+            (0..40 * 8).map(|i| 3.0 + (i as f32 * 0.7).sin() * (1 + i % 2) as f32).collect();
+        let measure = |values: &[f32]| Preprocessing::measure(&architecture(), values.chunks_exact(8));
+        let scaling = measure(&clean);
+        for wrong in [4_294_967_295.0, 3e38, -3e38, -999.0] {
+            let mut values = clean.clone();
+            values[13] = wrong;
+            let robust = measure(&values);
+            let near = |one: &[f32], other: &[f32]| {
+                one.iter().zip(other).all(|(a, b)| (a - b).abs() < 0.1 * b.abs().max(0.1))
+            };
+            assert!(near(&robust.scaling.factor, &scaling.scaling.factor), "{robust:?}");
+            let (Some(one), Some(other)) = (&robust.summary, &scaling.summary) else { panic!() };
+            assert!(near(&one.factor, &other.factor), "{one:?} {other:?}");
+            let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
+            scaling.write(&values[8..16], 0, 1, &mut steps, &mut summary);
+            let largest = steps.iter().chain(&summary).fold(0f32, |largest, value| largest.max(value.abs()));
+            assert!(largest < 100.0, "{steps:?} {summary:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::fit_options::{CanonicalOrder, FitOptions};
 use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
 use crate::train::network::architecture::Architecture;
 use crate::train::network::augment::Augmentation;
 use crate::train::network::batch::Regularisation;
@@ -27,9 +28,11 @@ impl FitOptions {
     /// The same settings, with a value for each setting that follows from the recordings. With several folds,
     /// `validation` is `None`.
     pub fn resolved(&self, dataset: &Dataset) -> Self {
-        let training = dataset.len() as f64 * if self.folds() > 0 { 0.8 } else { 1.0 - self.validation() };
-        let steps_per_epoch = (training / self.batch_size as f64).ceil().max(1.0);
         let folds = self.folds();
+        let splits = Split::of_run(dataset, folds, self.validation(), self.seed);
+        // The mean over the networks of the windows that each is trained on.
+        let training = splits.iter().map(|split| split.training.len()).sum::<usize>() / splits.len().max(1);
+        let steps_per_epoch = training.div_ceil(self.batch_size.max(1)).max(1) as f64;
         Self {
             rate: Some(dataset.card.rate),
             hop: Some(dataset.card.hop),
@@ -175,5 +178,17 @@ mod tests {
         assert_eq!(dense(FitOptions::default(), 31), Some(0));
         assert_eq!(dense(FitOptions::default(), 32), Some(64));
         assert_eq!(dense(FitOptions { dense: Some(8), ..FitOptions::default() }, 2), Some(8));
+    }
+
+    #[test]
+    fn epochs_follow_from_the_windows_that_a_network_is_trained_on() {
+        // 10 recordings of 64 windows: 2 folds train on 5 of them, 10 folds on 9.
+        let dataset = sine_waves(2, 5, 64);
+        let epochs = |folds: usize| {
+            FitOptions { folds: Some(folds), batch_size: 32, ..FitOptions::default() }
+                .resolved(&dataset)
+                .epochs()
+        };
+        assert_eq!([2, 5, 10].map(epochs), [300, 188, 167]);
     }
 }

@@ -11,6 +11,7 @@ use super::summary::{origin, summary};
 use super::worst_windows::worst_windows;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::drops::DropSummary;
 use crate::train::fit::trained::Trained;
 
 /// Everything that the page shows.
@@ -38,10 +39,16 @@ impl FitReport<'_> {
         let body = html! {
             h1 { "Training report" }
             p.soft { (origin(dataset)) }
-            @if scored { (summary(trained, dataset, &windows, trees, leaky)) } @else {
+            @if let Some(interrupted) = &trained.interrupted {
+                p.warn {
+                    "Training was interrupted after " (interrupted) ". The model is unfinished, so it has no score; "
+                    "the figures below are those of the networks as far as they were trained."
+                }
+            } @else if scored { (summary(trained, dataset, &windows, trees, leaky)) } @else {
                 p { "No windows were held out, so how good the model is on a new drive is not known." }
             }
-            @for warning in &trained.warnings { p.warn { "Warning: " (warning) } }
+            @for warning in dataset.warnings.iter().chain(&trained.warnings) { p.warn { "Warning: " (warning) } }
+            @for line in DropSummary::of(&dataset.drops).lines() { p.soft { (line) } }
             h2 { "Loss and accuracy, every epoch" }
             (learning_curves(trained))
             @if scored {

@@ -7,6 +7,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use super::fit_report::FitReport;
 use super::run_scores::run_scores;
 use crate::csv::RowWriter;
@@ -52,18 +54,28 @@ pub(crate) fn default_folder(model: &Path) -> PathBuf {
 }
 
 /// Checks that a run folder may be written to this path: either nothing is there yet, or the folder of an
-/// earlier run, which is then replaced.
+/// earlier run, which is then replaced. The folder that it is in must be writable.
 ///
 /// # Errors
-/// One sentence that names the path and the fix, if something else is there.
+/// One sentence that names the path and the fix, if something else is there or nothing can be written.
 pub(crate) fn check(path: &Path) -> Result<(), String> {
     if !path.exists() || path.join(CONFIG).is_file() {
-        return Ok(());
+        return temporary_folder(path).map(drop);
     }
     Err(format!(
         "the run folder \"{}\" exists and is not the folder of an earlier run; choose another with --run",
         path.display()
     ))
+}
+
+/// A temporary folder beside `path`.
+fn temporary_folder(path: &Path) -> Result<TempDir, String> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".underfoot-").tempdir_in(parent).map_err(|why| failed(path, &why))
+}
+
+fn failed(path: &Path, why: &io::Error) -> String {
+    format!("the run folder \"{}\" cannot be written: {why}; choose another with --run", path.display())
 }
 
 /// Writes the files into a temporary folder beside `path` and moves it into place, replacing the folder of an
@@ -73,11 +85,8 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
 /// One sentence that names the path, the system's error and the fix.
 pub(crate) fn write(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), String> {
     check(path)?;
-    let failed = |why: io::Error| {
-        format!("the run folder \"{}\" cannot be written: {why}; choose another with --run", path.display())
-    };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(".underfoot-").tempdir_in(parent).map_err(failed)?;
+    let failed = |why: io::Error| failed(path, &why);
+    let temporary = temporary_folder(path)?;
     let new = temporary.path().join("new");
     std::fs::create_dir(&new).map_err(failed)?;
     for (name, bytes) in files {

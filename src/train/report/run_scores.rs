@@ -6,8 +6,10 @@ use super::fit_report::FitReport;
 use super::recordings::{RecordingScore, recording_scores};
 use crate::model::card::Scores;
 use crate::score::Confusion;
+use crate::train::data::drops::DropSummary;
 use crate::train::fit::calibration::Calibration;
 use crate::train::fit::search::SearchTrial;
+use crate::train::fit::trained::Interruption;
 
 /// The content of `scores.json`.
 #[derive(Debug, Serialize)]
@@ -29,6 +31,13 @@ struct RunScores<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     leaky: Option<Scores>,
     recordings: Vec<RecordingScore>,
+    /// How far training came if it was interrupted. The scores are then those of an unfinished model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<Interruption>,
+    /// What was dropped on the way from the rows of the recordings to windows.
+    dropped: DropSummary,
+    /// What is probably wrong with the recordings or their split, one sentence each.
+    warnings: Vec<&'a String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tried: &'a [SearchTrial],
 }
@@ -70,6 +79,9 @@ pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u
         extra_trees: trees.map(Confusion::scores),
         leaky: leaky.map(Confusion::scores),
         recordings: recording_scores(trained, dataset),
+        interrupted: trained.interrupted,
+        dropped: DropSummary::of(&dataset.drops),
+        warnings: dataset.warnings.iter().chain(&trained.warnings).collect(),
         tried,
     };
     // The structure holds only numbers, texts and lists, which always serialise.

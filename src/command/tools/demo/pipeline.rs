@@ -1,6 +1,5 @@
 //! The demo's pipeline, with the board drawn while it runs.
 
-use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -19,6 +18,7 @@ use crate::decode::message::MessageFormat;
 use crate::health::Health;
 use crate::model::session::Model;
 use crate::mqtt::{Role, Subscription};
+use crate::print;
 use crate::signal::{Columns, StreamId};
 use crate::simulator::drive::Drive;
 use crate::sink::Sink;
@@ -57,6 +57,8 @@ pub(super) async fn run(
             format: MessageFormat::Auto,
             input: SourceInput { columns, time: Default::default(), csv: Default::default() },
             max_payload: config.limits.payload,
+            max_streams: config.limits.streams,
+            hold: config.limits.silence,
         };
         vec![("robots".to_owned(), SourceTask::Mqtt(subscription))]
     } else {
@@ -75,12 +77,14 @@ pub(super) async fn run(
         streams: assemble::stream_options(&config, &card),
         context,
         sinks,
+        ends_with_output: false,
     };
     let pipeline = Pipeline {
         sources,
         broker: connection,
         serving: Some(serving),
         recorder: None,
+        observer: None,
         reload: None,
         http: None,
         health,
@@ -103,18 +107,20 @@ pub(super) async fn run(
     let mut board = board;
     let ended = tokio::select! {
         ended = pipeline.run(shutdown) => ended.map_err(Failure::failed),
-        never = draw(&mut board, &outcomes) => match never {},
+        // Nobody sees the rest.
+        () = draw(&mut board, &outcomes) => return Ok(()),
     };
     board.take(&outcomes);
     board.finish();
     ended.map(|_| ())
 }
 
-/// Draws until cancelled: a live table on a terminal, and otherwise a line for each change.
-async fn draw(board: &mut Board, outcomes: &TimedOutcomes) -> Infallible {
+/// Draws until cancelled, or until the output is closed: a live table on a terminal, and otherwise a line for each
+/// change.
+async fn draw(board: &mut Board, outcomes: &TimedOutcomes) {
     let on_terminal = std::io::stdout().is_terminal();
     let mut frames = tokio::time::interval(FRAME);
-    loop {
+    while !print::is_closed() {
         frames.tick().await;
         board.take(outcomes);
         if on_terminal {

@@ -55,8 +55,9 @@ pub(crate) struct CleanedData {
     pub suspects: BTreeSet<usize>,
 }
 
-/// Inspects the windows. If the time runs out, the trees of some folds are missing, and their windows count
-/// neither for the accuracy nor for the suspected labels.
+/// Inspects the windows. If the time runs out or the diagnosis is interrupted, some pairs of recordings are not
+/// compared and the trees of some folds are missing; their windows count neither for the accuracy nor for the
+/// suspected labels.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
@@ -66,10 +67,10 @@ pub(crate) fn inspect(
     pool: &WorkerPool<'_>,
 ) -> Result<(Inspection, CleanedData), FitError> {
     let channels = check_channels(dataset);
-    let duplicates = find_duplicates(dataset);
+    let duplicates = find_duplicates(dataset, || pool.expired());
     let grouped = (!duplicates.is_empty()).then(|| group_duplicates(dataset, &duplicates));
     let features = Features::of(dataset);
-    let neighbours = nearest_neighbours(dataset, &features);
+    let neighbours = nearest_neighbours(dataset, &features, || pool.expired());
     let best_grouping = grouped.as_ref().unwrap_or(dataset);
     let trees = held_out_trees(pool, best_grouping, &features, Split::folds(best_grouping, FOLDS, seed))?;
     let leaky_folds = Split::leaky_folds(dataset, FOLDS, seed);

@@ -20,8 +20,13 @@ pub(crate) struct NeighbourError {
 
 /// Measures the error of the nearest neighbour on features that are scaled to a standard deviation of 1. For
 /// an error e and K labels, the interval is that of Cover and Hart (1967): from (K - 1) / K · (1 - √(1 - K /
-/// (K - 1) · e)) to e.
-pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> NeighbourError {
+/// (K - 1) · e)) to e. If `expired` becomes true, the windows that were compared until then count; without any,
+/// the numbers are NaN.
+pub(crate) fn nearest_neighbours(
+    dataset: &Dataset,
+    features: &Features,
+    expired: impl Fn() -> bool,
+) -> NeighbourError {
     let every = dataset.len().div_ceil(MAX_WINDOWS).max(1);
     let windows: Vec<usize> = (0..dataset.len()).step_by(every).collect();
     let columns = features.columns;
@@ -46,10 +51,19 @@ pub(crate) fn nearest_neighbours(dataset: &Dataset, features: &Features) -> Neig
         let nearest = others.map(|other| (distance(&other), other)).min_by(|a, b| a.0.total_cmp(&b.0));
         nearest.is_none_or(|(_, other)| dataset.labels[windows[other]] != dataset.labels[windows[one]])
     };
-    let error = (0..rows.len()).filter(|one| wrong(*one)).count() as f64 / f64::from(count);
+    // At equal distances, so that an early end leaves windows of every recording.
+    const PARTS: usize = 16;
+    let order = (0..PARTS).flat_map(|part| (part..rows.len()).step_by(PARTS));
+    let compared: Vec<bool> = order.take_while(|_| !expired()).map(wrong).collect();
+    let error = compared.iter().filter(|wrong| **wrong).count() as f64 / compared.len() as f64;
     let labels = dataset.card.labels.len() as f64;
     let share = (labels - 1.0) / labels;
-    NeighbourError { error, low: share * (1.0 - (1.0 - error / share).max(0.0).sqrt()), high: error }
+    NeighbourError { error, low: share * (1.0 - above_zero(1.0 - error / share).sqrt()), high: error }
+}
+
+/// The number, or 0 if it is below. Unlike [`f64::max`], this keeps NaN.
+fn above_zero(number: f64) -> f64 {
+    if number < 0.0 { 0.0 } else { number }
 }
 
 #[cfg(test)]
@@ -60,11 +74,13 @@ mod tests {
     #[test]
     fn sine_waves_of_different_frequency_have_neighbours_of_their_own_label() {
         let dataset = sine_waves(3, 4, 4);
-        let found = nearest_neighbours(&dataset, &Features::of(&dataset));
+        let found = nearest_neighbours(&dataset, &Features::of(&dataset), || false);
         assert!(found.error < 0.1, "{found:?}");
+        let none = nearest_neighbours(&dataset, &Features::of(&dataset), || true);
+        assert!(none.error.is_nan() && none.low.is_nan());
         let mut shuffled = dataset.clone();
         (0..shuffled.len()).for_each(|window| shuffled.labels[window] = window % 3);
-        let found = nearest_neighbours(&shuffled, &Features::of(&shuffled));
+        let found = nearest_neighbours(&shuffled, &Features::of(&shuffled), || false);
         assert!(found.error > 0.4 && found.low > 0.2 && found.high == found.error, "{found:?}");
         // Cover and Hart: the nearest neighbour's error is at most low * (2 - low * K / (K - 1)).
         let most = found.low * (2.0 - found.low * 3.0 / 2.0);

@@ -69,8 +69,8 @@ const PROBES: usize = 3;
 const TOLERANCE: f32 = 0.1;
 
 /// Finds pairs of recordings that hold the same drive: a window of one occurs, step by step, anywhere in the
-/// other.
-pub(crate) fn find_duplicates(dataset: &Dataset) -> Vec<Duplicate> {
+/// other. If `expired` becomes true, the pairs that were found until then are returned.
+pub(crate) fn find_duplicates(dataset: &Dataset, expired: impl Fn() -> bool) -> Vec<Duplicate> {
     let (width, window) = (dataset.card.channels.len(), dataset.card.window);
     let mut windows: Vec<Vec<usize>> = vec![Vec::new(); dataset.recordings.len()];
     (0..dataset.len()).for_each(|index| windows[dataset.recording_of_window[index]].push(index));
@@ -87,6 +87,9 @@ pub(crate) fn find_duplicates(dataset: &Dataset) -> Vec<Duplicate> {
             (0..count).map(|probe| dataset.window(own[(2 * probe + 1) * own.len() / (2 * count)])).collect();
         let tolerances: Vec<Vec<f32>> = probes.iter().map(|probe| tolerances(probe, width)).collect();
         for (other, extent) in extents.iter().enumerate() {
+            if expired() {
+                return found;
+            }
             let same_group = dataset.recordings[one].group == dataset.recordings[other].group;
             let Some((first, end)) = extent.filter(|_| other != one && !same_group) else { continue };
             let known = found.contains(&Duplicate { one: other, other: one });
@@ -169,12 +172,13 @@ mod tests {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             *value = (state >> 40) as f32 / 1e6;
         }
-        assert!(find_duplicates(&dataset).is_empty());
+        assert!(find_duplicates(&dataset, || false).is_empty());
         let steps = dataset.steps.clone();
         let (from, to) = (dataset.windows[0].start, dataset.windows[18].start);
         dataset.steps[to..to + 113].copy_from_slice(&steps[from + 7..from + 120]);
-        let found = find_duplicates(&dataset);
+        let found = find_duplicates(&dataset, || false);
         assert_eq!(found, [Duplicate { one: 0, other: 3 }]);
+        assert!(find_duplicates(&dataset, || true).is_empty(), "there was no time");
         let grouped = group_duplicates(&dataset, &found);
         assert_eq!(grouped.recordings[3].group, grouped.recordings[0].group);
     }

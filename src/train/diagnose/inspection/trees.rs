@@ -34,7 +34,10 @@ pub(crate) fn held_out_trees(
     let options = TreesOptions { trees: TREES, seed: 0 };
     let predicted = pool.run(folds.len(), |fold| {
         let split = &folds[fold];
-        (!split.validation.is_empty()).then(|| features.held_out(dataset, split, options))
+        if split.validation.is_empty() {
+            return None;
+        }
+        features.held_out(dataset, split, options, &|| pool.expired())
     })?;
     let classes = dataset.card.labels.len();
     let mut probabilities = vec![None; dataset.len()];

@@ -7,7 +7,7 @@ const WRAPS: [i64; 2] = [(1 << 32) * 1_000, (1 << 32) * 1_000_000];
 
 /// A sample that is older than the newest one by up to this many nanoseconds is late. If it is older still,
 /// the device's clock has started again.
-const LATE_LIMIT: i64 = 1_000_000_000;
+pub(super) const LATE_LIMIT: i64 = 1_000_000_000;
 
 /// Where a sample belongs in the stream. The times have no wraps: they keep increasing when a counter wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

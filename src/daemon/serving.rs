@@ -1,0 +1,94 @@
+//! The stages of a pipeline, from the samples of the sources to the sinks.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::parts::{Observer, PipelineError, Serving};
+use super::stages::{self, Observers};
+use crate::decision::SurfaceTable;
+use crate::health::Health;
+use crate::inference::{BatchQueue, Handover, WorkQueue, worker};
+use crate::signal::Drops;
+use crate::sink::Sink;
+use crate::sink::live::events::LiveEvents;
+use crate::sink::recorder::RecordSender;
+use crate::source::queue::{EventReceiver, QueuedEvent};
+use crate::stream::StreamTable;
+use crate::thread::{NamedThread, caught};
+
+/// Turns samples into outcomes: the stream table, inference on its own threads, the decision and the sinks.
+/// Ends when the sources have ended and everything is decided, and then returns the sinks.
+///
+/// # Errors
+/// [`PipelineError`] as soon as the model fails, or one of the stages or threads stops by itself.
+pub(super) async fn serve(
+    events: EventReceiver,
+    handovers: mpsc::Receiver<Box<Handover>>,
+    serving: Serving,
+    recording: Option<RecordSender>,
+    live: Option<LiveEvents>,
+    health: &Arc<Health>,
+) -> Result<Vec<Sink>, PipelineError> {
+    let Serving { models, batch, queue_limit, streams, context, sinks, ends_with_output: _ } = serving;
+    // Large enough that each thread finds a whole batch waiting when it has finished one.
+    let (work, work_receiver) = mpsc::channel(batch * (models.len() + 1));
+    let (results, inferred) = mpsc::channel(models.len() + 1);
+    // Enough that a thread whose batch takes long does not hold the others up.
+    let queue = Arc::new(BatchQueue::new(work_receiver, 4 * models.len()));
+    for model in models {
+        let (queue, results, health) = (queue.clone(), results.clone(), health.clone());
+        // The thread ends with its input, and any other end is an error among the results.
+        drop(NamedThread::spawn("inference", move || worker::run(model, &queue, batch, &results, &health)));
+    }
+    drop((queue, results));
+
+    let surfaces = SurfaceTable::new(context);
+    let streams = StreamTable::new(streams);
+    let work_queue = WorkQueue::new(queue_limit, streams.is_live());
+    let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
+    let stopped = |name: &str| PipelineError::Stopped(name.to_owned());
+    let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
+    let mut following = std::pin::pin!(caught(following));
+    let mut deciding = std::pin::pin!(caught(stages::decide(inferred, surfaces, sinks, health)));
+    let mut followed = false;
+    loop {
+        tokio::select! {
+            biased;
+            decided = &mut deciding => {
+                let sinks = decided.ok_or_else(|| stopped("decisions"))??;
+                // Without an error, all threads have ended although their input has not.
+                return if followed { Ok(sinks) } else { Err(stopped("inference")) };
+            }
+            ended = &mut following, if !followed => {
+                ended.ok_or_else(|| stopped("streams"))?;
+                followed = true;
+            }
+        }
+    }
+}
+
+/// Records samples or shows them to an observer, and does nothing else, until the sources have ended.
+///
+/// # Errors
+/// [`PipelineError::Stopped`] if this panics.
+pub(super) async fn record(
+    mut events: EventReceiver,
+    recording: Option<RecordSender>,
+    mut observer: Option<Observer>,
+    health: &Arc<Health>,
+) -> Result<Vec<Sink>, PipelineError> {
+    let recording = caught(async {
+        let mut drops = Drops::default();
+        while let Some((event, _room)) = events.recv().await.map(QueuedEvent::split) {
+            if let Some(observer) = &mut observer {
+                observer(&event);
+            }
+            if let Some(recording) = &recording {
+                recording.take(&event, &mut drops);
+                health.dropped("recorder", &mut drops);
+            }
+        }
+    });
+    recording.await.map(|()| Vec::new()).ok_or_else(|| PipelineError::Stopped("streams".into()))
+}

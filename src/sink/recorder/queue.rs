@@ -1,0 +1,221 @@
+//! The queue from the pipeline to the recorder's thread, bounded by bytes.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::signal::{SampleBatch, SourceEvent, StreamId, Time};
+
+/// Maximum size of what waits for the thread or is being written by it, in bytes.
+pub(super) const MAX_BYTES: usize = 16 << 20;
+/// The thread is woken early when more than this waits, in bytes.
+const MANY_BYTES: usize = MAX_BYTES / 8;
+/// About how many bytes an entry of the queue and a batch need beside their samples.
+const ENTRY_BYTES: usize = 256;
+
+/// Events that wait for the recorder's thread.
+///
+/// The batches of one stream are joined to one, as far as all their samples have times: the more streams there
+/// are and the slower the disk is, the larger are the pieces that are written.
+#[derive(Debug, Default)]
+pub(super) struct RecordQueue {
+    state: Mutex<QueueState>,
+    /// Notified when much waits, and when the queue is closed.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    entries: Vec<RecordEntry>,
+    /// The entry of each stream to which further batches are added.
+    open: HashMap<StreamId, usize>,
+    /// The size of what waits or is being written.
+    bytes: usize,
+    closed: bool,
+}
+
+/// Samples of one stream, and whether the stream ends after them.
+#[derive(Debug)]
+pub(super) struct RecordEntry {
+    pub(super) stream: StreamId,
+    pub(super) batches: Vec<SampleBatch>,
+    pub(super) ends: bool,
+    pub(super) bytes: usize,
+}
+
+impl RecordQueue {
+    /// Adds an event. Returns the number of samples that found no room.
+    pub(super) fn push(&self, event: &SourceEvent) -> usize {
+        let mut state = self.lock();
+        let (stream, batch) = match event {
+            SourceEvent::Samples(batch) => (&batch.stream, Some(batch)),
+            SourceEvent::End(stream) => (stream, None),
+        };
+        let bytes = batch.map_or(0, |batch| batch.samples.len() * (8 + 4 * batch.samples.channels()));
+        // A single batch always finds room, because its source bounds it.
+        if state.closed || (state.bytes > 0 && state.bytes + bytes + 2 * ENTRY_BYTES > MAX_BYTES) {
+            return batch.map_or(0, |batch| batch.samples.len());
+        }
+        let index = match state.open.get(stream) {
+            Some(index) => *index,
+            None => {
+                let (index, stream) = (state.entries.len(), stream.clone());
+                state.open.insert(stream.clone(), index);
+                state.entries.push(RecordEntry { stream, batches: Vec::new(), ends: false, bytes: 0 });
+                state.add_bytes(index, ENTRY_BYTES);
+                index
+            }
+        };
+        match batch {
+            Some(batch) => {
+                let joined = state.entries.get_mut(index).is_some_and(|entry| entry.join(batch));
+                state.add_bytes(index, if joined { bytes } else { bytes + ENTRY_BYTES });
+            }
+            None => {
+                if let Some(entry) = state.entries.get_mut(index) {
+                    entry.ends = true;
+                }
+                // What follows belongs to a new recording.
+                state.open.remove(stream);
+            }
+        }
+        if state.bytes > MANY_BYTES {
+            self.changed.notify_one();
+        }
+        0
+    }
+
+    /// Waits at most for `timeout` until much waits or the queue is closed, and returns everything. `None` when
+    /// the queue is closed and empty.
+    pub(super) fn take(&self, timeout: Duration) -> Option<Vec<RecordEntry>> {
+        let waits = |state: &mut QueueState| state.bytes <= MANY_BYTES && !state.closed;
+        let waited = self.changed.wait_timeout_while(self.lock(), timeout, waits);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.closed && state.entries.is_empty() {
+            return None;
+        }
+        state.open.clear();
+        Some(std::mem::take(&mut state.entries))
+    }
+
+    /// Makes room for as much as has been written.
+    pub(super) fn written(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.bytes = state.bytes.saturating_sub(bytes);
+    }
+
+    /// Takes no further events.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueueState {
+    fn add_bytes(&mut self, index: usize, bytes: usize) {
+        self.bytes += bytes;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.bytes += bytes;
+        }
+    }
+}
+
+impl RecordEntry {
+    /// Adds a batch. Returns whether it was joined to the one before it.
+    fn join(&mut self, batch: &SampleBatch) -> bool {
+        let has_times = |batch: &SampleBatch| !batch.samples.times().contains(&Time::ARRIVAL);
+        match self.batches.last_mut() {
+            // A batch whose samples have no times keeps its arrival, from which they get them. The last batch
+            // has times if another was joined to it; otherwise this looks at it once.
+            Some(last)
+                if last.samples.channels() == batch.samples.channels()
+                    && has_times(batch)
+                    && last.samples.times().last() != Some(&Time::ARRIVAL) =>
+            {
+                last.samples.append(&batch.samples);
+                true
+            }
+            _ => {
+                self.batches.push(batch.clone());
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::{Arrival, Samples};
+
+    fn batch(stream: &str, times: &[Time]) -> SourceEvent {
+        let mut samples = Samples::new(1);
+        times.iter().for_each(|time| samples.push(*time, [1.0]));
+        let stream = StreamId::new(stream).unwrap();
+        SourceEvent::Samples(SampleBatch { stream, samples, arrived: Arrival::now(), rate: None })
+    }
+
+    fn at(nanos: i64) -> Time {
+        Time::from_nanos(nanos).unwrap()
+    }
+
+    fn take(queue: &RecordQueue) -> Vec<(String, Vec<usize>, bool)> {
+        let entries = queue.take(Duration::ZERO).unwrap();
+        let lengths = |entry: &RecordEntry| entry.batches.iter().map(|batch| batch.samples.len()).collect();
+        entries.iter().map(|entry| (entry.stream.to_string(), lengths(entry), entry.ends)).collect()
+    }
+
+    #[test]
+    fn the_batches_of_a_stream_are_joined_up_to_its_end() {
+        let queue = RecordQueue::default();
+        for event in [
+            batch("a", &[at(1)]),
+            batch("b", &[at(1), at(2)]),
+            batch("a", &[at(2)]),
+            SourceEvent::End(StreamId::new("a").unwrap()),
+            batch("a", &[at(1)]),
+        ] {
+            assert_eq!(queue.push(&event), 0);
+        }
+        let expected = [("a", vec![2], true), ("b", vec![2], false), ("a", vec![1], false)];
+        assert_eq!(take(&queue), expected.map(|(stream, lengths, ends)| (stream.to_owned(), lengths, ends)));
+        assert_eq!(take(&queue), []);
+    }
+
+    #[test]
+    fn samples_without_times_keep_their_arrival() {
+        let queue = RecordQueue::default();
+        for time in [at(1), Time::ARRIVAL, Time::ARRIVAL, at(2), at(3)] {
+            queue.push(&batch("a", &[time]));
+        }
+        assert_eq!(take(&queue), [("a".to_owned(), vec![1, 1, 1, 2], false)]);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_until_something_was_written() {
+        let queue = RecordQueue::default();
+        let large = batch("a", &vec![at(1); 100_000]);
+        let pushed = (0..50).map(|_| queue.push(&large)).collect::<Vec<_>>();
+        let fits = pushed.iter().filter(|refused| **refused == 0).count();
+        assert_eq!(fits, MAX_BYTES / 1_200_000);
+        assert!(pushed[fits..].iter().all(|refused| *refused == 100_000));
+        let entries = queue.take(Duration::ZERO).unwrap();
+        assert_eq!(queue.push(&large), 100_000, "it is still being written");
+        queue.written(entries[0].bytes);
+        assert_eq!(queue.push(&large), 0);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_the_rest_and_then_ends() {
+        let queue = RecordQueue::default();
+        queue.push(&batch("a", &[at(1)]));
+        queue.close();
+        assert_eq!(queue.push(&batch("a", &[at(2)])), 1);
+        assert_eq!(take(&queue).len(), 1);
+        assert!(queue.take(Duration::MAX).is_none());
+    }
+}

@@ -1,0 +1,93 @@
+//! What is wrong with the rate of a stream's samples.
+
+/// The rate of a stream's samples does not suit the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateFault {
+    /// The samples are too far apart.
+    TooSlow {
+        /// The median time between two samples, in nanoseconds.
+        interval: i64,
+    },
+    /// The times of a live stream advance much more slowly than the samples arrive.
+    SlowClock {
+        /// How many times more slowly, rounded to a power of ten.
+        factor: i64,
+    },
+}
+
+impl RateFault {
+    /// The name of the problem in messages, in `underfoot/health`, and as the reason of an unknown surface.
+    pub const NAME: &'static str = "rate";
+
+    /// The fault in a sentence with its numbers and how to fix it, for a model whose steps are at `rate` Hz.
+    pub fn detail(&self, rate: f64) -> String {
+        match *self {
+            RateFault::TooSlow { interval } => {
+                let measured = 1e9 / interval.max(1) as f64;
+                // Times in a unit that is a thousand times shorter than the one that is configured.
+                let thousands = (1..=3).map(|power| 1000f64.powi(power));
+                let unit =
+                    thousands.into_iter().find(|factor| (0.3..3.0).contains(&(measured * factor / rate)));
+                let cause = match unit {
+                    Some(factor) => format!(
+                        "the times are read {factor:.0} times too long: set unit under [source.time] to the unit that \
+                         the board sends"
+                    ),
+                    None => {
+                        "raise the rate of the source, or train a model on recordings at its rate".to_owned()
+                    }
+                };
+                format!(
+                    "the samples arrive at {} Hz, but the model takes {rate} Hz, and fills in at most every second \
+                     step; {cause}",
+                    two_digits(measured)
+                )
+            }
+            RateFault::SlowClock { factor } => format!(
+                "the times of the samples advance about {factor} times more slowly than the samples arrive, so \
+                 that a window at the model's {rate} Hz takes as much longer; set unit under [source.time] to the \
+                 unit that the board sends"
+            ),
+        }
+    }
+}
+
+/// A number with two significant digits, so that a message does not change with each measurement.
+fn two_digits(value: f64) -> String {
+    let magnitude = 10f64.powf(value.abs().max(1e-12).log10().floor() - 1.0);
+    let rounded = (value / magnitude).round() * magnitude;
+    // Formatting removes the rounding error of the multiplication.
+    let decimals = usize::try_from((-magnitude.log10().floor()) as i64).unwrap_or(0);
+    format!("{rounded:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_detail_names_both_rates_and_the_fix() {
+        let detail = |interval: f64| RateFault::TooSlow { interval: (interval * 1e9) as i64 }.detail(100.0);
+        let slow = detail(0.1);
+        assert!(
+            slow.contains("at 10 Hz") && slow.contains("100 Hz") && slow.contains("recordings"),
+            "{slow}"
+        );
+        let milliseconds = detail(10.0);
+        assert!(
+            milliseconds.contains("at 0.10 Hz") && milliseconds.contains("1000 times too long"),
+            "{milliseconds}"
+        );
+        let clock = RateFault::SlowClock { factor: 1000 }.detail(100.0);
+        assert!(clock.contains("1000 times more slowly") && clock.contains("[source.time]"), "{clock}");
+    }
+
+    #[test]
+    fn a_rate_has_two_digits() {
+        for (rate, text) in
+            [(33.4, "33"), (0.333, "0.33"), (1234.0, "1200"), (9.99, "10.0"), (1e-4, "0.00010")]
+        {
+            assert_eq!(two_digits(rate), text);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What is probably wrong with recordings, found before any time is spent on training.
+//!
+//! - `outliers`: single values far outside of all others
+//! - the form of a file, as its reader judges it
+//! - `units`: recordings in another unit than the others
+//! - `columns`: channels that are no measurements: counters, copies, constants
+//! - `names`: how recordings are named in the warnings
+//! - `rate`: times in another unit than the layout says, and recordings with another sample rate
+//!
+//! Everything here is computed from the samples in memory; nothing is read or changed.
+
+mod columns;
+mod names;
+mod outliers;
+mod rate;
+mod units;
+
+use super::cut::LoadedRecording;
+use crate::model::card::Card;
+
+pub(super) use self::rate::check_rate;
+
+/// The maximum number of warnings of one kind.
+const MAX_WARNINGS: usize = 3;
+
+/// Warnings about recordings that are read as the card says, one sentence each. Each names the file or the
+/// channel, the value and the fix.
+pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
+    let form = |recording: &LoadedRecording| {
+        recording.warning.as_ref().map(|warning| format!("{}: {warning}", recording.drops.file))
+    };
+    let of_kinds = [
+        recordings.iter().filter_map(form).collect(),
+        rate::warnings(recordings, card),
+        units::warnings(recordings, card),
+        columns::warnings(recordings, card),
+        outliers::warnings(recordings, card),
+    ];
+    of_kinds.into_iter().flat_map(limited).collect()
+}
+
+/// Warnings about recordings that differ from those that the model of the card was trained on.
+pub(super) fn differences_to_training(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
+    [rate::difference_to_card(recordings, card), limited(units::differences_to_training(recordings, card))]
+        .concat()
+}
+
+/// The first [`MAX_WARNINGS`] warnings; the last of them says how many more there are.
+fn limited(mut warnings: Vec<String>) -> Vec<String> {
+    let more = warnings.len().saturating_sub(MAX_WARNINGS);
+    warnings.truncate(MAX_WARNINGS);
+    if let Some(last) = warnings.last_mut().filter(|_| more > 0) {
+        last.push_str(&format!(" ({more} more warnings like this)"));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recordings::labels::Labels;
+    use crate::signal::{Channel, Samples, Time};
+    use crate::train::data::drops::RecordingDrops;
+    use crate::train::data::window_index::RecordingInfo;
+
+    /// A recording at 100 Hz, and the value of each channel at each sample.
+    pub(super) fn recording<const C: usize>(
+        name: &str,
+        count: usize,
+        value: impl Fn(usize) -> [f32; C],
+    ) -> LoadedRecording {
+        at_rate(100.0, name, count, value)
+    }
+
+    /// A recording with this rate in Hz.
+    pub(super) fn at_rate<const C: usize>(
+        rate: f64,
+        name: &str,
+        count: usize,
+        value: impl Fn(usize) -> [f32; C],
+    ) -> LoadedRecording {
+        let mut samples = Samples::new(C);
+        for index in 0..count {
+            samples.push(Time::from_seconds(index as f64 / rate).unwrap(), value(index));
+        }
+        let label = name.split('/').next().unwrap_or_default();
+        LoadedRecording {
+            samples,
+            labels: Labels::constant(label),
+            info: RecordingInfo { name: name.into(), group: name.into() },
+            drops: RecordingDrops { file: format!("{name}.csv"), rows: count as u64, ..Default::default() },
+            time_is_given: false,
+            warning: None,
+        }
+    }
+
+    /// A card with these channels at 100 Hz and windows of 100 steps.
+    pub(super) fn card(channels: &[&str]) -> Card {
+        let channels = channels.iter().map(|name| Channel::in_ampere(name)).collect();
+        Card { channels, ..Card::of_test(100, 10, &["tile", "wood"]) }
+    }
+
+    /// The current of a drive, which differs between the seeds.
+    pub(super) fn current(seed: usize) -> impl Fn(usize) -> f32 {
+        move |index| {
+            1.0 + 0.3 * (index as f32 * 0.37 + seed as f32).sin() + 0.1 * ((index * 7919 + seed) % 13) as f32
+        }
+    }
+
+    #[test]
+    fn sound_recordings_give_no_warning() {
+        let drive = |name: &str, seed: usize| {
+            let (left, right) = (current(seed), current(seed + 5));
+            recording(name, 3000, move |i| [left(i), right(i)])
+        };
+        let recordings = [drive("tile/a", 1), drive("tile/b", 2), drive("wood/a", 3), drive("wood/b", 4)];
+        assert_eq!(warnings(&recordings, &card(&["left", "right"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn many_warnings_of_one_kind_are_counted() {
+        let all = ["a", "b", "c", "d", "e"].map(String::from).to_vec();
+        assert_eq!(limited(all), ["a", "b", "c (2 more warnings like this)"]);
+    }
+}
