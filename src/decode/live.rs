@@ -60,6 +60,7 @@ enum FirstLine {
 
 impl LiveDecoder {
     /// Creates a decoder. With `is_mid_line`, the stream may start in the middle of a line.
+    /// `csv` says what is known about rows of CSV.
     pub fn new(
         format: StreamFormat,
         columns: &Columns,
@@ -166,7 +167,13 @@ impl LiveDecoder {
             FirstLine::Reading if must => 0,
             FirstLine::Reading => return,
         };
-        let choice = if candidates.len() == 1 {
+        let is_said = candidates
+            .iter()
+            .any(|candidate| candidate.decoder.unit_is_known() && !candidate.samples.is_empty());
+        let choice = if is_said && first == 0 {
+            // The input says the unit, so that all candidates have the same times.
+            candidates.first().map(|candidate| candidate.unit)
+        } else if candidates.len() == 1 {
             let is_enough = first == 0 || candidates.iter().all(|candidate| candidate.samples.len() > first);
             candidates.first().filter(|_| must || is_enough).map(|candidate| candidate.unit)
         } else {
@@ -186,7 +193,7 @@ impl LiveDecoder {
             }
         }
         drops.merge(&chosen.drops.take());
-        if unit != TimeUnit::S && candidates.len() > 1 {
+        if unit != TimeUnit::S && !is_said && !candidates.is_empty() {
             self.conclusion = Some(format!("the times are in {}", unit.words()));
         }
         self.state = State::Decided(Box::new(chosen.decoder));
@@ -261,6 +268,15 @@ mod tests {
         assert_eq!(samples, [(1000, 1.0), (1010, 2.0), (1020, 3.0)]);
         assert!(!conclusion.unwrap().contains("the times are in"));
         assert_eq!(decode(&rows(1, 10), Some(TimeUnit::S), false).0[0].0, 10_000);
+    }
+
+    #[test]
+    fn a_unit_in_the_header_is_not_worked_out() {
+        let text = "time_ms,current\n10000,1\n20000,2\n30000,3\n";
+        let (samples, drops, conclusion) = decode(text, None, true);
+        assert_eq!((samples, drops), (vec![(10_000, 1.0), (20_000, 2.0), (30_000, 3.0)], 0));
+        let form = "comma, header: time column \"time_ms\" in ms, channels current";
+        assert_eq!(conclusion.as_deref(), Some(form));
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub enum MessageFormat {
     Float32,
 }
 
-/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were decoded without a fault are kept.
+/// Decodes one payload; `csv` says what is known about rows of CSV. If it has a fault, the samples that were
+/// decoded without a fault are kept.
 pub fn decode(
     format: MessageFormat,
     payload: &[u8],

@@ -37,7 +37,7 @@ impl std::str::FromStr for StreamFormat {
 /// The decoder of one byte stream.
 #[derive(Debug)]
 pub struct StreamDecoder {
-    decoder: Decoder,
+    decoder: FormatDecoder,
     /// Fills missing values; `None` if no channel is held.
     hold: Option<Hold>,
     /// Whether the unit of the times is configured.
@@ -46,7 +46,7 @@ pub struct StreamDecoder {
 
 /// The decoder of each format.
 #[derive(Debug)]
-enum Decoder {
+enum FormatDecoder {
     Csv(Box<CsvRows>),
     Json(JsonLines),
     Binary(Frames),
@@ -63,18 +63,18 @@ impl StreamDecoder {
         let hold = Hold::new(&columns, time.rate);
         let unit_is_configured = time.unit.is_some();
         let decoder = match format {
-            StreamFormat::Csv => Decoder::Csv(Box::new(CsvRows::live(columns, time, csv))),
-            StreamFormat::Json => Decoder::Json(JsonLines::new(columns, time)),
-            StreamFormat::Binary => Decoder::Binary(Frames::new(columns)),
+            StreamFormat::Csv => FormatDecoder::Csv(Box::new(CsvRows::live(columns, time, csv))),
+            StreamFormat::Json => FormatDecoder::Json(JsonLines::new(columns, time)),
+            StreamFormat::Binary => FormatDecoder::Binary(Frames::new(columns)),
         };
         Self { decoder, hold, unit_is_configured }
     }
 
     /// Says that the stream may begin within a line, as that of a serial port does. A first row of CSV that
-    /// seems to be the end of a longer one is then dropped. Binary frames may always begin so.
+    /// may be the end of a longer one is then left out. Binary frames may always begin so.
     #[must_use]
     pub fn beginning_within_a_line(mut self) -> Self {
-        if let Decoder::Csv(rows) = &mut self.decoder {
+        if let FormatDecoder::Csv(rows) = &mut self.decoder {
             rows.begin_within_a_line();
         }
         self
@@ -85,9 +85,9 @@ impl StreamDecoder {
     pub fn feed(&mut self, bytes: &[u8], samples: &mut Samples, drops: &mut Drops) {
         let first = samples.len();
         match &mut self.decoder {
-            Decoder::Csv(rows) => rows.feed(bytes, samples, drops),
-            Decoder::Json(lines) => lines.feed(bytes, samples, drops),
-            Decoder::Binary(frames) => frames.feed(bytes, samples, drops),
+            FormatDecoder::Csv(rows) => rows.feed(bytes, samples, drops),
+            FormatDecoder::Json(lines) => lines.feed(bytes, samples, drops),
+            FormatDecoder::Binary(frames) => frames.feed(bytes, samples, drops),
         }
         self.fill(samples, first);
     }
@@ -97,9 +97,9 @@ impl StreamDecoder {
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         let first = samples.len();
         match &mut self.decoder {
-            Decoder::Csv(rows) => rows.finish(samples, drops),
-            Decoder::Json(lines) => lines.finish(samples, drops),
-            Decoder::Binary(_) => {}
+            FormatDecoder::Csv(rows) => rows.finish(samples, drops),
+            FormatDecoder::Json(lines) => lines.finish(samples, drops),
+            FormatDecoder::Binary(_) => {}
         }
         self.fill(samples, first);
     }
@@ -114,17 +114,17 @@ impl StreamDecoder {
     /// known, and again when it changes.
     pub fn take_conclusion(&mut self) -> Option<String> {
         match &mut self.decoder {
-            Decoder::Csv(rows) => rows.take_conclusion(),
-            Decoder::Json(_) | Decoder::Binary(_) => None,
+            FormatDecoder::Csv(rows) => rows.take_conclusion(),
+            FormatDecoder::Json(_) | FormatDecoder::Binary(_) => None,
         }
     }
 
     /// Whether the unit of the times is configured, or the input itself says it.
     pub fn unit_is_known(&self) -> bool {
         match &self.decoder {
-            Decoder::Csv(rows) => rows.unit_is_known(),
-            Decoder::Json(_) => self.unit_is_configured,
-            Decoder::Binary(_) => true,
+            FormatDecoder::Csv(rows) => rows.unit_is_known(),
+            FormatDecoder::Json(_) => self.unit_is_configured,
+            FormatDecoder::Binary(_) => true,
         }
     }
 }

@@ -83,6 +83,7 @@ impl Labels {
                 let is_decimal_comma = delimiter.text() != ',' && field.matches(',').count() == 1;
                 let text = if is_decimal_comma { field.replace(',', ".") } else { field.to_owned() };
                 unit.parse(text.as_bytes())
+                    .or_else(|| TimeUnit::Rfc3339.parse(text.as_bytes()))
                     .ok_or_else(|| bad(&format!("{name} is {field:?}, which is not a time")))
             };
             let (start, end) = (time(0, "start")?, time(1, "end")?);

@@ -219,21 +219,19 @@ impl<'a> RecordingReader<'a> {
         if !self.ended {
             return None;
         }
-        if let Some(repeated) = self.counts.mostly_repeated_times() {
+        // Rows that repeat a time are counted as duplicates by whoever uses them.
+        let parts = self.preview.split_time().filter(|_| self.recording.layout.time.sum.is_empty());
+        if let (Some(repeated), Some([(whole, unit), (part, part_unit)])) =
+            (self.counts.mostly_repeated_times(), parts)
+        {
             let rows = self.counts.rows();
-            let problem = format!("{repeated} of {rows} rows repeat the time of the row before");
-            let fix = match self.preview.split_time().filter(|_| self.recording.layout.time.sum.is_empty()) {
-                Some([(whole, unit), (part, part_unit)]) => format!(
-                    "its columns {whole:?} and {part:?} look like one time: set [time] sum = [{{column = \
-                     {whole:?}, unit = \"{}\"}}, {{column = {part:?}, unit = \"{}\"}}] in a dataset.toml",
-                    unit.name(),
-                    part_unit.name()
-                ),
-                None => "name a column with finer times under [time] column in a dataset.toml, or give \
-                         [time] unit = \"none\" and rate"
-                    .into(),
-            };
-            return Some(format!("{problem}; {fix}"));
+            return Some(format!(
+                "{repeated} of {rows} rows repeat the time of the row before; its columns {whole:?} and {part:?} \
+                 look like one time: set [time] sum = [{{column = {whole:?}, unit = \"{}\"}}, {{column = \
+                 {part:?}, unit = \"{}\"}}] in a dataset.toml",
+                unit.name(),
+                part_unit.name()
+            ));
         }
         let why = self.counts.rarely_together(&self.channels)?;
         Some(format!(

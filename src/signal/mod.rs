@@ -21,9 +21,9 @@ mod samples;
 mod stream_id;
 mod time;
 mod time_input;
-pub use arrival_clock::ArrivalClock;
 pub(crate) mod time_name;
 
+pub use arrival_clock::ArrivalClock;
 pub use batch::{Arrival, SampleBatch, SourceEvent};
 pub use channel::{Channel, ChannelError, ChannelInput, channel_names};
 pub use columns::Columns;

@@ -129,18 +129,6 @@ impl std::str::FromStr for TimeUnit {
 }
 
 impl TimeUnit {
-    /// The unit in a word, for messages.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            TimeUnit::S => "seconds",
-            TimeUnit::Ms => "milliseconds",
-            TimeUnit::Us => "microseconds",
-            TimeUnit::Ns => "nanoseconds",
-            TimeUnit::Rfc3339 => "the format of RFC 3339",
-            TimeUnit::None => "no unit, because there are none",
-        }
-    }
-
     /// The name of the unit in configurations and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -150,6 +138,18 @@ impl TimeUnit {
             TimeUnit::Ns => "ns",
             TimeUnit::Rfc3339 => "rfc3339",
             TimeUnit::None => "none",
+        }
+    }
+
+    /// The unit in a word, for messages.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            TimeUnit::S => "seconds",
+            TimeUnit::Ms => "milliseconds",
+            TimeUnit::Us => "microseconds",
+            TimeUnit::Ns => "nanoseconds",
+            TimeUnit::Rfc3339 => "the format of RFC 3339",
+            TimeUnit::None => "no unit, because there are none",
         }
     }
 
@@ -165,16 +165,10 @@ impl TimeUnit {
     }
 
     /// Parses a time; `None` if the text is not a time in this unit, or the unit is [`TimeUnit::None`].
-    ///
-    /// A text in the format of RFC 3339 is a time in every unit, because it cannot be mistaken for a number.
     pub fn parse(self, text: &[u8]) -> Option<Time> {
         match self {
-            TimeUnit::None => None,
             TimeUnit::Rfc3339 => rfc3339::parse(text),
-            _ => match fast_float2::parse(text) {
-                Ok(value) => self.time(value),
-                Err(_) => rfc3339::parse(text),
-            },
+            _ => self.time(fast_float2::parse(text).ok()?),
         }
     }
 
@@ -213,7 +207,6 @@ mod tests {
         assert_eq!(TimeUnit::Ms.parse(b"1700000000500"), Some(expected));
         assert_eq!(TimeUnit::Us.parse(b"1700000000500000"), Some(expected));
         assert_eq!(TimeUnit::Rfc3339.parse(b"2023-11-14T22:13:20.5Z"), Some(expected));
-        assert_eq!(TimeUnit::S.parse(b"2023-11-14T22:13:20.5Z"), Some(expected));
         assert_eq!(TimeUnit::S.parse(b"soon"), None);
     }
 

@@ -118,7 +118,19 @@ fn rows_that_never_have_every_channel_are_told_as_that() {
     .unwrap();
     let (code, stderr) = fit(folder.path());
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("no row of data/tile/drive0.csv has a number for every channel: of its 600 rows, left in 300 rows, right in 300 rows"), "{stderr}");
+    let expected = "drive0.csv\": no row has both left and right (rows with a value: left in 300, right in 300); set hold";
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn a_time_in_two_columns_is_named_before_training() {
+    let header = "header.stamp.secs,header.stamp.nsecs,current";
+    let row = |_, _, i: usize, current: f64| format!("{},{},{current:.3}", i / 100, i % 100 * 10_000_000);
+    let folder = write(header, row);
+    let (_, stderr) = fit(folder.path());
+    let expected = "drive0.csv: 594 of 600 rows repeat the time of the row before; its columns \"header.stamp.secs\" \
+                    and \"header.stamp.nsecs\" look like one time: set [time] sum = [";
+    assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]

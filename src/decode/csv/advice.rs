@@ -1,7 +1,7 @@
 //! What messages say about text that does not fit: what it seems to be, and what a good row looks like.
 
 use super::format::{CsvFormat, Decimal};
-use crate::signal::{Columns, TimeUnit};
+use crate::signal::{Columns, TimeUnit, rfc3339};
 
 /// Values of a row that messages show as an example.
 const VALUES: [f64; 6] = [1.26, 2.29, 1.31, 2.17, 0.94, 1.88];
@@ -61,7 +61,9 @@ pub(super) fn of_time(text: &[u8], unit: TimeUnit) -> &'static str {
             other => rest.next_if(|byte| **byte == other).is_some(),
         })
     };
-    if is("9-9-9") {
+    if rfc3339::parse(text).is_some() {
+        "; it is a time as in RFC 3339: set the unit to \"rfc3339\""
+    } else if is("9-9-9") {
         "; write dates as in RFC 3339, such as 2026-11-26T12:00:00.25Z, or the time in seconds"
     } else if is("9:9") {
         "; a time of day needs its date, as in 2026-11-26T12:00:00.25Z; or write the time in seconds"
@@ -103,6 +105,7 @@ mod tests {
         }
         assert!(of_time(b"12:00:05.5", TimeUnit::S).contains("time of day"));
         assert_eq!(of_time(b"soon", TimeUnit::S), "");
+        assert!(of_time(b"2026-11-26T12:00:00Z", TimeUnit::Ms).contains("set the unit to \"rfc3339\""));
         assert!(of_time(b"12.5", TimeUnit::Rfc3339).contains("it is a number"));
     }
 

@@ -188,7 +188,9 @@ impl FieldReader {
         if self.unit == TimeUnit::None {
             return None;
         }
-        if let Some(time) = rfc3339::parse(field) {
+        if (self.unit == TimeUnit::Rfc3339 || self.input.unit.is_none())
+            && let Some(time) = rfc3339::parse(field)
+        {
             self.notes.lacks_offset |= rfc3339::lacks_offset(field);
             (self.notes.rfc3339, self.notes.unit_is_known) = (true, true);
             return Some(time);

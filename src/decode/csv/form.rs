@@ -165,15 +165,16 @@ pub(super) fn repeat_or_go_back(rows: &[HeldRow]) -> bool {
     rows.len() > 1 && (steps().all(|step| step <= 0) || steps().filter(|step| *step < 0).count() > 1)
 }
 
-/// Whether the first of these rows seems to be the end of a longer one: it is much earlier than the distance of
-/// the others explains. Without times nobody can tell, so it is taken for one.
-pub(super) fn begins_cut(rows: &[HeldRow], timed: bool) -> bool {
+/// Whether the first of these rows may be the end of a longer one: it is much earlier than the distance of the
+/// others explains. Without times, nobody can tell.
+pub(super) fn begins_cut(rows: &[HeldRow]) -> bool {
     let [first, second, rest @ ..] = rows else { return false };
-    match rest.first() {
-        Some(third) if timed => {
-            let (step, usual) = (second.time.since(first.time), third.time.since(second.time));
-            usual > 0 && !(0..usual.saturating_mul(4)).contains(&step)
-        }
-        _ => true,
+    if first.time == Time::ARRIVAL {
+        return true;
+    }
+    let step = second.time.since(first.time);
+    match rest.first().map(|third| third.time.since(second.time)) {
+        Some(usual) if usual > 0 => !(0..usual.saturating_mul(4)).contains(&step),
+        _ => step < 0,
     }
 }

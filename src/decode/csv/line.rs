@@ -34,7 +34,7 @@ impl std::fmt::Display for NumberedLine<'_> {
 
 /// What [`LineSplitter::read`] found.
 #[derive(Debug, PartialEq)]
-pub(super) enum Line<'a> {
+pub(super) enum ReadLine<'a> {
     /// The line does not end in these bytes.
     Incomplete,
     /// A line, without its end.
@@ -45,7 +45,7 @@ pub(super) enum Line<'a> {
 
 impl LineSplitter {
     /// Reads bytes up to the end of the current line; also returns the bytes that follow.
-    pub(super) fn read<'l, 'b: 'l>(&'l mut self, mut bytes: &'b [u8]) -> (Line<'l>, &'b [u8]) {
+    pub(super) fn read<'l, 'b: 'l>(&'l mut self, mut bytes: &'b [u8]) -> (ReadLine<'l>, &'b [u8]) {
         if std::mem::take(&mut self.complete) {
             self.open.clear();
         }
@@ -55,21 +55,21 @@ impl LineSplitter {
         }
         let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
             self.keep(bytes);
-            return (Line::Incomplete, &[]);
+            return (ReadLine::Incomplete, &[]);
         };
         let (head, rest) = bytes.split_at(end);
         let (ending, rest) = rest.split_at(1);
         self.after_return = ending == b"\r";
         self.count += 1;
         if self.open.is_empty() && !self.skipping && head.len() <= MAX_LINE {
-            return (Line::Complete(NumberedLine { text: head, number: self.count }), rest);
+            return (ReadLine::Complete(NumberedLine { text: head, number: self.count }), rest);
         }
         self.keep(head);
         (self.end(), rest)
     }
 
     /// The last line if it has no line end, at the end of the stream; `None` if there is none.
-    pub(super) fn finish(&mut self) -> Option<Line<'_>> {
+    pub(super) fn finish(&mut self) -> Option<ReadLine<'_>> {
         if std::mem::take(&mut self.complete) {
             self.open.clear();
         }
@@ -80,12 +80,12 @@ impl LineSplitter {
         Some(self.end())
     }
 
-    fn end(&mut self) -> Line<'_> {
+    fn end(&mut self) -> ReadLine<'_> {
         if std::mem::take(&mut self.skipping) {
-            return Line::TooLong(self.count);
+            return ReadLine::TooLong(self.count);
         }
         self.complete = true;
-        Line::Complete(NumberedLine { text: &self.open, number: self.count })
+        ReadLine::Complete(NumberedLine { text: &self.open, number: self.count })
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -105,10 +105,10 @@ mod tests {
     /// The number and the text of each line.
     fn lines(text: &[u8], piece: usize) -> Vec<(u64, String)> {
         let (mut splitter, mut found) = (LineSplitter::default(), Vec::new());
-        let describe = |line: Line<'_>| match line {
-            Line::Incomplete => None,
-            Line::Complete(line) => Some((line.number, String::from_utf8_lossy(line.text).into_owned())),
-            Line::TooLong(number) => Some((number, "too long".into())),
+        let describe = |line: ReadLine<'_>| match line {
+            ReadLine::Incomplete => None,
+            ReadLine::Complete(line) => Some((line.number, String::from_utf8_lossy(line.text).into_owned())),
+            ReadLine::TooLong(number) => Some((number, "too long".into())),
         };
         for mut bytes in text.chunks(piece) {
             while !bytes.is_empty() {

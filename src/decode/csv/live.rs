@@ -86,7 +86,12 @@ impl LiveRows {
             }
             (None, Some(_)) => {}
         }
-        self.unusual(line, fault, (splitter, fields), samples, drops);
+        if self.may_begin_cut && line.number == 1 {
+            // What is wrong with a line without its start is no fault.
+            self.unusual(line, fault, (splitter, fields), samples, &mut Drops::default());
+        } else {
+            self.unusual(line, fault, (splitter, fields), samples, drops);
+        }
         self.may_begin_cut &= !self.held.is_empty();
     }
 
@@ -210,11 +215,9 @@ impl LiveRows {
             self.candidate = None;
             return;
         }
-        if std::mem::take(&mut self.may_begin_cut) && begins_cut(&self.held, position.timed) {
-            let cut = self.held.remove(0);
-            drops.add(DropReason::Malformed, || {
-                format!("line {}: the first row may be the end of a longer one", cut.line)
-            });
+        // The end of a line that began before the stream is no fault.
+        if std::mem::take(&mut self.may_begin_cut) && begins_cut(&self.held) {
+            self.held.remove(0);
         }
         for row in std::mem::take(&mut self.held) {
             fields.columns.push(row.time, &row.raw, samples);
@@ -235,6 +238,9 @@ impl LiveRows {
     }
 
     fn drop_held(&mut self, drops: &mut Drops, why: &str) {
+        if self.may_begin_cut && !self.held.is_empty() {
+            self.held.remove(0);
+        }
         if let Some(first) = self.held.first() {
             drops.add_many(DropReason::Malformed, self.held.len() as u64, || {
                 format!("line {}: the row {why}", first.line)

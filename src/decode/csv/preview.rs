@@ -3,7 +3,7 @@
 use super::advice;
 use super::format::{CsvFormat, Delimiter};
 use super::header::time_column;
-use super::line::{Line, LineSplitter};
+use super::line::{LineSplitter, ReadLine};
 use super::number::{self, NumberStyle, is_number};
 use super::reader::Header;
 use super::row::{FieldSplitter, text};
@@ -220,8 +220,8 @@ pub(crate) type TableRow = (u64, Vec<String>);
 /// A last line without an end may be cut, so that it counts only if it is alone or `with_last` is set.
 fn lines(bytes: &[u8], first: u64, limit: usize, with_last: bool) -> Vec<NumberedText> {
     let (mut splitter, mut rest, mut lines) = (LineSplitter::default(), bytes, Vec::new());
-    let take = |line: Line<'_>| match line {
-        Line::Complete(line) if line.number >= first && !line.text.trim_ascii().is_empty() => {
+    let take = |line: ReadLine<'_>| match line {
+        ReadLine::Complete(line) if line.number >= first && !line.text.trim_ascii().is_empty() => {
             Some((line.number, line.text.to_vec()))
         }
         _ => None,

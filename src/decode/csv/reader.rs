@@ -4,7 +4,7 @@ use super::advice;
 use super::fields::FieldReader;
 use super::format::CsvFormat;
 use super::header::{Names, find};
-use super::line::{Line, LineSplitter, NumberedLine};
+use super::line::{LineSplitter, NumberedLine, ReadLine};
 use super::live::LiveRows;
 use super::row::{FieldSplitter, MAX_FIELDS, text};
 use super::text_column::TextColumn;
@@ -17,7 +17,7 @@ pub struct CsvRows {
     lines: LineSplitter,
     splitter: FieldSplitter,
     fields: FieldReader,
-    rows: Rows,
+    rows: RowKind,
     /// The last conclusion that was returned.
     told: Option<String>,
 }
@@ -33,7 +33,7 @@ pub enum Header {
 
 /// The two kinds of rows.
 #[derive(Debug)]
-enum Rows {
+enum RowKind {
     /// Rows of a recording, whose form is settled.
     Recorded(RecordedRows),
     /// Rows that come from a device.
@@ -62,24 +62,24 @@ impl CsvRows {
         texts: Vec<TextColumn>,
     ) -> Self {
         let rows = RecordedRows { header, names: None, error: None, texts };
-        Self::new(FieldReader::new(columns, time, format), Rows::Recorded(rows))
+        Self::new(FieldReader::new(columns, time, format), RowKind::Recorded(rows))
     }
 
     /// Creates a decoder for live rows, whose form is worked out as far as `format` does not say it.
     ///
     /// A header may come at any time; so may lines of `label:value`.
     pub fn live(columns: Columns, time: TimeInput, format: CsvFormat) -> Self {
-        Self::new(FieldReader::new(columns, time, format), Rows::Live(LiveRows::default()))
+        Self::new(FieldReader::new(columns, time, format), RowKind::Live(LiveRows::default()))
     }
 
-    fn new(fields: FieldReader, rows: Rows) -> Self {
+    fn new(fields: FieldReader, rows: RowKind) -> Self {
         Self { lines: LineSplitter::default(), splitter: FieldSplitter::default(), fields, rows, told: None }
     }
 
-    /// Says that the stream may begin within a line, as that of a serial port does. A first row that seems to
-    /// be the end of a longer one is then dropped.
+    /// Says that the stream may begin within a line, as that of a serial port does. A first row that may be
+    /// the end of a longer one is then left out.
     pub fn begin_within_a_line(&mut self) {
-        if let Rows::Live(live) = &mut self.rows {
+        if let RowKind::Live(live) = &mut self.rows {
             live.begin_within_a_line();
         }
     }
@@ -87,16 +87,16 @@ impl CsvRows {
     /// The text columns, with what they have read so far.
     pub fn texts(&self) -> &[TextColumn] {
         match &self.rows {
-            Rows::Recorded(recorded) => &recorded.texts,
-            Rows::Live(_) => &[],
+            RowKind::Recorded(recorded) => &recorded.texts,
+            RowKind::Live(_) => &[],
         }
     }
 
     /// Why no row can be decoded: the header of a recording cannot be used.
     pub fn header_error(&self) -> Option<&str> {
         match &self.rows {
-            Rows::Recorded(recorded) => recorded.error.as_deref(),
-            Rows::Live(_) => None,
+            RowKind::Recorded(recorded) => recorded.error.as_deref(),
+            RowKind::Live(_) => None,
         }
     }
 
@@ -115,8 +115,8 @@ impl CsvRows {
     /// known, and again when it changes.
     pub fn take_conclusion(&mut self) -> Option<String> {
         let conclusion = match &self.rows {
-            Rows::Live(live) => live.conclusion(&self.fields),
-            Rows::Recorded(recorded) => recorded.conclusion(&self.fields),
+            RowKind::Live(live) => live.conclusion(&self.fields),
+            RowKind::Recorded(recorded) => recorded.conclusion(&self.fields),
         };
         if conclusion.is_none() || conclusion == self.told {
             return None;
@@ -133,9 +133,9 @@ impl CsvRows {
             bytes = rest;
             let parts = (&mut self.splitter, &mut self.fields);
             match line {
-                Line::Incomplete => {}
-                Line::Complete(line) => self.rows.line(line, parts, samples, drops),
-                Line::TooLong(number) => drop_too_long(number, drops),
+                ReadLine::Incomplete => {}
+                ReadLine::Complete(line) => self.rows.line(line, parts, samples, drops),
+                ReadLine::TooLong(number) => drop_too_long(number, drops),
             }
         }
     }
@@ -147,24 +147,24 @@ impl CsvRows {
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         let parts = (&mut self.splitter, &mut self.fields);
         match (self.lines.finish(), &mut self.rows) {
-            (None | Some(Line::Incomplete), _) => {}
-            (Some(Line::TooLong(number)), _) => drop_too_long(number, drops),
-            (Some(Line::Complete(line)), Rows::Recorded(RecordedRows { names: Some(_), .. }))
+            (None | Some(ReadLine::Incomplete), _) => {}
+            (Some(ReadLine::TooLong(number)), _) => drop_too_long(number, drops),
+            (Some(ReadLine::Complete(line)), RowKind::Recorded(RecordedRows { names: Some(_), .. }))
                 if line.number > 1 && !line.text.trim_ascii().is_empty() =>
             {
                 drops.add(DropReason::Malformed, || {
                     format!("{line} is the last one and has no line end, so that it may be incomplete")
                 });
             }
-            (Some(Line::Complete(line)), rows) => rows.line(line, parts, samples, drops),
+            (Some(ReadLine::Complete(line)), rows) => rows.line(line, parts, samples, drops),
         }
-        if let Rows::Live(live) = &mut self.rows {
+        if let RowKind::Live(live) = &mut self.rows {
             live.finish(&mut self.fields, samples, drops);
         }
     }
 }
 
-impl Rows {
+impl RowKind {
     #[inline]
     fn line(
         &mut self,
@@ -181,8 +181,8 @@ impl Rows {
         }
         match self {
             _ if line.text.is_empty() => {}
-            Rows::Recorded(recorded) => recorded.line(line, parts, samples, drops),
-            Rows::Live(live) => live.line(line, parts, samples, drops),
+            RowKind::Recorded(recorded) => recorded.line(line, parts, samples, drops),
+            RowKind::Live(live) => live.line(line, parts, samples, drops),
         }
     }
 }
@@ -566,19 +566,6 @@ mod tests {
         assert!(samples.len() <= 20 && samples.len() as u64 + drops.total() == 40);
         let values: std::collections::BTreeSet<_> = samples.iter().map(|(_, v)| v[0].to_bits()).collect();
         assert_eq!(values.len(), 1, "only one of the two forms is believed");
-    }
-
-    #[test]
-    fn the_end_of_a_row_at_the_start_of_a_port_is_dropped() {
-        let rows = "110.25,3.1\n110.50,3.2\n110.75,3.3\n111.00,3.4\n";
-        for cut in 0..7 {
-            let mut decoder = live(&["current"]);
-            decoder.begin_within_a_line();
-            let (samples, drops) = decode(&mut decoder, &rows[cut..], 5);
-            let expected = if cut == 0 { (4, 0) } else { (3, 1) };
-            assert_eq!((samples.len(), drops.total()), expected, "{:?}: {samples:?}", &rows[cut..]);
-            assert_eq!(samples[samples.len() - 3].0, 110.5);
-        }
     }
 
     #[test]

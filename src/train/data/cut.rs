@@ -27,10 +27,13 @@ pub(crate) struct LoadedRecording {
     pub(crate) info: RecordingInfo,
     /// What was dropped while the file was read; cutting windows adds to it.
     pub(crate) drops: RecordingDrops,
-    /// Whether the layout of the recording says in which unit its times are, or at which rate it was sampled.
+    /// Whether the layout or the recording itself says in which unit its times are, or the layout at which rate it
+    /// was sampled.
     pub(crate) time_is_given: bool,
     /// That the times are not in seconds, if that was worked out.
     pub(crate) unit_conclusion: Option<String>,
+    /// What seems to be wrong with the form of the file although it can be read.
+    pub(crate) warning: Option<String>,
 }
 
 impl LoadedRecording {
@@ -107,13 +110,13 @@ pub(crate) fn read_all(
             missing: missing(&samples),
             ..RecordingDrops::default()
         };
-        let time = &recording.layout.time;
         Ok(LoadedRecording {
             labels: reader.labels()?,
             info: RecordingInfo { name, group },
             drops,
-            time_is_given: time.unit.is_some() || time.rate.is_some(),
+            time_is_given: reader.unit_is_known() || recording.layout.time.rate.is_some(),
             unit_conclusion: reader.unit_conclusion(),
+            warning: reader.warning(),
             samples,
         })
     });

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::channels::{channels_of_all, permutations};
-use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate, unit_note};
+use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
 use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
 use super::plausibility;

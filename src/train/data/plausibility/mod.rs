@@ -1,6 +1,7 @@
 //! What is probably wrong with recordings, found before any time is spent on training.
 //!
 //! - `outliers`: single values far outside of all others
+//! - the form of a file, as its reader judges it
 //! - `units`: recordings in another unit than the others
 //! - `columns`: channels that are no measurements: counters, copies, constants
 //! - `names`: how recordings are named in the warnings
@@ -25,8 +26,12 @@ const MAX_WARNINGS: usize = 3;
 /// Warnings about recordings that are read as the card says, one sentence each. Each names the file or the
 /// channel, the value and the fix.
 pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
+    let form = |recording: &LoadedRecording| {
+        recording.warning.as_ref().map(|warning| format!("{}: {warning}", recording.drops.file))
+    };
     let of_kinds = [
         unit_note(recordings).into_iter().collect(),
+        recordings.iter().filter_map(form).collect(),
         rate::warnings(recordings, card),
         units::warnings(recordings, card),
         columns::warnings(recordings, card),
@@ -100,6 +105,7 @@ mod tests {
             drops: RecordingDrops { file: format!("{name}.csv"), rows: count as u64, ..Default::default() },
             time_is_given: false,
             unit_conclusion: None,
+            warning: None,
         }
     }
 
