@@ -10,6 +10,10 @@ use super::{readings, split_first};
 
 /// The most files that an input may make, so that a run of many inputs stays fast.
 const MAX_READINGS: usize = 64;
+/// The latest time in nanoseconds, 73 years from zero: the reader takes no times at the ends of their range.
+const MAX_TIME: i64 = i64::MAX / 4;
+/// The shortest step in nanoseconds: a recording is read in seconds as `f64`, which have no nanoseconds in these years.
+const MIN_STEP: i64 = 1000;
 
 /// What was recorded is read again, sample for sample, whatever the names of the streams and of the channel.
 pub fn recorder(data: &[u8]) {
@@ -31,7 +35,13 @@ pub fn recorder(data: &[u8]) {
     };
     let mut recorder = Recorder::new(options).unwrap_or_else(|error| panic!("{error}"));
     let (mut drops, mut pushed) = (Drops::default(), 0u64);
+    let mut last = None::<i64>;
     for (index, (time, value)) in readings(data).take(MAX_READINGS).enumerate() {
+        let step = last.map_or(i64::MAX, |last| time.saturating_sub(last).saturating_abs());
+        if time.saturating_abs() > MAX_TIME || (1..MIN_STEP).contains(&step) {
+            continue;
+        }
+        last = Some(time);
         let Some(time) = Time::from_nanos(time) else { continue };
         let stream = StreamId::from_text(if choice & 1 == 0 || index % 2 == 0 { &first } else { &second });
         let mut samples = Samples::new(1);

@@ -188,22 +188,27 @@ def rotated_password(context):
 
 
 def retained_samples(context):
-    """The broker keeps samples of a robot that is gone, and an old sample of one that drives."""
-    broker = context.broker()
+    """The broker keeps samples of a robot that is gone, and an old sample of one that drives; it restarts once."""
+    broker = context.broker(persistence=True)
     with mqtt.Client(broker.port) as client:
         client.publish("robots/ghost/current", "5.0,1.25\n", retain=True)
         client.publish("robots/good/current", "0.5,1.25\n", retain=True)
         need("the broker has both", lambda: len(mqtt.retained(broker.port, "robots/#", 0.3)) == 2)
         daemon = context.daemon(MQTT_SOURCE, broker=broker)
-        need("subscribed", lambda: daemon.metric("underfoot_mqtt_connected") == 1)
+        need("subscribed", lambda: is_back(daemon, 0))
         with Fleet(client, ["good"]):
             need("the robot is served", lambda: len(daemon.predictions("good")) >= 30)
-            streams, counted, gaps = daemon.metric("underfoot_streams"), daemon.dropped("retained"), daemon.gaps()
-    load = "2 retained samples, one of them of a robot that drives"
-    yield equal(load, "streams", int(streams), 1)
-    yield equal(load, "counted as retained", counted, 2)
-    yield equal(load, "gaps of the robot that drives", gaps, 0)
-    yield equal(load, "its predictions missing", daemon.missing("good"), 0)
+            missing, before = daemon.missing("good"), daemon.predictions("good")[-1]["t"]
+            broker.stop()
+            broker.start()
+            need("the daemon is back", lambda: is_back(daemon, 1), 30)
+            need("the robot is served again", lambda: daemon.predictions("good")[-1]["t"] > before + 3)
+            metrics = daemon.metrics()
+    load = "2 retained samples, one of them of a robot that drives, 2 connections"
+    yield equal(load, "streams", int(metrics["underfoot_streams"]), 1)
+    yield equal(load, "counted as retained", daemon.dropped("retained"), 4)
+    yield equal(load, "restarts of the robot that drives", int(metrics['underfoot_gaps_total{reason="restart"}']), 0)
+    yield equal(load, "its predictions missing on the first connection", missing, 0)
 
 
 def no_puback(context):

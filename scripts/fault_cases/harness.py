@@ -64,7 +64,8 @@ class Context:
 
     def __init__(self, program, folder, long):
         self.program, self.folder, self.long, self.started = program, folder, long, []
-        self.environment = dict(os.environ, HOME=str(folder), NO_COLOR="1")
+        # One heap for all threads, as in the service's unit.
+        self.environment = dict(os.environ, HOME=str(folder), NO_COLOR="1", MALLOC_ARENA_MAX="1")
 
     def path(self, name):
         return self.folder / name

@@ -82,4 +82,24 @@ def extreme_values(context):
     yield equal("200 of 600 samples at 3e38 A", "predictions of a robot beside missing", daemon.missing(), 0)
 
 
-CASES = {"garbage": garbage, "extreme-values": extreme_values}
+def bursts(context):
+    """Bursts of 2,000 messages through a broker with its default settings, as after a radio shadow."""
+    broker = context.broker()
+    daemon = context.daemon(MQTT_SOURCE, broker=broker)
+    values, count, times = drive(2), 2000, 10
+    with mqtt.Client(broker.port) as client:
+        need("subscribed", lambda: daemon.metric("underfoot_mqtt_connected") == 1)
+        for burst in range(times):
+            for at in range(burst * count, (burst + 1) * count):
+                client.publish("robots/one/current", f"{at / 1000:.3f},{values[at % 1000]:.4f}\n")
+            wait_for("all have arrived", lambda: daemon.samples() >= (burst + 1) * count, 5)
+        arrived = int(daemon.samples())
+    load = f"{times} bursts of {count} messages"
+    lost = times * count - arrived
+    said = "lost" in daemon.text() or "queue" in daemon.text()
+    yield equal(load, "lost in the broker without a word", 0 if said else lost, 0)
+    yield Row(load, f"lost in the broker {lost}")
+    yield at_most(load, "peak memory, MiB", daemon.peak(), 64, "{:.0f}")
+
+
+CASES = {"bursts": bursts, "garbage": garbage, "extreme-values": extreme_values}

@@ -65,10 +65,11 @@ class Client:
     and `publish` then returns False.
     """
 
-    def __init__(self, port, topics=(), message=None, user=None, password=None, receive_buffer=None):
+    def __init__(self, port, topics=(), message=None, user=None, password=None):
         self.port, self.topics, self.message, self.user, self.password = port, topics, message, user, password
-        self.receive_buffer = receive_buffer
-        self.socket, self.lock, self.closed, self.subscribed = None, threading.Lock(), False, threading.Event()
+        self.socket, self.closed, self.subscribed = None, False, threading.Event()
+        # One for the socket itself, one so that packets of several threads are not mixed.
+        self.lock, self.sending = threading.Lock(), threading.Lock()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -135,8 +136,10 @@ class Client:
         connection = self.socket
         if connection is None:
             return False
+        data = publish(topic, payload if isinstance(payload, bytes) else payload.encode(), retain)
         try:
-            connection.sendall(publish(topic, payload if isinstance(payload, bytes) else payload.encode(), retain))
+            with self.sending:
+                connection.sendall(data)
             return True
         except OSError:
             return False
