@@ -49,10 +49,19 @@ impl Cell {
                 let why = if input.unit() == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
                 format!("holds {value:e}, which is {why}; check source.time.unit")
             }),
-            Cell::Text(text) => input
-                .unit()
-                .parse(text.trim().as_bytes())
-                .ok_or_else(|| format!("holds {}, which is not a time", quote(text.as_bytes()))),
+            Cell::Text(text) => {
+                let text = text.trim().as_bytes();
+                // Without a configured unit, text of RFC 3339 is recognised, as in CSV.
+                let recognised = || TimeUnit::Rfc3339.parse(text);
+                input.unit().parse(text).or_else(|| input.unit.is_none().then(recognised)?).ok_or_else(|| {
+                    let fix = if recognised().is_some() {
+                        "; set source.time.unit = \"rfc3339\", or leave the unit out"
+                    } else {
+                        ""
+                    };
+                    format!("holds {}, which is not a time{fix}", quote(text))
+                })
+            }
             Cell::Stamp(nanos) => {
                 Time::from_nanos(*nanos).ok_or_else(|| format!("holds {nanos} ns, which is out of range"))
             }

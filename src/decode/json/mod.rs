@@ -399,7 +399,6 @@ mod tests {
             ("\"1970-01-01T00:00:12.25Z\"", "", 12.25),
             ("\"1970-01-01T01:00:12.25+01:00\"", "", 12.25),
             ("\"1970-01-02T00:30:12.25-0130\"", "unit = 'rfc3339'", 93612.25),
-            ("\"1970-01-01T00:00:12.25Z\"", "unit = 'ms'", 12.25),
             ("\"12.25\"", "", 12.25),
             ("\"12250\"", "unit = 'ms'", 12.25),
             ("12250000", "unit = 'us'", 12.25),
@@ -453,6 +452,10 @@ mod tests {
             let detail = drops.first().unwrap().1;
             assert!(detail.contains(problem), "{detail}");
         }
+        let epoch = time("unit = 'ms'");
+        let (_, drops) =
+            decode_with("{\"t\": \"2026-01-01T00:00:00Z\", \"current\": 1}", &["current"], epoch);
+        assert!(drops.first().unwrap().1.contains("source.time.unit = \"rfc3339\""), "{drops:?}");
         let (_, drops) = decode_with("[1, 2, 3]", &["a", "b", "c", "d"], TimeInput::default());
         assert!(drops.first().unwrap().1.contains("has 3 numbers instead of 4"), "{drops:?}");
     }

@@ -214,13 +214,17 @@ mod tests {
         let (sender, thread, health) = recorder(folder.path(), 10);
         let mut drops = Drops::default();
         for step in 0..1000 {
-            sender.take(&sample("rover", 5000.0 + f64::from(step) / 100.0), &mut drops);
-            sender.take(&sample("rover", f64::from(step) / 100.0), &mut drops);
+            // Two samples of each board, so that each leap of time is confirmed.
+            for clock in [5000.0, 0.0] {
+                for half in [0.0, 0.005] {
+                    sender.take(&sample("rover", clock + f64::from(step) / 100.0 + half), &mut drops);
+                }
+            }
         }
         let recordings = finish(sender, thread);
         assert_eq!((drops.total(), recordings.len()), (0, 6));
         let written: u64 = recordings.iter().map(|(_, samples)| samples).sum();
-        assert_eq!(written + health.drops().count(DropReason::NotRecorded), 2000);
+        assert_eq!(written + health.drops().count(DropReason::NotRecorded), 4000);
         for (path, _) in &recordings {
             let text = std::fs::read_to_string(path).unwrap();
             let times: Vec<f64> =
