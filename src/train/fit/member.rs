@@ -68,8 +68,8 @@ pub(super) fn train_member(
             break;
         }
     }
-    // If training was stopped within the first epoch, the network is returned with its current weights.
-    let (network, logits) = if best_epoch == 0 { trainer.snapshot() } else { kept };
+    // If training was stopped within the first epoch, this is the untrained network without predictions.
+    let (network, logits) = kept;
     let member = Member { split: trainer.into_split(), history, interrupted };
     Ok(TrainedMember { network, member, logits })
 }

@@ -186,12 +186,6 @@ impl<'a> Trainer<'a> {
         (loss.mean(), self.workspace.gradients())
     }
 
-    /// A copy of [`Trainer::validated_network`], with its logits of the held-out windows, row-major [N, K].
-    /// Unlike [`Trainer::held_out_logits`], this does not need a completed epoch.
-    pub(super) fn snapshot(&self) -> (Network, Vec<f32>) {
-        (self.validated_network().clone(), self.validation_logits())
-    }
-
     /// Which windows are trained on, and which are held out.
     pub(crate) fn split(&self) -> &Split {
         &self.split
