@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::bytes::quote;
-use crate::signal::{Time, TimeInput, TimeUnit};
+use crate::signal::{Time, TimeUnit};
 
 /// A value where a number, a time or text is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,14 +43,13 @@ impl Cell {
     ///
     /// # Errors
     /// What is wrong with it, as the end of a sentence that begins with its name.
-    pub(super) fn time(&self, input: &TimeInput) -> Result<Time, String> {
+    pub(super) fn time(&self, unit: TimeUnit) -> Result<Time, String> {
         match self {
-            Cell::Number(value) => input.unit().time(*value).ok_or_else(|| {
-                let why = if input.unit() == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
+            Cell::Number(value) => unit.time(*value).ok_or_else(|| {
+                let why = if unit == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
                 format!("holds {value:e}, which is {why}; check source.time.unit")
             }),
-            Cell::Text(text) => input
-                .unit()
+            Cell::Text(text) => unit
                 .parse(text.trim().as_bytes())
                 .ok_or_else(|| format!("holds {}, which is not a time", quote(text.as_bytes()))),
             Cell::Stamp(nanos) => {

@@ -64,7 +64,7 @@ impl JsonLines {
         let Self { splitter, columns, time, found } = self;
         splitter.feed(bytes, drops, |line, drops| {
             if !line.trim_ascii().is_empty() {
-                Decoder { columns, time, found, samples, drops }.decode(line);
+                JsonDecoder { columns, time, found, samples, drops }.decode(line);
             }
         });
     }
@@ -73,7 +73,7 @@ impl JsonLines {
     pub fn finish(&mut self, samples: &mut Samples, drops: &mut Drops) {
         if let Some(line) = self.splitter.finish().filter(|line| !line.trim_ascii().is_empty()) {
             let Self { columns, time, found, .. } = self;
-            Decoder { columns, time, found, samples, drops }.decode(&line);
+            JsonDecoder { columns, time, found, samples, drops }.decode(&line);
         }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn decode(
     drops: &mut Drops,
 ) {
     let mut found = Found::new(columns.names().len());
-    Decoder { columns, time, found: &mut found, samples, drops }.decode(payload);
+    JsonDecoder { columns, time, found: &mut found, samples, drops }.decode(payload);
 }
 
 /// Whether a payload is JSON rather than lines of numbers: whether its text starts with `{` or `[`. Text in
@@ -107,7 +107,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 }
 
 /// What the decoding of one line or payload needs.
-struct Decoder<'a> {
+struct JsonDecoder<'a> {
     columns: &'a Columns,
     time: &'a TimeInput,
     found: &'a mut Found,
@@ -115,7 +115,7 @@ struct Decoder<'a> {
     drops: &'a mut Drops,
 }
 
-impl Decoder<'_> {
+impl JsonDecoder<'_> {
     fn decode(&mut self, bytes: &[u8]) {
         let text = without_mark(bytes).trim_ascii();
         if text.is_empty() {
@@ -406,6 +406,12 @@ mod tests {
         ] {
             assert_decodes(&at(text), &["current"], time(&format!("{stamp}{unit}")), &[(seconds, &[1.0])]);
         }
+        let sum = time("sum = [{column = 'header.s', unit = 's'}, {column = 'header.ns', unit = 'ns'}]");
+        let text = "{\"header\": {\"s\": 12, \"ns\": 250000000}, \"current\": 1}";
+        assert_decodes(text, &["current"], sum.clone(), &[(12.25, &[1.0])]);
+        let (samples, drops) = decode_with("{\"header\": {\"s\": 12}, \"current\": 1}", &["current"], sum);
+        assert_eq!((samples.len(), drops.to_string().as_str()), (0, "1 bad_time"));
+        assert!(drops.first().unwrap().1.starts_with("there is no key \"header.ns\""), "{drops:?}");
         let none = time("unit = 'none'");
         assert_decodes("{\"t\": \"soon\", \"current\": 1}", &["current"], none, &[(NONE, &[1.0])]);
     }

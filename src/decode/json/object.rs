@@ -6,7 +6,7 @@ use super::cell::{Cell, RowCells};
 use super::found::Found;
 use super::leaf::Leaf;
 use super::path::{Place, Wanted, with_wanted};
-use super::rows::Rows;
+use super::rows::JsonRows;
 use crate::signal::{Columns, TimeInput};
 
 /// The key of a list of samples.
@@ -175,7 +175,7 @@ impl<'de> Visitor<'de> for ObjectNode<'_, '_> {
 
 /// Deserialises a list of samples into rows.
 struct SampleList<'a> {
-    rows: &'a mut Rows,
+    rows: &'a mut JsonRows,
     columns: &'a Columns,
     time: &'a TimeInput,
 }
@@ -218,11 +218,11 @@ impl<'de> Visitor<'de> for SampleList<'_> {
     }
 }
 
-impl Rows {
+impl JsonRows {
     /// Adds the samples of an object that is an element of the list.
     fn append(&mut self, object: &mut Found, columns: &Columns, time: &TimeInput) {
         object.flatten(None, columns, time, self.fault.is_none());
-        let Rows { times, raw, malformed, bad_times, fault } = &mut object.rows;
+        let JsonRows { times, raw, malformed, bad_times, fault } = &mut object.rows;
         self.times.append(times);
         self.raw.append(raw);
         self.malformed += *malformed;

@@ -1,11 +1,11 @@
-//! Rows of values by position, as they stand in lists.
+//! JsonRows of values by position, as they stand in lists.
 
 use super::cell::Cell;
 use crate::signal::{Columns, DropReason, Time, TimeInput};
 
-/// Rows that have been read, each with the values of the columns in order.
+/// JsonRows that have been read, each with the values of the columns in order.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct JsonRows {
     /// The time of each row; [`Time::ARRIVAL`] for a row without one.
     pub(super) times: Vec<Time>,
     /// The values, row by row.
@@ -17,7 +17,7 @@ pub(super) struct Rows {
     pub(super) fault: Option<(DropReason, String)>,
 }
 
-impl Rows {
+impl JsonRows {
     pub(super) fn clear(&mut self) {
         self.times.clear();
         self.raw.clear();
@@ -38,7 +38,7 @@ impl Rows {
         let wanted = names.len();
         let (given, values) = match row.split_first() {
             Some((first, values)) if values.len() == wanted => {
-                let given = first.time(time);
+                let given = first.time(time.unit());
                 (given.map_err(|why| (DropReason::BadTime, format!("the time of a row {why}")))?, values)
             }
             _ if row.len() == wanted => (Time::ARRIVAL, row),
