@@ -36,6 +36,11 @@ impl<M> Default for MessageUnit<M> {
 }
 
 impl<M> MessageUnit<M> {
+    /// Whether no message is held back.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Adds a message of `bytes` bytes that arrived at `now`. `times` gives the times of its samples by a unit, with
     /// [`Time::ARRIVAL`] for none.
     ///

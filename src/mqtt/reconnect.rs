@@ -156,12 +156,12 @@ mod tests {
     fn a_name_that_two_clients_have_is_reported_once_and_the_delays_grow() {
         let mut policy = ReconnectPolicy::new("here:1883", "rover");
         let mut now = Instant::now();
-        let advice: Vec<_> = (0..9).map(|_| connect_for(&mut policy, &mut now, 1)).collect();
+        let advice: Vec<_> = (0..11).map(|_| connect_for(&mut policy, &mut now, 1)).collect();
         let new = advice.iter().filter(|advice| advice.is_new);
         let reports: Vec<_> = new.map(|advice| advice.reason.as_str()).collect();
         assert_eq!((reports.len(), reports[0], reports[1]), (3, "broke", "broke"), "{reports:?}");
         assert!(reports[2].contains("\"rover\"") && reports[2].contains("[mqtt] client_id"), "{reports:?}");
-        assert!(advice[8].delay >= Duration::from_secs(30));
+        assert!(advice[10].delay >= Duration::from_secs(30));
         // The other client waits as well: its delays are longer than a connection that lasts otherwise.
         assert!(!connect_for(&mut policy, &mut now, 50).is_new);
         assert_eq!(policy.accepted(now), None);

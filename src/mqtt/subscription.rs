@@ -8,7 +8,7 @@ use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
 use crate::decode::{ChannelJoiner, MessageUnit};
 use crate::health::SourceState;
-use crate::signal::{DropReason, Drops, Samples, StreamId, TimeInput, TimeUnit};
+use crate::signal::{DropReason, Drops, Samples, StreamId, Time, TimeInput, TimeUnit};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// The level of a topic that stands for the name of any stream.
@@ -239,6 +239,13 @@ impl ReceivedTopic {
             }
             samples.times().to_vec()
         };
+        // A message without times says nothing about their unit, and must not wait for others that do.
+        let is_timed = |unit| times(&message, unit).iter().any(|time| *time != Time::ARRIVAL);
+        if unit.is_empty()
+            && ![TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns].into_iter().any(is_timed)
+        {
+            return vec![message];
+        }
         let (stream, bytes) = (message.stream.clone(), message.publish.payload.len());
         let Some((unit, messages)) = unit.push(&stream, message, bytes, self.started.elapsed(), times) else {
             return Vec::new();

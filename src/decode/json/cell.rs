@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::decode::bytes::quote;
-use crate::signal::{Time, TimeInput, TimeUnit};
+use crate::signal::{Time, TimeUnit};
 
 /// A value where a number, a time or text is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,24 +43,17 @@ impl Cell {
     ///
     /// # Errors
     /// What is wrong with it, as the end of a sentence that begins with its name.
-    pub(super) fn time(&self, input: &TimeInput) -> Result<Time, String> {
+    pub(super) fn time(&self, unit: TimeUnit) -> Result<Time, String> {
         match self {
-            Cell::Number(value) => input.unit().time(*value).ok_or_else(|| {
-                let why = if input.unit() == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
+            Cell::Number(value) => unit.time(*value).ok_or_else(|| {
+                let why = if unit == TimeUnit::Rfc3339 { "no text" } else { "out of range" };
                 format!("holds {value:e}, which is {why}; check source.time.unit")
             }),
             Cell::Text(text) => {
                 let text = text.trim().as_bytes();
-                // Without a configured unit, text of RFC 3339 is recognised, as in CSV.
-                let recognised = || TimeUnit::Rfc3339.parse(text);
-                input.unit().parse(text).or_else(|| input.unit.is_none().then(recognised)?).ok_or_else(|| {
-                    let fix = if recognised().is_some() {
-                        "; set source.time.unit = \"rfc3339\", or leave the unit out"
-                    } else {
-                        ""
-                    };
-                    format!("holds {}, which is not a time{fix}", quote(text))
-                })
+                // Text of RFC 3339 cannot be mistaken for a number.
+                let time = unit.parse(text).or_else(|| TimeUnit::Rfc3339.parse(text));
+                time.ok_or_else(|| format!("holds {}, which is not a time", quote(text)))
             }
             Cell::Stamp(nanos) => {
                 Time::from_nanos(*nanos).ok_or_else(|| format!("holds {nanos} ns, which is out of range"))

@@ -39,14 +39,24 @@ impl Found {
         input: &TimeInput,
         describe: bool,
     ) {
+        if self.has_rows && self.time.is_empty() {
+            return;
+        }
+        let parts = self.add_parts(input);
         if self.has_rows {
+            if let Err(part) = parts {
+                self.time.fault = Some(format!("lacks its part {part:?}"));
+            }
             return self.place_rows(input);
         }
         let names = columns.names();
         let length =
             |slot: &Slot<f64>| if slot.is_list { slot.values.len() } else { slot.values.len().min(1) };
         let count = self.columns.iter().map(length).max().unwrap_or_default();
-        if let Err((reason, problem)) = self.check(names, count, input, bytes.filter(|_| describe)) {
+        let described = bytes.filter(|_| describe);
+        let checked = self.check(names, count, input, described);
+        let summed = parts.map_err(|name| (DropReason::BadTime, names::missing(name, described)));
+        if let Err((reason, problem)) = checked.and(summed) {
             return self.rows.fail(reason, count.max(1) as u64, || problem);
         }
         let start = match (self.time.is_list, self.time.values.first()) {
@@ -100,7 +110,7 @@ impl Found {
             }
         }
         let bad_time = |problem: String| Err((DropReason::BadTime, problem));
-        let (name, time) = (input.column(), &self.time);
+        let (name, time) = (input.sum.first().map_or(input.column(), |part| &part.column), &self.time);
         if time.is_empty() {
             // Without a configured key, samples may go without a time.
             let is_needed = input.column.is_some() && input.unit() != TimeUnit::None;

@@ -9,11 +9,11 @@ pub(super) struct Wanted<'a> {
     pub(super) path: &'a str,
 }
 
-/// A column by its index, or the time.
+/// A column by its index, or a part of the time by its index; a time that is no sum has one part.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Column(usize),
-    Time,
+    Time(usize),
 }
 
 /// The number of paths that need no memory of their own.
@@ -26,11 +26,13 @@ pub(super) fn with_wanted<T>(
     read: impl FnOnce(&[Wanted<'_>]) -> T,
 ) -> T {
     let names = columns.names().iter().enumerate();
-    let time = (time.unit() != TimeUnit::None).then(|| Wanted { place: Place::Time, path: time.column() });
+    let whole = (time.sum.is_empty() && time.unit() != TimeUnit::None).then(|| time.column());
+    let parts = time.sum.iter().map(|part| part.column.as_str()).chain(whole).enumerate();
+    let time = parts.clone().map(|(index, path)| Wanted { place: Place::Time(index), path });
     let all = names.map(|(index, path)| Wanted { place: Place::Column(index), path }).chain(time);
     // This runs for each object, so that memory is allocated only if there are many columns.
-    let mut usual = [Wanted { place: Place::Time, path: "" }; USUAL];
-    let count = columns.names().len() + usize::from(time.is_some());
+    let mut usual = [Wanted { place: Place::Time(0), path: "" }; USUAL];
+    let count = columns.names().len() + parts.count();
     match usual.get_mut(..count) {
         Some(some) => {
             some.iter_mut().zip(all).for_each(|(place, wanted)| *place = wanted);

@@ -1,9 +1,9 @@
-//! Rows of values by position, as they stand in lists.
+//! JsonRows of values by position, as they stand in lists.
 
 use super::cell::Cell;
 use crate::signal::{Columns, DropReason, Time, TimeInput};
 
-/// Rows that have been read, each with the values of the columns in order.
+/// JsonRows that have been read, each with the values of the columns in order.
 #[derive(Debug, Default)]
 pub(super) struct JsonRows {
     /// The time of each row; [`Time::ARRIVAL`] for a row without one.
@@ -38,7 +38,7 @@ impl JsonRows {
         let wanted = names.len();
         let (given, values) = match row.split_first() {
             Some((first, values)) if values.len() == wanted => {
-                let given = first.time(time);
+                let given = first.time(time.unit());
                 (given.map_err(|why| (DropReason::BadTime, format!("the time of a row {why}")))?, values)
             }
             _ if row.len() == wanted => (Time::ARRIVAL, row),
