@@ -48,7 +48,7 @@ pub struct StreamDecoder {
 #[derive(Debug)]
 enum FormatDecoder {
     Csv(Box<CsvRows>),
-    Json(JsonLines),
+    Json(Box<JsonLines>),
     Binary(Frames),
 }
 
@@ -64,7 +64,7 @@ impl StreamDecoder {
         let unit_is_configured = time.unit.is_some();
         let decoder = match format {
             StreamFormat::Csv => FormatDecoder::Csv(Box::new(CsvRows::live(columns, time, csv))),
-            StreamFormat::Json => FormatDecoder::Json(JsonLines::new(columns, time)),
+            StreamFormat::Json => FormatDecoder::Json(Box::new(JsonLines::new(columns, time))),
             StreamFormat::Binary => FormatDecoder::Binary(Frames::new(columns)),
         };
         Self { decoder, hold, unit_is_configured }

@@ -138,8 +138,7 @@ impl<'a> RecordingReader<'a> {
     /// Sets the times of samples that carry none, from index `start` on, by the sample rate.
     fn set_missing_times(&mut self, start: usize, samples: &mut Samples) -> Result<(), RecordingError> {
         let rate = self.recording.layout.time.rate;
-        let mut count = self.counts.rows();
-        for time in samples.times_mut().iter_mut().skip(start) {
+        for (count, time) in (self.counts.rows()..).zip(samples.times_mut().iter_mut().skip(start)) {
             if *time == Time::ARRIVAL {
                 let by_rate = rate.and_then(|rate| Time::from_seconds(count as f64 / rate));
                 *time = by_rate.ok_or_else(|| RecordingError::NoTime {
@@ -147,7 +146,6 @@ impl<'a> RecordingReader<'a> {
                     column: self.recording.layout.time.column().into(),
                 })?;
             }
-            count += 1;
         }
         Ok(())
     }

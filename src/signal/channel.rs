@@ -79,7 +79,7 @@ impl ChannelInput {
     ///
     /// # Errors
     /// [`ChannelError::ColumnAndSum`] if both `column` and `sum` are given; [`ChannelError::NoName`] if
-    /// neither `name` nor `column` is.
+    /// neither `name` nor `column` is; [`ChannelError::ControlCharacter`] if the name cannot be in a line.
     pub fn channel(&self) -> Result<Channel, ChannelError> {
         if self.column.is_some() && !self.sum.is_empty() {
             return Err(ChannelError::ColumnAndSum { name: self.name.clone().unwrap_or_default() });
@@ -87,6 +87,10 @@ impl ChannelInput {
         let name = self.name.clone().or_else(|| self.column.clone()).ok_or(ChannelError::NoName)?;
         if name.is_empty() {
             return Err(ChannelError::NoName);
+        }
+        // A line of a recording could not hold it.
+        if name.contains(char::is_control) {
+            return Err(ChannelError::ControlCharacter { name });
         }
         Ok(Channel { name, unit: self.unit.clone().unwrap_or_else(ampere) })
     }
@@ -110,6 +114,12 @@ pub enum ChannelError {
     /// A channel has neither a name nor a column.
     #[error("a [[channel]] has neither name nor column; give it one of them")]
     NoName,
+    /// The name of a channel has a line end or another control character.
+    #[error("channel {name:?} has a control character in its name; remove it")]
+    ControlCharacter {
+        /// The channel's name.
+        name: String,
+    },
     /// Two channels have the same name.
     #[error("channel {name:?} is listed twice; give each channel a different name")]
     Twice {

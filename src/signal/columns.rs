@@ -225,6 +225,8 @@ mod tests {
     #[test]
     fn channels_without_a_name_or_with_the_same_name_are_errors() {
         assert_eq!(Columns::new(&[input("unit = 'A'")]), Err(ChannelError::NoName));
+        let torn = Columns::new(&[input("name = \"a\\nb\"")]).unwrap_err().to_string();
+        assert_eq!(torn, "channel \"a\\nb\" has a control character in its name; remove it");
         let twice = Columns::new(&[input("name = 'a'"), input("column = 'a'")]).unwrap_err();
         assert!(twice.to_string().starts_with("channel \"a\" is listed twice"));
     }

@@ -168,6 +168,9 @@ impl FileReader {
         loop {
             let mut samples = reader.samples();
             let has_more = reader.next_batch(&mut samples);
+            if let Some(conclusion) = reader.take_conclusion() {
+                handle.conclude(format!("{}: {conclusion}", recording.path.display()));
+            }
             // Labels in a column become known while the recording is read; all others are known at its start.
             let labels_grow = recording.layout.label.from == LabelFrom::Column;
             if let Some(truth) = self.truth.as_ref().filter(|_| !has_labels || labels_grow) {

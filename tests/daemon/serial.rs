@@ -185,7 +185,7 @@ fn check_while_sending(link: &std::path::Path, bytes: impl Fn(u32) -> Vec<u8>) -
 fn check_says_what_a_board_sends_and_in_which_unit_its_times_are() {
     let folder = support::folder();
     for (index, (factor, words)) in
-        [(10, "(the times are in milliseconds)"), (10_000, "(the times are in microseconds)")]
+        [(10, "the times are in milliseconds)"), (10_000, "the times are in microseconds)")]
             .into_iter()
             .enumerate()
     {

@@ -160,6 +160,9 @@ impl ReplayArgs {
         let drops = health.drops();
         if drops.total() > 0 {
             eprintln!("dropped: {drops}");
+            for (reason, detail) in drops.details() {
+                eprintln!("  {}: {detail}", reason.name());
+            }
         }
         let faults = faults.take();
         if let [fault] = faults.as_slice() {

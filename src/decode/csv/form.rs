@@ -131,7 +131,8 @@ fn position_with(
     fields: &mut FieldReader,
 ) -> Option<(RowForm, Time)> {
     let wanted = fields.raw.len();
-    let row = splitter.split(line, delimiter)?;
+    // The parts of a time are found by their names only.
+    let row = splitter.split(line, delimiter).filter(|_| fields.input.sum.is_empty())?;
     let is_single = row.len() == 1;
     // A comma in the only field may separate a time from a number.
     if is_single && (wanted != 1 || (fields.format.is_open() && line.contains(&b','))) {

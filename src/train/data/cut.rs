@@ -177,8 +177,11 @@ pub(crate) fn cut_all(
             let longest = stretches.fold(0.0, f64::max);
             let needed = card.window as f64 / card.rate;
             let drops: Vec<RecordingDrops> = cuts.into_iter().map(|cut| cut.drops).collect();
-            let dropped =
-                drops::warnings(&drops, &card.channels).into_iter().map(|why| format!("; {why}")).collect();
+            let form = recordings.iter().find_map(|recording| {
+                recording.warning.as_ref().map(|why| format!("{}: {why}", recording.drops.file))
+            });
+            let reasons = drops::warnings(&drops, &card.channels).into_iter().chain(form);
+            let dropped = reasons.map(|why| format!("; {why}")).collect();
             Err(DatasetError::TooShort { longest, window: card.window, rate: card.rate, needed, dropped })
         }
         windows => Err(DatasetError::NoLabels { windows }),
