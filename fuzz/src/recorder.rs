@@ -56,7 +56,7 @@ pub fn recorder(data: &[u8]) {
         pushed += 1;
         recorder.push(&mut batch, &mut drops).unwrap_or_else(|error| panic!("{error}"));
     }
-    let files = recorder.finish().unwrap_or_else(|error| panic!("{error}"));
+    let files = recorder.finish(&mut drops).unwrap_or_else(|error| panic!("{error}"));
     let written: u64 = files.iter().map(|(_, samples)| samples).sum();
     assert_eq!(written + drops.total(), pushed, "every sample is written or counted");
     if written == 0 {

@@ -89,9 +89,11 @@ impl OpenRecording {
     /// An error that names the file, or the folder if every candidate name is taken.
     pub(super) fn create(folder: &Path, stream: &StreamId, channels: &[Channel]) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
+        // A file whose name begins with a dot is hidden, and nobody would find the recording.
+        let hidden = if stream.as_str().starts_with('.') { "_" } else { "" };
         let names = (1u32..10_000).map(|number| match number {
-            1 => format!("{stream}-{now}.csv"),
-            _ => format!("{stream}-{now}-{number}.csv"),
+            1 => format!("{hidden}{stream}-{now}.csv"),
+            _ => format!("{hidden}{stream}-{now}-{number}.csv"),
         });
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for path in names.map(|name| folder.join(name)) {

@@ -143,17 +143,18 @@ impl Recorder {
         Ok(())
     }
 
-    /// Closes a stream's file.
+    /// Closes a stream's file. A last sample that leaps back in time was not confirmed, and is counted in `drops`.
     ///
     /// # Errors
     /// An error that names the file.
-    pub fn end(&mut self, stream: &StreamId) -> io::Result<()> {
+    pub fn end(&mut self, stream: &StreamId, drops: &mut Drops) -> io::Result<()> {
         let Some(mut open) = self.files.remove(stream) else { return Ok(()) };
         if let Some((time, row)) = open.leaps.release()
             && let Placement::Next(time) | Placement::AfterGap(time) = open.unwrapper.place(time)
         {
             open.write(time, &row)?;
         }
+        open.leaps.finish(drops);
         close(open, &mut self.closed, &mut self.finished)
     }
 
@@ -161,11 +162,11 @@ impl Recorder {
     ///
     /// # Errors
     /// An error that names the file.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self, drops: &mut Drops) -> io::Result<()> {
         let idle = self.options.idle;
         let expired = self.files.iter().filter(|(_, open)| open.used.elapsed() >= idle);
         for stream in expired.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
-            self.end(&stream)?;
+            self.end(&stream, drops)?;
         }
         self.closed.retain(is_unsynced);
         self.files.values_mut().try_for_each(OpenRecording::flush)
@@ -210,11 +211,11 @@ impl Recorder {
     ///
     /// # Errors
     /// An error that names the file.
-    pub fn finish(mut self) -> io::Result<Vec<(PathBuf, u64)>> {
+    pub fn finish(mut self, drops: &mut Drops) -> io::Result<Vec<(PathBuf, u64)>> {
         let mut streams: Vec<_> = self.files.keys().cloned().collect();
         streams.sort();
         for stream in streams {
-            self.end(&stream)?;
+            self.end(&stream, drops)?;
         }
         sync_all(&self.unsynced())?;
         Ok(self.finished)
@@ -300,7 +301,7 @@ mod tests {
         recorder.push(&mut first, &mut drops).unwrap();
         recorder.push(&mut batch(&[0.5, 0.6]), &mut drops).unwrap();
         assert_eq!(drops.to_string(), "1 duplicate, 1 late");
-        let written = recorder.finish().unwrap();
+        let written = recorder.finish(&mut Drops::default()).unwrap();
         assert_eq!(
             written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(),
             [4, 2],
@@ -326,7 +327,7 @@ mod tests {
         let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
-        let written = recorder.finish().unwrap();
+        let written = recorder.finish(&mut Drops::default()).unwrap();
         let text = std::fs::read_to_string(&written[0].0).unwrap();
         let header = "t,\"left, front\",\"\"\"right\"\"\"\n";
         assert_eq!(text, format!("{header}-0.500000000,0.1,\n5.250000000,1.1,\n"));
@@ -346,6 +347,6 @@ mod tests {
         recorder.abandon();
         assert_eq!(std::fs::read_dir(folder.path().join("gravel")).unwrap().count(), 0);
         recorder.push(&mut batch(&[3.0]), &mut Drops::default()).unwrap();
-        assert_eq!(recorder.finish().unwrap().len(), 1);
+        assert_eq!(recorder.finish(&mut Drops::default()).unwrap().len(), 1);
     }
 }

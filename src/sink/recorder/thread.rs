@@ -101,7 +101,9 @@ impl RecorderLoop {
                 health.dropped("recorder", &mut self.drops);
             }
         }
-        self.recorder.finish()
+        let recorded = self.recorder.finish(&mut self.drops);
+        health.dropped("recorder", &mut self.drops);
+        recorded
     }
 
     fn take(&mut self, entry: RecordEntry) -> io::Result<()> {
@@ -115,7 +117,7 @@ impl RecorderLoop {
                 self.recorder.push(&mut batch, &mut self.drops)?;
             }
         }
-        if entry.ends { self.recorder.end(&entry.stream) } else { Ok(()) }
+        if entry.ends { self.recorder.end(&entry.stream, &mut self.drops) } else { Ok(()) }
     }
 
     /// Flushes every recording once a second, and has them synced unless the sync before is still at work.
@@ -124,7 +126,7 @@ impl RecorderLoop {
             return Ok(());
         }
         self.flushed = Instant::now();
-        let done = self.recorder.flush().and_then(|()| self.sync.result());
+        let done = self.recorder.flush(&mut self.drops).and_then(|()| self.sync.result());
         self.check(done)?;
         if !self.sync.sync_if_idle(self.recorder.unsynced()) {
             return Err(io::Error::other(

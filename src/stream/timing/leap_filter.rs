@@ -50,7 +50,7 @@ impl LeapFilter {
     /// The sample that is still held back when the stream ends, if it leaps forwards, as after a pause; a recording
     /// keeps it.
     pub fn release(&mut self) -> Option<(Time, Vec<f32>)> {
-        self.held.take().filter(|(time, _)| Some(*time) > self.newest)
+        self.held.take_if(|(time, _)| Some(*time) > self.newest)
     }
 
     /// Counts a sample that is still held back when the stream ends.
