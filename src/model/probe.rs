@@ -18,7 +18,7 @@ const NO_DIFFERENCE: f32 = 1e-6;
 /// How many windows are like those of the training.
 const TYPICAL: usize = 4;
 /// The values of the large window, in multiples of the usual magnitude. A sensor that fails gives such values.
-const LARGE: f32 = 1000.0;
+const LARGE: f32 = 100.0;
 
 /// A window by which a model is checked.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ fn windows(card: &Card) -> Vec<ProbeWindow> {
         sign * LARGE * (mean.abs() + deviation).max(f32::MIN_POSITIVE)
     };
     windows.push(ProbeWindow {
-        name: "values a thousand times the usual ones",
+        name: "values a hundred times the usual ones",
         values: (0..size).map(large).collect(),
     });
     windows

@@ -7,6 +7,7 @@ use crate::shutdown::Shutdown;
 
 /// Reads standard input until its end or until the shutdown, and then ends the stream.
 pub(crate) async fn run(bytes: ByteSource, handle: SourceHandle, mut shutdown: Shutdown) {
+    handle.set_state(SourceState::Silent);
     match bytes::read(&handle, &bytes, &mut tokio::io::stdin(), &mut shutdown).await {
         ReadEnd::Shutdown => return,
         ReadEnd::Failed(error) => {

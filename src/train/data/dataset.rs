@@ -52,7 +52,7 @@ pub struct Dataset {
     pub permutations: Vec<Vec<usize>>,
     /// What was dropped of each recording, in the order of [`Dataset::recordings`].
     pub drops: Vec<RecordingDrops>,
-    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`](super::plausibility).
+    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`].
     pub warnings: Vec<String>,
 }
 
