@@ -134,17 +134,23 @@ fn a_time_in_two_columns_is_named_before_training() {
 }
 
 #[test]
-fn times_in_milliseconds_or_microseconds_are_refused_with_the_unit_to_set() {
-    for (factor, unit) in [(10.0, "ms"), (10_000.0, "us")] {
+fn times_in_milliseconds_or_microseconds_are_understood_and_said_and_a_wrong_unit_is_told() {
+    for (factor, unit, words) in [(10.0, "ms", "milliseconds"), (10_000.0, "us", "microseconds")] {
         let folder = write("t,current", |_, _, i, current| format!("{},{current:.3}", i as f64 * factor));
         let (code, stderr) = fit(folder.path());
-        assert_eq!(code, Some(1), "{stderr}");
-        assert!(stderr.contains(&format!("Set [time] unit = \"{unit}\" in dataset.toml")), "{stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        std::fs::write(folder.path().join("data/dataset.toml"), format!("[time]\nunit = '{unit}'\n"))
-            .unwrap();
+        assert!(code == Some(0) && stderr.contains("100 steps at 100 Hz"), "{stderr}");
+        assert!(
+            stderr.contains(&format!("warning: the times are in {words} in 4 of 4 recordings")),
+            "{stderr}"
+        );
+        let dataset = folder.path().join("data/dataset.toml");
+        std::fs::write(&dataset, format!("[time]\nunit = '{unit}'\n")).unwrap();
         let (code, stderr) = fit(folder.path());
         assert!(code == Some(0) && stderr.contains("100 steps at 100 Hz"), "{stderr}");
+        assert!(!stderr.contains("the times are in"), "{stderr}");
+        std::fs::write(&dataset, "[time]\nunit = 's'\n").unwrap();
+        let (_, stderr) = fit(folder.path());
+        assert!(stderr.contains(&format!("unit = \"{unit}\"")), "{stderr}");
     }
 }
 

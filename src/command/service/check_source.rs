@@ -42,7 +42,7 @@ pub(super) struct SourceFindings {
 struct SourceKindCheck {
     /// What the source is, in words.
     description: String,
-    /// What is wrong if nothing arrives; `None` if that is no fault, as with robots that are off.
+    /// The warning if nothing arrives; `None` if that is usual, as with messages.
     silence: Option<String>,
     /// The errors of recordings.
     faults: Faults,
@@ -89,9 +89,13 @@ impl SourceCheck {
         let report = health.report();
         if inspection.is_empty() {
             let problem = report.problems.into_iter().next().map(|problem| problem.detail);
-            let result = match problem.or_else(|| unusable(&drops)).or(kind.silence) {
+            let result = match problem.or_else(|| unusable(&drops)) {
                 Some(problem) => Err(Failure::failed(problem)),
-                None => Ok(format!("{}; no sample arrived within {}", kind.description, seconds(READING))),
+                None => {
+                    // The robot may be off, so this is no failure.
+                    warnings.extend(kind.silence);
+                    Ok(format!("{}; no sample arrived within {}", kind.description, seconds(READING)))
+                }
             };
             return findings(result, warnings);
         }
