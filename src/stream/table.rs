@@ -317,12 +317,12 @@ mod tests {
 
     #[test]
     fn a_live_stream_whose_clock_is_in_another_unit_says_so_and_a_replay_does_not() {
-        // A hundred samples a second, whose seconds are read as milliseconds.
+        // Ten samples a second, whose seconds are read as milliseconds.
         let (start, millisecond) = (Instant::now(), Duration::from_millis(1));
         let batches = || {
-            (0..500u32).map(|i| {
-                let mut batch = batch("a", start + 10 * i * millisecond, &[]);
-                batch.samples.push(Time::from_nanos(i64::from(i) * 10_000).unwrap(), [i as f32]);
+            (0..100u32).map(|i| {
+                let mut batch = batch("a", start + 100 * i * millisecond, &[]);
+                batch.samples.push(Time::from_nanos(i64::from(i) * 100_000).unwrap(), [i as f32]);
                 batch
             })
         };

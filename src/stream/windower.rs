@@ -212,8 +212,7 @@ impl OrderedStages {
             Placement::Next(time) => (measure(time), None),
             Placement::AfterGap(time) => {
                 let time = measure(time);
-                let too_slow = self.rate.judge().map(|interval| RateFault::TooSlow { interval });
-                (time, Some(too_slow.map_or(ResetReason::Gap, ResetReason::Rate)))
+                (time, Some(self.rate.judge().map_or(ResetReason::Gap, ResetReason::Rate)))
             }
             Placement::AfterRestart(time) => (time, Some(ResetReason::Restart)),
             placement @ (Placement::Duplicate | Placement::Late) => {
@@ -227,6 +226,12 @@ impl OrderedStages {
             self.clear();
             emit(WindowerOutput::Reset { time, reason });
         }
+        if self.rate.is_due()
+            && let Some(fault @ RateFault::TooFast { .. }) = self.rate.judge()
+        {
+            // A window may never be complete, so this is not left to one.
+            emit(WindowerOutput::Reset { time, reason: ResetReason::Rate(fault) });
+        }
         let Self { resampler, ring, monitor, rate, .. } = self;
         monitor.push_sample(row);
         let mut has_steps = false;
@@ -239,7 +244,7 @@ impl OrderedStages {
                 // A stream whose median interval is more than two periods cannot fill more than half of a window, so
                 // that the median need not be computed for every window.
                 if rate.has_fault() || monitor.samples_per_step() < MAX_SLOW_SHARE {
-                    quality.rate = rate.judge().map(|interval| RateFault::TooSlow { interval });
+                    quality.rate = rate.judge();
                 }
                 emit(WindowerOutput::Window(Window { time, values: ring.window(), quality }));
             }
@@ -427,6 +432,16 @@ mod tests {
             let interval = (bad * 1e6) as i64;
             assert!(rates(bad).iter().all(|rate| *rate == Some(RateFault::TooSlow { interval })), "{bad} ms");
         }
+    }
+
+    #[test]
+    fn a_source_with_an_absurd_rate_is_named_before_a_window_is_complete() {
+        let outputs = outputs_of_interval(1e-4);
+        let fast = ResetReason::Rate(RateFault::TooFast { interval: 100 });
+        assert!(
+            matches!(outputs[..], [WindowerOutput::Reset { reason, .. }] if reason == fast),
+            "{outputs:?}"
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl CheckArgs {
             }
         };
         let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
-        report("configuration", Ok(format!("{} sources", config.sources.len())));
+        let count = config.sources.len();
+        report("configuration", Ok(format!("{count} source{}", if count == 1 { "" } else { "s" })));
 
         let model = assemble::models(&config);
         let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);

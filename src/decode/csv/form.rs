@@ -160,10 +160,10 @@ pub(super) fn is_two_integers(row: Row<'_>) -> bool {
         && is_integer(row.get(0).map(|field| field.strip_prefix(b"-").unwrap_or(field)))
 }
 
-/// Whether the times of rows never advance, or go back more than once.
+/// Whether the times of rows never advance, or more than once do not.
 pub(super) fn repeat_or_go_back(rows: &[HeldRow]) -> bool {
     let steps = || rows.windows(2).filter_map(|pair| Some(pair.last()?.time.since(pair.first()?.time)));
-    rows.len() > 1 && (steps().all(|step| step <= 0) || steps().filter(|step| *step < 0).count() > 1)
+    rows.len() > 1 && (steps().all(|step| step <= 0) || steps().filter(|step| *step <= 0).count() > 1)
 }
 
 /// Whether the first of these rows may be the end of a longer one: it is much earlier than the distance of the

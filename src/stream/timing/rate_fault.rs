@@ -8,6 +8,11 @@ pub enum RateFault {
         /// The median time between two samples, in nanoseconds.
         interval: i64,
     },
+    /// The samples are closer together than any sensor measures.
+    TooFast {
+        /// The median time between two samples, in nanoseconds.
+        interval: i64,
+    },
     /// The times of a live stream advance much more slowly than the samples arrive.
     SlowClock {
         /// How many times more slowly, rounded to a power of ten.
@@ -40,6 +45,21 @@ impl RateFault {
                 format!(
                     "the samples arrive at {} Hz, but the model takes {rate} Hz, and fills in at most every second \
                      step; {cause}",
+                    two_digits(measured)
+                )
+            }
+            RateFault::TooFast { interval } => {
+                let measured = 1e9 / interval.max(1) as f64;
+                let is_like = |factor: f64| (0.1..10.0).contains(&(measured / factor / rate));
+                let cause = if is_like(86_400.0) {
+                    "they look like days, as Excel stores dates: write the time in seconds, or as text of RFC 3339"
+                } else if (1..=3).any(|power| is_like(1000f64.powi(power))) {
+                    "they are in a longer unit: set unit under [source.time] to the unit that the board sends"
+                } else {
+                    "check the column and the unit of the times under [source.time]"
+                };
+                format!(
+                    "by their times, {} samples arrive in a second, but the model takes {rate}; {cause}",
                     two_digits(measured)
                 )
             }
@@ -78,6 +98,10 @@ mod tests {
             milliseconds.contains("at 0.10 Hz") && milliseconds.contains("1000 times too long"),
             "{milliseconds}"
         );
+        let days = RateFault::TooFast { interval: 116 }.detail(100.0);
+        assert!(days.contains("Excel"), "{days}");
+        let fast = RateFault::TooFast { interval: 10_000 }.detail(100.0);
+        assert!(fast.contains("longer unit"), "{fast}");
         let clock = RateFault::SlowClock { factor: 1000 }.detail(100.0);
         assert!(clock.contains("1000 times more slowly") && clock.contains("[source.time]"), "{clock}");
     }

@@ -1,4 +1,6 @@
-//! Measures the rate of a stream's samples, and finds out when it is too low for the model.
+//! Measures the rate of a stream's samples, and finds out when it is too low for the model, or absurdly high.
+
+use super::rate_fault::RateFault;
 
 /// The number of intervals whose median is the measured one.
 const INTERVALS: usize = 32;
@@ -7,6 +9,11 @@ const MIN_INTERVALS: usize = 8;
 /// A stream becomes too slow when its median interval is more than this many periods of the model's rate. It is
 /// a little more than 2, so that the jitter of a source at half the rate is no fault.
 const TOO_SLOW: f64 = 2.2;
+/// A stream is absurdly fast when its median interval is shorter than this, in nanoseconds: motor currents are not
+/// measured at more than 50 kHz.
+const TOO_FAST: f64 = 20_000.0;
+/// However high the rate of the model, a stream at less than this many times that rate is not absurdly fast.
+const TOO_FAST_SHARE: f64 = 100.0;
 /// A stream is no longer too slow when its median interval is at most this many periods.
 const RECOVERED: f64 = 2.1;
 
@@ -19,12 +26,14 @@ pub(in crate::stream) struct RateMeter {
     /// The longest interval between two samples that is still good enough, in nanoseconds.
     too_slow: i64,
     recovered: i64,
+    /// The shortest interval that is not absurd, in nanoseconds.
+    too_fast: i64,
     /// The newest intervals in nanoseconds, as a ring.
     intervals: [i64; INTERVALS],
     /// The number of intervals so far.
     count: u64,
-    /// The median interval while the stream is too slow, in nanoseconds.
-    fault: Option<i64>,
+    /// What was wrong at the last judgement.
+    fault: Option<RateFault>,
 }
 
 impl RateMeter {
@@ -34,6 +43,7 @@ impl RateMeter {
         Self {
             too_slow: periods(TOO_SLOW),
             recovered: periods(RECOVERED),
+            too_fast: TOO_FAST.min(1e9 / rate / TOO_FAST_SHARE) as i64,
             intervals: [0; INTERVALS],
             count: 0,
             fault: None,
@@ -49,14 +59,18 @@ impl RateMeter {
         self.count += 1;
     }
 
-    /// Whether the stream was too slow at the last judgement.
+    /// Whether enough samples have arrived for a first judgement, which does not wait for a window.
+    pub(in crate::stream) fn is_due(&self) -> bool {
+        self.count == INTERVALS as u64
+    }
+
+    /// Whether something was wrong at the last judgement.
     pub(in crate::stream) fn has_fault(&self) -> bool {
         self.fault.is_some()
     }
 
-    /// The median interval in nanoseconds if the stream is too slow for the model; `None` if it is fast enough,
-    /// or not known yet.
-    pub(in crate::stream) fn judge(&mut self) -> Option<i64> {
+    /// What is wrong with the median interval; `None` if nothing is, or if it is not known yet.
+    pub(in crate::stream) fn judge(&mut self) -> Option<RateFault> {
         let known = self.count.min(INTERVALS as u64) as usize;
         if known < MIN_INTERVALS {
             return self.fault;
@@ -64,8 +78,15 @@ impl RateMeter {
         let mut sorted = self.intervals;
         let sorted = sorted.get_mut(..known).unwrap_or_default();
         let (_, median, _) = sorted.select_nth_unstable((known - 1) / 2);
+        let interval = *median;
         let limit = if self.fault.is_some() { self.recovered } else { self.too_slow };
-        self.fault = (*median > limit).then_some(*median);
+        self.fault = if interval > limit {
+            Some(RateFault::TooSlow { interval })
+        } else if interval < self.too_fast {
+            Some(RateFault::TooFast { interval })
+        } else {
+            None
+        };
         self.fault
     }
 }
@@ -75,7 +96,7 @@ mod tests {
     use super::*;
 
     /// The judgement at 100 Hz after these intervals in milliseconds, over and over.
-    fn judge(millis: &[f64]) -> Option<i64> {
+    fn judge(millis: &[f64]) -> Option<RateFault> {
         let mut meter = RateMeter::new(100.0);
         for index in 0..200 {
             meter.push((millis[index % millis.len()] * 1e6) as i64);
@@ -85,9 +106,10 @@ mod tests {
 
     #[test]
     fn a_source_below_half_of_the_rate_is_too_slow() {
-        assert_eq!(judge(&[100.0]), Some(100_000_000));
-        assert_eq!(judge(&[25.0]), Some(25_000_000));
-        assert_eq!(judge(&[40.0, 38.0, 42.0]), Some(40_000_000));
+        let slow = |interval| Some(RateFault::TooSlow { interval });
+        assert_eq!(judge(&[100.0]), slow(100_000_000));
+        assert_eq!(judge(&[25.0]), slow(25_000_000));
+        assert_eq!(judge(&[40.0, 38.0, 42.0]), slow(40_000_000));
         for good in [1.0, 9.9, 10.0, 16.7, 20.0] {
             assert_eq!(judge(&[good]), None, "{good} ms");
         }
@@ -96,7 +118,7 @@ mod tests {
     #[test]
     fn jitter_rounded_times_bursts_and_single_gaps_are_no_fault() {
         for good in
-            [&[20.0, 21.0, 19.0][..], &[0.0, 0.0, 0.0, 40.0], &[10.0, 10.0, 10.0, 500.0], &[1.0, 33.0]]
+            [&[20.0, 21.0, 19.0][..], &[0.5, 0.5, 0.5, 40.0], &[10.0, 10.0, 10.0, 500.0], &[1.0, 33.0]]
         {
             assert_eq!(judge(good), None, "{good:?}");
         }
@@ -113,5 +135,11 @@ mod tests {
         assert!(meter.judge().is_some());
         (0..INTERVALS).for_each(|_| meter.push(10_000_000));
         assert_eq!(meter.judge(), None);
+    }
+
+    #[test]
+    fn a_rate_that_no_sensor_has_is_too_fast() {
+        assert_eq!(judge(&[1e-4]), Some(RateFault::TooFast { interval: 100 }));
+        assert_eq!(judge(&[0.05]), None);
     }
 }
