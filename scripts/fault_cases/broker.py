@@ -177,6 +177,7 @@ def rotated_password(context):
     broker = context.broker(anonymous=False, extra=f"password_file {users}\n")
     daemon = context.daemon(f'[mqtt]\nusername = "rover"\npassword_file = "{secret}"\n' + NEIGHBOUR, broker=broker)
     need("connected with the first password", lambda: daemon.metric("underfoot_mqtt_connected") == 1)
+    need("predictions", lambda: len(daemon.predictions("neighbour")) >= 2)
     rotate("second")
     broker.kill()
     broker.start()

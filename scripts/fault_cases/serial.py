@@ -119,7 +119,7 @@ def cut_rows(context):
     # A cut inside the value from its end leaves a row that looks whole; no reader without a checksum can tell.
     cuts = [("start", count) for count in range(1, len(example) - 1)]
     cuts += [("end", count) for count in range(len(example) - comma - 1, len(example) - 1)]
-    at, began = 0, time.monotonic()
+    at, began, fragments = 0, time.monotonic(), 0
     sent = {}
 
     def send(data):
@@ -137,7 +137,10 @@ def cut_rows(context):
             send(row(at))
         if cut:
             where, count = cut
-            send(row(at)[count:] if where == "start" else row(at)[:-1 - count] + "\n")
+            fragment = row(at)[count:] if where == "start" else row(at)[:-1 - count] + "\n"
+            # Nothing is left of a row that is shorter than the cut.
+            fragments += fragment.strip() != ""
+            send(fragment)
     gaps, counted = daemon.gaps(), daemon.dropped()
     missing, code = daemon.missing("board"), daemon.stop()
     files = sorted(folder.rglob("*.csv"))
@@ -151,7 +154,7 @@ def cut_rows(context):
     yield equal(load, "samples wrong", wrong, 0)
     yield equal(load, "gaps", gaps, 0)
     yield equal(load, "predictions missing", missing, 0)
-    yield at_least(load, "counted", counted, len(cuts))
+    yield at_least(load, "counted", counted, fragments)
     yield equal(load, "recordings", len(files), 1)
     yield equal(load, "whole rows not recorded", len(sent) - (read - wrong), 0)
     yield equal(load, "exit code", code, 0)

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::log::LoggingError;
+use crate::model::card_text::printable;
 use crate::print;
 
 /// The exit code for a configuration that cannot work (`EX_CONFIG` of sysexits.h). The service manager does
@@ -59,7 +60,8 @@ pub fn exit(result: Result<(), Failure>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { message, code }) => {
             if !message.is_empty() {
-                eprintln!("error: {message}");
+                // Names from files and from the network may hold anything.
+                eprintln!("error: {}", printable(&message));
             }
             ExitCode::from(code)
         }

@@ -137,7 +137,10 @@ impl Pipeline {
                 error = tasks.failure() => break 'stages Err(error),
                 error = recording.failure() => break 'stages Err(error),
                 closed = output.closed() => match closed {
-                    Ok(()) => output_closed = true,
+                    Ok(()) => {
+                        output_closed = true;
+                        tracing::info!("standard output was closed by its reader, and nothing else takes the predictions");
+                    }
                     Err(error) => break 'stages Err(error),
                 },
                 () = shutdown => {}

@@ -118,6 +118,14 @@ impl LiveDecoder {
         candidates.iter_mut().for_each(|candidate| candidate.feed(bytes));
         if candidates.iter().any(|candidate| !candidate.samples.is_empty()) {
             started.get_or_insert(now);
+        } else if *first_line != FirstLine::Reading {
+            // No unit makes samples of these bytes, so that they are dropped whatever it is, and at once.
+            for (index, candidate) in candidates.iter_mut().enumerate() {
+                let dropped = candidate.drops.take();
+                if index == 0 {
+                    drops.merge(&dropped);
+                }
+            }
         }
         let elapsed = started.map_or(Duration::ZERO, |started| now.saturating_sub(started));
         let held = candidates.iter().map(|candidate| candidate.samples.len()).max().unwrap_or(0);
@@ -284,6 +292,18 @@ mod tests {
         assert_eq!(decode("1.00,1\n1.01,2", None, false).0, [(1000, 1.0), (1010, 2.0)]);
         assert_eq!(decode("1.5\n2.5\n", None, false).0, [(-1, 1.5), (-1, 2.5)]);
         assert_eq!(decode("", None, true), (vec![], 0, None));
+    }
+
+    #[test]
+    fn lines_that_fit_nothing_are_counted_although_the_unit_is_not_known() {
+        let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
+        let csv = CsvFormat::default();
+        let mut decoder = LiveDecoder::new(StreamFormat::Csv, &columns, &TimeInput::default(), csv, false);
+        let (mut samples, mut drops) = (columns.samples(), Drops::default());
+        for second in 0..3 {
+            decoder.feed(b"a,b,c,d\n1,2,3,4\n", Duration::from_secs(second), &mut samples, &mut drops);
+            assert_eq!((samples.len(), drops.total()), (0, 2 * (second + 1)));
+        }
     }
 
     #[test]

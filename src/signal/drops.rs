@@ -14,7 +14,7 @@ pub enum DropReason {
     TooLarge,
     /// The time of a sample is not a number, or outside the range of [`Time`](super::Time).
     BadTime,
-    /// A sample has NaN or an infinity in a channel.
+    /// A sample has NaN, an infinity or an absurdly large value in a channel.
     NotFinite,
     /// A sample has the same time as the one before it.
     Duplicate,

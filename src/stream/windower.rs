@@ -2,7 +2,7 @@
 //!
 //! A sample passes through these stages:
 //!
-//! 1. Samples with a value that is not finite are dropped.
+//! 1. Samples with a value that is not finite, or absurdly large, are dropped.
 //! 2. If `[window] reorder` is set, samples wait that long in a buffer, where they are sorted by time.
 //! 3. The [`TimeUnwrapper`] drops duplicate and late samples. At a gap or a restart of the clock the window
 //!    is emptied.
@@ -23,6 +23,9 @@ use crate::signal::{DropReason, Drops, Samples, Time};
 
 /// The maximum number of samples in the reorder buffer. If there are more, the oldest leave it early.
 const MAX_REORDERED: usize = 4096;
+
+/// The largest magnitude of a value, in any unit. Squares and sums of larger ones may overflow in a model.
+const MAX_VALUE: f32 = 1e15;
 
 /// A stream with more samples than this for each step of the window is not too slow.
 const MAX_SLOW_SHARE: f64 = 0.6;
@@ -111,13 +114,16 @@ impl StreamWindower {
     pub fn push(&mut self, samples: &Samples, drops: &mut Drops, mut emit: impl FnMut(WindowerOutput)) {
         self.stages.monitor.set_limits(samples.limits());
         for (time, row) in samples.iter() {
-            if row.iter().any(|value| !value.is_finite()) {
-                let missing = row.iter().enumerate().filter(|(_, value)| !value.is_finite());
+            if row.iter().any(|value| !is_usable(*value)) {
+                let missing = row.iter().enumerate().filter(|(_, value)| !is_usable(**value));
                 let missing = missing.fold(0, |bits, (index, _)| bits | 1u64 << (index % 64));
                 self.missing_channels =
                     if self.missing_channels == 0 { missing } else { self.missing_channels & missing };
                 drops.add(DropReason::NotFinite, || {
-                    format!("the sample at {} s has a value that is not finite", time.seconds())
+                    format!(
+                        "the sample at {} s has a value that is not a number, or beyond 1e15",
+                        time.seconds()
+                    )
                 });
                 continue;
             }
@@ -179,6 +185,11 @@ impl StreamWindower {
             None
         }
     }
+}
+
+/// Whether a value can be computed with. It is false for NaN, too.
+fn is_usable(value: f32) -> bool {
+    value.abs() <= MAX_VALUE
 }
 
 /// The card's gap limit in nanoseconds.

@@ -10,6 +10,7 @@ use crate::config::{Config, load};
 use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
+use crate::model::card_text::printable;
 use crate::model::session::Model;
 use crate::mqtt::Role;
 use crate::signal::channel_names;
@@ -35,9 +36,9 @@ impl CheckArgs {
     pub fn run(self) -> Result<(), Failure> {
         let mut worst: Option<Failure> = None;
         let mut report = |part: &str, result: Result<String, Failure>| match result {
-            Ok(detail) => println!("ok      {part}: {detail}"),
+            Ok(detail) => println!("ok      {}", printable(&format!("{part}: {detail}"))),
             Err(failure) => {
-                println!("failed  {part}: {}", failure.message);
+                println!("failed  {}", printable(&format!("{part}: {}", failure.message)));
                 if worst.as_ref().is_none_or(|worst| worst.code < failure.code) {
                     worst = Some(failure);
                 }
@@ -89,7 +90,9 @@ impl CheckArgs {
         for SourceFindings { name, result, warnings } in sources {
             let part = format!("source {name}");
             report(&part, result);
-            warnings.iter().for_each(|warning| println!("warning {part}: {warning}"));
+            warnings
+                .iter()
+                .for_each(|warning| println!("warning {}", printable(&format!("{part}: {warning}"))));
         }
         match config.http.address() {
             Ok(None) => {}
