@@ -103,7 +103,11 @@ pub(crate) async fn read(
         match progress.fault(&mut drops, opened.elapsed()) {
             None => {}
             Some(ReadFault::Malformed(detail)) => {
-                handle.set_problem(stream, "malformed", format!("no line can be used: {detail}"));
+                handle.set_problem(
+                    stream,
+                    "malformed",
+                    format!("nothing that arrived can be used: {detail}"),
+                );
             }
             Some(ReadFault::NoLines(time)) => {
                 handle.set_problem(stream, "no_lines", no_lines(*format));
@@ -125,8 +129,7 @@ pub(crate) async fn read(
 pub(super) fn no_lines(format: StreamFormat) -> String {
     let unit = if format == StreamFormat::Binary { "frame" } else { "line" };
     format!(
-        "bytes arrive, but no {unit} ends; check that the speed of the board is the one of the source (baud), and \
-         that its format is"
+        "bytes arrive, but no {unit} ends; check that source.baud and source.format are those of the board"
     )
 }
 
