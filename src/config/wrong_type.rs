@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::model::card_text::printable;
+
 /// The longest value that is shown, in bytes.
 const MAX_SHOWN: usize = 60;
 
@@ -52,8 +54,11 @@ fn statement(name: &str, value: Option<&str>, requirement: &str) -> String {
     let secret = name.to_lowercase().ends_with("password");
     let shown = value.filter(|value| !secret && value.len() <= MAX_SHOWN && !value.contains('\n'));
     match shown {
-        Some(value) => format!("{name} is {value}; it must be {requirement}"),
-        None => format!("{name} must be {requirement}"),
+        Some(value) => {
+            let (name, value) = (printable(name), printable(value));
+            format!("{name} is {value}; it must be {requirement}")
+        }
+        None => format!("{} must be {requirement}", printable(name)),
     }
 }
 
