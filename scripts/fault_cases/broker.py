@@ -118,7 +118,7 @@ def retained_large(context):
 
 def rotating_names(context):
     """Robots with ever new names, each gone before limits.idle, and a restart of the broker afterwards."""
-    seconds = 120 if context.long else 40
+    seconds = 120 if context.long else 100
     load = f"110 new names a second for {seconds} s, limits.idle = 1 s"
     broker = context.broker()
     config = '[limits]\nidle = "1s"\nsilence = "500ms"\n' + MQTT_SOURCE + NEIGHBOUR

@@ -118,7 +118,7 @@ struct JsonDecoder<'a> {
 impl JsonDecoder<'_> {
     fn decode(&mut self, bytes: &[u8]) {
         let text = without_mark(bytes).trim_ascii();
-        if text.is_empty() {
+        if split::skip_space(text).is_empty() {
             return self.malformed(|| "the payload is empty; send a JSON object".into());
         }
         if is_utf16(bytes) {
@@ -452,6 +452,7 @@ mod tests {
             ("{\"t\": 1", 0, "1 malformed", "EOF"),
             ("", 0, "1 malformed", "empty"),
             ("\u{feff} ", 0, "1 malformed", "empty"),
+            ("\u{1e}\n", 0, "1 malformed", "empty"),
         ] {
             let (samples, drops) = decode_with(text, &["current"], TimeInput::default());
             assert_eq!((samples.len(), drops.to_string().as_str()), (kept, counted), "{text}");
