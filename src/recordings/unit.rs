@@ -39,8 +39,12 @@ pub(super) fn assumed_unit(
     });
     let candidates: Vec<_> =
         UNITS.into_iter().zip(&decoded).map(|(unit, samples)| (unit, samples.times())).collect();
+    // Boards count whole milliseconds or microseconds. Seconds with decimals are what they seem to be, also those of a
+    // very slow source.
+    let seconds = decoded.first().map(|samples| samples.times()).unwrap_or_default();
+    let with_decimals = seconds.iter().filter(|time| time.nanos() % 1_000_000_000 != 0).count();
     match choose_unit(&candidates, None, true) {
-        UnitChoice::Unit(unit) => Ok(unit),
-        UnitChoice::Open => Ok(TimeUnit::S),
+        UnitChoice::Unit(unit) if 2 * with_decimals <= seconds.len() => Ok(unit),
+        UnitChoice::Unit(_) | UnitChoice::Open => Ok(TimeUnit::S),
     }
 }
