@@ -201,8 +201,8 @@ impl LiveDecoder {
             }
         }
         drops.merge(&chosen.drops.take());
-        if unit != TimeUnit::S && !is_said && !candidates.is_empty() {
-            self.conclusion = Some(format!("the times are in {}", unit.words()));
+        if !is_said && !candidates.is_empty() {
+            self.conclusion = unit.conclusion();
         }
         self.state = State::Decided(Box::new(chosen.decoder));
     }

@@ -6,7 +6,7 @@ use rumqttc::Publish;
 
 use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
-use crate::decode::{ChannelJoiner, MessageUnit};
+use crate::decode::{ChannelJoiner, MessageUnit, UNITS};
 use crate::health::SourceState;
 use crate::signal::{DropReason, Drops, Samples, StreamId, Time, TimeInput, TimeUnit};
 use crate::source::handle::{PipelineClosed, SourceHandle};
@@ -241,9 +241,7 @@ impl ReceivedTopic {
         };
         // A message without times says nothing about their unit, and must not wait for others that do.
         let is_timed = |unit| times(&message, unit).iter().any(|time| *time != Time::ARRIVAL);
-        if unit.is_empty()
-            && ![TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns].into_iter().any(is_timed)
-        {
+        if unit.is_empty() && !UNITS.into_iter().any(is_timed) {
             return vec![message];
         }
         let (stream, bytes) = (message.stream.clone(), message.publish.payload.len());
@@ -252,8 +250,8 @@ impl ReceivedTopic {
         };
         self.unit = None;
         self.subscription.input.time.assumed = unit;
-        if unit != TimeUnit::S {
-            self.handle.conclude(format!("the times are in {}", unit.words()));
+        if let Some(conclusion) = unit.conclusion() {
+            self.handle.conclude(conclusion);
         }
         messages
     }

@@ -202,8 +202,7 @@ impl<'a> RecordingReader<'a> {
 
     /// That the times are not in seconds, if that was worked out because nothing says their unit.
     pub fn unit_conclusion(&self) -> Option<String> {
-        let is_assumed = self.assumed != TimeUnit::S && !self.rows.unit_is_known();
-        is_assumed.then(|| format!("the times are in {}", self.assumed.words()))
+        self.assumed.conclusion().filter(|_| !self.rows.unit_is_known())
     }
 
     /// Whether the layout or the recording itself says the unit of the times.

@@ -141,6 +141,11 @@ impl TimeUnit {
         }
     }
 
+    /// That times which nothing names the unit of are in this one; `None` for seconds, the default.
+    pub(crate) fn conclusion(self) -> Option<String> {
+        (self != TimeUnit::S).then(|| format!("the times are in {}", self.words()))
+    }
+
     /// The unit in a word, for messages.
     pub(crate) fn words(self) -> &'static str {
         match self {

@@ -10,9 +10,6 @@ const SPAN: Duration = Duration::from_secs(3);
 /// A longer pause between two batches is left out of a comparison: the device may have sent nothing, or its
 /// samples may have waited somewhere.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// A clock that advances this many times more slowly than the samples arrive is in another unit.
-const SLOW: f64 = 30.0;
-
 /// Finds out whether the times of a live stream advance much more slowly than its samples arrive.
 ///
 /// That happens when times in seconds are read as milliseconds: no window is complete for a thousand times as
@@ -43,12 +40,7 @@ impl ClockCheck {
             self.advanced = self.advanced.saturating_add(step);
         }
         if self.arrived >= SPAN {
-            let factor = self.arrived.as_nanos() as f64 / self.advanced.max(1) as f64;
-            // A clock that stands still is told by its duplicate samples.
-            let is_slow = factor > SLOW && self.advanced > 0;
-            self.fault = is_slow.then(|| RateFault::SlowClock {
-                factor: 10i64.saturating_pow(factor.log10().round() as u32),
-            });
+            self.fault = RateFault::of_clock(self.arrived, self.advanced);
             (self.arrived, self.advanced) = (Duration::ZERO, 0);
         }
     }

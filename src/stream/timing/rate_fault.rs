@@ -1,5 +1,18 @@
 //! What is wrong with the rate of a stream's samples.
 
+use std::time::Duration;
+
+/// A stream becomes too slow when its median interval is more than this many periods of the model's rate. It is
+/// a little more than 2, so that the jitter of a source at half the rate is no fault.
+const TOO_SLOW: f64 = 2.2;
+/// A stream is absurdly fast when its median interval is shorter than this, in nanoseconds: motor currents are not
+/// measured at more than 50 kHz.
+const TOO_FAST: f64 = 20_000.0;
+/// However high the rate of the model, a stream at less than this many times that rate is not absurdly fast.
+const TOO_FAST_SHARE: f64 = 100.0;
+/// A clock that advances this many times more slowly than the samples arrive is in another unit.
+const SLOW_CLOCK: f64 = 30.0;
+
 /// The rate of a stream's samples does not suit the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateFault {
@@ -23,6 +36,27 @@ pub enum RateFault {
 impl RateFault {
     /// The name of the problem in messages, in `underfoot/health`, and as the reason of an unknown surface.
     pub const NAME: &'static str = "rate";
+
+    /// Judges the median time between two samples, in nanoseconds, for a model whose steps are at `rate` Hz. `None` if
+    /// it suits the model.
+    pub fn of_interval(interval: i64, rate: f64) -> Option<Self> {
+        let periods = interval as f64 * rate / 1e9;
+        if periods > TOO_SLOW {
+            Some(RateFault::TooSlow { interval })
+        } else if (interval as f64) < TOO_FAST.min(1e9 / rate / TOO_FAST_SHARE) {
+            Some(RateFault::TooFast { interval })
+        } else {
+            None
+        }
+    }
+
+    /// Judges a clock that advanced by `advanced` nanoseconds while samples arrived for the time `arrived`. `None` if
+    /// it is not much too slow, or stands still, which duplicate samples tell.
+    pub fn of_clock(arrived: Duration, advanced: i64) -> Option<Self> {
+        let factor = arrived.as_nanos() as f64 / advanced.max(1) as f64;
+        let is_slow = factor > SLOW_CLOCK && advanced > 0;
+        is_slow.then(|| RateFault::SlowClock { factor: 10i64.saturating_pow(factor.log10().round() as u32) })
+    }
 
     /// The fault in a sentence with its numbers and how to fix it, for a model whose steps are at `rate` Hz.
     pub fn detail(&self, rate: f64) -> String {

@@ -6,14 +6,6 @@ use super::rate_fault::RateFault;
 const INTERVALS: usize = 32;
 /// The minimum number of intervals for a judgement.
 const MIN_INTERVALS: usize = 8;
-/// A stream becomes too slow when its median interval is more than this many periods of the model's rate. It is
-/// a little more than 2, so that the jitter of a source at half the rate is no fault.
-const TOO_SLOW: f64 = 2.2;
-/// A stream is absurdly fast when its median interval is shorter than this, in nanoseconds: motor currents are not
-/// measured at more than 50 kHz.
-const TOO_FAST: f64 = 20_000.0;
-/// However high the rate of the model, a stream at less than this many times that rate is not absurdly fast.
-const TOO_FAST_SHARE: f64 = 100.0;
 /// A stream is no longer too slow when its median interval is at most this many periods.
 const RECOVERED: f64 = 2.1;
 
@@ -23,11 +15,8 @@ const RECOVERED: f64 = 2.1;
 /// and the share of interpolated steps do.
 #[derive(Clone, Debug)]
 pub(in crate::stream) struct RateMeter {
-    /// The longest interval between two samples that is still good enough, in nanoseconds.
-    too_slow: i64,
-    recovered: i64,
-    /// The shortest interval that is not absurd, in nanoseconds.
-    too_fast: i64,
+    /// The rate of the model's steps in Hz.
+    rate: f64,
     /// The newest intervals in nanoseconds, as a ring.
     intervals: [i64; INTERVALS],
     /// The number of intervals so far.
@@ -39,15 +28,7 @@ pub(in crate::stream) struct RateMeter {
 impl RateMeter {
     /// Creates a meter for a model whose steps are at `rate` Hz.
     pub(in crate::stream) fn new(rate: f64) -> Self {
-        let periods = |count: f64| (count * 1e9 / rate) as i64;
-        Self {
-            too_slow: periods(TOO_SLOW),
-            recovered: periods(RECOVERED),
-            too_fast: TOO_FAST.min(1e9 / rate / TOO_FAST_SHARE) as i64,
-            intervals: [0; INTERVALS],
-            count: 0,
-            fault: None,
-        }
+        Self { rate, intervals: [0; INTERVALS], count: 0, fault: None }
     }
 
     /// Adds the time between a sample and the one before it, in nanoseconds.
@@ -79,14 +60,10 @@ impl RateMeter {
         let sorted = sorted.get_mut(..known).unwrap_or_default();
         let (_, median, _) = sorted.select_nth_unstable((known - 1) / 2);
         let interval = *median;
-        let limit = if self.fault.is_some() { self.recovered } else { self.too_slow };
-        self.fault = if interval > limit {
-            Some(RateFault::TooSlow { interval })
-        } else if interval < self.too_fast {
-            Some(RateFault::TooFast { interval })
-        } else {
-            None
-        };
+        // A stream that is too slow stays so until it is a little faster than where that began.
+        let is_still_slow = self.fault.is_some() && interval as f64 > RECOVERED * 1e9 / self.rate;
+        let still_slow = || is_still_slow.then_some(RateFault::TooSlow { interval });
+        self.fault = RateFault::of_interval(interval, self.rate).or_else(still_slow);
         self.fault
     }
 }

@@ -8,14 +8,12 @@ use crate::stream::RateFault;
 
 /// The most intervals between samples from which the rate is measured.
 const MAX_INTERVALS: usize = 4096;
-/// Fewer samples than this say nothing about the rate and the values.
+/// Fewer samples than this say nothing about the values.
 const MIN_SAMPLES: u64 = 8;
 /// A channel that does not fall within this many samples, and rises in half of them, is a counter or a time.
 const MIN_RISING: u64 = 30;
-/// Intervals longer than this many periods of the model are too long; see `stream::RateFault`.
-const TOO_SLOW: f64 = 2.2;
-/// A clock that advances this many times more slowly than the samples arrive is in another unit.
-const SLOW_CLOCK: f64 = 30.0;
+/// Fewer samples than this say nothing about the rate.
+const MIN_RATE_SAMPLES: u64 = 3;
 
 /// The samples of one stream.
 #[derive(Debug)]
@@ -93,20 +91,16 @@ impl StreamInspection {
 
     /// Why the samples are too far apart for a model at `rate` Hz, or their clock too slow.
     pub(super) fn rate_fault(&self, rate: f64) -> Option<String> {
-        if self.samples < MIN_SAMPLES.min(3) {
+        if self.samples < MIN_RATE_SAMPLES {
             return None;
         }
-        if let Some(interval) = self.interval().filter(|interval| *interval as f64 > TOO_SLOW * 1e9 / rate) {
-            return Some(RateFault::TooSlow { interval }.detail(rate));
-        }
-        let ((first, last), (start, end)) = (self.arrived?, self.times?);
-        let (elapsed, advanced) = (last.saturating_duration_since(first), end.since(start));
-        let factor = elapsed.as_nanos() as f64 / advanced.max(1) as f64;
-        let is_slow = elapsed >= Duration::from_secs(1) && advanced > 0 && factor > SLOW_CLOCK;
-        is_slow.then(|| {
-            let factor = 10i64.saturating_pow(factor.log10().round() as u32);
-            RateFault::SlowClock { factor }.detail(rate)
-        })
+        let of_clock = || {
+            let ((first, last), (start, end)) = (self.arrived?, self.times?);
+            let arrived = last.saturating_duration_since(first);
+            RateFault::of_clock(arrived, end.since(start)).filter(|_| arrived >= Duration::from_secs(1))
+        };
+        let of_interval = self.interval().and_then(|interval| RateFault::of_interval(interval, rate));
+        of_clock().or(of_interval).map(|fault| fault.detail(rate))
     }
 
     /// What is not plausible about the values.
