@@ -77,8 +77,8 @@ impl RateFault {
                     }
                 };
                 format!(
-                    "the samples arrive at {} Hz, but the model takes {rate} Hz, and fills in at most every second \
-                     step; {cause}",
+                    "the samples arrive at {} Hz, but the model takes {rate} Hz and needs at least half of \
+                     that; {cause}",
                     two_digits(measured)
                 )
             }
