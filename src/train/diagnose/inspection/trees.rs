@@ -52,3 +52,16 @@ pub(crate) fn held_out_trees(
     }
     Ok(HeldOutTrees { probabilities, balanced_accuracy: table.balanced_accuracy() })
 }
+
+/// TODO
+pub(crate) fn trees_of_split(
+    dataset: &Dataset,
+    features: &Features,
+    split: &Split,
+    expired: &(dyn Fn() -> bool + Sync),
+) -> Option<f64> {
+    let options = TreesOptions { trees: TREES, seed: 0 };
+    let rows = features.held_out(dataset, split, options, expired)?;
+    let truth = split.validation.iter().map(|window| dataset.labels[*window]);
+    Some(confusion(&dataset.card.labels, &rows, truth).balanced_accuracy())
+}
