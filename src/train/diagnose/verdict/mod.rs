@@ -124,6 +124,8 @@ mod tests {
             })
             .collect();
         let inspection = Inspection {
+            mixed_units: Vec::new(),
+            outliers: Vec::new(),
             channels: Vec::new(),
             duplicates: Vec::new(),
             stretches,
