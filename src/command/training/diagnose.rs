@@ -94,6 +94,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         .then(|| Dataset::load(&found, &DatasetOptions { hop: Some(hop), ..cut }))
         .transpose()?;
     // Each run trains a single network; every seed holds out different recordings.
+    let channels_given = !options.channels.is_empty();
     let options = FitOptions { folds: Some(0), ..options }.resolved(&dataset);
     let stop = interrupt::stop_flag()?;
     let bar = bar(budget);
@@ -110,6 +111,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let budget = budget.saturating_sub(started.elapsed());
     let request = DiagnosisRequest {
         options: &options,
+        channels_given,
         dataset: &dataset,
         finer: finer.as_ref(),
         budget,

@@ -116,7 +116,10 @@ impl Split {
     /// The number of groups of the label with the fewest. A group's label is its most frequent one.
     pub(crate) fn fewest_groups(dataset: &Dataset) -> usize {
         let by_label = groups_by_label(dataset);
-        (0..dataset.card.labels.len()).map(|label| by_label.get(&label).map_or(0, Vec::len)).min().unwrap_or(0)
+        (0..dataset.card.labels.len())
+            .map(|label| by_label.get(&label).map_or(0, Vec::len))
+            .min()
+            .unwrap_or(0)
     }
 
     /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each

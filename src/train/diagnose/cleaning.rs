@@ -9,8 +9,9 @@ use super::cause::Cause;
 use super::experiments::change::Change;
 use super::inspection::Inspection;
 use super::inspection::label_errors::LabelledStretch;
-use super::inspection::screening::{STUCK, group_duplicates, stuck_windows};
-use super::inspection::unit::in_one_unit;
+use super::inspection::overlap::inseparable_pairs;
+use super::inspection::screening::{group_duplicates, stuck_windows};
+use super::inspection::wrong_values::in_one_unit;
 use crate::train::data::dataset::Dataset;
 
 /// Label errors are a finding if at least this share of the stretches is suspected, and at least
@@ -44,24 +45,25 @@ pub(crate) struct CleanedData {
 /// The faults of the recordings, at most one of each cause. The indices of windows are those of `dataset`.
 pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let fault = |cause, change| Fault { cause, change, untrained: BTreeSet::new(), unscored: BTreeSet::new() };
+    let fault =
+        |cause, change| Fault { cause, change, untrained: BTreeSet::new(), unscored: BTreeSet::new() };
     if !inspection.mixed_units.is_empty() {
         faults.push(fault(Cause::MixedUnits, Change::OneUnit));
     }
     if !inspection.duplicates.is_empty() {
         faults.push(fault(Cause::LeakySplit, Change::GroupedDrives));
     }
-    let live = live_channels(inspection);
-    if live.len() < inspection.channels.len() {
-        if live.is_empty() && inspection.channels.len() == 1 {
+    let (live, channels) = (&inspection.live, dataset.card.channels.len());
+    if live.len() < channels {
+        if live.is_empty() && channels == 1 {
             let untrained = stuck_windows(dataset, 0);
             faults.push(Fault { untrained, ..fault(Cause::DeadChannel, Change::WithoutStuckWindows) });
         } else if !live.is_empty() {
-            let names = live.iter().map(|channel| inspection.channels[*channel].name.clone()).collect();
+            let names = live.iter().map(|channel| dataset.card.channels[*channel].name.clone()).collect();
             faults.push(fault(Cause::DeadChannel, Change::LiveChannels { names }));
         }
     }
-    let suspects: Vec<&LabelledStretch> = inspection.stretches.iter().filter(|one| one.suspected).collect();
+    let suspects = suspects(inspection);
     if labels_are_wrong(suspects.len(), inspection.stretches.len()) {
         let windows: BTreeSet<usize> = suspects.iter().flat_map(|stretch| stretch.windows.clone()).collect();
         let (untrained, unscored) = (windows.clone(), windows);
@@ -70,16 +72,21 @@ pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
     faults
 }
 
+/// The stretches whose label is suspected to be wrong, without those of surfaces that cannot be told apart.
+pub(crate) fn suspects(inspection: &Inspection) -> Vec<&LabelledStretch> {
+    let pairs = inseparable_pairs(&inspection.stretches);
+    let is_pair = |stretch: &LabelledStretch| {
+        let (one, other) = (stretch.label.as_str(), stretch.looks_like.as_str());
+        pairs.contains(&(one, other)) || pairs.contains(&(other, one))
+    };
+    inspection.stretches.iter().filter(|stretch| stretch.suspected && !is_pair(stretch)).collect()
+}
+
 /// Whether so many of the stretches are suspected that some labels are wrong, and so few that it is possible to
 /// say which.
 fn labels_are_wrong(suspected: usize, stretches: usize) -> bool {
     let share = suspected as f64 / stretches.max(1) as f64;
     suspected >= MIN_SUSPECTED && (SUSPECTED_SHARE..=0.5).contains(&share)
-}
-
-/// The channels that are not stuck, by index.
-pub(crate) fn live_channels(inspection: &Inspection) -> Vec<usize> {
-    (0..inspection.channels.len()).filter(|channel| inspection.channels[*channel].stuck < STUCK).collect()
 }
 
 impl CleanedData {
@@ -91,7 +98,7 @@ impl CleanedData {
         for fault in faults {
             match fault.change {
                 Change::OneUnit => {
-                    cleaned.dataset = in_one_unit(&cleaned.dataset, &inspection.mixed_units);
+                    cleaned.dataset = in_one_unit(&cleaned.dataset).unwrap_or(cleaned.dataset);
                 }
                 Change::GroupedDrives => {
                     cleaned.dataset = group_duplicates(&cleaned.dataset, &inspection.duplicates);
@@ -103,7 +110,7 @@ impl CleanedData {
         }
         // The other faults name channels by their index, so channels are dropped last.
         if faults.iter().any(|fault| matches!(fault.change, Change::LiveChannels { .. })) {
-            cleaned.dataset = cleaned.dataset.with_channels(&live_channels(inspection));
+            cleaned.dataset = cleaned.dataset.with_channels(&inspection.live);
         }
         cleaned
     }

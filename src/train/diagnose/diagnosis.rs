@@ -43,6 +43,8 @@ pub(crate) struct Diagnosis {
     pub tests: usize,
     /// The settings that misbehave.
     pub options: FitOptions,
+    /// Whether the user chose the channels.
+    pub channels_given: bool,
     /// The figures of every epoch of the unchanged run, up to its end or as far as there was time.
     pub history: Vec<Epoch>,
     /// The gradient noise of the unchanged run after one or two of its epochs.
@@ -100,7 +102,7 @@ impl Diagnosis {
         if shown.hop == Some((shown.window / 10).max(1)) {
             shown.hop = None;
         }
-        if shown.channels.len() == self.inspection.channels.len() {
+        if !self.channels_given && shown.channels.len() == self.options.channels.len() {
             shown.channels.clear();
         }
         Some(shown.flags(&defaults))
@@ -122,7 +124,11 @@ impl Diagnosis {
         let met = self.conditions.iter().all(|condition| condition.met == Some(true));
         if !self.findings.is_empty() {
             State::Findings
-        } else if self.conclusive() && met && 3 * self.epochs >= self.options.epochs() && !self.defaults_do_better() {
+        } else if self.conclusive()
+            && met
+            && 3 * self.epochs >= self.options.epochs()
+            && !self.defaults_do_better()
+        {
             State::Healthy
         } else {
             State::Uncertain
@@ -150,9 +156,9 @@ impl Diagnosis {
     /// Everything that was found, as JSON for programs.
     pub(crate) fn json(&self) -> serde_json::Value {
         let losses: Vec<f64> = self.history.iter().map(|epoch| epoch.loss).collect();
-        let second = self.second_round.as_ref().map(|round| {
-            serde_json::json!({ "control": side(&round.control), "trials": trials(&round.trials) })
-        });
+        let second = self.second_round.as_ref().map(
+            |round| serde_json::json!({ "control": side(&round.control), "trials": trials(&round.trials) }),
+        );
         serde_json::json!({
             "state": self.state(),
             "verdict": self.findings,

@@ -13,7 +13,8 @@ pub(crate) fn threshold(mut p: Vec<f64>) -> f64 {
     p.retain(|value| value.is_finite());
     p.sort_by(f64::total_cmp);
     let count = p.len() as f64;
-    let discoveries = p.iter().enumerate().filter(|(rank, value)| **value <= RATE * (rank + 1) as f64 / count);
+    let discoveries =
+        p.iter().enumerate().filter(|(rank, value)| **value <= RATE * (rank + 1) as f64 / count);
     discoveries.last().map_or(0.0, |(_, value)| *value)
 }
 
@@ -25,8 +26,8 @@ mod tests {
     fn the_threshold_is_that_of_the_published_example() {
         // Table 1 of Benjamini and Hochberg (1995): four of the fifteen hypotheses are rejected at 5 %.
         let p = [
-            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
-            0.7590, 1.0,
+            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719,
+            0.6528, 0.7590, 1.0,
         ];
         assert_eq!(threshold(p.to_vec()), 0.0095);
     }

@@ -53,7 +53,8 @@ pub(crate) fn with_causes_fixed(
             let worth = |e: Effect| worth(e.accuracy.mean, e.loss.mean, e.roughness.mean);
             trial.effect.map_or(0.0, worth)
         };
-        let trials = trials.iter().filter(|trial| trial.cause == Some(finding.cause) && trial.effect.is_some());
+        let trials =
+            trials.iter().filter(|trial| trial.cause == Some(finding.cause) && trial.effect.is_some());
         if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
             options = with_change(&options, &trial.options, original, epochs);
             if let Change::MoreEpochs { to, .. } = trial.change {
@@ -125,7 +126,10 @@ fn shortened(experiment: Experiment<'_>, seconds: f64) -> Experiment<'_> {
 
 /// The mean rise of the share of a drive's windows that are predicted correctly. The drives are independent of
 /// each other and of the training windows, so the interval over them holds for other drives of these surfaces.
-fn rise_by_drive(before: &[Option<ExperimentOutcome>], after: &[Option<ExperimentOutcome>]) -> Option<Estimate> {
+fn rise_by_drive(
+    before: &[Option<ExperimentOutcome>],
+    after: &[Option<ExperimentOutcome>],
+) -> Option<Estimate> {
     let shares = |side: fn(&(&ExperimentOutcome, &ExperimentOutcome)) -> BTreeMap<usize, (u64, u64)>| {
         let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
         for pair in pairs(before, after) {

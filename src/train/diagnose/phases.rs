@@ -33,6 +33,7 @@ use super::verdict::{findings, sort};
 use super::worker_pool::WorkerPool;
 use crate::train::baseline::Features;
 use crate::train::data::split::Split;
+use crate::train::fit::context::pool as pool_for;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
@@ -105,8 +106,8 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
     let mut round = Round::plan(base, base.changes(), Some(fault_trials), &pool);
     round.run(&pool)?;
     round.run_more(true, &pool_until(phase_end::MORE_SEEDS))?;
-    let features = Features::of(&data.cleaned.dataset);
-    let mut first = RoundResult::of(&round, &features, &pool_until(phase_end::SECOND_ROUND))?;
+    let features = pool_for(threads)?.install(|| Features::of(&data.cleaned.dataset, &|| pool.expired()));
+    let mut first = RoundResult::of(&round, features.as_ref(), &pool_until(phase_end::SECOND_ROUND))?;
     let mut found = findings(&first.evidence(&inspection, request, &measured, &[]));
     let trial_of = |result: &RoundResult, change: &Change| {
         result.trials.iter().find(|trial| trial.change == *change).map(|trial| trial.outcomes.clone())
@@ -128,7 +129,7 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
                 let changes = base.changes().into_iter().filter(|trial| new(trial.cause)).collect();
                 let mut round = Round::plan(base, changes, None, &pool);
                 round.run(&pool)?;
-                let second = RoundResult::of(&round, &features, &pool)?;
+                let second = RoundResult::of(&round, features.as_ref(), &pool)?;
                 let tests = first.evidence(&inspection, request, &measured, &[]).tests();
                 let more = findings(&second.evidence(&inspection, request, &measured, &tests));
                 let more = more.into_iter().filter(|finding| !named.contains(&finding.cause));
@@ -152,17 +153,19 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
         fixed = compare(before, after, recommended, &data.reserved, &pool_until(phase_end::ALL))?;
     } else {
         round.run_more(false, &pool_until(phase_end::ALL))?;
-        first = RoundResult::of(&round, &features, &pool_until(1.0))?;
+        first = RoundResult::of(&round, features.as_ref(), &pool_until(1.0))?;
         found = findings(&first.evidence(&inspection, request, &measured, &[]));
     }
     let evidence = first.evidence(&inspection, request, &measured, &[]);
-    let (conditions, tendencies, tests) = (conditions(&evidence), tendencies(&evidence, &found), evidence.tests().len());
+    let (conditions, tendencies, tests) =
+        (conditions(&evidence), tendencies(&evidence, &found), evidence.tests().len());
     Ok(Diagnosis {
         findings: found,
         conditions,
         tendencies,
         tests,
         options: options.clone(),
+        channels_given: request.channels_given,
         history: measured.reference.history,
         noise: measured.reference.noise,
         spread: measured.reference.spread,
@@ -197,12 +200,12 @@ struct RoundResult {
 
 impl RoundResult {
     /// Takes the results of a round, and grows trees on the same splits.
-    fn of(round: &Round<'_>, features: &Features, pool: &WorkerPool<'_>) -> Result<Self, FitError> {
+    fn of(round: &Round<'_>, features: Option<&Features>, pool: &WorkerPool<'_>) -> Result<Self, FitError> {
         let control = round.control().to_vec();
         let experiment = round.control_experiment();
         let trees = pool.run(control.len(), |seed| {
             control[seed].as_ref()?;
-            trees_of_split(experiment.dataset, features, &experiment.split(seed as u64), &|| pool.expired())
+            trees_of_split(experiment.dataset, features?, &experiment.split(seed as u64), &|| pool.expired())
         })?;
         Ok(Self {
             options: round.options().clone(),
@@ -242,7 +245,10 @@ impl RoundResult {
         let fault = |change: &Change| {
             matches!(
                 change,
-                Change::OneUnit | Change::GroupedDrives | Change::LiveChannels { .. } | Change::WithoutStuckWindows
+                Change::OneUnit
+                    | Change::GroupedDrives
+                    | Change::LiveChannels { .. }
+                    | Change::WithoutStuckWindows
                     | Change::WithoutSuspects
             )
         };
@@ -266,7 +272,8 @@ fn measure<'a>(
     let reference =
         train_unchanged(request, split, epoch_time, &pool_until(1.0), &pool_until(phase_end::REFERENCE))?;
     (request.progress)(Some("measuring the steps"));
-    let (range, spike) = measure_steps(request, &reference, split, epoch_time, &pool_until(phase_end::STEPS))?;
+    let (range, spike) =
+        measure_steps(request, &reference, split, epoch_time, &pool_until(phase_end::STEPS))?;
     Ok(Measured { reference, range, spike })
 }
 

@@ -48,11 +48,13 @@ impl PreparedData {
         // The windows to be dropped are numbered as in `dataset`, and nobody knows which of the finer ones they are.
         let drops_windows = faults.iter().any(|fault| !fault.untrained.is_empty());
         let finer_whole = request.finer.filter(|_| !drops_windows).map(|finer| {
-            let of_dataset: Vec<&Fault> = all.iter().filter(|fault| fault.untrained.is_empty()).copied().collect();
+            let of_dataset: Vec<&Fault> =
+                all.iter().filter(|fault| fault.untrained.is_empty()).copied().collect();
             CleanedData::without(finer, &of_dataset, inspection).dataset
         });
         let finer = finer_whole.as_ref().map(|finer| finer.with_windows(&finer.windows_without(&reserved)));
-        let outliers = kept.iter().enumerate().filter(|(_, window)| inspection.outlier_windows.contains(window));
+        let outliers =
+            kept.iter().enumerate().filter(|(_, window)| inspection.outlier_windows.contains(window));
         Self {
             given: given_whole.with_windows(&kept),
             cleaned: cleaned_whole.with_windows(&kept),

@@ -37,7 +37,11 @@ impl Diagnosis {
             0 => self.inspection.trees,
             count => of_trees.iter().sum::<f64>() / count as f64,
         };
-        let compared = format!("trees on summary statistics in {:.1} %, guessing in {:.1} %", 100.0 * trees, 100.0 / labels);
+        let compared = format!(
+            "trees on summary statistics in {:.1} %, guessing in {:.1} %",
+            100.0 * trees,
+            100.0 / labels
+        );
         let network = mean(&self.control, |outcome| outcome.accuracy);
         if network.is_finite() {
             format!(
@@ -75,8 +79,12 @@ impl Diagnosis {
         };
         let why = match finding.cause {
             Cause::LeakySplit | Cause::DeadChannel | Cause::MixedUnits => "certain: the recordings show it",
-            Cause::LabelErrors | Cause::NotSeparable => "likely: trees that were not trained on these drives show it",
-            Cause::GradientSpikes if finding.effect == 0.0 => "certain: continued from before a spike, a smaller rate ends it",
+            Cause::LabelErrors | Cause::NotSeparable => {
+                "likely: trees that were not trained on these drives show it"
+            }
+            Cause::GradientSpikes if finding.effect == 0.0 => {
+                "certain: continued from before a spike, a smaller rate ends it"
+            }
             _ => "certain beyond chance",
         };
         match measured.is_empty() {
@@ -117,8 +125,12 @@ impl Diagnosis {
         if self.missing_seconds < 1.0 {
             return None;
         }
-        let missing: Vec<String> =
-            self.trials.iter().filter(|trial| trial.seeds() == 0).map(|trial| trial.change.describe()).collect();
+        let missing: Vec<String> = self
+            .trials
+            .iter()
+            .filter(|trial| trial.seeds() == 0)
+            .map(|trial| trial.change.describe())
+            .collect();
         let mut parts = Vec::new();
         if !missing.is_empty() {
             parts.push(format!("not tried: {}", missing.join("; ")));
@@ -133,7 +145,10 @@ impl Diagnosis {
             parts.push("some changes were tried with fewer seeds than planned".into());
         }
         let minutes = self.sufficient_minutes();
-        Some(format!("{}. Everything would take about {minutes} minutes: --budget {minutes}m", parts.join(". ")))
+        Some(format!(
+            "{}. Everything would take about {minutes} minutes: --budget {minutes}m",
+            parts.join(". ")
+        ))
     }
 
     /// How much of the budget was used, and why not all of it.
@@ -184,7 +199,9 @@ impl Trial {
                 points(effect.accuracy.low),
                 points(effect.accuracy.high)
             ),
-            (None, Some(rise)) => format!("{} ({}: too few for an interval)", points(rise), counted(self.seeds())),
+            (None, Some(rise)) => {
+                format!("{} ({}: too few for an interval)", points(rise), counted(self.seeds()))
+            }
             (None, None) => "no time".into(),
         }
     }

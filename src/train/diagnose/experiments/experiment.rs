@@ -50,7 +50,8 @@ impl<'a> Experiment<'a> {
         let mut split = match self.held_out {
             None => Split::for_one(self.dataset, self.options.validation(), seed),
             Some(recordings) => {
-                let held_out = |window: &usize| recordings.contains(&self.dataset.recording_of_window[*window]);
+                let held_out =
+                    |window: &usize| recordings.contains(&self.dataset.recording_of_window[*window]);
                 let (validation, training) = (0..self.dataset.len()).partition(held_out);
                 Split { training, validation, warnings: Vec::new() }
             }

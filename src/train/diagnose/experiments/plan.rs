@@ -7,9 +7,9 @@ use super::experiment::Experiment;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::cleaning::CleanedData;
+use crate::train::network::architecture::InputScaling;
 use crate::train::optimize::optimizer::OptimizerKind;
 use crate::train::optimize::schedule::Schedule;
-use crate::train::network::architecture::InputScaling;
 use crate::train::options::{Balance, FitOptions};
 
 /// The factor by which the epochs are raised to see whether there are too few.
@@ -57,8 +57,11 @@ impl<'a> Base<'a> {
     pub(crate) fn changes(&self) -> Vec<PlannedTrial<'a>> {
         let settings = self.step_changes().into_iter().chain(self.network_changes());
         let mut planned: Vec<PlannedTrial<'a>> = settings
-            .map(|(priority, change, cause, options)| {
-                PlannedTrial { change, cause, experiment: self.experiment(options), priority }
+            .map(|(priority, change, cause, options)| PlannedTrial {
+                change,
+                cause,
+                experiment: self.experiment(options),
+                priority,
             })
             .collect();
         planned.extend(self.with_defaults());

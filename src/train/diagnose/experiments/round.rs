@@ -108,7 +108,8 @@ impl<'a> Round<'a> {
             let (more, others) = planned.into_iter().partition(|trial| is_more_epochs(&trial.change));
             (planned, left_out) = (others, [more, left_out].concat());
         }
-        let trials = defaults.into_iter().map(|trial| (trial, 1.0)).chain(planned.into_iter().map(|t| (t, share)));
+        let trials =
+            defaults.into_iter().map(|trial| (trial, 1.0)).chain(planned.into_iter().map(|t| (t, share)));
         let mut roles: Vec<Role> = Vec::new();
         let mut runs: Vec<Experiment<'a>> = Vec::new();
         for (role, experiment) in experiments {
@@ -197,7 +198,8 @@ impl<'a> Round<'a> {
         let given_unscored = outcomes_of(&|role| matches!(role, Role::GivenUnscored));
         let mut trials = Vec::new();
         for (index, fault) in self.faults.iter().flat_map(|faults| faults.faults).enumerate() {
-            let own = self.roles.iter().position(|role| matches!(role, Role::Fault(other) if *other == index));
+            let own =
+                self.roles.iter().position(|role| matches!(role, Role::Fault(other) if *other == index));
             // The run without a single fault is the unchanged run of the cleaned recordings.
             let own = own.unwrap_or(0);
             let before = if fault.unscored.is_empty() { &given } else { &given_unscored };
@@ -210,7 +212,9 @@ impl<'a> Round<'a> {
             }
             let before = match change.compared_with() {
                 None => self.control().to_vec(),
-                Some(other) => outcomes_of(&|role| matches!(role, Role::Change(change, _) if *change == other)),
+                Some(other) => {
+                    outcomes_of(&|role| matches!(role, Role::Change(change, _) if *change == other))
+                }
             };
             trials.push(self.trial(change.clone(), *cause, index, before));
         }

@@ -12,9 +12,10 @@ pub(crate) fn inseparable_pairs(stretches: &[LabelledStretch]) -> Vec<(&str, &st
     let mut labels: Vec<&str> = stretches.iter().map(|stretch| stretch.label.as_str()).collect();
     labels.sort_unstable();
     labels.dedup();
-    let pairs = labels.iter().enumerate().flat_map(|(index, one)| {
-        labels[index + 1..].iter().map(move |other| (*one, *other))
-    });
+    let pairs = labels
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| labels[index + 1..].iter().map(move |other| (*one, *other)));
     pairs.filter(|(one, other)| are_inseparable(stretches, one, other)).collect()
 }
 
@@ -23,7 +24,8 @@ fn are_inseparable(stretches: &[LabelledStretch], one: &str, other: &str) -> boo
     let own: Vec<&LabelledStretch> = stretches.iter().filter(|stretch| of_pair(&stretch.label)).collect();
     let alike: Vec<&&LabelledStretch> = own.iter().filter(|stretch| of_pair(&stretch.looks_like)).collect();
     let count = alike.len() as f64;
-    let enough = |label: &str| own.iter().filter(|stretch| stretch.label == label).count() >= MIN_STRETCHES / 2;
+    let enough =
+        |label: &str| own.iter().filter(|stretch| stretch.label == label).count() >= MIN_STRETCHES / 2;
     let right = alike.iter().filter(|stretch| stretch.own > stretch.other).count() as f64;
     // A coin is right more often than this in about one of twenty cases: 1.7 standard deviations of a share.
     let chance = 0.5 + 1.7 * (0.25 / count.max(1.0)).sqrt();

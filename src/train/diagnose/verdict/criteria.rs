@@ -64,7 +64,8 @@ pub(super) fn criteria(evidence: &Evidence<'_>, trial: &Trial) -> Vec<Criterion>
     if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors | Cause::MixedUnits) {
         return Vec::new();
     }
-    let mut found = vec![Criterion { figure: Figure::Accuracy, estimate: effect.accuracy, least: ACCURACY_RISE }];
+    let mut found =
+        vec![Criterion { figure: Figure::Accuracy, estimate: effect.accuracy, least: ACCURACY_RISE }];
     let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
     // Dropout normally makes the training loss rougher and raises the validation loss a little, so neither shows
     // that there is too much of it.
@@ -82,7 +83,11 @@ pub(super) fn criteria(evidence: &Evidence<'_>, trial: &Trial) -> Vec<Criterion>
     let rough = evidence.control_mean(|outcome| outcome.roughness) >= SMOOTH;
     let calmed = trial.change != Change::HigherLearningRate && effect.loss.high >= 0.0;
     if !by_accuracy && !more_windows && rough && no_worse && calmed {
-        found.push(Criterion { figure: Figure::Roughness, estimate: effect.roughness, least: ROUGHNESS_FALL });
+        found.push(Criterion {
+            figure: Figure::Roughness,
+            estimate: effect.roughness,
+            least: ROUGHNESS_FALL,
+        });
     }
     if cause == Cause::ClassImbalance && effect.accuracy.mean > 0.0 {
         found.push(Criterion { figure: Figure::RarestRecall, estimate: effect.rarest, least: RAREST_RISE });

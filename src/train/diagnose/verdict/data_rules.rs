@@ -3,7 +3,7 @@
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::cleaning::live_channels;
+use crate::train::diagnose::cleaning::suspects;
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::overlap::inseparable_pairs;
 
@@ -66,10 +66,17 @@ fn leaky_split(evidence: &Evidence<'_>) -> Option<Finding> {
 fn dead_channel(evidence: &Evidence<'_>) -> Option<Finding> {
     let channels = &evidence.inspection.channels;
     let worst = channels.iter().max_by(|one, other| one.stuck.total_cmp(&other.stuck))?;
-    let text =
-        format!("channel {:?} does not change at all in {:.0} % of the windows", worst.name, 100.0 * worst.stuck);
-    let live = live_channels(evidence.inspection);
-    let live: Vec<&str> = live.into_iter().map(|channel| channels[channel].name.as_str()).collect();
+    let text = format!(
+        "channel {:?} does not change at all in {:.0} % of the windows",
+        worst.name,
+        100.0 * worst.stuck
+    );
+    let live: Vec<&str> = evidence
+        .inspection
+        .live
+        .iter()
+        .map(|channel| evidence.dataset.card.channels[*channel].name.as_str())
+        .collect();
     let fix = if live.is_empty() {
         "repair the sensor or its wire, and record those drives again".to_owned()
     } else {
@@ -81,7 +88,8 @@ fn dead_channel(evidence: &Evidence<'_>) -> Option<Finding> {
 /// Recordings in another unit than the others.
 fn mixed_units(evidence: &Evidence<'_>) -> Option<Finding> {
     let first = evidence.inspection.mixed_units.first()?;
-    let (text, fix) = first.text.split_once("; ").unwrap_or((&first.text, "give each its unit in a dataset.toml"));
+    let (text, fix) =
+        first.text.split_once("; ").unwrap_or((&first.text, "give each its unit in a dataset.toml"));
     Some(finding(evidence, Cause::MixedUnits, Priority::MeaninglessScores, text.to_owned(), fix.to_owned()))
 }
 
@@ -138,13 +146,12 @@ pub(crate) fn inseparable_surfaces(evidence: &Evidence<'_>) -> Option<Finding> {
 
 /// Drives that look like another surface.
 fn label_errors(evidence: &Evidence<'_>) -> Option<Finding> {
-    let stretches = &evidence.inspection.stretches;
-    let suspects = stretches.iter().filter(|stretch| stretch.suspected);
-    let (count, first) = (suspects.clone().count(), suspects.clone().next()?);
+    let suspects = suspects(evidence.inspection);
+    let (count, first) = (suspects.len(), suspects.first()?);
     let text = format!(
         "{count} of {} drives look like another surface to a model that was not trained on them; most of all {}, which \
          is labelled {} and looks like {}",
-        stretches.len(),
+        evidence.inspection.stretches.len(),
         first.recording,
         first.label,
         first.looks_like

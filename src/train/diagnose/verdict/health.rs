@@ -38,7 +38,10 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             cause: Cause::NetworkBehindTrees,
             measured: match &trees {
                 Some(ahead) => {
-                    format!("trees on summary statistics of the same drives: {} against the network", points(ahead))
+                    format!(
+                        "trees on summary statistics of the same drives: {} against the network",
+                        points(ahead)
+                    )
                 }
                 None => "no trees were grown on the drives that the network was tried on".into(),
             },
@@ -58,7 +61,9 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
         Condition {
             cause: Cause::TooFewRecordings,
             measured: match &half {
-                Some(lost) => format!("half of the recordings: {} of balanced accuracy", points(&lost.negated())),
+                Some(lost) => {
+                    format!("half of the recordings: {} of balanced accuracy", points(&lost.negated()))
+                }
                 None => "training on half of the recordings was not tried".into(),
             },
             met: half.map(|lost| lost.mean < CURVE || accuracy >= ENOUGH),
@@ -102,7 +107,8 @@ pub(crate) fn network_behind_trees(evidence: &Evidence<'_>, found: &[Finding]) -
 
 /// A validation loss that climbs and costs accuracy.
 pub(crate) fn too_many_epochs(evidence: &Evidence<'_>) -> Option<Finding> {
-    let lost = evidence.lost_by_climb().filter(|lost| lost.mean >= ACCURACY_RISE && evidence.is_certain(lost))?;
+    let lost =
+        evidence.lost_by_climb().filter(|lost| lost.mean >= ACCURACY_RISE && evidence.is_certain(lost))?;
     Some(Finding {
         cause: Cause::TooManyEpochs,
         effect: lost.mean,

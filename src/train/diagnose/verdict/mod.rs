@@ -136,6 +136,8 @@ mod tests {
         let inspection = Inspection {
             labels: 4,
             channels: Vec::new(),
+            live: vec![0],
+            outliers: Vec::new(),
             duplicates: Vec::new(),
             mixed_units: Vec::new(),
             outlier_windows: Default::default(),
@@ -172,7 +174,12 @@ mod tests {
         let control = outcomes(0.8, 0.0, 0);
         let trials = [
             trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.81, 0.0, 1)),
-            trial(Change::FewerUnits { from: 64, to: 12 }, Cause::NetworkTooLarge, &control, outcomes(0.85, 0.0, 2)),
+            trial(
+                Change::FewerUnits { from: 64, to: 12 },
+                Cause::NetworkTooLarge,
+                &control,
+                outcomes(0.85, 0.0, 2),
+            ),
             trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.92, 0.0, 3)),
         ];
         assert_eq!(found(&control, &trials, 0.82), [Cause::RegularisationTooStrong, Cause::NetworkTooLarge]);
@@ -188,7 +195,8 @@ mod tests {
         let gain = || trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, after.clone());
         let estimate = gain().effect.unwrap().accuracy;
         assert!(estimate.mean > 0.05 && estimate.p < 0.08, "{estimate:?}");
-        let nothing = || trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.8, 0.0, 1));
+        let nothing =
+            || trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.8, 0.0, 1));
         let many: Vec<Trial> = std::iter::once(gain()).chain((0..19).map(|_| nothing())).collect();
         assert_eq!(found(&control, &many, 0.8), []);
     }
@@ -198,7 +206,12 @@ mod tests {
         let control = outcomes(0.7, 0.0, 0);
         let trials = [
             trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.85, 0.0, 1)),
-            trial(Change::BatchSize { from: 2, to: 32 }, Cause::BatchTooSmall, &control, outcomes(0.8, 0.0, 2)),
+            trial(
+                Change::BatchSize { from: 2, to: 32 },
+                Cause::BatchTooSmall,
+                &control,
+                outcomes(0.8, 0.0, 2),
+            ),
         ];
         let of = |batch_size| {
             causes(Measured { batch_size, control: &control, trials: &trials, trees: 0.72, suspected: 0 })[0]
@@ -209,11 +222,13 @@ mod tests {
     #[test]
     fn another_optimiser_that_helps_is_not_called_a_learning_rate() {
         let control = outcomes(0.8, 0.0, 0);
-        let lower = trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.7, 0.0, 1));
+        let lower =
+            trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.7, 0.0, 1));
         let adamw = trial(Change::AdamW, Cause::WrongOptimizer, &control, outcomes(0.9, 0.0, 2));
         assert_eq!(found(&control, &[lower, adamw.clone()], 0.8), [Cause::WrongOptimizer]);
         // If a tenth of the learning rate does as much, that is the simpler cause.
-        let lower = trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.9, 0.0, 1));
+        let lower =
+            trial(Change::LowerLearningRate, Cause::LearningRateTooHigh, &control, outcomes(0.9, 0.0, 1));
         assert_eq!(found(&control, &[lower, adamw], 0.8), [Cause::LearningRateTooHigh]);
     }
 
@@ -241,7 +256,8 @@ mod tests {
         let control = outcomes(0.8, 0.0, 0);
         assert_eq!(found(&control, &[], 0.91), [Cause::NetworkBehindTrees]);
         assert_eq!(found(&control, &[], 0.82), []);
-        let trials = [trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.9, 0.0, 1))];
+        let trials =
+            [trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.9, 0.0, 1))];
         assert_eq!(found(&control, &trials, 0.91), [Cause::RegularisationTooStrong]);
     }
 

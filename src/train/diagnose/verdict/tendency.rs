@@ -31,7 +31,8 @@ pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tend
     let is_found = |cause: Option<Cause>| found.iter().any(|finding| Some(finding.cause) == cause);
     let changes = evidence.trials.iter().filter_map(|trial| {
         let rise = trial.mean_rise()?;
-        let by_other_figures = criteria(evidence, trial).iter().any(|one| one.is_large() && one.estimate.low > 0.0);
+        let by_other_figures =
+            criteria(evidence, trial).iter().any(|one| one.is_large() && one.estimate.low > 0.0);
         let counts = rise >= ACCURACY_RISE || by_other_figures;
         (counts && !is_found(trial.cause)).then(|| Tendency {
             change: trial.change.describe(),
@@ -46,7 +47,8 @@ pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tend
         })
     });
     let of = |cause, change: &str, estimate: Option<Estimate>, fix: &str| {
-        let estimate = estimate.filter(|estimate| estimate.mean >= ACCURACY_RISE && !is_found(Some(cause)))?;
+        let estimate =
+            estimate.filter(|estimate| estimate.mean >= ACCURACY_RISE && !is_found(Some(cause)))?;
         Some(Tendency {
             change: change.into(),
             cause: Some(cause),

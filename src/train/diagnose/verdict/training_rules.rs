@@ -77,7 +77,13 @@ fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> O
         effect: effect.accuracy.mean,
         interval: Some([effect.accuracy.low, effect.accuracy.high]),
         seeds: effect.accuracy.count,
-        evidence: before_and_after(trial),
+        evidence: match evidence.inspection.outliers.first().filter(|_| cause == Cause::Outliers) {
+            Some(outliers) => {
+                let fact = outliers.text.split(';').next().unwrap_or_default();
+                format!("{fact}; {}", before_and_after(trial))
+            }
+            None => before_and_after(trial),
+        },
         fix: advice(evidence, trial),
         after_first: false,
         score: effect.accuracy.mean.max(0.0) + met.iter().map(Criterion::score).sum::<f64>(),
@@ -87,7 +93,8 @@ fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> O
 
 /// The figures without and with a change, as a sentence.
 pub(super) fn before_and_after(trial: &Trial) -> String {
-    let change = |of: &dyn Fn(&ExperimentOutcome) -> f64| (mean(&trial.before, of), mean(&trial.outcomes, of));
+    let change =
+        |of: &dyn Fn(&ExperimentOutcome) -> f64| (mean(&trial.before, of), mean(&trial.outcomes, of));
     let (accuracy, loss, roughness) = (
         change(&|outcome| outcome.accuracy),
         change(&|outcome| outcome.validation_loss),
@@ -138,28 +145,37 @@ fn prefer_specific(findings: &mut Vec<Finding>) {
         findings.iter().find(|finding| finding.cause == cause).map(|finding| finding.score)
     };
     let rules: [(Cause, &[Cause]); 5] = [
-        (Cause::UnscaledInput, &[
-            Cause::WrongOptimizer,
-            Cause::LearningRateTooLow,
-            Cause::LearningRateTooHigh,
-            Cause::TooFewEpochs,
-            Cause::GradientSpikes,
-        ]),
-        (Cause::Outliers, &[
-            Cause::WrongOptimizer,
-            Cause::LearningRateTooLow,
-            Cause::LearningRateTooHigh,
-            Cause::TooFewEpochs,
-            Cause::GradientSpikes,
-        ]),
+        (
+            Cause::UnscaledInput,
+            &[
+                Cause::WrongOptimizer,
+                Cause::LearningRateTooLow,
+                Cause::LearningRateTooHigh,
+                Cause::TooFewEpochs,
+                Cause::GradientSpikes,
+            ],
+        ),
+        (
+            Cause::Outliers,
+            &[
+                Cause::WrongOptimizer,
+                Cause::LearningRateTooLow,
+                Cause::LearningRateTooHigh,
+                Cause::TooFewEpochs,
+                Cause::GradientSpikes,
+            ],
+        ),
         (Cause::LearningRateTooHigh, &[Cause::WrongOptimizer, Cause::GradientSpikes, Cause::NetworkTooLarge]),
         (Cause::LearningRateTooLow, &[Cause::TooFewEpochs, Cause::WrongOptimizer]),
-        (Cause::BatchTooSmall, &[
-            Cause::WrongOptimizer,
-            Cause::GradientSpikes,
-            Cause::NetworkTooLarge,
-            Cause::LearningRateTooHigh,
-        ]),
+        (
+            Cause::BatchTooSmall,
+            &[
+                Cause::WrongOptimizer,
+                Cause::GradientSpikes,
+                Cause::NetworkTooLarge,
+                Cause::LearningRateTooHigh,
+            ],
+        ),
     ];
     for (specific, others) in rules {
         let Some(best) = score(findings, specific) else { continue };
