@@ -2,6 +2,7 @@
 //!
 //! - [`card`]: the model card, which says what a model needs and gives; `card_text` says which texts it may
 //!   have, and `card_file` reads one that was written by hand.
+//! - [`validation_choice`]: what the recordings were used for that a model is scored on.
 //! - [`onnx`]: writing ONNX files, and putting a card into one.
 //! - `runtime`: finding and loading the ONNX Runtime library.
 //! - [`session`]: a loaded model, which turns windows into probabilities. Before it does, `signature` checks
@@ -16,3 +17,4 @@ mod probe;
 pub(crate) mod runtime;
 pub mod session;
 mod signature;
+pub mod validation_choice;
