@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
+pub use super::scores::Scores;
 use super::validation_choice::ValidationChoice;
 use crate::signal::Channel;
 
@@ -104,24 +105,6 @@ pub struct TrainingSummary {
     pub seed: u64,
     /// The statistics of each channel in the training windows, in the order of [`Card::channels`].
     pub statistics: Vec<Statistics>,
-}
-
-/// How well predictions of windows agree with their labels. All scores are from 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// The fraction of windows that were predicted correctly.
-    pub accuracy: f64,
-    /// The mean of the recalls of the labels.
-    pub balanced_accuracy: f64,
-    /// The mean of the F1 scores of the labels.
-    pub macro_f1: f64,
-}
-
-impl std::fmt::Display for Scores {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { accuracy, balanced_accuracy, macro_f1 } = self;
-        write!(f, "accuracy {accuracy:.3}, balanced accuracy {balanced_accuracy:.3}, macro F1 {macro_f1:.3}")
-    }
 }
 
 /// The statistics of one channel in the training windows, in the channel's unit.

@@ -152,12 +152,10 @@ pub(crate) fn search(
     // The initial settings were trained on every fold, unless that was interrupted.
     let best = finished.into_iter().find(|candidate| candidate.members.len() == splits.len());
     let Some(Candidate { options, members, .. }) = best else { return Err(FitError::Interrupted) };
-    let is_stopped = stop.load(atomic::Ordering::Relaxed);
-    if has_companions && !is_stopped {
+    if has_companions && !stop.load(atomic::Ordering::Relaxed) {
         progress(&format!("training {} networks with the best settings, for calibration only", splits.len()));
     }
-    // A search that was interrupted ends without calibration.
-    let options = FitOptions { epochs: Some(epochs), calibrate: options.calibrate && !is_stopped, ..options };
+    let options = FitOptions { epochs: Some(epochs), ..options };
     let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
     let mut trained = pool.install(|| complete(&context, &splits, members))?;
     trained.searched = true;
