@@ -8,6 +8,8 @@
 //! - [`trial`]: plans, runs and compares all changes within the time available.
 
 pub(crate) mod change;
+#[cfg(test)]
+mod coverage;
 pub(crate) mod effect;
 pub(crate) mod experiment;
 pub(crate) mod outcome;
