@@ -30,7 +30,7 @@ const RATIOS: [UnitRatio; 2] = [
 ];
 
 /// Recordings that have a channel in another unit than most.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MixedUnit {
     /// The index of the channel.
     pub channel: usize,
