@@ -18,7 +18,7 @@ use rand_pcg::Pcg64;
 
 use super::experiment::Experiment;
 use crate::train::data::dataset::Dataset;
-use crate::train::diagnose::estimate::Estimate;
+use crate::train::diagnose::statistics::estimate::Estimate;
 use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::network::architecture::Pooling;
 use crate::train::optimize::optimizer::OptimizerKind;
