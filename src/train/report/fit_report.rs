@@ -21,6 +21,9 @@ pub(crate) struct FitReport<'a> {
     pub trained: &'a Trained,
     /// The windows that it was trained on and validated with.
     pub dataset: &'a Dataset,
+    /// Actual labels against decisions on the held-out recordings, as `underfoot replay` makes and counts them.
+    /// `None` if no recordings are held out, or training was interrupted.
+    pub decisions: Option<&'a Confusion>,
     /// The baseline: predictions of the held-out windows by extra trees. `None` if no windows are held out.
     pub trees: Option<&'a Confusion>,
     /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for
@@ -33,7 +36,7 @@ pub(crate) struct FitReport<'a> {
 impl FitReport<'_> {
     /// The page as HTML.
     pub(crate) fn html(&self) -> String {
-        let Self { trained, dataset, trees, leaky, config } = *self;
+        let Self { trained, dataset, decisions, trees, leaky, config } = *self;
         let windows = trained.window_confusion(dataset);
         let scored = windows.total() > 0;
         let body = html! {
@@ -44,7 +47,7 @@ impl FitReport<'_> {
                     "Training was interrupted after " (interrupted) ". The model is unfinished, so it has no score; "
                     "the figures below are those of the networks as far as they were trained."
                 }
-            } @else if scored { (summary(trained, dataset, &windows, trees, leaky)) } @else {
+            } @else if scored { (summary(trained, dataset, &windows, decisions, trees, leaky)) } @else {
                 p { "No windows were held out, so how good the model is on a new drive is not known." }
             }
             @for warning in dataset.warnings.iter().chain(&trained.warnings) { p.warn { "Warning: " (warning) } }
@@ -55,9 +58,11 @@ impl FitReport<'_> {
                 h2 { "Which surfaces are confused" }
                 div.pair {
                     div { h3 { "Each window alone" } (confusion_table(&windows)) }
-                    div {
-                        h3 { "After smoothing, as the daemon publishes surfaces" }
-                        (confusion_table(&trained.decision_confusion(dataset)))
+                    @if let Some(decisions) = decisions {
+                        div {
+                            h3 { "Decisions, as underfoot replay makes and counts them" }
+                            (confusion_table(decisions))
+                        }
                     }
                 }
                 h2 { "Confidence and accuracy" }

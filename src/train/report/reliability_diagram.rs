@@ -32,15 +32,14 @@ pub(super) fn reliability_diagram(trained: &Trained, dataset: &Dataset) -> Marku
         div.pair {
             (chart.svg())
             @if let Some(calibration) = &trained.calibration {
-                p {
-                    "The confidence was calibrated: a temperature of "
-                    (format!("{:.2}", calibration.temperature))
-                    " changes the expected calibration error from "
-                    (format!("{:.3}", calibration.error_before)) " to "
-                    (format!("{:.3}", calibration.error_after))
-                    ". The temperature was fitted to these same windows."
-                }
+                p { (upper_first(&calibration.to_string())) "." }
             }
         }
     }
+}
+
+/// A sentence with a capital letter at its start.
+fn upper_first(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -3,9 +3,11 @@
 use maud::{Markup, html};
 
 use super::document::percent;
+use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::signal::channel_names;
 use crate::train::data::dataset::Dataset;
+use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
 use crate::train::fit::trained::Trained;
 
 /// A confusion of a smaller share of a surface's windows is not mentioned.
@@ -33,10 +35,10 @@ pub(super) fn summary(
     trained: &Trained,
     dataset: &Dataset,
     windows: &Confusion,
+    decisions: Option<&Confusion>,
     trees: Option<&Confusion>,
     leaky: Option<&Confusion>,
 ) -> Markup {
-    let decisions = trained.decision_confusion(dataset).scores();
     let folds = trained.fold_scores(dataset);
     let balanced: Vec<f64> = folds.iter().map(|scores| scores.balanced_accuracy).collect();
     let (low, high) = balanced.iter().fold((1.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
@@ -51,17 +53,24 @@ pub(super) fn summary(
             }
             ". " (largest_confusion(windows))
         }
-        @if trained.chosen_on_validation() {
-            p.warn {
-                "These windows also chose the model: this is a validation score, not a test score, "
-                "and a new drive will do a little worse."
-            }
-        } @else {
-            p.soft { "Each window was scored by a network that was not trained on its recording." }
+        p.soft {
+            "Each held-out recording was answered by networks that were not trained on it; each of its windows counts "
+            "by itself, and so does each decision."
+        }
+        @if let Some(chosen) = ValidationChoice::in_words(&trained.validation_chose()) {
+            p.warn { "These recordings also chose " (chosen) ", so a new drive will score lower." }
+        }
+        @if decisions.is_some() && recordings_with_changes(dataset, trained.out_of_fold.windows.iter().copied()) == 0 {
+            p.soft { "For decisions, " (NO_CHANGES) "." }
         }
         div.figures {
             div.figure { b { (percent(scores.balanced_accuracy)) } span { "balanced accuracy, windows" } }
-            div.figure { b { (percent(decisions.balanced_accuracy)) } span { "balanced accuracy, decisions" } }
+            @if let Some(decisions) = decisions {
+                div.figure {
+                    b { (percent(decisions.balanced_accuracy())) }
+                    span { "balanced accuracy, decisions" }
+                }
+            }
             div.figure { b { (percent(scores.macro_f1)) } span { "macro F1, windows" } }
             @if let Some(trees) = trees {
                 div.figure {
