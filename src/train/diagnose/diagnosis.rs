@@ -148,7 +148,7 @@ impl Diagnosis {
 
     /// A budget that is enough for everything, in whole minutes.
     pub(crate) fn sufficient_minutes(&self) -> u64 {
-        // A third goes to the reference run, and a quarter to the second round and the comparison.
+        // The changes get about two fifths of the time.
         let seconds = self.used.as_secs_f64() + 2.5 * self.missing_seconds;
         (seconds / 60.0).ceil() as u64
     }

@@ -129,7 +129,7 @@ impl Diagnosis {
             self.trials.iter().filter(|trial| trial.seeds() == 0).map(|trial| trial.describe()).collect();
         let mut parts = Vec::new();
         if !missing.is_empty() {
-            parts.push(format!("not tried: {}", missing.join("; ")));
+            parts.push(format!("not tried: {}", missing.join(", ")));
         }
         if self.epochs < self.options.epochs() {
             parts.push(format!("the runs had {} of {} epochs", self.epochs, self.options.epochs()));

@@ -33,6 +33,8 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
     let half = evidence.loss_by_half();
     let measured_climb = evidence.control.iter().flatten().count() >= 3;
     let climb = evidence.lost_by_climb();
+    // A network that was hardly trained says nothing about what it would become.
+    let measured = |met: Option<bool>| met.filter(|_| !evidence.unfinished);
     vec![
         Condition {
             cause: Cause::NetworkBehindTrees,
@@ -45,7 +47,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
                 }
                 None => "no trees were grown on the drives that the network was tried on".into(),
             },
-            met: trees.map(|ahead| ahead.mean < ACCURACY_RISE),
+            met: measured(trees.map(|ahead| ahead.mean < ACCURACY_RISE)),
         },
         Condition {
             cause: Cause::TooManyEpochs,
@@ -56,7 +58,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
                 ),
                 None => "the validation loss does not climb".into(),
             },
-            met: measured_climb.then(|| climb.is_none_or(|lost| lost.mean < ACCURACY_RISE)),
+            met: measured(measured_climb.then(|| climb.is_none_or(|lost| lost.mean < ACCURACY_RISE))),
         },
         Condition {
             cause: Cause::TooFewRecordings,
@@ -66,7 +68,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
                 }
                 None => "training on half of the recordings was not tried".into(),
             },
-            met: half.map(|lost| lost.mean < CURVE || accuracy >= ENOUGH),
+            met: measured(half.map(|lost| lost.mean < CURVE || accuracy >= ENOUGH)),
         },
     ]
 }
