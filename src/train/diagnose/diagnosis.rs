@@ -20,7 +20,7 @@ use crate::train::options::FitOptions;
 /// What a diagnosis comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum DiagnosisState {
     /// Something is wrong, and there is enough evidence for it.
     Findings,
     /// Nothing is wrong, and enough was measured to say so.
@@ -120,18 +120,18 @@ impl Diagnosis {
 
     /// What the diagnosis comes to. A run is healthy if no cause was found, every condition of a healthy run is met,
     /// and the training runs had at least a third of the epochs.
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> DiagnosisState {
         let met = self.conditions.iter().all(|condition| condition.met == Some(true));
         if !self.findings.is_empty() {
-            State::Findings
+            DiagnosisState::Findings
         } else if self.conclusive()
             && met
             && 3 * self.epochs >= self.options.epochs()
             && !self.defaults_do_better()
         {
-            State::Healthy
+            DiagnosisState::Healthy
         } else {
-            State::Uncertain
+            DiagnosisState::Uncertain
         }
     }
 
@@ -143,7 +143,7 @@ impl Diagnosis {
 
     /// Whether nothing is wrong.
     pub(crate) fn healthy(&self) -> bool {
-        self.state() == State::Healthy
+        self.state() == DiagnosisState::Healthy
     }
 
     /// A budget that is enough for everything, in whole minutes.

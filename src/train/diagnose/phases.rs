@@ -3,181 +3,77 @@
 //! Every phase ends at its deadline with what it has measured until then, and the phases after it make do with
 //! that. So there is an answer at any budget and after an interruption; it says what was not measured.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::cause::Cause;
-use super::cleaning::{Fault, faults};
-use super::diagnosis::{Diagnosis, SecondRound};
 use super::experiments::change::Change;
+use super::experiments::cleaning::RecordingFault;
+use super::experiments::fault_trials::FaultTrials;
 use super::experiments::plan::{Base, PlannedTrial};
-use super::experiments::round::{FaultTrials, Round};
+use super::experiments::prepared::PreparedData;
+use super::experiments::round::Round;
 use super::experiments::round_result::RoundResult;
 use super::experiments::trial::Trial;
 use super::fix::{FixedTraining, compare, prefers_defaults, recommended, with_causes_fixed};
-use super::inspection::{Inspection, inspect};
-use super::prepared::PreparedData;
-use super::reference::measure_steps;
+use super::inspection::Inspection;
 use super::reference::range_test::{RangeTest, steepest_rate};
 use super::reference::spike::SpikeMeasurement;
-use super::reference::training::{ReferenceTraining, train_unchanged};
+use super::reference::training::ReferenceTraining;
 use super::request::DiagnosisRequest;
-use super::reserve::reserve;
+use super::verdict::certainty::tests;
 use super::verdict::evidence::Evidence;
 use super::verdict::finding::Finding;
-use super::verdict::health::conditions;
-use super::verdict::tendency::tendencies;
 use super::verdict::{findings, sort};
 use super::worker_pool::WorkerPool;
 use crate::train::baseline::Features;
-use crate::train::data::split::Split;
-use crate::train::fit::context::pool;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
 /// The share of the budget after which each phase has to be finished.
-mod phase_end {
-    pub(super) const INSPECTION: f64 = 0.25;
-    pub(super) const REFERENCE: f64 = 0.32;
-    pub(super) const STEPS: f64 = 0.36;
-    pub(super) const CHANGES: f64 = 0.66;
-    pub(super) const MORE_SEEDS: f64 = 0.72;
-    pub(super) const SECOND_ROUND: f64 = 0.86;
-    pub(super) const LAST_SEEDS: f64 = 0.95;
-    pub(super) const ALL: f64 = 0.98;
+pub(super) mod phase_end {
+    pub(crate) const INSPECTION: f64 = 0.25;
+    pub(crate) const REFERENCE: f64 = 0.32;
+    pub(crate) const STEPS: f64 = 0.36;
+    pub(crate) const CHANGES: f64 = 0.66;
+    pub(crate) const MORE_SEEDS: f64 = 0.72;
+    pub(crate) const SECOND_ROUND: f64 = 0.86;
+    pub(crate) const LAST_SEEDS: f64 = 0.95;
+    pub(crate) const ALL: f64 = 0.98;
 }
 
-/// About how many training runs a diagnosis needs.
-const USUAL_RUNS: f64 = 36.0;
-/// The share of the budget that the reference run may take if time is short.
-const SHORT_REFERENCE: f64 = 0.06;
-
 /// A diagnosis in progress.
-struct Phases<'a> {
-    request: &'a DiagnosisRequest<'a>,
-    started: Instant,
-    threads: usize,
-    job_done: &'a (dyn Fn() + Sync),
-    inspection: &'a Inspection,
-    faults: &'a [Fault],
-    data: &'a PreparedData,
-    measured: Measured,
+pub(super) struct Phases<'a> {
+    pub(super) request: &'a DiagnosisRequest<'a>,
+    pub(super) started: Instant,
+    pub(super) threads: usize,
+    pub(super) job_done: &'a (dyn Fn() + Sync),
+    pub(super) inspection: &'a Inspection,
+    pub(super) faults: &'a [RecordingFault],
+    pub(super) data: &'a PreparedData,
+    pub(super) measured: Measured,
     /// The given settings without the channels that are stuck.
-    own: FitOptions,
+    pub(super) own: FitOptions,
     /// How long one window takes in one epoch with the given settings, in seconds.
-    window_time: f64,
+    pub(super) window_time: f64,
     /// The default settings, with the same time.
-    defaults: (FitOptions, f64),
+    pub(super) defaults: (FitOptions, f64),
     /// The features of the windows that the changes are tried on; `None` if there was no time for them.
-    features: Option<Features>,
+    pub(super) features: Option<Features>,
 }
 
 /// The measurements of the unchanged run.
-struct Measured {
-    reference: ReferenceTraining,
-    range: RangeTest,
-    spike: Option<SpikeMeasurement>,
+pub(super) struct Measured {
+    pub(super) reference: ReferenceTraining,
+    pub(super) range: RangeTest,
+    pub(super) spike: Option<SpikeMeasurement>,
 }
 
 /// The findings of both rounds, with what was measured.
-struct Rounds {
-    findings: Vec<Finding>,
-    first: RoundResult,
-    second: Option<RoundResult>,
-    fixed: Option<FixedTraining>,
-}
-
-/// Diagnoses the training run of `request` within its budget.
-///
-/// # Errors
-/// [`FitError::TooFew`] if there are fewer training windows than labels, and [`FitError::Threads`] if the
-/// threads cannot be started.
-pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitError> {
-    let DiagnosisRequest { options, dataset, budget, stop, progress, .. } = *request;
-    let started = Instant::now();
-    let labels = dataset.card.labels.len();
-    let split = Split::for_one(dataset, options.validation(), options.seed);
-    if split.training.len() < labels {
-        return Err(FitError::TooFew { windows: split.training.len(), labels });
-    }
-    let threads = match options.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
-    let job_done = || progress(None);
-    let pool_until = |share: f64| {
-        let deadline = started + budget.mul_f64(share);
-        WorkerPool { threads, deadline, stop, job_done: &job_done }
-    };
-    progress(Some("inspecting the windows"));
-    let inspection = inspect(dataset, options.seed, &pool_until(phase_end::INSPECTION))?;
-    let faults = faults(dataset, &inspection);
-    let data = PreparedData::new(request, &inspection, &faults, reserve(dataset, options.seed));
-    let clean = &data.cleaned.dataset;
-    let in_time = pool_until(phase_end::INSPECTION);
-    let features = pool(threads)?.install(|| Features::of(clean, &|| in_time.expired()));
-
-    progress(Some("training with the given settings"));
-    let epoch_time = request.epoch_time(options, dataset, &split)?.max(1e-5);
-    // If the changes need far more time than there is, most of it goes to them: the reference run is shorter, and the
-    // steps are not measured.
-    let needed = epoch_time * options.epochs() as f64 * USUAL_RUNS / threads as f64;
-    let is_short = needed > budget.as_secs_f64();
-    let share = if is_short { SHORT_REFERENCE } else { phase_end::STEPS - phase_end::INSPECTION };
-    let spent = started.elapsed().as_secs_f64() / budget.as_secs_f64();
-    let reference_pool = pool_until((spent + share).min(phase_end::REFERENCE));
-    let reference = train_unchanged(request, &split, epoch_time, &reference_pool)?;
-    progress(Some("measuring the steps"));
-    let steps_pool = pool_until(if is_short { 0.0 } else { phase_end::STEPS });
-    let (range, spike) = measure_steps(request, &reference, &split, epoch_time, &steps_pool)?;
-    let epoch_time = reference.epoch_time.unwrap_or(epoch_time);
-    let phases = Phases {
-        request,
-        started,
-        threads,
-        job_done: &job_done,
-        inspection: &inspection,
-        faults: &faults,
-        data: &data,
-        measured: Measured { reference, range, spike },
-        own: data.own_settings(options, &faults),
-        window_time: epoch_time / split.training.len() as f64,
-        defaults: data.default_settings(request)?,
-        features,
-    };
-    let Rounds { findings, first, second, fixed } = phases.rounds()?;
-    let evidence = phases.evidence(&first, &[]);
-    let (conditions, tendencies) = (conditions(&evidence), tendencies(&evidence, &findings));
-    let tests = evidence.tests().len()
-        + second.as_ref().map_or(0, |second| phases.evidence(second, &[]).tests().len());
-    let Measured { reference, range, spike } = phases.measured;
-    Ok(Diagnosis {
-        findings,
-        conditions,
-        tendencies,
-        tests,
-        options: options.clone(),
-        channels_given: request.channels_given,
-        history: reference.history,
-        noise: reference.noise,
-        spread: reference.spread,
-        artificial: reference.artificial,
-        spike,
-        range,
-        epochs: first.options.epochs(),
-        missing_seconds: first.missing_seconds / threads as f64,
-        control: first.control,
-        trees: first.trees,
-        trials: first.trials,
-        second_round: second.map(|second| SecondRound { control: second.control, trials: second.trials }),
-        fixed,
-        reserved: data.reserved.len(),
-        inspection,
-        warnings: split.warnings,
-        budget,
-        used: started.elapsed(),
-        interrupted: stop.load(Ordering::Relaxed),
-    })
+pub(super) struct RoundFindings {
+    pub(super) findings: Vec<Finding>,
+    pub(super) first: RoundResult,
+    pub(super) second: Option<RoundResult>,
+    pub(super) fixed: Option<FixedTraining>,
 }
 
 impl Phases<'_> {
@@ -199,7 +95,7 @@ impl Phases<'_> {
         }
     }
 
-    fn evidence<'a>(&'a self, round: &'a RoundResult, earlier_tests: &'a [f64]) -> Evidence<'a> {
+    pub(super) fn evidence<'a>(&'a self, round: &'a RoundResult, earlier_tests: &'a [f64]) -> Evidence<'a> {
         Evidence {
             options: &round.options,
             dataset: self.request.dataset,
@@ -219,7 +115,7 @@ impl Phases<'_> {
 
     /// Tries changes, looks for further causes with the first ones fixed, and compares before and after. If nothing
     /// is wrong, all of the time goes to more seeds.
-    fn rounds(&self) -> Result<Rounds, FitError> {
+    pub(super) fn rounds(&self) -> Result<RoundFindings, FitError> {
         (self.request.progress)(Some("changing one thing at a time"));
         let data = self.data;
         let fault_trials = FaultTrials { given: &data.given, faults: self.faults, without: &data.without };
@@ -241,11 +137,11 @@ impl Phases<'_> {
             round.run_more(false, &self.pool_until(phase_end::LAST_SEEDS))?;
             let first = result(&round, &first.trees, phase_end::ALL)?;
             let findings = findings(&self.evidence(&first, &[]));
-            return Ok(Rounds { findings, first, second: None, fixed: None });
+            return Ok(RoundFindings { findings, first, second: None, fixed: None });
         }
         let second = if of_settings { Some(self.second_round(&first, &mut found)?) } else { None };
         let fixed = self.compare(&first, second.as_ref(), &found)?;
-        Ok(Rounds { findings: found, first, second, fixed })
+        Ok(RoundFindings { findings: found, first, second, fixed })
     }
 
     /// Runs a round of changes. If runs turn out to be so much faster than expected that less than half of the time was
@@ -287,7 +183,7 @@ impl Phases<'_> {
         };
         let round = self.run_round(&fixed, &chosen, None, &pool)?;
         let second = RoundResult::of(&round, self.features.as_ref(), &[], &pool)?;
-        let tests = self.evidence(first, &[]).tests();
+        let tests = tests(&self.evidence(first, &[]));
         let evidence = self.evidence(&second, &tests);
         // With its causes fixed, the network may no longer be behind the trees or in need of recordings.
         let again = [

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::cause::Cause;
-use super::diagnosis::{Diagnosis, State};
+use super::diagnosis::{Diagnosis, DiagnosisState};
 use super::experiments::outcome::{ExperimentOutcome, mean};
 use super::experiments::round::SEEDS;
 use super::experiments::trial::Trial;
@@ -19,7 +19,7 @@ impl Diagnosis {
                 let causes = if others.len() == 1 { "cause" } else { "causes" };
                 format!("{}, and {} more {causes}", first.cause.title(), others.len())
             }
-            (State::Healthy, _) => "Nothing is wrong with this training run".into(),
+            (DiagnosisState::Healthy, _) => "Nothing is wrong with this training run".into(),
             _ if self.defaults_do_better() => {
                 "No single setting explains it, but the default settings do better than these".into()
             }

@@ -32,7 +32,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 /// What the runs over the last epochs predicted.
-struct Scored {
+struct EpochScores {
     table: Confusion,
     /// For each recording, how many of its windows were predicted correctly, and how many there are.
     recordings: BTreeMap<usize, (u64, u64)>,
@@ -91,7 +91,7 @@ impl<'a> Experiment<'a> {
         let epochs = options.epochs();
         // Accuracy is a mean over the last tenth of the epochs.
         let unscored_epochs = epochs - epochs.div_ceil(10);
-        let mut last = Scored::new(dataset);
+        let mut last = EpochScores::new(dataset);
         let (mut history, mut accuracies, mut diverged) = (Vec::new(), Vec::new(), false);
         while trainer.epochs() < epochs {
             match trainer.epoch() {
@@ -102,7 +102,7 @@ impl<'a> Experiment<'a> {
                     break;
                 }
             }
-            let mut scored = Scored::new(dataset);
+            let mut scored = EpochScores::new(dataset);
             scored.add(&trainer, dataset);
             accuracies.push(scored.table.balanced_accuracy());
             if trainer.epochs() > unscored_epochs {
@@ -117,7 +117,7 @@ impl<'a> Experiment<'a> {
     }
 }
 
-impl Scored {
+impl EpochScores {
     fn new(dataset: &Dataset) -> Self {
         Self { table: Confusion::new(&dataset.card.labels), recordings: BTreeMap::new() }
     }

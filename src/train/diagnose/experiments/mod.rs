@@ -1,6 +1,8 @@
 //! Experiments: the training run is repeated with one thing changed at a time, over several seeds.
 //!
 //! - [`change`]: the changes that can be tried, with a description of each.
+//! - [`cleaning`]: the faults of the recordings, and the windows without them; [`prepared`]: the windows in every form
+//!   that the experiments need; [`fault_trials`]: the experiments that show what the faults do.
 //! - [`plan`]: which changes apply to a training run, and the experiment for each.
 //! - [`experiment`]: one training run with its settings and windows; [`outcome`]: its figures.
 //! - [`runner`]: runs several experiments over several seeds.
@@ -9,12 +11,15 @@
 //! - [`round`]: plans and runs all experiments within the time available; [`round_result`]: what was measured.
 
 pub(crate) mod change;
+pub(crate) mod cleaning;
 #[cfg(test)]
 mod coverage;
 pub(crate) mod effect;
 pub(crate) mod experiment;
+pub(crate) mod fault_trials;
 pub(crate) mod outcome;
 pub(crate) mod plan;
+pub(crate) mod prepared;
 pub(crate) mod round;
 pub(crate) mod round_result;
 pub(crate) mod runner;

@@ -6,7 +6,7 @@ use super::change::Change;
 use super::experiment::Experiment;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::cleaning::CleanedData;
+use crate::train::diagnose::experiments::cleaning::CleanedData;
 use crate::train::network::architecture::InputScaling;
 use crate::train::optimize::optimizer::OptimizerKind;
 use crate::train::optimize::schedule::Schedule;

@@ -1,25 +1,22 @@
 //! A round of experiments: an unchanged run and the same run with one thing changed at a time, each over several
 //! seeds.
 
-use std::collections::BTreeSet;
-
 use super::change::Change;
 use super::effect::Effect;
 use super::experiment::Experiment;
+use super::fault_trials::{ExperimentRole, FaultTrials};
 use super::outcome::{ExperimentOutcome, mean};
 use super::plan::{Base, PlannedTrial};
 use super::runner::Runner;
 use super::trial::Trial;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::cleaning::{CleanedData, Fault};
 use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::FitError;
-use crate::train::options::FitOptions;
 
 /// The number of seeds that every change is tried over if there is time, and the most for a change that seems to
 /// help.
 pub(crate) const SEEDS: usize = 4;
-const MAX_SEEDS: usize = 10;
+const MAX_SEEDS: usize = 5;
 /// The fewest seeds that say anything. If time is short, changes are left out and epochs are shortened until there
 /// is time for this many.
 const MIN_SEEDS: usize = 3;
@@ -32,35 +29,11 @@ const PLANNED_TIME: f64 = 0.85;
 /// The share of the time that runs with the default settings may take.
 const DEFAULTS_TIME: f64 = 0.25;
 
-/// The faults of the recordings, with the data as it was given and without each of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FaultTrials<'a> {
-    pub given: &'a CleanedData,
-    pub faults: &'a [Fault],
-    /// The data without each fault, in the order of `faults`.
-    pub without: &'a [CleanedData],
-}
-
-/// What an experiment of a round is for.
-#[derive(Clone, Debug)]
-enum Role {
-    /// The unchanged run.
-    Control,
-    /// The unchanged run on the recordings as they were given.
-    Given,
-    /// The unchanged run on the recordings as they were given, in which the windows with a suspected label are not
-    /// scored.
-    GivenUnscored,
-    /// The run without the fault with this index.
-    Fault(usize),
-    Change(Change, Option<Cause>),
-}
-
 /// The experiments of a round, with what was measured so far.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     faults: Option<FaultTrials<'a>>,
-    roles: Vec<Role>,
+    roles: Vec<ExperimentRole>,
     runner: Runner<'a>,
     /// The changes that there was no time to try.
     left_out: Vec<PlannedTrial<'a>>,
@@ -82,7 +55,7 @@ impl<'a> Round<'a> {
         let control = base.experiment(base.options.clone());
         let split = control.split(0);
         let overlap = split.validation.len() as f64 / split.training.len().max(1) as f64;
-        let mut experiments = vec![(Role::Control, control)];
+        let mut experiments = vec![(ExperimentRole::Control, control)];
         experiments.extend(faults.iter().flat_map(|faults| faults.experiments(&base)));
         let time = PLANNED_TIME * pool.time_left().as_secs_f64() * pool.threads as f64 / MIN_SEEDS as f64;
         let is_default = |trial: &PlannedTrial<'_>| trial.change == Change::Defaults;
@@ -111,7 +84,7 @@ impl<'a> Round<'a> {
             (planned, left_out) = (others, [more, left_out].concat());
         }
         let trials = defaults.into_iter().chain(planned.into_iter().map(|t| (t, share)));
-        let mut roles: Vec<Role> = Vec::new();
+        let mut roles: Vec<ExperimentRole> = Vec::new();
         let mut runs: Vec<Experiment<'a>> = Vec::new();
         let mut epochs: Vec<usize> = Vec::new();
         for (role, experiment) in experiments {
@@ -120,7 +93,7 @@ impl<'a> Round<'a> {
             runs.push(shortened(&experiment, share));
         }
         for (trial, share) in trials {
-            roles.push(Role::Change(trial.change, trial.cause));
+            roles.push(ExperimentRole::Change(trial.change, trial.cause));
             epochs.push(trial.experiment.options.epochs());
             runs.push(shortened(&trial.experiment, share));
         }
@@ -145,13 +118,13 @@ impl<'a> Round<'a> {
         let control = self.control();
         let rough = mean(control, |outcome| outcome.roughness) >= 0.02;
         let promising = |index: &usize| match &self.roles[*index] {
-            Role::Control => true,
-            Role::Change(change, _) if change.is_auxiliary() => true,
-            Role::Change(change, _) => {
+            ExperimentRole::Control => true,
+            ExperimentRole::Change(change, _) if change.is_auxiliary() => true,
+            ExperimentRole::Change(change, _) => {
                 let effect = Effect::of(control, self.runner.outcomes(*index), self.overlap);
                 *change == Change::Defaults || effect.is_some_and(|effect| seems_to_help(&effect, rough))
             }
-            Role::Given | Role::GivenUnscored | Role::Fault(_) => false,
+            ExperimentRole::Given | ExperimentRole::GivenUnscored | ExperimentRole::Fault(_) => false,
         };
         let chosen: Vec<usize> =
             (0..self.roles.len()).filter(|index| !only_promising || promising(index)).collect();
@@ -162,7 +135,7 @@ impl<'a> Round<'a> {
     }
 
     fn is_change(&self, index: usize) -> bool {
-        matches!(&self.roles[index], Role::Change(change, _) if *change != Change::Defaults && !change.is_auxiliary())
+        matches!(&self.roles[index], ExperimentRole::Change(change, _) if *change != Change::Defaults && !change.is_auxiliary())
     }
 
     /// How many times as long as expected the runs took.
@@ -199,30 +172,32 @@ impl<'a> Round<'a> {
     /// The faults of the recordings and the changes, with what was measured. Those that there was no time for have no
     /// outcomes.
     pub(crate) fn trials(&self) -> Vec<Trial> {
-        let outcomes_of = |wanted: &dyn Fn(&Role) -> bool| {
+        let outcomes_of = |wanted: &dyn Fn(&ExperimentRole) -> bool| {
             let index = self.roles.iter().position(wanted);
             index.map(|index| self.runner.outcomes(index).to_vec()).unwrap_or_default()
         };
-        let given = outcomes_of(&|role| matches!(role, Role::Given));
-        let given_unscored = outcomes_of(&|role| matches!(role, Role::GivenUnscored));
+        let given = outcomes_of(&|role| matches!(role, ExperimentRole::Given));
+        let given_unscored = outcomes_of(&|role| matches!(role, ExperimentRole::GivenUnscored));
         let mut trials = Vec::new();
         for (index, fault) in self.faults.iter().flat_map(|faults| faults.faults).enumerate() {
-            let own =
-                self.roles.iter().position(|role| matches!(role, Role::Fault(other) if *other == index));
+            let own = self
+                .roles
+                .iter()
+                .position(|role| matches!(role, ExperimentRole::Fault(other) if *other == index));
             // The run without a single fault is the unchanged run of the cleaned recordings.
             let own = own.unwrap_or(0);
             let before = if fault.unscored.is_empty() { &given } else { &given_unscored };
             trials.push(self.trial(fault.change.clone(), Some(fault.cause), own, before.clone()));
         }
         for (index, role) in self.roles.iter().enumerate() {
-            let Role::Change(change, cause) = role else { continue };
+            let ExperimentRole::Change(change, cause) = role else { continue };
             if change.is_auxiliary() {
                 continue;
             }
             let before = match change.compared_with() {
                 None => self.control().to_vec(),
                 Some(other) => {
-                    outcomes_of(&|role| matches!(role, Role::Change(change, _) if *change == other))
+                    outcomes_of(&|role| matches!(role, ExperimentRole::Change(change, _) if *change == other))
                 }
             };
             trials.push(self.trial(change.clone(), *cause, index, before));
@@ -272,33 +247,6 @@ impl<'a> Round<'a> {
         let done = if self.share < 1.0 { 0 } else { self.control().iter().flatten().count().min(SEEDS) };
         let changes = self.trials().iter().map(|trial| trial.missing_seconds).sum::<f64>();
         control * (SEEDS - done) as f64 + changes
-    }
-}
-
-impl<'a> FaultTrials<'a> {
-    /// The runs that show what each fault does.
-    fn experiments(&self, base: &Base<'a>) -> Vec<(Role, Experiment<'a>)> {
-        if self.faults.is_empty() {
-            return Vec::new();
-        }
-        let of = |data: &'a CleanedData| {
-            let names = data.dataset.card.channels.iter().map(|channel| channel.name.clone()).collect();
-            let options = FitOptions { channels: names, ..base.options.clone() };
-            let experiment = Experiment::new(options, &data.dataset, base.window_time);
-            let (untrained, unscored) = (data.untrained.clone(), data.unscored.clone());
-            Experiment { untrained, unscored, ..experiment }
-        };
-        let mut experiments = vec![(Role::Given, of(self.given))];
-        let unscored: BTreeSet<usize> =
-            self.faults.iter().zip(self.without).flat_map(|(_, data)| data.unscored.clone()).collect();
-        if !unscored.is_empty() {
-            experiments.push((Role::GivenUnscored, Experiment { unscored, ..of(self.given) }));
-        }
-        if self.faults.len() > 1 {
-            let without = self.without.iter().enumerate();
-            experiments.extend(without.map(|(index, data)| (Role::Fault(index), of(data))));
-        }
-        experiments
     }
 }
 

@@ -15,12 +15,12 @@ pub(crate) struct Runner<'a> {
     experiments: Vec<Experiment<'a>>,
     /// The outcomes of each experiment, seed by seed; `None` for a seed that there was no time for.
     outcomes: Vec<Vec<Option<ExperimentOutcome>>>,
-    pace: Mutex<Pace>,
+    pace: Mutex<RunPace>,
 }
 
 /// How long the runs so far took, and how long they were expected to take.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct RunPace {
     spent: f64,
     expected: f64,
 }
@@ -29,7 +29,7 @@ impl<'a> Runner<'a> {
     pub(crate) fn new(experiments: Vec<Experiment<'a>>) -> Self {
         let outcomes = vec![Vec::new(); experiments.len()];
         // A little more than expected is assumed until something was measured.
-        Self { experiments, outcomes, pace: Mutex::new(Pace { spent: 0.011, expected: 0.01 }) }
+        Self { experiments, outcomes, pace: Mutex::new(RunPace { spent: 0.011, expected: 0.01 }) }
     }
 
     /// Runs the experiments with the indices `chosen` with each of the seeds that they were not yet run with. All experiments of one seed come

@@ -3,7 +3,7 @@
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::cleaning::suspects;
+use crate::train::diagnose::experiments::cleaning::suspects;
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::overlap::inseparable_pairs;
 

@@ -1,6 +1,5 @@
 //! The measurements that the rules of a verdict use.
 
-use super::criteria::{Criterion, criteria};
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
@@ -9,7 +8,6 @@ use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::inspection::Inspection;
 use crate::train::diagnose::reference::spike::SpikeMeasurement;
 use crate::train::diagnose::statistics::estimate::Estimate;
-use crate::train::diagnose::statistics::false_discovery;
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
@@ -96,24 +94,6 @@ impl Evidence<'_> {
             })
             .collect();
         Estimate::of(&lost, self.overlap)
-    }
-
-    /// The p-values of all tests of this round.
-    pub(crate) fn tests(&self) -> Vec<f64> {
-        let changes = self.trials.iter().flat_map(|trial| criteria(self, trial));
-        let others = [self.trees_ahead(), self.loss_by_half(), self.lost_by_climb()];
-        let tests = changes.map(|Criterion { estimate, .. }| estimate.p);
-        tests.chain(others.into_iter().flatten().map(|estimate| estimate.p)).collect()
-    }
-
-    /// The p-value up to which a test counts, corrected for the number of tests of this and of earlier rounds.
-    pub(crate) fn threshold(&self) -> f64 {
-        false_discovery::threshold([self.earlier_tests.to_vec(), self.tests()].concat())
-    }
-
-    /// Whether an estimate is above 0 beyond chance.
-    pub(crate) fn is_certain(&self, estimate: &Estimate) -> bool {
-        estimate.mean > 0.0 && estimate.p <= self.threshold()
     }
 }
 

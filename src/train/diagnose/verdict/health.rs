@@ -1,6 +1,7 @@
 //! The conditions that a healthy run meets, and a cause for each that is not met: trees are not ahead, the
 //! validation loss does not climb at a cost, and more recordings would not help much.
 
+use super::certainty::is_certain;
 use super::criteria::ACCURACY_RISE;
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
@@ -75,7 +76,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
 
 /// Trees that are ahead of the network although every other cause is fixed.
 pub(crate) fn network_behind_trees(evidence: &Evidence<'_>, found: &[Finding]) -> Option<Finding> {
-    let ahead = evidence.trees_ahead().filter(|ahead| !evidence.unfinished && evidence.is_certain(ahead))?;
+    let ahead = evidence.trees_ahead().filter(|ahead| !evidence.unfinished && is_certain(evidence, ahead))?;
     (ahead.mean - best_rise(found) >= ACCURACY_RISE).then(|| {
         let network = evidence.control_mean(|outcome| outcome.accuracy);
         let better = evidence.trial_of(&Change::Defaults).and_then(|trial| trial.effect);
@@ -110,7 +111,7 @@ pub(crate) fn network_behind_trees(evidence: &Evidence<'_>, found: &[Finding]) -
 /// A validation loss that climbs and costs accuracy.
 pub(crate) fn too_many_epochs(evidence: &Evidence<'_>) -> Option<Finding> {
     let lost =
-        evidence.lost_by_climb().filter(|lost| lost.mean >= ACCURACY_RISE && evidence.is_certain(lost))?;
+        evidence.lost_by_climb().filter(|lost| lost.mean >= ACCURACY_RISE && is_certain(evidence, lost))?;
     Some(Finding {
         cause: Cause::TooManyEpochs,
         effect: lost.mean,
@@ -132,7 +133,7 @@ pub(crate) fn too_many_epochs(evidence: &Evidence<'_>) -> Option<Finding> {
 /// Accuracy that still rises with the number of recordings. This counts only if the network uses the recordings
 /// well, that is, if it is not clearly worse than trees.
 pub(crate) fn too_few_recordings(evidence: &Evidence<'_>) -> Option<Finding> {
-    let lost = evidence.loss_by_half().filter(|lost| lost.mean >= CURVE && evidence.is_certain(lost))?;
+    let lost = evidence.loss_by_half().filter(|lost| lost.mean >= CURVE && is_certain(evidence, lost))?;
     let accuracy = evidence.control_mean(|outcome| outcome.accuracy);
     let uses_them = evidence.trees_ahead().is_none_or(|ahead| ahead.mean < 0.05);
     (accuracy < ENOUGH && uses_them && !evidence.unfinished).then(|| Finding {

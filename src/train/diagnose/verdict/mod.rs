@@ -1,6 +1,7 @@
 //! Derives the findings from the measurements. It only applies rules: nothing is trained or timed here.
 //!
 //! - [`evidence`]: all measurements that the rules use.
+//! - [`certainty`]: what counts beyond chance, given how many tests were made.
 //! - [`criteria`]: what a change has to improve to show a cause.
 //! - [`finding`]: a cause with its evidence and advice on how to fix it.
 //! - [`data_rules`]: the rules for causes in the recordings and their labels.
@@ -8,6 +9,7 @@
 //! - [`health`]: the conditions of a healthy run.
 //! - [`tendency`]: what seems to help, but is not certain.
 
+pub(crate) mod certainty;
 pub(crate) mod criteria;
 pub(crate) mod data_rules;
 pub(crate) mod evidence;

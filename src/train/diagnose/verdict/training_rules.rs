@@ -1,5 +1,6 @@
 //! The rules for causes in the settings. A cause is named by the change that is specific to it.
 
+use super::certainty::threshold;
 use super::criteria::{ACCURACY_RISE, Criterion, Figure, ROUGHNESS_FALL, criteria};
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
@@ -42,7 +43,7 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
 
 /// The changes of the settings that improve the run beyond chance.
 pub(crate) fn effective_changes(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let threshold = evidence.threshold();
+    let threshold = threshold(evidence);
     let mut findings: Vec<Finding> =
         evidence.trials.iter().filter_map(|trial| effective_change(evidence, trial, threshold)).collect();
     prefer_batch_size(evidence, &mut findings);

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::cleaning::{CleanedData, Fault};
-use super::experiments::change::Change;
-use super::experiments::experiment::Experiment;
-use super::inspection::Inspection;
-use super::request::DiagnosisRequest;
+use super::change::Change;
+use super::cleaning::{CleanedData, RecordingFault};
+use super::experiment::Experiment;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
+use crate::train::diagnose::inspection::Inspection;
+use crate::train::diagnose::request::DiagnosisRequest;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
@@ -40,19 +40,19 @@ impl PreparedData {
     pub(crate) fn new(
         request: &DiagnosisRequest<'_>,
         inspection: &Inspection,
-        faults: &[Fault],
+        faults: &[RecordingFault],
         reserved: BTreeSet<usize>,
     ) -> Self {
         let dataset = request.dataset;
         let kept = dataset.windows_without(&reserved);
-        let all: Vec<&Fault> = faults.iter().collect();
-        let without = |faults: &[&Fault]| CleanedData::without(dataset, faults, inspection);
+        let all: Vec<&RecordingFault> = faults.iter().collect();
+        let without = |faults: &[&RecordingFault]| CleanedData::without(dataset, faults, inspection);
         let (given_whole, cleaned_whole) = (without(&[]), without(&all));
         let each = faults.iter().map(|fault| without(&[fault]).with_windows(&kept));
         // The windows to be dropped are numbered as in `dataset`, and nobody knows which of the finer ones they are.
         let drops_windows = faults.iter().any(|fault| !fault.untrained.is_empty());
         let finer_whole = request.finer.filter(|_| !drops_windows).map(|finer| {
-            let of_dataset: Vec<&Fault> =
+            let of_dataset: Vec<&RecordingFault> =
                 all.iter().filter(|fault| fault.untrained.is_empty()).copied().collect();
             CleanedData::without(finer, &of_dataset, inspection).dataset
         });
@@ -73,7 +73,7 @@ impl PreparedData {
     }
 
     /// The given settings without the channels that are stuck.
-    pub(crate) fn own_settings(&self, given: &FitOptions, faults: &[Fault]) -> FitOptions {
+    pub(crate) fn own_settings(&self, given: &FitOptions, faults: &[RecordingFault]) -> FitOptions {
         if !faults.iter().any(|fault| matches!(fault.change, Change::LiveChannels { .. })) {
             return given.clone();
         }

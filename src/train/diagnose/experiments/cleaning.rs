@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use super::cause::Cause;
-use super::experiments::change::Change;
-use super::inspection::Inspection;
-use super::inspection::label_errors::LabelledStretch;
-use super::inspection::overlap::inseparable_pairs;
-use super::inspection::screening::{group_duplicates, stuck_windows};
-use super::inspection::wrong_values::in_one_unit;
+use super::change::Change;
 use crate::train::data::dataset::Dataset;
+use crate::train::diagnose::cause::Cause;
+use crate::train::diagnose::inspection::Inspection;
+use crate::train::diagnose::inspection::label_errors::LabelledStretch;
+use crate::train::diagnose::inspection::overlap::inseparable_pairs;
+use crate::train::diagnose::inspection::screening::{group_duplicates, stuck_windows};
+use crate::train::diagnose::inspection::wrong_values::in_one_unit;
 
 /// Label errors are a finding if at least this share of the stretches is suspected, and at least
 /// [`MIN_SUSPECTED`] of them.
@@ -22,7 +22,7 @@ const MIN_SUSPECTED: usize = 2;
 
 /// One fault of the recordings, with what removes it.
 #[derive(Clone, Debug)]
-pub(crate) struct Fault {
+pub(crate) struct RecordingFault {
     pub cause: Cause,
     /// What removes the fault.
     pub change: Change,
@@ -43,10 +43,14 @@ pub(crate) struct CleanedData {
 }
 
 /// The faults of the recordings, at most one of each cause. The indices of windows are those of `dataset`.
-pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
+pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<RecordingFault> {
     let mut faults = Vec::new();
-    let fault =
-        |cause, change| Fault { cause, change, untrained: BTreeSet::new(), unscored: BTreeSet::new() };
+    let fault = |cause, change| RecordingFault {
+        cause,
+        change,
+        untrained: BTreeSet::new(),
+        unscored: BTreeSet::new(),
+    };
     if !inspection.mixed_units.is_empty() {
         faults.push(fault(Cause::MixedUnits, Change::OneUnit));
     }
@@ -57,7 +61,8 @@ pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
     if live.len() < channels {
         if live.is_empty() && channels == 1 {
             let untrained = stuck_windows(dataset, 0);
-            faults.push(Fault { untrained, ..fault(Cause::DeadChannel, Change::WithoutStuckWindows) });
+            faults
+                .push(RecordingFault { untrained, ..fault(Cause::DeadChannel, Change::WithoutStuckWindows) });
         } else if !live.is_empty() {
             let names = live.iter().map(|channel| dataset.card.channels[*channel].name.clone()).collect();
             faults.push(fault(Cause::DeadChannel, Change::LiveChannels { names }));
@@ -67,7 +72,11 @@ pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
     if labels_are_wrong(suspects.len(), inspection.stretches.len()) {
         let windows: BTreeSet<usize> = suspects.iter().flat_map(|stretch| stretch.windows.clone()).collect();
         let (untrained, unscored) = (windows.clone(), windows);
-        faults.push(Fault { untrained, unscored, ..fault(Cause::LabelErrors, Change::WithoutSuspects) });
+        faults.push(RecordingFault {
+            untrained,
+            unscored,
+            ..fault(Cause::LabelErrors, Change::WithoutSuspects)
+        });
     }
     faults
 }
@@ -92,7 +101,7 @@ fn labels_are_wrong(suspected: usize, stretches: usize) -> bool {
 impl CleanedData {
     /// The windows without these faults. `dataset` has the recordings that were inspected, and may have other windows
     /// of them.
-    pub(crate) fn without(dataset: &Dataset, faults: &[&Fault], inspection: &Inspection) -> Self {
+    pub(crate) fn without(dataset: &Dataset, faults: &[&RecordingFault], inspection: &Inspection) -> Self {
         let mut cleaned =
             Self { dataset: dataset.clone(), untrained: BTreeSet::new(), unscored: BTreeSet::new() };
         for fault in faults {
