@@ -27,7 +27,11 @@ const MIN_EPOCHS: f64 = 0.5;
 /// The share of the time that is planned for; the rest allows for runs that take longer than expected.
 const PLANNED_TIME: f64 = 0.85;
 /// The share of the time that runs with the default settings may take.
-const DEFAULTS_TIME: f64 = 0.25;
+const DEFAULTS_TIME: f64 = 0.2;
+/// With less than this share of their epochs, runs with the default settings would mislead.
+const MIN_DEFAULTS: f64 = 0.15;
+/// Nearly all epochs are run as all of them: the runs that do not end in time are those of the last seeds.
+const NEARLY_ALL: f64 = 0.75;
 
 /// The experiments of a round, with what was measured so far.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ impl<'a> Round<'a> {
                 let share = (DEFAULTS_TIME * time / trial.experiment.seconds()).min(1.0);
                 (trial, share)
             })
+            .filter(|(_, share)| *share >= MIN_DEFAULTS)
             .collect();
         let time =
             time - defaults.iter().map(|(trial, share)| share * trial.experiment.seconds()).sum::<f64>();
@@ -76,7 +81,8 @@ impl<'a> Round<'a> {
         let all = planned.len();
         let fits = |count: &usize| *count <= MIN_CHANGES || share(*count, &planned) >= MIN_EPOCHS;
         let count = (0..=all).rev().find(fits).unwrap_or(0);
-        let share = share(count, &planned).min(1.0);
+        let share = share(count, &planned);
+        let share = if share >= NEARLY_ALL { 1.0 } else { share };
         let mut left_out = planned.split_off(count);
         if share < 1.0 {
             // With fewer epochs than asked for, more of them help in any case.

@@ -59,7 +59,9 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
                 ),
                 None => "the validation loss does not climb".into(),
             },
-            met: measured(measured_climb.then(|| climb.is_none_or(|lost| lost.mean < ACCURACY_RISE))),
+            met: measured(
+                measured_climb.then(|| climb.is_none_or(|lost| lost.mean < ACCURACY_RISE || lost.low <= 0.0)),
+            ),
         },
         Condition {
             cause: Cause::TooFewRecordings,
@@ -69,15 +71,15 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
                 }
                 None => "training on half of the recordings was not tried".into(),
             },
-            met: measured(half.map(|lost| lost.mean < CURVE || accuracy >= ENOUGH)),
+            met: measured(half.map(|lost| lost.mean < CURVE || lost.low <= 0.0 || accuracy >= ENOUGH)),
         },
     ]
 }
 
-/// Trees that are ahead of the network although every other cause is fixed.
-pub(crate) fn network_behind_trees(evidence: &Evidence<'_>, found: &[Finding]) -> Option<Finding> {
+/// Trees that are ahead of the network by more than any change of a setting makes up for.
+pub(crate) fn network_behind_trees(evidence: &Evidence<'_>) -> Option<Finding> {
     let ahead = evidence.trees_ahead().filter(|ahead| !evidence.unfinished && is_certain(evidence, ahead))?;
-    (ahead.mean - best_rise(found) >= ACCURACY_RISE).then(|| {
+    (ahead.mean - best_rise(evidence) >= ACCURACY_RISE).then(|| {
         let network = evidence.control_mean(|outcome| outcome.accuracy);
         let better = evidence.trial_of(&Change::Defaults).and_then(|trial| trial.effect);
         let better = better.filter(|effect| effect.accuracy.mean >= ACCURACY_RISE);

@@ -37,7 +37,7 @@ pub(crate) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
         let rules = [inseparable_surfaces, explained_spike, too_many_epochs];
         found.extend(rules.into_iter().filter_map(|rule| rule(evidence)));
         found.extend(effective_changes(evidence));
-        found.extend(network_behind_trees(evidence, &found));
+        found.extend(network_behind_trees(evidence));
         found.extend(too_few_recordings(evidence));
     }
     sort(&mut found);

@@ -63,6 +63,10 @@ fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> O
         // it.
         evidence.steepest.filter(|steepest| *steepest > 5.0 * evidence.options.learning_rate)?;
     }
+    if cause == Cause::TooFewWindows && evidence.unfinished {
+        // A network that was hardly trained gains from more windows in any case.
+        return None;
+    }
     let met: Vec<Criterion> = criteria(evidence, trial)
         .into_iter()
         .filter(|criterion| criterion.is_large() && criterion.estimate.p <= threshold)
@@ -209,8 +213,14 @@ fn second_half_median(losses: &[f64]) -> f64 {
     median(losses[losses.len() / 2..].to_vec())
 }
 
-/// The rise of balanced accuracy by the best change of a setting that is certain to help, as a share.
-pub(super) fn best_rise(findings: &[Finding]) -> f64 {
-    let settings = findings.iter().filter(|finding| finding.priority == Priority::Settings);
-    settings.map(|finding| finding.effect).filter(|effect| *effect >= ACCURACY_RISE).fold(0.0, f64::max)
+/// The rise of balanced accuracy by the best change of a setting that seems to help, be it certain or not, as a share.
+/// Runs with the default settings do not count, because they show no cause.
+pub(super) fn best_rise(evidence: &Evidence<'_>) -> f64 {
+    let settings =
+        evidence.trials.iter().filter(|trial| trial.cause.is_some() && !trial.change.is_of_recordings());
+    let rises = settings.filter_map(|trial| trial.effect).map(|effect| effect.accuracy);
+    rises
+        .filter(|rise| rise.mean >= ACCURACY_RISE && rise.low > 0.0)
+        .map(|rise| rise.mean)
+        .fold(0.0, f64::max)
 }
