@@ -41,6 +41,9 @@ pub(super) mod phase_end {
     pub(crate) const ALL: f64 = 0.98;
 }
 
+/// A round is repeated with longer runs if these have at least this many times the epochs.
+const LONGER: f64 = 1.4;
+
 /// A diagnosis in progress.
 pub(super) struct Phases<'a> {
     pub(super) request: &'a DiagnosisRequest<'a>,
@@ -134,7 +137,15 @@ impl Phases<'_> {
         let defaults_help =
             first.trial(&Change::Defaults).and_then(Trial::mean_rise).is_some_and(|rise| rise >= 0.03);
         if !of_settings && self.faults.is_empty() && !defaults_help {
-            round.run_more(false, &self.pool_until(phase_end::LAST_SEEDS))?;
+            // If the runs were shortened, the time that is left is better used for longer ones than for more seeds.
+            let pool = self.pool_until(phase_end::LAST_SEEDS);
+            let planned =
+                self.plan(&self.own, self.window_time * round.pace(), &|_| true, Some(fault_trials), &pool);
+            if round.is_shortened() && planned.share() >= LONGER * round.share() {
+                round = planned;
+                round.run(&pool)?;
+            }
+            round.run_more(false, &pool)?;
             let first = result(&round, &first.trees, phase_end::ALL)?;
             let findings = findings(&self.evidence(&first, &[]));
             return Ok(RoundFindings { findings, first, second: None, fixed: None });
@@ -142,6 +153,19 @@ impl Phases<'_> {
         let second = if of_settings { Some(self.second_round(&first, &mut found)?) } else { None };
         let fixed = self.compare(&first, second.as_ref(), &found)?;
         Ok(RoundFindings { findings: found, first, second, fixed })
+    }
+
+    /// Plans a round of changes for the time until the deadline of `pool`.
+    fn plan<'a>(
+        &'a self,
+        options: &'a FitOptions,
+        window_time: f64,
+        chosen: &dyn Fn(&PlannedTrial<'a>) -> bool,
+        faults: Option<FaultTrials<'a>>,
+        pool: &WorkerPool<'_>,
+    ) -> Round<'a> {
+        let base = self.base(options, window_time);
+        Round::plan(base, base.changes().into_iter().filter(chosen).collect(), faults, pool)
     }
 
     /// Runs a round of changes. If runs turn out to be so much faster than expected that less than half of the time was
@@ -156,9 +180,7 @@ impl Phases<'_> {
         let mut window_time = self.window_time;
         loop {
             let before = pool.time_left();
-            let base = self.base(options, window_time);
-            let changes = base.changes().into_iter().filter(chosen).collect();
-            let mut round = Round::plan(base, changes, faults, pool);
+            let mut round = self.plan(options, window_time, chosen, faults, pool);
             round.run(pool)?;
             let faster = round.pace() < 0.8 && 2 * pool.time_left() > before;
             if !round.is_shortened() || !faster || pool.expired() {

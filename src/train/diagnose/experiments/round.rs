@@ -16,7 +16,7 @@ use crate::train::fit::epoch::FitError;
 /// The number of seeds that every change is tried over if there is time, and the most for a change that seems to
 /// help.
 pub(crate) const SEEDS: usize = 4;
-const MAX_SEEDS: usize = 5;
+const MAX_SEEDS: usize = 7;
 /// The fewest seeds that say anything. If time is short, changes are left out and epochs are shortened until there
 /// is time for this many.
 const MIN_SEEDS: usize = 3;
@@ -167,6 +167,11 @@ impl<'a> Round<'a> {
     /// Whether the runs have fewer epochs than were asked for.
     pub(crate) fn is_shortened(&self) -> bool {
         self.share < 1.0
+    }
+
+    /// The share of the epochs that the runs have.
+    pub(crate) fn share(&self) -> f64 {
+        self.share
     }
 
     /// Whether the runs have so few of the epochs that were asked for that the network may be far from what it would

@@ -104,7 +104,8 @@ pub(crate) fn network_behind_trees(evidence: &Evidence<'_>) -> Option<Finding> {
                     .into(),
             },
             after_first: false,
-            score: ahead.mean,
+            // A change that is known to help comes first.
+            score: 0.0,
             priority: Priority::Settings,
         }
     })
