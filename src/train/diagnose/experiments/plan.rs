@@ -14,6 +14,8 @@ use crate::train::options::{Balance, FitOptions};
 
 /// The factor by which the epochs are raised to see whether there are too few.
 const MORE_EPOCHS: usize = 3;
+/// The fewest epochs with windows cut at a smaller hop.
+const MIN_FINER_EPOCHS: f64 = 2.5;
 /// Classes are unequal if the largest has more windows than the smallest by at least this factor.
 const UNEQUAL: f64 = 1.5;
 
@@ -204,7 +206,12 @@ impl<'a> Base<'a> {
     fn smaller_hop(&self) -> Option<PlannedTrial<'a>> {
         let (finer, dataset) = (self.finer?, &self.data.dataset);
         // The number of steps stays the same, so that only the windows can help and not a longer training.
-        let epochs = (self.options.epochs() * dataset.len()).div_ceil(finer.len().max(1));
+        let epochs = self.options.epochs() as f64 * dataset.len() as f64 / finer.len().max(1) as f64;
+        if epochs < MIN_FINER_EPOCHS {
+            // Rounded to whole epochs, the number of steps would differ.
+            return None;
+        }
+        let epochs = epochs.round() as usize;
         let options = FitOptions { hop: Some(finer.card.hop), epochs: Some(epochs), ..self.unchanged() };
         Some(PlannedTrial {
             change: Change::SmallerHop { from: dataset.card.hop, to: finer.card.hop },

@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 
 use crate::train::data::dataset::Dataset;
 
+/// The label of a stretch is suspected only if the probability of another one is higher by this much. A drive that is
+/// merely hard looks a little like several surfaces.
+const MARGIN: f64 = 0.2;
+
 /// The windows of a recording that carry the same label.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct LabelledStretch {
@@ -65,7 +69,7 @@ pub(crate) fn rank_stretches(dataset: &Dataset, probabilities: &[Option<Vec<f32>
                 looks_like: labels[other].clone(),
                 own: mean[label],
                 other: mean[other],
-                suspected: mean[other] >= thresholds[other] && mean[other] > mean[label],
+                suspected: mean[other] >= thresholds[other] && mean[other] >= mean[label] + MARGIN,
                 windows: windows.clone(),
             }
         })

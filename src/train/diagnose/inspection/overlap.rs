@@ -2,8 +2,12 @@
 
 use super::label_errors::LabelledStretch;
 
-/// The fewest stretches of two labels that show that these cannot be told apart.
-const MIN_STRETCHES: usize = 6;
+/// The fewest stretches of two labels that show that these cannot be told apart. With fewer, two labels that are only
+/// hard to tell apart look like that by chance.
+const MIN_STRETCHES: usize = 16;
+/// Two labels that cannot be told apart are told apart in at most this share of the stretches. A coin does better in
+/// few cases.
+const COIN: f64 = 0.6;
 /// So many of the stretches of either label have to look most like the other of the two.
 const ALIKE: f64 = 0.6;
 
@@ -25,15 +29,13 @@ fn are_inseparable(stretches: &[LabelledStretch], one: &str, other: &str) -> boo
     let alike: Vec<&&LabelledStretch> = own.iter().filter(|stretch| of_pair(&stretch.looks_like)).collect();
     let count = alike.len() as f64;
     let enough =
-        |label: &str| own.iter().filter(|stretch| stretch.label == label).count() >= MIN_STRETCHES / 2;
+        |label: &str| own.iter().filter(|stretch| stretch.label == label).count() >= MIN_STRETCHES / 4;
     let right = alike.iter().filter(|stretch| stretch.own > stretch.other).count() as f64;
-    // A coin is right more often than this in about one of twenty cases: 1.7 standard deviations of a share.
-    let chance = 0.5 + 1.7 * (0.25 / count.max(1.0)).sqrt();
     own.len() >= MIN_STRETCHES
         && enough(one)
         && enough(other)
         && count >= ALIKE * own.len() as f64
-        && right / count <= chance
+        && right <= COIN * count
 }
 
 #[cfg(test)]
