@@ -16,7 +16,7 @@ use crate::train::fit::epoch::FitError;
 /// The number of seeds that every change is tried over if there is time, and the most for a change that seems to
 /// help.
 pub(crate) const SEEDS: usize = 4;
-const MAX_SEEDS: usize = 7;
+const MAX_SEEDS: usize = 10;
 /// The fewest seeds that say anything. If time is short, changes are left out and epochs are shortened until there
 /// is time for this many.
 const MIN_SEEDS: usize = 3;

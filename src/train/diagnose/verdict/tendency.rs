@@ -1,5 +1,6 @@
 //! What seems to help, but is not certain: it may be chance, or there was no time to be sure.
 
+use super::certainty::threshold;
 use super::criteria::{ACCURACY_RISE, criteria};
 use super::evidence::Evidence;
 use super::finding::Finding;
@@ -29,6 +30,7 @@ pub(crate) struct Tendency {
 /// them.
 pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tendency> {
     let is_found = |cause: Option<Cause>| found.iter().any(|finding| Some(finding.cause) == cause);
+    let threshold = threshold(evidence);
     let changes = evidence.trials.iter().filter_map(|trial| {
         let rise = trial.mean_rise()?;
         let by_other_figures =
