@@ -30,7 +30,7 @@ pub(crate) struct Tendency {
 /// them.
 pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tendency> {
     let is_found = |cause: Option<Cause>| found.iter().any(|finding| Some(finding.cause) == cause);
-    let threshold = threshold(evidence);
+    let _threshold = threshold(evidence);
     let changes = evidence.trials.iter().filter_map(|trial| {
         let rise = trial.mean_rise()?;
         let by_other_figures =

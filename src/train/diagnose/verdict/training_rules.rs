@@ -8,7 +8,6 @@ use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
-use crate::train::diagnose::statistics::estimate::Estimate;
 use crate::train::diagnose::statistics::loss_curve::{median, spikes};
 
 /// A training loss, in nats, below which a network has learned its windows.
