@@ -147,6 +147,8 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         trees: trees.as_ref(),
         leaky: leaky.as_ref(),
         config: &config,
+        model: &model,
+        folder: &folder,
     };
     let mut files = run_folder::files(&report, &tried);
     files.push(("model.onnx", bytes.clone()));

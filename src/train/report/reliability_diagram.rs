@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Chart, ChartLine};
+use super::elements::chart::{Chart, ChartLine};
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::calibration::reliability;
 use crate::train::fit::trained::Trained;
@@ -29,7 +29,7 @@ pub(super) fn reliability_diagram(trained: &Trained, dataset: &Dataset) -> Marku
         ..Chart::default()
     };
     html! {
-        div.pair {
+        div.charts {
             (chart.svg())
             @if let Some(calibration) = &trained.calibration {
                 p {

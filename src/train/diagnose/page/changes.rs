@@ -6,8 +6,9 @@ use super::{DiagnosisPage, line, points};
 use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::fit::epoch::Epoch;
-use crate::train::report::chart::{Chart, ChartLine};
-use crate::train::report::percent;
+use crate::train::report::elements::axis::Scale;
+use crate::train::report::elements::chart::{Chart, ChartLine};
+use crate::train::report::elements::document::percent;
 
 impl DiagnosisPage<'_> {
     /// The effect of each change, and the range test.
@@ -71,7 +72,7 @@ impl DiagnosisPage<'_> {
             title: "Sharpness around the spike".into(),
             x: "epoch".into(),
             y: "sharpness, logarithmic".into(),
-            logarithmic: true,
+            y_scale: Scale::Logarithmic,
             lines: vec![
                 ChartLine {
                     name: "largest eigenvalue of the preconditioned Hessian".into(),
@@ -93,7 +94,7 @@ impl DiagnosisPage<'_> {
             title: "Loss around the spike".into(),
             x: "epoch".into(),
             y: "training loss, nats, logarithmic".into(),
-            logarithmic: true,
+            y_scale: Scale::Logarithmic,
             lines: vec![line("training", 0, &epochs_around, &|epoch| Some(epoch.loss))],
             marks: spike.epoch.iter().map(|epoch| *epoch as f64).collect(),
             ..Chart::default()

@@ -6,7 +6,8 @@ use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::loss_curve::{roughness, spikes};
 use crate::train::diagnose::verdict::training_rules::SMOOTH;
-use crate::train::report::chart::Chart;
+use crate::train::report::elements::axis::Scale;
+use crate::train::report::elements::chart::Chart;
 
 impl DiagnosisPage<'_> {
     /// The loss and the accuracy of the unchanged run, with its spikes.
@@ -20,7 +21,7 @@ impl DiagnosisPage<'_> {
             title: "Loss over the epochs".into(),
             x: "epoch".into(),
             y: if logarithmic { "loss, nats, logarithmic".into() } else { "loss, nats".into() },
-            logarithmic,
+            y_scale: if logarithmic { Scale::Logarithmic } else { Scale::Linear },
             lines: vec![
                 line("training", 0, history, &|epoch| Some(epoch.loss)),
                 line("validation", 1, history, &|epoch| epoch.validation_loss),

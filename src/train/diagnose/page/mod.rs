@@ -18,8 +18,8 @@ use maud::html;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::diagnosis::Diagnosis;
 use crate::train::fit::epoch::Epoch;
-use crate::train::report::chart::ChartLine;
-use crate::train::report::document;
+use crate::train::report::elements::chart::ChartLine;
+use crate::train::report::elements::document::document;
 
 /// The report of a diagnosis.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use super::{DiagnosisPage, points};
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::label_errors::LabelledStretch;
-use crate::train::report::chart::{Chart, ChartLine};
-use crate::train::report::percent;
-use crate::train::report::window_chart::window_chart;
+use crate::train::report::elements::chart::{Chart, ChartLine};
+use crate::train::report::elements::document::percent;
+use crate::train::report::elements::window_chart::window_chart;
 
 /// The maximum number of suspected labels, and of duplicate drives, that are listed.
 const MAX_LISTED: usize = 20;

@@ -7,8 +7,8 @@ use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::fix::FixedTraining;
 use crate::train::fit::epoch::Epoch;
-use crate::train::report::chart::Chart;
-use crate::train::report::percent;
+use crate::train::report::elements::chart::Chart;
+use crate::train::report::elements::document::percent;
 
 impl DiagnosisPage<'_> {
     /// The findings, the recommended command, and the training run before and after.

@@ -16,7 +16,8 @@ pub(crate) fn document(title: &str, body: &Markup) -> String {
             body { (body) }
         }
     };
-    page.into_string()
+    // A number and its percent sign stay on one line.
+    page.into_string().replace(" %", "\u{a0}%")
 }
 
 /// A share between 0 and 1 as a percentage with one decimal; a dash if it is not finite.
