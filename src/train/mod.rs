@@ -56,6 +56,8 @@ mod tests {
             permutations: Vec::new(),
             drops: Vec::new(),
             warnings: Vec::new(),
+            mixed_units: Vec::new(),
+            outliers: Vec::new(),
         };
         for recording in 0..labels * groups {
             let (label, group) = (recording / groups, recording % groups);

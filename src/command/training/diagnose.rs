@@ -94,6 +94,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         .then(|| Dataset::load(&found, &DatasetOptions { hop: Some(hop), ..cut }))
         .transpose()?;
     // Each run trains a single network; every seed holds out different recordings.
+    let channels_given = !options.channels.is_empty();
     let options = FitOptions { folds: Some(0), ..options }.resolved(&dataset);
     let stop = interrupt::stop_flag()?;
     let bar = bar(budget);
@@ -110,6 +111,7 @@ pub fn run(args: DiagnoseArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let budget = budget.saturating_sub(started.elapsed());
     let request = DiagnosisRequest {
         options: &options,
+        channels_given,
         dataset: &dataset,
         finer: finer.as_ref(),
         budget,
@@ -152,33 +154,46 @@ fn bar(budget: Duration) -> Option<ProgressBar> {
     })
 }
 
-/// Prints warnings, findings and the command with the recommended settings to stderr.
+/// Prints warnings, the verdict, and the command with the recommended settings to stderr.
 fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
     for warning in &diagnosis.warnings {
         eprintln!("warning: {warning}");
     }
-    if diagnosis.findings.is_empty() && !diagnosis.healthy() {
-        eprintln!(
-            "there was not enough time for a verdict: the training runs had {} of {} epochs and {} seeds; \
-             set a larger --budget",
-            diagnosis.epochs,
-            diagnosis.options.epochs(),
-            diagnosis.control.iter().flatten().count()
-        );
-    } else if diagnosis.findings.is_empty() {
-        eprintln!(
-            "nothing is wrong with this training run: none of the {} changes that were tried improves it",
-            diagnosis.trials.len()
-        );
-    }
+    eprintln!("{}.", diagnosis.headline());
+    eprintln!("{}", diagnosis.how_good());
     for (index, finding) in diagnosis.findings.iter().enumerate() {
-        eprintln!("{}. {} ({})", index + 1, finding.cause.title(), finding.cause.name());
+        let after = if finding.after_first { ", found after the causes before it were fixed" } else { "" };
+        eprintln!("{}. {} ({}{after})", index + 1, finding.cause.title(), finding.cause.name());
         eprintln!("   {}", finding.evidence);
+        eprintln!("   {}", diagnosis.certainty(finding));
         eprintln!("   -> {}", finding.fix);
     }
-    if let Some(flags) = diagnosis.command() {
-        let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
-        let separator = if flags.is_empty() { "" } else { " " };
-        eprintln!("train with: underfoot-train fit {} --out model.onnx{separator}{flags}", data.join(" "));
+    if !diagnosis.healthy() && !diagnosis.tendencies.is_empty() {
+        eprintln!("not certain, the largest first:");
+        for tendency in &diagnosis.tendencies {
+            eprintln!("   {}; if so, {}", tendency.sentence(), tendency.fix);
+        }
+    }
+    if diagnosis.healthy() {
+        let tried = diagnosis.trials.iter().filter(|trial| trial.effect.is_some()).count();
+        eprintln!("none of the {tried} changes that were tried improves it beyond chance");
+    }
+    for condition in diagnosis.conditions.iter().filter(|_| diagnosis.findings.is_empty()) {
+        let mark = match condition.met {
+            Some(true) => "ok",
+            Some(false) => "not met",
+            None => "not measured",
+        };
+        eprintln!("   {mark}: {}", condition.measured);
+    }
+    if let Some(command) = diagnosis.command_line(data) {
+        eprintln!("train with: {command}");
+    }
+    if let Some(comparison) = diagnosis.comparison() {
+        eprintln!("   {comparison}");
+    }
+    eprintln!("({})", diagnosis.time());
+    if let Some(unfinished) = diagnosis.unfinished() {
+        eprintln!("{unfinished}");
     }
 }

@@ -8,6 +8,8 @@ pub(crate) mod trees;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
+
 use self::trees::{Trees, TreesOptions};
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
@@ -19,6 +21,8 @@ use crate::train::fit::trained::Trained;
 use crate::train::network::preprocessing::Preprocessing;
 use crate::train::network::summary::{LAGS, features, summarise};
 
+/// How many windows are processed between two checks whether the time is up.
+const BLOCK: usize = 256;
 /// The quantiles that are taken of each channel.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
@@ -42,7 +46,7 @@ pub(crate) fn baseline(
 /// Like [`baseline`], in the caller's thread pool.
 fn run(trained: &Trained, dataset: &Dataset, stop: &AtomicBool) -> Option<Confusion> {
     let expired = || stop.load(Ordering::Relaxed);
-    let features = Features::of(dataset);
+    let features = Features::of(dataset, &expired)?;
     let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
     let mut all = Confusion::new(&dataset.card.labels);
     for member in &trained.members {
@@ -65,14 +69,23 @@ pub(crate) struct Features {
 
 impl Features {
     /// Calculates the features of every window. Interchangeable channels are put into their canonical order
-    /// first, because otherwise the trees would have to learn every order.
-    pub(crate) fn of(dataset: &Dataset) -> Self {
+    /// first, because otherwise the trees would have to learn every order. `None` if `expired` was true before
+    /// the last windows were begun.
+    pub(crate) fn of(dataset: &Dataset, expired: &(dyn Fn() -> bool + Sync)) -> Option<Self> {
         let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
         let columns = columns(dataset);
-        let mut values = Vec::with_capacity(dataset.len() * columns);
-        (0..dataset.len())
-            .for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut values));
-        Self { values, columns }
+        let block = |block: usize| {
+            if expired() {
+                return None;
+            }
+            let windows = block * BLOCK..((block + 1) * BLOCK).min(dataset.len());
+            let mut values = Vec::with_capacity(windows.len() * columns);
+            windows.for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut values));
+            Some(values)
+        };
+        let blocks = (0..dataset.len().div_ceil(BLOCK)).into_par_iter().map(block);
+        let values: Option<Vec<Vec<f32>>> = blocks.collect();
+        Some(Self { values: values?.concat(), columns })
     }
 
     /// The features of one window, `[columns]`.
@@ -81,7 +94,7 @@ impl Features {
     }
 
     /// Grows trees on the split's training windows and returns their probabilities of its held-out windows,
-    /// row-major [N, K]. `None` if `expired` was true before the last tree had been begun.
+    /// row-major [N, K]. `None` if `expired` became true before all was done.
     pub(crate) fn held_out(
         &self,
         dataset: &Dataset,
@@ -95,7 +108,14 @@ impl Features {
         let labels: Vec<usize> = split.training.iter().map(|index| dataset.labels[*index]).collect();
         let classes = dataset.card.labels.len();
         let trees = Trees::fit(&gather(&split.training), self.columns, &labels, classes, options, expired)?;
-        Some(trees.probabilities(&gather(&split.validation)))
+        let mut probabilities = Vec::with_capacity(split.validation.len() * classes);
+        for windows in split.validation.chunks(BLOCK) {
+            if expired() {
+                return None;
+            }
+            probabilities.extend(trees.probabilities(&gather(windows)));
+        }
+        Some(probabilities)
     }
 }
 

@@ -17,6 +17,8 @@ use crate::train::random_streams;
 
 /// The maximum depth of a tree.
 const MAX_DEPTH: usize = 64;
+/// From this many rows on, the growth of a node is preceded by the question whether the time is up.
+const LARGE_NODE: usize = 256;
 
 /// How extra trees are grown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +66,8 @@ struct FeatureRows<'a> {
 
 impl Trees {
     /// Grows trees on `features`, row-major [N, columns], and their labels, `[N]`. Values that are not finite
-    /// count as 0. The same seed gives the same trees with any number of threads. `None` if `expired` was true
-    /// before the last tree had been begun.
+    /// count as 0. The same seed gives the same trees with any number of threads. `None` if `expired` became true
+    /// before the last tree was grown.
     pub(crate) fn fit(
         features: &[f32],
         columns: usize,
@@ -81,12 +83,9 @@ impl Trees {
         let weights = counts.iter().map(|count: &f64| 1.0 / count.max(1.0)).collect();
         let rows = FeatureRows { features: &features, columns, labels, weights };
         let grow = |tree: usize| {
-            if expired() {
-                return None;
-            }
             let mut rng = Pcg64::new(u128::from(options.seed), random_streams::TREES + tree as u128);
             let mut nodes = Vec::new();
-            rows.grow((0..labels.len()).collect(), 0, &mut nodes, &mut rng);
+            rows.grow((0..labels.len()).collect(), 0, &mut nodes, &mut rng, expired)?;
             Some(nodes)
         };
         let trees: Option<Vec<_>> = (0..options.trees).into_par_iter().map(grow).collect();
@@ -119,9 +118,21 @@ impl Trees {
 }
 
 impl FeatureRows<'_> {
-    /// Appends the node of these rows and all nodes below it, and returns its index.
-    fn grow(&self, rows: Vec<usize>, depth: usize, nodes: &mut Vec<Node>, rng: &mut Pcg64) -> usize {
+    /// Appends the node of these rows and all nodes below it, and returns its index. `None` if `expired` became
+    /// true before.
+    fn grow(
+        &self,
+        rows: Vec<usize>,
+        depth: usize,
+        nodes: &mut Vec<Node>,
+        rng: &mut Pcg64,
+        expired: &(dyn Fn() -> bool + Sync),
+    ) -> Option<usize> {
         let index = nodes.len();
+        // A node of few rows takes less time than the question.
+        if (index == 0 || rows.len() >= LARGE_NODE) && expired() {
+            return None;
+        }
         let shares = self.shares(rows.iter().copied());
         let pure = shares.iter().filter(|share| **share > 0.0).count() < 2;
         let split = if pure || depth >= MAX_DEPTH { None } else { self.best_split(&rows, rng) };
@@ -132,11 +143,11 @@ impl FeatureRows<'_> {
         if let Some((column, threshold)) = split {
             let (lower, upper): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|row| self.value(*row, column) < threshold);
-            let below = self.grow(lower, depth + 1, nodes, rng);
-            let above = self.grow(upper, depth + 1, nodes, rng);
+            let below = self.grow(lower, depth + 1, nodes, rng, expired)?;
+            let above = self.grow(upper, depth + 1, nodes, rng, expired)?;
             nodes[index] = Node::Split { column, threshold, below, above };
         }
-        index
+        Some(index)
     }
 
     /// The column and threshold, of those drawn at random, that separate the labels best; `None` if all

@@ -9,11 +9,10 @@ use super::channels::{channels_of_all, permutations};
 use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
 use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
-use super::plausibility;
+use super::plausibility::{self, ChannelOutliers, MixedUnit, Plausibility};
 use super::window_index::{RecordingInfo, WindowIndex};
-use crate::model::card::{Card, Method, Resample, Statistics, UNKNOWN};
+use crate::model::card::{Card, Method, Resample, UNKNOWN};
 use crate::recordings::{self, Recording};
-use crate::train::robust::OutlierLimits;
 
 /// How windows are cut from recordings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,6 +53,10 @@ pub struct Dataset {
     pub drops: Vec<RecordingDrops>,
     /// What is probably wrong with the recordings, one sentence each; see [`plausibility`].
     pub warnings: Vec<String>,
+    /// The channels that some recordings have in another unit than most.
+    pub mixed_units: Vec<MixedUnit>,
+    /// The channels with single values far outside of all others.
+    pub outliers: Vec<ChannelOutliers>,
 }
 
 impl Dataset {
@@ -111,8 +114,8 @@ impl Dataset {
         }
         card.validate()?;
         let permutations = permutations(found, &card.channels)?;
-        let warnings = plausibility::warnings(&loaded, &card);
-        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts, warnings)? };
+        let plausibility = plausibility::check(&loaded, &card);
+        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts, plausibility)? };
         match dataset.constant_channel() {
             Some(error) if !options.accept_constant => Err(error),
             _ => Ok(dataset),
@@ -148,8 +151,8 @@ impl Dataset {
     /// [`DatasetError`]: a recording cannot be read or is too short, or has a label that is not in the card.
     pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
         let loaded = read_all(found, &card.channels)?;
-        let mut warnings = plausibility::warnings(&loaded, card);
-        warnings.extend(plausibility::differences_to_training(&loaded, card));
+        let mut plausibility = plausibility::check(&loaded, card);
+        plausibility.warnings.extend(plausibility::differences_to_training(&loaded, card));
         let cuts = cut_all(&loaded, card)?;
         let labels = labels_of(&cuts).into_iter();
         let missing: Vec<_> = labels.filter(|label| !card.labels.contains(label)).cloned().collect();
@@ -157,7 +160,7 @@ impl Dataset {
             let has = card.labels.join(", ");
             return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
         }
-        Self::assemble(found, card.clone(), loaded, cuts, warnings)
+        Self::assemble(found, card.clone(), loaded, cuts, plausibility)
     }
 
     /// Joins the steps and the windows of all recordings. Windows of a label that the card does not have are
@@ -167,10 +170,10 @@ impl Dataset {
         card: Card,
         loaded: Vec<LoadedRecording>,
         cuts: Vec<CutRecording>,
-        warnings: Vec<String>,
+        plausibility: Plausibility,
     ) -> Result<Self, DatasetError> {
         let all_drops: Vec<RecordingDrops> = cuts.iter().map(|cut| cut.drops.clone()).collect();
-        let warnings = [drops::warnings(&all_drops, &card.channels), warnings].concat();
+        let warnings = [drops::warnings(&all_drops, &card.channels), plausibility.warnings].concat();
         let labels = card.labels.clone();
         let label_indices: BTreeMap<&str, usize> =
             labels.iter().enumerate().map(|(index, label)| (label.as_str(), index)).collect();
@@ -182,6 +185,8 @@ impl Dataset {
             windows: Vec::new(),
             drops: all_drops,
             warnings,
+            mixed_units: plausibility.mixed_units,
+            outliers: plausibility.outliers,
             steps: Vec::with_capacity(cuts.iter().map(|cut| cut.steps.len()).sum()),
             permutations: Vec::new(),
             card: card.clone(),
@@ -254,6 +259,13 @@ impl Dataset {
         let mut dataset = Self { steps: Vec::new(), permutations: Vec::new(), ..self.clone() };
         dataset.steps = rows.flat_map(|row| kept.iter().map(|channel| row[*channel])).collect();
         dataset.card.channels = kept.iter().map(|channel| self.card.channels[*channel].clone()).collect();
+        let index = |channel: &mut usize| {
+            let new = kept.iter().position(|kept| kept == channel);
+            *channel = new.unwrap_or_default();
+            new.is_some()
+        };
+        dataset.mixed_units.retain_mut(|mixed| index(&mut mixed.channel));
+        dataset.outliers.retain_mut(|outliers| index(&mut outliers.channel));
         dataset
     }
 
@@ -262,26 +274,6 @@ impl Dataset {
         let mut counts = vec![0; self.card.labels.len()];
         indices.into_iter().for_each(|index| counts[self.labels[index]] += 1);
         counts
-    }
-
-    /// The mean, the standard deviation and the range of each channel over the windows with these indices.
-    /// Single values far outside of all others are left out, because one of them would ruin all four.
-    pub fn statistics(&self, indices: &[usize]) -> Vec<Statistics> {
-        let channels = self.card.channels.len();
-        let rows = indices.iter().flat_map(|index| self.window(*index).chunks_exact(channels));
-        let limits = OutlierLimits::of_channels(rows.clone(), indices.len() * self.card.window, channels);
-        let of = |channel: usize| {
-            let values = || rows.clone().map(|row| row[channel]);
-            let values = || values().filter(|value| limits[channel].contains(*value)).map(f64::from);
-            let count = values().count().max(1) as f64;
-            let mean = values().sum::<f64>() / count;
-            let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
-            let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-                (low.min(value), high.max(value))
-            });
-            Statistics { mean, deviation, min, max }
-        };
-        (0..channels).map(of).collect()
     }
 }
 

@@ -6,6 +6,8 @@
 //! - `drops`: what was dropped on the way, by recording and reason
 //! - `plausibility`: what is probably wrong with the recordings
 //! - `split`: which windows are trained on and which are held out
+//! - `statistics`: the statistics of the channels over chosen windows
+//! - `subset`: a part of the recordings of a dataset
 //! - `window_index`: the position of a window, and the recording it is from
 //! - `error`: why recordings cannot be used as a dataset
 
@@ -16,4 +18,6 @@ pub(crate) mod drops;
 pub(crate) mod error;
 pub(crate) mod plausibility;
 pub(crate) mod split;
+pub(crate) mod statistics;
+pub(crate) mod subset;
 pub(crate) mod window_index;

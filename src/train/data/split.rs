@@ -113,6 +113,15 @@ impl Split {
         split
     }
 
+    /// The number of groups of the label with the fewest. A group's label is its most frequent one.
+    pub(crate) fn fewest_groups(dataset: &Dataset) -> usize {
+        let by_label = groups_by_label(dataset);
+        (0..dataset.card.labels.len())
+            .map(|label| by_label.get(&label).map_or(0, Vec::len))
+            .min()
+            .unwrap_or(0)
+    }
+
     /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each
     /// recording, with a warning. In that case, windows that overlap the held-out part of their recording are
     /// neither trained on nor held out.

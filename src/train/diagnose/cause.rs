@@ -23,10 +23,26 @@ pub(crate) enum Cause {
     GradientSpikes,
     /// The network has more units than the windows can train.
     NetworkTooLarge,
-    /// More windows would improve the network.
+    /// More windows of the same recordings would improve the network.
     TooFewWindows,
     /// Dropout or batch normalisation, meant to prevent overfitting, prevents learning.
     RegularisationTooStrong,
+    /// Single values far outside of all others ruin the scaling of the input.
+    Outliers,
+    /// Some recordings are in another unit than the others.
+    MixedUnits,
+    /// The network gets values that are not scaled to a mean of 0 and a deviation of 1.
+    UnscaledInput,
+    /// Training ends before the network has learned what it can.
+    TooFewEpochs,
+    /// Training goes on after the network has stopped to improve, and makes it worse.
+    TooManyEpochs,
+    /// More recordings would improve the network.
+    TooFewRecordings,
+    /// Trees on summary statistics do better than the network, and no other cause explains it.
+    NetworkBehindTrees,
+    /// Another optimiser trains this network better.
+    WrongOptimizer,
 }
 
 impl Cause {
@@ -45,6 +61,14 @@ impl Cause {
             Self::NetworkTooLarge => "network_too_large",
             Self::TooFewWindows => "too_few_windows",
             Self::RegularisationTooStrong => "regularisation_too_strong",
+            Self::Outliers => "outliers",
+            Self::MixedUnits => "mixed_units",
+            Self::UnscaledInput => "unscaled_input",
+            Self::TooFewEpochs => "too_few_epochs",
+            Self::TooManyEpochs => "too_many_epochs",
+            Self::TooFewRecordings => "too_few_recordings",
+            Self::NetworkBehindTrees => "network_behind_trees",
+            Self::WrongOptimizer => "wrong_optimizer",
         }
     }
 
@@ -61,8 +85,16 @@ impl Cause {
             Self::LearningRateTooLow => "The learning rate is too low",
             Self::GradientSpikes => "Single large steps undo what the network has learned",
             Self::NetworkTooLarge => "The network is too large for so few windows",
-            Self::TooFewWindows => "There are too few windows",
+            Self::TooFewWindows => "Too few windows are cut from the recordings",
             Self::RegularisationTooStrong => "The regularisation is too strong",
+            Self::Outliers => "Single wrong values ruin the training",
+            Self::MixedUnits => "Some recordings are in another unit",
+            Self::UnscaledInput => "The input is not scaled",
+            Self::TooFewEpochs => "Training ends too early",
+            Self::TooManyEpochs => "Training goes on for too long",
+            Self::TooFewRecordings => "There are too few recordings",
+            Self::NetworkBehindTrees => "The network does worse than simple trees",
+            Self::WrongOptimizer => "Another optimiser does better",
         }
     }
 
@@ -100,10 +132,36 @@ impl Cause {
                 "It can memorise each window including its noise, and that does not help on new drives."
             }
             Self::TooFewWindows => {
-                "The network has to see enough drives to separate the differences between drives from those between surfaces."
+                "The recordings hold more windows than are cut from them, and the network learns more from all of them."
             }
             Self::RegularisationTooStrong => {
                 "Dropout and batch normalisation remove so much of the signal that the network cannot learn the rest."
+            }
+            Self::Outliers => {
+                "The input is scaled by its mean and deviation; a few values far outside of all others make both of them \
+                 useless, and the real values all look alike."
+            }
+            Self::MixedUnits => {
+                "The network learns to tell units apart and not surfaces, so its scores say nothing about new drives."
+            }
+            Self::UnscaledInput => {
+                "Values far from 0, or far smaller or larger than 1, drive the units of an LSTM to their limits, where \
+                 they hardly learn."
+            }
+            Self::TooFewEpochs => "The network still improves when training ends.",
+            Self::TooManyEpochs => {
+                "The network goes on to memorise the drives that it was trained on, and gets worse on new ones."
+            }
+            Self::TooFewRecordings => {
+                "Drives over one surface differ from each other; the network has to see enough of them to learn what they \
+                 have in common."
+            }
+            Self::NetworkBehindTrees => {
+                "Trees on summary statistics of the same windows are right more often on the same drives, so the windows \
+                 hold more than this network has learned from them."
+            }
+            Self::WrongOptimizer => {
+                "With the same learning rate, another optimiser reaches a better network in as many epochs."
             }
         }
     }

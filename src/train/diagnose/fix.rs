@@ -1,21 +1,25 @@
-//! Finds better settings, and trains with them before they are recommended.
+//! Chooses better settings, and compares them with the run as it was on drives that chose nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
+use super::estimate::Estimate;
+use super::experiments::change::Change;
 use super::experiments::effect::{Effect, log_fall, pairs};
 use super::experiments::experiment::Experiment;
 use super::experiments::outcome::ExperimentOutcome;
-use super::experiments::runner::{SEEDS, run_within_time};
-use super::experiments::trial::{Trial, TriedChanges};
-use super::inspection::CleanedData;
-use super::request::DiagnosisRequest;
+use super::experiments::runner::Runner;
+use super::experiments::trial::Trial;
 use super::verdict::finding::Finding;
 use super::worker_pool::WorkerPool;
 use crate::train::fit::epoch::FitError;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
 
-/// The recommended settings, with their outcomes and those of the unchanged run. Each run has as many of its
-/// epochs as there was time for.
+/// The number of seeds that both sides of the comparison are trained with.
+const SEEDS: usize = 3;
+
+/// The recommended settings, compared with the run as it was.
 #[derive(Clone, Debug)]
 pub(crate) struct FixedTraining {
     /// The recommended settings. Settings that are `None` are left to `fit`, which chooses them from the
@@ -27,77 +31,39 @@ pub(crate) struct FixedTraining {
     pub before: Vec<Option<ExperimentOutcome>>,
     /// The outcomes with the recommended settings, seed by seed.
     pub after: Vec<Option<ExperimentOutcome>>,
+    /// The number of drives that both sides were scored on and that chose nothing; 0 if the drives that chose the
+    /// settings scored them as well, because there were too few to reserve any.
+    pub reserved: usize,
+    /// The rise of the share of a drive's windows that are predicted correctly, with an interval over the drives;
+    /// `None` with fewer than three reserved drives.
+    pub rise: Option<Estimate>,
 }
 
-/// The share of the remaining time that is for the candidates. The rest is for the unchanged run, which may
-/// have far more epochs.
-const CANDIDATE_TIME: f64 = 0.4;
-
-/// Tries the settings with every cause fixed, and the default settings, and compares the better of the two
-/// with the unchanged run. The result is `None` if neither is better or there was no time.
-///
-/// # Errors
-/// [`FitError::Threads`] if the threads cannot be started.
-pub(crate) fn find_fix(
-    request: &DiagnosisRequest<'_>,
+/// The settings with the most effective change for each cause. The change for the first finding is applied last,
+/// so that it overrides the others. `epochs` is the number of epochs that the changes were tried with.
+pub(crate) fn with_causes_fixed(
+    original: &FitOptions,
     findings: &[Finding],
-    tried: &TriedChanges,
-    cleaned: &CleanedData,
-    pool: &WorkerPool<'_>,
-) -> Result<Option<FixedTraining>, FitError> {
-    let own = with_causes_fixed(request.options, findings, tried);
-    let defaults = FitOptions {
-        rate: request.options.rate,
-        window: request.options.window,
-        channels: own.channels.clone(),
-        folds: Some(0),
-        validation: request.options.validation,
-        seed: request.options.seed,
-        ..FitOptions::default()
-    };
-    let candidates = [own, defaults];
-    let wrong_labels = findings.iter().any(|finding| finding.cause == Cause::LabelErrors);
-    let experiments =
-        candidates.each_ref().map(|options| candidate_experiment(request, options, cleaned, wrong_labels));
-    // A multiple of the number of threads, so that no core is idle during the last round.
-    let seeds = SEEDS[1].next_multiple_of(pool.threads.max(1)).min(SEEDS[0]);
-    let deadline = pool.deadline - pool.time_left().mul_f64(1.0 - CANDIDATE_TIME);
-    let rows = run_within_time(request, &experiments, seeds, &WorkerPool { deadline, ..*pool })?;
-    // The defaults are preferred if both are about equal, because they need no flags and were tested on more
-    // data.
-    let epochs = experiments.iter().map(|experiment| experiment.options.epochs());
-    let best = candidates
-        .into_iter()
-        .zip(epochs)
-        .zip(rows)
-        .filter(|(_, row)| row.iter().any(Option::is_some))
-        .reduce(|own, defaults| if gain(&defaults.1, &own.1) > NEGLIGIBLE_GAIN { own } else { defaults });
-    let Some(((mut options, epochs), after)) = best else { return Ok(None) };
-    // No flag is needed for a size that `fit` would choose by itself.
-    let chosen = FitOptions::default().resolved(request.dataset);
-    options.hidden = options.hidden.filter(|_| options.hidden != chosen.hidden);
-    options.dense = options.dense.filter(|_| options.dense != chosen.dense);
-    let unchanged = [Experiment::new(request.options.clone(), request.dataset)];
-    let before = run_within_time(request, &unchanged, seeds, pool)?.pop().unwrap_or_default();
-    Ok((gain(&before, &after) > 0.0).then_some(FixedTraining { options, epochs, before, after }))
-}
-
-/// The settings with the most effective change for each cause. The change for the first finding is applied
-/// last, so that it overrides the others.
-fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedChanges) -> FitOptions {
+    trials: &[Trial],
+    epochs: usize,
+) -> FitOptions {
     let mut options = original.clone();
     for finding in findings.iter().rev() {
         let gain = |trial: &&Trial| {
             let worth = |e: Effect| worth(e.accuracy.mean, e.loss.mean, e.roughness.mean);
             trial.effect.map_or(0.0, worth)
         };
-        let trials = tried.trials.iter().filter(|trial| trial.cause == Some(finding.cause));
+        let trials =
+            trials.iter().filter(|trial| trial.cause == Some(finding.cause) && trial.effect.is_some());
         if let Some(trial) = trials.max_by(|one, other| gain(one).total_cmp(&gain(other))) {
-            options = with_change(&options, &trial.options, original, tried.options.epochs());
+            options = with_change(&options, &trial.options, original, epochs);
+            if let Change::MoreEpochs { to, .. } = trial.change {
+                options.epochs = Some(to);
+            }
         }
     }
     let found = |cause| findings.iter().any(|finding| finding.cause == cause);
-    if found(Cause::GradientSpikes) {
+    if found(Cause::GradientSpikes) || found(Cause::TooManyEpochs) {
         options.schedule = Schedule::Cosine;
     }
     if [Cause::GradientSpikes, Cause::LearningRateTooHigh, Cause::BatchTooSmall].into_iter().any(found) {
@@ -107,26 +73,77 @@ fn with_causes_fixed(original: &FitOptions, findings: &[Finding], tried: &TriedC
     options
 }
 
-/// A run with these settings, on the windows that they ask for.
-fn candidate_experiment<'a>(
-    request: &DiagnosisRequest<'a>,
-    options: &FitOptions,
-    cleaned: &'a CleanedData,
-    wrong_labels: bool,
-) -> Experiment<'a> {
-    let smaller_hop = options.hop.is_none_or(|hop| hop < request.options.hop.unwrap_or(usize::MAX));
-    let dataset = match (&cleaned.live, request.finer) {
-        (Some(live), _) => live,
-        (None, Some(finer)) if smaller_hop => finer,
-        _ => request.dataset,
-    };
-    let mut experiment = Experiment::new(options.resolved(dataset), dataset);
-    // The suspects are window indices into the dataset of the request, and mean other windows in another
-    // dataset.
-    if wrong_labels && dataset.len() == request.dataset.len() {
-        experiment.untrained = cleaned.suspects.clone();
+/// Whether the default settings are to be recommended rather than the user's own with every cause fixed. They are
+/// preferred if both are about equal, because they need no flags and were tested on more data.
+pub(crate) fn prefers_defaults(
+    fixed: &[Option<ExperimentOutcome>],
+    defaults: &[Option<ExperimentOutcome>],
+) -> bool {
+    defaults.iter().any(Option::is_some) && gain(defaults, fixed) <= NEGLIGIBLE_GAIN
+}
+
+/// Trains the run as it was and the one with the recommended settings, and scores both on the same drives. The result
+/// is `None` if there was no time, or if the settings turn out not to be better.
+///
+/// # Errors
+/// [`FitError::Threads`] if the threads cannot be started.
+pub(crate) fn compare(
+    before: Experiment<'_>,
+    after: Experiment<'_>,
+    recommended: FitOptions,
+    reserved: &BTreeSet<usize>,
+    pool: &WorkerPool<'_>,
+) -> Result<Option<FixedTraining>, FitError> {
+    // The recommended settings get the time that they need, and the run as it was, which may have far more epochs,
+    // what is left.
+    let time = 0.9 * pool.time_left().as_secs_f64() * pool.threads as f64 / SEEDS as f64;
+    let epochs = after.options.epochs();
+    let after = shortened(after, 0.6 * time);
+    let before = shortened(before, time - after.seconds());
+    let mut runner = Runner::new(vec![after, before]);
+    runner.run(&[0, 1], 0..SEEDS, pool)?;
+    let (after, before) = (runner.outcomes(0).to_vec(), runner.outcomes(1).to_vec());
+    let better = pairs(&before, &after).next().is_some() && gain(&before, &after) > 0.0;
+    let rise = if reserved.is_empty() { None } else { rise_by_drive(&before, &after) };
+    Ok(better.then_some(FixedTraining {
+        options: recommended,
+        epochs,
+        before,
+        after,
+        reserved: reserved.len(),
+        rise,
+    }))
+}
+
+/// The same run with no more epochs than take this long, in seconds.
+fn shortened(experiment: Experiment<'_>, seconds: f64) -> Experiment<'_> {
+    let share = seconds / experiment.seconds();
+    match share < 1.0 {
+        true => experiment.with_epochs((experiment.options.epochs() as f64 * share) as usize),
+        false => experiment,
     }
-    experiment
+}
+
+/// The mean rise of the share of a drive's windows that are predicted correctly. The drives are independent of
+/// each other and of the training windows, so the interval over them holds for other drives of these surfaces.
+fn rise_by_drive(
+    before: &[Option<ExperimentOutcome>],
+    after: &[Option<ExperimentOutcome>],
+) -> Option<Estimate> {
+    let shares = |side: fn(&(&ExperimentOutcome, &ExperimentOutcome)) -> BTreeMap<usize, (u64, u64)>| {
+        let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        for pair in pairs(before, after) {
+            for (drive, (correct, windows)) in side(&pair) {
+                let sum = sums.entry(drive).or_default();
+                *sum = (sum.0 + correct, sum.1 + windows);
+            }
+        }
+        sums
+    };
+    let share = |(correct, windows): (u64, u64)| correct as f64 / windows.max(1) as f64;
+    let (old, new) = (shares(|pair| pair.0.recordings.clone()), shares(|pair| pair.1.recordings.clone()));
+    let rises = new.into_iter().filter_map(|(drive, counts)| Some(share(counts) - share(*old.get(&drive)?)));
+    Estimate::of(&rises.collect::<Vec<_>>(), 0.0)
 }
 
 /// Settings whose gains differ by at most this much count as equal.

@@ -15,6 +15,8 @@ use crate::train::options::FitOptions;
 pub(crate) struct DiagnosisRequest<'a> {
     /// The settings that misbehave. Every setting is filled in, and they train a single network.
     pub options: &'a FitOptions,
+    /// Whether the user chose the channels; otherwise they are all that the recordings have.
+    pub channels_given: bool,
     /// The windows, cut at the hop of `options`.
     pub dataset: &'a Dataset,
     /// The same recordings cut at the default hop; `None` unless that is at most half of the hop of

@@ -47,7 +47,7 @@ mod tests {
     use crate::train::fit::cross_validation::cross_validate;
     use crate::train::fit::ensemble::Ensemble;
     use crate::train::network::Network;
-    use crate::train::network::architecture::{Architecture, Pooling};
+    use crate::train::network::architecture::{Architecture, InputScaling, Pooling};
     use crate::train::network::preprocessing::Preprocessing;
     use crate::train::options::FitOptions;
     use crate::train::tests::sine_waves;
@@ -113,6 +113,39 @@ mod tests {
             let ensemble = Ensemble::of(vec![network]);
             let model = onnx::file(graph(&ensemble), &card);
             compare(&model, &card, &ensemble, &windows, None).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_scaling_of_the_input_is_exported_whatever_the_values_are() {
+        let (trained, _) = trained(FitOptions { folds: Some(0), differences: true, ..FitOptions::default() });
+        let architecture = trained.ensemble.architecture().clone();
+        let card = Card::of_test(20, 2, &["a", "b", "c"]);
+        // Amperes, and the numbers of a converter; with and without values that are wrong.
+        for (factor, wrong) in [(1.0, &[][..]), (1.0, &[4_294_967_295.0, 3e38, -3e38]), (2000.0, &[65_535.0])]
+        {
+            let mut values: Vec<f32> =
+                (0..64 * 20).map(|i| factor * (1.0 + (i as f32 * 0.37).sin() + (i % 7) as f32)).collect();
+            wrong.iter().enumerate().for_each(|(index, wrong)| values[333 * index + 77] = *wrong);
+            let windows: Vec<&[f32]> = values.chunks_exact(20).collect();
+            for input_scaling in [InputScaling::Robust, InputScaling::Standard, InputScaling::None] {
+                let architecture = Architecture { input_scaling, ..architecture.clone() };
+                let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
+                let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
+                let ensemble = Ensemble::of(vec![network]);
+                let model = onnx::file(graph(&ensemble), &card);
+                compare(&model, &card, &ensemble, &windows, None).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_trained_model_is_exported_with_every_scaling() {
+        for input_scaling in [InputScaling::Standard, InputScaling::None] {
+            let (trained, dataset) = trained(FitOptions { input_scaling, ..FitOptions::default() });
+            let clip = trained.ensemble.members()[0].preprocessing().clip().unwrap();
+            assert!(clip.high[0] > 1e16, "values are not clipped");
+            export(&trained, &dataset, None).unwrap();
         }
     }
 

@@ -40,6 +40,25 @@ pub struct Architecture {
     pub orders: Vec<Vec<usize>>,
     /// Whether the LSTM layers take the channels in canonical order, too; otherwise only the summary does.
     pub ordered_steps: bool,
+    /// How the channels, their differences and the summary statistics are scaled.
+    pub input_scaling: InputScaling,
+}
+
+/// How the values of a window are scaled before they go into the network.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum InputScaling {
+    /// To a mean of 0 and a standard deviation of 1 over the training windows without wrong values; values far
+    /// outside of these windows are clipped.
+    #[default]
+    Robust,
+    /// To a mean of 0 and a standard deviation of 1 over all training windows, wrong values included; nothing is
+    /// clipped.
+    Standard,
+    /// Not at all: the values go into the network in the units of the channels; nothing is clipped.
+    None,
 }
 
 /// A way to reduce the outputs of all steps, [W, hidden], to one vector `[hidden]`.
@@ -83,6 +102,7 @@ impl Architecture {
             batch_norm: false,
             orders: Vec::new(),
             ordered_steps: true,
+            input_scaling: InputScaling::Robust,
         }
     }
 

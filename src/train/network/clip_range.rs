@@ -18,6 +18,12 @@ pub(crate) struct ClipRange {
 }
 
 impl ClipRange {
+    /// The range that changes no value of a sensor, but keeps the squares of values near the largest float32
+    /// from overflowing.
+    pub(crate) fn largest(channels: usize) -> Self {
+        Self { low: vec![-LARGEST as f32; channels], high: vec![LARGEST as f32; channels] }
+    }
+
     /// Measures the range on windows that are each row-major [W, C]; `None` without windows. Also returns the
     /// windows that have no outlier.
     ///

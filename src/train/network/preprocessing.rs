@@ -6,11 +6,11 @@
 //!
 //! A single wrong value, such as a sentinel of a sensor, must not ruin the scaling of all windows in training,
 //! nor overflow in the graph. So the scaling is measured on windows without such values, and values far
-//! outside of the training windows are clipped.
+//! outside of the training windows are clipped, unless [`InputScaling`] asks for another scaling.
 
 use std::borrow::Cow;
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, InputScaling};
 use super::clip_range::ClipRange;
 use super::summary::summarise;
 
@@ -90,12 +90,26 @@ impl Preprocessing {
         measured.orders.clone_from(&architecture.orders);
         measured.ordered_steps = architecture.ordered_steps;
         let all: Vec<&[f32]> = windows.collect();
-        let interchangeable = measured.orders.len() > 1;
-        let (clip, clean) = ClipRange::measure(&all, channels, interchangeable);
-        measured.clip = clip;
-        // If most windows have wrong values, they are all used, with these values clipped.
-        let enough = 2 * clean.len() >= all.len();
-        let raw = if enough { clean } else { all };
+        let raw = match architecture.input_scaling {
+            InputScaling::Robust => {
+                let interchangeable = measured.orders.len() > 1;
+                let (clip, clean) = ClipRange::measure(&all, channels, interchangeable);
+                measured.clip = clip;
+                // If most windows have wrong values, they are all used, with these values clipped.
+                let enough = 2 * clean.len() >= all.len();
+                if enough { clean } else { all }
+            }
+            InputScaling::Standard => {
+                measured.clip = Some(ClipRange::largest(channels));
+                all
+            }
+            InputScaling::None => {
+                measured.clip = Some(ClipRange::largest(channels));
+                measured.differences = architecture.differences.then(|| vec![1.0; channels]);
+                measured.summary = architecture.summary.then(|| Scaling::none(architecture.summary_size()));
+                return measured;
+            }
+        };
         let clipped: Vec<Cow<'_, [f32]>> = raw.iter().map(|window| measured.clipped(window)).collect();
         let raw: Vec<&[f32]> = clipped.iter().map(Cow::as_ref).collect();
         let in_order =
@@ -307,6 +321,50 @@ mod tests {
                 assert!(mean.abs() < 0.2 && (0.7..1.1).contains(&square), "{mean} {square}");
             }
         }
+    }
+
+    #[test]
+    fn standard_scaling_measures_wrong_values_too_and_clips_nothing() {
+        let mut values: Vec<f32> = (0..40 * 8).map(|i| 3.0 + (i as f32 * 0.7).sin()).collect();
+        values[13] = 65_535.0;
+        let input_scaling = InputScaling::Standard;
+        let standard = Architecture { input_scaling, orders: Vec::new(), ..architecture() };
+        let preprocessing = Preprocessing::measure(&standard, values.chunks_exact(8));
+        let column = || values.iter().skip(1).step_by(2).map(|value| f64::from(*value));
+        let mean = column().sum::<f64>() / 160.0;
+        let deviation = (column().map(|value| (value - mean).powi(2)).sum::<f64>() / 160.0).sqrt();
+        let Scaling { mean: measured, factor } = preprocessing.scaling();
+        assert!((f64::from(measured[1]) - mean).abs() < 1e-3, "{measured:?} {mean}");
+        assert!((f64::from(factor[1]) * deviation - 1.0).abs() < 1e-6, "{factor:?} {deviation}");
+        let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
+        preprocessing.write(&values[8..16], 0, 1, &mut steps, &mut summary);
+        let largest = (65_535.0 - measured[1]) * factor[1];
+        assert!(largest > 12.0 && steps[2 * 4 + 1] == largest, "{largest} {steps:?}");
+    }
+
+    #[test]
+    fn without_scaling_the_network_takes_the_values_their_differences_and_their_summary_as_they_are() {
+        let none = Architecture { input_scaling: InputScaling::None, ..architecture() };
+        let window = [1000.0, 2.0, 3000.0, 4.0, 3000.0, 65_535.0, 3000.0, 8.0];
+        let preprocessing = Preprocessing::measure(&none, std::iter::once(&window[..]));
+        let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
+        preprocessing.write(&window, 0, 1, &mut steps, &mut summary);
+        // The second channel has the higher mean, so it comes first. Its differences are in the third column.
+        let expected = [
+            [2.0, 1000.0, 0.0, 0.0],
+            [4.0, 3000.0, 2.0, 2000.0],
+            [65_535.0, 3000.0, 65_531.0, 0.0],
+            [8.0, 3000.0, -65_527.0, 0.0],
+        ];
+        assert_eq!(steps, expected.concat());
+        let mut unscaled = Vec::new();
+        summarise(&preprocessing.ordered(&window), 2, &mut unscaled);
+        assert_eq!(summary, unscaled);
+        assert_eq!(summary[..2], [16_387.25, 2500.0], "the means");
+        let overflowing = [3e38, 2.0, -3e38, 4.0, 5.0, 6.0, 7.0, 8.0];
+        summary.clear();
+        preprocessing.write(&overflowing, 0, 1, &mut steps, &mut summary);
+        assert!(steps.iter().chain(&summary).all(|value| value.is_finite()), "{steps:?} {summary:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use clap::ArgAction;
 use serde::{Deserialize, Serialize};
 
-use crate::train::network::architecture::Pooling;
+use crate::train::network::architecture::{InputScaling, Pooling};
 use crate::train::optimize::optimizer::OptimizerKind;
 use crate::train::optimize::schedule::Schedule;
 
@@ -32,6 +32,10 @@ pub struct FitOptions {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub channels: Vec<String>,
 
+    /// How the values of each channel are scaled before they go into the network
+    #[arg(long, value_enum, default_value_t = InputScaling::Robust, help_heading = "Network")]
+    #[serde(default)]
+    pub input_scaling: InputScaling,
     /// Units of each LSTM layer [default: 32]
     #[arg(long, value_name = "UNITS", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +204,7 @@ impl Default for FitOptions {
             window: 100,
             hop: None,
             channels: Vec::new(),
+            input_scaling: InputScaling::Robust,
             hidden: None,
             layers: 1,
             pooling: vec![Pooling::Last, Pooling::Mean, Pooling::Max],
@@ -258,6 +263,14 @@ mod tests {
         let options = FitOptions::default();
         let text = toml::to_string(&options).unwrap();
         assert_eq!(toml::from_str::<FitOptions>(&text).unwrap(), options);
-        assert!(text.contains("batch-size = 64"), "{text}");
+        assert!(text.contains("batch-size = 64") && text.contains("input-scaling = \"robust\""), "{text}");
+    }
+
+    #[test]
+    fn settings_that_were_saved_before_there_was_a_choice_of_scaling_are_robust() {
+        let text = toml::to_string(&FitOptions::default()).unwrap();
+        let before = text.replace("input-scaling = \"robust\"\n", "");
+        assert_ne!(before, text);
+        assert_eq!(toml::from_str::<FitOptions>(&before).unwrap(), FitOptions::default());
     }
 }

@@ -21,6 +21,7 @@ impl Preset {
 /// 200,000 parameters for about 100 windows of 100 steps.
 const FLUCTUATING_LOSS: &str = r#"window = 100
 hop = 100
+input-scaling = "robust"
 hidden = 200
 layers = 1
 pooling = ["last"]

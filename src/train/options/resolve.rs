@@ -104,6 +104,7 @@ impl FitOptions {
             batch_norm: self.batch_norm,
             orders: if canonical { dataset.orders() } else { Vec::new() },
             ordered_steps: self.canonical_order == CanonicalOrder::All,
+            input_scaling: self.input_scaling,
         }
     }
 

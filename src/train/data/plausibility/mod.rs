@@ -7,7 +7,8 @@
 //! - `names`: how recordings are named in the warnings
 //! - `rate`: times in another unit than the layout says, and recordings with another sample rate
 //!
-//! Everything here is computed from the samples in memory; nothing is read or changed.
+//! Everything here is computed from the samples in memory; nothing is read or changed. [`Plausibility`] has the
+//! sentences for people, and the mixed units and the outliers as data, too.
 
 mod columns;
 mod names;
@@ -18,26 +19,40 @@ mod units;
 use super::cut::LoadedRecording;
 use crate::model::card::Card;
 
+pub(crate) use self::outliers::ChannelOutliers;
 pub(super) use self::rate::check_rate;
+pub(crate) use self::units::MixedUnit;
 
 /// The maximum number of warnings of one kind.
 const MAX_WARNINGS: usize = 3;
 
-/// Warnings about recordings that are read as the card says, one sentence each. Each names the file or the
-/// channel, the value and the fix.
-pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
+/// What is probably wrong with recordings that are read as a card says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Plausibility {
+    /// One sentence for each fault. Each names the file or the channel, the value and the fix.
+    pub(super) warnings: Vec<String>,
+    /// The channels that some recordings have in another unit than most.
+    pub(super) mixed_units: Vec<MixedUnit>,
+    /// The channels with single values far outside of all others.
+    pub(super) outliers: Vec<ChannelOutliers>,
+}
+
+/// Finds what is probably wrong with recordings that are read as the card says.
+pub(super) fn check(recordings: &[LoadedRecording], card: &Card) -> Plausibility {
     let form = |recording: &LoadedRecording| {
         recording.warning.as_ref().map(|warning| format!("{}: {warning}", recording.drops.file))
     };
+    let mixed_units = units::mixed_units(recordings, card);
+    let outliers = outliers::outliers(recordings, card, &mixed_units);
     let of_kinds = [
         unit_note(recordings).into_iter().collect(),
         recordings.iter().filter_map(form).collect(),
         rate::warnings(recordings, card),
-        units::warnings(recordings, card),
+        mixed_units.iter().map(|mixed| mixed.text.clone()).collect(),
         columns::warnings(recordings, card),
-        outliers::warnings(recordings, card),
+        outliers.iter().map(|outliers| outliers.text.clone()).collect(),
     ];
-    of_kinds.into_iter().flat_map(limited).collect()
+    Plausibility { warnings: of_kinds.into_iter().flat_map(limited).collect(), mixed_units, outliers }
 }
 
 /// Warnings about recordings that differ from those that the model of the card was trained on.
@@ -129,7 +144,7 @@ mod tests {
             recording(name, 3000, move |i| [left(i), right(i)])
         };
         let recordings = [drive("tile/a", 1), drive("tile/b", 2), drive("wood/a", 3), drive("wood/b", 4)];
-        assert_eq!(warnings(&recordings, &card(&["left", "right"])), Vec::<String>::new());
+        assert_eq!(check(&recordings, &card(&["left", "right"])), Plausibility::default());
     }
 
     #[test]

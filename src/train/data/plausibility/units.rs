@@ -29,39 +29,66 @@ const RATIOS: [UnitRatio; 2] = [
     UnitRatio { factor: 1e6, words: "1,000,000", prefix: "µ" },
 ];
 
-/// A warning for each channel that some recordings have in another unit than most.
-pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<String> {
+/// Recordings that have a channel in another unit than most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MixedUnit {
+    /// The index of the channel.
+    pub channel: usize,
+    /// The indices of the recordings, ascending.
+    pub recordings: Vec<usize>,
+    /// What the values of these recordings have to be multiplied by to be in the unit of the others.
+    pub factor: f64,
+    /// The warning: a sentence with the channel, the recordings, both units and the fix.
+    pub text: String,
+}
+
+/// Every channel that some recordings have in another unit than most, once for each other unit.
+pub(super) fn mixed_units(recordings: &[LoadedRecording], card: &Card) -> Vec<MixedUnit> {
     let of_channel = |(index, channel): (usize, &Channel)| {
         let levels: Vec<Option<f64>> = recordings.iter().map(|recording| level(recording, index)).collect();
         let mut sorted: Vec<f64> = levels.iter().flatten().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        let typical = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
-        let differs = |level: &Option<f64>| level.and_then(|level| unit_ratio(level, typical));
-        let first = levels.iter().find_map(differs)?;
-        let odd: Vec<usize> =
-            (0..levels.len()).filter(|index| differs(&levels[*index]) == Some(first)).collect();
-        let level = odd.first().and_then(|index| levels[*index]).unwrap_or_default();
-        let (ratio, larger) = first;
-        let unit = &channel.unit;
-        let (others_unit, odd_unit) = if larger {
-            (unit.clone(), format!("{}{unit}", ratio.prefix))
-        } else {
-            (format!("{}{unit}", ratio.prefix), unit.clone())
+        let Some(typical) = sorted.get(sorted.len().saturating_sub(1) / 2).copied() else {
+            return Vec::new();
         };
-        Some(format!(
-            "channel {:?} is about {} times as {} in {} ({} there, {} elsewhere), as if they were in {odd_unit} \
-             and the others in {others_unit}; give each folder a dataset.toml with the scale of its unit under \
-             [[channel]], such as scale = {}",
-            channel.name,
-            ratio.words,
-            if larger { "large" } else { "small" },
-            names(recordings, &odd),
-            short(level),
-            short(typical),
-            1.0 / ratio.factor,
-        ))
+        let differs = |level: &Option<f64>| level.and_then(|level| unit_ratio(level, typical));
+        let mut found: Vec<(UnitRatio, bool, Vec<usize>)> = Vec::new();
+        for (recording, level) in levels.iter().enumerate() {
+            let Some((ratio, larger)) = differs(level) else { continue };
+            match found.iter_mut().find(|(other, above, _)| *other == ratio && *above == larger) {
+                Some((.., odd)) => odd.push(recording),
+                None => found.push((ratio, larger, vec![recording])),
+            }
+        }
+        let mixed = |(ratio, larger, odd): (UnitRatio, bool, Vec<usize>)| {
+            let level = odd.first().and_then(|index| levels[*index]).unwrap_or_default();
+            let text = warning(channel, ratio, larger, &names(recordings, &odd), [level, typical]);
+            let factor = if larger { 1.0 / ratio.factor } else { ratio.factor };
+            MixedUnit { channel: index, recordings: odd, factor, text }
+        };
+        found.into_iter().map(mixed).collect()
     };
-    card.channels.iter().enumerate().filter_map(of_channel).collect()
+    card.channels.iter().enumerate().flat_map(of_channel).collect()
+}
+
+/// The warning about recordings, given by their names, with the level of the first of them and that of most.
+fn warning(channel: &Channel, ratio: UnitRatio, larger: bool, names: &str, levels: [f64; 2]) -> String {
+    let unit = &channel.unit;
+    let (others_unit, odd_unit) = if larger {
+        (unit.clone(), format!("{}{unit}", ratio.prefix))
+    } else {
+        (format!("{}{unit}", ratio.prefix), unit.clone())
+    };
+    let [level, typical] = levels.map(short);
+    format!(
+        "channel {:?} is about {} times as {} in {names} ({level} there, {typical} elsewhere), as if they were in \
+         {odd_unit} and the others in {others_unit}; give each folder a dataset.toml with the scale of its unit \
+         under [[channel]], such as scale = {}",
+        channel.name,
+        ratio.words,
+        if larger { "large" } else { "small" },
+        1.0 / ratio.factor,
+    )
 }
 
 /// A warning for each channel that the recordings have in another unit than those that the model was trained
@@ -151,11 +178,13 @@ mod tests {
             scaled("tile/b", 4, 1.0),
             scaled("wood/a", 5, 1.0),
         ];
-        let found = warnings(&all, &card(&["current"]));
+        let found = mixed_units(&all, &card(&["current"]));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains("about 1,000 times as large in all 2 recordings of gravel"), "{found:?}");
-        assert!(found[0].contains("they were in mA and the others in A;"), "{found:?}");
-        assert!(found[0].ends_with("such as scale = 0.001"), "{found:?}");
+        let MixedUnit { channel, recordings, factor, text } = &found[0];
+        assert!(text.contains("about 1,000 times as large in all 2 recordings of gravel"), "{text}");
+        assert!(text.contains("they were in mA and the others in A;"), "{text}");
+        assert!(text.ends_with("such as scale = 0.001"), "{text}");
+        assert_eq!((*channel, recordings.as_slice(), *factor), (0, &[0, 1][..], 1e-3));
     }
 
     #[test]
@@ -166,10 +195,20 @@ mod tests {
             scaled("wood/a", 3, 1e-3),
             scaled("wood/b", 4, 1e3),
         ];
-        let found = warnings(&all, &card(&["current"]));
-        assert!(found[0].contains("about 1,000,000 times as small in wood/a.csv"), "{found:?}");
+        let found = mixed_units(&all, &card(&["current"]));
+        assert!(found[0].text.contains("about 1,000,000 times as small in wood/a.csv"), "{found:?}");
+        assert_eq!((found[0].recordings.as_slice(), found[0].factor), (&[2][..], 1e6));
         let twice = [scaled("tile/a", 1, 1.0), scaled("wood/a", 2, 20.0)];
-        assert_eq!(warnings(&twice, &card(&["current"])), Vec::<String>::new());
+        assert_eq!(mixed_units(&twice, &card(&["current"])), []);
+    }
+
+    #[test]
+    fn each_of_several_other_units_is_named_with_its_own_factor() {
+        let of = |index: usize, factor: f32| scaled(&format!("tile/{index}"), index, factor);
+        let all = [of(0, 1.0), of(1, 1e3), of(2, 1.0), of(3, 1e6), of(4, 1.0), of(5, 1.0), of(6, 1e3)];
+        let found = mixed_units(&all, &card(&["current"]));
+        let facts: Vec<_> = found.iter().map(|mixed| (mixed.recordings.clone(), mixed.factor)).collect();
+        assert_eq!(facts, [(vec![1, 6], 1e-3), (vec![3], 1e-6)]);
     }
 
     #[test]

@@ -48,6 +48,21 @@ pub(crate) enum Change {
     WithoutStuckWindows,
     /// Recordings of the same drive on the same side of the split.
     GroupedDrives,
+    /// The values of every recording in the same unit.
+    OneUnit,
+    /// Windows with values far outside of all others are dropped from training and scoring.
+    WithoutOutliers,
+    /// The same windows are dropped from scoring only. [`Change::WithoutOutliers`] is compared with this.
+    OutliersUnscored,
+    /// The input scaled without regard to outliers, and clipped.
+    RobustScaling,
+    /// More passes over the training windows.
+    MoreEpochs {
+        from: usize,
+        to: usize,
+    },
+    /// Every setting as `fit` has it without flags.
+    Defaults,
 }
 
 impl Change {
@@ -71,12 +86,32 @@ impl Change {
             Self::LiveChannels { names } => format!("only the channels {}", names.join(", ")),
             Self::WithoutStuckWindows => "windows with a stuck channel dropped from training".into(),
             Self::GroupedDrives => "files of the same drive on the same side of the split".into(),
+            Self::OneUnit => "all recordings in one unit".into(),
+            Self::WithoutOutliers => "windows with outliers dropped from training and scoring".into(),
+            Self::OutliersUnscored => "windows with outliers dropped from scoring only".into(),
+            Self::RobustScaling => "the input scaled and clipped (robust scaling)".into(),
+            Self::MoreEpochs { from, to } => format!("{to} epochs instead of {from}"),
+            Self::Defaults => "the default settings of fit".into(),
         }
     }
 
     /// Whether the loss with this change is weighted differently, so that it cannot be compared with the loss
     /// before.
     pub(crate) fn reweights_loss(&self) -> bool {
-        *self == Self::BalancedWeights
+        matches!(self, Self::BalancedWeights | Self::Defaults)
+    }
+
+    /// The change whose outcomes this one is compared with, if that is not the unchanged run.
+    pub(crate) fn compared_with(&self) -> Option<Self> {
+        match self {
+            Self::WithoutSuspects => Some(Self::SuspectsUnscored),
+            Self::WithoutOutliers => Some(Self::OutliersUnscored),
+            _ => None,
+        }
+    }
+
+    /// Whether the change only serves to compare another one with.
+    pub(crate) fn is_auxiliary(&self) -> bool {
+        matches!(self, Self::SuspectsUnscored | Self::OutliersUnscored)
     }
 }

@@ -18,14 +18,15 @@ pub(crate) struct Effect {
 
 impl Effect {
     /// The effect of a change, from the outcomes of the same seeds in the same order; `None` if fewer than
-    /// two seeds were run both with and without the change.
+    /// three seeds were run both with and without the change. `overlap` is that of [`Estimate::of`].
     pub(crate) fn of(
         before: &[Option<ExperimentOutcome>],
         after: &[Option<ExperimentOutcome>],
+        overlap: f64,
     ) -> Option<Self> {
         let pairs: Vec<_> = pairs(before, after).collect();
         let estimate = |of: &dyn Fn(&ExperimentOutcome, &ExperimentOutcome) -> f64| {
-            Estimate::of(&pairs.iter().map(|(before, after)| of(before, after)).collect::<Vec<_>>())
+            Estimate::of(&pairs.iter().map(|(before, after)| of(before, after)).collect::<Vec<_>>(), overlap)
         };
         Some(Self {
             accuracy: estimate(&|before, after| after.accuracy - before.accuracy)?,

@@ -4,13 +4,15 @@
 //! - [`plan`]: which changes apply to a training run, and the experiment for each.
 //! - [`experiment`]: one training run with its settings and windows; [`outcome`]: its figures.
 //! - [`runner`]: runs several experiments over several seeds.
-//! - [`effect`]: what a change did, compared seed by seed with the unchanged run.
-//! - [`trial`]: plans, runs and compares all changes within the time available.
+//! - [`effect`]: what a change did, compared seed by seed with the unchanged run; [`trial`]: a change with its
+//!   effect.
+//! - [`round`]: plans and runs all experiments within the time available.
 
 pub(crate) mod change;
 pub(crate) mod effect;
 pub(crate) mod experiment;
 pub(crate) mod outcome;
 pub(crate) mod plan;
+pub(crate) mod round;
 pub(crate) mod runner;
 pub(crate) mod trial;

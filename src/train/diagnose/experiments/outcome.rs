@@ -1,5 +1,7 @@
 //! The figures of one experiment.
 
+use std::collections::BTreeMap;
+
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::loss_curve::roughness;
@@ -24,6 +26,11 @@ pub(crate) struct ExperimentOutcome {
     pub validation_roughness: f64,
     /// Whether the loss became infinite or NaN.
     pub diverged: bool,
+    /// Balanced accuracy on the held-out windows after each epoch.
+    pub accuracies: Vec<f64>,
+    /// For each held-out recording, by index, how many of its windows were predicted correctly and how many there
+    /// are, summed over the last tenth of the epochs.
+    pub recordings: BTreeMap<usize, (u64, u64)>,
 }
 
 impl ExperimentOutcome {
@@ -52,6 +59,8 @@ impl ExperimentOutcome {
             roughness: roughness(&curve(&|epoch| Some(epoch.loss))),
             validation_roughness: roughness(&curve(&|epoch| epoch.validation_loss)),
             diverged,
+            accuracies: Vec::new(),
+            recordings: BTreeMap::new(),
             history,
         }
     }

@@ -1,15 +1,37 @@
 //! Decides which changes apply to a training run, and plans the experiment for each.
 
+use std::collections::BTreeSet;
+
 use super::change::Change;
 use super::experiment::Experiment;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::inspection::CleanedData;
-use crate::train::diagnose::inspection::screening::stuck_windows;
-use crate::train::diagnose::request::DiagnosisRequest;
+use crate::train::diagnose::cleaning::CleanedData;
+use crate::train::network::architecture::InputScaling;
 use crate::train::optimize::optimizer::OptimizerKind;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::{Balance, FitOptions};
+
+/// The factor by which the epochs are raised to see whether there are too few.
+const MORE_EPOCHS: usize = 3;
+/// Classes are unequal if the largest has more windows than the smallest by at least this factor.
+const UNEQUAL: f64 = 1.5;
+
+/// A training run that changes are tried on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    /// The settings, with every setting filled in.
+    pub options: &'a FitOptions,
+    pub data: &'a CleanedData,
+    /// The same recordings cut at the default hop; `None` unless that is much smaller.
+    pub finer: Option<&'a Dataset>,
+    /// Windows with values far outside of all others, by index.
+    pub outliers: &'a BTreeSet<usize>,
+    /// The default settings, with the time that one window takes in one epoch, in seconds.
+    pub defaults: &'a (FitOptions, f64),
+    /// How long one window takes in one epoch, in seconds.
+    pub window_time: f64,
+}
 
 /// A change to be tried.
 #[derive(Clone, Debug)]
@@ -19,175 +41,199 @@ pub(crate) struct PlannedTrial<'a> {
     pub cause: Option<Cause>,
     /// The run with the change.
     pub experiment: Experiment<'a>,
+    /// Changes with a lower number are tried first.
+    pub(super) priority: u8,
 }
 
-/// Every change that applies to a run with these settings. The number of changes does not depend on the
-/// epochs.
-pub(crate) fn plan_trials<'a>(
-    request: &DiagnosisRequest<'a>,
-    cleaned: &'a CleanedData,
-    options: &FitOptions,
-) -> Vec<PlannedTrial<'a>> {
-    let dataset = request.dataset;
-    let training_windows = dataset.len() as f64 * (1.0 - options.validation());
-    let settings = step_changes(options, training_windows).into_iter().chain(network_changes(options));
-    let mut planned: Vec<PlannedTrial<'a>> = settings
-        .map(|(change, cause, options)| {
-            let experiment = Experiment::new(options, dataset);
-            PlannedTrial { change, cause, experiment }
-        })
-        .collect();
-    planned.extend(request.finer.map(|finer| smaller_hop(options, dataset, finer)));
-    planned.extend([50, 25].map(|percent| recording_share(options, dataset, percent)));
-    if !cleaned.suspects.is_empty() {
-        planned.extend(without_suspects(options, dataset, cleaned));
+impl<'a> Base<'a> {
+    /// A run with these settings on the windows of the base.
+    pub(crate) fn experiment(&self, options: FitOptions) -> Experiment<'a> {
+        let experiment = Experiment::new(options, &self.data.dataset, self.window_time);
+        let (untrained, unscored) = (self.data.untrained.clone(), self.data.unscored.clone());
+        Experiment { untrained, unscored, ..experiment }
     }
-    planned.extend(without_stuck_channel(options, dataset, cleaned));
-    planned.extend(cleaned.grouped.as_ref().map(|grouped| PlannedTrial {
-        change: Change::GroupedDrives,
-        cause: Some(Cause::LeakySplit),
-        experiment: Experiment::new(options.clone(), grouped),
-    }));
-    planned
-}
 
-/// A change of the settings, the cause that it would fix, and the changed settings.
-type SettingsChange = (Change, Option<Cause>, FitOptions);
+    /// Every change that applies, starting with the one to try first.
+    pub(crate) fn changes(&self) -> Vec<PlannedTrial<'a>> {
+        let settings = self.step_changes().into_iter().chain(self.network_changes());
+        let mut planned: Vec<PlannedTrial<'a>> = settings
+            .map(|(priority, change, cause, options)| PlannedTrial {
+                change,
+                cause,
+                experiment: self.experiment(options),
+                priority,
+            })
+            .collect();
+        planned.extend(self.with_defaults());
+        planned.extend(self.without_outliers());
+        planned.extend(self.smaller_hop());
+        planned.extend([(5, 50), (8, 25)].map(|(priority, percent)| self.recording_share(priority, percent)));
+        // A stable sort, so that changes of one priority keep their order.
+        planned.sort_by_key(|trial| trial.priority);
+        planned
+    }
 
-/// Changes to the training steps: batch size, learning rate and optimiser.
-fn step_changes(options: &FitOptions, training_windows: f64) -> Vec<SettingsChange> {
-    let unchanged = || options.clone();
-    let mut changes = Vec::new();
-    if options.batch_size < 32 {
-        let size = 32.min((training_windows / 2.0) as usize).max(options.batch_size * 2);
-        changes.push((
-            Change::BatchSize { from: options.batch_size, to: size },
-            Some(Cause::BatchTooSmall),
-            FitOptions { batch_size: size, ..unchanged() },
-        ));
+    fn unchanged(&self) -> FitOptions {
+        self.options.clone()
     }
-    let rate = options.learning_rate;
-    let lower = FitOptions { learning_rate: round(rate / 10.0), ..unchanged() };
-    changes.push((Change::LowerLearningRate, Some(Cause::LearningRateTooHigh), lower));
-    let higher = FitOptions { learning_rate: round(rate * 10.0), ..unchanged() };
-    changes.push((Change::HigherLearningRate, Some(Cause::LearningRateTooLow), higher));
-    if options.clip == 0.0 {
-        let clipped = FitOptions { clip: 1.0, ..unchanged() };
-        changes.push((Change::Clip, Some(Cause::GradientSpikes), clipped));
-    }
-    if options.schedule == Schedule::Constant {
-        let cosine = FitOptions { schedule: Schedule::Cosine, ..unchanged() };
-        changes.push((Change::CosineSchedule, Some(Cause::GradientSpikes), cosine));
-    }
-    if options.optimizer != OptimizerKind::AdamW {
-        let adamw = FitOptions { optimizer: OptimizerKind::AdamW, ..unchanged() };
-        // SGD does not divide by the size of recent gradients, so its steps do not grow by themselves.
-        let cause = (options.optimizer != OptimizerKind::Sgd).then_some(Cause::GradientSpikes);
-        changes.push((Change::AdamW, cause, adamw));
-    }
-    changes
-}
 
-/// Changes to the network and its loss: size, regularisation and class weights.
-fn network_changes(options: &FitOptions) -> Vec<SettingsChange> {
-    let unchanged = || options.clone();
-    let mut changes = Vec::new();
-    if options.hidden() > 16 {
-        let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense() / 8);
-        changes.push((
-            Change::FewerUnits { from: options.hidden(), to: hidden },
-            Some(Cause::NetworkTooLarge),
-            FitOptions { hidden: Some(hidden), dense: Some(dense), ..unchanged() },
-        ));
+    /// Changes to the training steps: batch size, learning rate, epochs and optimiser.
+    fn step_changes(&self) -> Vec<SettingsChange> {
+        let options = self.options;
+        let unchanged = || self.unchanged();
+        let mut changes = Vec::new();
+        if options.batch_size < 32 {
+            let training_windows = self.data.dataset.len() as f64 * (1.0 - options.validation());
+            let size = 32.min((training_windows / 2.0) as usize).max(options.batch_size * 2);
+            changes.push((
+                if options.batch_size <= 8 { 1 } else { 6 },
+                Change::BatchSize { from: options.batch_size, to: size },
+                Some(Cause::BatchTooSmall),
+                FitOptions { batch_size: size, ..unchanged() },
+            ));
+        }
+        let rate = options.learning_rate;
+        let lower = FitOptions { learning_rate: round(rate / 10.0), ..unchanged() };
+        changes.push((2, Change::LowerLearningRate, Some(Cause::LearningRateTooHigh), lower));
+        let higher = FitOptions { learning_rate: round(rate * 10.0), ..unchanged() };
+        changes.push((2, Change::HigherLearningRate, Some(Cause::LearningRateTooLow), higher));
+        let (from, to) = (options.epochs(), MORE_EPOCHS * options.epochs());
+        let more = FitOptions { epochs: Some(to), ..unchanged() };
+        changes.push((4, Change::MoreEpochs { from, to }, Some(Cause::TooFewEpochs), more));
+        if options.clip == 0.0 {
+            let clipped = FitOptions { clip: 1.0, ..unchanged() };
+            changes.push((4, Change::Clip, Some(Cause::GradientSpikes), clipped));
+        }
+        if options.schedule == Schedule::Constant {
+            let cosine = FitOptions { schedule: Schedule::Cosine, ..unchanged() };
+            changes.push((4, Change::CosineSchedule, Some(Cause::GradientSpikes), cosine));
+        }
+        if options.optimizer != OptimizerKind::AdamW {
+            let adamw = FitOptions { optimizer: OptimizerKind::AdamW, ..unchanged() };
+            let priority = if options.optimizer == OptimizerKind::Sgd { 1 } else { 4 };
+            changes.push((priority, Change::AdamW, Some(Cause::WrongOptimizer), adamw));
+        }
+        changes
     }
-    if options.dropout + options.input_dropout + options.recurrent_dropout + options.channel_dropout > 0.0 {
-        let without = FitOptions {
-            dropout: 0.0,
-            input_dropout: 0.0,
-            recurrent_dropout: 0.0,
-            channel_dropout: 0.0,
-            ..unchanged()
+
+    /// Changes to the network and its loss: scaling, size, regularisation and class weights.
+    fn network_changes(&self) -> Vec<SettingsChange> {
+        let options = self.options;
+        let unchanged = || self.unchanged();
+        let mut changes = Vec::new();
+        let cause = match options.input_scaling {
+            InputScaling::Robust => None,
+            InputScaling::Standard => (!self.outliers.is_empty()).then_some(Cause::Outliers),
+            InputScaling::None => Some(Cause::UnscaledInput),
         };
-        changes.push((Change::NoDropout, Some(Cause::RegularisationTooStrong), without));
+        if let Some(cause) = cause {
+            let scaled = FitOptions { input_scaling: InputScaling::Robust, ..unchanged() };
+            changes.push((1, Change::RobustScaling, Some(cause), scaled));
+        }
+        if options.hidden() > 16 {
+            let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense() / 8);
+            changes.push((
+                if options.hidden() > 64 { 3 } else { 6 },
+                Change::FewerUnits { from: options.hidden(), to: hidden },
+                Some(Cause::NetworkTooLarge),
+                FitOptions { hidden: Some(hidden), dense: Some(dense), ..unchanged() },
+            ));
+        }
+        let dropout =
+            options.dropout + options.input_dropout + options.recurrent_dropout + options.channel_dropout;
+        if dropout > 0.0 {
+            let without = FitOptions {
+                dropout: 0.0,
+                input_dropout: 0.0,
+                recurrent_dropout: 0.0,
+                channel_dropout: 0.0,
+                ..unchanged()
+            };
+            let priority = if dropout > 0.5 { 3 } else { 6 };
+            changes.push((priority, Change::NoDropout, Some(Cause::RegularisationTooStrong), without));
+        }
+        if options.batch_norm {
+            let without = FitOptions { batch_norm: false, ..unchanged() };
+            // The statistics of small batches are noise, so there the batch is the cause.
+            let small = options.batch_size < 16;
+            let cause = if small { Cause::BatchTooSmall } else { Cause::RegularisationTooStrong };
+            changes.push((6, Change::NoBatchNorm, Some(cause), without));
+        }
+        if options.balance == Balance::None && is_unequal(&self.data.dataset) {
+            let balanced = FitOptions { balance: Balance::Weights, ..unchanged() };
+            changes.push((3, Change::BalancedWeights, Some(Cause::ClassImbalance), balanced));
+        }
+        changes
     }
-    if options.batch_norm {
-        let without = FitOptions { batch_norm: false, ..unchanged() };
-        // The statistics of small batches are noise, so there the batch is the cause.
-        let cause =
-            if options.batch_size < 16 { Cause::BatchTooSmall } else { Cause::RegularisationTooStrong };
-        changes.push((Change::NoBatchNorm, Some(cause), without));
-    }
-    if options.balance == Balance::None {
-        let balanced = FitOptions { balance: Balance::Weights, ..unchanged() };
-        changes.push((Change::BalancedWeights, Some(Cause::ClassImbalance), balanced));
-    }
-    changes
-}
 
-/// Training on windows cut at a smaller hop.
-fn smaller_hop<'a>(options: &FitOptions, dataset: &Dataset, finer: &'a Dataset) -> PlannedTrial<'a> {
-    // The number of steps stays the same, so that only the windows can help and not a longer training.
-    let epochs = (options.epochs() * dataset.len()).div_ceil(finer.len().max(1));
-    let options = FitOptions { hop: Some(finer.card.hop), epochs: Some(epochs), ..options.clone() };
-    PlannedTrial {
-        change: Change::SmallerHop { from: dataset.card.hop, to: finer.card.hop },
-        cause: Some(Cause::TooFewWindows),
-        experiment: Experiment::new(options, finer),
+    /// Training with the settings that `fit` has without flags; `None` if these are the settings.
+    fn with_defaults(&self) -> Option<PlannedTrial<'a>> {
+        let (options, window_time) = self.defaults;
+        if options.flags(self.options).is_empty() {
+            return None;
+        }
+        let experiment = match self.finer {
+            Some(finer) => Experiment::new(options.clone(), finer, *window_time),
+            None => Experiment { window_time: *window_time, ..self.experiment(options.clone()) },
+        };
+        Some(PlannedTrial { change: Change::Defaults, cause: None, experiment, priority: 0 })
     }
-}
 
-/// Training on a part of the training recordings.
-fn recording_share<'a>(options: &FitOptions, dataset: &'a Dataset, percent: u8) -> PlannedTrial<'a> {
-    let share = f64::from(percent) / 100.0;
-    // The number of steps stays the same as with all recordings.
-    let epochs = (options.epochs() as f64 / share).round() as usize;
-    let options = FitOptions { epochs: Some(epochs), ..options.clone() };
-    PlannedTrial {
-        change: Change::RecordingShare { percent },
-        cause: None,
-        experiment: Experiment { share, ..Experiment::new(options, dataset) },
+    /// Training and scoring without the windows that have outliers, and the run that this is compared with.
+    fn without_outliers(&self) -> Vec<PlannedTrial<'a>> {
+        let windows = self.outliers;
+        // With too many of them, there would be nothing left to compare.
+        if windows.is_empty() || 2 * windows.len() > self.data.dataset.len() {
+            return Vec::new();
+        }
+        let mut unscored = self.experiment(self.unchanged());
+        unscored.unscored.extend(windows);
+        let mut without = unscored.clone();
+        without.untrained.extend(windows);
+        let planned = |change, cause, experiment| PlannedTrial { change, cause, experiment, priority: 1 };
+        vec![
+            planned(Change::OutliersUnscored, None, unscored),
+            planned(Change::WithoutOutliers, Some(Cause::Outliers), without),
+        ]
     }
-}
 
-/// Training without the windows whose label is suspected to be wrong, and the run that this is compared with.
-fn without_suspects<'a>(
-    options: &FitOptions,
-    dataset: &'a Dataset,
-    cleaned: &CleanedData,
-) -> [PlannedTrial<'a>; 2] {
-    let suspects = &cleaned.suspects;
-    let unscored = Experiment { unscored: suspects.clone(), ..Experiment::new(options.clone(), dataset) };
-    [
+    /// Training on windows cut at a smaller hop.
+    fn smaller_hop(&self) -> Option<PlannedTrial<'a>> {
+        let (finer, dataset) = (self.finer?, &self.data.dataset);
+        // The number of steps stays the same, so that only the windows can help and not a longer training.
+        let epochs = (self.options.epochs() * dataset.len()).div_ceil(finer.len().max(1));
+        let options = FitOptions { hop: Some(finer.card.hop), epochs: Some(epochs), ..self.unchanged() };
+        Some(PlannedTrial {
+            change: Change::SmallerHop { from: dataset.card.hop, to: finer.card.hop },
+            cause: Some(Cause::TooFewWindows),
+            experiment: Experiment::new(options, finer, self.window_time),
+            priority: 7,
+        })
+    }
+
+    /// Training on a part of the training recordings.
+    fn recording_share(&self, priority: u8, percent: u8) -> PlannedTrial<'a> {
+        let share = f64::from(percent) / 100.0;
+        // The number of steps stays the same as with all recordings.
+        let epochs = (self.options.epochs() as f64 / share).round() as usize;
+        let options = FitOptions { epochs: Some(epochs), ..self.unchanged() };
         PlannedTrial {
-            change: Change::WithoutSuspects,
-            cause: Some(Cause::LabelErrors),
-            experiment: Experiment { untrained: suspects.clone(), ..unscored.clone() },
-        },
-        PlannedTrial { change: Change::SuspectsUnscored, cause: None, experiment: unscored },
-    ]
+            change: Change::RecordingShare { percent },
+            cause: None,
+            experiment: Experiment { share, ..self.experiment(options) },
+            priority,
+        }
+    }
 }
 
-/// Training without the stuck channels or, if there is only one channel, without the windows in which it is
-/// stuck.
-fn without_stuck_channel<'a>(
-    options: &FitOptions,
-    dataset: &'a Dataset,
-    cleaned: &'a CleanedData,
-) -> Option<PlannedTrial<'a>> {
-    let cause = Some(Cause::DeadChannel);
-    if let Some(live) = &cleaned.live {
-        let names: Vec<String> = live.card.channels.iter().map(|channel| channel.name.clone()).collect();
-        let options = FitOptions { channels: names.clone(), ..options.clone() };
-        let experiment = Experiment::new(options, live);
-        return Some(PlannedTrial { change: Change::LiveChannels { names }, cause, experiment });
-    }
-    if dataset.card.channels.len() != 1 {
-        return None;
-    }
-    let untrained = stuck_windows(dataset, 0);
-    let experiment = Experiment { untrained, ..Experiment::new(options.clone(), dataset) };
-    let any = !experiment.untrained.is_empty();
-    any.then_some(PlannedTrial { change: Change::WithoutStuckWindows, cause, experiment })
+/// The priority of a change of the settings, the change, the cause that it would fix, and the changed settings.
+type SettingsChange = (u8, Change, Option<Cause>, FitOptions);
+
+/// Whether the labels have unequal numbers of windows.
+fn is_unequal(dataset: &Dataset) -> bool {
+    let counts = dataset.count(0..dataset.len());
+    let (low, high) = counts.iter().fold((usize::MAX, 0), |(l, h), count| (l.min(*count), h.max(*count)));
+    high as f64 >= UNEQUAL * low as f64
 }
 
 /// Rounds to seven significant digits, so that 0.003 / 10 is written as 0.0003 and not as

@@ -1,35 +1,56 @@
 //! Inspects the recordings before any network is trained. The only models trained here are trees.
 //!
+//! - [`wrong_values`]: values in another unit, and outliers.
 //! - [`screening`]: stuck channels, and recordings that hold the same drive.
 //! - [`label_errors`]: recordings whose label is probably wrong.
 //! - [`neighbours`]: an estimate of the error that no classifier can avoid.
+//! - [`overlap`]: surfaces that cannot be told apart.
 //! - [`trees`]: how well trees on summary statistics do on held-out recordings.
 
 pub(crate) mod label_errors;
 pub(crate) mod neighbours;
+pub(crate) mod overlap;
 pub(crate) mod screening;
 pub(crate) mod trees;
+pub(crate) mod wrong_values;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use self::label_errors::{LabelledStretch, rank_stretches};
 use self::neighbours::{NeighbourError, nearest_neighbours};
 use self::screening::{ChannelCheck, Duplicate, STUCK, check_channels, find_duplicates, group_duplicates};
 use self::trees::held_out_trees;
+use self::wrong_values::{in_one_unit, outlier_windows, without_outliers};
 use super::worker_pool::WorkerPool;
 use crate::train::baseline::Features;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::plausibility::{ChannelOutliers, MixedUnit};
 use crate::train::data::split::Split;
+use crate::train::fit::context;
 use crate::train::fit::epoch::FitError;
 
 /// The number of folds that the trees are scored on.
 const FOLDS: usize = 5;
 
 /// What the recordings show.
+///
+/// What is measured of the values is measured with each channel in one unit, and with outliers clipped to the range of
+/// the other values. Otherwise a surface whose recordings are in another unit would be told apart by the unit.
 #[derive(Clone, Debug)]
 pub(crate) struct Inspection {
-    /// The state of each channel.
+    /// The number of surfaces.
+    pub labels: usize,
+    /// The channels that some recordings have in another unit than most.
+    pub mixed_units: Vec<MixedUnit>,
+    /// The channels with single values far outside of all others.
+    pub outliers: Vec<ChannelOutliers>,
+    /// The state of each channel; channels are missing if there was no time to check them.
     pub channels: Vec<ChannelCheck>,
+    /// The channels that are not stuck, by index. A channel that was not checked counts as one of them.
+    pub live: Vec<usize>,
+    /// The windows with an outlier in any channel, by index.
+    pub outlier_windows: BTreeSet<usize>,
     /// Pairs of recordings that hold the same drive.
     pub duplicates: Vec<Duplicate>,
     /// The labelled stretches of all recordings, starting with the one whose label is most probably wrong.
@@ -43,44 +64,45 @@ pub(crate) struct Inspection {
     pub leaky_trees: f64,
 }
 
-/// The windows with the changes that the inspection suggests.
-#[derive(Debug)]
-pub(crate) struct CleanedData {
-    /// The windows with recordings of the same drive in one group; `None` if no drive is in several
-    /// recordings.
-    pub grouped: Option<Dataset>,
-    /// The windows without the stuck channels; `None` if no channel is stuck, or if all are.
-    pub live: Option<Dataset>,
-    /// The windows whose label is suspected to be wrong, by index.
-    pub suspects: BTreeSet<usize>,
-}
-
-/// Inspects the windows. If the time runs out or the diagnosis is interrupted, some pairs of recordings are not
-/// compared and the trees of some folds are missing; their windows count neither for the accuracy nor for the
-/// suspected labels.
+/// Inspects the windows. If the time runs out or the diagnosis is interrupted, this ends soon: some channels are
+/// not checked, some pairs of recordings are not compared and the trees of some folds are missing; their windows
+/// count neither for the accuracy nor for the suspected labels.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
-pub(crate) fn inspect(
-    dataset: &Dataset,
-    seed: u64,
-    pool: &WorkerPool<'_>,
-) -> Result<(Inspection, CleanedData), FitError> {
-    let channels = check_channels(dataset);
-    let duplicates = find_duplicates(dataset, || pool.expired());
+pub(crate) fn inspect(dataset: &Dataset, seed: u64, pool: &WorkerPool<'_>) -> Result<Inspection, FitError> {
+    let expired = || pool.expired();
+    let one_unit = in_one_unit(dataset);
+    let unclipped = one_unit.as_ref().unwrap_or(dataset);
+    let outlier_windows = outlier_windows(unclipped);
+    let clean = &*without_outliers(Cow::Borrowed(unclipped));
+    let channels = check_channels(clean, expired);
+    let duplicates = find_duplicates(clean, expired);
     let grouped = (!duplicates.is_empty()).then(|| group_duplicates(dataset, &duplicates));
-    let features = Features::of(dataset);
-    let neighbours = nearest_neighbours(dataset, &features, || pool.expired());
+    let features = context::pool(pool.threads)?.install(|| Features::of(clean, &expired));
+    let features_of_all = features.as_ref();
+    let neighbours = features_of_all
+        .map_or(NeighbourError::unknown(), |features| nearest_neighbours(clean, features, expired));
+    // The folds and the stretches depend on groups and labels only, and not on the values.
     let best_grouping = grouped.as_ref().unwrap_or(dataset);
-    let trees = held_out_trees(pool, best_grouping, &features, Split::folds(best_grouping, FOLDS, seed))?;
+    let folds = Split::folds(best_grouping, FOLDS, seed);
+    let trees = held_out_trees(pool, best_grouping, features_of_all, folds)?;
     let leaky_folds = Split::leaky_folds(dataset, FOLDS, seed);
-    let leaky_trees = held_out_trees(pool, dataset, &features, leaky_folds)?.balanced_accuracy;
+    let leaky_trees = held_out_trees(pool, dataset, features_of_all, leaky_folds)?.balanced_accuracy;
     let stretches = rank_stretches(best_grouping, &trees.probabilities);
-    let suspected = stretches.iter().filter(|stretch| stretch.suspected);
-    let suspects = suspected.flat_map(|stretch| stretch.windows.clone()).collect();
-    let live: Vec<usize> = (0..channels.len()).filter(|channel| channels[*channel].stuck < STUCK).collect();
-    let live = (!live.is_empty() && live.len() < channels.len()).then(|| dataset.with_channels(&live));
-    let trees = trees.balanced_accuracy;
-    let inspection = Inspection { channels, duplicates, stretches, neighbours, trees, leaky_trees };
-    Ok((inspection, CleanedData { grouped, live, suspects }))
+    let is_live = |channel: &usize| channels.get(*channel).is_none_or(|check| check.stuck < STUCK);
+    let all = dataset.card.channels.len();
+    Ok(Inspection {
+        labels: dataset.card.labels.len(),
+        live: (0..all).filter(is_live).collect(),
+        outlier_windows,
+        mixed_units: dataset.mixed_units.clone(),
+        outliers: dataset.outliers.clone(),
+        channels,
+        duplicates,
+        stretches,
+        neighbours,
+        trees: trees.balanced_accuracy,
+        leaky_trees,
+    })
 }

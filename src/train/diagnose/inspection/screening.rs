@@ -1,7 +1,8 @@
 //! Screens the windows for stuck, clipped and coarse channels, and for drives that are in several recordings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use super::wrong_values::steps_of_recordings;
 use crate::train::data::dataset::Dataset;
 
 /// A channel is stuck if it does not change at all in at least this share of the windows.
@@ -20,26 +21,53 @@ pub(crate) struct ChannelCheck {
     pub values: usize,
 }
 
-/// Checks each channel.
-pub(crate) fn check_channels(dataset: &Dataset) -> Vec<ChannelCheck> {
+/// How many steps are checked, or windows compared, between two checks whether the time is up.
+const BLOCK: usize = 1 << 14;
+
+/// Checks each channel. If `expired` becomes true, only those are returned that were checked until then.
+pub(crate) fn check_channels(dataset: &Dataset, expired: impl Fn() -> bool) -> Vec<ChannelCheck> {
+    let check = |channel: usize| check_channel(dataset, channel, &expired);
+    (0..dataset.card.channels.len()).map_while(check).collect()
+}
+
+/// Checks one channel; `None` if `expired` became true before.
+fn check_channel(dataset: &Dataset, channel: usize, expired: &impl Fn() -> bool) -> Option<ChannelCheck> {
     let width = dataset.card.channels.len();
-    let check = |channel: usize| {
-        let column = || dataset.steps.iter().skip(channel).step_by(width).copied();
-        let (low, high) = column().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-        let stuck = (0..dataset.len()).filter(|window| is_stuck(dataset, *window, channel)).count();
-        let extreme = column().filter(|value| *value == low || *value == high).count();
-        let steps = (dataset.steps.len() / width).max(1);
-        let mut values: Vec<u32> = column().map(f32::to_bits).collect();
-        values.sort_unstable();
-        values.dedup();
-        ChannelCheck {
-            name: dataset.card.channels[channel].name.clone(),
-            stuck: stuck as f64 / dataset.len().max(1) as f64,
-            clipped: extreme as f64 / steps as f64,
-            values: values.len(),
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    let (mut at_low, mut at_high) = (0usize, 0usize);
+    let mut values = HashSet::new();
+    for block in dataset.steps.chunks(BLOCK * width) {
+        if expired() {
+            return None;
         }
-    };
-    (0..width).map(check).collect()
+        for value in block.iter().skip(channel).step_by(width) {
+            if *value < low {
+                (low, at_low) = (*value, 0);
+            }
+            if *value > high {
+                (high, at_high) = (*value, 0);
+            }
+            at_low += usize::from(*value == low);
+            at_high += usize::from(*value == high);
+            values.insert(value.to_bits());
+        }
+    }
+    let mut stuck = 0;
+    for window in 0..dataset.len() {
+        if window % BLOCK == 0 && expired() {
+            return None;
+        }
+        stuck += usize::from(is_stuck(dataset, window, channel));
+    }
+    let steps = (dataset.steps.len() / width).max(1);
+    // All values are the same if the two are.
+    let extreme = if low == high { at_low } else { at_low + at_high };
+    Some(ChannelCheck {
+        name: dataset.card.channels[channel].name.clone(),
+        stuck: stuck as f64 / dataset.len().max(1) as f64,
+        clipped: extreme as f64 / steps as f64,
+        values: values.len(),
+    })
 }
 
 /// The windows in which a channel is stuck, by index.
@@ -71,16 +99,11 @@ const TOLERANCE: f32 = 0.1;
 /// Finds pairs of recordings that hold the same drive: a window of one occurs, step by step, anywhere in the
 /// other. If `expired` becomes true, the pairs that were found until then are returned.
 pub(crate) fn find_duplicates(dataset: &Dataset, expired: impl Fn() -> bool) -> Vec<Duplicate> {
-    let (width, window) = (dataset.card.channels.len(), dataset.card.window);
+    let width = dataset.card.channels.len();
     let mut windows: Vec<Vec<usize>> = vec![Vec::new(); dataset.recordings.len()];
     (0..dataset.len()).for_each(|index| windows[dataset.recording_of_window[index]].push(index));
-    // The steps of a recording are stored in one piece, so its windows cover a range of them.
-    let extent = |recording: usize| -> Option<(usize, usize)> {
-        let starts = windows[recording].iter().map(|index| dataset.windows[*index].start);
-        Some((starts.clone().min()?, starts.max()? + window))
-    };
-    let extents: Vec<Option<(usize, usize)>> = (0..windows.len()).map(extent).collect();
-    let mut found = Vec::new();
+    let extents = steps_of_recordings(dataset);
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     for (one, own) in windows.iter().enumerate() {
         let count = PROBES.min(own.len());
         let probes: Vec<&[f32]> =
@@ -91,18 +114,21 @@ pub(crate) fn find_duplicates(dataset: &Dataset, expired: impl Fn() -> bool) -> 
                 return found;
             }
             let same_group = dataset.recordings[one].group == dataset.recordings[other].group;
-            let Some((first, end)) = extent.filter(|_| other != one && !same_group) else { continue };
-            let known = found.contains(&Duplicate { one: other, other: one });
-            let steps = &dataset.steps[first * width..end * width];
+            if other == one || same_group || known.contains(&(other, one)) {
+                continue;
+            }
+            let steps = &dataset.steps[extent.start * width..extent.end * width];
             let occurs = |probe: &[f32], tolerances: &[f32]| {
-                let mut stretches = steps.windows(probe.len()).step_by(width);
-                stretches.any(|stretch| is_same(probe, stretch, tolerances))
+                let stretches = steps.windows(probe.len()).step_by(width).enumerate();
+                let mut stretches = stretches.take_while(|(index, _)| index % BLOCK != 0 || !expired());
+                stretches.any(|(_, stretch)| is_same(probe, stretch, tolerances))
             };
             // A window in which every channel is stuck would be found in any other such window.
             let changes = |tolerances: &[f32]| tolerances.iter().any(|tolerance| *tolerance > 0.0);
             let mut probes = probes.iter().zip(&tolerances);
-            if !known && probes.any(|(probe, tolerances)| changes(tolerances) && occurs(probe, tolerances)) {
+            if probes.any(|(probe, tolerances)| changes(tolerances) && occurs(probe, tolerances)) {
                 found.push(Duplicate { one, other });
+                known.insert((one, other));
             }
         }
     }
@@ -140,6 +166,9 @@ pub(crate) fn group_duplicates(dataset: &Dataset, duplicates: &[Duplicate]) -> D
     let mut dataset = dataset.clone();
     for Duplicate { one, other } in duplicates {
         let (from, to) = (dataset.recordings[*other].group.clone(), dataset.recordings[*one].group.clone());
+        if from == to {
+            continue;
+        }
         dataset.recordings.iter_mut().filter(|recording| recording.group == from).for_each(|recording| {
             recording.group.clone_from(&to);
         });
@@ -157,7 +186,8 @@ mod tests {
         let mut dataset = sine_waves(2, 2, 4);
         let stuck = dataset.windows[3].start;
         dataset.steps[stuck..stuck + 20].fill(0.5);
-        let check = &check_channels(&dataset)[0];
+        assert_eq!(check_channels(&dataset, || true), [], "there was no time");
+        let check = &check_channels(&dataset, || false)[0];
         assert_eq!(check.stuck, 1.0 / 16.0);
         assert!(check.clipped < 0.02 && check.values > 100);
         assert_eq!(stuck_windows(&dataset, 0), [3].into());

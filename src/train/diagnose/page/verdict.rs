@@ -18,7 +18,7 @@ impl DiagnosisPage<'_> {
             h1 { @if found.findings.is_empty() && !found.healthy() { "There was no time to say what is wrong with this training run" } @else if found.healthy() { "Nothing is wrong with this training run" } @else { "Why this training run misbehaves" } }
             p.soft {
                 (self.dataset.len()) " windows of " (self.dataset.card.window) " steps from " (self.dataset.recordings.len()) " recordings of "
-                (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds) " seeds, each of which holds out different recordings, for "
+                (self.dataset.card.labels.len()) " surfaces. Each change was tried over " (found.seeds()) " seeds, each of which holds out different recordings, for "
                 (found.epochs) " epochs"
                 @if found.epochs < found.options.epochs() {
                     ", fewer than the " (found.options.epochs()) " that were asked for, because there was no time for more. "
@@ -48,8 +48,11 @@ impl DiagnosisPage<'_> {
                     p { b { "What to do: " } (finding.fix) "." }
                     @if finding.effect != 0.0 {
                         p.soft {
-                            "Effect: " (points(finding.effect)) " points of balanced accuracy on held-out recordings (90 % confidence interval "
-                            (points(finding.interval[0])) " to " (points(finding.interval[1])) ")."
+                            "Effect: " (points(finding.effect)) " points of balanced accuracy on held-out recordings"
+                            @if let Some([low, high]) = finding.interval {
+                                " (90 % confidence interval " (points(low)) " to " (points(high)) ")"
+                            }
+                            "."
                         }
                     }
                 }

@@ -58,6 +58,6 @@ mod tests {
         let like = sine_waves(3, 4, 10);
         let task = cos_against_arccos(&like, 0);
         assert_eq!((task.len(), task.card.labels.len(), task.steps.len()), (120, 2, 120 * 20));
-        assert_eq!(nearest_neighbours(&task, &Features::of(&task), || false).error, 0.0);
+        assert_eq!(nearest_neighbours(&task, &Features::of(&task, &|| false).unwrap(), || false).error, 0.0);
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn train_unchanged(
     let task = cos_against_arccos(dataset, options.seed);
     let task_epochs = (epochs * dataset.len()).div_ceil(task.len()).min(epochs.div_ceil(2)).max(2);
     let artificial =
-        Experiment::new(FitOptions { epochs: Some(task_epochs), hop: None, ..options.clone() }, &task);
+        Experiment::new(FitOptions { epochs: Some(task_epochs), hop: None, ..options.clone() }, &task, 0.0);
     let (curve, outcome) =
         pool.run_both(|| training_curve(request, &unchanged, split, pool), || artificial.run(0, pool))?;
     let TrainingCurve { history, noise, spread } = curve.unwrap_or_default();

@@ -1,25 +1,33 @@
 //! The measurements that the rules of a verdict use.
 
+use super::criteria::{Criterion, criteria};
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
+use crate::train::diagnose::estimate::Estimate;
+use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
+use crate::train::diagnose::false_discovery;
 use crate::train::diagnose::inspection::Inspection;
 use crate::train::diagnose::reference::spike::SpikeMeasurement;
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
-/// All measurements of a diagnosis.
+/// All measurements of one round of experiments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence<'a> {
-    /// The settings that misbehave, with the epochs that the changes were tried with.
+    /// The settings of the unchanged run, with the epochs that the changes were tried with.
     pub options: &'a FitOptions,
     pub dataset: &'a Dataset,
     pub inspection: &'a Inspection,
     /// The outcomes of the unchanged run, seed by seed.
     pub control: &'a [Option<ExperimentOutcome>],
+    /// Balanced accuracy of trees on the drives that each seed holds out; `None` for a seed without trees.
+    pub trees: &'a [Option<f64>],
     /// The changes that were tried.
     pub trials: &'a [Trial],
+    /// The number of windows held out divided by that of the windows trained on.
+    pub overlap: f64,
     /// Whether the runs have fewer epochs than the settings ask for.
     pub shortened: bool,
     /// The learning rate at which the loss of the range test falls fastest; `None` if there was no time for
@@ -29,6 +37,8 @@ pub(crate) struct Evidence<'a> {
     pub history: &'a [Epoch],
     /// The measurement around a spike of the reference run; `None` if there was no time.
     pub spike: Option<&'a SpikeMeasurement>,
+    /// The p-values of the tests of an earlier round.
+    pub earlier_tests: &'a [f64],
 }
 
 impl Evidence<'_> {
@@ -37,8 +47,99 @@ impl Evidence<'_> {
         self.trials.iter().find(|trial| trial.cause == Some(cause))
     }
 
+    /// The trial of this change.
+    pub(crate) fn trial_of(&self, change: &Change) -> Option<&Trial> {
+        self.trials.iter().find(|trial| trial.change == *change)
+    }
+
     /// The mean of a figure over the seeds of the unchanged run.
     pub(crate) fn control_mean(&self, of: impl Fn(&ExperimentOutcome) -> f64) -> f64 {
         mean(self.control, of)
     }
+
+    /// By how much the trees are ahead of the network on the same drives.
+    pub(crate) fn trees_ahead(&self) -> Option<Estimate> {
+        let pairs = self.control.iter().zip(self.trees);
+        let ahead = pairs.filter_map(|(network, trees)| Some(trees.as_ref()? - network.as_ref()?.accuracy));
+        Estimate::of(&ahead.collect::<Vec<_>>(), self.overlap)
+    }
+
+    /// By how much balanced accuracy falls with half of the recordings.
+    pub(crate) fn loss_by_half(&self) -> Option<Estimate> {
+        let half = self.trial_of(&Change::RecordingShare { percent: 50 })?;
+        Some(half.effect?.accuracy.negated())
+    }
+
+    /// By how much balanced accuracy falls from the epoch with the lowest validation loss to the last one. The
+    /// epoch is that of the other seeds, because the drives that choose an epoch make it look too good. `None` if the
+    /// validation loss does not climb.
+    pub(crate) fn lost_by_climb(&self) -> Option<Estimate> {
+        let outcomes: Vec<&ExperimentOutcome> = self.control.iter().flatten().collect();
+        let climbs = outcomes.iter().filter(|outcome| climb(outcome) >= CLIMB).count();
+        if 2 * climbs <= outcomes.len() {
+            return None;
+        }
+        let lost: Vec<f64> = (0..outcomes.len())
+            .filter_map(|seed| {
+                let mut others: Vec<usize> =
+                    outcomes.iter().enumerate().filter(|(o, _)| *o != seed).map(|(_, o)| lowest(o)).collect();
+                others.sort_unstable();
+                let epoch = *others.get(others.len() / 2)?;
+                let accuracies = &outcomes[seed].accuracies;
+                // As many epochs are averaged as for the accuracy at the end.
+                let around = accuracies.len().div_ceil(10);
+                let first = epoch.saturating_sub(around / 2).min(accuracies.len().saturating_sub(around));
+                let at = accuracies.get(first..first + around)?;
+                Some(at.iter().sum::<f64>() / at.len() as f64 - outcomes[seed].accuracy)
+            })
+            .collect();
+        Estimate::of(&lost, self.overlap)
+    }
+
+    /// The p-values of all tests of this round.
+    pub(crate) fn tests(&self) -> Vec<f64> {
+        let changes = self.trials.iter().flat_map(|trial| criteria(self, trial));
+        let others = [self.trees_ahead(), self.loss_by_half(), self.lost_by_climb()];
+        let tests = changes.map(|Criterion { estimate, .. }| estimate.p);
+        tests.chain(others.into_iter().flatten().map(|estimate| estimate.p)).collect()
+    }
+
+    /// The p-value up to which a test counts, corrected for the number of tests of this and of earlier rounds.
+    pub(crate) fn threshold(&self) -> f64 {
+        false_discovery::threshold([self.earlier_tests.to_vec(), self.tests()].concat())
+    }
+
+    /// Whether an estimate is above 0 beyond chance.
+    pub(crate) fn is_certain(&self, estimate: &Estimate) -> bool {
+        estimate.mean > 0.0 && estimate.p <= self.threshold()
+    }
+}
+
+/// The validation loss climbs if it ends above its minimum by at least this factor, as a natural logarithm.
+const CLIMB: f64 = 0.22;
+
+/// By which factor the validation loss ends above its minimum, as a natural logarithm.
+fn climb(outcome: &ExperimentOutcome) -> f64 {
+    let losses = smoothed(outcome);
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let rise = ((outcome.validation_loss + 1e-3) / (least + 1e-3)).ln();
+    if rise.is_finite() { rise } else { 0.0 }
+}
+
+/// The index of the epoch with the lowest validation loss.
+fn lowest(outcome: &ExperimentOutcome) -> usize {
+    let losses = smoothed(outcome);
+    let epochs = losses.iter().enumerate().min_by(|one, other| one.1.total_cmp(other.1));
+    epochs.map_or(0, |(epoch, _)| epoch)
+}
+
+/// The validation loss of each epoch as a mean over a tenth of the epochs around it.
+fn smoothed(outcome: &ExperimentOutcome) -> Vec<f64> {
+    let losses: Vec<f64> = outcome.history.iter().filter_map(|epoch| epoch.validation_loss).collect();
+    let reach = losses.len().div_ceil(20);
+    let around = |epoch: usize| {
+        let part = &losses[epoch.saturating_sub(reach)..(epoch + reach + 1).min(losses.len())];
+        part.iter().sum::<f64>() / part.len() as f64
+    };
+    (0..losses.len()).map(around).collect()
 }

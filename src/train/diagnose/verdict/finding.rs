@@ -20,14 +20,18 @@ pub(crate) enum Priority {
 pub(crate) struct Finding {
     pub cause: Cause,
     /// The rise of balanced accuracy on held-out recordings by fixing the cause, as a share. For a leaky
-    /// split, by how much the score is too high.
+    /// split, by how much the score is too high. 0 if it was not measured.
     pub effect: f64,
-    /// The 90 % confidence interval of the effect.
-    pub interval: [f64; 2],
+    /// The 90 % confidence interval of the effect; `None` if it was measured with fewer than three seeds.
+    pub interval: Option<[f64; 2]>,
+    /// The number of seeds that the effect was measured with.
+    pub seeds: usize,
     /// What was measured, as a sentence without a full stop.
     pub evidence: String,
     /// What to do, as a sentence without a full stop.
     pub fix: String,
+    /// Whether the cause was found only after the causes before it had been fixed.
+    pub after_first: bool,
     /// Orders the findings of one priority, the highest first.
     #[serde(skip)]
     pub score: f64,

@@ -1,28 +1,14 @@
-//! The rules for causes in the settings.
+//! The rules for causes in the settings. A cause is named by the change that is specific to it.
 
+use super::criteria::{ACCURACY_RISE, Criterion, Figure, ROUGHNESS_FALL, criteria};
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::experiments::effect::Effect;
+use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::loss_curve::{median, spikes};
 
-/// The smallest rise of balanced accuracy that counts.
-const ACCURACY_RISE: f64 = 0.03;
-/// The smallest fall of the validation loss that counts, as a natural logarithm: to three quarters.
-const LOSS_FALL: f64 = 0.29;
-/// The smallest fall of the roughness that counts, as a natural logarithm: to half.
-const ROUGHNESS_FALL: f64 = 0.69;
-/// The smallest rise of the recall of the rarest label that counts.
-const RAREST_RISE: f64 = 0.05;
-/// A change that lowers balanced accuracy to this difference or below does not count, however much it
-/// improves the loss.
-const ACCURACY_LOSS: f64 = -0.02;
-/// The balanced accuracy from which on a run is good.
-const GOOD: f64 = 0.9;
-/// A training loss with a roughness below this, in nats per epoch, is smooth.
-pub(crate) const SMOOTH: f64 = 0.02;
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
 
@@ -34,11 +20,12 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let (epoch, [before, after]) = (spike.epoch?, spike.calmed?);
     let learned = second_half_median(&losses) < LEARNED;
     let highest = spike.sharpness.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let ends = spike.fall.is_some_and(|fall| fall.at_least(ROUGHNESS_FALL));
+    let ends = spike.fall.is_some_and(|fall| fall.mean >= ROUGHNESS_FALL && fall.low > 0.0);
     (learned && ends && highest > spike.limit).then(|| Finding {
         cause: Cause::GradientSpikes,
         effect: 0.0,
-        interval: [0.0, 0.0],
+        interval: None,
+        seeds: spike.fall.map_or(0, |fall| fall.count),
         evidence: format!(
             "the loss has {} spikes, one of them at epoch {epoch}, where the sharpness is {:.0} times the limit for \
              stable steps; continued from before that spike, the loss rises by {before:.3} nats per epoch, and by \
@@ -47,73 +34,27 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
             highest / spike.limit
         ),
         fix: "let the learning rate fall to 0 over the epochs: --schedule=cosine".into(),
+        after_first: false,
         score: 0.2,
         priority: Priority::Settings,
     })
 }
 
-/// The criteria that a change meets. One is enough for a finding.
-#[derive(Clone, Copy)]
-struct Improvement {
-    accuracy: bool,
-    loss: bool,
-    smoother: bool,
-    rarest: bool,
+/// The changes of the settings that improve the run beyond chance.
+pub(crate) fn effective_changes(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let threshold = evidence.threshold();
+    let mut findings: Vec<Finding> =
+        evidence.trials.iter().filter_map(|trial| effective_change(evidence, trial, threshold)).collect();
+    prefer_batch_size(evidence, &mut findings);
+    prefer_specific(&mut findings);
+    findings
 }
 
-impl Improvement {
-    /// Checks each criterion for the change of `trial`.
-    fn of(evidence: &Evidence<'_>, trial: &Trial, cause: Cause, effect: &Effect) -> Self {
-        let accuracy = effect.accuracy.at_least(ACCURACY_RISE);
-        let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
-        // Dropout normally makes the training loss rougher and raises the validation loss a little, so
-        // neither shows that there is too much of it.
-        let regularisation = cause == Cause::RegularisationTooStrong;
-        let more_windows = cause == Cause::TooFewWindows;
-        // More windows lower any loss. If nearly all windows are predicted correctly already, that fixes
-        // nothing.
-        let plenty = more_windows && evidence.control_mean(|outcome| outcome.accuracy) >= GOOD;
-        let loss = !trial.change.reweights_loss()
-            && no_worse
-            && effect.loss.at_least(LOSS_FALL)
-            && !regularisation
-            && !plenty;
-        // More windows per epoch make every loss curve smoother, so that shows nothing either.
-        let smoother = !regularisation
-            && !more_windows
-            && evidence.control_mean(|outcome| outcome.roughness) >= SMOOTH
-            && no_worse
-            && effect.roughness.at_least(ROUGHNESS_FALL)
-            && effect.loss.high >= 0.0;
-        let rarest = cause == Cause::ClassImbalance
-            && effect.rarest.at_least(RAREST_RISE)
-            && effect.accuracy.mean > 0.0;
-        Self { accuracy, loss, smoother, rarest }
-    }
-
-    /// Whether the change is a fix.
-    fn any(self) -> bool {
-        self.accuracy || self.loss || self.smoother || self.rarest
-    }
-
-    /// The rank of the finding among those of the same priority; a higher score comes first.
-    fn score(self, effect: &Effect) -> f64 {
-        effect.accuracy.mean.max(0.0)
-            + if self.loss { 0.1 * effect.loss.mean.min(1.0) } else { 0.0 }
-            + if self.smoother { 0.05 * effect.roughness.mean.min(2.0) } else { 0.0 }
-            + if self.rarest { 0.5 * effect.rarest.mean } else { 0.0 }
-    }
-}
-
-/// A change of the settings that reliably improves the run.
-pub(crate) fn effective_change(evidence: &Evidence<'_>, trial: &Trial) -> Option<Finding> {
-    let (mut cause, effect) = (trial.cause?, trial.effect?);
-    if cause == Cause::GradientSpikes && !has_late_spikes(evidence) {
-        // If a run has not learned its windows yet, a change that makes its loss smoother shows that the
-        // steps are too long.
-        cause = Cause::LearningRateTooHigh;
-    }
-    if matches!(cause, Cause::LeakySplit | Cause::DeadChannel | Cause::LabelErrors) {
+fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> Option<Finding> {
+    let (cause, effect) = (trial.cause?, trial.effect?);
+    let has_spikes = trial.before.iter().flatten().any(|outcome| outcome.diverged) || has_spikes(evidence);
+    if cause == Cause::GradientSpikes && !has_spikes {
+        // Without spikes, a smoother loss shows nothing but smaller steps.
         return None;
     }
     if cause == Cause::LearningRateTooLow && evidence.shortened {
@@ -121,22 +62,39 @@ pub(crate) fn effective_change(evidence: &Evidence<'_>, trial: &Trial) -> Option
         // it.
         evidence.steepest.filter(|steepest| *steepest > 5.0 * evidence.options.learning_rate)?;
     }
-    let improvement = Improvement::of(evidence, trial, cause, &effect);
-    improvement.any().then(|| Finding {
+    let met: Vec<Criterion> = criteria(evidence, trial)
+        .into_iter()
+        .filter(|criterion| criterion.is_large() && criterion.estimate.p <= threshold)
+        .collect();
+    // Single spikes late in a run are a matter of the loss curve; a network that has not learned yet has to learn
+    // more with the change.
+    let only_smoother = met.iter().all(|criterion| criterion.figure == Figure::Roughness);
+    if met.is_empty() || (cause == Cause::GradientSpikes && only_smoother && !has_learned(evidence)) {
+        return None;
+    }
+    Some(Finding {
         cause,
         effect: effect.accuracy.mean,
-        interval: [effect.accuracy.low, effect.accuracy.high],
-        evidence: before_and_after(evidence, trial),
-        fix: advice(evidence, trial, cause),
-        score: improvement.score(&effect),
+        interval: Some([effect.accuracy.low, effect.accuracy.high]),
+        seeds: effect.accuracy.count,
+        evidence: match evidence.inspection.outliers.first().filter(|_| cause == Cause::Outliers) {
+            Some(outliers) => {
+                let fact = outliers.text.split(';').next().unwrap_or_default();
+                format!("{fact}; {}", before_and_after(trial))
+            }
+            None => before_and_after(trial),
+        },
+        fix: advice(evidence, trial),
+        after_first: false,
+        score: effect.accuracy.mean.max(0.0) + met.iter().map(Criterion::score).sum::<f64>(),
         priority: Priority::Settings,
     })
 }
 
 /// The figures without and with a change, as a sentence.
-fn before_and_after(evidence: &Evidence<'_>, trial: &Trial) -> String {
+pub(super) fn before_and_after(trial: &Trial) -> String {
     let change =
-        |of: &dyn Fn(&ExperimentOutcome) -> f64| (evidence.control_mean(of), mean(&trial.outcomes, of));
+        |of: &dyn Fn(&ExperimentOutcome) -> f64| (mean(&trial.before, of), mean(&trial.outcomes, of));
     let (accuracy, loss, roughness) = (
         change(&|outcome| outcome.accuracy),
         change(&|outcome| outcome.validation_loss),
@@ -156,24 +114,22 @@ fn before_and_after(evidence: &Evidence<'_>, trial: &Trial) -> String {
 }
 
 /// The flags of the change, as a sentence.
-fn advice(evidence: &Evidence<'_>, trial: &Trial, cause: Cause) -> String {
-    let flags = if cause == Cause::TooFewWindows {
+pub(super) fn advice(evidence: &Evidence<'_>, trial: &Trial) -> String {
+    let flags = match &trial.change {
         // The epochs differ as well, but only because there are more windows.
-        format!("--hop={}", trial.options.hop.unwrap_or(1))
-    } else {
-        trial.options.flags(evidence.options)
+        Change::SmallerHop { to, .. } => format!("--hop={to}"),
+        Change::WithoutOutliers => {
+            return "leave the fields of these values empty in the recordings, or remove the rows".into();
+        }
+        _ => trial.options.flags(evidence.options),
     };
     format!("train with {}", if flags.is_empty() { "the change" } else { &flags })
 }
 
 /// Ranks small batches before the other settings. A lower learning rate, fewer units or clipping also reduce
 /// the noise of small batches, so if larger batches help nearly as much, the batch size is the cause.
-pub(crate) fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding]) {
-    let highest = findings
-        .iter()
-        .filter(|finding| finding.priority == Priority::Settings)
-        .map(|finding| finding.score)
-        .fold(0.0, f64::max);
+fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding]) {
+    let highest = findings.iter().map(|finding| finding.score).fold(0.0, f64::max);
     let small = evidence.options.batch_size <= 8;
     let batch = findings.iter_mut().filter(|finding| finding.cause == Cause::BatchTooSmall);
     for finding in batch.filter(|finding| small && finding.score >= 0.4 * highest) {
@@ -181,19 +137,79 @@ pub(crate) fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding
     }
 }
 
-/// Whether the unchanged run has spikes after it has learned its windows, judged by medians over the seeds.
-fn has_late_spikes(evidence: &Evidence<'_>) -> bool {
-    let median_of = |value: &dyn Fn(&[f64]) -> f64| {
-        let outcomes = evidence.control.iter().flatten();
-        let losses =
-            outcomes.map(|outcome| outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>());
-        median(losses.map(|losses| value(&losses)).collect())
+/// Removes causes whose change also helps where another cause is the right one: more epochs and another optimiser
+/// make up for a learning rate that is too low, and another optimiser or clipped gradients for one that is too high.
+/// They stay if they help clearly more.
+fn prefer_specific(findings: &mut Vec<Finding>) {
+    let score = |findings: &[Finding], cause: Cause| {
+        findings.iter().find(|finding| finding.cause == cause).map(|finding| finding.score)
     };
-    let count = median_of(&|losses| spikes(losses).len() as f64);
-    count >= 1.0 && median_of(&second_half_median) < LEARNED
+    let rules: [(Cause, &[Cause]); 5] = [
+        (
+            Cause::UnscaledInput,
+            &[
+                Cause::WrongOptimizer,
+                Cause::LearningRateTooLow,
+                Cause::LearningRateTooHigh,
+                Cause::TooFewEpochs,
+                Cause::GradientSpikes,
+            ],
+        ),
+        (
+            Cause::Outliers,
+            &[
+                Cause::WrongOptimizer,
+                Cause::LearningRateTooLow,
+                Cause::LearningRateTooHigh,
+                Cause::TooFewEpochs,
+                Cause::GradientSpikes,
+            ],
+        ),
+        (Cause::LearningRateTooHigh, &[Cause::WrongOptimizer, Cause::GradientSpikes, Cause::NetworkTooLarge]),
+        (Cause::LearningRateTooLow, &[Cause::TooFewEpochs, Cause::WrongOptimizer]),
+        (
+            Cause::BatchTooSmall,
+            &[
+                Cause::WrongOptimizer,
+                Cause::GradientSpikes,
+                Cause::NetworkTooLarge,
+                Cause::LearningRateTooHigh,
+            ],
+        ),
+    ];
+    for (specific, others) in rules {
+        let Some(best) = score(findings, specific) else { continue };
+        findings.retain(|finding| !others.contains(&finding.cause) || finding.score > CLEARLY * best);
+    }
+}
+
+/// A change helps clearly more than another if its score is higher by this factor.
+const CLEARLY: f64 = 1.25;
+
+/// Whether the loss of most of the unchanged runs has spikes.
+fn has_spikes(evidence: &Evidence<'_>) -> bool {
+    control_median(evidence, &|losses| spikes(losses).len() as f64) >= 1.0
+}
+
+/// Whether the unchanged runs have learned their windows.
+fn has_learned(evidence: &Evidence<'_>) -> bool {
+    control_median(evidence, &second_half_median) < LEARNED
+}
+
+/// The median over the seeds of a figure of the losses.
+fn control_median(evidence: &Evidence<'_>, value: &dyn Fn(&[f64]) -> f64) -> f64 {
+    let losses = evidence.control.iter().flatten();
+    let losses = losses.map(|outcome| outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>());
+    median(losses.map(|losses| value(&losses)).collect())
 }
 
 /// The median loss of the second half of the epochs.
 fn second_half_median(losses: &[f64]) -> f64 {
     median(losses[losses.len() / 2..].to_vec())
+}
+
+/// The rise of balanced accuracy by the best change of a setting that is certain to help, as a share.
+pub(super) fn best_rise(findings: &[Finding]) -> f64 {
+    let settings = findings.iter().filter(|finding| finding.priority == Priority::Settings);
+    settings.map(|finding| finding.effect).filter(|effect| *effect >= ACCURACY_RISE).fold(0.0, f64::max)
 }

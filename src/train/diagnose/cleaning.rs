@@ -1,0 +1,143 @@
+//! The faults of the recordings that the inspection found, and the windows without them.
+//!
+//! These faults are facts about the recordings, whatever the network makes of them, so they are removed before any
+//! setting is tried. Otherwise a fault of the recordings would hide a fault of the settings.
+
+use std::collections::BTreeSet;
+
+use super::cause::Cause;
+use super::experiments::change::Change;
+use super::inspection::Inspection;
+use super::inspection::label_errors::LabelledStretch;
+use super::inspection::overlap::inseparable_pairs;
+use super::inspection::screening::{group_duplicates, stuck_windows};
+use super::inspection::wrong_values::in_one_unit;
+use crate::train::data::dataset::Dataset;
+
+/// Label errors are a finding if at least this share of the stretches is suspected, and at least
+/// [`MIN_SUSPECTED`] of them.
+const SUSPECTED_SHARE: f64 = 0.04;
+/// The minimum number of suspected stretches; see [`SUSPECTED_SHARE`].
+const MIN_SUSPECTED: usize = 2;
+
+/// One fault of the recordings, with what removes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub cause: Cause,
+    /// What removes the fault.
+    pub change: Change,
+    /// The windows to be dropped from training, by index.
+    pub untrained: BTreeSet<usize>,
+    /// The windows to be dropped from scoring, by index.
+    pub unscored: BTreeSet<usize>,
+}
+
+/// The windows of recordings without the faults that were found.
+#[derive(Clone, Debug)]
+pub(crate) struct CleanedData {
+    pub dataset: Dataset,
+    /// The windows to be dropped from training, by index.
+    pub untrained: BTreeSet<usize>,
+    /// The windows to be dropped from scoring, by index.
+    pub unscored: BTreeSet<usize>,
+}
+
+/// The faults of the recordings, at most one of each cause. The indices of windows are those of `dataset`.
+pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let fault =
+        |cause, change| Fault { cause, change, untrained: BTreeSet::new(), unscored: BTreeSet::new() };
+    if !inspection.mixed_units.is_empty() {
+        faults.push(fault(Cause::MixedUnits, Change::OneUnit));
+    }
+    if !inspection.duplicates.is_empty() {
+        faults.push(fault(Cause::LeakySplit, Change::GroupedDrives));
+    }
+    let (live, channels) = (&inspection.live, dataset.card.channels.len());
+    if live.len() < channels {
+        if live.is_empty() && channels == 1 {
+            let untrained = stuck_windows(dataset, 0);
+            faults.push(Fault { untrained, ..fault(Cause::DeadChannel, Change::WithoutStuckWindows) });
+        } else if !live.is_empty() {
+            let names = live.iter().map(|channel| dataset.card.channels[*channel].name.clone()).collect();
+            faults.push(fault(Cause::DeadChannel, Change::LiveChannels { names }));
+        }
+    }
+    let suspects = suspects(inspection);
+    if labels_are_wrong(suspects.len(), inspection.stretches.len()) {
+        let windows: BTreeSet<usize> = suspects.iter().flat_map(|stretch| stretch.windows.clone()).collect();
+        let (untrained, unscored) = (windows.clone(), windows);
+        faults.push(Fault { untrained, unscored, ..fault(Cause::LabelErrors, Change::WithoutSuspects) });
+    }
+    faults
+}
+
+/// The stretches whose label is suspected to be wrong, without those of surfaces that cannot be told apart.
+pub(crate) fn suspects(inspection: &Inspection) -> Vec<&LabelledStretch> {
+    let pairs = inseparable_pairs(&inspection.stretches);
+    let is_pair = |stretch: &LabelledStretch| {
+        let (one, other) = (stretch.label.as_str(), stretch.looks_like.as_str());
+        pairs.contains(&(one, other)) || pairs.contains(&(other, one))
+    };
+    inspection.stretches.iter().filter(|stretch| stretch.suspected && !is_pair(stretch)).collect()
+}
+
+/// Whether so many of the stretches are suspected that some labels are wrong, and so few that it is possible to
+/// say which.
+fn labels_are_wrong(suspected: usize, stretches: usize) -> bool {
+    let share = suspected as f64 / stretches.max(1) as f64;
+    suspected >= MIN_SUSPECTED && (SUSPECTED_SHARE..=0.5).contains(&share)
+}
+
+impl CleanedData {
+    /// The windows without these faults. `dataset` has the recordings that were inspected, and may have other windows
+    /// of them.
+    pub(crate) fn without(dataset: &Dataset, faults: &[&Fault], inspection: &Inspection) -> Self {
+        let mut cleaned =
+            Self { dataset: dataset.clone(), untrained: BTreeSet::new(), unscored: BTreeSet::new() };
+        for fault in faults {
+            match fault.change {
+                Change::OneUnit => {
+                    cleaned.dataset = in_one_unit(&cleaned.dataset).unwrap_or(cleaned.dataset);
+                }
+                Change::GroupedDrives => {
+                    cleaned.dataset = group_duplicates(&cleaned.dataset, &inspection.duplicates);
+                }
+                _ => {}
+            }
+            cleaned.untrained.extend(&fault.untrained);
+            cleaned.unscored.extend(&fault.unscored);
+        }
+        // The other faults name channels by their index, so channels are dropped last.
+        if faults.iter().any(|fault| matches!(fault.change, Change::LiveChannels { .. })) {
+            cleaned.dataset = cleaned.dataset.with_channels(&inspection.live);
+        }
+        cleaned
+    }
+
+    /// The same with only the windows with the indices `kept`, which are ascending.
+    pub(crate) fn with_windows(&self, kept: &[usize]) -> Self {
+        let renumbered = |windows: &BTreeSet<usize>| {
+            let among = kept.iter().enumerate().filter(|(_, window)| windows.contains(window));
+            among.map(|(index, _)| index).collect()
+        };
+        Self {
+            dataset: self.dataset.with_windows(kept),
+            untrained: renumbered(&self.untrained),
+            unscored: renumbered(&self.unscored),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_errors_are_a_fault_where_some_drives_look_wrong_and_not_where_most_do() {
+        assert!(labels_are_wrong(4, 20) && labels_are_wrong(2, 50));
+        assert!(!labels_are_wrong(1, 20), "a single drive may be an odd one");
+        assert!(!labels_are_wrong(2, 60), "two of sixty may be odd ones");
+        assert!(!labels_are_wrong(12, 20), "nothing says which are wrong");
+    }
+}
