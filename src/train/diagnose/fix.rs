@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Cause;
-use super::estimate::Estimate;
 use super::experiments::change::Change;
 use super::experiments::effect::{Effect, log_fall, pairs};
 use super::experiments::experiment::Experiment;
 use super::experiments::outcome::ExperimentOutcome;
 use super::experiments::runner::Runner;
 use super::experiments::trial::Trial;
+use super::statistics::estimate::Estimate;
 use super::verdict::finding::Finding;
 use super::worker_pool::WorkerPool;
+use crate::train::data::dataset::Dataset;
 use crate::train::fit::epoch::FitError;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
@@ -73,6 +74,15 @@ pub(crate) fn with_causes_fixed(
     options
 }
 
+/// The chosen settings without those that `fit` would choose by itself.
+pub(crate) fn recommended(dataset: &Dataset, mut options: FitOptions, use_defaults: bool) -> FitOptions {
+    let by_fit = FitOptions::default().resolved(dataset);
+    options.hidden = options.hidden.filter(|_| options.hidden != by_fit.hidden);
+    options.dense = options.dense.filter(|_| options.dense != by_fit.dense);
+    options.epochs = options.epochs.filter(|_| !use_defaults && options.epochs != by_fit.epochs);
+    options
+}
+
 /// Whether the default settings are to be recommended rather than the user's own with every cause fixed. They are
 /// preferred if both are about equal, because they need no flags and were tested on more data.
 pub(crate) fn prefers_defaults(
@@ -88,8 +98,7 @@ pub(crate) fn prefers_defaults(
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn compare(
-    before: Experiment<'_>,
-    after: Experiment<'_>,
+    [before, after]: [Experiment<'_>; 2],
     recommended: FitOptions,
     reserved: &BTreeSet<usize>,
     pool: &WorkerPool<'_>,

@@ -14,23 +14,21 @@
 //!    an HTML page.
 //!
 //! [`request`] holds what is to be diagnosed, [`phases`] how the time is divided, and [`cause`] the causes that can
-//! be found. [`estimate`] and [`false_discovery`] are the statistics.
+//! be found. [`statistics`] has the intervals and the correction for many tests.
 
 pub(crate) mod cause;
 pub(crate) mod cleaning;
 pub(crate) mod diagnosis;
-pub(crate) mod estimate;
 pub(crate) mod experiments;
-pub(crate) mod false_discovery;
 pub(crate) mod fix;
 pub(crate) mod inspection;
-pub(crate) mod loss_curve;
 pub(crate) mod page;
 pub(crate) mod phases;
 pub(crate) mod prepared;
 pub(crate) mod reference;
 pub(crate) mod request;
 pub(crate) mod reserve;
+pub(crate) mod statistics;
 pub(crate) mod verdict;
 pub(crate) mod wording;
 pub(crate) mod worker_pool;

@@ -10,13 +10,11 @@ use super::cause::Cause;
 use super::cleaning::{Fault, faults};
 use super::diagnosis::{Diagnosis, SecondRound};
 use super::experiments::change::Change;
-use super::experiments::experiment::Experiment;
-use super::experiments::outcome::ExperimentOutcome;
 use super::experiments::plan::Base;
 use super::experiments::round::{FaultTrials, Round};
+use super::experiments::round_result::RoundResult;
 use super::experiments::trial::Trial;
-use super::fix::{compare, prefers_defaults, with_causes_fixed};
-use super::inspection::trees::trees_of_split;
+use super::fix::{FixedTraining, compare, prefers_defaults, recommended, with_causes_fixed};
 use super::inspection::{Inspection, inspect};
 use super::prepared::PreparedData;
 use super::reference::measure_steps;
@@ -33,7 +31,7 @@ use super::verdict::{findings, sort};
 use super::worker_pool::WorkerPool;
 use crate::train::baseline::Features;
 use crate::train::data::split::Split;
-use crate::train::fit::context::pool as pool_for;
+use crate::train::fit::context::pool;
 use crate::train::fit::epoch::FitError;
 use crate::train::options::FitOptions;
 
@@ -48,11 +46,39 @@ mod phase_end {
     pub(super) const ALL: f64 = 0.98;
 }
 
+/// A diagnosis in progress.
+struct Phases<'a> {
+    request: &'a DiagnosisRequest<'a>,
+    started: Instant,
+    threads: usize,
+    job_done: &'a (dyn Fn() + Sync),
+    inspection: &'a Inspection,
+    faults: &'a [Fault],
+    data: &'a PreparedData,
+    measured: Measured,
+    /// The given settings without the channels that are stuck.
+    own: FitOptions,
+    /// How long one window takes in one epoch with the given settings, in seconds.
+    window_time: f64,
+    /// The default settings, with the same time.
+    defaults: (FitOptions, f64),
+    /// The features of the windows that the changes are tried on; `None` if there was no time for them.
+    features: Option<Features>,
+}
+
 /// The measurements of the unchanged run.
 struct Measured {
     reference: ReferenceTraining,
     range: RangeTest,
     spike: Option<SpikeMeasurement>,
+}
+
+/// The findings of both rounds, with what was measured.
+struct Rounds {
+    findings: Vec<Finding>,
+    first: RoundResult,
+    second: Option<RoundResult>,
+    fixed: Option<FixedTraining>,
 }
 
 /// Diagnoses the training run of `request` within its budget.
@@ -73,114 +99,67 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
         threads => threads,
     };
     let job_done = || progress(None);
-    let pool_until = |share: f64| WorkerPool {
-        threads,
-        deadline: started + budget.mul_f64(share),
-        stop,
-        job_done: &job_done,
+    let pool_until = |share: f64| {
+        let deadline = started + budget.mul_f64(share);
+        WorkerPool { threads, deadline, stop, job_done: &job_done }
     };
-
     progress(Some("inspecting the windows"));
     let inspection = inspect(dataset, options.seed, &pool_until(phase_end::INSPECTION))?;
     let faults = faults(dataset, &inspection);
     let data = PreparedData::new(request, &inspection, &faults, reserve(dataset, options.seed));
+    let clean = &data.cleaned.dataset;
+    let in_time = pool_until(phase_end::INSPECTION);
+    let features = pool(threads)?.install(|| Features::of(clean, &|| in_time.expired()));
 
     progress(Some("training with the given settings"));
     let epoch_time = request.epoch_time(options, dataset, &split)?.max(1e-5);
-    let measured = measure(request, &split, epoch_time, &pool_until)?;
-
-    progress(Some("changing one thing at a time"));
-    let window_time = epoch_time / split.training.len() as f64;
-    let defaults = defaults(request, &data)?;
-    let own_options = without_dead_channels(options, &data, &faults);
-    let base = Base {
-        options: &own_options,
-        data: &data.cleaned,
-        finer: data.finer.as_ref(),
-        outliers: &data.outliers,
-        defaults: &defaults,
-        window_time,
+    let reference =
+        train_unchanged(request, &split, epoch_time, &pool_until(1.0), &pool_until(phase_end::REFERENCE))?;
+    progress(Some("measuring the steps"));
+    let (range, spike) =
+        measure_steps(request, &reference, &split, epoch_time, &pool_until(phase_end::STEPS))?;
+    let phases = Phases {
+        request,
+        started,
+        threads,
+        job_done: &job_done,
+        inspection: &inspection,
+        faults: &faults,
+        data: &data,
+        measured: Measured { reference, range, spike },
+        own: data.own_settings(options, &faults),
+        window_time: epoch_time / split.training.len() as f64,
+        defaults: data.default_settings(request)?,
+        features,
     };
-    let fault_trials = FaultTrials { given: &data.given, faults: &faults, without: &data.without };
-    let pool = pool_until(phase_end::CHANGES);
-    let mut round = Round::plan(base, base.changes(), Some(fault_trials), &pool);
-    round.run(&pool)?;
-    round.run_more(true, &pool_until(phase_end::MORE_SEEDS))?;
-    let features = pool_for(threads)?.install(|| Features::of(&data.cleaned.dataset, &|| pool.expired()));
-    let mut first = RoundResult::of(&round, features.as_ref(), &pool_until(phase_end::SECOND_ROUND))?;
-    let mut found = findings(&first.evidence(&inspection, request, &measured, &[]));
-    let trial_of = |result: &RoundResult, change: &Change| {
-        result.trials.iter().find(|trial| trial.change == *change).map(|trial| trial.outcomes.clone())
-    };
-
-    let settings = found.iter().any(|finding| first.is_of_a_setting(finding));
-    let defaults_help = first.helps(&Change::Defaults);
-    let (mut second_round, mut fixed) = (None, None);
-    if settings || !faults.is_empty() || defaults_help {
-        progress(Some("looking for further causes"));
-        let pool = pool_until(phase_end::SECOND_ROUND);
-        let epochs = round.options().epochs();
-        let better = with_causes_fixed(&own_options, &found, &first.trials, epochs);
-        let own = match settings {
-            true => {
-                let base = Base { options: &better, ..base };
-                let named: Vec<_> = found.iter().map(|finding| finding.cause).collect();
-                let new = |cause: Option<Cause>| cause.is_some_and(|cause| !named.contains(&cause));
-                let changes = base.changes().into_iter().filter(|trial| new(trial.cause)).collect();
-                let mut round = Round::plan(base, changes, None, &pool);
-                round.run(&pool)?;
-                let second = RoundResult::of(&round, features.as_ref(), &pool)?;
-                let tests = first.evidence(&inspection, request, &measured, &[]).tests();
-                let more = findings(&second.evidence(&inspection, request, &measured, &tests));
-                let more = more.into_iter().filter(|finding| !named.contains(&finding.cause));
-                found.extend(more.map(|finding| Finding { after_first: true, ..finding }));
-                sort(&mut found);
-                let own = second.control.clone();
-                second_round = Some(SecondRound { control: second.control, trials: second.trials });
-                own
-            }
-            false => first.control.clone(),
-        };
-        progress(Some("comparing before and after"));
-        let by_default = trial_of(&first, &Change::Defaults).unwrap_or_default();
-        let mut all_trials = first.trials.clone();
-        all_trials.extend(second_round.iter().flat_map(|round| round.trials.clone()));
-        let own_fixed = with_causes_fixed(&own_options, &found, &all_trials, epochs);
-        let use_defaults = prefers_defaults(&own, &by_default);
-        let chosen = if use_defaults { defaults.0.clone() } else { own_fixed };
-        let (before, after) = sides(&data, options, &chosen, window_time, defaults.1, use_defaults);
-        let recommended = recommended(request, chosen, use_defaults);
-        fixed = compare(before, after, recommended, &data.reserved, &pool_until(phase_end::ALL))?;
-    } else {
-        round.run_more(false, &pool_until(phase_end::ALL))?;
-        first = RoundResult::of(&round, features.as_ref(), &pool_until(1.0))?;
-        found = findings(&first.evidence(&inspection, request, &measured, &[]));
-    }
-    let evidence = first.evidence(&inspection, request, &measured, &[]);
-    let (conditions, tendencies, tests) =
-        (conditions(&evidence), tendencies(&evidence, &found), evidence.tests().len());
+    let Rounds { findings, first, second, fixed } = phases.rounds()?;
+    let evidence = phases.evidence(&first, &[]);
+    let (conditions, tendencies) = (conditions(&evidence), tendencies(&evidence, &findings));
+    let tests = evidence.tests().len()
+        + second.as_ref().map_or(0, |second| phases.evidence(second, &[]).tests().len());
+    let Measured { reference, range, spike } = phases.measured;
     Ok(Diagnosis {
-        findings: found,
+        findings,
         conditions,
         tendencies,
         tests,
         options: options.clone(),
         channels_given: request.channels_given,
-        history: measured.reference.history,
-        noise: measured.reference.noise,
-        spread: measured.reference.spread,
-        spike: measured.spike,
-        range: measured.range,
-        epochs: round.options().epochs(),
-        missing_seconds: round.missing_seconds() / threads as f64,
+        history: reference.history,
+        noise: reference.noise,
+        spread: reference.spread,
+        artificial: reference.artificial,
+        spike,
+        range,
+        epochs: first.options.epochs(),
+        missing_seconds: first.missing_seconds / threads as f64,
         control: first.control,
         trees: first.trees,
         trials: first.trials,
-        second_round,
+        second_round: second.map(|second| SecondRound { control: second.control, trials: second.trials }),
         fixed,
         reserved: data.reserved.len(),
         inspection,
-        artificial: measured.reference.artificial,
         warnings: split.warnings,
         budget,
         used: started.elapsed(),
@@ -188,158 +167,126 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
     })
 }
 
-/// What was measured in one round.
-struct RoundResult {
-    options: FitOptions,
-    control: Vec<Option<ExperimentOutcome>>,
-    trees: Vec<Option<f64>>,
-    trials: Vec<Trial>,
-    overlap: f64,
-    shortened: bool,
-}
-
-impl RoundResult {
-    /// Takes the results of a round, and grows trees on the same splits.
-    fn of(round: &Round<'_>, features: Option<&Features>, pool: &WorkerPool<'_>) -> Result<Self, FitError> {
-        let control = round.control().to_vec();
-        let experiment = round.control_experiment();
-        let trees = pool.run(control.len(), |seed| {
-            control[seed].as_ref()?;
-            trees_of_split(experiment.dataset, features?, &experiment.split(seed as u64), &|| pool.expired())
-        })?;
-        Ok(Self {
-            options: round.options().clone(),
-            control,
-            trees,
-            trials: round.trials(),
-            overlap: round.overlap(),
-            shortened: round.is_shortened(),
-        })
+impl Phases<'_> {
+    /// A pool that ends after a share of the budget.
+    fn pool_until(&self, share: f64) -> WorkerPool<'_> {
+        let deadline = self.started + self.request.budget.mul_f64(share);
+        WorkerPool { threads: self.threads, deadline, stop: self.request.stop, job_done: self.job_done }
     }
 
-    fn evidence<'a>(
-        &'a self,
-        inspection: &'a Inspection,
-        request: &DiagnosisRequest<'a>,
-        measured: &'a Measured,
-        earlier_tests: &'a [f64],
-    ) -> Evidence<'a> {
+    /// The run with these settings, to try changes on.
+    fn base<'a>(&'a self, options: &'a FitOptions) -> Base<'a> {
+        Base {
+            options,
+            data: &self.data.cleaned,
+            finer: self.data.finer.as_ref(),
+            outliers: &self.data.outliers,
+            defaults: &self.defaults,
+            window_time: self.window_time,
+        }
+    }
+
+    fn evidence<'a>(&'a self, round: &'a RoundResult, earlier_tests: &'a [f64]) -> Evidence<'a> {
         Evidence {
-            options: &self.options,
-            dataset: request.dataset,
-            inspection,
-            control: &self.control,
-            trees: &self.trees,
-            trials: &self.trials,
-            overlap: self.overlap,
-            shortened: self.shortened,
-            steepest: steepest_rate(&measured.range),
-            history: &measured.reference.history,
-            spike: measured.spike.as_ref(),
+            options: &round.options,
+            dataset: self.request.dataset,
+            inspection: self.inspection,
+            control: &round.control,
+            trees: &round.trees,
+            trials: &round.trials,
+            overlap: round.overlap,
+            shortened: round.shortened,
+            steepest: steepest_rate(&self.measured.range),
+            history: &self.measured.reference.history,
+            spike: self.measured.spike.as_ref(),
             earlier_tests,
         }
     }
 
-    /// Whether the finding is fixed by another setting that was tried.
-    fn is_of_a_setting(&self, finding: &Finding) -> bool {
-        let fault = |change: &Change| {
-            matches!(
-                change,
-                Change::OneUnit
-                    | Change::GroupedDrives
-                    | Change::LiveChannels { .. }
-                    | Change::WithoutStuckWindows
-                    | Change::WithoutSuspects
-            )
+    /// Tries changes, looks for further causes with the first ones fixed, and compares before and after. If nothing
+    /// is wrong, all of the time goes to more seeds.
+    fn rounds(&self) -> Result<Rounds, FitError> {
+        (self.request.progress)(Some("changing one thing at a time"));
+        let base = self.base(&self.own);
+        let data = self.data;
+        let fault_trials = FaultTrials { given: &data.given, faults: self.faults, without: &data.without };
+        let pool = self.pool_until(phase_end::CHANGES);
+        let mut round = Round::plan(base, base.changes(), Some(fault_trials), &pool);
+        round.run(&pool)?;
+        round.run_more(true, &self.pool_until(phase_end::MORE_SEEDS))?;
+        let result = |round: &Round<'_>, share| {
+            RoundResult::of(round, self.features.as_ref(), &self.pool_until(share))
         };
-        self.trials.iter().any(|trial| trial.cause == Some(finding.cause) && !fault(&trial.change))
+        let first = result(&round, phase_end::SECOND_ROUND)?;
+        let mut found = findings(&self.evidence(&first, &[]));
+        let of_settings = found.iter().any(|finding| {
+            first.trials.iter().any(|t| t.cause == Some(finding.cause) && !t.change.is_of_recordings())
+        });
+        let defaults_help =
+            first.trial(&Change::Defaults).and_then(Trial::mean_rise).is_some_and(|rise| rise >= 0.03);
+        if !of_settings && self.faults.is_empty() && !defaults_help {
+            round.run_more(false, &self.pool_until(phase_end::ALL))?;
+            let first = result(&round, 1.0)?;
+            let findings = findings(&self.evidence(&first, &[]));
+            return Ok(Rounds { findings, first, second: None, fixed: None });
+        }
+        let second = if of_settings { Some(self.second_round(&first, &mut found)?) } else { None };
+        let fixed = self.compare(&first, second.as_ref(), &found)?;
+        Ok(Rounds { findings: found, first, second, fixed })
     }
 
-    /// Whether a change raises the accuracy by an amount that counts.
-    fn helps(&self, change: &Change) -> bool {
-        let trial = self.trials.iter().find(|trial| trial.change == *change);
-        trial.and_then(|trial| trial.mean_rise()).is_some_and(|rise| rise >= 0.03)
+    /// Fixes the causes that were found, and tries the changes for all others. Adds what that shows to `found`.
+    fn second_round(&self, first: &RoundResult, found: &mut Vec<Finding>) -> Result<RoundResult, FitError> {
+        (self.request.progress)(Some("looking for further causes"));
+        let pool = self.pool_until(phase_end::SECOND_ROUND);
+        let fixed = with_causes_fixed(&self.own, found, &first.trials, first.options.epochs());
+        let base = self.base(&fixed);
+        let named: Vec<Cause> = found.iter().map(|finding| finding.cause).collect();
+        let is_new = |cause: Option<Cause>| cause.is_some_and(|cause| !named.contains(&cause));
+        // Changes that another one is compared with have no cause, and half of the recordings are tried again because a
+        // network that could not learn made little of them.
+        let half = Change::RecordingShare { percent: 50 };
+        let changes = base.changes().into_iter();
+        let changes = changes
+            .filter(|trial| is_new(trial.cause) || trial.change.is_auxiliary() || trial.change == half)
+            .collect();
+        let mut round = Round::plan(base, changes, None, &pool);
+        round.run(&pool)?;
+        let second = RoundResult::of(&round, self.features.as_ref(), &pool)?;
+        let tests = self.evidence(first, &[]).tests();
+        let evidence = self.evidence(&second, &tests);
+        // With its causes fixed, the network may no longer be behind the trees or in need of recordings.
+        let again = [
+            (Cause::TooFewRecordings, evidence.loss_by_half().is_some()),
+            (Cause::NetworkBehindTrees, evidence.trees_ahead().is_some()),
+        ];
+        found.retain(|finding| !again.contains(&(finding.cause, true)));
+        let known: Vec<Cause> = found.iter().map(|finding| finding.cause).collect();
+        let more = findings(&evidence).into_iter().filter(|finding| !known.contains(&finding.cause));
+        found.extend(more.map(|finding| Finding { after_first: true, ..finding }));
+        sort(found);
+        Ok(second)
     }
-}
 
-/// Repeats the run as it was given, and measures its noise and its steps.
-fn measure<'a>(
-    request: &DiagnosisRequest<'_>,
-    split: &Split,
-    epoch_time: f64,
-    pool_until: &dyn Fn(f64) -> WorkerPool<'a>,
-) -> Result<Measured, FitError> {
-    let reference =
-        train_unchanged(request, split, epoch_time, &pool_until(1.0), &pool_until(phase_end::REFERENCE))?;
-    (request.progress)(Some("measuring the steps"));
-    let (range, spike) =
-        measure_steps(request, &reference, split, epoch_time, &pool_until(phase_end::STEPS))?;
-    Ok(Measured { reference, range, spike })
-}
-
-/// The settings without the channels that are stuck.
-fn without_dead_channels(options: &FitOptions, data: &PreparedData, faults: &[Fault]) -> FitOptions {
-    if !PreparedData::drops_channels(faults) {
-        return options.clone();
+    /// Chooses between the given settings with every cause fixed and the default settings, and compares them with the
+    /// run as it was.
+    fn compare(
+        &self,
+        first: &RoundResult,
+        second: Option<&RoundResult>,
+        found: &[Finding],
+    ) -> Result<Option<FixedTraining>, FitError> {
+        (self.request.progress)(Some("comparing before and after"));
+        let mut trials = first.trials.clone();
+        trials.extend(second.iter().flat_map(|second| second.trials.clone()));
+        let own = with_causes_fixed(&self.own, found, &trials, first.options.epochs());
+        let own_outcomes = second.map_or(&first.control, |second| &second.control);
+        let by_default = first.trial(&Change::Defaults).map(|trial| &trial.outcomes[..]).unwrap_or_default();
+        let use_defaults = prefers_defaults(own_outcomes, by_default);
+        let chosen = if use_defaults { &self.defaults.0 } else { &own };
+        let time = if use_defaults { self.defaults.1 } else { self.window_time };
+        let sides = self.data.sides(self.request.options, self.window_time, (chosen, time), use_defaults);
+        let recommended = recommended(self.request.dataset, chosen.clone(), use_defaults);
+        compare(sides, recommended, &self.data.reserved, &self.pool_until(phase_end::ALL))
     }
-    let live = data.cleaned.dataset.card.channels.iter().map(|channel| channel.name.clone()).collect();
-    FitOptions { channels: live, ..options.clone() }
-}
-
-/// The settings that `fit` has without flags, and how long one window takes with them in one epoch.
-fn defaults(request: &DiagnosisRequest<'_>, data: &PreparedData) -> Result<(FitOptions, f64), FitError> {
-    let dataset = data.finer.as_ref().unwrap_or(&data.cleaned.dataset);
-    let given = request.options;
-    let options = FitOptions {
-        rate: given.rate,
-        window: given.window,
-        folds: Some(0),
-        validation: given.validation,
-        seed: given.seed,
-        threads: given.threads,
-        ..FitOptions::default()
-    };
-    let options = options.resolved(dataset);
-    let split = Split::for_one(dataset, options.validation(), options.seed);
-    let time = request.epoch_time(&options, dataset, &split)?.max(1e-5);
-    Ok((options, time / split.training.len().max(1) as f64))
-}
-
-/// The run as it was and the run with the chosen settings, scored on the reserved drives or, without any, on those that
-/// each seed holds out.
-fn sides<'a>(
-    data: &'a PreparedData,
-    options: &FitOptions,
-    chosen: &FitOptions,
-    window_time: f64,
-    default_time: f64,
-    use_defaults: bool,
-) -> (Experiment<'a>, Experiment<'a>) {
-    let held_out = (!data.reserved.is_empty()).then_some(&data.reserved);
-    let given = Experiment::new(options.clone(), &data.given_whole.dataset, window_time);
-    let (dataset, time) = match (use_defaults, &data.finer_whole) {
-        (true, Some(finer)) => (finer, default_time),
-        (true, None) => (&data.cleaned_whole.dataset, default_time),
-        (false, _) => (&data.cleaned_whole.dataset, window_time),
-    };
-    let fixed = Experiment::new(chosen.clone(), dataset, time);
-    // Wrong labels score nothing on either side, but the run as it was is trained on them.
-    let unscored = data.cleaned_whole.unscored.clone();
-    let untrained = data.cleaned_whole.untrained.clone();
-    let same_windows = std::ptr::eq(dataset, &data.cleaned_whole.dataset);
-    let before = Experiment { unscored: unscored.clone(), held_out, ..given };
-    let after = match same_windows {
-        true => Experiment { unscored, untrained, held_out, ..fixed },
-        false => Experiment { held_out, ..fixed },
-    };
-    (before, after)
-}
-
-/// The chosen settings without those that `fit` would choose by itself.
-fn recommended(request: &DiagnosisRequest<'_>, mut options: FitOptions, use_defaults: bool) -> FitOptions {
-    let by_fit = FitOptions::default().resolved(request.dataset);
-    options.hidden = options.hidden.filter(|_| options.hidden != by_fit.hidden);
-    options.dense = options.dense.filter(|_| options.dense != by_fit.dense);
-    options.epochs = options.epochs.filter(|_| !use_defaults && options.epochs != by_fit.epochs);
-    options
 }

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 
 use super::cleaning::{CleanedData, Fault};
 use super::experiments::change::Change;
+use super::experiments::experiment::Experiment;
 use super::inspection::Inspection;
 use super::request::DiagnosisRequest;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::fit::epoch::FitError;
+use crate::train::options::FitOptions;
 
 /// The windows in every form.
 #[derive(Debug)]
@@ -68,8 +72,64 @@ impl PreparedData {
         }
     }
 
-    /// Whether the faults change anything but the windows that count.
-    pub(crate) fn drops_channels(faults: &[Fault]) -> bool {
-        faults.iter().any(|fault| matches!(fault.change, Change::LiveChannels { .. }))
+    /// The given settings without the channels that are stuck.
+    pub(crate) fn own_settings(&self, given: &FitOptions, faults: &[Fault]) -> FitOptions {
+        if !faults.iter().any(|fault| matches!(fault.change, Change::LiveChannels { .. })) {
+            return given.clone();
+        }
+        let live = self.cleaned.dataset.card.channels.iter().map(|channel| channel.name.clone()).collect();
+        FitOptions { channels: live, ..given.clone() }
+    }
+
+    /// The settings that `fit` has without flags, and how long one window takes with them in one epoch, in seconds.
+    ///
+    /// # Errors
+    /// [`FitError::Threads`] if the threads cannot be started.
+    pub(crate) fn default_settings(
+        &self,
+        request: &DiagnosisRequest<'_>,
+    ) -> Result<(FitOptions, f64), FitError> {
+        let dataset = self.finer.as_ref().unwrap_or(&self.cleaned.dataset);
+        let given = request.options;
+        let options = FitOptions {
+            rate: given.rate,
+            window: given.window,
+            folds: Some(0),
+            validation: given.validation,
+            seed: given.seed,
+            threads: given.threads,
+            ..FitOptions::default()
+        };
+        let options = options.resolved(dataset);
+        let split = Split::for_one(dataset, options.validation(), options.seed);
+        let time = request.epoch_time(&options, dataset, &split)?.max(1e-5);
+        Ok((options, time / split.training.len().max(1) as f64))
+    }
+
+    /// The run as it was and the run with the chosen settings, scored on the reserved drives or, without any, on
+    /// those that each seed holds out. `chosen` are the settings with the time that one window takes in one epoch, and
+    /// `own` is the same time for the run as it was; `finer` says whether the chosen settings are for the finer windows.
+    pub(crate) fn sides<'a>(
+        &'a self,
+        given: &FitOptions,
+        own: f64,
+        chosen: (&FitOptions, f64),
+        finer: bool,
+    ) -> [Experiment<'a>; 2] {
+        let held_out = (!self.reserved.is_empty()).then_some(&self.reserved);
+        // Wrong labels score nothing on either side, but the run as it was is trained on them.
+        let CleanedData { dataset, untrained, unscored } = &self.cleaned_whole;
+        let before = Experiment::new(given.clone(), &self.given_whole.dataset, own);
+        let before = Experiment { unscored: unscored.clone(), held_out, ..before };
+        let (options, time) = chosen;
+        let after = match self.finer_whole.as_ref().filter(|_| finer) {
+            Some(finer) => Experiment::new(options.clone(), finer, time),
+            None => Experiment {
+                untrained: untrained.clone(),
+                unscored: unscored.clone(),
+                ..Experiment::new(options.clone(), dataset, time)
+            },
+        };
+        [before, Experiment { held_out, ..after }]
     }
 }

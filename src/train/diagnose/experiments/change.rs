@@ -110,6 +110,18 @@ impl Change {
         }
     }
 
+    /// Whether the change removes a fault of the recordings, and changes no setting.
+    pub(crate) fn is_of_recordings(&self) -> bool {
+        matches!(
+            self,
+            Self::OneUnit
+                | Self::GroupedDrives
+                | Self::LiveChannels { .. }
+                | Self::WithoutStuckWindows
+                | Self::WithoutSuspects
+        )
+    }
+
     /// Whether the change only serves to compare another one with.
     pub(crate) fn is_auxiliary(&self) -> bool {
         matches!(self, Self::SuspectsUnscored | Self::OutliersUnscored)

@@ -1,7 +1,7 @@
 //! The effect of a change on a training run.
 
 use super::outcome::ExperimentOutcome;
-use crate::train::diagnose::estimate::Estimate;
+use crate::train::diagnose::statistics::estimate::Estimate;
 
 /// The differences that a change made, seed by seed against the same seeds without the change.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]

@@ -6,7 +6,7 @@
 //! - [`runner`]: runs several experiments over several seeds.
 //! - [`effect`]: what a change did, compared seed by seed with the unchanged run; [`trial`]: a change with its
 //!   effect.
-//! - [`round`]: plans and runs all experiments within the time available.
+//! - [`round`]: plans and runs all experiments within the time available; [`round_result`]: what was measured.
 
 pub(crate) mod change;
 pub(crate) mod effect;
@@ -14,5 +14,6 @@ pub(crate) mod experiment;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod round;
+pub(crate) mod round_result;
 pub(crate) mod runner;
 pub(crate) mod trial;

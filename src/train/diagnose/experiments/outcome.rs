@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
-use crate::train::diagnose::loss_curve::roughness;
+use crate::train::diagnose::statistics::loss_curve::roughness;
 use crate::train::fit::epoch::Epoch;
 
 /// The figures of one training run. Means are over the last tenth of the epochs.

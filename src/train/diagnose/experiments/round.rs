@@ -162,11 +162,6 @@ impl<'a> Round<'a> {
         matches!(&self.roles[index], Role::Change(change, _) if *change != Change::Defaults && !change.is_auxiliary())
     }
 
-    /// The settings of the unchanged run, with as many epochs as there was time for.
-    pub(crate) fn options(&self) -> &FitOptions {
-        &self.runner.experiment(0).options
-    }
-
     /// The outcomes of the unchanged run, seed by seed.
     pub(crate) fn control(&self) -> &[Option<ExperimentOutcome>] {
         self.runner.outcomes(0)

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::{DiagnosisPage, line, points};
-use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::outcome::mean;
+use crate::train::diagnose::statistics::estimate::Estimate;
 use crate::train::fit::epoch::Epoch;
 use crate::train::report::elements::axis::Scale;
 use crate::train::report::elements::chart::{Chart, ChartLine};

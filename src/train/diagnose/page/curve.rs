@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::loss_curve::{roughness, spikes};
+use crate::train::diagnose::statistics::loss_curve::{roughness, spikes};
 use crate::train::diagnose::verdict::criteria::SMOOTH;
 use crate::train::report::elements::axis::Scale;
 use crate::train::report::elements::chart::Chart;

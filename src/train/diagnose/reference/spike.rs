@@ -2,9 +2,9 @@
 
 use super::sharpness::{PowerIteration, sharpness, sharpness_limit};
 use crate::train::data::split::Split;
-use crate::train::diagnose::estimate::Estimate;
-use crate::train::diagnose::loss_curve::roughness;
 use crate::train::diagnose::request::DiagnosisRequest;
+use crate::train::diagnose::statistics::estimate::Estimate;
+use crate::train::diagnose::statistics::loss_curve::roughness;
 use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::trainer::Trainer;
 use crate::train::options::FitOptions;

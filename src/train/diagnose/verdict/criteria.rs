@@ -2,9 +2,9 @@
 
 use super::evidence::Evidence;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::trial::Trial;
+use crate::train::diagnose::statistics::estimate::Estimate;
 
 /// The smallest rise of balanced accuracy that counts.
 pub(crate) const ACCURACY_RISE: f64 = 0.03;

@@ -3,13 +3,13 @@
 use super::criteria::{Criterion, criteria};
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
-use crate::train::diagnose::false_discovery;
 use crate::train::diagnose::inspection::Inspection;
 use crate::train::diagnose::reference::spike::SpikeMeasurement;
+use crate::train::diagnose::statistics::estimate::Estimate;
+use crate::train::diagnose::statistics::false_discovery;
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 

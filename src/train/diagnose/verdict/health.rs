@@ -6,8 +6,8 @@ use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use super::training_rules::best_rise;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::change::Change;
+use crate::train::diagnose::statistics::estimate::Estimate;
 
 /// The learning curve asks for more recordings if half of them cost at least this much balanced accuracy.
 const CURVE: f64 = 0.04;

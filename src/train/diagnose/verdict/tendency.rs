@@ -5,8 +5,8 @@ use super::evidence::Evidence;
 use super::finding::Finding;
 use super::training_rules::advice;
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::estimate::Estimate;
 use crate::train::diagnose::experiments::change::Change;
+use crate::train::diagnose::statistics::estimate::Estimate;
 
 /// A change that seems to help.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

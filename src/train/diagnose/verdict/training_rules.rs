@@ -7,7 +7,7 @@ use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
-use crate::train::diagnose::loss_curve::{median, spikes};
+use crate::train::diagnose::statistics::loss_curve::{median, spikes};
 
 /// A training loss, in nats, below which a network has learned its windows.
 const LEARNED: f64 = 0.1;
