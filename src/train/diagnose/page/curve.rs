@@ -41,7 +41,7 @@ impl DiagnosisPage<'_> {
             ..Chart::default()
         };
         html! {
-            h2 { "The whole curve" }
+            h3 { "The whole curve" }
             p {
                 (history.len()) " epochs. The roughness of a loss is its mean rise from one epoch to the next, where epochs in which it falls count as 0. It is "
                 b { (format!("{:.4}", roughness(&losses))) } " nats for the training loss and "
@@ -52,7 +52,7 @@ impl DiagnosisPage<'_> {
                     count => { "There are " (count) " spikes" @if count > 40 { ", of which the first 40 are" } @else { ", each" } " marked by a vertical line." }
                 }
             }
-            div.pair { (loss(false).svg()) (loss(true).svg()) (accuracy.svg()) }
+            div.charts { (loss(false).svg()) (loss(true).svg()) (accuracy.svg()) }
         }
     }
 
@@ -86,7 +86,7 @@ impl DiagnosisPage<'_> {
     pub(super) fn normal_fluctuation(&self) -> Markup {
         let found = self.diagnosis;
         html! {
-            h2 { "How much of it is normal" }
+            h3 { "How much of its fluctuation is normal" }
             p { (self.fluctuation()) }
             @if let Some(spread) = found.spread {
                 p.soft {

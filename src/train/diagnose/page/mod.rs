@@ -1,14 +1,20 @@
 //! The report of a diagnosis as one HTML file that loads nothing else. It starts with what is wrong and what
 //! to do; the evidence follows.
 //!
-//! - [`verdict`]: the findings, the recommended settings, and the training run before and after.
-//! - [`curve`]: the loss of the unchanged run, and how much of its fluctuation is normal.
-//! - [`changes`]: the effect of each change, the range test and the sharpness around a spike.
-//! - [`recordings`]: the windows, the suspected labels, and the scores that are within reach.
+//! - [`verdict`]: the findings, what to do, and how certain that is.
+//! - [`before_after`]: the training run before and after.
+//! - [`changes`]: the effect of each change, drawn by [`effect_chart`].
+//! - [`recordings`]: the windows, the suspected labels, and whether more drives would help.
+//! - For experts, at the end: [`curve`], the loss of the unchanged run, and how much of its fluctuation is normal;
+//!   [`steps`], the range test and the sharpness around a spike; [`reach`], the scores that are within reach.
 
+pub(crate) mod before_after;
 pub(crate) mod changes;
 pub(crate) mod curve;
+pub(crate) mod effect_chart;
+pub(crate) mod reach;
 pub(crate) mod recordings;
+pub(crate) mod steps;
 pub(crate) mod verdict;
 
 use std::path::PathBuf;
@@ -37,12 +43,22 @@ impl DiagnosisPage<'_> {
     pub(crate) fn html(&self) -> String {
         let body = html! {
             (self.verdict())
-            (self.curve())
-            (self.normal_fluctuation())
+            (self.before_and_after())
             (self.changes())
-            (self.spike())
+            (self.more_drives())
             (self.windows())
             (self.suspects())
+            h2 { "For experts" }
+            p.soft {
+                "Losses are cross-entropies in nats: 0 is a network that is certain and right, and guessing among "
+                (self.dataset.card.labels.len()) " surfaces has " (format!("{:.2}", (self.dataset.card.labels.len() as f64).ln())) "."
+            }
+            (self.curve())
+            (self.normal_fluctuation())
+            (self.before_and_after_figures())
+            (self.changes_of_loss())
+            (self.range_test())
+            (self.spike())
             (self.reachable_scores())
         };
         document("underfoot: why a training run misbehaves", &body)
@@ -55,18 +71,28 @@ fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Opt
     ChartLine { name: name.into(), colour, faint: false, points }
 }
 
-/// Like [`line()`], but over the share of the epochs in percent, so that runs of different lengths can be
-/// compared.
-fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
-    let line = line(name, colour, history, of);
-    let count = history.len().max(1) as f64;
-    ChartLine {
-        points: line.points.iter().map(|(epoch, value)| (100.0 * epoch / count, *value)).collect(),
-        ..line
-    }
-}
-
 /// A difference of shares in percentage points, with its sign.
 fn points(share: f64) -> String {
     format!("{:+.1}", 100.0 * share)
+}
+
+/// The text as a sentence: with a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let rest = characters.as_str();
+    let end = if text.is_empty() || text.ends_with('.') { "" } else { "." };
+    format!("{first}{rest}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_becomes_a_sentence() {
+        assert_eq!(sentence("lower --hop"), "Lower --hop.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), "");
+    }
 }
