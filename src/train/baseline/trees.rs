@@ -240,4 +240,15 @@ mod tests {
         let row = trees.probabilities(&[1.0, f32::NAN]);
         assert!(row.iter().all(|share| (share - 0.5).abs() < 1e-6));
     }
+
+    #[test]
+    fn the_growth_of_a_single_large_tree_ends_when_the_time_is_up() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let (features, labels) = rings(3000);
+        let options = TreesOptions { trees: 1, seed: 1 };
+        let asked = AtomicUsize::new(0);
+        let expired = || asked.fetch_add(1, Ordering::Relaxed) == 3;
+        assert!(Trees::fit(&features, 3, &labels, 2, options, &expired).is_none());
+        assert_eq!(asked.into_inner(), 4, "nothing is grown after the fourth question");
+    }
 }

@@ -10,7 +10,7 @@ use super::cause::Cause;
 use super::cleaning::{Fault, faults};
 use super::diagnosis::{Diagnosis, SecondRound};
 use super::experiments::change::Change;
-use super::experiments::plan::Base;
+use super::experiments::plan::{Base, PlannedTrial};
 use super::experiments::round::{FaultTrials, Round};
 use super::experiments::round_result::RoundResult;
 use super::experiments::trial::Trial;
@@ -118,6 +118,7 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
     progress(Some("measuring the steps"));
     let (range, spike) =
         measure_steps(request, &reference, &split, epoch_time, &pool_until(phase_end::STEPS))?;
+    let epoch_time = reference.epoch_time.unwrap_or(epoch_time);
     let phases = Phases {
         request,
         started,
@@ -175,14 +176,14 @@ impl Phases<'_> {
     }
 
     /// The run with these settings, to try changes on.
-    fn base<'a>(&'a self, options: &'a FitOptions) -> Base<'a> {
+    fn base<'a>(&'a self, options: &'a FitOptions, window_time: f64) -> Base<'a> {
         Base {
             options,
             data: &self.data.cleaned,
             finer: self.data.finer.as_ref(),
             outliers: &self.data.outliers,
             defaults: &self.defaults,
-            window_time: self.window_time,
+            window_time,
         }
     }
 
@@ -207,12 +208,10 @@ impl Phases<'_> {
     /// is wrong, all of the time goes to more seeds.
     fn rounds(&self) -> Result<Rounds, FitError> {
         (self.request.progress)(Some("changing one thing at a time"));
-        let base = self.base(&self.own);
         let data = self.data;
         let fault_trials = FaultTrials { given: &data.given, faults: self.faults, without: &data.without };
         let pool = self.pool_until(phase_end::CHANGES);
-        let mut round = Round::plan(base, base.changes(), Some(fault_trials), &pool);
-        round.run(&pool)?;
+        let mut round = self.run_round(&self.own, &|_| true, Some(fault_trials), &pool)?;
         round.run_more(true, &self.pool_until(phase_end::MORE_SEEDS))?;
         let result = |round: &Round<'_>, share| {
             RoundResult::of(round, self.features.as_ref(), &self.pool_until(share))
@@ -235,23 +234,44 @@ impl Phases<'_> {
         Ok(Rounds { findings: found, first, second, fixed })
     }
 
+    /// Runs a round of changes. If runs turn out to be so much faster than expected that less than half of the time was
+    /// used, the round is repeated with more epochs and changes.
+    fn run_round<'a>(
+        &'a self,
+        options: &'a FitOptions,
+        chosen: &dyn Fn(&PlannedTrial<'a>) -> bool,
+        faults: Option<FaultTrials<'a>>,
+        pool: &WorkerPool<'_>,
+    ) -> Result<Round<'a>, FitError> {
+        let mut window_time = self.window_time;
+        loop {
+            let before = pool.time_left();
+            let base = self.base(options, window_time);
+            let changes = base.changes().into_iter().filter(chosen).collect();
+            let mut round = Round::plan(base, changes, faults, pool);
+            round.run(pool)?;
+            let faster = round.pace() < 0.8 && 2 * pool.time_left() > before;
+            if !round.is_shortened() || !faster || pool.expired() {
+                return Ok(round);
+            }
+            window_time *= round.pace();
+        }
+    }
+
     /// Fixes the causes that were found, and tries the changes for all others. Adds what that shows to `found`.
     fn second_round(&self, first: &RoundResult, found: &mut Vec<Finding>) -> Result<RoundResult, FitError> {
         (self.request.progress)(Some("looking for further causes"));
         let pool = self.pool_until(phase_end::SECOND_ROUND);
         let fixed = with_causes_fixed(&self.own, found, &first.trials, first.options.epochs());
-        let base = self.base(&fixed);
         let named: Vec<Cause> = found.iter().map(|finding| finding.cause).collect();
         let is_new = |cause: Option<Cause>| cause.is_some_and(|cause| !named.contains(&cause));
         // Changes that another one is compared with have no cause, and half of the recordings are tried again because a
         // network that could not learn made little of them.
         let half = Change::RecordingShare { percent: 50 };
-        let changes = base.changes().into_iter();
-        let changes = changes
-            .filter(|trial| is_new(trial.cause) || trial.change.is_auxiliary() || trial.change == half)
-            .collect();
-        let mut round = Round::plan(base, changes, None, &pool);
-        round.run(&pool)?;
+        let chosen = |trial: &PlannedTrial<'_>| {
+            is_new(trial.cause) || trial.change.is_auxiliary() || trial.change == half
+        };
+        let round = self.run_round(&fixed, &chosen, None, &pool)?;
         let second = RoundResult::of(&round, self.features.as_ref(), &pool)?;
         let tests = self.evidence(first, &[]).tests();
         let evidence = self.evidence(&second, &tests);

@@ -96,6 +96,7 @@ mod tests {
     use crate::train::data::dataset::Dataset;
     use crate::train::fit::cross_validation::cross_validate;
     use crate::train::fit::trained::Trained;
+    use crate::train::network::architecture::InputScaling;
     use crate::train::optimize::optimizer::OptimizerKind;
     use crate::train::optimize::schedule::Schedule;
     use crate::train::options::Balance;
@@ -251,5 +252,29 @@ mod tests {
         let options = FitOptions { validation: Some(0.0), folds: None, ..quick() };
         let error = run(&options, &dataset).unwrap_err().to_string();
         assert!(error.contains("the loss is NaN in epoch 1") && error.contains("--learning-rate"), "{error}");
+    }
+
+    #[test]
+    fn one_wrong_value_among_9000_harms_no_training_with_robust_scaling_and_ruins_one_with_standard_scaling()
+    {
+        let sound = sine_waves(3, 5, 30);
+        let split = Split::for_one(&sound, 0.2, 0);
+        let mut glitch = sound.clone();
+        // The largest number of an unsigned counter, in a window that is trained on.
+        glitch.steps[glitch.windows[split.training[7]].start + 5] = 4_294_967_295.0;
+        let loss = |dataset: &Dataset, input_scaling: InputScaling| {
+            let options =
+                FitOptions { input_scaling, epochs: Some(3), batch_size: 16, patience: 0, ..quick() };
+            let options = options.resolved(dataset);
+            let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
+            let training = TrainingContext { options: &options, dataset, stop: &stop, progress: &progress };
+            let history = train_member(&training, split.clone(), 0).unwrap().member.history;
+            history[2].validation_loss.unwrap()
+        };
+        for (dataset, robust) in [(&sound, true), (&sound, false), (&glitch, true), (&glitch, false)] {
+            let loss = loss(dataset, if robust { InputScaling::Robust } else { InputScaling::Standard });
+            let ruined = !robust && dataset == &glitch;
+            assert!(if ruined { loss > 0.9 } else { loss < 0.1 }, "{loss} {robust} {ruined}");
+        }
     }
 }

@@ -61,9 +61,7 @@ fn of_channel(
     let all = with_factors().flat_map(|(recording, factor)| scaled_column(recording, channel, factor));
     let count = recordings.iter().map(|recording| recording.samples.len()).sum();
     let limits = OutlierLimits::of(all.clone(), count);
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    let inside = all.clone().filter(|value| limits.contains(*value) && !is_sentinel(*value));
-    inside.for_each(|value| (low, high) = (low.min(value), high.max(value)));
+    let (low, high) = range(all.clone().filter(|value| limits.contains(*value) && !is_sentinel(*value)));
     // A code for a missing value need not be that far away.
     let width = high - low;
     let is_code = |value: f32| is_sentinel(value) && (value > high + width || value < low - width);
@@ -85,6 +83,11 @@ fn of_channel(
         }
     }
     let (recording, time, value) = first?;
+    // A number may be a measurement although drivers write it where they have no value.
+    let (low, high) = range(all.filter(|value| value.is_finite() && !is_outlier(*value)));
+    if low > high {
+        return None;
+    }
     let name = &card.channels[channel];
     let others = match found - 1 {
         0 => String::new(),
@@ -101,6 +104,11 @@ fn of_channel(
         name.unit,
     );
     Some(ChannelOutliers { channel, count: found, low, high, recording, time, value, text })
+}
+
+/// The lowest and the highest value; infinite without values.
+fn range(values: impl Iterator<Item = f32>) -> (f32, f32) {
+    values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
 /// The values of a channel, multiplied by a factor.
@@ -158,6 +166,12 @@ mod tests {
         let found = outliers(&[bad], &card(&["current"]), &[]);
         assert!(found[0].text.contains("is 65535 at 0.07 s in wood/b.csv, as drivers write it"), "{found:?}");
         assert!(found[0].text.contains("and 79 more values in 1 recordings"), "{found:?}");
+        assert_eq!(found[0].count, 80);
+        // Here 9999 is a measurement like others, and 65535 is none.
+        let some = |i: usize| if i % 900 == 3 { 9999.0 } else { 1.0 + (i % 7000) as f32 };
+        let both = recording("wood/b", 16_000, |i| [if i == 70 { 65_535.0 } else { some(i) }]);
+        let found = outliers(&[both], &card(&["current"]), &[]);
+        assert_eq!((found[0].count, found[0].value, found[0].high), (1, 65_535.0, 9999.0));
     }
 
     #[test]

@@ -154,12 +154,16 @@ impl<'a> Round<'a> {
         if only_promising && chosen.iter().all(|index| !self.is_change(*index)) {
             return Ok(());
         }
-        let from = self.control().len();
-        self.runner.run(&chosen, from..MAX_SEEDS.max(from), pool)
+        self.runner.run(&chosen, 0..MAX_SEEDS, pool)
     }
 
     fn is_change(&self, index: usize) -> bool {
         matches!(&self.roles[index], Role::Change(change, _) if *change != Change::Defaults && !change.is_auxiliary())
+    }
+
+    /// How many times as long as expected the runs took.
+    pub(crate) fn pace(&self) -> f64 {
+        self.runner.pace()
     }
 
     /// The outcomes of the unchanged run, seed by seed.

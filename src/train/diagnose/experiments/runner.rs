@@ -32,7 +32,7 @@ impl<'a> Runner<'a> {
         Self { experiments, outcomes, pace: Mutex::new(Pace { spent: 0.011, expected: 0.01 }) }
     }
 
-    /// Runs the experiments with the indices `chosen` with each of the seeds. All experiments of one seed come
+    /// Runs the experiments with the indices `chosen` with each of the seeds that they were not yet run with. All experiments of one seed come
     /// before the next seed, so that a deadline cuts off seeds and not experiments; an experiment that would
     /// not end before the deadline is not started.
     ///
@@ -44,8 +44,9 @@ impl<'a> Runner<'a> {
         seeds: Range<usize>,
         pool: &WorkerPool<'_>,
     ) -> Result<(), FitError> {
-        let jobs: Vec<(usize, usize)> =
-            seeds.flat_map(|seed| chosen.iter().map(move |index| (*index, seed))).collect();
+        let is_done = |index: usize, seed: usize| self.outcomes[index].get(seed).is_some_and(Option::is_some);
+        let jobs = seeds.flat_map(|seed| chosen.iter().map(move |index| (*index, seed)));
+        let jobs: Vec<(usize, usize)> = jobs.filter(|(index, seed)| !is_done(*index, *seed)).collect();
         let results = pool.run(jobs.len(), |job| {
             let (index, seed) = jobs[job];
             let experiment = &self.experiments[index];

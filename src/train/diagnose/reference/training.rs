@@ -1,11 +1,14 @@
 //! Repeats the misbehaving training run unchanged, and measures its noise.
 
+use std::time::Instant;
+
 use super::artificial_task::cos_against_arccos;
 use super::sampling_noise::{GradientNoise, LossSpread, gradient_noise, loss_spread, resampled_losses};
 use crate::train::data::split::Split;
 use crate::train::diagnose::experiments::experiment::Experiment;
 use crate::train::diagnose::experiments::outcome::ExperimentOutcome;
 use crate::train::diagnose::request::DiagnosisRequest;
+use crate::train::diagnose::statistics::loss_curve::median;
 use crate::train::diagnose::worker_pool::WorkerPool;
 use crate::train::fit::epoch::{Epoch, FitError};
 use crate::train::options::FitOptions;
@@ -14,6 +17,8 @@ use crate::train::options::FitOptions;
 const RESAMPLED: u64 = 8;
 /// The number of epochs over which the fluctuation of the loss is measured.
 const SPREAD_EPOCHS: usize = 30;
+/// The fewest epochs whose median duration is that of an epoch.
+const MIN_TIMES: usize = 3;
 
 /// The unchanged run, with its measurements.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct ReferenceTraining {
     pub noise: Vec<GradientNoise>,
     /// The fluctuation of the loss after 70 % of the epochs; `None` if the run did not get that far.
     pub spread: Option<LossSpread>,
+    /// How long an epoch took, in seconds, while another thread was busy as well; `None` if there was no time for a few.
+    pub epoch_time: Option<f64>,
     /// The outcome of the same settings on the artificial task; `None` if there was no time.
     pub artificial: Option<ExperimentOutcome>,
 }
@@ -36,6 +43,7 @@ struct TrainingCurve {
     history: Vec<Epoch>,
     noise: Vec<GradientNoise>,
     spread: Option<LossSpread>,
+    epoch_times: Vec<f64>,
 }
 
 /// Repeats the run unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`. At
@@ -61,8 +69,10 @@ pub(crate) fn train_unchanged(
         Experiment::new(FitOptions { epochs: Some(task_epochs), hop: None, ..options.clone() }, &task, 0.0);
     let (curve, outcome) =
         pool.run_both(|| training_curve(request, &unchanged, split, pool), || artificial.run(0, pool))?;
-    let TrainingCurve { history, noise, spread } = curve.unwrap_or_default();
-    Ok(ReferenceTraining { options: unchanged, history, noise, spread, artificial: outcome.flatten() })
+    let TrainingCurve { history, noise, spread, epoch_times } = curve.unwrap_or_default();
+    let epoch_time = (epoch_times.len() >= MIN_TIMES).then(|| median(epoch_times));
+    let artificial = outcome.flatten();
+    Ok(ReferenceTraining { options: unchanged, history, noise, spread, epoch_time, artificial })
 }
 
 /// Trains to the last epoch or to the deadline, and measures the noise on the way.
@@ -78,10 +88,12 @@ fn training_curve(
     let mut curve = TrainingCurve::default();
     let mut resampled = Vec::new();
     while trainer.epochs() < epochs && !pool.expired() {
+        let started = Instant::now();
         match trainer.epoch() {
             Ok(Some(epoch)) => curve.history.push(epoch),
             _ => break,
         }
+        curve.epoch_times.push(started.elapsed().as_secs_f64());
         if trainer.epochs() == early || trainer.epochs() == late {
             curve.noise.push(gradient_noise(&mut trainer, options.batch_size));
         }
