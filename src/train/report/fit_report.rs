@@ -58,9 +58,10 @@ impl FitReport<'_> {
                 p { "No windows were held out to score it. Train with " code { "--folds 5" } ", which is the default, to get a score." }
             }
             @for warning in dataset.warnings.iter().chain(&trained.warnings) { p.warn { "Warning: " (warning) } }
-            p.soft { (origin(dataset)) }
-            @for line in DropSummary::of(&dataset.drops).lines() { p.soft { (line) } }
             @if judgement.is_some() { (self.mistakes()) }
+            h2 { "What the model was made from" }
+            p { (origin(dataset)) }
+            @for line in DropSummary::of(&dataset.drops).lines() { p.soft { (line) } }
             (self.expert_part(judgement.is_some()))
             h3 { "The settings" }
             details { summary { "config.toml" } pre { (config) } }

@@ -47,6 +47,8 @@ pub(super) struct Judgement<'a> {
     pub trees: Option<f64>,
     /// The share of all windows for which the published surface is correct.
     pub published_of_all: f64,
+    /// The share of all windows for which `unknown` is published.
+    pub unknown: f64,
     /// The label with the most held-out windows, and its share of them.
     pub most_frequent: (usize, f64),
     /// Balanced accuracy of each held-out part, window by window.
@@ -74,6 +76,7 @@ impl<'a> Judgement<'a> {
             windows: windows.balanced_accuracy(),
             trees: trees.map(Confusion::balanced_accuracy),
             published_of_all: published.accuracy(),
+            unknown: published.unknown().iter().sum::<u64>() as f64 / published.total() as f64,
             most_frequent: (most.label, most.windows as f64 / published.total() as f64),
             parts: trained.fold_scores(dataset).iter().map(|scores| scores.balanced_accuracy).collect(),
             recordings: recordings_per_label(dataset),
@@ -131,6 +134,10 @@ impl<'a> Judgement<'a> {
             Grade::Weak => {
                 format!("Weak: on drives {seen}, only {published} of what is published is correct")
             }
+            Grade::Chance if self.unknown > 0.5 => format!(
+                "Not usable: on drives {seen}, {} of what is published is unknown",
+                percent(self.unknown)
+            ),
             Grade::Chance => format!(
                 "Not usable: on drives {seen}, {published} of what is published is correct, and guessing gets {}",
                 percent(self.guessing())
@@ -143,18 +150,13 @@ impl<'a> Judgement<'a> {
         let Some(score) = self.weakest().filter(|score| score.recall < 1.0) else {
             return "No surface was published wrongly.".into();
         };
-        let name = self.name(score.label);
-        let correct = percent(score.recall);
-        match score.taken_for {
-            Some((other, share)) => format!(
-                "{name} is confused most: on {name}, {correct} of what is published is correct, and {} is {}.",
-                percent(share),
-                self.name(other)
-            ),
-            None => format!(
-                "{name} is recognised least: on {name}, {correct} of what is published is correct, and the rest is unknown."
-            ),
-        }
+        let (name, correct) = (self.name(score.label), percent(score.recall));
+        let instead = score.instead(self.labels);
+        let instead = instead.map(|(other, share)| format!(", and {} is {other}", percent(share)));
+        format!(
+            "{name} is confused most: on {name}, {correct} of what is published is correct{}.",
+            instead.unwrap_or_default()
+        )
     }
 
     /// How certain the score is, in words and with its range.
@@ -227,6 +229,7 @@ pub(super) mod tests {
             windows: 100,
             recall: recalls[label],
             taken_for: (recalls[label] < 1.0).then_some((1 - label, 1.0 - recalls[label])),
+            unknown: 0.0,
         };
         let published = (recalls[0] + recalls[1]) / 2.0;
         Judgement {
@@ -235,6 +238,7 @@ pub(super) mod tests {
             windows: published,
             trees: Some(trees),
             published_of_all: published,
+            unknown: 0.0,
             most_frequent: (0, 0.5),
             parts: vec![published - 0.02, published + 0.02],
             surfaces: vec![surface(0), surface(1)],

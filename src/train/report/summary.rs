@@ -41,6 +41,10 @@ pub(super) fn summary(
         p {
             "This is the average over the surfaces. What is published is smoothed over several windows, as "
             code { "underfoot run" } " does it. " (judgement.weakest_surface())
+            @if judgement.unknown >= 0.01 {
+                " For " (percent(judgement.unknown)) " of all windows, nothing was certain enough to be named, and "
+                code { "unknown" } " is published, which counts as not correct."
+            }
         }
         @for caution in judgement.cautions() { p.warn { (caution) } }
         div class=(format!("verdict {colour}")) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::elements::document::percent;
+use crate::model::card::UNKNOWN;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 
@@ -17,9 +18,22 @@ pub(super) struct SurfaceScore {
     pub windows: u64,
     /// The share of them that is correct; NaN without windows.
     pub recall: f64,
-    /// The label that the others were most often predicted as, and its share of all; `None` if all others are
-    /// unknown, or there are no others.
+    /// The label that it was most often taken for, and the share of that; `None` if it was taken for no other.
     pub taken_for: Option<(usize, f64)>,
+    /// The share that is unknown; NaN without windows.
+    pub unknown: f64,
+}
+
+impl SurfaceScore {
+    /// What was most often named instead, which may be `unknown`, and the share of that; `None` if all is correct.
+    pub(super) fn instead<'a>(&self, labels: &'a [String]) -> Option<(&'a str, f64)> {
+        let other = self.taken_for.and_then(|(label, share)| Some((labels.get(label)?.as_str(), share)));
+        match other {
+            Some((_, share)) if share >= self.unknown => other,
+            _ if self.unknown > 0.0 => Some((UNKNOWN, self.unknown)),
+            _ => other,
+        }
+    }
 }
 
 /// The score of each surface, in the order of the labels.
@@ -36,6 +50,7 @@ pub(super) fn surface_scores(confusion: &Confusion) -> Vec<SurfaceScore> {
             windows,
             recall: share(row.get(label).copied().unwrap_or(0)),
             taken_for: most.map(|(other, count)| (other, share(*count))),
+            unknown: share(*unknown),
         }
     })
     .collect()
@@ -64,7 +79,7 @@ pub(super) fn surfaces_table(published: &Confusion, dataset: &Dataset) -> Markup
                     td { (labels[score.label]) }
                     td.n { (recordings[score.label]) }
                     td.n { (percent(score.recall)) }
-                    td { @if let Some((other, share)) = score.taken_for { (labels[other]) ", " (percent(share)) } }
+                    td { @if let Some((other, share)) = score.instead(labels) { (other) ", " (percent(share)) } }
                 }
             }
         } }
@@ -86,7 +101,12 @@ mod tests {
         }
         let scores = surface_scores(&confusion);
         assert_eq!((scores[0].windows, scores[0].recall, scores[0].taken_for), (10, 0.6, Some((2, 0.2))));
+        assert_eq!(scores[0].instead(confusion.labels()), Some(("c", 0.2)));
+        (0..5).for_each(|_| confusion.add(0, None));
+        let scores = surface_scores(&confusion);
+        assert_eq!(scores[0].instead(confusion.labels()), Some(("unknown", 0.4)));
         assert_eq!((scores[1].recall, scores[1].taken_for), (1.0, None));
+        assert_eq!(scores[1].instead(confusion.labels()), None);
         assert!(scores[2].recall.is_nan() && scores[2].taken_for.is_none());
     }
 

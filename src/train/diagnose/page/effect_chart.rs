@@ -75,15 +75,18 @@ pub(super) fn effect_chart(rows: &[EffectRow]) -> Markup {
     }
 }
 
-/// The end of the scale on each side of 0, in points: the smallest of 1, 2 or 5 times a power of ten that has room for
-/// every mean and for every interval, but at most 100.
+/// The end of the scale on each side of 0, in points: the smallest of a few round numbers that has room for every mean
+/// and for every interval, but at most 100.
 fn range(rows: &[EffectRow]) -> f64 {
     let ends = rows.iter().filter_map(|row| row.effect).flat_map(|effect| {
         let [low, high] = effect.interval.unwrap_or([effect.mean; 2]);
         [effect.mean, low, high]
     });
     let largest = ends.map(|end| 100.0 * end.abs()).filter(|end| end.is_finite()).fold(MIN_RANGE, f64::max);
-    [5.0, 10.0, 20.0, 50.0].into_iter().find(|round| largest <= *round).unwrap_or(100.0)
+    [5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0]
+        .into_iter()
+        .find(|round| largest <= *round)
+        .unwrap_or(100.0)
 }
 
 #[cfg(test)]
@@ -134,7 +137,7 @@ mod tests {
     #[test]
     fn the_scale_has_room_for_every_interval_and_is_not_narrower_than_five_points() {
         assert_eq!(range(&[row(0.1, Some([-0.2, 0.3]))]), 5.0);
-        assert_eq!(range(&[row(-7.0, Some([-11.0, -1.0]))]), 20.0);
+        assert_eq!(range(&[row(-7.0, Some([-11.0, -1.0]))]), 15.0);
         assert_eq!(range(&[row(90.0, Some([-400.0, 500.0]))]), 100.0);
         assert_eq!(range(&[]), 5.0);
     }

@@ -45,6 +45,7 @@ impl DiagnosisPage<'_> {
             (self.verdict())
             (self.before_and_after())
             (self.changes())
+            @if !self.diagnosis.findings.is_empty() { (self.conditions()) }
             (self.more_drives())
             (self.windows())
             (self.suspects())

@@ -18,7 +18,7 @@ impl DiagnosisPage<'_> {
             (self.what_to_do())
             @for (index, finding) in found.findings.iter().enumerate() { (self.finding(index + 1, finding)) }
             @if found.state() != State::Healthy { (tendencies(&found.tendencies)) }
-            (self.conditions())
+            @if found.findings.is_empty() { (self.conditions()) }
             @for warning in &found.warnings { p.warn { "Warning: " (warning) } }
             p.soft { (self.basis()) }
         }
@@ -57,11 +57,13 @@ impl DiagnosisPage<'_> {
 
     /// A finding, with what to do about it and how certain it is.
     fn finding(&self, number: usize, finding: &Finding) -> Markup {
+        // Without a command, the first screen already says what to do about the first finding.
+        let is_said = number == 1 && self.diagnosis.fixed.is_none();
         html! {
             div.verdict {
                 h3 { (number) ". " (finding.cause.title()) }
                 p { (finding.cause.meaning()) }
-                p { b { "What to do: " } (sentence(&finding.fix)) }
+                @if !is_said { p { b { "What to do: " } (sentence(&finding.fix)) } }
                 p { b { "How certain: " } (sentence(&self.diagnosis.certainty(finding))) }
                 p.soft {
                     b { "Evidence: " } (sentence(&finding.evidence))
@@ -72,11 +74,11 @@ impl DiagnosisPage<'_> {
     }
 
     /// The conditions of a healthy run, each with its figure.
-    fn conditions(&self) -> Markup {
+    pub(super) fn conditions(&self) -> Markup {
         let conditions = &self.diagnosis.conditions;
         html! {
             @if !conditions.is_empty() {
-                h2 { "What a healthy training run shows" }
+                h2 { "Signs of a healthy training run" }
                 ul.conditions {
                     @for condition in conditions {
                         @let (class, mark) = match condition.met {
