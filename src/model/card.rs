@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
+pub use super::scores::Scores;
+use super::validation_choice::ValidationChoice;
 use crate::signal::Channel;
 
 /// The longest window and the longest gap in s.
@@ -84,36 +86,25 @@ pub struct TrainingSummary {
     /// single network.
     #[serde(default)]
     pub folds: usize,
-    /// The scores on held-out windows, each predicted by a network that was not trained on its recording;
-    /// `None` if no recording was held out.
+    /// The scores on held-out windows, each counted by itself and answered by networks that were not trained on its
+    /// recording; `None` if no recording was held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_scores: Option<Scores>,
-    /// Whether the held-out windows were also used to choose the weights. If so, the scores are higher than
-    /// those to be expected on new recordings.
+    /// Whether the held-out recordings also chose something, which [`TrainingSummary::validation_chose`] names. If
+    /// so, the scores are higher than those to be expected on new recordings.
     #[serde(default)]
     pub chosen_on_validation: bool,
+    /// What the held-out recordings chose. Older cards do not have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_chose: Vec<ValidationChoice>,
+    /// A short digest of each recording that the model was trained on, from its bytes; see
+    /// [`short_digests`](crate::recordings::short_digests). Older cards do not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recording_digests: Vec<String>,
     /// The seed of the initial weights, the order of the windows and the split.
     pub seed: u64,
     /// The statistics of each channel in the training windows, in the order of [`Card::channels`].
     pub statistics: Vec<Statistics>,
-}
-
-/// How well predictions of windows agree with their labels. All scores are from 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
-    /// The fraction of windows that were predicted correctly.
-    pub accuracy: f64,
-    /// The mean of the recalls of the labels.
-    pub balanced_accuracy: f64,
-    /// The mean of the F1 scores of the labels.
-    pub macro_f1: f64,
-}
-
-impl std::fmt::Display for Scores {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { accuracy, balanced_accuracy, macro_f1 } = self;
-        write!(f, "accuracy {accuracy:.3}, balanced accuracy {balanced_accuracy:.3}, macro F1 {macro_f1:.3}")
-    }
 }
 
 /// The statistics of one channel in the training windows, in the channel's unit.
@@ -232,7 +223,8 @@ impl Card {
         let TrainingSummary { windows_per_class, statistics, validation, data_digest, .. } = training;
         let (channels, labels) = (self.channels.len(), self.labels.len());
         let texts = validation.iter().map(|name| ("training.validation", name));
-        let mut texts = texts.chain([("training.data_digest", data_digest)]);
+        let digests = training.recording_digests.iter().map(|digest| ("training.recording_digests", digest));
+        let mut texts = texts.chain(digests).chain([("training.data_digest", data_digest)]);
         if let Some(fault) = texts.find_map(|(key, text)| {
             card_text::fault(text, MAX_TEXT).map(|fault| format!("{key} has {}, which {fault}", quoted(text)))
         }) {
@@ -296,6 +288,8 @@ impl TrainingSummary {
             folds: 0,
             validation_scores: None,
             chosen_on_validation: false,
+            validation_chose: Vec::new(),
+            recording_digests: Vec::new(),
             seed: 1,
             statistics,
         }
@@ -358,6 +352,22 @@ mod tests {
             assert!(error.contains(key) && !error.contains(char::is_control), "{error}");
             assert!(error.len() < 200, "{error}");
         }
+    }
+
+    #[test]
+    fn a_card_without_digests_and_choices_is_read() {
+        let card = Card::of_test(100, 10, &["tile", "wood"]);
+        let training = TrainingSummary { chosen_on_validation: true, ..TrainingSummary::default() };
+        let card = Card { training: Some(training), ..card };
+        assert!(!card.to_json().contains("digests") && !card.to_json().contains("validation_chose"));
+        assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
+        let mut known = card.clone();
+        if let Some(training) = &mut known.training {
+            training.validation_chose = vec![ValidationChoice::Epoch];
+            training.recording_digests = vec!["0123456789abcdef".into()];
+        }
+        assert!(known.to_json().contains("\"validation_chose\":[\"epoch\"]"), "{}", known.to_json());
+        assert_eq!(Card::parse(&known.to_json()).unwrap(), known);
     }
 
     #[test]

@@ -62,6 +62,8 @@ const TRAINING: &[Key] = &[
     optional("folds", "folds = 0", Kind::Number),
     optional("validation_scores", "validation_scores = {}", Kind::Any),
     optional("chosen_on_validation", "chosen_on_validation = false", Kind::Any),
+    optional("validation_chose", "validation_chose = []", Kind::Texts),
+    optional("recording_digests", "recording_digests = []", Kind::Texts),
     optional("seed", "seed = 0", Kind::Number),
     optional("statistics", "[[training.statistics]]", Kind::Tables(STATISTICS)),
 ];

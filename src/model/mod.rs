@@ -1,7 +1,8 @@
 //! Models: their files, their cards, and running them.
 //!
 //! - [`card`]: the model card, which says what a model needs and gives; `card_text` says which texts it may
-//!   have, and `card_file` reads one that was written by hand.
+//!   have, and `card_file` reads one that was written by hand. `scores` has the scores in a card.
+//! - [`validation_choice`]: what the recordings were used for that a model is scored on.
 //! - [`onnx`]: writing ONNX files, and putting a card into one.
 //! - `runtime`: finding and loading the ONNX Runtime library.
 //! - [`session`]: a loaded model, which turns windows into probabilities. Before it does, `signature` checks
@@ -14,5 +15,7 @@ mod error;
 pub mod onnx;
 mod probe;
 pub(crate) mod runtime;
+mod scores;
 pub mod session;
 mod signature;
+pub mod validation_choice;

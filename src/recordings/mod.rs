@@ -5,7 +5,7 @@
 //! - [`reader::RecordingReader`] reads the samples of a [`Recording`] in bounded memory.
 //! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, or a file of
 //!   intervals.
-//! - [`digest()`] identifies the data that a model was trained on.
+//! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
 
 mod digest;
 mod error;
@@ -18,7 +18,7 @@ mod recording;
 mod row_counts;
 mod unit;
 
-pub use digest::digest;
+pub use digest::{digest, short_digests, trained_on_warning};
 pub use error::RecordingError;
 pub use find::find;
 pub use recording::Recording;

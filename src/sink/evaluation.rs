@@ -56,6 +56,17 @@ pub struct EvaluationPart {
     pub unknown: Vec<u64>,
 }
 
+impl EvaluationPart {
+    pub(crate) fn new(confusion: &Confusion) -> Self {
+        Self {
+            scores: confusion.scores(),
+            count: confusion.total(),
+            confusion: confusion.table().to_vec(),
+            unknown: confusion.unknown().to_vec(),
+        }
+    }
+}
+
 impl EvaluationSink {
     /// Creates a sink that has scored nothing yet. `truth` holds the labels of the recordings that are being
     /// read.
@@ -101,18 +112,22 @@ impl EvaluationSink {
         }
     }
 
+    /// Each true label against the decided surface at a window's last step.
+    pub(crate) fn decisions(&self) -> &Confusion {
+        &self.decisions
+    }
+
+    /// The number of predictions that were scored so far.
+    pub(crate) fn scored(&self) -> u64 {
+        self.decisions.total()
+    }
+
     /// Returns the scores of everything taken so far.
     pub fn evaluation(&self) -> Evaluation {
-        let part = |confusion: &Confusion| EvaluationPart {
-            scores: confusion.scores(),
-            count: confusion.total(),
-            confusion: confusion.table().to_vec(),
-            unknown: confusion.unknown().to_vec(),
-        };
         Evaluation {
             labels: self.labels.clone(),
-            windows: part(&self.windows),
-            decisions: part(&self.decisions),
+            windows: EvaluationPart::new(&self.windows),
+            decisions: EvaluationPart::new(&self.decisions),
             unlabelled: self.unlabelled,
             unknown_labels: self.unknown_labels.clone(),
         }

@@ -47,7 +47,8 @@ pub(crate) struct FileSource {
 pub struct Truth(Arc<Mutex<HashMap<StreamId, Labels>>>);
 
 impl Truth {
-    fn set(&self, stream: &StreamId, labels: Labels) {
+    /// Sets the labels of a stream, as far as they are known.
+    pub(crate) fn set(&self, stream: &StreamId, labels: Labels) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone(), labels);
     }
 

@@ -9,6 +9,7 @@
 //! - `optimize`: optimisers: how the gradients change the weights
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
 //! - `export`: the ONNX graph, and its comparison with the network
+//! - `decisions`: the surfaces that the daemon would publish for held-out recordings
 //! - `baseline`: decision trees, for comparison
 //! - `report`: the report of a training run
 //! - `diagnose`: experiments that find out why a training run misbehaves
@@ -19,6 +20,7 @@
 
 pub(crate) mod baseline;
 pub(crate) mod data;
+pub(crate) mod decisions;
 pub(crate) mod diagnose;
 pub(crate) mod export;
 pub(crate) mod fit;

@@ -50,10 +50,15 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
     let stderr = text(&done.stderr);
     assert!(done.status.success(), "{stderr}");
     for expected in [
-        "score on recordings not trained on",
+        "scores on 12 held-out recordings, each answered by 2 networks that were not trained on it",
+        "these recordings chose nothing else",
+        "windows, each counted by itself: accuracy",
+        "decisions, as `underfoot replay` makes and counts them: accuracy",
+        "each of these recordings is on one surface, so no decision had to follow a change",
         "extra trees",
         "ONNX Runtime agrees",
-        "network 2 of 2, epoch 2 of 2",
+        "network 2 of 4, epoch 2 of 2",
+        "network 4 of 4, for calibration only, epoch 2 of 2",
     ] {
         assert!(stderr.contains(expected), "{expected:?} in {stderr}");
     }
@@ -69,6 +74,9 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
         serde_json::from_slice(&std::fs::read(run.join("scores.json")).unwrap()).unwrap();
     assert_eq!(scores["kind"], "cross-validation");
     assert_eq!(scores["chosen_on_validation"], false);
+    assert_eq!(scores["validation_chose"], serde_json::json!([]));
+    assert_eq!(scores["calibration"]["networks"], 2);
+    assert!(scores["calibration"]["applied"].is_boolean(), "{scores}");
     assert_eq!(scores["folds"].as_array().unwrap().len(), 2);
     assert!(scores["extra_trees"]["balanced_accuracy"].is_number() && scores.get("leaky").is_none());
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
@@ -83,6 +91,101 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
     );
     assert!(again.status.success(), "{}", text(&again.stderr));
     assert_eq!(std::fs::read(folder.path().join("again.onnx")).unwrap(), model);
+}
+
+/// Writes recordings over three surfaces each, of which some have a gap, to `data`.
+fn tours(folder: &Path, count: usize) {
+    let data = folder.join("data");
+    for seed in 1..=count {
+        let seed = seed.to_string();
+        let arguments = ["simulate", "--tour", "--rate", "50", "--seconds", "5", "--seed", &seed, "--out"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
+        assert!(command.args(arguments).arg(&data).output().unwrap().status.success());
+        let path = data.join(format!("tour{seed}.csv"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Without the seconds 7 to 8.6, which are within a surface, and with a value that is not a number.
+        let lines = text.lines().enumerate().filter(|(row, _)| !(350..430).contains(row));
+        let lines = lines.map(|(row, line)| if row == 700 { "14.0,nan" } else { line });
+        std::fs::write(&path, lines.flat_map(|line| [line, "\n"]).collect::<String>()).unwrap();
+    }
+}
+
+/// The report of `underfoot replay` with these arguments, and its standard error.
+fn replay(folder: &Path, arguments: &[&str]) -> (serde_json::Value, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
+    command.args(["replay", "--report", "replay.json"]).args(arguments);
+    let done = command.current_dir(folder).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let report = std::fs::read(folder.join("replay.json")).unwrap();
+    (serde_json::from_slice(&report).unwrap(), text(&done.stderr))
+}
+
+#[test]
+fn the_decisions_of_a_single_network_are_those_of_a_replay_of_the_validation_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    tours(root, 6);
+    let settings = ["--window=50", "--hop=7", "--hidden=8", "--epochs=12", "--validation=0.3"];
+    let done = trainer(&[&["fit", "data", "--out", "m.onnx"], &settings[..]].concat(), root);
+    let stderr = text(&done.stderr);
+    assert!(done.status.success() && stderr.contains("decisions, as `underfoot replay`"), "{stderr}");
+    assert!(!stderr.contains("is on one surface"), "{stderr}");
+    let scores = scores(&root.join("m.run"));
+    let card = card(root, "m.onnx");
+    let held_out = card["training"]["validation"].as_array().unwrap();
+    assert_eq!((held_out.len(), &scores["recordings_with_changes"]), (2, &2.into()));
+    let files: Vec<String> = held_out.iter().map(|name| format!("{}.csv", name.as_str().unwrap())).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let (report, _) = replay(root, &[&["--model", "m.onnx"], &files[..]].concat());
+    for kind in ["decisions", "windows"] {
+        for key in ["confusion", "unknown", "accuracy"] {
+            assert_eq!(scores[kind][key], report[kind][key], "{kind} {key}: {stderr}");
+        }
+    }
+    // Boundary windows are decided, and have no label of their own.
+    let count = |kind: &str| report[kind]["count"].as_u64().unwrap();
+    assert!(count("decisions") > count("windows"), "{report}");
+    let done = trainer(&[&["evaluate", "m.onnx", "--json"], &files[..]].concat(), root);
+    let evaluated: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(evaluated["decisions"]["confusion"], report["decisions"]["confusion"]);
+    assert_eq!(evaluated["confusion"], report["windows"]["confusion"]);
+}
+
+/// The card of a model, as `underfoot model show` prints it.
+fn card(folder: &Path, model: &str) -> serde_json::Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot"));
+    let shown = command.args(["model", "show", "--json", model]).current_dir(folder).output().unwrap();
+    serde_json::from_slice(&shown.stdout).unwrap()
+}
+
+#[test]
+fn scores_on_recordings_that_the_model_was_trained_on_are_warned_of() {
+    let folder = simulated();
+    let root = folder.path();
+    let arguments = ["data", "--out", "m.onnx", "--validation", "0.25", "--schedule", "plateau"];
+    let done = fit(root, &arguments);
+    let stderr = text(&done.stderr);
+    assert!(stderr.contains("these recordings also chose the learning rate, so the scores"), "{stderr}");
+    assert_eq!(scores(&root.join("m.run"))["validation_chose"], serde_json::json!(["learning_rate"]));
+    assert_eq!(card(root, "m.onnx")["training"]["recording_digests"].as_array().unwrap().len(), 9);
+    let shown = Command::new(env!("CARGO_BIN_EXE_underfoot"))
+        .args(["model", "show", "m.onnx"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("known drives 9, which are recognised"), "{shown}");
+    assert!(shown.contains("windows of 3 recordings that were held out, which also chose the learning rate"));
+    let warning = "warning: the model was trained on 9 of these 12 recordings, first data/concrete/";
+    let evaluated = text(&trainer(&["evaluate", "m.onnx", "data"], root).stderr);
+    assert!(evaluated.contains(warning), "{evaluated}");
+    assert!(evaluated.contains("decisions, as `underfoot replay` makes and counts them"), "{evaluated}");
+    let (_, replayed) = replay(root, &["--model", "m.onnx", "data"]);
+    assert!(replayed.contains(warning), "{replayed}");
+    let held_out = card(root, "m.onnx")["training"]["validation"][0].as_str().unwrap().to_owned();
+    let new = format!("data/{held_out}.csv");
+    assert!(!replay(root, &["--model", "m.onnx", &new]).1.contains("warning"));
+    assert!(!text(&trainer(&["evaluate", "m.onnx", &new], root).stderr).contains("was trained on"));
 }
 
 #[test]
@@ -100,10 +203,12 @@ fn a_search_reports_its_trials_and_labels_its_score_as_a_validation_score() {
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--budget", "2s"]);
     let stderr = text(&done.stderr);
     assert!(done.status.success() && stderr.contains("the best of "), "{stderr}");
-    assert!(stderr.contains("validation score (it also chose the model"), "{stderr}");
+    assert!(stderr.contains("these recordings also chose the settings, so the scores on new"), "{stderr}");
+    assert!(!stderr.contains("--epochs"), "{stderr}");
     let scores = std::fs::read(folder.path().join("m.run/scores.json")).unwrap();
     let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
     assert!(!scores["tried"].as_array().unwrap().is_empty());
+    assert_eq!(scores["validation_chose"], serde_json::json!(["settings"]));
 }
 
 #[test]
@@ -135,7 +240,7 @@ fn an_interrupted_training_keeps_the_model_and_writes_the_unfinished_one_beside_
         last.contains("the unfinished model is in m.partial.onnx, its report in m.partial.run/report.html"),
         "{rest}"
     );
-    assert!(!rest.contains("wrote ") && !rest.contains("score on recordings not trained on"), "{rest}");
+    assert!(!rest.contains("wrote ") && !rest.contains("held-out recordings, each answered"), "{rest}");
     assert_eq!(std::fs::read_to_string(folder.path().join("m.onnx")).unwrap(), "a good model");
     assert!(folder.path().join("m.partial.onnx").is_file() && !folder.path().join("m.run").exists());
     let run = folder.path().join("m.partial.run");

@@ -7,6 +7,7 @@ use crate::model::card::Card;
 use crate::model::card_file;
 use crate::model::onnx;
 use crate::model::session::Model;
+use crate::model::validation_choice::ValidationChoice;
 use crate::train::export;
 
 /// Print a model's card, or add one to a model from another program
@@ -108,13 +109,27 @@ fn describe(card: &Card) -> String {
                 format!("{} recordings; windows: {}", training.recordings, windows.join(", ")),
             );
             line("data", training.data_digest.clone());
+            let digests = training.recording_digests.len();
+            if digests > 0 {
+                line(
+                    "known drives",
+                    format!("{digests}, which are recognised when the model is scored on them"),
+                );
+            }
             line("seed", training.seed.to_string());
         }
         if let Some(scores) = &training.validation_scores {
-            let chosen = if training.chosen_on_validation { ", which also chose the model" } else { "" };
+            let chosen = match ValidationChoice::in_words(&training.validation_chose) {
+                Some(chosen) => format!("which also chose {chosen}"),
+                None if training.chosen_on_validation => "which also chose the epoch or the settings".into(),
+                None => "which chose nothing else".into(),
+            };
             line(
                 "validation",
-                format!("{scores} on {} held-out recordings{chosen}", training.validation.len()),
+                format!(
+                    "{scores}; windows of {} recordings that were held out, {chosen}",
+                    training.validation.len()
+                ),
             );
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {

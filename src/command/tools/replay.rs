@@ -92,6 +92,7 @@ impl ReplayArgs {
             )),
             Sink::Evaluation(EvaluationSink::new(&card, truth.clone())),
         ];
+        let replayed = recordings.clone();
         let files = FileSource {
             recordings,
             channels: card.channels.clone(),
@@ -135,6 +136,13 @@ impl ReplayArgs {
         if ended.output_closed {
             // The reader has what it wanted. Scores of a part would mislead.
             return Ok(());
+        }
+        let is_scored = |sink: &Sink| matches!(sink, Sink::Evaluation(evaluation) if evaluation.scored() > 0);
+        if ended.sinks.iter().any(is_scored) {
+            // A recording that can no longer be read is among the faults.
+            if let Ok(Some(warning)) = recordings::trained_on_warning(&replayed, &card) {
+                eprintln!("warning: {warning}");
+            }
         }
         self.conclude(ended.sinks, &faults, &health)
     }

@@ -1,4 +1,5 @@
-//! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings.
+//! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings, and how well the
+//! daemon decides on them.
 
 use std::path::PathBuf;
 
@@ -7,8 +8,10 @@ use crate::model::card::Scores;
 use crate::model::session::Model;
 use crate::recordings;
 use crate::score::Confusion;
+use crate::sink::evaluation::EvaluationPart;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::drops::DropSummary;
+use crate::train::decisions::{Decisions, NO_CHANGES, recordings_with_changes};
 use crate::train::fit::member::confusion;
 
 /// The number of windows in a batch for the model.
@@ -34,12 +37,18 @@ pub struct EvaluateArgs {
 /// The scores in the form that `--json` prints.
 #[derive(Debug, serde::Serialize)]
 struct EvaluationReport<'a> {
+    /// Of the windows, each counted by itself.
     #[serde(flatten)]
     scores: Scores,
     labels: &'a [String],
     /// One row for each actual label, one column for each predicted label.
     confusion: &'a [Vec<u64>],
     windows: u64,
+    /// The decisions, as `underfoot replay` makes and counts them.
+    decisions: EvaluationPart,
+    /// The number of recordings with windows of more than one label. If there are none, the scores of the decisions
+    /// are higher than on drives over several surfaces.
+    recordings_with_changes: usize,
     recordings: usize,
     /// What was dropped on the way from the rows of the recordings to windows.
     dropped: DropSummary,
@@ -58,24 +67,47 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     }
     let found = recordings::find(&args.data, args.dataset.as_deref())?;
     let dataset = Dataset::for_card(&found, model.card())?;
-    data_report::print(&dataset, &[]);
+    let trained_on: Vec<String> = recordings::trained_on_warning(&found, model.card())?.into_iter().collect();
+    data_report::print(&dataset, &trained_on);
     let confusion = score(&mut model, &dataset)?;
     let scores = confusion.scores();
+    let card = model.card().clone();
+    let mut decisions = Decisions::new(&card);
+    for recording in &found {
+        decisions.add(recording, |windows| anyhow::Ok(model.probabilities(&windows.concat())?))?;
+    }
+    let decisions = decisions.confusion();
+    let recordings_with_changes = recordings_with_changes(&dataset, 0..dataset.len());
     if args.json {
         let report = EvaluationReport {
             scores,
             labels: confusion.labels(),
             confusion: confusion.table(),
             windows: confusion.total(),
+            decisions: EvaluationPart::new(decisions),
+            recordings_with_changes,
             recordings: dataset.recordings.len(),
             dropped: DropSummary::of(&dataset.drops),
-            warnings: &dataset.warnings,
+            warnings: &[dataset.warnings.as_slice(), &trained_on].concat(),
         };
         println!("{}", serde_json::to_string(&report)?);
         return Ok(());
     }
-    eprintln!("{} recordings, {} windows: {scores}", dataset.recordings.len(), confusion.total());
+    eprintln!(
+        "{} recordings, {} windows, each counted by itself: {scores}",
+        dataset.recordings.len(),
+        confusion.total()
+    );
     eprintln!("{confusion}");
+    eprintln!(
+        "{} decisions, as `underfoot replay` makes and counts them: {}",
+        decisions.total(),
+        decisions.scores()
+    );
+    if recordings_with_changes == 0 {
+        eprintln!("{NO_CHANGES}");
+    }
+    eprintln!("{decisions}");
     Ok(())
 }
 

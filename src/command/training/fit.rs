@@ -13,6 +13,7 @@ use super::arguments::{check_folder_of, dataset_options, given};
 use super::data_report;
 use super::interrupt::{self, Interrupted};
 use super::progress::TrainingProgress;
+use super::scores::Scored;
 use crate::model::runtime;
 use crate::recordings;
 use crate::score::Confusion;
@@ -20,9 +21,11 @@ use crate::signal::channel_names;
 use crate::train::baseline::baseline;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
+use crate::train::decisions::Decisions;
 use crate::train::export;
+use crate::train::fit::companions;
 use crate::train::fit::context::{TrainingContext, pool};
-use crate::train::fit::cross_validation::{cross_validate, train_splits};
+use crate::train::fit::cross_validation::{cross_validate, score_splits};
 use crate::train::fit::epoch::{Epoch, FitError};
 use crate::train::fit::search::search;
 use crate::train::fit::trained::Trained;
@@ -104,7 +107,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     data_report::print(&dataset, splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default());
     let stop = interrupt::stop_flag()?;
     let (trained, tried) = match budget {
-        None => (train(&options, &dataset, &stop)?, Vec::new()),
+        None => (train(&options, &dataset, &splits, &stop)?, Vec::new()),
         Some(budget) => {
             let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"));
             let result = result.map_err(|error| interrupted_or(error, &out))?;
@@ -116,11 +119,11 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     };
     let interruption = match &trained.interrupted {
         Some(interrupted) if interrupted.epoch == 0 => return Err(Interrupted::nothing_written(&out).into()),
-        Some(interrupted) => Some(format!("after {interrupted}")),
-        None if budget.is_some() && stop.load(Ordering::Relaxed) => {
+        Some(interrupted) if budget.is_none() => Some(format!("after {interrupted}")),
+        _ if budget.is_some() && stop.load(Ordering::Relaxed) => {
             Some(format!("after {} settings were tried", tried.len()))
         }
-        None => None,
+        _ => None,
     };
     let (model, folder) = match &interruption {
         None => (out.clone(), folder),
@@ -130,10 +133,16 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let interrupted = || stop.load(Ordering::Relaxed);
     let trees = baseline(&trained, &dataset, &stop)?;
     let leaky = if leaky && !interrupted() { leaky_scores(&trained.options, &dataset, &stop)? } else { None };
+    let card = export::card(&trained, &dataset, &found)?;
+    let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
+    let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
+    let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
+    let decisions = decisions.as_ref().map(Decisions::confusion);
+    let (trees, leaky) = (trees.as_ref(), leaky.as_ref());
     if trained.interrupted.is_none() {
-        print_scores(&trained, &dataset, trees.as_ref(), leaky.as_ref());
+        eprint!("{}", Scored { trained: &trained, dataset: &dataset, decisions, trees, leaky });
     }
-    let (bytes, difference) = export::export(&trained, &dataset, None)?;
+    let (bytes, difference) = export::export(&trained, &dataset, &card, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let config = RunConfig {
         data: data.iter().map(absolute).collect(),
@@ -144,8 +153,9 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let report = FitReport {
         trained: &trained,
         dataset: &dataset,
-        trees: trees.as_ref(),
-        leaky: leaky.as_ref(),
+        decisions,
+        trees,
+        leaky,
         config: &config,
         model: &model,
         folder: &folder,
@@ -186,9 +196,15 @@ fn interrupted_or(error: FitError, out: &Path) -> anyhow::Error {
     }
 }
 
-/// Trains with a progress display.
-fn train(options: &FitOptions, dataset: &Dataset, stop: &AtomicBool) -> Result<Trained, FitError> {
-    let progress = TrainingProgress::new(options);
+/// Trains with a progress display. `splits` are those of the networks of the model.
+fn train(
+    options: &FitOptions,
+    dataset: &Dataset,
+    splits: &[Split],
+    stop: &AtomicBool,
+) -> Result<Trained, FitError> {
+    let companions = companions::planned(options, dataset, splits).len();
+    let progress = TrainingProgress::new(options, splits.len(), companions);
     let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
     let trained = cross_validate(&TrainingContext { options, dataset, stop, progress: &show });
     progress.end();
@@ -205,13 +221,12 @@ fn leaky_scores(
 ) -> Result<Option<Confusion>, FitError> {
     eprintln!("training again with a split by window instead of by recording");
     let splits = Split::leaky_folds(dataset, options.folds().max(2), options.seed);
-    let progress = TrainingProgress::new(options);
+    let progress = TrainingProgress::new(options, splits.len(), 0);
     let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
     let context = TrainingContext { options, dataset, stop, progress: &show };
-    let trained = pool(options.threads)?.install(|| train_splits(&context, splits));
+    let scores = score_splits(&context, &splits);
     progress.end();
-    let trained = trained?;
-    Ok(trained.interrupted.is_none().then(|| trained.window_confusion(dataset)))
+    scores
 }
 
 /// The dataset in one line.
@@ -231,44 +246,4 @@ fn description(dataset: &Dataset) -> String {
         card.hop,
         channel_names(&card.channels),
     )
-}
-
-/// Prints scores and the confusion table to stderr.
-fn print_scores(trained: &Trained, dataset: &Dataset, trees: Option<&Confusion>, leaky: Option<&Confusion>) {
-    let windows = trained.window_confusion(dataset);
-    if windows.total() == 0 {
-        return eprintln!("no windows were held out, so there is no score");
-    }
-    let kind = if trained.chosen_on_validation() {
-        "validation score (it also chose the model: a test score would be lower)"
-    } else {
-        "score on recordings not trained on"
-    };
-    let folds = trained.fold_scores(dataset);
-    eprintln!("{kind}, {} windows: {}", windows.total(), windows.scores());
-    if folds.len() > 1 {
-        let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
-        eprintln!("  balanced accuracy of each fold: {}", balanced.collect::<Vec<_>>().join(" "));
-    }
-    eprintln!(
-        "  after smoothing, as the daemon publishes surfaces: {}",
-        trained.decision_confusion(dataset).scores()
-    );
-    if let Some(trees) = trees {
-        eprintln!("  extra trees on summary statistics, for comparison: {}", trees.scores());
-    }
-    if let Some(leaky) = leaky {
-        eprintln!(
-            "  leaky split by window, too optimistic because neighbouring windows are on both sides: {}",
-            leaky.scores()
-        );
-    }
-    if let Some(calibration) = &trained.calibration {
-        eprintln!(
-            "  confidence calibrated with temperature {:.2}: \
-             expected calibration error {:.3} before, {:.3} after",
-            calibration.temperature, calibration.error_before, calibration.error_after
-        );
-    }
-    eprintln!("{windows}");
 }

@@ -11,3 +11,4 @@ pub mod evaluate;
 pub mod fit;
 pub mod interrupt;
 mod progress;
+mod scores;

@@ -17,28 +17,31 @@ pub(crate) struct TrainingProgress {
     bar: Option<ProgressBar>,
     /// Maximum number of epochs of each network.
     epochs: usize,
-    /// The number of networks.
+    /// The number of networks of the model.
     members: usize,
+    /// The number of networks that are trained after these, for calibration only.
+    companions: usize,
 }
 
 impl TrainingProgress {
-    /// Shows an empty bar for a training run with these settings.
-    pub(crate) fn new(options: &FitOptions) -> Self {
-        let (epochs, members) = (options.epochs.unwrap_or(1), options.folds().max(1));
+    /// Shows an empty bar for a training run with these settings and numbers of networks.
+    pub(crate) fn new(options: &FitOptions, members: usize, companions: usize) -> Self {
+        let epochs = options.epochs();
         let style = ProgressStyle::with_template("{bar:20} {percent}%, {eta} left: {msg}").ok();
         let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
-            let bar = ProgressBar::new((epochs * members) as u64).with_style(style);
+            let bar = ProgressBar::new((epochs * (members + companions)) as u64).with_style(style);
             bar.enable_steady_tick(std::time::Duration::from_millis(500));
             bar
         });
-        Self { bar, epochs, members }
+        Self { bar, epochs, members, companions }
     }
 
     /// Shows the figures of one epoch. `member` is the index of the network, from 0.
     pub(crate) fn show(&self, member: usize, epoch: &Epoch) {
-        let network = match self.members {
+        let network = match self.members + self.companions {
             1 => String::new(),
-            members => format!("network {} of {members}, ", member + 1),
+            all if member < self.members => format!("network {} of {all}, ", member + 1),
+            all => format!("network {} of {all}, for calibration only, ", member + 1),
         };
         let text = format!("{network}epoch {} of {}: {}", epoch.epoch, self.epochs, figures(epoch));
         match &self.bar {

@@ -4,11 +4,22 @@ use std::collections::BTreeSet;
 
 use crate::model::card::{Card, TrainingSummary};
 use crate::model::card_text::printable;
+use crate::recordings::{self, Recording, RecordingError};
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
 /// The card of a trained model: that of its dataset, with a summary of the training.
-pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
+///
+/// `found` has the recordings of the dataset, in its order; the card has digests of those that a network of the
+/// model was trained on.
+///
+/// # Errors
+/// [`RecordingError::Read`] if a recording cannot be read.
+pub(crate) fn card(
+    trained: &Trained,
+    dataset: &Dataset,
+    found: &[Recording],
+) -> Result<Card, RecordingError> {
     let held_out = trained.out_of_fold.windows.iter();
     let held_out: BTreeSet<usize> = held_out.map(|index| dataset.recording_of_window[*index]).collect();
     let used: BTreeSet<usize> = dataset.recording_of_window.iter().copied().collect();
@@ -17,6 +28,11 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
     let training: BTreeSet<usize> =
         trained.members.iter().flat_map(|member| &member.split.training).copied().collect();
     let training: Vec<usize> = training.into_iter().collect();
+    let trained_on: BTreeSet<usize> =
+        training.iter().map(|window| dataset.recording_of_window[*window]).collect();
+    let trained_on = trained_on.into_iter().filter_map(|recording| found.get(recording));
+    let recording_digests = recordings::short_digests(trained_on)?;
+    let validation_chose = trained.validation_chose();
     let training = TrainingSummary {
         data_digest: dataset.digest.clone(),
         recordings: used.len(),
@@ -28,9 +44,11 @@ pub(super) fn card(trained: &Trained, dataset: &Dataset) -> Card {
         folds: if folds > 1 { folds } else { 0 },
         // The scores of the networks that an interrupted training got to say nothing about the model.
         validation_scores: (windows.total() > 0 && trained.interrupted.is_none()).then(|| windows.scores()),
-        chosen_on_validation: trained.chosen_on_validation(),
+        chosen_on_validation: !validation_chose.is_empty(),
+        validation_chose,
+        recording_digests,
         seed: trained.options.seed,
         statistics: dataset.statistics(&training),
     };
-    Card { training: Some(training), ..dataset.card.clone() }
+    Ok(Card { training: Some(training), ..dataset.card.clone() })
 }

@@ -16,5 +16,6 @@ mod graph;
 mod model;
 mod parity;
 
+pub(crate) use self::card::card;
 pub(crate) use self::file::{check_writable, write_file};
 pub(crate) use self::model::export;

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::card::card;
 use super::error::ExportError;
 use super::graph::graph;
 use super::parity::compare;
+use crate::model::card::Card;
 use crate::model::onnx;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
-/// Builds the ONNX file of a trained model with its card, and compares it with the trainer's forward pass on
+/// Builds the ONNX file of a trained model with its [`card`](super::card()), and compares it with the trainer's forward pass on
 /// the held-out windows, or on all windows if none are held out. Returns the file's bytes and the largest
 /// difference of a probability. ONNX Runtime is loaded from `library`, or from its usual places if that is
 /// `None`.
@@ -21,15 +21,15 @@ use crate::train::fit::trained::Trained;
 pub(crate) fn export(
     trained: &Trained,
     dataset: &Dataset,
+    card: &Card,
     library: Option<&Path>,
 ) -> Result<(Vec<u8>, f32), ExportError> {
-    let card = card(trained, dataset);
-    let model = onnx::file(graph(&trained.ensemble), &card);
+    let model = onnx::file(graph(&trained.ensemble), card);
     let all: Vec<usize> = (0..dataset.len()).collect();
     let held_out = &trained.out_of_fold.windows;
     let indices = if held_out.is_empty() { &all } else { held_out };
     let windows: Vec<&[f32]> = indices.iter().map(|index| dataset.window(*index)).collect();
-    let difference = compare(&model, &card, &trained.ensemble, &windows, library)?;
+    let difference = compare(&model, card, &trained.ensemble, &windows, library)?;
     Ok((model, difference))
 }
 
@@ -38,9 +38,9 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::model::card::Card;
     use crate::model::session::Model;
     use crate::signal::Channel;
+    use crate::train::export::card::card;
     use crate::train::export::file::write_file;
     use crate::train::export::parity::TOLERANCE;
     use crate::train::fit::context::TrainingContext;
@@ -67,8 +67,9 @@ mod tests {
     fn an_exported_model_gives_the_same_probabilities_in_onnx_runtime() {
         let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
         let (trained, dataset) = trained(options);
-        let (bytes, _) = export(&trained, &dataset, None).unwrap();
-        assert_eq!(bytes, export(&trained, &dataset, None).unwrap().0, "the same bytes each time");
+        let card = card(&trained, &dataset, &[]).unwrap();
+        let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
+        assert_eq!(bytes, export(&trained, &dataset, &card, None).unwrap().0, "the same bytes each time");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.onnx");
         write_file(&path, &bytes).unwrap();
@@ -96,7 +97,8 @@ mod tests {
             pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
             ..FitOptions::default()
         });
-        export(&trained, &dataset, None).unwrap();
+        let card = card(&trained, &dataset, &[]).unwrap();
+        export(&trained, &dataset, &card, None).unwrap();
         // The same with several interchangeable channels.
         let orders = vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]];
         let card = Card { training: None, ..Card::of_test(20, 2, &["a", "b"]) };
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn a_model_that_differs_from_the_network_is_an_error_with_the_difference() {
         let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
-        let card = card(&trained, &dataset);
+        let card = card(&trained, &dataset, &[]).unwrap();
         let model = onnx::file(graph(&trained.ensemble), &card);
         let mut network = trained.ensemble.members()[0].clone();
         network.parameters_mut()[0] += 0.5;

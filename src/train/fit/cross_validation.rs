@@ -4,16 +4,18 @@
 use std::sync::atomic::Ordering;
 
 use super::calibration::Calibration;
+use super::companions;
 use super::context::{TrainingContext, pool};
 use super::ensemble::Ensemble;
 use super::epoch::FitError;
 use super::member::{TrainedMember, train_member};
-use super::trained::{Interruption, OutOfFold, Trained};
+use super::out_of_fold::OutOfFold;
+use super::trained::{Companion, Interruption, Trained};
+use crate::score::Confusion;
 use crate::train::data::split::Split;
-use crate::train::kernel::activation::softmax_rows;
 
 /// Trains one network for each fold, or a single one if the settings ask for no folds, in a thread pool of
-/// its own.
+/// its own. If the settings ask for calibration, companion networks are trained after them.
 ///
 /// # Errors
 /// [`FitError`] if a setting is outside its range, there are too few windows, the loss is not finite, or the
@@ -22,68 +24,129 @@ pub(crate) fn cross_validate(context: &TrainingContext<'_>) -> Result<Trained, F
     let TrainingContext { options, dataset, .. } = *context;
     options.check()?;
     let splits = Split::of_run(dataset, options.folds(), options.validation(), options.seed);
-    pool(options.threads)?.install(|| train_splits(context, splits))
+    pool(options.threads)?.install(|| {
+        let members = train_networks(context, &splits, 0)?;
+        complete(context, &splits, members)
+    })
 }
 
-/// Trains one network for each split, in the caller's thread pool. Networks that had not been started when
-/// the stop flag was set are missing from the result; the first one is always included.
+/// Trains one network for each split, in a thread pool of its own, and returns the actual against the
+/// predicted labels of the windows that each leaves out. `None` if it was interrupted.
+///
+/// # Errors
+/// [`FitError`] if there are too few windows, the loss is not finite, or the threads cannot be started.
+pub(crate) fn score_splits(
+    context: &TrainingContext<'_>,
+    splits: &[Split],
+) -> Result<Option<Confusion>, FitError> {
+    let members = pool(context.options.threads)?.install(|| train_networks(context, splits, 0))?;
+    Ok(is_complete(&members, splits.len()).then(|| confusion_of(context, &members)))
+}
+
+/// Actual against predicted labels of the windows that the networks leave out.
+pub(super) fn confusion_of(context: &TrainingContext<'_>, members: &[TrainedMember]) -> Confusion {
+    let dataset = context.dataset;
+    OutOfFold::new(members, &[], dataset.card.labels.len()).confusion(dataset, |_| true)
+}
+
+/// Trains one network for each split, in the caller's thread pool. The first of them is network `first` of
+/// the run, from 0, which decides its random draws. Networks that had not been started when the stop flag was
+/// set are missing from the result; the first network of a run is always included.
 ///
 /// # Errors
 /// [`FitError`] if there are too few windows or the loss is not finite.
-pub(crate) fn train_splits(context: &TrainingContext<'_>, splits: Vec<Split>) -> Result<Trained, FitError> {
-    let mut members: Vec<TrainedMember> = Vec::new();
-    let networks = splits.len();
-    for (index, split) in splits.into_iter().enumerate() {
+pub(super) fn train_networks(
+    context: &TrainingContext<'_>,
+    splits: &[Split],
+    first: usize,
+) -> Result<Vec<TrainedMember>, FitError> {
+    let mut networks: Vec<TrainedMember> = Vec::new();
+    for (index, split) in (first..).zip(splits) {
         if index > 0 && context.stop.load(Ordering::Relaxed) {
             break;
         }
-        let member = train_member(context, split, index)?;
+        let network = train_member(context, split.clone(), index)?;
         // An untrained network would only make the ensemble worse.
-        if index > 0 && member.member.history.is_empty() {
+        if index > 0 && network.member.history.is_empty() {
             break;
         }
-        members.push(member);
+        networks.push(network);
     }
-    let last = members.last().map(|last| &last.member);
-    let interrupted = members.len() < networks || last.is_some_and(|last| last.interrupted);
-    let interrupted = interrupted.then(|| Interruption {
-        epoch: last.map_or(0, |last| last.history.len()),
-        epochs: context.options.epochs(),
-        network: members.len(),
-        networks,
-    });
-    Ok(Trained { interrupted, ..join(context, members) })
+    Ok(networks)
 }
 
-/// Joins the networks into one model, collects their predictions of held-out windows and calibrates the
-/// confidence.
-fn join(context: &TrainingContext<'_>, trained: Vec<TrainedMember>) -> Trained {
+/// Whether all `count` networks were trained to their last epoch.
+pub(super) fn is_complete(networks: &[TrainedMember], count: usize) -> bool {
+    networks.len() == count && !networks.iter().any(|network| network.member.interrupted)
+}
+
+/// Trains the companions of a model's networks if the settings ask for calibration, joins the networks into
+/// one model, collects the answers to held-out windows, and calibrates the confidence.
+///
+/// An unfinished model is not calibrated, and keeps no companions.
+///
+/// # Errors
+/// [`FitError`] if the loss is not finite.
+pub(super) fn complete(
+    context: &TrainingContext<'_>,
+    splits: &[Split],
+    members: Vec<TrainedMember>,
+) -> Result<Trained, FitError> {
+    let TrainingContext { options, dataset, .. } = *context;
+    let planned = companions::planned(options, dataset, splits);
+    let mut companions = Vec::new();
+    if is_complete(&members, splits.len()) {
+        companions = train_networks(context, &planned, splits.len())?;
+    }
+    let is_complete = is_complete(&members, splits.len()) && is_complete(&companions, planned.len());
+    let last = companions.last().or(members.last()).map(|last| &last.member);
+    let interrupted = (!is_complete).then(|| Interruption {
+        epoch: last.map_or(0, |last| last.history.len()),
+        epochs: options.epochs(),
+        network: members.len() + companions.len(),
+        networks: splits.len() + planned.len(),
+    });
+    if interrupted.is_some() {
+        companions.clear();
+    }
+    Ok(Trained { interrupted, ..join(context, members, companions, is_complete && options.calibrate) })
+}
+
+/// Joins networks and companions into one model, and calibrates its confidence if `calibrate` is true.
+fn join(
+    context: &TrainingContext<'_>,
+    members: Vec<TrainedMember>,
+    companions: Vec<TrainedMember>,
+    calibrate: bool,
+) -> Trained {
     let TrainingContext { options, dataset, .. } = *context;
     let classes = dataset.card.labels.len();
-    let mut rows: Vec<(usize, usize, &[f32])> = Vec::new();
-    for (index, trained) in trained.iter().enumerate() {
-        let logits = trained.member.split.validation.iter().zip(trained.logits.chunks_exact(classes));
-        rows.extend(logits.map(|(window, logits)| (*window, index, logits)));
-    }
-    rows.sort_by_key(|(window, ..)| *window);
-    let windows: Vec<usize> = rows.iter().map(|(window, ..)| *window).collect();
-    let members = rows.iter().map(|(_, member, _)| *member).collect();
-    let mut logits: Vec<f32> = rows.iter().flat_map(|(.., logits)| *logits).copied().collect();
-    let labels: Vec<usize> = windows.iter().map(|window| dataset.labels[*window]).collect();
-    let calibration =
-        (options.calibrate && !labels.is_empty()).then(|| Calibration::apply(&mut logits, &labels, classes));
-    softmax_rows(&mut logits, classes);
-    let out_of_fold = OutOfFold { windows, members, probabilities: logits };
-    let warnings = trained.first().map(|first| first.member.split.warnings.clone()).unwrap_or_default();
-    let (networks, members) = trained.into_iter().map(|trained| (trained.network, trained.member)).unzip();
+    let mut out_of_fold = OutOfFold::new(&members, &companions, classes);
+    let calibration = Some(&out_of_fold).filter(|_| calibrate).and_then(|out_of_fold| {
+        let groups = out_of_fold.calibration_groups(dataset, members.len());
+        Calibration::measure(
+            &out_of_fold.logits,
+            &out_of_fold.labels(dataset),
+            &groups,
+            out_of_fold.networks(),
+        )
+    });
+    let warnings = members.first().map(|first| first.member.split.warnings.clone()).unwrap_or_default();
+    let (networks, members) = members.into_iter().map(|trained| (trained.network, trained.member)).unzip();
     let mut ensemble = Ensemble::of(networks);
-    if let Some(calibration) = &calibration {
-        ensemble.scale_temperature(calibration.temperature);
+    let companion =
+        |trained: TrainedMember| Companion { network: trained.network, split: trained.member.split };
+    let mut companions: Vec<Companion> = companions.into_iter().map(companion).collect();
+    if let Some(Calibration { temperature, applied: true, .. }) = calibration {
+        ensemble.scale_temperature(temperature);
+        companions.iter_mut().for_each(|companion| companion.network.scale_temperature(temperature));
+        out_of_fold.scale_temperature(temperature, classes);
     }
     Trained {
         options: options.clone(),
         ensemble,
         members,
+        companions,
         out_of_fold,
         calibration,
         searched: false,

@@ -37,20 +37,19 @@ impl Ensemble {
         self.members.iter_mut().for_each(|network| network.scale_temperature(temperature));
     }
 
-    /// The mean of the members' logits, row-major [N, K], for N windows, each row-major [W, C].
-    fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
-        let share = 1.0 / self.members.len() as f32;
-        let mut mean = vec![0.0; windows.len() * self.architecture.classes];
-        for network in &self.members {
-            mean.iter_mut().zip(network.logits(windows)).for_each(|(sum, logit)| *sum += share * logit);
-        }
-        mean
-    }
-
     /// The probabilities of the labels, row-major [N, K], for N windows, each row-major [W, C].
     pub(crate) fn probabilities(&self, windows: &[&[f32]]) -> Vec<f32> {
-        let mut logits = self.logits(windows);
-        softmax_rows(&mut logits, self.architecture.classes);
-        logits
+        probabilities(&self.members.iter().collect::<Vec<_>>(), windows, self.architecture.classes)
     }
+}
+
+/// The probabilities of K labels by several networks, row-major [N, K], for N windows, each row-major [W, C].
+pub(crate) fn probabilities(networks: &[&Network], windows: &[&[f32]], classes: usize) -> Vec<f32> {
+    let share = 1.0 / networks.len() as f32;
+    let mut mean = vec![0.0; windows.len() * classes];
+    for network in networks {
+        mean.iter_mut().zip(network.logits(windows)).for_each(|(sum, logit)| *sum += share * logit);
+    }
+    softmax_rows(&mut mean, classes);
+    mean
 }

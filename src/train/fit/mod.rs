@@ -4,8 +4,9 @@
 //! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often each class occurs in an
 //!   epoch and with which weight, `validation` computes the loss of the held-out windows.
 //! - [`member`] runs a trainer to the end, with early stopping, and keeps the weights.
-//! - [`cross_validation`] trains one member for each split and joins them into [`trained`]: an [`ensemble`]
-//!   of the networks, with predictions of the held-out windows and the [`calibration`] of the confidence.
+//! - [`cross_validation`] trains one member for each split, and [`companions`] that are not exported, and joins
+//!   them into [`trained`]: an [`ensemble`] of the members, with answers to the held-out windows (`out_of_fold`)
+//!   and the [`calibration`] of the confidence.
 //! - [`search`] cross-validates different settings within a time budget and returns the best.
 //!
 //! The module reads and writes no files. [`export`](crate::train::export) writes the model and
@@ -13,11 +14,13 @@
 
 mod balance;
 pub(crate) mod calibration;
+pub(crate) mod companions;
 pub(crate) mod context;
 pub(crate) mod cross_validation;
 pub(crate) mod ensemble;
 pub(crate) mod epoch;
 pub(crate) mod member;
+mod out_of_fold;
 pub(crate) mod search;
 pub(crate) mod trained;
 pub(crate) mod trainer;

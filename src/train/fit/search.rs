@@ -4,6 +4,9 @@
 //! Random settings are trained briefly on one fold. The best third of them is trained longer on two folds,
 //! and the best third of those is trained fully on every fold. All are scored on the same folds by recording,
 //! so the winner's score is a validation score.
+//!
+//! The number of epochs is not searched: it sets how long each round trains. Companions for calibration are
+//! trained for the winner alone, in time that the search keeps free for them.
 
 use std::cmp::Ordering;
 use std::sync::atomic::{self, AtomicBool};
@@ -14,8 +17,9 @@ use rand::seq::IndexedRandom;
 use rand_pcg::Pcg64;
 
 use super::context::{TrainingContext, pool};
-use super::cross_validation::train_splits;
+use super::cross_validation::{complete, confusion_of, is_complete, train_networks};
 use super::epoch::{Epoch, FitError};
+use super::member::TrainedMember;
 use super::trained::Trained;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
@@ -55,8 +59,8 @@ pub(crate) struct SearchResult {
 struct Candidate {
     options: FitOptions,
     trial: SearchTrial,
-    /// The model of the last round; `None` before the first round and after the settings were eliminated.
-    trained: Option<Trained>,
+    /// The networks of the last round; empty before the first round and after the settings were eliminated.
+    members: Vec<TrainedMember>,
 }
 
 /// Searches for better settings until the budget is spent, starting from `options`. Folds, windows and seed
@@ -78,18 +82,18 @@ pub(crate) fn search(
     let pool = pool(options.threads)?;
     let (folds, epochs) = (options.folds().max(2), options.epochs());
     let splits = Split::folds(dataset, folds, options.seed);
+    let quiet = |_: usize, _: &Epoch| {};
     let train = |candidate: &mut Candidate, folds: usize, epochs: usize| -> Result<(), FitError> {
         let options = FitOptions { epochs: Some(epochs), ..candidate.options.clone() };
-        let quiet = |_: usize, _: &Epoch| {};
         let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
-        let splits_used = splits.iter().take(folds).cloned().collect();
-        let trained = pool.install(|| train_splits(&context, splits_used))?;
-        if trained.interrupted.is_some() {
+        let splits_used = splits.get(..folds).unwrap_or(&splits);
+        let members = pool.install(|| train_networks(&context, splits_used, 0))?;
+        if !is_complete(&members, splits_used.len()) {
             return Err(FitError::Interrupted);
         }
-        let balanced_accuracy = trained.window_confusion(dataset).balanced_accuracy();
+        let balanced_accuracy = confusion_of(&context, &members).balanced_accuracy();
         candidate.trial = SearchTrial { folds, epochs, balanced_accuracy, ..candidate.trial.clone() };
-        candidate.trained = Some(trained);
+        candidate.members = members;
         progress(&format!(
             "balanced accuracy {balanced_accuracy:.3} on {folds} of {} folds, {epochs} epochs: {}",
             splits.len(),
@@ -100,13 +104,16 @@ pub(crate) fn search(
     let mut initial = Candidate::new(options, options);
     train(&mut initial, splits.len(), epochs)?;
     let full_training = started.elapsed().as_secs_f64();
+    // There are as many companions as folds, and they take about as long.
+    let has_companions = options.calibrate && splits.len() > 1;
+    let companions = if has_companions { full_training } else { 0.0 };
     // The first round trains one fold for a third of the epochs, the second round two folds for two thirds,
     // and the last round all folds for all epochs.
     let trial_seconds = |folds: usize, share: f64| full_training * folds as f64 / splits.len() as f64 * share;
     let seconds_per_candidate = trial_seconds(1, 1.0 / 3.0)
         + trial_seconds(2, 2.0 / 3.0) / REDUCTION as f64
         + full_training / (REDUCTION * REDUCTION) as f64;
-    let seconds_left = budget.as_secs_f64() - full_training;
+    let seconds_left = budget.as_secs_f64() - full_training - companions;
     let count = ((seconds_left / seconds_per_candidate) as usize).min(MAX_CANDIDATES);
     let mut rng = Pcg64::new(u128::from(options.seed), random_streams::SEARCH);
     let mut remaining: Vec<Candidate> =
@@ -114,7 +121,7 @@ pub(crate) fn search(
     let mut finished = vec![initial];
     let out_of_time = |seconds_needed: f64| {
         let spent = started.elapsed().as_secs_f64();
-        stop.load(atomic::Ordering::Relaxed) || spent + seconds_needed > budget.as_secs_f64()
+        stop.load(atomic::Ordering::Relaxed) || spent + seconds_needed + companions > budget.as_secs_f64()
     };
     for (folds, share) in [(1, 1.0 / 3.0), (2, 2.0 / 3.0), (splits.len(), 1.0)] {
         let epochs = ((epochs as f64 * share).round() as usize).max(1);
@@ -134,17 +141,23 @@ pub(crate) fn search(
         } else {
             let kept = done.len().div_ceil(REDUCTION);
             let dropped = done.split_off(kept.min(done.len()));
-            finished.extend(dropped.into_iter().map(|candidate| Candidate { trained: None, ..candidate }));
+            finished
+                .extend(dropped.into_iter().map(|candidate| Candidate { members: Vec::new(), ..candidate }));
             remaining = done;
         }
     }
     finished.extend(remaining);
     finished.sort_by(|one, other| one.trial.rank(&other.trial));
     let tried = finished.iter().map(|candidate| candidate.trial.clone()).collect();
-    let fully_trained = |trained: &Trained| trained.members.len() == splits.len();
-    let best = finished.into_iter().find_map(|candidate| candidate.trained.filter(fully_trained));
     // The initial settings were trained on every fold, unless that was interrupted.
-    let Some(mut trained) = best else { return Err(FitError::Interrupted) };
+    let best = finished.into_iter().find(|candidate| candidate.members.len() == splits.len());
+    let Some(Candidate { options, members, .. }) = best else { return Err(FitError::Interrupted) };
+    if has_companions && !stop.load(atomic::Ordering::Relaxed) {
+        progress(&format!("training {} networks with the best settings, for calibration only", splits.len()));
+    }
+    let options = FitOptions { epochs: Some(epochs), ..options };
+    let context = TrainingContext { options: &options, dataset, stop, progress: &quiet };
+    let mut trained = pool.install(|| complete(&context, &splits, members))?;
     trained.searched = true;
     Ok(SearchResult { trained, tried })
 }
@@ -168,11 +181,11 @@ impl Candidate {
     fn new(options: &FitOptions, initial: &FitOptions) -> Self {
         let flags = options.flags(initial);
         let trial = SearchTrial { flags, folds: 0, epochs: 0, balanced_accuracy: 0.0 };
-        Self { options: options.clone(), trial, trained: None }
+        Self { options: options.clone(), trial, members: Vec::new() }
     }
 }
 
-/// Draws settings at random near the given ones. Folds, windows and seed stay as they are.
+/// Draws settings at random near the given ones. Epochs, folds, windows and seed stay as they are.
 fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
     let mut pick = |values: &[f64]| values.choose(rng).copied().unwrap_or_default();
     let learning_rate = pick(&[1e-3, 2e-3, 3e-3, 5e-3]);
@@ -181,7 +194,7 @@ fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
     let (hidden, dense) = (pick(&[16.0, 24.0, 32.0, 48.0, 64.0]), pick(&[0.0, 32.0, 64.0, 64.0]));
     let (scale, jitter) = (pick(&[0.0, 0.0, 0.03, 0.1]), pick(&[0.0, 0.0, 0.03, 0.1]));
     let weight_average = pick(&[0.0, 0.98, 0.995]);
-    let (batch_size, epochs) = (pick(&[32.0, 64.0, 128.0]), pick(&[0.5, 1.0, 2.0]));
+    let batch_size = pick(&[32.0, 64.0, 128.0]);
     let pooling = [
         vec![Pooling::Last, Pooling::Mean, Pooling::Max],
         vec![Pooling::Mean, Pooling::Max],
@@ -197,7 +210,6 @@ fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
         scale,
         jitter,
         batch_size: batch_size as usize,
-        epochs: options.epochs.map(|count| ((count as f64 * epochs) as usize).max(1)),
         pooling: pooling.choose(rng).cloned().unwrap_or_default(),
         differences: rng.random(),
         summary: options.summary && rng.random::<f64>() < 0.8,
@@ -208,6 +220,7 @@ fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::validation_choice::ValidationChoice;
     use crate::train::tests::sine_waves;
 
     #[test]
@@ -223,7 +236,9 @@ mod tests {
         assert_eq!((result.tried.len(), result.trained.options.clone()), (1, options.clone()));
         let result = search(&options, &dataset, Duration::from_millis(300), &stop, &progress).unwrap();
         assert!(result.tried[0].folds == 2 && result.trained.members.len() == 2);
-        assert!(result.trained.chosen_on_validation());
+        assert_eq!(result.trained.validation_chose(), [ValidationChoice::Settings]);
+        assert!(result.trained.companions.len() == 2 && result.trained.calibration.is_some());
+        assert!(result.tried.iter().all(|trial| !trial.flags.contains("epochs")), "{:?}", result.tried);
         assert!(*lines.lock().unwrap() >= result.tried.len());
     }
 
@@ -234,6 +249,7 @@ mod tests {
         for _ in 0..200 {
             let settings = random_settings(&options, &mut rng);
             settings.check().unwrap();
+            assert_eq!(settings.epochs, options.epochs, "the search itself sets how long each round trains");
             assert!(!settings.flags(&options).contains('"'));
         }
         assert_eq!(options.flags(&options), "");

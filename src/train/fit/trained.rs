@@ -1,14 +1,18 @@
 //! A trained model, with everything that the report and the model card say about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calibration::Calibration;
 use super::ensemble::Ensemble;
-use super::member::{Member, confusion};
-use crate::decision::{DecisionFilter, DecisionOptions};
+use super::member::Member;
+use super::out_of_fold::OutOfFold;
 use crate::model::card::Scores;
+use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::split::Split;
+use crate::train::network::Network;
+use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
 
 /// A trained model.
@@ -20,10 +24,14 @@ pub(crate) struct Trained {
     pub ensemble: Ensemble,
     /// How each network was trained, in the order of the ensemble.
     pub members: Vec<Member>,
-    /// Predictions of held-out windows.
+    /// Networks that answer held-out windows beside those of the model, so that these are answered by several
+    /// networks, as the model answers a new recording; see [`companions`](super::companions). Empty if the settings
+    /// turn calibration off, for a single network, and if training was interrupted.
+    pub companions: Vec<Companion>,
+    /// The answers to held-out windows.
     pub out_of_fold: OutOfFold,
-    /// How the confidence was calibrated; `None` if no windows are held out or the settings turn calibration
-    /// off.
+    /// What calibration does to the confidence; `None` if the settings turn it off, training was interrupted, or
+    /// fewer than two groups of recordings are held out.
     pub calibration: Option<Calibration>,
     /// Whether a search chose these settings by their score on the held-out windows.
     pub searched: bool,
@@ -54,23 +62,27 @@ impl std::fmt::Display for Interruption {
     }
 }
 
-/// Predictions of held-out windows, each by the network that was not trained on it, in the order of the
-/// windows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OutOfFold {
-    /// The windows' indices in the dataset, `[N]`.
-    pub windows: Vec<usize>,
-    /// The index of the network that predicted each window, `[N]`.
-    pub members: Vec<usize>,
-    /// Probabilities, row-major [N, K], calibrated as the exported model is.
-    pub probabilities: Vec<f32>,
+/// A network that was trained for calibration only and is not part of the model.
+#[derive(Clone, Debug)]
+pub(crate) struct Companion {
+    /// The network, calibrated as the model is.
+    pub network: Network,
+    /// Which windows it was trained on, and which it leaves out.
+    pub split: Split,
 }
 
 impl Trained {
-    /// Whether the held-out windows chose the settings or the epoch. The scores are then validation scores,
-    /// which are higher than those on new recordings.
-    pub(crate) fn chosen_on_validation(&self) -> bool {
-        self.searched || self.options.patience > 0
+    /// What the held-out recordings were used for besides the scores. The scores are only those of new recordings
+    /// if this is empty.
+    pub(crate) fn validation_chose(&self) -> Vec<ValidationChoice> {
+        let FitOptions { patience, schedule, .. } = self.options;
+        let is_validated = !self.out_of_fold.windows.is_empty();
+        let choices = [
+            (patience > 0, ValidationChoice::Epoch),
+            (schedule == Schedule::Plateau, ValidationChoice::LearningRate),
+            (self.searched, ValidationChoice::Settings),
+        ];
+        choices.into_iter().filter(|(chose, _)| *chose && is_validated).map(|(_, choice)| choice).collect()
     }
 
     /// Actual against predicted labels of the held-out windows.
@@ -78,41 +90,24 @@ impl Trained {
         self.out_of_fold.confusion(dataset, |_| true)
     }
 
-    /// The scores of each network on its own held-out windows. Networks without held-out windows are missing.
+    /// The scores of each part of the recordings that a network of the model leaves out, answered as in
+    /// [`OutOfFold`]. Networks without held-out windows are missing.
     pub(crate) fn fold_scores(&self, dataset: &Dataset) -> Vec<Scores> {
         let scores = |member| self.out_of_fold.confusion(dataset, |other| other == member).scores();
         (0..self.members.len()).map(scores).filter(|scores| scores.accuracy.is_finite()).collect()
     }
 
-    /// Actual labels against the surfaces that the decision filter with its default settings decides on,
-    /// recording by recording.
-    ///
-    /// This is what the daemon publishes, except that the filter is not reset at gaps. In a recording of a
-    /// single surface the surface never changes, so the score on such recordings is too high.
-    pub(crate) fn decision_confusion(&self, dataset: &Dataset) -> Confusion {
-        let mut confusion = Confusion::new(&dataset.card.labels);
-        let classes = dataset.card.labels.len();
-        let mut filters: BTreeMap<usize, DecisionFilter> = BTreeMap::new();
-        let rows = self.out_of_fold.probabilities.chunks_exact(classes);
-        for (window, probabilities) in self.out_of_fold.windows.iter().zip(rows) {
-            let filter = filters.entry(dataset.recording_of_window[*window]).or_insert_with(|| {
-                DecisionFilter::new(DecisionOptions::default(), &dataset.card, dataset.card.hop)
-            });
-            let decision = filter.step(dataset.windows[*window].time, probabilities);
-            confusion.add(dataset.labels[*window], decision.surface);
+    /// The recordings with held-out windows, as indices in the dataset, each with the networks and companions
+    /// that were not trained on it.
+    pub(crate) fn held_out_recordings(&self, dataset: &Dataset) -> BTreeMap<usize, Vec<&Network>> {
+        let members = self.members.iter().map(|member| &member.split).zip(self.ensemble.members());
+        let companions = self.companions.iter().map(|companion| (&companion.split, &companion.network));
+        let mut recordings: BTreeMap<usize, Vec<&Network>> = BTreeMap::new();
+        for (split, network) in members.chain(companions) {
+            let held_out: BTreeSet<usize> =
+                split.validation.iter().map(|window| dataset.recording_of_window[*window]).collect();
+            held_out.into_iter().for_each(|recording| recordings.entry(recording).or_default().push(network));
         }
-        confusion
-    }
-}
-
-impl OutOfFold {
-    /// Actual against predicted labels of the windows that the chosen networks predicted.
-    fn confusion(&self, dataset: &Dataset, chosen: impl Fn(usize) -> bool) -> Confusion {
-        let classes = dataset.card.labels.len();
-        let rows = self.windows.iter().zip(&self.members).zip(self.probabilities.chunks_exact(classes));
-        let rows: Vec<_> = rows.filter(|((_, member), _)| chosen(**member)).collect();
-        let probabilities: Vec<f32> = rows.iter().flat_map(|(_, row)| *row).copied().collect();
-        let labels = rows.iter().map(|((window, _), _)| dataset.labels[**window]);
-        confusion(&dataset.card.labels, &probabilities, labels)
+        recordings
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct FitReport<'a> {
     pub trained: &'a Trained,
     /// The windows that it was trained on and validated with.
     pub dataset: &'a Dataset,
+    /// Actual labels against decisions on the held-out recordings, as `underfoot replay` makes and counts them.
+    /// `None` if no recordings are held out, or training was interrupted.
+    pub decisions: Option<&'a Confusion>,
     /// The baseline: predictions of the held-out windows by extra trees. `None` if no windows are held out.
     pub trees: Option<&'a Confusion>,
     /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for
@@ -43,7 +46,7 @@ impl FitReport<'_> {
     /// end.
     pub(crate) fn html(&self) -> String {
         let Self { trained, dataset, config, .. } = *self;
-        let judgement = Judgement::of(trained, dataset, self.trees);
+        let judgement = Judgement::of(trained, dataset, self.decisions, self.trees);
         let body = html! {
             @if let Some(interrupted) = &trained.interrupted {
                 h1 { "This model is unfinished." }
@@ -71,18 +74,21 @@ impl FitReport<'_> {
 
     /// Which surfaces, recordings and windows were predicted wrongly.
     fn mistakes(&self) -> Markup {
-        let Self { trained, dataset, .. } = *self;
-        let published = trained.decision_confusion(dataset);
+        let Self { trained, dataset, decisions, .. } = *self;
         html! {
-            h2 { "Surfaces, the worst first" }
-            (surfaces_table(&published, dataset))
+            @if let Some(decisions) = decisions {
+                h2 { "Surfaces, the worst first" }
+                (surfaces_table(decisions, dataset))
+            }
             h2 { "Which surfaces are confused" }
             p.soft {
                 "Each row is a surface that the robot was on, and adds up to 100 %: the columns are what was named instead. "
                 "Correct answers are on the diagonal."
             }
             div.pair {
-                div { h3 { "As published, after smoothing" } (confusion_table(&published)) }
+                @if let Some(decisions) = decisions {
+                    div { h3 { "As published: decisions, as underfoot replay makes them" } (confusion_table(decisions)) }
+                }
                 div { h3 { "Each window alone" } (confusion_table(&trained.window_confusion(dataset))) }
             }
             h2 { "Recordings, the worst first" }
@@ -97,7 +103,7 @@ impl FitReport<'_> {
         let Self { trained, dataset, .. } = *self;
         html! {
             h2 { "For experts" }
-            @if scored { h3 { "Scores" } (scores_table(trained, dataset, self.trees, self.leaky)) }
+            @if scored { h3 { "Scores" } (scores_table(trained, dataset, [self.decisions, self.trees, self.leaky])) }
             h3 { "Loss and accuracy, every epoch" }
             (learning_curves(trained))
             @if scored { h3 { "Confidence and accuracy" } (reliability_diagram(trained, dataset)) }

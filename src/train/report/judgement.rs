@@ -3,10 +3,12 @@
 //! The limits between the grades are our own choice.
 
 use super::surfaces::{SurfaceScore, recordings_per_label, surface_scores};
+use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
+use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
 use crate::train::fit::trained::Trained;
-use crate::train::report::elements::document::percent;
+use crate::train::report::elements::document::{percent, sentence};
 
 /// A good model publishes at least this share correctly, and at least [`GOOD_SURFACE`] of each surface.
 const GOOD: f64 = 0.95;
@@ -57,18 +59,25 @@ pub(super) struct Judgement<'a> {
     pub surfaces: Vec<SurfaceScore>,
     /// The number of recordings of each label.
     pub recordings: Vec<usize>,
-    /// Whether the held-out windows also chose the settings or the epoch.
-    pub chosen: bool,
+    /// What the held-out recordings also chose; `None` if they chose nothing.
+    pub chosen: Option<String>,
+    /// Whether each held-out recording is on a single surface.
+    pub is_without_changes: bool,
     /// The length of a window in seconds.
     pub window: f64,
 }
 
 impl<'a> Judgement<'a> {
     /// The judgement of a model; `None` if no windows are held out.
-    pub(super) fn of(trained: &Trained, dataset: &'a Dataset, trees: Option<&Confusion>) -> Option<Self> {
+    pub(super) fn of(
+        trained: &Trained,
+        dataset: &'a Dataset,
+        decisions: Option<&Confusion>,
+        trees: Option<&Confusion>,
+    ) -> Option<Self> {
         let windows = trained.window_confusion(dataset);
-        let published = trained.decision_confusion(dataset);
-        let surfaces = surface_scores(&published);
+        let published = decisions.unwrap_or(&windows);
+        let surfaces = surface_scores(published);
         let most = surfaces.iter().rev().max_by_key(|score| score.windows).filter(|most| most.windows > 0)?;
         Some(Self {
             labels: &dataset.card.labels,
@@ -80,7 +89,9 @@ impl<'a> Judgement<'a> {
             most_frequent: (most.label, most.windows as f64 / published.total() as f64),
             parts: trained.fold_scores(dataset).iter().map(|scores| scores.balanced_accuracy).collect(),
             recordings: recordings_per_label(dataset),
-            chosen: trained.chosen_on_validation(),
+            chosen: ValidationChoice::in_words(&trained.validation_chose()),
+            is_without_changes: recordings_with_changes(dataset, trained.out_of_fold.windows.iter().copied())
+                == 0,
             window: dataset.card.window as f64 / dataset.card.rate,
             surfaces,
         })
@@ -113,11 +124,7 @@ impl<'a> Judgement<'a> {
     /// How good the model is, in one sentence without a full stop.
     pub(super) fn headline(&self) -> String {
         let published = percent(self.published);
-        let seen = if self.chosen {
-            "that chose its settings or its last epoch"
-        } else {
-            "that it was not trained on"
-        };
+        let seen = "that it was not trained on";
         match self.grade() {
             Grade::Good => format!("Good: on drives {seen}, {published} of what is published is correct"),
             Grade::Usable => {
@@ -183,18 +190,17 @@ impl<'a> Judgement<'a> {
         let count = if fewest == most { format!("{fewest}") } else { format!("{fewest} to {most}") };
         let only = if few { "only " } else { "" };
         let recordings = if most == 1 { "recording" } else { "recordings" };
-        format!("{sure} {range} There are {only}{count} {recordings} of each surface.")
+        let changes =
+            if self.is_without_changes { format!(" {}", sentence(NO_CHANGES)) } else { String::new() };
+        format!("{sure} {range} There are {only}{count} {recordings} of each surface.{changes}")
     }
 
     /// What a reader has to know before the score is believed or the model is used, one sentence each.
     pub(super) fn cautions(&self) -> Vec<String> {
         let mut cautions = Vec::new();
-        if self.chosen {
-            cautions.push(
-                "The drives that were held out also chose the settings or the last epoch, so a new drive will do \
-                 worse than these figures."
-                    .into(),
-            );
+        if let Some(chosen) = &self.chosen {
+            cautions
+                .push(format!("The held-out drives also chose {chosen}, so a new drive will score lower."));
         }
         if self.window > LONG_WINDOW {
             cautions.push(format!(
@@ -243,7 +249,8 @@ pub(super) mod tests {
             parts: vec![published - 0.02, published + 0.02],
             surfaces: vec![surface(0), surface(1)],
             recordings: recordings.to_vec(),
-            chosen: false,
+            chosen: None,
+            is_without_changes: false,
             window: 1.0,
         }
     }
@@ -277,9 +284,16 @@ pub(super) mod tests {
     #[test]
     fn held_out_drives_that_chose_something_and_long_windows_are_cautioned_about() {
         let labels = labels();
-        let chosen = Judgement { chosen: true, window: 15.4, ..judgement([1.0, 1.0], [9, 9], 0.9, &labels) };
+        let chosen = Judgement {
+            chosen: Some("the last epoch".into()),
+            window: 15.4,
+            ..judgement([1.0, 1.0], [9, 9], 0.9, &labels)
+        };
         let cautions = chosen.cautions();
         assert!(cautions.len() == 2 && cautions[1].starts_with("A window takes 15.4 s."), "{cautions:?}");
-        assert!(!chosen.headline().contains("not trained on"), "{}", chosen.headline());
+        assert_eq!(
+            cautions[0],
+            "The held-out drives also chose the last epoch, so a new drive will score lower."
+        );
     }
 }

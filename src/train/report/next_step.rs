@@ -71,7 +71,7 @@ impl Judgement<'_> {
         if weak.is_none() {
             steps.extend(self.too_few_recordings());
         }
-        if self.chosen {
+        if self.chosen.is_some() {
             let text =
                 "Score the model on drives that chose nothing, because these did, and the score is too high.";
             steps.push(NextStep { text: text.into(), command: Some(RecommendedCommand::Evaluate) });
@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn drives_that_chose_something_ask_for_a_score_on_others_and_commands_name_the_files_of_the_run() {
         let labels = labels();
-        let chosen = Judgement { chosen: true, ..judgement([1.0, 1.0], [9, 9], 0.9, &labels) };
+        let chosen =
+            Judgement { chosen: Some("the settings".into()), ..judgement([1.0, 1.0], [9, 9], 0.9, &labels) };
         let steps = chosen.next_steps();
         assert!(steps.iter().all(|step| step.command == Some(RecommendedCommand::Evaluate)), "{steps:?}");
         let written =

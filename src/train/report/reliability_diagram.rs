@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::elements::chart::{Chart, ChartLine};
+use super::elements::document::sentence;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::calibration::reliability;
 use crate::train::fit::trained::Trained;
@@ -32,14 +33,7 @@ pub(super) fn reliability_diagram(trained: &Trained, dataset: &Dataset) -> Marku
         div.charts {
             (chart.svg())
             @if let Some(calibration) = &trained.calibration {
-                p {
-                    "The confidence was calibrated: a temperature of "
-                    (format!("{:.2}", calibration.temperature))
-                    " changes the expected calibration error from "
-                    (format!("{:.3}", calibration.error_before)) " to "
-                    (format!("{:.3}", calibration.error_after))
-                    ". The temperature was fitted to these same windows."
-                }
+                p { (sentence(&calibration.to_string())) }
             }
         }
     }

@@ -5,8 +5,10 @@ use serde::Serialize;
 use super::fit_report::FitReport;
 use super::recordings::{RecordingScore, recording_scores};
 use crate::model::card::Scores;
+use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::train::data::drops::DropSummary;
+use crate::train::decisions::recordings_with_changes;
 use crate::train::fit::calibration::Calibration;
 use crate::train::fit::search::SearchTrial;
 use crate::train::fit::trained::Interruption;
@@ -16,15 +18,22 @@ use crate::train::fit::trained::Interruption;
 struct RunScores<'a> {
     /// `cross-validation` over folds by recording, `validation` of a single network, or `none`.
     kind: &'a str,
-    /// Whether the held-out windows also chose the settings or the epoch. Then these are validation scores,
-    /// not test scores.
+    /// Whether the held-out recordings also chose something. Then the scores are higher than those to be expected
+    /// on new recordings.
     chosen_on_validation: bool,
+    /// What they chose: `epoch`, `learning_rate`, `settings`.
+    validation_chose: Vec<ValidationChoice>,
     labels: &'a [String],
-    /// Each window on its own; `None` if no windows are held out.
+    /// Each held-out window counted by itself, answered by `calibration.networks` networks that were not trained on
+    /// its recording; `None` if no windows are held out.
     windows: Option<ConfusionScores<'a>>,
-    /// After the decision filter with its default settings; `None` if no windows are held out.
+    /// The decisions on the held-out recordings, as `underfoot replay` makes and counts them; `None` if no windows
+    /// are held out.
     decisions: Option<ConfusionScores<'a>>,
-    /// One entry for each network, on its own held-out windows.
+    /// The number of held-out recordings with windows of more than one label. If there are none, the scores of the
+    /// decisions are higher than on drives over several surfaces.
+    recordings_with_changes: usize,
+    /// One entry for each part of the recordings that a network of the model leaves out, counted by window.
     folds: Vec<Scores>,
     calibration: Option<Calibration>,
     extra_trees: Option<Scores>,
@@ -61,8 +70,9 @@ impl<'a> ConfusionScores<'a> {
 
 /// The bytes of `scores.json`. `tried` is what a search tried, and empty without a search.
 pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u8> {
-    let FitReport { trained, dataset, trees, leaky, .. } = *report;
-    let (windows, decisions) = (trained.window_confusion(dataset), trained.decision_confusion(dataset));
+    let FitReport { trained, dataset, decisions, trees, leaky, .. } = *report;
+    let windows = trained.window_confusion(dataset);
+    let validation_chose = trained.validation_chose();
     let scored = windows.total() > 0;
     let scores = RunScores {
         kind: match trained.members.len() {
@@ -70,10 +80,15 @@ pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u
             1 => "validation",
             _ => "cross-validation",
         },
-        chosen_on_validation: trained.chosen_on_validation(),
+        chosen_on_validation: !validation_chose.is_empty(),
+        validation_chose,
         labels: &dataset.card.labels,
         windows: scored.then(|| ConfusionScores::new(&windows)),
-        decisions: scored.then(|| ConfusionScores::new(&decisions)),
+        decisions: decisions.map(ConfusionScores::new),
+        recordings_with_changes: recordings_with_changes(
+            dataset,
+            trained.out_of_fold.windows.iter().copied(),
+        ),
         folds: trained.fold_scores(dataset),
         calibration: trained.calibration,
         extra_trees: trees.map(Confusion::scores),

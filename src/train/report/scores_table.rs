@@ -3,16 +3,16 @@
 use maud::{Markup, html};
 
 use crate::model::card::Scores;
+use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 
-/// A table of the scores of the model and of what it is compared with.
+/// A table of the scores of the model and of what it is compared with: decisions, trees, and a leaky split.
 pub(super) fn scores_table(
     trained: &Trained,
     dataset: &Dataset,
-    trees: Option<&Confusion>,
-    leaky: Option<&Confusion>,
+    [decisions, trees, leaky]: [Option<&Confusion>; 3],
 ) -> Markup {
     let folds = trained.fold_scores(dataset);
     let row = |name: &str, scores: Scores| {
@@ -22,7 +22,9 @@ pub(super) fn scores_table(
     html! {
         div.scroll { table {
             tr { th { "on held-out recordings" } th { "accuracy" } th { "balanced accuracy" } th { "macro F1" } }
-            (row("after smoothing, as the daemon publishes surfaces", trained.decision_confusion(dataset).scores()))
+            @if let Some(decisions) = decisions.map(Confusion::scores) {
+                (row("decisions, as underfoot replay makes and counts them", decisions))
+            }
             (row("each window alone", trained.window_confusion(dataset).scores()))
             @if folds.len() > 1 {
                 @for (index, scores) in folds.iter().enumerate() {
@@ -35,10 +37,9 @@ pub(super) fn scores_table(
         p.soft {
             "Accuracy is the share of correct windows. Balanced accuracy is its average over the surfaces, and macro F1 "
             "the average of the surfaces' F1 scores. "
-            @if trained.chosen_on_validation() {
-                "The held-out windows also chose the model: these are validation scores, and a test would score lower."
-            } @else {
-                "Each window was scored by a network that was not trained on its recording."
+            "Each held-out recording was answered by networks that were not trained on it. "
+            @if let Some(chosen) = ValidationChoice::in_words(&trained.validation_chose()) {
+                "These recordings also chose " (chosen) ", so a new drive will score lower."
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::DiagnosisPage;
 use super::effect_chart::{EffectRow, effect_chart};
-use super::{DiagnosisPage, sentence};
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::statistics::estimate::Estimate;
-use crate::train::report::elements::document::percent;
+use crate::train::report::elements::document::{percent, sentence};
 
 impl DiagnosisPage<'_> {
     /// The effect of each change on the accuracy, those of the second round, and what was not tried.

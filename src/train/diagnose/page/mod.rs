@@ -76,24 +76,3 @@ fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Opt
 fn points(share: f64) -> String {
     format!("{:+.1}", 100.0 * share)
 }
-
-/// The text as a sentence: with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    let rest = characters.as_str();
-    let end = if text.is_empty() || text.ends_with('.') { "" } else { "." };
-    format!("{first}{rest}{end}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_becomes_a_sentence() {
-        assert_eq!(sentence("lower --hop"), "Lower --hop.");
-        assert_eq!(sentence("Done."), "Done.");
-        assert_eq!(sentence(""), "");
-    }
-}

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
+use super::DiagnosisPage;
 use super::effect_chart::{DrawnEffect, EffectRow, effect_chart};
-use super::{DiagnosisPage, sentence};
 use crate::train::diagnose::diagnosis::State;
 use crate::train::diagnose::verdict::finding::Finding;
 use crate::train::diagnose::verdict::tendency::Tendency;
+use crate::train::report::elements::document::sentence;
 
 impl DiagnosisPage<'_> {
     /// The first screen: what is wrong, what to do, and how certain that is.

@@ -1,0 +1,99 @@
+//! The scores of a trained model as text for people.
+
+use std::collections::BTreeSet;
+use std::fmt::{Display, Formatter, Result};
+
+use crate::model::validation_choice::ValidationChoice;
+use crate::score::Confusion;
+use crate::train::data::dataset::Dataset;
+use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
+use crate::train::fit::trained::Trained;
+
+/// The scores of a trained model.
+///
+/// The text says which recordings were scored, by which networks, what else these recordings were used for, and
+/// what was counted: windows one by one, or decisions.
+pub(super) struct Scored<'a> {
+    pub(super) trained: &'a Trained,
+    pub(super) dataset: &'a Dataset,
+    /// Decisions on the held-out recordings; `None` if nothing is held out.
+    pub(super) decisions: Option<&'a Confusion>,
+    pub(super) trees: Option<&'a Confusion>,
+    pub(super) leaky: Option<&'a Confusion>,
+}
+
+impl Display for Scored<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { trained, dataset, decisions, trees, leaky } = *self;
+        let (windows, out_of_fold) = (trained.window_confusion(dataset), &trained.out_of_fold);
+        if windows.total() == 0 {
+            return writeln!(f, "no recordings were held out, so there is no score");
+        }
+        let held_out: BTreeSet<usize> =
+            out_of_fold.windows.iter().map(|window| dataset.recording_of_window[*window]).collect();
+        writeln!(
+            f,
+            "scores on {} held-out recordings, each answered by {}:",
+            held_out.len(),
+            networks(&out_of_fold.networks)
+        )?;
+        match ValidationChoice::in_words(&trained.validation_chose()) {
+            Some(chosen) => writeln!(
+                f,
+                "  these recordings also chose {chosen}, so the scores on new recordings will be lower"
+            )?,
+            None => writeln!(f, "  these recordings chose nothing else")?,
+        }
+        writeln!(f, "  {} windows, each counted by itself: {}", windows.total(), windows.scores())?;
+        let folds = trained.fold_scores(dataset);
+        if folds.len() > 1 {
+            let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
+            writeln!(
+                f,
+                "    balanced accuracy of each part that was held out: {}",
+                balanced.collect::<Vec<_>>().join(" ")
+            )?;
+        }
+        if let Some(decisions) = decisions {
+            writeln!(
+                f,
+                "  {} decisions, as `underfoot replay` makes and counts them: {}",
+                decisions.total(),
+                decisions.scores()
+            )?;
+            if recordings_with_changes(dataset, out_of_fold.windows.iter().copied()) == 0 {
+                writeln!(f, "    {NO_CHANGES}")?;
+            }
+        }
+        if let Some(trees) = trees {
+            writeln!(f, "  extra trees on summary statistics, for comparison, windows: {}", trees.scores())?;
+        }
+        if let Some(leaky) = leaky {
+            writeln!(
+                f,
+                "  leaky split by window, too optimistic because neighbouring windows are on both sides: {}",
+                leaky.scores()
+            )?;
+        }
+        match &trained.calibration {
+            Some(calibration) => writeln!(f, "  {calibration}")?,
+            None if trained.options.calibrate => writeln!(
+                f,
+                "  the confidence was not calibrated, because fewer than two groups of recordings are held out"
+            )?,
+            None => {}
+        }
+        writeln!(f, "windows:\n{windows}")
+    }
+}
+
+/// How many networks answered each window, in words; `counts` has the number for each window.
+fn networks(counts: &[usize]) -> String {
+    match (counts.iter().min(), counts.iter().max()) {
+        (_, None | Some(1)) => "a network that was not trained on it".into(),
+        (Some(low), Some(high)) if low < high => {
+            format!("{low} to {high} networks that were not trained on it")
+        }
+        (_, Some(count)) => format!("{count} networks that were not trained on it"),
+    }
+}

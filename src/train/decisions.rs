@@ -1,0 +1,135 @@
+//! The surfaces that the daemon would publish for recordings, and how often they are right.
+//!
+//! A recording is read again from its file and passes through the daemon's own parts, with the same settings as
+//! in `underfoot replay`: the stream table cuts it into windows and judges their quality, the surface table
+//! decides, and the evaluation sink scores the decisions. So windows that lie across two surfaces are decided,
+//! too, although they have no label, and gaps and faults of sensors reset a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decision::{BatchSlot, DecisionOptions, InferredBatch, ServingContext, SurfaceTable};
+use crate::model::card::Card;
+use crate::recordings::reader::RecordingReader;
+use crate::recordings::{Recording, RecordingError};
+use crate::score::Confusion;
+use crate::signal::{Arrival, Drops, SampleBatch};
+use crate::sink::evaluation::EvaluationSink;
+use crate::source::file::Truth;
+use crate::stream::{EventKind, StreamEvent, StreamTable, StreamTableOptions, WindowerOptions};
+use crate::train::data::dataset::Dataset;
+use crate::train::fit::ensemble;
+use crate::train::fit::trained::Trained;
+
+/// What a score of decisions on recordings of one surface each is worth, in one sentence.
+pub(crate) const NO_CHANGES: &str = "each of these recordings is on one surface, so no decision had to follow a \
+     change: expect lower scores of decisions on drives over several surfaces";
+
+/// Actual labels against the decisions on recordings so far.
+pub(crate) struct Decisions<'a> {
+    card: &'a Card,
+    truth: Truth,
+    evaluation: EvaluationSink,
+}
+
+impl<'a> Decisions<'a> {
+    /// No decisions so far; they will be those of the daemon for the model with this card.
+    pub(crate) fn new(card: &'a Card) -> Self {
+        let truth = Truth::default();
+        Self { card, evaluation: EvaluationSink::new(card, truth.clone()), truth }
+    }
+
+    /// The decisions of a trained model on its held-out recordings. A recording is answered by the networks and
+    /// companions that were not trained on it. `found` has the recordings of the dataset, in its order, and
+    /// `card` is that of the trained model.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if a recording cannot be read.
+    pub(crate) fn held_out(
+        trained: &Trained,
+        dataset: &Dataset,
+        found: &[Recording],
+        card: &'a Card,
+    ) -> Result<Self, RecordingError> {
+        let mut decisions = Self::new(card);
+        for (recording, networks) in trained.held_out_recordings(dataset) {
+            let Some(recording) = found.get(recording) else { continue };
+            decisions.add(recording, |windows| {
+                Ok::<_, RecordingError>(ensemble::probabilities(&networks, windows, card.labels.len()))
+            })?;
+        }
+        Ok(decisions)
+    }
+
+    /// Adds the decisions on a recording. `answer` returns the probabilities, row-major [N, K], of N windows, each
+    /// row-major [W, C].
+    ///
+    /// # Errors
+    /// If the recording cannot be read, or `answer` fails.
+    pub(crate) fn add<E: From<RecordingError>>(
+        &mut self,
+        recording: &Recording,
+        mut answer: impl FnMut(&[&[f32]]) -> Result<Vec<f32>, E>,
+    ) -> Result<(), E> {
+        let options = StreamTableOptions {
+            windower: WindowerOptions::of(self.card),
+            max_streams: 1,
+            silence_limits: None,
+        };
+        let context = ServingContext {
+            card: self.card.clone(),
+            model: String::new(),
+            hop: self.card.hop,
+            decision: DecisionOptions::default(),
+        };
+        let (mut streams, mut surfaces) = (StreamTable::new(options), SurfaceTable::new(context));
+        let (stream, arrived, mut drops) = (recording.stream(), Arrival::now(), Drops::default());
+        let mut reader = RecordingReader::open(recording, Some(&self.card.channels))?;
+        let (mut has_more, mut is_open) = (true, true);
+        for sequence in 0.. {
+            let mut events: Vec<StreamEvent> = Vec::new();
+            if has_more {
+                let mut samples = reader.samples();
+                has_more = reader.next_batch(&mut samples)?;
+                // Labels in a column become known while the recording is read.
+                self.truth.set(&stream, reader.labels()?);
+                let mut batch = SampleBatch { stream: stream.clone(), samples, arrived, rate: None };
+                streams.push(&mut batch, &mut drops, |event| events.push(event));
+            } else {
+                streams.end(&stream, &mut drops, |event| events.push(event));
+                is_open = false;
+            }
+            let windows = events.iter().filter_map(|event| match &event.kind {
+                EventKind::Window { window, .. } => Some(window.values.as_slice()),
+                _ => None,
+            });
+            let windows: Vec<&[f32]> = windows.collect();
+            let probabilities = if windows.is_empty() { Vec::new() } else { answer(&windows)? };
+            let slot = BatchSlot::unlimited();
+            surfaces.push(
+                InferredBatch { sequence, context: None, events, probabilities, slot },
+                |outcome| {
+                    self.evaluation.take(&outcome);
+                },
+            );
+            if !is_open {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Actual labels against decisions, at the last step of each window.
+    pub(crate) fn confusion(&self) -> &Confusion {
+        self.evaluation.decisions()
+    }
+}
+
+/// The number of recordings with windows of more than one label, among those with the given windows. Only on these
+/// does a decision have to follow a change of the surface.
+pub(crate) fn recordings_with_changes(dataset: &Dataset, windows: impl IntoIterator<Item = usize>) -> usize {
+    let mut labels: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for window in windows {
+        labels.entry(dataset.recording_of_window[window]).or_default().insert(dataset.labels[window]);
+    }
+    labels.values().filter(|labels| labels.len() > 1).count()
+}
