@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite fluctuating-loss model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -17,7 +17,7 @@ export ORT_DYLIB_PATH
 export PATH := $(PATH):/usr/sbin
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: onnxruntime ## watch underfoot name the surfaces under a simulated robot
 # Built without incremental data and debug information, so that the first start is fast.
@@ -66,8 +66,14 @@ mutate: ## look for such inputs on the stable toolchain, SECONDS (60) or INPUTS 
 faults: build ## break brokers, boards, disks and files around the daemon for 20 minutes and measure what is lost
 	scripts/faults $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
 
-diagnose-suite: build ## introduce one known fault per training and count how often diagnose finds it
+diagnose-suite: build ## introduce known faults into trainings and count how often diagnose finds them, in an hour
 	scripts/diagnose-suite
+
+diagnose-problems: build ## give diagnose training problems that people ask about, and count how many it solves
+	scripts/diagnose-problems
+
+coverage: onnxruntime ## count how many intervals of a diagnosis hold the effect that they estimate
+	cargo test --release --locked --lib coverage -- --ignored --nocapture
 
 fluctuating-loss: build ## run the experiments that docs/fluctuating-loss.md describes
 	scripts/fluctuating-loss

@@ -205,11 +205,13 @@ impl Diagnosis {
 fn trials(trials: &[Trial]) -> Vec<serde_json::Value> {
     let trial = |trial: &Trial| {
         serde_json::json!({
-            "change": trial.change.describe(),
+            "change": trial.describe(),
             "cause": trial.cause,
             "effect": trial.effect,
             "rise": trial.mean_rise(),
             "seeds": trial.seeds(),
+            "epochs": trial.options.epochs(),
+            "epochs_asked": trial.epochs_asked,
             "missing_seconds": trial.missing_seconds,
             "after": side(&trial.outcomes),
         })

@@ -43,8 +43,14 @@ mod phase_end {
     pub(super) const CHANGES: f64 = 0.66;
     pub(super) const MORE_SEEDS: f64 = 0.72;
     pub(super) const SECOND_ROUND: f64 = 0.86;
+    pub(super) const LAST_SEEDS: f64 = 0.95;
     pub(super) const ALL: f64 = 0.98;
 }
+
+/// About how many training runs a diagnosis needs.
+const USUAL_RUNS: f64 = 36.0;
+/// The share of the budget that the reference run may take if time is short.
+const SHORT_REFERENCE: f64 = 0.06;
 
 /// A diagnosis in progress.
 struct Phases<'a> {
@@ -113,11 +119,17 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
 
     progress(Some("training with the given settings"));
     let epoch_time = request.epoch_time(options, dataset, &split)?.max(1e-5);
-    let reference =
-        train_unchanged(request, &split, epoch_time, &pool_until(1.0), &pool_until(phase_end::REFERENCE))?;
+    // If the changes need far more time than there is, most of it goes to them: the reference run is shorter, and the
+    // steps are not measured.
+    let needed = epoch_time * options.epochs() as f64 * USUAL_RUNS / threads as f64;
+    let is_short = needed > budget.as_secs_f64();
+    let share = if is_short { SHORT_REFERENCE } else { phase_end::STEPS - phase_end::INSPECTION };
+    let spent = started.elapsed().as_secs_f64() / budget.as_secs_f64();
+    let reference_pool = pool_until((spent + share).min(phase_end::REFERENCE));
+    let reference = train_unchanged(request, &split, epoch_time, &reference_pool)?;
     progress(Some("measuring the steps"));
-    let (range, spike) =
-        measure_steps(request, &reference, &split, epoch_time, &pool_until(phase_end::STEPS))?;
+    let steps_pool = pool_until(if is_short { 0.0 } else { phase_end::STEPS });
+    let (range, spike) = measure_steps(request, &reference, &split, epoch_time, &steps_pool)?;
     let epoch_time = reference.epoch_time.unwrap_or(epoch_time);
     let phases = Phases {
         request,
@@ -197,6 +209,7 @@ impl Phases<'_> {
             trials: &round.trials,
             overlap: round.overlap,
             shortened: round.shortened,
+            unfinished: round.unfinished,
             steepest: steepest_rate(&self.measured.range),
             history: &self.measured.reference.history,
             spike: self.measured.spike.as_ref(),
@@ -212,11 +225,12 @@ impl Phases<'_> {
         let fault_trials = FaultTrials { given: &data.given, faults: self.faults, without: &data.without };
         let pool = self.pool_until(phase_end::CHANGES);
         let mut round = self.run_round(&self.own, &|_| true, Some(fault_trials), &pool)?;
-        round.run_more(true, &self.pool_until(phase_end::MORE_SEEDS))?;
-        let result = |round: &Round<'_>, share| {
-            RoundResult::of(round, self.features.as_ref(), &self.pool_until(share))
+        let result = |round: &Round<'_>, known: &[Option<f64>], share| {
+            RoundResult::of(round, self.features.as_ref(), known, &self.pool_until(share))
         };
-        let first = result(&round, phase_end::SECOND_ROUND)?;
+        let trees = result(&round, &[], phase_end::MORE_SEEDS)?.trees;
+        round.run_more(true, &self.pool_until(phase_end::MORE_SEEDS))?;
+        let first = result(&round, &trees, phase_end::SECOND_ROUND)?;
         let mut found = findings(&self.evidence(&first, &[]));
         let of_settings = found.iter().any(|finding| {
             first.trials.iter().any(|t| t.cause == Some(finding.cause) && !t.change.is_of_recordings())
@@ -224,8 +238,8 @@ impl Phases<'_> {
         let defaults_help =
             first.trial(&Change::Defaults).and_then(Trial::mean_rise).is_some_and(|rise| rise >= 0.03);
         if !of_settings && self.faults.is_empty() && !defaults_help {
-            round.run_more(false, &self.pool_until(phase_end::ALL))?;
-            let first = result(&round, 1.0)?;
+            round.run_more(false, &self.pool_until(phase_end::LAST_SEEDS))?;
+            let first = result(&round, &first.trees, phase_end::ALL)?;
             let findings = findings(&self.evidence(&first, &[]));
             return Ok(Rounds { findings, first, second: None, fixed: None });
         }
@@ -272,7 +286,7 @@ impl Phases<'_> {
             is_new(trial.cause) || trial.change.is_auxiliary() || trial.change == half
         };
         let round = self.run_round(&fixed, &chosen, None, &pool)?;
-        let second = RoundResult::of(&round, self.features.as_ref(), &pool)?;
+        let second = RoundResult::of(&round, self.features.as_ref(), &[], &pool)?;
         let tests = self.evidence(first, &[]).tests();
         let evidence = self.evidence(&second, &tests);
         // With its causes fixed, the network may no longer be behind the trees or in need of recordings.

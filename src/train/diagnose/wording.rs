@@ -126,12 +126,8 @@ impl Diagnosis {
         if self.missing_seconds < 1.0 {
             return None;
         }
-        let missing: Vec<String> = self
-            .trials
-            .iter()
-            .filter(|trial| trial.seeds() == 0)
-            .map(|trial| trial.change.describe())
-            .collect();
+        let missing: Vec<String> =
+            self.trials.iter().filter(|trial| trial.seeds() == 0).map(|trial| trial.describe()).collect();
         let mut parts = Vec::new();
         if !missing.is_empty() {
             parts.push(format!("not tried: {}", missing.join("; ")));

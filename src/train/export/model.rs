@@ -147,7 +147,8 @@ mod tests {
             let (trained, dataset) = trained(FitOptions { input_scaling, ..FitOptions::default() });
             let clip = trained.ensemble.members()[0].preprocessing().clip().unwrap();
             assert!(clip.high[0] > 1e16, "values are not clipped");
-            export(&trained, &dataset, None).unwrap();
+            let card = card(&trained, &dataset, &[]).unwrap();
+            export(&trained, &dataset, &card, None).unwrap();
         }
     }
 

@@ -9,6 +9,8 @@
 //! - [`round`]: plans and runs all experiments within the time available; [`round_result`]: what was measured.
 
 pub(crate) mod change;
+#[cfg(test)]
+mod coverage;
 pub(crate) mod effect;
 pub(crate) mod experiment;
 pub(crate) mod outcome;

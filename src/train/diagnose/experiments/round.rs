@@ -24,7 +24,7 @@ const MAX_SEEDS: usize = 10;
 /// is time for this many.
 const MIN_SEEDS: usize = 3;
 /// So many of the changes are tried however short the time is.
-const MIN_CHANGES: usize = 6;
+const MIN_CHANGES: usize = 4;
 /// Changes are left out rather than epochs shortened to less than this share.
 const MIN_EPOCHS: f64 = 0.5;
 /// The share of the time that is planned for; the rest allows for runs that take longer than expected.
@@ -64,7 +64,9 @@ pub(crate) struct Round<'a> {
     runner: Runner<'a>,
     /// The changes that there was no time to try.
     left_out: Vec<PlannedTrial<'a>>,
-    /// The share of the epochs that each run has.
+    /// The epochs that each experiment has without a limit of time.
+    epochs: Vec<usize>,
+    /// The share of them that each run has, except for the one with the default settings, which has its own.
     share: f64,
     overlap: f64,
 }
@@ -89,11 +91,11 @@ impl<'a> Round<'a> {
             .into_iter()
             .map(|trial| {
                 let share = (DEFAULTS_TIME * time / trial.experiment.seconds()).min(1.0);
-                let experiment = shortened(&trial.experiment, share);
-                PlannedTrial { experiment, ..trial }
+                (trial, share)
             })
             .collect();
-        let time = time - defaults.iter().map(|trial| trial.experiment.seconds()).sum::<f64>();
+        let time =
+            time - defaults.iter().map(|(trial, share)| share * trial.experiment.seconds()).sum::<f64>();
         let always: f64 = experiments.iter().map(|(_, experiment)| experiment.seconds()).sum();
         let share = |count: usize, planned: &[PlannedTrial<'_>]| {
             time / (always + planned[..count].iter().map(|trial| trial.experiment.seconds()).sum::<f64>())
@@ -108,19 +110,21 @@ impl<'a> Round<'a> {
             let (more, others) = planned.into_iter().partition(|trial| is_more_epochs(&trial.change));
             (planned, left_out) = (others, [more, left_out].concat());
         }
-        let trials =
-            defaults.into_iter().map(|trial| (trial, 1.0)).chain(planned.into_iter().map(|t| (t, share)));
+        let trials = defaults.into_iter().chain(planned.into_iter().map(|t| (t, share)));
         let mut roles: Vec<Role> = Vec::new();
         let mut runs: Vec<Experiment<'a>> = Vec::new();
+        let mut epochs: Vec<usize> = Vec::new();
         for (role, experiment) in experiments {
             roles.push(role);
+            epochs.push(experiment.options.epochs());
             runs.push(shortened(&experiment, share));
         }
         for (trial, share) in trials {
             roles.push(Role::Change(trial.change, trial.cause));
+            epochs.push(trial.experiment.options.epochs());
             runs.push(shortened(&trial.experiment, share));
         }
-        Self { faults, roles, runner: Runner::new(runs), left_out, share, overlap }
+        Self { faults, roles, runner: Runner::new(runs), left_out, epochs, share, overlap }
     }
 
     /// Runs every experiment with the first seeds.
@@ -186,6 +190,12 @@ impl<'a> Round<'a> {
         self.share < 1.0
     }
 
+    /// Whether the runs have so few of the epochs that were asked for that the network may be far from what it would
+    /// become.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.share < 1.0 / 3.0
+    }
+
     /// The faults of the recordings and the changes, with what was measured. Those that there was no time for have no
     /// outcomes.
     pub(crate) fn trials(&self) -> Vec<Trial> {
@@ -221,6 +231,7 @@ impl<'a> Round<'a> {
             change: trial.change.clone(),
             cause: trial.cause,
             options: trial.experiment.options.clone(),
+            epochs_asked: trial.experiment.options.epochs(),
             before: Vec::new(),
             outcomes: Vec::new(),
             effect: None,
@@ -239,9 +250,12 @@ impl<'a> Round<'a> {
         let experiment = self.runner.experiment(index);
         let outcomes = self.runner.outcomes(index).to_vec();
         let done = outcomes.iter().flatten().count() as f64;
-        let whole = experiment.seconds() / self.share * self.runner.pace();
-        let missing = if self.share < 1.0 { SEEDS as f64 } else { (SEEDS as f64 - done).max(0.0) };
+        let epochs_asked = self.epochs[index];
+        let epochs = experiment.options.epochs();
+        let whole = experiment.seconds() * epochs_asked as f64 / epochs as f64 * self.runner.pace();
+        let missing = if epochs < epochs_asked { SEEDS as f64 } else { (SEEDS as f64 - done).max(0.0) };
         Trial {
+            epochs_asked,
             effect: Effect::of(&before, &outcomes, self.overlap),
             options: experiment.options.clone(),
             missing_seconds: missing * whole,

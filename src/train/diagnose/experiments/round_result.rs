@@ -25,24 +25,30 @@ pub(crate) struct RoundResult {
     pub overlap: f64,
     /// Whether the runs have fewer epochs than were asked for.
     pub shortened: bool,
+    /// Whether they have less than a third of them.
+    pub unfinished: bool,
     /// How long the changes and seeds that there was no time for would take, in seconds on one thread.
     pub missing_seconds: f64,
 }
 
 impl RoundResult {
-    /// Takes the results of a round, and grows trees on the same splits.
+    /// Takes the results of a round, and grows trees on the same splits; `known` are those that were grown before.
     ///
     /// # Errors
     /// [`FitError::Threads`] if the threads cannot be started.
     pub(crate) fn of(
         round: &Round<'_>,
         features: Option<&Features>,
+        known: &[Option<f64>],
         pool: &WorkerPool<'_>,
     ) -> Result<Self, FitError> {
         let control = round.control().to_vec();
         let experiment = round.control_experiment();
         let trees = pool.run(control.len(), |seed| {
             control[seed].as_ref()?;
+            if let Some(known) = known.get(seed).copied().flatten() {
+                return Some(known);
+            }
             trees_of_split(experiment.dataset, features?, &experiment.split(seed as u64), &|| pool.expired())
         })?;
         Ok(Self {
@@ -52,6 +58,7 @@ impl RoundResult {
             trials: round.trials(),
             overlap: round.overlap(),
             shortened: round.is_shortened(),
+            unfinished: round.is_unfinished(),
             missing_seconds: round.missing_seconds(),
         })
     }

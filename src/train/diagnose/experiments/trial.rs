@@ -14,6 +14,8 @@ pub(crate) struct Trial {
     pub cause: Option<Cause>,
     /// The settings with the change.
     pub options: FitOptions,
+    /// The number of epochs that the change asks for; there may have been time for fewer.
+    pub epochs_asked: usize,
     /// The outcomes that the change is compared with.
     pub before: Vec<Option<ExperimentOutcome>>,
     /// The outcomes with the change.
@@ -26,6 +28,17 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
+    /// The change in words, to be read after "with".
+    pub(crate) fn describe(&self) -> String {
+        let change = self.change.describe();
+        let epochs = self.options.epochs();
+        // The other changes have the same share of their epochs as the unchanged run.
+        match self.change == Change::Defaults && epochs < self.epochs_asked {
+            true => format!("{change}, but {epochs} of their {} epochs", self.epochs_asked),
+            false => change,
+        }
+    }
+
     /// The number of seeds that were run both with and without the change.
     pub(crate) fn seeds(&self) -> usize {
         pairs(&self.before, &self.outcomes).count()

@@ -117,7 +117,7 @@ mod tests {
     use crate::train::tests::sine_waves;
 
     /// Inspects with this much time.
-    fn inspect_within(dataset: &Dataset, time: Duration, stop: bool) -> (Inspection, CleanedData) {
+    fn inspect_within(dataset: &Dataset, time: Duration, stop: bool) -> Inspection {
         let (stop, job_done) = (AtomicBool::new(stop), || ());
         let deadline = Instant::now() + time;
         inspect(dataset, 0, &WorkerPool { threads: 2, deadline, stop: &stop, job_done: &job_done }).unwrap()
@@ -140,19 +140,18 @@ mod tests {
         let plain = dataset.clone();
         // All recordings of the first surface are in milliamperes.
         dataset.steps[..720].iter_mut().for_each(|value| *value *= 1000.0);
-        let (blind, _) = inspect_within(&dataset, Duration::from_secs(60), false);
+        let blind = inspect_within(&dataset, Duration::from_secs(60), false);
         assert!(blind.trees > 0.6, "the unit gives the surface away: {}", blind.trees);
         let text = String::new();
         dataset.mixed_units =
             vec![MixedUnit { channel: 0, recordings: (0..6).collect(), factor: 1e-3, text }];
-        let (found, cleaned) = inspect_within(&dataset, Duration::from_secs(60), false);
-        let (expected, _) = inspect_within(&plain, Duration::from_secs(60), false);
+        let found = inspect_within(&dataset, Duration::from_secs(60), false);
+        let expected = inspect_within(&plain, Duration::from_secs(60), false);
         assert!((found.trees - expected.trees).abs() < 0.1 && found.trees < 0.5, "{}", found.trees);
         assert!((found.neighbours.error - expected.neighbours.error).abs() < 0.1, "{:?}", found.neighbours);
         assert_eq!(found.mixed_units, dataset.mixed_units);
-        let one_unit = cleaned.one_unit.unwrap();
+        let one_unit = in_one_unit(&dataset).unwrap();
         assert!(one_unit.steps.iter().zip(&plain.steps).all(|(one, plain)| (one - plain).abs() < 1e-6));
-        assert_eq!(cleaned.features.unwrap().values.len() % dataset.len(), 0);
     }
 
     #[test]
@@ -175,23 +174,22 @@ mod tests {
             text,
         }];
         let all_the_time = Duration::from_secs(60);
-        let ((found, cleaned), (expected, _)) =
+        let (found, expected) =
             (inspect_within(&dataset, all_the_time, false), inspect_within(&plain, all_the_time, false));
-        assert_eq!(cleaned.outlier_windows, [3, 25, 75, 105].into());
+        assert_eq!(found.outlier_windows, [3, 25, 75, 105].into());
         assert!((found.trees - expected.trees).abs() < 0.03, "{} {}", found.trees, expected.trees);
         assert!((found.neighbours.error - expected.neighbours.error).abs() < 0.03, "{:?}", found.neighbours);
         assert_eq!((found.channels[0].stuck, found.outliers), (0.0, dataset.outliers));
-        assert!(cleaned.one_unit.is_none());
     }
 
     #[test]
     fn an_inspection_without_time_and_one_that_is_interrupted_return_what_they_have() {
         let dataset = sine_waves(3, 6, 6);
         for (time, stop) in [(Duration::ZERO, false), (Duration::from_secs(60), true)] {
-            let (found, cleaned) = inspect_within(&dataset, time, stop);
+            let found = inspect_within(&dataset, time, stop);
             assert!(found.channels.is_empty() && found.duplicates.is_empty() && found.stretches.is_empty());
             assert!(found.trees.is_nan() && found.leaky_trees.is_nan() && found.neighbours.error.is_nan());
-            assert!(cleaned.features.is_none() && cleaned.live.is_none() && cleaned.suspects.is_empty());
+            assert_eq!(found.live, [0], "a channel that was not checked is not dropped");
         }
     }
 }

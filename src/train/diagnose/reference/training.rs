@@ -46,9 +46,8 @@ struct TrainingCurve {
     epoch_times: Vec<f64>,
 }
 
-/// Repeats the run unchanged, for all of its epochs or for as many as fit into a fifth of `whole_budget`. At
-/// the same time it trains with the same settings on the artificial task. `epoch_time` is in seconds; the
-/// deadline of `pool` is the end of this phase.
+/// Repeats the run unchanged, for all of its epochs or for as many as there is time for until the deadline of `pool`.
+/// At the same time it trains with the same settings on the artificial task. `epoch_time` is in seconds.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
@@ -56,11 +55,11 @@ pub(crate) fn train_unchanged(
     request: &DiagnosisRequest<'_>,
     split: &Split,
     epoch_time: f64,
-    whole_budget: &WorkerPool<'_>,
     pool: &WorkerPool<'_>,
 ) -> Result<ReferenceTraining, FitError> {
     let DiagnosisRequest { options, dataset, .. } = *request;
-    let affordable = (0.2 * whole_budget.time_left().as_secs_f64() / epoch_time) as usize;
+    // The noise is measured within the same time.
+    let affordable = (0.7 * pool.time_left().as_secs_f64() / epoch_time) as usize;
     let epochs = options.epochs().min(affordable).max(2);
     let unchanged = FitOptions { epochs: Some(epochs), ..options.clone() };
     let task = cos_against_arccos(dataset, options.seed);

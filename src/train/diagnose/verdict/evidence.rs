@@ -30,6 +30,8 @@ pub(crate) struct Evidence<'a> {
     pub overlap: f64,
     /// Whether the runs have fewer epochs than the settings ask for.
     pub shortened: bool,
+    /// Whether they have less than a third of them, so that the network may be far from what it would become.
+    pub unfinished: bool,
     /// The learning rate at which the loss of the range test falls fastest; `None` if there was no time for
     /// the test.
     pub steepest: Option<f64>,

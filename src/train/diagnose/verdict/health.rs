@@ -73,7 +73,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
 
 /// Trees that are ahead of the network although every other cause is fixed.
 pub(crate) fn network_behind_trees(evidence: &Evidence<'_>, found: &[Finding]) -> Option<Finding> {
-    let ahead = evidence.trees_ahead().filter(|ahead| evidence.is_certain(ahead))?;
+    let ahead = evidence.trees_ahead().filter(|ahead| !evidence.unfinished && evidence.is_certain(ahead))?;
     (ahead.mean - best_rise(found) >= ACCURACY_RISE).then(|| {
         let network = evidence.control_mean(|outcome| outcome.accuracy);
         let better = evidence.trial_of(&Change::Defaults).and_then(|trial| trial.effect);
@@ -133,7 +133,7 @@ pub(crate) fn too_few_recordings(evidence: &Evidence<'_>) -> Option<Finding> {
     let lost = evidence.loss_by_half().filter(|lost| lost.mean >= CURVE && evidence.is_certain(lost))?;
     let accuracy = evidence.control_mean(|outcome| outcome.accuracy);
     let uses_them = evidence.trees_ahead().is_none_or(|ahead| ahead.mean < 0.05);
-    (accuracy < ENOUGH && uses_them).then(|| Finding {
+    (accuracy < ENOUGH && uses_them && !evidence.unfinished).then(|| Finding {
         cause: Cause::TooFewRecordings,
         effect: lost.mean,
         interval: Some([lost.low, lost.high]),

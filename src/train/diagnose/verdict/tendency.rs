@@ -35,7 +35,7 @@ pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tend
             criteria(evidence, trial).iter().any(|one| one.is_large() && one.estimate.low > 0.0);
         let counts = rise >= ACCURACY_RISE || by_other_figures;
         (counts && !is_found(trial.cause)).then(|| Tendency {
-            change: trial.change.describe(),
+            change: trial.describe(),
             cause: trial.cause,
             rise,
             interval: trial.effect.map(|effect| [effect.accuracy.low, effect.accuracy.high]),
