@@ -169,6 +169,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     if let Some(interruption) = interruption {
         return Err(Interrupted::with_partial(&interruption, &out, &model, &page).into());
     }
+    report.conclusion().iter().for_each(|line| eprintln!("{line}"));
     eprintln!(
         "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
          Report: {}",

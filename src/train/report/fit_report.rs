@@ -72,6 +72,24 @@ impl FitReport<'_> {
         document("underfoot: training report", &body)
     }
 
+    /// The first screen of the page for a terminal: how good the model is, and what to do next, one line each. Empty
+    /// if training was interrupted or no windows are held out.
+    pub(crate) fn conclusion(&self) -> Vec<String> {
+        let judgement = Judgement::of(self.trained, self.dataset, self.decisions, self.trees);
+        let Some(judgement) = judgement.filter(|_| self.trained.interrupted.is_none()) else {
+            return Vec::new();
+        };
+        let mut lines = vec![format!("{}.", judgement.headline())];
+        lines.extend(judgement.cautions());
+        for step in judgement.next_steps() {
+            lines.push(format!("-> {}", step.text));
+            lines.extend(
+                step.command.map(|command| format!("   {}", command.written(self.model, self.folder))),
+            );
+        }
+        lines
+    }
+
     /// Which surfaces, recordings and windows were predicted wrongly.
     fn mistakes(&self) -> Markup {
         let Self { trained, dataset, decisions, .. } = *self;
