@@ -84,7 +84,6 @@ mod tests {
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::cross_validation::cross_validate;
     use crate::train::fit::epoch::Epoch;
-    use crate::train::fit::out_of_fold::OutOfFold;
     use crate::train::options::FitOptions;
     use crate::train::tests::sine_waves;
 
@@ -96,14 +95,10 @@ mod tests {
         let options = options.resolved(dataset);
         let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
         let context = TrainingContext { options: &options, dataset, stop: &stop, progress: &progress };
-        let probabilities = first.iter().flat_map(|first| [*first, 1.0 - first]).collect();
-        let out_of_fold = OutOfFold {
-            windows: vec![0, 1, 4, 8],
-            members: vec![0; 4],
-            probabilities,
-            ..OutOfFold::default()
-        };
-        Trained { out_of_fold, ..cross_validate(&context).unwrap() }
+        let mut trained = cross_validate(&context).unwrap();
+        trained.out_of_fold.windows = vec![0, 1, 4, 8];
+        trained.out_of_fold.probabilities = first.iter().flat_map(|first| [*first, 1.0 - first]).collect();
+        trained
     }
 
     #[test]
