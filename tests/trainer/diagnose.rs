@@ -64,9 +64,12 @@ fn a_drive_in_two_files_is_reported_in_the_json_and_in_the_html_report() {
     let page = std::fs::read_to_string(folder.path().join("why.html")).unwrap();
     for expected in [
         "The same drive is in several files",
-        "The whole curve",
-        "How much of it is normal",
+        "What to do",
+        "What each change did",
+        "<div class=\"effects\">",
         "Would more drives help?",
+        "For experts",
+        "The whole curve",
     ] {
         assert!(page.contains(expected), "{expected}");
     }

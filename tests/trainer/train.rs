@@ -82,7 +82,16 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
     assert_eq!(history.lines().count(), 1 + 2 * 2);
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(page.contains("<svg") && !page.contains("http"));
+    assert!(page.contains("<svg") && !page.contains("http") && !page.contains("<script"));
+    // The page and the terminal come to the same conclusion, with the same figures as the scores.
+    let page = page.replace('\u{a0}', " ");
+    let published = 100.0 * scores["decisions"]["balanced_accuracy"].as_f64().unwrap();
+    let headline = stderr.lines().find(|line| line.contains("of what is published is")).unwrap();
+    assert!(page.contains(&format!("<h1>{headline}</h1>")), "{headline} in {page}");
+    assert!(headline.contains("is unknown") || headline.contains(&format!("{published:.1} %")), "{headline}");
+    for expected in ["What to do next", "Compared with what", "How certain is this?", "For experts"] {
+        assert!(page.contains(expected), "{expected}");
+    }
     let model = std::fs::read(folder.path().join("m.onnx")).unwrap();
     assert_eq!(std::fs::read(run.join("model.onnx")).unwrap(), model);
     let again = trainer(
@@ -246,7 +255,7 @@ fn an_interrupted_training_keeps_the_model_and_writes_the_unfinished_one_beside_
     let run = folder.path().join("m.partial.run");
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(
-        page.contains("Training was interrupted after epoch") && !page.contains("the model predicts"),
+        page.contains("Training was interrupted after epoch") && !page.contains("What to do next"),
         "{page}"
     );
     assert!(scores(&run)["interrupted"]["epochs"] == 100_000);

@@ -150,7 +150,16 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         options: trained.options.clone(),
     };
     let config = toml::to_string(&config)?;
-    let report = FitReport { trained: &trained, dataset: &dataset, decisions, trees, leaky, config: &config };
+    let report = FitReport {
+        trained: &trained,
+        dataset: &dataset,
+        decisions,
+        trees,
+        leaky,
+        config: &config,
+        model: &model,
+        folder: &folder,
+    };
     let mut files = run_folder::files(&report, &tried);
     files.push(("model.onnx", bytes.clone()));
     run_folder::write(&folder, &files).map_err(anyhow::Error::msg)?;
@@ -160,6 +169,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     if let Some(interruption) = interruption {
         return Err(Interrupted::with_partial(&interruption, &out, &model, &page).into());
     }
+    report.conclusion().iter().for_each(|line| eprintln!("{line}"));
     eprintln!(
         "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
          Report: {}",

@@ -9,6 +9,7 @@ use super::experiments::round::SEEDS;
 use super::experiments::trial::Trial;
 use super::verdict::finding::Finding;
 use super::verdict::tendency::Tendency;
+use crate::train::report::elements::shell_word::quoted;
 
 impl Diagnosis {
     /// What the diagnosis comes to, in one sentence without a full stop.
@@ -166,7 +167,7 @@ impl Diagnosis {
     /// recordings as the user named them.
     pub(crate) fn command_line(&self, data: &[PathBuf]) -> Option<String> {
         let flags = self.command()?;
-        let data: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
+        let data: Vec<_> = data.iter().map(|path| quoted(&path.display().to_string())).collect();
         Some(format!("underfoot-train fit {} --out model.onnx {flags}", data.join(" ")).trim_end().to_owned())
     }
 }
@@ -174,13 +175,18 @@ impl Diagnosis {
 impl Tendency {
     /// What seems to help, with its figures, as a sentence without a full stop.
     pub(crate) fn sentence(&self) -> String {
+        format!("with {}: {}", self.change, self.figures())
+    }
+
+    /// The rise of balanced accuracy with its interval, in points.
+    pub(crate) fn figures(&self) -> String {
         let interval = match self.interval {
             Some([low, high]) => {
                 format!("90 % interval {:+.1} to {:+.1}, {}", 100.0 * low, 100.0 * high, counted(self.seeds))
             }
             None => format!("{}: too few for an interval", counted(self.seeds)),
         };
-        format!("with {}: {:+.1} points ({interval})", self.change, 100.0 * self.rise)
+        format!("{:+.1} points ({interval})", 100.0 * self.rise)
     }
 }
 

@@ -1,13 +1,18 @@
 //! The page of a training run, `report.html`.
 
-use maud::html;
+use std::path::Path;
 
-use super::confusion_table::confusion_table;
-use super::document::document;
+use maud::{Markup, html};
+
+use super::elements::confusion_table::confusion_table;
+use super::elements::document::document;
+use super::judgement::Judgement;
 use super::learning_curves::learning_curves;
 use super::recordings::recordings_table;
 use super::reliability_diagram::reliability_diagram;
+use super::scores_table::scores_table;
 use super::summary::{origin, summary};
+use super::surfaces::surfaces_table;
 use super::worst_windows::worst_windows;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
@@ -31,50 +36,95 @@ pub(crate) struct FitReport<'a> {
     pub leaky: Option<&'a Confusion>,
     /// The run's settings as TOML.
     pub config: &'a str,
+    /// The model and the run folder as the user named them, for the commands that the page recommends.
+    pub model: &'a Path,
+    pub folder: &'a Path,
 }
 
 impl FitReport<'_> {
-    /// The page as HTML.
+    /// The page as HTML. What a reader has to know and do comes first; what needs knowledge of training is at the
+    /// end.
     pub(crate) fn html(&self) -> String {
-        let Self { trained, dataset, decisions, trees, leaky, config } = *self;
-        let windows = trained.window_confusion(dataset);
-        let scored = windows.total() > 0;
+        let Self { trained, dataset, config, .. } = *self;
+        let judgement = Judgement::of(trained, dataset, self.decisions, self.trees);
         let body = html! {
-            h1 { "Training report" }
-            p.soft { (origin(dataset)) }
             @if let Some(interrupted) = &trained.interrupted {
+                h1 { "This model is unfinished." }
                 p.warn {
-                    "Training was interrupted after " (interrupted) ". The model is unfinished, so it has no score; "
-                    "the figures below are those of the networks as far as they were trained."
+                    "Training was interrupted after " (interrupted) ". The model has no score; the figures below are "
+                    "those of the networks as far as they were trained. Train it again to its end."
                 }
-            } @else if scored { (summary(trained, dataset, &windows, decisions, trees, leaky)) } @else {
-                p { "No windows were held out, so how good the model is on a new drive is not known." }
+            } @else if let Some(judgement) = &judgement {
+                (summary(judgement, self.leaky, self.model, self.folder))
+            } @else {
+                h1 { "How good this model is on a new drive is not known." }
+                p { "No windows were held out to score it. Train with " code { "--folds 5" } ", which is the default, to get a score." }
             }
             @for warning in dataset.warnings.iter().chain(&trained.warnings) { p.warn { "Warning: " (warning) } }
+            @if judgement.is_some() { (self.mistakes()) }
+            h2 { "What the model was made from" }
+            p { (origin(dataset)) }
             @for line in DropSummary::of(&dataset.drops).lines() { p.soft { (line) } }
-            h2 { "Loss and accuracy, every epoch" }
-            (learning_curves(trained))
-            @if scored {
-                h2 { "Which surfaces are confused" }
-                div.pair {
-                    div { h3 { "Each window alone" } (confusion_table(&windows)) }
-                    @if let Some(decisions) = decisions {
-                        div {
-                            h3 { "Decisions, as underfoot replay makes and counts them" }
-                            (confusion_table(decisions))
-                        }
-                    }
-                }
-                h2 { "Confidence and accuracy" }
-                (reliability_diagram(trained, dataset))
-                h2 { "Recordings, the worst first" }
-                (recordings_table(trained, dataset))
-                h2 { "Windows with the largest errors" }
-                (worst_windows(trained, dataset))
-            }
-            h2 { "The settings" }
+            (self.expert_part(judgement.is_some()))
+            h3 { "The settings" }
             details { summary { "config.toml" } pre { (config) } }
         };
         document("underfoot: training report", &body)
+    }
+
+    /// The first screen of the page for a terminal: how good the model is, and what to do next, one line each. Empty
+    /// if training was interrupted or no windows are held out.
+    pub(crate) fn conclusion(&self) -> Vec<String> {
+        let judgement = Judgement::of(self.trained, self.dataset, self.decisions, self.trees);
+        let Some(judgement) = judgement.filter(|_| self.trained.interrupted.is_none()) else {
+            return Vec::new();
+        };
+        let mut lines = vec![format!("{}.", judgement.headline())];
+        lines.extend(judgement.cautions());
+        for step in judgement.next_steps() {
+            lines.push(format!("-> {}", step.text));
+            lines.extend(
+                step.command.map(|command| format!("   {}", command.written(self.model, self.folder))),
+            );
+        }
+        lines
+    }
+
+    /// Which surfaces, recordings and windows were predicted wrongly.
+    fn mistakes(&self) -> Markup {
+        let Self { trained, dataset, decisions, .. } = *self;
+        html! {
+            @if let Some(decisions) = decisions {
+                h2 { "Surfaces, the worst first" }
+                (surfaces_table(decisions, dataset))
+            }
+            h2 { "Which surfaces are confused" }
+            p.soft {
+                "Each row is a surface that the robot was on, and adds up to 100 %: the columns are what was named instead. "
+                "Correct answers are on the diagonal."
+            }
+            div.pair {
+                @if let Some(decisions) = decisions {
+                    div { h3 { "As published: decisions, as underfoot replay makes them" } (confusion_table(decisions)) }
+                }
+                div { h3 { "Each window alone" } (confusion_table(&trained.window_confusion(dataset))) }
+            }
+            h2 { "Recordings, the worst first" }
+            (recordings_table(trained, dataset))
+            h2 { "Windows with the largest errors" }
+            (worst_windows(trained, dataset))
+        }
+    }
+
+    /// The scores, the learning curves and the calibration. `scored` says whether windows were held out.
+    fn expert_part(&self, scored: bool) -> Markup {
+        let Self { trained, dataset, .. } = *self;
+        html! {
+            h2 { "For experts" }
+            @if scored { h3 { "Scores" } (scores_table(trained, dataset, [self.decisions, self.trees, self.leaky])) }
+            h3 { "Loss and accuracy, every epoch" }
+            (learning_curves(trained))
+            @if scored { h3 { "Confidence and accuracy" } (reliability_diagram(trained, dataset)) }
+        }
     }
 }

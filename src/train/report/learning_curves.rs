@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Chart, ChartLine};
+use super::elements::axis::Scale;
+use super::elements::chart::{Chart, ChartLine};
 use crate::train::fit::epoch::Epoch;
 use crate::train::fit::trained::Trained;
 
@@ -33,20 +34,20 @@ pub(super) fn learning_curves(trained: &Trained) -> Markup {
     };
     let mut accuracies = line("training accuracy", 0, &|epoch| Some(epoch.accuracy));
     accuracies.extend(line("validation accuracy", 1, &|epoch| epoch.validation_accuracy));
-    let chart = |title: &str, y: &str, logarithmic, range, lines| Chart {
+    let chart = |title: &str, y: &str, y_scale, range, lines| Chart {
         title: title.into(),
         x: "epoch".into(),
         y: y.into(),
-        logarithmic,
+        y_scale,
         range,
         lines,
         ..Chart::default()
     };
     html! {
-        div.pair {
-            (chart("Loss over the epochs", "loss", false, None, losses()).svg())
-            (chart("Loss over the epochs, logarithmic", "loss, logarithmic", true, None, losses()).svg())
-            (chart("Accuracy over the epochs", "accuracy", false, Some((0.0, 1.0)), accuracies).svg())
+        div.charts {
+            (chart("Loss over the epochs", "loss, nats", Scale::Linear, None, losses()).svg())
+            (chart("Loss over the epochs, logarithmic", "loss, nats, logarithmic", Scale::Logarithmic, None, losses()).svg())
+            (chart("Accuracy over the epochs", "share of correct windows", Scale::Linear, Some((0.0, 1.0)), accuracies).svg())
         }
         @if several {
             p.soft {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::document::percent;
+use super::elements::document::percent;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
 use crate::train::network::loss::most_probable;
@@ -72,7 +72,7 @@ pub(super) fn recordings_table(trained: &Trained, dataset: &Dataset) -> Markup {
     let scores = recording_scores(trained, dataset);
     html! {
         div.scroll { table {
-            tr { th { "recording" } th { "windows" } th { "correct" } th { "most often predicted instead" } }
+            tr { th { "recording" } th { "windows" } th { "correct" } th { "most often instead" } }
             @for score in scores.iter().take(MAX_ROWS) {
                 tr {
                     td { (score.recording) }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::chart::{Chart, ChartLine};
+use super::elements::chart::{Chart, ChartLine};
+use super::elements::document::sentence;
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::calibration::reliability;
 use crate::train::fit::trained::Trained;
@@ -29,17 +30,11 @@ pub(super) fn reliability_diagram(trained: &Trained, dataset: &Dataset) -> Marku
         ..Chart::default()
     };
     html! {
-        div.pair {
+        div.charts {
             (chart.svg())
             @if let Some(calibration) = &trained.calibration {
-                p { (upper_first(&calibration.to_string())) "." }
+                p { (sentence(&calibration.to_string())) }
             }
         }
     }
-}
-
-/// A sentence with a capital letter at its start.
-fn upper_first(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -1,17 +1,15 @@
-//! The head of the page: what the model was made from, and how good it is, in words and figures.
+//! The head of the page: how good the model is, compared with what, what to do next, and how certain that is.
+
+use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::document::percent;
-use crate::model::validation_choice::ValidationChoice;
+use super::elements::bars::{Bar, bars};
+use super::elements::document::percent;
+use super::judgement::{Grade, Judgement};
 use crate::score::Confusion;
 use crate::signal::channel_names;
 use crate::train::data::dataset::Dataset;
-use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
-use crate::train::fit::trained::Trained;
-
-/// A confusion of a smaller share of a surface's windows is not mentioned.
-const NOTABLE_CONFUSION: f64 = 0.005;
 
 /// The data that the model was made from, in one sentence.
 pub(super) fn origin(dataset: &Dataset) -> String {
@@ -29,80 +27,65 @@ pub(super) fn origin(dataset: &Dataset) -> String {
     )
 }
 
-/// How good the model is: the score in words, a caveat, and the figures. `windows` holds the predictions of
-/// the held-out windows, of which there is at least one.
+/// The first screen of the page of a model with held-out windows. `model` and `folder` are the model and the run
+/// folder as the user named them; `leaky` is the score of a split by window.
 pub(super) fn summary(
-    trained: &Trained,
-    dataset: &Dataset,
-    windows: &Confusion,
-    decisions: Option<&Confusion>,
-    trees: Option<&Confusion>,
+    judgement: &Judgement<'_>,
     leaky: Option<&Confusion>,
+    model: &Path,
+    folder: &Path,
 ) -> Markup {
-    let folds = trained.fold_scores(dataset);
-    let balanced: Vec<f64> = folds.iter().map(|scores| scores.balanced_accuracy).collect();
-    let (low, high) = balanced.iter().fold((1.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
-    let scores = windows.scores();
+    let colour = if judgement.grade() == Grade::Good { "good" } else { "" };
     html! {
+        h1 { (judgement.headline()) "." }
         p {
-            "On recordings that it was not trained on, the model predicts " b { (percent(scores.balanced_accuracy)) }
-            " of a surface's windows correctly, on average over the surfaces"
-            @if folds.len() > 1 {
-                ", from " (percent(low)) " to " (percent(high)) " in the " (folds.len())
-                " parts that were held out in turn"
+            "This is the average over the surfaces. What is published is smoothed over several windows, as "
+            code { "underfoot run" } " does it. " (judgement.weakest_surface())
+            @if judgement.unknown >= 0.01 {
+                " For " (percent(judgement.unknown)) " of all windows, nothing was certain enough to be named, and "
+                code { "unknown" } " is published, which counts as not correct."
             }
-            ". " (largest_confusion(windows))
         }
-        p.soft {
-            "Each held-out recording was answered by networks that were not trained on it; each of its windows counts "
-            "by itself, and so does each decision."
-        }
-        @if let Some(chosen) = ValidationChoice::in_words(&trained.validation_chose()) {
-            p.warn { "These recordings also chose " (chosen) ", so a new drive will score lower." }
-        }
-        @if decisions.is_some() && recordings_with_changes(dataset, trained.out_of_fold.windows.iter().copied()) == 0 {
-            p.soft { "For decisions, " (NO_CHANGES) "." }
-        }
-        div.figures {
-            div.figure { b { (percent(scores.balanced_accuracy)) } span { "balanced accuracy, windows" } }
-            @if let Some(decisions) = decisions {
-                div.figure {
-                    b { (percent(decisions.balanced_accuracy())) }
-                    span { "balanced accuracy, decisions" }
-                }
-            }
-            div.figure { b { (percent(scores.macro_f1)) } span { "macro F1, windows" } }
-            @if let Some(trees) = trees {
-                div.figure {
-                    b { (percent(trees.balanced_accuracy())) }
-                    span { "extra trees on summary statistics, for comparison" }
-                }
-            }
-            @if let Some(leaky) = leaky {
-                div.figure {
-                    b.warn { (percent(leaky.balanced_accuracy())) }
-                    span { "leaky split, with neighbouring windows on both sides: too optimistic" }
+        @for caution in judgement.cautions() { p.warn { (caution) } }
+        div class=(format!("verdict {colour}")) {
+            h2 { "What to do next" }
+            ol {
+                @for step in judgement.next_steps() {
+                    li {
+                        (step.text)
+                        @if let Some(command) = step.command { pre.command { (command.written(model, folder)) } }
+                    }
                 }
             }
         }
+        h2 { "Compared with what" }
+        (comparison(judgement, leaky))
+        h2 { "How certain is this?" }
+        p { (judgement.certainty()) }
     }
 }
 
-/// The largest confusion of two surfaces, in words.
-fn largest_confusion(windows: &Confusion) -> String {
-    let labels = windows.labels();
-    let cells = windows.table().iter().enumerate().flat_map(|(actual, row)| {
-        let total = row.iter().sum::<u64>().max(1);
-        let cells = row.iter().enumerate().filter(move |(predicted, _)| *predicted != actual);
-        cells.map(move |(predicted, count)| (*count as f64 / total as f64, actual, predicted))
-    });
-    match cells.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((share, actual, predicted)) if share >= NOTABLE_CONFUSION => format!(
-            "Most common mistake: {} of the {} windows are predicted as {}.",
-            percent(share),
-            labels[actual],
-            labels[predicted]
-        ),
-        _ => "It makes almost no mistakes.".into(),
+/// The model beside what needs no network: trees on the same windows, naming always the same surface, and guessing.
+fn comparison(judgement: &Judgement<'_>, leaky: Option<&Confusion>) -> Markup {
+    let bar = |name: &str, share: f64, main: bool| Bar { name: name.into(), share, main };
+    let mut rows = vec![
+        bar("this model, as published", judgement.published, true),
+        bar("this model, each window alone", judgement.windows, true),
+    ];
+    if let Some(trees) = judgement.trees {
+        rows.push(bar("extra trees on summary statistics, each window alone", trees, false));
+    }
+    if let Some(leaky) = leaky {
+        rows.push(bar("with a leaky split: too optimistic", leaky.balanced_accuracy(), false));
+    }
+    rows.push(bar("guessing, or naming always the same surface", judgement.guessing(), false));
+    let (label, share) = judgement.most_frequent;
+    html! {
+        (bars(&rows))
+        p.soft {
+            "Each is the share of correct answers, averaged over the surfaces, on the same held-out drives. Without the "
+            "average, " (percent(judgement.published_of_all)) " of what is published is correct; always naming "
+            (judgement.name(label)) ", the most frequent surface, gets " (percent(share)) "."
+        }
     }
 }

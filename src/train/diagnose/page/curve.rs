@@ -6,7 +6,8 @@ use super::{DiagnosisPage, line};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::statistics::loss_curve::{roughness, spikes};
 use crate::train::diagnose::verdict::criteria::SMOOTH;
-use crate::train::report::chart::Chart;
+use crate::train::report::elements::axis::Scale;
+use crate::train::report::elements::chart::Chart;
 
 impl DiagnosisPage<'_> {
     /// The loss and the accuracy of the unchanged run, with its spikes.
@@ -20,7 +21,7 @@ impl DiagnosisPage<'_> {
             title: "Loss over the epochs".into(),
             x: "epoch".into(),
             y: if logarithmic { "loss, nats, logarithmic".into() } else { "loss, nats".into() },
-            logarithmic,
+            y_scale: if logarithmic { Scale::Logarithmic } else { Scale::Linear },
             lines: vec![
                 line("training", 0, history, &|epoch| Some(epoch.loss)),
                 line("validation", 1, history, &|epoch| epoch.validation_loss),
@@ -40,7 +41,7 @@ impl DiagnosisPage<'_> {
             ..Chart::default()
         };
         html! {
-            h2 { "The whole curve" }
+            h3 { "The whole curve" }
             p {
                 (history.len()) " epochs. The roughness of a loss is its mean rise from one epoch to the next, where epochs in which it falls count as 0. It is "
                 b { (format!("{:.4}", roughness(&losses))) } " nats for the training loss and "
@@ -51,7 +52,7 @@ impl DiagnosisPage<'_> {
                     count => { "There are " (count) " spikes" @if count > 40 { ", of which the first 40 are" } @else { ", each" } " marked by a vertical line." }
                 }
             }
-            div.pair { (loss(false).svg()) (loss(true).svg()) (accuracy.svg()) }
+            div.charts { (loss(false).svg()) (loss(true).svg()) (accuracy.svg()) }
         }
     }
 
@@ -85,7 +86,7 @@ impl DiagnosisPage<'_> {
     pub(super) fn normal_fluctuation(&self) -> Markup {
         let found = self.diagnosis;
         html! {
-            h2 { "How much of it is normal" }
+            h3 { "How much of its fluctuation is normal" }
             p { (self.fluctuation()) }
             @if let Some(spread) = found.spread {
                 p.soft {

@@ -1,14 +1,20 @@
 //! The report of a diagnosis as one HTML file that loads nothing else. It starts with what is wrong and what
 //! to do; the evidence follows.
 //!
-//! - [`verdict`]: the findings, the recommended settings, and the training run before and after.
-//! - [`curve`]: the loss of the unchanged run, and how much of its fluctuation is normal.
-//! - [`changes`]: the effect of each change, the range test and the sharpness around a spike.
-//! - [`recordings`]: the windows, the suspected labels, and the scores that are within reach.
+//! - [`verdict`]: the findings, what to do, and how certain that is.
+//! - [`before_after`]: the training run before and after.
+//! - [`changes`]: the effect of each change, drawn by [`effect_chart`].
+//! - [`recordings`]: the windows, the suspected labels, and whether more drives would help.
+//! - For experts, at the end: [`curve`], the loss of the unchanged run, and how much of its fluctuation is normal;
+//!   [`steps`], the range test and the sharpness around a spike; [`reach`], the scores that are within reach.
 
+pub(crate) mod before_after;
 pub(crate) mod changes;
 pub(crate) mod curve;
+pub(crate) mod effect_chart;
+pub(crate) mod reach;
 pub(crate) mod recordings;
+pub(crate) mod steps;
 pub(crate) mod verdict;
 
 use std::path::PathBuf;
@@ -18,8 +24,8 @@ use maud::html;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::diagnosis::Diagnosis;
 use crate::train::fit::epoch::Epoch;
-use crate::train::report::chart::ChartLine;
-use crate::train::report::document;
+use crate::train::report::elements::chart::ChartLine;
+use crate::train::report::elements::document::document;
 
 /// The report of a diagnosis.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +43,23 @@ impl DiagnosisPage<'_> {
     pub(crate) fn html(&self) -> String {
         let body = html! {
             (self.verdict())
-            (self.curve())
-            (self.normal_fluctuation())
+            (self.before_and_after())
             (self.changes())
-            (self.spike())
+            @if !self.diagnosis.findings.is_empty() { (self.conditions()) }
+            (self.more_drives())
             (self.windows())
             (self.suspects())
+            h2 { "For experts" }
+            p.soft {
+                "Losses are cross-entropies in nats: 0 is a network that is certain and right, and guessing among "
+                (self.dataset.card.labels.len()) " surfaces has " (format!("{:.2}", (self.dataset.card.labels.len() as f64).ln())) "."
+            }
+            (self.curve())
+            (self.normal_fluctuation())
+            (self.before_and_after_figures())
+            (self.changes_of_loss())
+            (self.range_test())
+            (self.spike())
             (self.reachable_scores())
         };
         document("underfoot: why a training run misbehaves", &body)
@@ -53,17 +70,6 @@ impl DiagnosisPage<'_> {
 fn line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
     let points = history.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?))).collect();
     ChartLine { name: name.into(), colour, faint: false, points }
-}
-
-/// Like [`line()`], but over the share of the epochs in percent, so that runs of different lengths can be
-/// compared.
-fn share_line(name: &str, colour: usize, history: &[Epoch], of: &dyn Fn(&Epoch) -> Option<f64>) -> ChartLine {
-    let line = line(name, colour, history, of);
-    let count = history.len().max(1) as f64;
-    ChartLine {
-        points: line.points.iter().map(|(epoch, value)| (100.0 * epoch / count, *value)).collect(),
-        ..line
-    }
 }
 
 /// A difference of shares in percentage points, with its sign.

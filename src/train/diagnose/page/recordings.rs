@@ -1,14 +1,12 @@
-//! The windows, the labels that may be wrong, and the scores that are within reach.
+//! The windows, and the labels that may be wrong.
 
 use maud::{Markup, html};
 
 use super::{DiagnosisPage, points};
-use crate::train::diagnose::experiments::change::Change;
-use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::label_errors::LabelledStretch;
-use crate::train::report::chart::{Chart, ChartLine};
-use crate::train::report::percent;
-use crate::train::report::window_chart::window_chart;
+use crate::train::report::elements::document::percent;
+use crate::train::report::elements::window_chart::window_chart;
+use crate::train::report::surfaces::recordings_per_label;
 
 /// The maximum number of suspected labels, and of duplicate drives, that are listed.
 const MAX_LISTED: usize = 20;
@@ -20,19 +18,14 @@ impl DiagnosisPage<'_> {
     pub(super) fn windows(&self) -> Markup {
         let (found, dataset) = (self.diagnosis, self.dataset);
         let counts = dataset.count(0..dataset.len());
-        let recordings_of = |label: usize| {
-            let recordings = (0..dataset.len())
-                .filter(|window| dataset.labels[*window] == label)
-                .map(|window| dataset.recording_of_window[window]);
-            recordings.collect::<std::collections::BTreeSet<_>>().len()
-        };
+        let recordings = recordings_per_label(dataset);
         html! {
-            h2 { "The windows" }
+            h2 { "The recordings" }
             div.pair {
                 div.scroll { table {
                     tr { th { "surface" } th { "recordings" } th { "windows" } }
                     @for (label, name) in dataset.card.labels.iter().enumerate() {
-                        tr { td { (name) } td.n { (recordings_of(label)) } td.n { (counts[label]) } }
+                        tr { td { (name) } td.n { (recordings[label]) } td.n { (counts[label]) } }
                     }
                 } }
                 div.scroll { table {
@@ -57,7 +50,7 @@ impl DiagnosisPage<'_> {
                     }
                 }
             }
-            p {
+            p.soft {
                 "Trees on summary statistics, split by recording, reach " b { (percent(found.inspection.trees)) } "; split by window, with windows of the same recording on both sides, they reach "
                 b { (percent(found.inspection.leaky_trees)) } " (leaky). The difference of " (points(found.inspection.leaky_trees - found.inspection.trees)) " points comes from the split and is not real accuracy."
             }
@@ -87,7 +80,7 @@ impl DiagnosisPage<'_> {
                     }
                 } }
                 @if suspects.len() > MAX_LISTED { p.soft { (suspects.len() - MAX_LISTED) " more are in the JSON." } }
-                div.pair { @for one in suspects.iter().take(MAX_CHARTS) { (self.stretch_chart(one)) } }
+                div.charts { @for one in suspects.iter().take(MAX_CHARTS) { (self.stretch_chart(one)) } }
             }
         }
     }
@@ -96,60 +89,6 @@ impl DiagnosisPage<'_> {
     pub(super) fn stretch_chart(&self, one: &LabelledStretch) -> Markup {
         let Some(window) = one.windows.get(one.windows.len() / 2) else { return html! {} };
         let chart = window_chart(self.dataset, *window, format!("A window of {}", one.recording));
-        html! { div { p { b { (one.recording) } ": labelled " (one.label) ", looks like " (one.looks_like) } (chart.svg()) } }
-    }
-
-    /// The scores that are within reach, and the result on the artificial task.
-    pub(super) fn reachable_scores(&self) -> Markup {
-        let found = self.diagnosis;
-        let labels = self.dataset.card.labels.len() as f64;
-        let accuracy_with = |percent: u8| {
-            let change = Change::RecordingShare { percent };
-            let trial = found.trials.iter().find(|trial| trial.change == change);
-            trial
-                .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
-                .filter(|value| value.is_finite())
-        };
-        let with_all = mean(&found.control, |outcome| outcome.accuracy);
-        let points: Vec<(f64, f64)> =
-            [(25.0, accuracy_with(25)), (50.0, accuracy_with(50)), (100.0, Some(with_all))]
-                .into_iter()
-                .filter_map(|(x, y)| Some((x, y?)))
-                .collect();
-        let chart = Chart {
-            title: "Balanced accuracy against the share of the recordings".into(),
-            x: "recordings trained on, %".into(),
-            y: "balanced accuracy".into(),
-            range: Some((0.0, 1.0)),
-            lines: vec![ChartLine { colour: 0, points, ..ChartLine::default() }],
-            ..Chart::default()
-        };
-        html! {
-            h2 { "What can be reached" }
-            div.scroll { table {
-                tr { th { "on held-out recordings" } th { "accuracy" } }
-                tr { td { "this network, balanced accuracy" } td.n { (percent(with_all)) } }
-                tr { td { "extra trees on summary statistics, balanced accuracy" } td.n { (percent(found.inspection.trees)) } }
-                tr { td { "nearest neighbour on summary statistics" } td.n { (percent(1.0 - found.inspection.neighbours.error)) } }
-                tr { td { "guessing" } td.n { (percent(1.0 / labels)) } }
-            } }
-            p.soft {
-                "With infinitely many windows, this error of the nearest neighbour would mean that no classifier on these features is correct for more than "
-                (percent(1.0 - found.inspection.neighbours.low)) " of them (Cover and Hart, 1967). With so few windows it is only a hint, because the error still changes with their number."
-            }
-            h3 { "Would more drives help?" }
-            div.one { (chart.svg()) }
-            h3 { "Can these settings learn anything?" }
-            @match &found.artificial {
-                Some(outcome) => {
-                    p {
-                        "On an easy artificial task, telling cos(x) from arccos(x) with noise, the same settings reach " b { (percent(outcome.accuracy)) } " with as many windows. "
-                        @if outcome.accuracy > 0.95 { "So the settings can learn; the difficulty is in the recordings." }
-                        @else { "Settings that cannot learn this cannot learn anything: fix the settings before you look at the recordings." }
-                    }
-                }
-                None => { p.soft { "There was no time for the artificial task, cos(x) against arccos(x)." } }
-            }
-        }
+        html! { div { p.caption { b { (one.recording) } ": labelled " (one.label) ", looks like " (one.looks_like) } (chart.svg()) } }
     }
 }

@@ -12,7 +12,8 @@ pub(crate) fn window_chart(dataset: &Dataset, window: usize, title: String) -> C
         values.map(|(step, value)| (step as f64 / card.rate, f64::from(*value))).collect()
     };
     let lines = card.channels.iter().enumerate().map(|(index, channel)| ChartLine {
-        name: channel.name.clone(),
+        // The axis already has the name of a single channel.
+        name: if channels > 1 { channel.name.clone() } else { String::new() },
         colour: index % 4,
         faint: false,
         points: points(index),
