@@ -69,7 +69,7 @@ pub(crate) fn faults(dataset: &Dataset, inspection: &Inspection) -> Vec<Recordin
         }
     }
     let suspects = suspects(inspection);
-    if labels_are_wrong(suspects.len(), inspection.stretches.len()) {
+    if labels_are_wrong(suspects.len(), doubtful(inspection), inspection.stretches.len()) {
         let windows: BTreeSet<usize> = suspects.iter().flat_map(|stretch| stretch.windows.clone()).collect();
         let (untrained, unscored) = (windows.clone(), windows);
         faults.push(RecordingFault {
@@ -91,11 +91,16 @@ pub(crate) fn suspects(inspection: &Inspection) -> Vec<&LabelledStretch> {
     inspection.stretches.iter().filter(|stretch| stretch.suspected && !is_pair(stretch)).collect()
 }
 
-/// Whether so many of the stretches are suspected that some labels are wrong, and so few that it is possible to
-/// say which.
-fn labels_are_wrong(suspected: usize, stretches: usize) -> bool {
+/// How many stretches look more like another label than like their own.
+pub(crate) fn doubtful(inspection: &Inspection) -> usize {
+    inspection.stretches.iter().filter(|stretch| stretch.other > stretch.own).count()
+}
+
+/// Whether so many of the stretches are suspected that some labels are wrong. If most of them look like another
+/// label, it is not possible to say which are wrong.
+fn labels_are_wrong(suspected: usize, doubtful: usize, stretches: usize) -> bool {
     let share = suspected as f64 / stretches.max(1) as f64;
-    suspected >= MIN_SUSPECTED && (SUSPECTED_SHARE..=0.5).contains(&share)
+    suspected >= MIN_SUSPECTED && share >= SUSPECTED_SHARE && 2 * doubtful <= stretches
 }
 
 impl CleanedData {
@@ -144,9 +149,9 @@ mod tests {
 
     #[test]
     fn label_errors_are_a_fault_where_some_drives_look_wrong_and_not_where_most_do() {
-        assert!(labels_are_wrong(4, 20) && labels_are_wrong(2, 50));
-        assert!(!labels_are_wrong(1, 20), "a single drive may be an odd one");
-        assert!(!labels_are_wrong(2, 60), "two of sixty may be odd ones");
-        assert!(!labels_are_wrong(12, 20), "nothing says which are wrong");
+        assert!(labels_are_wrong(4, 5, 20) && labels_are_wrong(2, 2, 50));
+        assert!(!labels_are_wrong(1, 1, 20), "a single drive may be an odd one");
+        assert!(!labels_are_wrong(2, 2, 60), "two of sixty may be odd ones");
+        assert!(!labels_are_wrong(8, 12, 20), "nothing says which are wrong");
     }
 }

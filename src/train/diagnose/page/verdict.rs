@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::DiagnosisPage;
 use super::effect_chart::{DrawnEffect, EffectRow, effect_chart};
-use crate::train::diagnose::diagnosis::State;
+use crate::train::diagnose::diagnosis::DiagnosisState;
 use crate::train::diagnose::verdict::finding::Finding;
 use crate::train::diagnose::verdict::tendency::Tendency;
 use crate::train::report::elements::document::sentence;
@@ -18,7 +18,7 @@ impl DiagnosisPage<'_> {
             p { (found.how_good()) }
             (self.what_to_do())
             @for (index, finding) in found.findings.iter().enumerate() { (self.finding(index + 1, finding)) }
-            @if found.state() != State::Healthy { (tendencies(&found.tendencies)) }
+            @if found.state() != DiagnosisState::Healthy { (tendencies(&found.tendencies)) }
             @if found.findings.is_empty() { (self.conditions()) }
             @for warning in &found.warnings { p.warn { "Warning: " (warning) } }
             p.soft { (self.basis()) }
@@ -30,8 +30,8 @@ impl DiagnosisPage<'_> {
         let found = self.diagnosis;
         let command = found.command_line(self.data);
         let colour = match found.state() {
-            State::Healthy => "verdict good",
-            State::Findings | State::Uncertain => "verdict",
+            DiagnosisState::Healthy => "verdict good",
+            DiagnosisState::Findings | DiagnosisState::Uncertain => "verdict",
         };
         html! {
             div class=(colour) {
@@ -42,12 +42,12 @@ impl DiagnosisPage<'_> {
                     @if let Some(comparison) = found.comparison() { p { (comparison) } }
                 } @else if let Some(first) = found.findings.first() {
                     p { (sentence(&first.fix)) }
-                } @else if found.state() == State::Healthy {
+                } @else if found.state() == DiagnosisState::Healthy {
                     p { "Nothing: none of the changes that were tried improves it beyond chance." }
                 } @else if let Some(likeliest) = found.tendencies.first() {
                     p { "Perhaps: " (likeliest.fix) "." }
                 }
-                @if found.state() == State::Uncertain {
+                @if found.state() == DiagnosisState::Uncertain {
                     @if let Some(unfinished) = found.unfinished() {
                         p { "To be certain, measure again what there was no time for. " (sentence(&unfinished)) }
                     }

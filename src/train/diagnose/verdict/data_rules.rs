@@ -3,7 +3,7 @@
 use super::evidence::Evidence;
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
-use crate::train::diagnose::experiments::cleaning::suspects;
+use crate::train::diagnose::experiments::cleaning::{doubtful, suspects};
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::overlap::inseparable_pairs;
 
@@ -109,9 +109,8 @@ pub(crate) fn not_separable(evidence: &Evidence<'_>) -> Option<Finding> {
         .map(|trial| mean(&trial.outcomes, |outcome| outcome.accuracy))
         .fold(evidence.control_mean(|outcome| outcome.accuracy), f64::max);
     // If most drives look like another surface, it is not possible to say which labels are wrong.
-    let suspected = inspection.stretches.iter().filter(|stretch| stretch.suspected).count();
-    let most_suspected = 2 * suspected > inspection.stretches.len();
-    let slack = if most_suspected { 0.05 } else { 0.0 };
+    let most_doubtful = 2 * doubtful(inspection) > inspection.stretches.len();
+    let slack = if most_doubtful { 0.05 } else { 0.0 };
     (inspection.trees < chance + slack && best < chance + slack + 0.05).then(|| {
         let text = format!(
             "on held-out recordings, trees on summary statistics reach {:.0} % and the best of all networks {:.0} %; \
