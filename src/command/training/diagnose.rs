@@ -163,7 +163,7 @@ fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
     eprintln!("{}", diagnosis.how_good());
     for (index, finding) in diagnosis.findings.iter().enumerate() {
         let after = if finding.after_first { ", found after the causes before it were fixed" } else { "" };
-        eprintln!("{}. {} ({}{after})", index + 1, finding.cause.title(), finding.cause.name());
+        eprintln!("{}. {} ({}{after})", index + 1, finding.title, finding.cause.name());
         eprintln!("   {}", finding.evidence);
         eprintln!("   {}", diagnosis.certainty(finding));
         eprintln!("   -> {}", finding.fix);

@@ -139,20 +139,21 @@ fn rise_by_drive(
     before: &[Option<ExperimentOutcome>],
     after: &[Option<ExperimentOutcome>],
 ) -> Option<Estimate> {
-    let shares = |side: fn(&(&ExperimentOutcome, &ExperimentOutcome)) -> BTreeMap<usize, (u64, u64)>| {
-        let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-        for pair in pairs(before, after) {
-            for (drive, (correct, windows)) in side(&pair) {
-                let sum = sums.entry(drive).or_default();
-                *sum = (sum.0 + correct, sum.1 + windows);
-            }
-        }
-        sums
-    };
     let share = |(correct, windows): (u64, u64)| correct as f64 / windows.max(1) as f64;
-    let (old, new) = (shares(|pair| pair.0.recordings.clone()), shares(|pair| pair.1.recordings.clone()));
+    let old = counts_by_drive(pairs(before, after).map(|(before, _)| before));
+    let new = counts_by_drive(pairs(before, after).map(|(_, after)| after));
     let rises = new.into_iter().filter_map(|(drive, counts)| Some(share(counts) - share(*old.get(&drive)?)));
     Estimate::of(&rises.collect::<Vec<_>>(), 0.0)
+}
+
+/// How many windows of each drive, by index, were predicted correctly, and how many there are, summed over the runs.
+fn counts_by_drive<'a>(runs: impl Iterator<Item = &'a ExperimentOutcome>) -> BTreeMap<usize, (u64, u64)> {
+    let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for (drive, (correct, windows)) in runs.flat_map(|run| &run.recordings) {
+        let sum = sums.entry(*drive).or_default();
+        *sum = (sum.0 + correct, sum.1 + windows);
+    }
+    sums
 }
 
 /// Settings whose gains differ by at most this much count as equal.

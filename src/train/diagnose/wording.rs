@@ -15,10 +15,10 @@ impl Diagnosis {
     /// What the diagnosis comes to, in one sentence without a full stop.
     pub(crate) fn headline(&self) -> String {
         match (self.state(), self.findings.as_slice()) {
-            (_, [first]) => first.cause.title().into(),
+            (_, [first]) => first.title.into(),
             (_, [first, others @ ..]) => {
                 let causes = if others.len() == 1 { "cause" } else { "causes" };
-                format!("{}, and {} more {causes}", first.cause.title(), others.len())
+                format!("{}, and {} more {causes}", first.title, others.len())
             }
             (DiagnosisState::Healthy, _) => "Nothing is wrong with this training run".into(),
             _ if self.defaults_do_better() => {

@@ -250,15 +250,21 @@ impl<'a> Trainer<'a> {
     /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
     /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
     /// returns the learning rate of each step with the mean loss of its batch. The test ends early once the
-    /// loss is more than twice the first or not finite.
-    pub(crate) fn range_test(mut self, from: f64, to: f64, steps: usize) -> Vec<(f64, f64)> {
+    /// loss is more than twice the first or not finite, or `expired` is true.
+    pub(crate) fn range_test(
+        mut self,
+        from: f64,
+        to: f64,
+        steps: usize,
+        expired: &dyn Fn() -> bool,
+    ) -> Vec<(f64, f64)> {
         let mut losses: Vec<(f64, f64)> = Vec::new();
         for epoch in 1.. {
             let order = self.order();
             for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
                 let share = losses.len() as f64 / steps.saturating_sub(1).max(1) as f64;
                 let rate = from * (to / from).powf(share);
-                let stopped = losses.len() == steps || self.stop.load(Ordering::Relaxed);
+                let stopped = losses.len() == steps || expired();
                 let Some(loss) = self.step(batch, epoch, index, rate as f32).ok().filter(|_| !stopped) else {
                     return losses;
                 };

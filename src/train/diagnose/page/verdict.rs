@@ -62,8 +62,9 @@ impl DiagnosisPage<'_> {
         let is_said = number == 1 && self.diagnosis.fixed.is_none();
         html! {
             div.verdict {
-                h3 { (number) ". " (finding.cause.title()) }
-                p { (finding.cause.meaning()) }
+                h3 { (number) ". " (finding.title) }
+                // The meaning is that of the cause in general, and the title may be of a special case.
+                @if finding.title == finding.cause.title() { p { (finding.cause.meaning()) } }
                 @if !is_said { p { b { "What to do: " } (sentence(&finding.fix)) } }
                 p { b { "How certain: " } (sentence(&self.diagnosis.certainty(finding))) }
                 p.soft {

@@ -20,7 +20,10 @@ pub(crate) fn range_test(
 ) -> RangeTest {
     let step_time = epoch_time / split.training.len().div_ceil(request.options.batch_size) as f64;
     let steps = ((0.1 * pool.time_left().as_secs_f64() / step_time) as usize).clamp(20, 150);
-    let losses = request.trainer(request.options, request.dataset, split).range_test(1e-6, 3.0, steps);
+    let losses =
+        request
+            .trainer(request.options, request.dataset, split)
+            .range_test(1e-6, 3.0, steps, &|| pool.expired());
     // The loss of a single batch is mostly chance.
     let running_mean = |index: usize| {
         let part = &losses[index.saturating_sub(SMOOTHING)..(index + SMOOTHING + 1).min(losses.len())];

@@ -18,8 +18,13 @@ pub(crate) struct GradientNoise {
 }
 
 /// Measures the gradient noise over single training windows. With batch normalisation it measures over
-/// batches of `batch` windows, because a single window cannot be normalised.
-pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> GradientNoise {
+/// batches of `batch` windows, because a single window cannot be normalised. `None` if `expired` became true before
+/// the last window.
+pub(crate) fn gradient_noise(
+    trainer: &mut Trainer<'_>,
+    batch: usize,
+    expired: &dyn Fn() -> bool,
+) -> Option<GradientNoise> {
     let windows = trainer.split().training.clone();
     let parameters = trainer.network().parameters().to_vec();
     let size =
@@ -27,6 +32,9 @@ pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> Gradien
     let (mut sum, mut squares, mut batches) = (vec![0.0f64; parameters.len()], 0.0, 0.0);
     let (mut losses, mut loss_squares) = (0.0, 0.0);
     for part in windows.chunks_exact(size) {
+        if expired() {
+            return None;
+        }
         let (loss, gradient) = trainer.gradient(&parameters, part);
         sum.iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += f64::from(*gradient));
         squares += gradient.iter().map(|gradient| f64::from(*gradient).powi(2)).sum::<f64>();
@@ -37,18 +45,22 @@ pub(crate) fn gradient_noise(trainer: &mut Trainer<'_>, batch: usize) -> Gradien
     // The covariance of means over n windows is that of single windows divided by n.
     let covariance = (squares / batches - square).max(0.0) * size as f64;
     let variance = (loss_squares / batches - (losses / batches).powi(2)).max(0.0) * size as f64;
-    GradientNoise { epoch: trainer.epochs(), scale: covariance / square, loss_deviation: variance.sqrt() }
+    Some(GradientNoise {
+        epoch: trainer.epochs(),
+        scale: covariance / square,
+        loss_deviation: variance.sqrt(),
+    })
 }
 
 /// Trains one epoch `times` times from the same weights and the same state of the optimiser, each time with
 /// another order of the windows and other dropout, and returns the training losses. Epochs that diverged are
-/// missing.
-pub(crate) fn resampled_losses(trainer: &Trainer<'_>, times: u64) -> Vec<f64> {
+/// missing, and so are those that had not begun when `expired` became true.
+pub(crate) fn resampled_losses(trainer: &Trainer<'_>, times: u64, expired: &dyn Fn() -> bool) -> Vec<f64> {
     let once = |seed: u64| -> Result<Option<f64>, FitError> {
         let mut other = trainer.continued(seed);
         Ok(other.epoch()?.map(|epoch| epoch.loss))
     };
-    (1..=times).filter_map(|seed| once(seed).ok().flatten()).collect()
+    (1..=times).take_while(|_| !expired()).filter_map(|seed| once(seed).ok().flatten()).collect()
 }
 
 /// The fluctuation of the loss from epoch to epoch, and how much of it the order of the windows explains.
@@ -97,7 +109,7 @@ mod tests {
         let training =
             TrainingContext { options: &options, dataset: &dataset, stop: &stop, progress: &quiet };
         let mut trainer = Trainer::new(&training, Split::new(&dataset, 0.0, 0), 0);
-        let found = gradient_noise(&mut trainer, 4);
+        let found = gradient_noise(&mut trainer, 4, &|| false).unwrap();
         let parameters = trainer.network().parameters().to_vec();
         let mut gradient = |windows: &[usize]| -> Vec<f64> {
             trainer.gradient(&parameters, windows).1.iter().map(|value| f64::from(*value)).collect()
@@ -108,7 +120,7 @@ mod tests {
             .map(|one| gradient(&[one]).iter().zip(&all).map(|(a, b)| (a - b).powi(2)).sum::<f64>())
             .sum();
         assert!((found.scale / (far / 32.0 / square) - 1.0).abs() < 1e-3, "{found:?}");
-        let losses = resampled_losses(&trainer, 4);
+        let losses = resampled_losses(&trainer, 4, &|| false);
         assert!(losses.len() == 4 && losses[0] != losses[1]);
         let spread = loss_spread(&[1.0, 0.9, 0.8, 0.7], &losses).unwrap();
         assert!(spread.seen < 1e-9 && spread.sampling > 0.0);

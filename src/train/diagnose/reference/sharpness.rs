@@ -17,13 +17,14 @@ pub(crate) struct PowerIteration {
 /// The largest eigenvalue by absolute value of D^½ H D^½, where H is the Hessian of the mean loss of these
 /// windows and D is the factor by which the optimiser multiplies gradients, without the learning rate. It is
 /// found by power iteration from `state`, which is updated. The products with H are central differences of
-/// gradients.
+/// gradients. `None` if `expired` became true before the last iteration.
 pub(crate) fn sharpness(
     trainer: &mut Trainer<'_>,
     windows: &[usize],
     state: &mut PowerIteration,
     iterations: usize,
-) -> f64 {
+    expired: &dyn Fn() -> bool,
+) -> Option<f64> {
     let parameters = trainer.network().parameters().to_vec();
     let root: Vec<f64> =
         trainer.optimizer().preconditioner().iter().map(|factor| f64::from(*factor).sqrt()).collect();
@@ -35,6 +36,9 @@ pub(crate) fn sharpness(
     }
     let mut largest = 0.0;
     for _ in 0..iterations {
+        if expired() {
+            return None;
+        }
         normalise(vector);
         let step: Vec<f64> = vector.iter().zip(&root).map(|(value, root)| value * root).collect();
         let scale = STEP_NORM / norm(&step).max(1e-30);
@@ -54,7 +58,7 @@ pub(crate) fn sharpness(
         *vector = product;
     }
     normalise(vector);
-    largest
+    Some(largest)
 }
 
 /// The sharpness above which the steps of an optimiser at this learning rate are unstable: (2 + 2 β) / η for
@@ -118,7 +122,7 @@ mod tests {
         for _ in 0..4 {
             trainer.epoch().unwrap();
         }
-        let found = sharpness(&mut trainer, &windows, &mut PowerIteration::default(), 60);
+        let found = sharpness(&mut trainer, &windows, &mut PowerIteration::default(), 60, &|| false).unwrap();
         let loss = |parameters: &[f64]| {
             let costs = windows.iter().map(|window| {
                 let mut row = exact::logits(trainer.network(), parameters, dataset.window(*window));

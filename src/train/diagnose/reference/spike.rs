@@ -77,7 +77,10 @@ pub(crate) fn measure_spike(
             // The first measurement starts from an arbitrary vector and needs more iterations than the later
             // ones, which start from the last eigenvector.
             let times = if measured.is_empty() { 3 } else { 1 };
-            let value = sharpness(&mut trainer, &split.training, &mut state, times * iterations.min(6));
+            let iterations = times * iterations.min(6);
+            let expired = || pool.expired();
+            let value = sharpness(&mut trainer, &split.training, &mut state, iterations, &expired);
+            let Some(value) = value else { break };
             measured.push((trainer.epochs(), value));
             limit = sharpness_limit(options.optimizer, options.momentum, f64::from(rate));
         }

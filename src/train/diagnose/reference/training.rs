@@ -86,6 +86,7 @@ fn training_curve(
     let (early, late) = (epochs.div_ceil(10), (7 * epochs).div_ceil(10));
     let mut curve = TrainingCurve::default();
     let mut resampled = Vec::new();
+    let expired = || pool.expired();
     while trainer.epochs() < epochs && !pool.expired() {
         let started = Instant::now();
         match trainer.epoch() {
@@ -94,10 +95,10 @@ fn training_curve(
         }
         curve.epoch_times.push(started.elapsed().as_secs_f64());
         if trainer.epochs() == early || trainer.epochs() == late {
-            curve.noise.push(gradient_noise(&mut trainer, options.batch_size));
+            curve.noise.extend(gradient_noise(&mut trainer, options.batch_size, &expired));
         }
         if trainer.epochs() == late {
-            resampled = resampled_losses(&trainer, RESAMPLED);
+            resampled = resampled_losses(&trainer, RESAMPLED, &expired);
         }
     }
     let after: Vec<f64> =

@@ -13,9 +13,9 @@ pub(crate) fn threshold(mut p: Vec<f64>) -> f64 {
     p.retain(|value| value.is_finite());
     p.sort_by(f64::total_cmp);
     let count = p.len() as f64;
-    let discoveries =
-        p.iter().enumerate().filter(|(rank, value)| **value <= RATE * (rank + 1) as f64 / count);
-    discoveries.last().map_or(0.0, |(_, value)| *value)
+    let mut ranked = p.iter().enumerate().rev();
+    let last = ranked.find(|(rank, value)| **value <= RATE * (rank + 1) as f64 / count);
+    last.map_or(0.0, |(_, value)| *value)
 }
 
 #[cfg(test)]

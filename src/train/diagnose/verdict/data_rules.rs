@@ -17,6 +17,7 @@ fn finding(evidence: &Evidence<'_>, cause: Cause, priority: Priority, text: Stri
     let effect = sign * trial.and_then(|trial| trial.mean_rise()).unwrap_or(0.0);
     Finding {
         cause,
+        title: cause.title(),
         effect,
         interval: accuracy.map(|estimate| [estimate.low, estimate.high]),
         seeds: trial.map_or(0, |trial| trial.seeds()),
@@ -140,7 +141,8 @@ pub(crate) fn inseparable_surfaces(evidence: &Evidence<'_>) -> Option<Finding> {
     let fix = format!(
         "if {one} and {other} are the same floor, give them one name; if not, add a channel that depends on the floor"
     );
-    Some(finding(evidence, Cause::NotSeparable, Priority::MeaninglessScores, text, fix))
+    let title = "Two surfaces cannot be told apart by these channels";
+    Some(Finding { title, ..finding(evidence, Cause::NotSeparable, Priority::MeaninglessScores, text, fix) })
 }
 
 /// Drives that look like another surface.

@@ -19,6 +19,8 @@ pub(crate) enum Priority {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct Finding {
     pub cause: Cause,
+    /// What is wrong, in words for people who are not experts in training networks.
+    pub title: &'static str,
     /// The rise of balanced accuracy on held-out recordings by fixing the cause, as a share. For a leaky
     /// split, by how much the score is too high. 0 if it was not measured.
     pub effect: f64,

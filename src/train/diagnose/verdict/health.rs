@@ -85,6 +85,7 @@ pub(crate) fn network_behind_trees(evidence: &Evidence<'_>) -> Option<Finding> {
         let better = better.filter(|effect| effect.accuracy.mean >= ACCURACY_RISE);
         Finding {
             cause: Cause::NetworkBehindTrees,
+ title: Cause::NetworkBehindTrees.title(),
             effect: ahead.mean,
             interval: Some([ahead.low, ahead.high]),
             seeds: ahead.count,
@@ -117,6 +118,7 @@ pub(crate) fn too_many_epochs(evidence: &Evidence<'_>) -> Option<Finding> {
         evidence.lost_by_climb().filter(|lost| lost.mean >= ACCURACY_RISE && is_certain(evidence, lost))?;
     Some(Finding {
         cause: Cause::TooManyEpochs,
+ title: Cause::TooManyEpochs.title(),
         effect: lost.mean,
         interval: Some([lost.low, lost.high]),
         seeds: lost.count,
@@ -141,6 +143,7 @@ pub(crate) fn too_few_recordings(evidence: &Evidence<'_>) -> Option<Finding> {
     let uses_them = evidence.trees_ahead().is_none_or(|ahead| ahead.mean < 0.05);
     (accuracy < ENOUGH && uses_them && !evidence.unfinished).then(|| Finding {
         cause: Cause::TooFewRecordings,
+ title: Cause::TooFewRecordings.title(),
         effect: lost.mean,
         interval: Some([lost.low, lost.high]),
         seeds: lost.count,

@@ -24,6 +24,7 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let ends = spike.fall.is_some_and(|fall| fall.mean >= ROUGHNESS_FALL && fall.low > 0.0);
     (learned && ends && highest > spike.limit).then(|| Finding {
         cause: Cause::GradientSpikes,
+ title: Cause::GradientSpikes.title(),
         effect: 0.0,
         interval: None,
         seeds: spike.fall.map_or(0, |fall| fall.count),
@@ -79,6 +80,7 @@ fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> O
     }
     Some(Finding {
         cause,
+        title: cause.title(),
         effect: effect.accuracy.mean,
         interval: Some([effect.accuracy.low, effect.accuracy.high]),
         seeds: effect.accuracy.count,
