@@ -18,7 +18,10 @@ use crate::train::diagnose::inspection::wrong_values::in_one_unit;
 /// [`MIN_SUSPECTED`] of them.
 const SUSPECTED_SHARE: f64 = 0.04;
 /// The minimum number of suspected stretches; see [`SUSPECTED_SHARE`].
-const MIN_SUSPECTED: usize = 2;
+const MIN_SUSPECTED: usize = 3;
+/// And most of the stretches that look like another label do so clearly. Drives that differ from each other more than
+/// the surfaces do look a little like many labels.
+const CLEAR: f64 = 0.6;
 
 /// One fault of the recordings, with what removes it.
 #[derive(Clone, Debug)]
@@ -100,7 +103,8 @@ pub(crate) fn doubtful(inspection: &Inspection) -> usize {
 /// label, it is not possible to say which are wrong.
 fn labels_are_wrong(suspected: usize, doubtful: usize, stretches: usize) -> bool {
     let share = suspected as f64 / stretches.max(1) as f64;
-    suspected >= MIN_SUSPECTED && share >= SUSPECTED_SHARE && 2 * doubtful <= stretches
+    let clear = suspected as f64 >= CLEAR * doubtful as f64;
+    suspected >= MIN_SUSPECTED && share >= SUSPECTED_SHARE && clear && 2 * doubtful <= stretches
 }
 
 impl CleanedData {
@@ -149,9 +153,10 @@ mod tests {
 
     #[test]
     fn label_errors_are_a_fault_where_some_drives_look_wrong_and_not_where_most_do() {
-        assert!(labels_are_wrong(4, 5, 20) && labels_are_wrong(2, 2, 50));
-        assert!(!labels_are_wrong(1, 1, 20), "a single drive may be an odd one");
-        assert!(!labels_are_wrong(2, 2, 60), "two of sixty may be odd ones");
+        assert!(labels_are_wrong(4, 5, 20) && labels_are_wrong(3, 3, 50));
+        assert!(!labels_are_wrong(2, 2, 20), "a few drives may be odd ones");
+        assert!(!labels_are_wrong(3, 3, 90), "three of ninety may be odd ones");
+        assert!(!labels_are_wrong(4, 8, 36), "the drives are unlike each other");
         assert!(!labels_are_wrong(8, 12, 20), "nothing says which are wrong");
     }
 }

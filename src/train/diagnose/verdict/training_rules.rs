@@ -48,7 +48,7 @@ pub(crate) fn effective_changes(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         evidence.trials.iter().filter_map(|trial| effective_change(evidence, trial, threshold)).collect();
     prefer_batch_size(evidence, &mut findings);
-    prefer_specific(&mut findings);
+    prefer_specific(evidence, &mut findings);
     findings
 }
 
@@ -147,7 +147,7 @@ fn prefer_batch_size(evidence: &Evidence<'_>, findings: &mut [Finding]) {
 /// Removes causes whose change also helps where another cause is the right one: more epochs and another optimiser
 /// make up for a learning rate that is too low, and another optimiser or clipped gradients for one that is too high.
 /// They stay if they help clearly more.
-fn prefer_specific(findings: &mut Vec<Finding>) {
+fn prefer_specific(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     let score = |findings: &[Finding], cause: Cause| {
         findings.iter().find(|finding| finding.cause == cause).map(|finding| finding.score)
     };
@@ -184,12 +184,21 @@ fn prefer_specific(findings: &mut Vec<Finding>) {
             ],
         ),
     ];
+    let batches = evidence.dataset.len().div_ceil(evidence.options.batch_size.max(1));
+    if evidence.options.epochs() * batches < FEW_STEPS
+        && findings.iter().any(|finding| finding.cause == Cause::TooFewEpochs)
+    {
+        // Longer steps make up for far too few of them.
+        findings.retain(|finding| finding.cause != Cause::LearningRateTooLow);
+    }
     for (specific, others) in rules {
         let Some(best) = score(findings, specific) else { continue };
         findings.retain(|finding| !others.contains(&finding.cause) || finding.score > CLEARLY * best);
     }
 }
 
+/// With fewer training steps than this, there are too few of them at any learning rate; `fit` takes ten times as many.
+const FEW_STEPS: usize = 300;
 /// A change helps clearly more than another if its score is higher by this factor.
 const CLEARLY: f64 = 1.25;
 
