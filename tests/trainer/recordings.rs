@@ -42,7 +42,7 @@ fn write(header: &str, row: impl Fn(usize, usize, usize, f64) -> String) -> temp
 
 /// The part of a message before the first epoch.
 fn before_training(stderr: &str) -> &str {
-    stderr.split_once("network 1 of 2, epoch 1").unwrap_or_else(|| panic!("{stderr}")).0
+    stderr.split_once("network 1 of 4, epoch 1").unwrap_or_else(|| panic!("{stderr}")).0
 }
 
 #[test]
