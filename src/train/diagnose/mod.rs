@@ -44,6 +44,7 @@ use self::reference::training::train_unchanged;
 pub(crate) use self::request::DiagnosisRequest;
 use self::reserve::reserve;
 use self::verdict::certainty::tests;
+use self::verdict::families::TestFamilies;
 use self::verdict::health::conditions;
 use self::verdict::tendency::tendencies;
 use self::worker_pool::WorkerPool;
@@ -116,10 +117,12 @@ pub(crate) fn diagnose(request: &DiagnosisRequest<'_>) -> Result<Diagnosis, FitE
         features,
     };
     let RoundFindings { findings, first, second, fixed } = phases.rounds()?;
-    let evidence = phases.evidence(&first, &[]);
+    let none = TestFamilies::default();
+    let evidence = phases.evidence(&first, &none);
     let (conditions, tendencies) = (conditions(&evidence), tendencies(&evidence, &findings));
-    let tests = tests(&evidence).len()
-        + second.as_ref().map_or(0, |second| tests(&phases.evidence(second, &[])).len());
+    let of_first = tests(&evidence);
+    let of_both = second.as_ref().map(|second| tests(&phases.evidence(second, &of_first)).len());
+    let tests = of_both.unwrap_or(of_first.len());
     let Measured { reference, range, spike } = phases.measured;
     Ok(Diagnosis {
         findings,

@@ -22,6 +22,7 @@ use super::reference::training::ReferenceTraining;
 use super::request::DiagnosisRequest;
 use super::verdict::certainty::tests;
 use super::verdict::evidence::Evidence;
+use super::verdict::families::TestFamilies;
 use super::verdict::finding::Finding;
 use super::verdict::{findings, sort};
 use super::worker_pool::WorkerPool;
@@ -98,7 +99,11 @@ impl Phases<'_> {
         }
     }
 
-    pub(super) fn evidence<'a>(&'a self, round: &'a RoundResult, earlier_tests: &'a [f64]) -> Evidence<'a> {
+    pub(super) fn evidence<'a>(
+        &'a self,
+        round: &'a RoundResult,
+        earlier_tests: &'a TestFamilies,
+    ) -> Evidence<'a> {
         Evidence {
             options: &round.options,
             dataset: self.request.dataset,
@@ -130,7 +135,7 @@ impl Phases<'_> {
         let trees = result(&round, &[], phase_end::MORE_SEEDS)?.trees;
         round.run_more(true, &self.pool_until(phase_end::MORE_SEEDS))?;
         let first = result(&round, &trees, phase_end::SECOND_ROUND)?;
-        let mut found = findings(&self.evidence(&first, &[]));
+        let mut found = findings(&self.evidence(&first, &TestFamilies::default()));
         let of_settings = found.iter().any(|finding| {
             first.trials.iter().any(|t| t.cause == Some(finding.cause) && !t.change.is_of_recordings())
         });
@@ -147,7 +152,7 @@ impl Phases<'_> {
             }
             round.run_more(false, &pool)?;
             let first = result(&round, &first.trees, phase_end::ALL)?;
-            let findings = findings(&self.evidence(&first, &[]));
+            let findings = findings(&self.evidence(&first, &TestFamilies::default()));
             return Ok(RoundFindings { findings, first, second: None, fixed: None });
         }
         let second = if of_settings { Some(self.second_round(&first, &mut found)?) } else { None };
@@ -205,7 +210,7 @@ impl Phases<'_> {
         };
         let round = self.run_round(&fixed, &chosen, None, &pool)?;
         let second = RoundResult::of(&round, self.features.as_ref(), &[], &pool)?;
-        let tests = tests(&self.evidence(first, &[]));
+        let tests = tests(&self.evidence(first, &TestFamilies::default()));
         let evidence = self.evidence(&second, &tests);
         // With its causes fixed, the network may no longer be behind the trees or in need of recordings.
         let again = [

@@ -21,7 +21,8 @@ pub(super) enum ExperimentRole {
     GivenUnscored,
     /// The run without the fault with this index.
     Fault(usize),
-    Change(Change, Option<Cause>),
+    /// A change, the cause that it would fix, and whether it is expected to help.
+    Change(Change, Option<Cause>, bool),
 }
 
 /// The faults of the recordings, with the data as it was given and without each of them.

@@ -19,6 +19,13 @@ const MIN_FINER_EPOCHS: f64 = 2.5;
 /// Classes are unequal if the largest has more windows than the smallest by at least this factor.
 const UNEQUAL: f64 = 1.5;
 
+/// The priority of changes for causes that are evident from the settings or the recordings.
+const EVIDENT: u8 = 1;
+/// The priority of changes for causes that are likely from them.
+const LIKELY: u8 = 3;
+/// With fewer training steps than this, there are probably too few of them; `fit` takes ten times as many.
+pub(crate) const FEW_STEPS: usize = 300;
+
 /// A training run that changes are tried on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Base<'a> {
@@ -45,6 +52,14 @@ pub(crate) struct PlannedTrial<'a> {
     pub experiment: Experiment<'a>,
     /// Changes with a lower number are tried first.
     pub(super) priority: u8,
+}
+
+impl PlannedTrial<'_> {
+    /// Whether the settings or the recordings themselves make this change likely to help, before any training: very
+    /// small batches, an input that is not scaled, a rare surface that is not weighted, hardly any steps.
+    pub(crate) fn is_expected(&self) -> bool {
+        matches!(self.priority, EVIDENT | LIKELY)
+    }
 }
 
 impl<'a> Base<'a> {
@@ -88,7 +103,7 @@ impl<'a> Base<'a> {
             let training_windows = self.data.dataset.len() as f64 * (1.0 - options.validation());
             let size = 32.min((training_windows / 2.0) as usize).max(options.batch_size * 2);
             changes.push((
-                if options.batch_size <= 8 { 1 } else { 6 },
+                if options.batch_size <= 8 { EVIDENT } else { 6 },
                 Change::BatchSize { from: options.batch_size, to: size },
                 Some(Cause::BatchTooSmall),
                 FitOptions { batch_size: size, ..unchanged() },
@@ -101,7 +116,9 @@ impl<'a> Base<'a> {
         changes.push((2, Change::HigherLearningRate, Some(Cause::LearningRateTooLow), higher));
         let (from, to) = (options.epochs(), MORE_EPOCHS * options.epochs());
         let more = FitOptions { epochs: Some(to), ..unchanged() };
-        changes.push((4, Change::MoreEpochs { from, to }, Some(Cause::TooFewEpochs), more));
+        let steps = from * self.data.dataset.len().div_ceil(options.batch_size.max(1));
+        let priority = if steps < FEW_STEPS { EVIDENT } else { 4 };
+        changes.push((priority, Change::MoreEpochs { from, to }, Some(Cause::TooFewEpochs), more));
         if options.clip == 0.0 {
             let clipped = FitOptions { clip: 1.0, ..unchanged() };
             changes.push((4, Change::Clip, Some(Cause::GradientSpikes), clipped));
@@ -112,7 +129,7 @@ impl<'a> Base<'a> {
         }
         if options.optimizer != OptimizerKind::AdamW {
             let adamw = FitOptions { optimizer: OptimizerKind::AdamW, ..unchanged() };
-            let priority = if options.optimizer == OptimizerKind::Sgd { 1 } else { 4 };
+            let priority = if options.optimizer == OptimizerKind::Sgd { EVIDENT } else { 4 };
             changes.push((priority, Change::AdamW, Some(Cause::WrongOptimizer), adamw));
         }
         changes
@@ -130,12 +147,12 @@ impl<'a> Base<'a> {
         };
         if let Some(cause) = cause {
             let scaled = FitOptions { input_scaling: InputScaling::Robust, ..unchanged() };
-            changes.push((1, Change::RobustScaling, Some(cause), scaled));
+            changes.push((EVIDENT, Change::RobustScaling, Some(cause), scaled));
         }
         if options.hidden() > 16 {
             let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense() / 8);
             changes.push((
-                if options.hidden() > 64 { 3 } else { 6 },
+                if options.hidden() > 64 { LIKELY } else { 6 },
                 Change::FewerUnits { from: options.hidden(), to: hidden },
                 Some(Cause::NetworkTooLarge),
                 FitOptions { hidden: Some(hidden), dense: Some(dense), ..unchanged() },
@@ -151,7 +168,7 @@ impl<'a> Base<'a> {
                 channel_dropout: 0.0,
                 ..unchanged()
             };
-            let priority = if dropout > 0.5 { 3 } else { 6 };
+            let priority = if dropout > 0.5 { LIKELY } else { 6 };
             changes.push((priority, Change::NoDropout, Some(Cause::RegularisationTooStrong), without));
         }
         if options.batch_norm {
@@ -163,7 +180,7 @@ impl<'a> Base<'a> {
         }
         if options.balance == Balance::None && is_unequal(&self.data.dataset) {
             let balanced = FitOptions { balance: Balance::Weights, ..unchanged() };
-            changes.push((3, Change::BalancedWeights, Some(Cause::ClassImbalance), balanced));
+            changes.push((LIKELY, Change::BalancedWeights, Some(Cause::ClassImbalance), balanced));
         }
         changes
     }
@@ -195,7 +212,8 @@ impl<'a> Base<'a> {
         unscored.unscored.extend(windows);
         let mut without = unscored.clone();
         without.untrained.extend(windows);
-        let planned = |change, cause, experiment| PlannedTrial { change, cause, experiment, priority: 1 };
+        let planned =
+            |change, cause, experiment| PlannedTrial { change, cause, experiment, priority: EVIDENT };
         vec![
             planned(Change::OutliersUnscored, None, unscored),
             planned(Change::WithoutOutliers, Some(Cause::Outliers), without),

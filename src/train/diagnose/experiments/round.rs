@@ -99,7 +99,8 @@ impl<'a> Round<'a> {
             runs.push(shortened(&experiment, share));
         }
         for (trial, share) in trials {
-            roles.push(ExperimentRole::Change(trial.change, trial.cause));
+            let expected = trial.is_expected();
+            roles.push(ExperimentRole::Change(trial.change, trial.cause, expected));
             epochs.push(trial.experiment.options.epochs());
             runs.push(shortened(&trial.experiment, share));
         }
@@ -125,8 +126,8 @@ impl<'a> Round<'a> {
         let rough = mean(control, |outcome| outcome.roughness) >= 0.02;
         let promising = |index: &usize| match &self.roles[*index] {
             ExperimentRole::Control => true,
-            ExperimentRole::Change(change, _) if change.is_auxiliary() => true,
-            ExperimentRole::Change(change, _) => {
+            ExperimentRole::Change(change, ..) if change.is_auxiliary() => true,
+            ExperimentRole::Change(change, ..) => {
                 let effect = Effect::of(control, self.runner.outcomes(*index), self.overlap);
                 *change == Change::Defaults || effect.is_some_and(|effect| seems_to_help(&effect, rough))
             }
@@ -141,7 +142,7 @@ impl<'a> Round<'a> {
     }
 
     fn is_change(&self, index: usize) -> bool {
-        matches!(&self.roles[index], ExperimentRole::Change(change, _) if *change != Change::Defaults && !change.is_auxiliary())
+        matches!(&self.roles[index], ExperimentRole::Change(change, ..) if *change != Change::Defaults && !change.is_auxiliary())
     }
 
     /// How many times as long as expected the runs took.
@@ -201,19 +202,20 @@ impl<'a> Round<'a> {
             trials.push(self.trial(fault.change.clone(), Some(fault.cause), own, before.clone()));
         }
         for (index, role) in self.roles.iter().enumerate() {
-            let ExperimentRole::Change(change, cause) = role else { continue };
+            let ExperimentRole::Change(change, cause, expected) = role else { continue };
             if change.is_auxiliary() {
                 continue;
             }
             let before = match change.compared_with() {
                 None => self.control().to_vec(),
-                Some(other) => {
-                    outcomes_of(&|role| matches!(role, ExperimentRole::Change(change, _) if *change == other))
-                }
+                Some(other) => outcomes_of(
+                    &|role| matches!(role, ExperimentRole::Change(change, ..) if *change == other),
+                ),
             };
-            trials.push(self.trial(change.clone(), *cause, index, before));
+            trials.push(Trial { expected: *expected, ..self.trial(change.clone(), *cause, index, before) });
         }
         trials.extend(self.left_out.iter().filter(|trial| !trial.change.is_auxiliary()).map(|trial| Trial {
+            expected: trial.is_expected(),
             change: trial.change.clone(),
             cause: trial.cause,
             options: trial.experiment.options.clone(),
@@ -247,6 +249,7 @@ impl<'a> Round<'a> {
             missing_seconds: missing * whole,
             change,
             cause,
+            expected: false,
             before,
             outcomes,
         }

@@ -12,6 +12,8 @@ pub(crate) struct Trial {
     pub change: Change,
     /// The cause that the change would fix; `None` if it would not fix any.
     pub cause: Option<Cause>,
+    /// Whether the settings or the recordings make it likely that the change helps, before any training.
+    pub expected: bool,
     /// The settings with the change.
     pub options: FitOptions,
     /// The number of epochs that the change asks for; there may have been time for fewer.

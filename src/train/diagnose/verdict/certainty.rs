@@ -2,23 +2,29 @@
 
 use super::criteria::{Criterion, criteria};
 use super::evidence::Evidence;
+use super::families::TestFamilies;
 use crate::train::diagnose::statistics::estimate::Estimate;
 use crate::train::diagnose::statistics::false_discovery;
 
-/// The p-values of all tests of this round.
-pub(crate) fn tests(evidence: &Evidence<'_>) -> Vec<f64> {
-    let changes = evidence.trials.iter().flat_map(|trial| criteria(evidence, trial));
+/// The tests of this round and of the earlier ones.
+pub(crate) fn tests(evidence: &Evidence<'_>) -> TestFamilies {
+    let mut families = evidence.earlier_tests.clone();
+    for trial in evidence.trials {
+        let p = criteria(evidence, trial).into_iter().map(|Criterion { estimate, .. }| estimate.p);
+        if trial.expected { families.expected.extend(p) } else { families.others.extend(p) }
+    }
     let others = [evidence.trees_ahead(), evidence.loss_by_half(), evidence.lost_by_climb()];
-    let tests = changes.map(|Criterion { estimate, .. }| estimate.p);
-    tests.chain(others.into_iter().flatten().map(|estimate| estimate.p)).collect()
+    families.others.extend(others.into_iter().flatten().map(|estimate| estimate.p));
+    families
 }
 
-/// The p-value up to which a test counts, corrected for the number of tests of this and of earlier rounds.
-pub(super) fn threshold(evidence: &Evidence<'_>) -> f64 {
-    false_discovery::threshold([evidence.earlier_tests.to_vec(), tests(evidence)].concat())
+/// The p-value up to which a test counts, corrected for the number of tests of its family.
+pub(super) fn threshold(evidence: &Evidence<'_>, expected: bool) -> f64 {
+    let TestFamilies { expected: likely, others } = tests(evidence);
+    false_discovery::threshold(if expected { likely } else { others })
 }
 
 /// Whether an estimate is above 0 beyond chance.
 pub(super) fn is_certain(evidence: &Evidence<'_>, estimate: &Estimate) -> bool {
-    estimate.mean > 0.0 && estimate.p <= threshold(evidence)
+    estimate.mean > 0.0 && estimate.p <= threshold(evidence, false)
 }

@@ -1,5 +1,6 @@
 //! The measurements that the rules of a verdict use.
 
+use super::families::TestFamilies;
 use crate::train::data::dataset::Dataset;
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
@@ -37,8 +38,8 @@ pub(crate) struct Evidence<'a> {
     pub history: &'a [Epoch],
     /// The measurement around a spike of the reference run; `None` if there was no time.
     pub spike: Option<&'a SpikeMeasurement>,
-    /// The p-values of the tests of an earlier round.
-    pub earlier_tests: &'a [f64],
+    /// The tests of an earlier round.
+    pub earlier_tests: &'a TestFamilies,
 }
 
 impl Evidence<'_> {

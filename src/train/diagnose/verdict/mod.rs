@@ -3,6 +3,7 @@
 //! - [`evidence`]: all measurements that the rules use.
 //! - [`certainty`]: what counts beyond chance, given how many tests were made.
 //! - [`criteria`]: what a change has to improve to show a cause.
+//! - [`families`]: the tests, in two families that are corrected each for itself.
 //! - [`finding`]: a cause with its evidence and advice on how to fix it.
 //! - [`data_rules`]: the rules for causes in the recordings and their labels.
 //! - [`training_rules`]: the rules for causes in the settings.
@@ -13,6 +14,7 @@ pub(crate) mod certainty;
 pub(crate) mod criteria;
 pub(crate) mod data_rules;
 pub(crate) mod evidence;
+pub(crate) mod families;
 pub(crate) mod finding;
 pub(crate) mod health;
 pub(crate) mod tendency;
@@ -104,6 +106,7 @@ mod tests {
             cause: cause.into(),
             options: FitOptions { clip: 0.5, ..FitOptions::default() },
             epochs_asked: 1,
+            expected: false,
             before: control.clone(),
             effect: Effect::of(control, &after, 0.25),
             outcomes: after,
@@ -163,7 +166,7 @@ mod tests {
             steepest: None,
             history: &[],
             spike: None,
-            earlier_tests: &[],
+            earlier_tests: &Default::default(),
         };
         findings(&evidence).iter().map(|finding| finding.cause).collect()
     }

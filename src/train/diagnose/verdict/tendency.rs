@@ -30,12 +30,15 @@ pub(crate) struct Tendency {
 /// them.
 pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tendency> {
     let is_found = |cause: Option<Cause>| found.iter().any(|finding| Some(finding.cause) == cause);
-    let _threshold = threshold(evidence);
+    let thresholds = [false, true].map(|expected| threshold(evidence, expected));
     let changes = evidence.trials.iter().filter_map(|trial| {
         let rise = trial.mean_rise()?;
-        let by_other_figures =
-            criteria(evidence, trial).iter().any(|one| one.is_large() && one.estimate.low > 0.0);
-        let counts = rise >= ACCURACY_RISE || by_other_figures;
+        let criteria = criteria(evidence, trial);
+        let by_other_figures = criteria.iter().any(|one| one.is_large() && one.estimate.low > 0.0);
+        // What is certain is a finding, or another finding explains it.
+        let limit = thresholds[usize::from(trial.expected)];
+        let is_certain = criteria.iter().any(|one| one.is_large() && one.estimate.p <= limit);
+        let counts = (rise >= ACCURACY_RISE || by_other_figures) && !is_certain;
         (counts && !is_found(trial.cause)).then(|| Tendency {
             change: trial.describe(),
             cause: trial.cause,

@@ -7,6 +7,7 @@ use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
+use crate::train::diagnose::experiments::plan::FEW_STEPS;
 use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::statistics::loss_curve::{median, spikes};
 
@@ -44,9 +45,13 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
 
 /// The changes of the settings that improve the run beyond chance.
 pub(crate) fn effective_changes(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let threshold = threshold(evidence);
-    let mut findings: Vec<Finding> =
-        evidence.trials.iter().filter_map(|trial| effective_change(evidence, trial, threshold)).collect();
+    let thresholds = [false, true].map(|expected| threshold(evidence, expected));
+    let threshold = |trial: &Trial| thresholds[usize::from(trial.expected)];
+    let mut findings: Vec<Finding> = evidence
+        .trials
+        .iter()
+        .filter_map(|trial| effective_change(evidence, trial, threshold(trial)))
+        .collect();
     prefer_batch_size(evidence, &mut findings);
     prefer_specific(evidence, &mut findings);
     findings
@@ -197,8 +202,6 @@ fn prefer_specific(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// With fewer training steps than this, there are too few of them at any learning rate; `fit` takes ten times as many.
-const FEW_STEPS: usize = 300;
 /// A change helps clearly more than another if its score is higher by this factor.
 const CLEARLY: f64 = 1.25;
 
