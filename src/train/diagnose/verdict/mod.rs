@@ -209,6 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_is_expected_to_help_is_not_weakened_by_many_others() {
+        let control = outcomes(0.8, 0.0, 0);
+        // The gains of the seeds are 0.02 to 0.10.
+        let mut after = outcomes(0.8, 0.0, 0);
+        after
+            .iter_mut()
+            .flatten()
+            .enumerate()
+            .for_each(|(seed, one)| one.accuracy += 0.02 * (seed + 1) as f64);
+        let nothing =
+            || trial(Change::NoDropout, Cause::RegularisationTooStrong, &control, outcomes(0.8, 0.0, 1));
+        let with = |expected: bool| {
+            let gain = trial(Change::BalancedWeights, Cause::ClassImbalance, &control, after.clone());
+            let all = (0..19).map(|_| nothing()).chain([Trial { expected, ..gain }]);
+            found(&control, &all.collect::<Vec<_>>(), 0.8)
+        };
+        assert_eq!((with(false), with(true)), (vec![], vec![Cause::ClassImbalance]));
+    }
+
+    #[test]
     fn small_batches_are_named_before_changes_that_only_calm_their_noise() {
         let control = outcomes(0.7, 0.0, 0);
         let trials = [
