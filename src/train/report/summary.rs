@@ -5,7 +5,7 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use super::elements::bars::{Bar, bars};
-use super::elements::document::percent;
+use super::elements::document::{command_block, percent};
 use super::judgement::{Grade, Judgement};
 use crate::score::Confusion;
 use crate::signal::channel_names;
@@ -53,7 +53,7 @@ pub(super) fn summary(
                 @for step in judgement.next_steps() {
                     li {
                         (step.text)
-                        @if let Some(command) = step.command { pre.command { (command.written(model, folder)) } }
+                        @if let Some(command) = step.command { (command_block(&command.written(model, folder))) }
                     }
                 }
             }

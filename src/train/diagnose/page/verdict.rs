@@ -7,7 +7,7 @@ use super::effect_chart::{DrawnEffect, EffectRow, effect_chart};
 use crate::train::diagnose::diagnosis::DiagnosisState;
 use crate::train::diagnose::verdict::finding::Finding;
 use crate::train::diagnose::verdict::tendency::Tendency;
-use crate::train::report::elements::document::sentence;
+use crate::train::report::elements::document::{command_block, sentence};
 
 impl DiagnosisPage<'_> {
     /// The first screen: what is wrong, what to do, and how certain that is.
@@ -38,7 +38,7 @@ impl DiagnosisPage<'_> {
                 h2 { "What to do" }
                 @if let Some(command) = &command {
                     p { "Train with these settings:" }
-                    pre.command { (command) }
+                    (command_block(command))
                     @if let Some(comparison) = found.comparison() { p { (comparison) } }
                 } @else if let Some(first) = found.findings.first() {
                     p { (sentence(&first.fix)) }

@@ -4,7 +4,7 @@ use super::certainty::threshold;
 use super::criteria::{ACCURACY_RISE, criteria};
 use super::evidence::Evidence;
 use super::finding::Finding;
-use super::training_rules::advice;
+use super::training_rules::{advice, best_rise};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::statistics::estimate::Estimate;
@@ -67,7 +67,8 @@ pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tend
         of(
             Cause::NetworkBehindTrees,
             "trees on summary statistics instead of the network",
-            evidence.trees_ahead(),
+            // A change of a setting may make up for it.
+            evidence.trees_ahead().filter(|ahead| ahead.mean - best_rise(evidence) >= ACCURACY_RISE),
             "let fit search for better settings: fit --budget 20m",
         ),
         of(

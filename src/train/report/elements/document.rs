@@ -25,6 +25,18 @@ pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "–".into() }
 }
 
+/// A command to be copied. Its lines break between the arguments, and within one only if it is longer than a line.
+pub(crate) fn command_block(command: &str) -> Markup {
+    html! {
+        pre.command {
+            @for (index, argument) in command.split(' ').enumerate() {
+                @if index > 0 { " " }
+                span { (argument) }
+            }
+        }
+    }
+}
+
 /// The text as a sentence: with a capital letter and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
     let mut characters = text.chars();
