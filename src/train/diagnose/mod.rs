@@ -3,7 +3,7 @@
 //!
 //! [`diagnose()`] does the work in this order:
 //! 1. [`inspection`] checks the recordings themselves: stuck channels, duplicate drives, wrong labels, units.
-//!    [`reserve`] puts some recordings aside that choose nothing, and [`experiments::cleaning`] removes the faults.
+//!    [`mod@reserve`] puts some recordings aside that choose nothing, and [`experiments::cleaning`] removes the faults.
 //! 2. [`mod@reference`] repeats the run unchanged, and measures its noise, its learning rate and its last spike.
 //! 3. [`experiments`] repeats the run with one thing changed at a time and measures the effect of each
 //!    change. If that shows a cause, a second round starts from the run without it, and finds further causes.

@@ -56,7 +56,7 @@ pub(crate) fn held_out_trees(
 /// `None` if nothing is held out or `expired` became true before all was done.
 ///
 /// `features` are those of every window of `dataset`. They are the same for all splits, so they are computed
-/// only once; the inspection hands on [its own](super::CleanedData::features).
+/// only once.
 pub(crate) fn trees_of_split(
     dataset: &Dataset,
     features: &Features,

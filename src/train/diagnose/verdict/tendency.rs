@@ -3,7 +3,7 @@
 use super::certainty::threshold;
 use super::criteria::{ACCURACY_RISE, criteria};
 use super::evidence::Evidence;
-use super::finding::Finding;
+use super::finding::{Finding, Priority};
 use super::training_rules::{advice, best_rise};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
@@ -31,14 +31,15 @@ pub(crate) struct Tendency {
 pub(crate) fn tendencies(evidence: &Evidence<'_>, found: &[Finding]) -> Vec<Tendency> {
     let is_found = |cause: Option<Cause>| found.iter().any(|finding| Some(finding.cause) == cause);
     let thresholds = [false, true].map(|expected| threshold(evidence, expected));
+    let is_explained = found.iter().any(|finding| finding.priority == Priority::Settings);
     let changes = evidence.trials.iter().filter_map(|trial| {
         let rise = trial.mean_rise()?;
         let criteria = criteria(evidence, trial);
         let by_other_figures = criteria.iter().any(|one| one.is_large() && one.estimate.low > 0.0);
-        // What is certain is a finding, or another finding explains it.
+        // What helps beyond chance is a finding, or another finding explains it.
         let limit = thresholds[usize::from(trial.expected)];
-        let is_certain = criteria.iter().any(|one| one.is_large() && one.estimate.p <= limit);
-        let counts = (rise >= ACCURACY_RISE || by_other_figures) && !is_certain;
+        let helps = criteria.iter().any(|one| one.is_large() && one.estimate.p <= limit);
+        let counts = (rise >= ACCURACY_RISE || by_other_figures) && !(helps && is_explained);
         (counts && !is_found(trial.cause)).then(|| Tendency {
             change: trial.describe(),
             cause: trial.cause,
