@@ -28,7 +28,8 @@ const MIN_EPOCHS: f64 = 0.5;
 const PLANNED_TIME: f64 = 0.85;
 /// The share of the time that runs with the default settings may take.
 const DEFAULTS_TIME: f64 = 0.2;
-/// With less than this share of their epochs, runs with the default settings would mislead.
+/// With less than this share of their epochs, runs with the default settings would mislead, unless the given ones are
+/// far longer.
 const MIN_DEFAULTS: f64 = 0.15;
 /// Nearly all epochs are run as all of them: the runs that do not end in time are those of the last seeds.
 const NEARLY_ALL: f64 = 0.75;
@@ -64,13 +65,15 @@ impl<'a> Round<'a> {
         let time = PLANNED_TIME * pool.time_left().as_secs_f64() * pool.threads as f64 / MIN_SEEDS as f64;
         let is_default = |trial: &PlannedTrial<'_>| trial.change == Change::Defaults;
         let (defaults, mut planned): (Vec<_>, Vec<_>) = planned.into_iter().partition(is_default);
+        // Beside a run of which there is time for a small part only, they say more than any single change.
+        let is_long = experiments.first().is_some_and(|(_, control)| 3.0 * control.seconds() > time);
         let defaults: Vec<_> = defaults
             .into_iter()
             .map(|trial| {
                 let share = (DEFAULTS_TIME * time / trial.experiment.seconds()).min(1.0);
                 (trial, share)
             })
-            .filter(|(_, share)| *share >= MIN_DEFAULTS)
+            .filter(|(_, share)| *share >= MIN_DEFAULTS || is_long)
             .collect();
         let time =
             time - defaults.iter().map(|(trial, share)| share * trial.experiment.seconds()).sum::<f64>();
