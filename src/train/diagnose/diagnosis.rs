@@ -11,6 +11,7 @@ use super::reference::range_test::RangeTest;
 use super::reference::sampling_noise::{GradientNoise, LossSpread};
 use super::reference::spike::SpikeMeasurement;
 use super::statistics::loss_curve::{roughness, spikes};
+use super::verdict::criteria::ACCURACY_RISE;
 use super::verdict::finding::Finding;
 use super::verdict::health::Condition;
 use super::verdict::tendency::Tendency;
@@ -138,7 +139,7 @@ impl Diagnosis {
     /// Whether the default settings seem to do better than the given ones by an amount that counts.
     pub(crate) fn defaults_do_better(&self) -> bool {
         let defaults = self.trials.iter().find(|trial| trial.change == Change::Defaults);
-        defaults.and_then(|trial| trial.effect).is_some_and(|effect| effect.accuracy.mean >= 0.03)
+        defaults.and_then(|trial| trial.effect).is_some_and(|effect| effect.accuracy.mean >= ACCURACY_RISE)
     }
 
     /// Whether nothing is wrong.

@@ -21,6 +21,7 @@ use super::reference::spike::SpikeMeasurement;
 use super::reference::training::ReferenceTraining;
 use super::request::DiagnosisRequest;
 use super::verdict::certainty::tests;
+use super::verdict::criteria::ACCURACY_RISE;
 use super::verdict::evidence::Evidence;
 use super::verdict::families::TestFamilies;
 use super::verdict::finding::Finding;
@@ -139,8 +140,10 @@ impl Phases<'_> {
         let of_settings = found.iter().any(|finding| {
             first.trials.iter().any(|t| t.cause == Some(finding.cause) && !t.change.is_of_recordings())
         });
-        let defaults_help =
-            first.trial(&Change::Defaults).and_then(Trial::mean_rise).is_some_and(|rise| rise >= 0.03);
+        let defaults_help = first
+            .trial(&Change::Defaults)
+            .and_then(Trial::mean_rise)
+            .is_some_and(|rise| rise >= ACCURACY_RISE);
         if !of_settings && self.faults.is_empty() && !defaults_help {
             // If the runs were shortened, the time that is left is better used for longer ones than for more seeds.
             let pool = self.pool_until(phase_end::LAST_SEEDS);

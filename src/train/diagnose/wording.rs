@@ -141,11 +141,11 @@ impl Diagnosis {
         if parts.is_empty() {
             parts.push("some changes were tried with fewer seeds than planned".into());
         }
-        let minutes = self.sufficient_minutes();
-        Some(format!(
-            "{}. Everything would take about {minutes} minutes: --budget {minutes}m",
-            parts.join(". ")
-        ))
+        let (time, budget) = match self.sufficient_minutes() {
+            minutes @ ..120 => (format!("{minutes} minutes"), format!("{minutes}m")),
+            minutes => (format!("{} hours", minutes.div_ceil(60)), format!("{}h", minutes.div_ceil(60))),
+        };
+        Some(format!("{}. Everything would take about {time}: --budget {budget}", parts.join(". ")))
     }
 
     /// How much of the budget was used, and why not all of it.

@@ -63,6 +63,15 @@ mod tests {
         (cross_validate(&training).unwrap(), dataset)
     }
 
+    /// Exports a network with its initial weights, and compares it with the trainer's forward pass on these windows.
+    fn assert_exported(architecture: Architecture, windows: &[&[f32]], card: &Card) {
+        let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
+        let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
+        let ensemble = Ensemble::of(vec![network]);
+        let model = onnx::file(graph(&ensemble), card);
+        compare(&model, card, &ensemble, windows, None).unwrap();
+    }
+
     #[test]
     fn an_exported_model_gives_the_same_probabilities_in_onnx_runtime() {
         let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
@@ -110,11 +119,7 @@ mod tests {
             let orders = orders.clone();
             let trained = trained.ensemble.architecture().clone();
             let architecture = Architecture { channels: 3, classes: 2, orders, ordered_steps, ..trained };
-            let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
-            let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
-            let ensemble = Ensemble::of(vec![network]);
-            let model = onnx::file(graph(&ensemble), &card);
-            compare(&model, &card, &ensemble, &windows, None).unwrap();
+            assert_exported(architecture, &windows, &card);
         }
     }
 
@@ -132,11 +137,7 @@ mod tests {
             let windows: Vec<&[f32]> = values.chunks_exact(20).collect();
             for input_scaling in [InputScaling::Robust, InputScaling::Standard, InputScaling::None] {
                 let architecture = Architecture { input_scaling, ..architecture.clone() };
-                let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
-                let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
-                let ensemble = Ensemble::of(vec![network]);
-                let model = onnx::file(graph(&ensemble), &card);
-                compare(&model, &card, &ensemble, &windows, None).unwrap();
+                assert_exported(architecture, &windows, &card);
             }
         }
     }

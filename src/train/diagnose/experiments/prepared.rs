@@ -26,7 +26,7 @@ pub(crate) struct PreparedData {
     pub given: CleanedData,
     /// The windows without faults.
     pub cleaned: CleanedData,
-    /// The windows without each fault alone; empty unless there are several.
+    /// The windows without each fault alone, in the order of the faults.
     pub without: Vec<CleanedData>,
     /// The windows without faults, cut at the default hop; `None` if the hop is about as small.
     pub finer: Option<Dataset>,
@@ -51,11 +51,8 @@ impl PreparedData {
         let each = faults.iter().map(|fault| without(&[fault]).with_windows(&kept));
         // The windows to be dropped are numbered as in `dataset`, and nobody knows which of the finer ones they are.
         let drops_windows = faults.iter().any(|fault| !fault.untrained.is_empty());
-        let finer_whole = request.finer.filter(|_| !drops_windows).map(|finer| {
-            let of_dataset: Vec<&RecordingFault> =
-                all.iter().filter(|fault| fault.untrained.is_empty()).copied().collect();
-            CleanedData::without(finer, &of_dataset, inspection).dataset
-        });
+        let finer_whole = request.finer.filter(|_| !drops_windows);
+        let finer_whole = finer_whole.map(|finer| CleanedData::without(finer, &all, inspection).dataset);
         let finer = finer_whole.as_ref().map(|finer| finer.with_windows(&finer.windows_without(&reserved)));
         let outliers =
             kept.iter().enumerate().filter(|(_, window)| inspection.outlier_windows.contains(window));
