@@ -169,6 +169,8 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     if let Some(interruption) = interruption {
         return Err(Interrupted::with_partial(&interruption, &out, &model, &page).into());
     }
+    let some: Vec<&[f32]> = dataset.all_windows().into_iter().take(64).collect();
+    let cost = export::ServingCost::measure(&bytes, &some, None)?;
     report.conclusion().iter().for_each(|line| eprintln!("{line}"));
     eprintln!(
         "wrote {} ({:.0} KiB, {} labels); ONNX Runtime agrees with the trainer to {difference:.0e}. \
@@ -178,6 +180,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         dataset.card.labels.len(),
         page.display(),
     );
+    eprintln!("{cost}");
     Ok(())
 }
 

@@ -18,13 +18,11 @@ use crate::train::fit::context::pool;
 use crate::train::fit::epoch::FitError;
 use crate::train::fit::member::confusion;
 use crate::train::fit::trained::Trained;
+use crate::train::network::architecture::Architecture;
 use crate::train::network::preprocessing::Preprocessing;
-use crate::train::network::summary::{LAGS, features, summarise};
 
 /// How many windows are processed between two checks whether the time is up.
 const BLOCK: usize = 256;
-/// The quantiles that are taken of each channel.
-const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// Actual against predicted labels of the held-out windows, as extra trees predict them. For each network of
 /// the model, trees are grown on the windows that it was trained on. `None` if no windows are held out, or the
@@ -57,8 +55,8 @@ fn run(trained: &Trained, dataset: &Dataset, stop: &AtomicBool) -> Option<Confus
     Some(all)
 }
 
-/// The summary statistics of every window that trees are grown on: the summary that the network gets as well,
-/// see [`summarise`], and for each channel its quantiles and autocorrelations.
+/// The [summary statistics](crate::train::network::summary) of every window, which trees are grown on. The network
+/// gets them as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Features {
     /// Row-major [N, columns].
@@ -72,15 +70,21 @@ impl Features {
     /// first, because otherwise the trees would have to learn every order. `None` if `expired` was true before
     /// the last windows were begun.
     pub(crate) fn of(dataset: &Dataset, expired: &(dyn Fn() -> bool + Sync)) -> Option<Self> {
-        let order = Preprocessing::in_order(&dataset.orders(), dataset.card.channels.len());
-        let columns = columns(dataset);
+        let card = &dataset.card;
+        let architecture = Architecture {
+            orders: dataset.orders(),
+            summary: true,
+            ..Architecture::plain(card.window, card.channels.len(), 1, card.labels.len())
+        };
+        let preprocessing = Preprocessing::measure(&architecture, &dataset.all_windows(), &[]);
+        let columns = architecture.statistics();
         let block = |block: usize| {
             if expired() {
                 return None;
             }
             let windows = block * BLOCK..((block + 1) * BLOCK).min(dataset.len());
             let mut values = Vec::with_capacity(windows.len() * columns);
-            windows.for_each(|index| append(&order.ordered(dataset.window(index)), dataset, &mut values));
+            windows.for_each(|index| preprocessing.append_statistics(dataset.window(index), &mut values));
             Some(values)
         };
         let blocks = (0..dataset.len().div_ceil(BLOCK)).into_par_iter().map(block);
@@ -116,30 +120,5 @@ impl Features {
             probabilities.extend(trees.probabilities(&gather(windows)));
         }
         Some(probabilities)
-    }
-}
-
-/// The number of features of a window.
-fn columns(dataset: &Dataset) -> usize {
-    dataset.card.channels.len() * (features(dataset.card.window) + QUANTILES.len() + LAGS.len())
-}
-
-/// Appends the features of one window, row-major [W, C].
-fn append(window: &[f32], dataset: &Dataset, features: &mut Vec<f32>) {
-    let channels = dataset.card.channels.len();
-    let first = features.len();
-    summarise(window, channels, features);
-    for channel in 0..channels {
-        let values: Vec<f32> = window.iter().skip(channel).step_by(channels).copied().collect();
-        let mut sorted = values.clone();
-        sorted.sort_by(f32::total_cmp);
-        let last = sorted.len().saturating_sub(1) as f64;
-        features.extend(QUANTILES.map(|share| sorted[(share * last).round() as usize]));
-        let (mean, deviation) = (features[first + channel], features[first + channels + channel]);
-        features.extend(LAGS.map(|lag| {
-            let pairs = values.iter().zip(values.iter().skip(lag));
-            let sum: f32 = pairs.map(|(one, other)| (one - mean) * (other - mean)).sum();
-            sum / (deviation * deviation * values.len() as f32).max(f32::MIN_POSITIVE)
-        }));
     }
 }

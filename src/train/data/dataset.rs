@@ -232,6 +232,11 @@ impl Dataset {
         self.at(self.windows[index].start)
     }
 
+    /// The values of all windows, each row-major [W, C].
+    pub(crate) fn all_windows(&self) -> Vec<&[f32]> {
+        (0..self.len()).map(|index| self.window(index)).collect()
+    }
+
     /// The values of a window, row-major [W, C], that starts `by` steps later, or earlier if `by` is
     /// negative. The shift is limited to what the window's [`WindowIndex`] allows.
     pub fn shifted(&self, index: usize, by: isize) -> &[f32] {

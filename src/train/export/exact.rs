@@ -38,14 +38,11 @@ pub(crate) fn double_parameters(network: &Network) -> Vec<f64> {
 pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> Vec<f64> {
     let (architecture, preprocessing) = (network.architecture(), network.preprocessing());
     let layers = architecture.layers();
-    // Preprocessing in single precision, as the trainer and the ONNX graph do it.
-    let mut steps = vec![0.0; architecture.window * preprocessing.width()];
+    let mut updates = vec![0.0f64; architecture.updates() * architecture.inputs()];
     let mut summary = Vec::new();
-    preprocessing.write(window, 0, 1, &mut steps, &mut summary);
-    let mut sequence: Vec<Vec<f64>> = steps
-        .chunks_exact(preprocessing.width())
-        .map(|step| step.iter().map(|v| f64::from(*v)).collect())
-        .collect();
+    preprocessing.write(window, 0, 1, &mut updates, &mut summary);
+    let mut sequence: Vec<Vec<f64>> =
+        updates.chunks_exact(architecture.inputs()).map(<[f64]>::to_vec).collect();
     for (lstm, range) in &layers.lstm {
         let units = lstm.units;
         let (kernel, rest) = parameters[range.clone()].split_at(lstm.inputs * 4 * units);
@@ -72,7 +69,7 @@ pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> V
             Pooling::Max => column(unit).fold(f64::NEG_INFINITY, f64::max),
         }));
     }
-    features.extend(summary.iter().map(|value| f64::from(*value)));
+    features.extend(summary);
     if let Some((layer, range)) = &layers.batch_norm {
         let (gamma, beta) = parameters[range.clone()].split_at(layer.features);
         let moving = network.moving();

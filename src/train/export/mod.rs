@@ -5,6 +5,7 @@
 //! - `parity` compares the result in ONNX Runtime with [`exact`], the trainer's forward pass in double
 //!   precision. A model that differs by more than rounding explains is an [error](error::ExportError) and is
 //!   never written.
+//! - [`ServingCost`] is what the model costs to serve.
 //! - [`write_file`] writes bytes to a file that is always complete, and [`check_writable`] checks beforehand
 //!   that it can.
 
@@ -15,7 +16,9 @@ mod file;
 mod graph;
 mod model;
 mod parity;
+mod serving_cost;
 
 pub(crate) use self::card::card;
 pub(crate) use self::file::{check_writable, write_file};
 pub(crate) use self::model::export;
+pub(crate) use self::serving_cost::ServingCost;

@@ -65,7 +65,7 @@ mod tests {
 
     /// Exports a network with its initial weights, and compares it with the trainer's forward pass on these windows.
     fn assert_exported(architecture: Architecture, windows: &[&[f32]], card: &Card) {
-        let preprocessing = Preprocessing::measure(&architecture, windows.iter().copied());
+        let preprocessing = Preprocessing::measure(&architecture, windows, windows);
         let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
         let ensemble = Ensemble::of(vec![network]);
         let model = onnx::file(graph(&ensemble), card);

@@ -59,11 +59,11 @@ impl<'a> Trainer<'a> {
     pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
         let TrainingContext { options, dataset, stop, .. } = *training;
         let architecture = options.architecture(dataset);
-        let windows = || split.training.iter().map(|index| dataset.window(*index));
-        let preprocessing = Preprocessing::measure(&architecture, windows());
+        let windows: Vec<&[f32]> = split.training.iter().map(|index| dataset.window(*index)).collect();
+        let preprocessing = Preprocessing::measure(&architecture, &dataset.all_windows(), &windows);
         let seed = options.seed(member);
         let network =
-            Network::new(architecture.clone(), preprocessing, &mut Pcg64::new(seed, random_streams::WEIGHTS));
+            Network::new(architecture, preprocessing, &mut Pcg64::new(seed, random_streams::WEIGHTS));
         Self {
             options,
             dataset,
@@ -74,7 +74,7 @@ impl<'a> Trainer<'a> {
             optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
             learning_rate: options.learning_rate(),
             regularisation: options.regularisation(),
-            augment: options.augment(dataset, &architecture, windows()),
+            augment: options.augment(dataset, network.architecture(), &windows),
             weights: class_weights(dataset, &split, options.balance),
             workspace: Workspace::default(),
             rng: Pcg64::new(seed, random_streams::ORDER),

@@ -5,12 +5,12 @@ use std::ops::Range;
 use crate::train::layer::batch_norm::BatchNorm;
 use crate::train::layer::dense::Dense;
 use crate::train::layer::lstm::Lstm;
-use crate::train::network::summary;
+use crate::train::network::summary::SummaryStatistics;
 
 /// The layers of a network and their sizes.
 ///
 /// A window goes through the [preprocessing](super::preprocessing::Preprocessing), the stacked LSTM layers,
-/// pooling over the steps, batch normalisation, a dense layer with ReLU, and a dense layer to the logits. The
+/// pooling over their outputs, batch normalisation, a dense layer with ReLU, and a dense layer to the logits. The
 /// window's summary statistics skip the LSTM layers and are appended to the pooled values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
@@ -29,8 +29,12 @@ pub struct Architecture {
     pub pooling: Vec<Pooling>,
     /// Whether the LSTM layers also take the first differences of the channels.
     pub differences: bool,
+    /// The steps that the LSTM layers take at once, as one longer step.
+    pub patch: usize,
     /// Whether the head also takes the window's summary statistics.
     pub summary: bool,
+    /// The bins in which each summary statistic is encoded; 0 for the scaled statistics.
+    pub summary_bins: usize,
     /// Units of the dense layer with ReLU before the last layer; 0 for no such layer.
     pub dense: usize,
     /// Whether the head normalises its input over the batch.
@@ -97,7 +101,9 @@ impl Architecture {
             layers: 1,
             pooling: vec![Pooling::Last],
             differences: false,
+            patch: 1,
             summary: false,
+            summary_bins: 0,
             dense: 0,
             batch_norm: false,
             orders: Vec::new(),
@@ -106,9 +112,14 @@ impl Architecture {
         }
     }
 
-    /// Values per step that the first LSTM layer takes.
+    /// Values that the first LSTM layer takes at once: those of all steps of a patch.
     pub fn inputs(&self) -> usize {
-        self.channels * if self.differences { 2 } else { 1 }
+        self.patch.max(1) * self.channels * if self.differences { 2 } else { 1 }
+    }
+
+    /// U, the number of times in a window that the LSTM layers take input, once for each patch.
+    pub fn updates(&self) -> usize {
+        self.window / self.patch.max(1)
     }
 
     /// Values per window after pooling.
@@ -116,9 +127,16 @@ impl Architecture {
         self.hidden * self.pooling.len()
     }
 
-    /// Values per window of the summary; 0 without a summary.
+    /// F, the number of summary statistics of a window.
+    pub fn statistics(&self) -> usize {
+        SummaryStatistics::count(self.window, self.channels)
+    }
+
+    /// Values per window of the encoded summary; 0 without a summary.
     pub fn summary_size(&self) -> usize {
-        if self.summary { summary::features(self.window) * self.channels } else { 0 }
+        let is_encoded = self.summary_bins > 0 && self.input_scaling != InputScaling::None;
+        let values = if is_encoded { self.summary_bins } else { 1 };
+        if self.summary { values * self.statistics() } else { 0 }
     }
 
     /// Values per window that the head takes: the pooled values, followed by the summary.

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::preprocessing::Scaling;
+use super::scaling::Scaling;
 
 /// The random changes that are made to training windows. They are drawn anew each time that a window is used.
 #[derive(Clone, Debug, Default, PartialEq)]

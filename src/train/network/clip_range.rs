@@ -17,6 +17,22 @@ pub(crate) struct ClipRange {
     pub(crate) high: Vec<f32>,
 }
 
+/// The limits between which the values of each channel are plausible, `[C]`.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelLimits(Vec<OutlierLimits>);
+
+impl ChannelLimits {
+    /// The windows, each row-major [W, C], that have no outlier; all of them if most have one.
+    pub(crate) fn clean<'a>(&self, windows: &[&'a [f32]]) -> Vec<&'a [f32]> {
+        let is_clean = |window: &&&[f32]| {
+            let mut rows = window.chunks(self.0.len().max(1));
+            rows.all(|row| row.iter().zip(&self.0).all(|(value, limits)| limits.contains(*value)))
+        };
+        let clean: Vec<&[f32]> = windows.iter().filter(is_clean).copied().collect();
+        if 2 * clean.len() >= windows.len() { clean } else { windows.to_vec() }
+    }
+}
+
 impl ClipRange {
     /// The range that changes no value of a sensor, but keeps the squares of values near the largest float32
     /// from overflowing.
@@ -25,32 +41,23 @@ impl ClipRange {
     }
 
     /// Measures the range on windows that are each row-major [W, C]; `None` without windows. Also returns the
-    /// windows that have no outlier.
+    /// limits of the values that it is measured on.
     ///
     /// If the channels are `interchangeable`, all have the range of all channels together.
-    pub(crate) fn measure<'a>(
-        windows: &[&'a [f32]],
+    pub(crate) fn measure(
+        windows: &[&[f32]],
         channels: usize,
         interchangeable: bool,
-    ) -> (Option<Self>, Vec<&'a [f32]>) {
+    ) -> (Option<Self>, ChannelLimits) {
         let rows = windows.iter().flat_map(|window| window.chunks_exact(channels));
         let count = windows.iter().map(|window| window.len() / channels).sum();
-        let limits = OutlierLimits::of_channels(rows, count, channels);
+        let limits = OutlierLimits::of_channels(rows.clone(), count, channels);
         let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); channels];
-        let mut clean = Vec::with_capacity(windows.len());
-        for window in windows {
-            let mut has_outlier = false;
-            for row in window.chunks_exact(channels) {
-                for ((value, limits), (low, high)) in row.iter().zip(&limits).zip(&mut ranges) {
-                    if limits.contains(*value) {
-                        (*low, *high) = (low.min(f64::from(*value)), high.max(f64::from(*value)));
-                    } else {
-                        has_outlier = true;
-                    }
+        for row in rows {
+            for ((value, limits), (low, high)) in row.iter().zip(&limits).zip(&mut ranges) {
+                if limits.contains(*value) {
+                    (*low, *high) = (low.min(f64::from(*value)), high.max(f64::from(*value)));
                 }
-            }
-            if !has_outlier {
-                clean.push(*window);
             }
         }
         let together = ranges
@@ -64,13 +71,16 @@ impl ClipRange {
             (clamped(low - width), clamped(high + width))
         });
         let (low, high) = extended.unzip();
-        ((count > 0).then_some(Self { low, high }), clean)
+        ((count > 0).then_some(Self { low, high }), ChannelLimits(limits))
     }
 
     /// A window, row-major [W, C], with its values clipped.
     pub(crate) fn apply<'a>(&self, window: &'a [f32]) -> Cow<'a, [f32]> {
-        let ranges = || self.low.iter().zip(&self.high).cycle();
-        if window.iter().zip(ranges()).all(|(value, (low, high))| value >= low && value <= high) {
+        let channels = self.low.len().max(1);
+        let ranges = || self.low.iter().zip(&self.high);
+        let is_inside =
+            |row: &[f32]| row.iter().zip(ranges()).all(|(value, (low, high))| value >= low && value <= high);
+        if window.chunks(channels).all(is_inside) {
             return Cow::Borrowed(window);
         }
         // A value that is not a number stays one, as in ONNX.
@@ -79,7 +89,7 @@ impl ClipRange {
             value if value > high => *high,
             value => *value,
         };
-        window.iter().zip(ranges()).map(clipped).collect()
+        window.iter().zip(ranges().cycle()).map(clipped).collect()
     }
 }
 
@@ -93,14 +103,15 @@ mod tests {
             (0..4000).map(|i| if i % 2 == 0 { (i % 10) as f32 } else { -1.0 }).collect();
         values[40] = 1e30;
         let windows: Vec<&[f32]> = values.chunks_exact(20).collect();
-        let (clip, clean) = ClipRange::measure(&windows, 2, false);
+        let (clip, limits) = ClipRange::measure(&windows, 2, false);
         let clip = clip.unwrap();
         assert_eq!((clip.low.as_slice(), clip.high.as_slice()), (&[-8.0, -2.0][..], &[16.0, 0.0][..]));
-        assert_eq!(clean.len(), windows.len() - 1);
+        assert_eq!(limits.clean(&windows).len(), windows.len() - 1);
+        assert_eq!(limits.clean(&windows[2..3]).len(), 1, "most windows have an outlier");
         assert_eq!(*clip.apply(&[1e30, -5.0, -1e30, -1.0]), [16.0, -2.0, -8.0, -1.0]);
         assert!(matches!(clip.apply(&[15.0, -1.5]), Cow::Borrowed(_)));
         let (together, _) = ClipRange::measure(&windows, 2, true);
         assert_eq!(together.unwrap().low, [-10.0, -10.0]);
-        assert_eq!(ClipRange::measure(&[], 2, false), (None, Vec::new()));
+        assert_eq!(ClipRange::measure(&[], 2, false).0, None);
     }
 }

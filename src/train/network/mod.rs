@@ -4,8 +4,8 @@
 //! A window [W, C] passes through the following parts. An [`Architecture`](architecture::Architecture) says
 //! which of them are present and how large they are:
 //!
-//! 1. `preprocessing`: clipping to a `clip_range`, canonical order of interchangeable channels, scaling, first
-//!    differences, and a `summary` of statistics over the whole window
+//! 1. `preprocessing`: clipping to a `clip_range`, `scaling`, canonical order of interchangeable channels, first
+//!    differences, and a `summary` of statistics over the whole window, in a `piecewise_linear` encoding
 //! 2. the LSTM layers, one on top of the other (`shard`)
 //! 3. pooling of the last LSTM layer's outputs over the steps (`shard`)
 //! 4. the `head`: batch normalisation and dropout over the pooled values and the summary, a dense layer with
@@ -26,7 +26,9 @@ pub(crate) mod clip_range;
 pub(crate) mod head;
 pub mod loss;
 pub(crate) mod neural_network;
+pub(crate) mod piecewise_linear;
 pub mod preprocessing;
+pub mod scaling;
 pub(crate) mod shard;
 pub(crate) mod summary;
 pub(crate) mod workspace;

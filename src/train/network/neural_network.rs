@@ -219,7 +219,7 @@ mod tests {
     use crate::train::network::architecture::Pooling;
     use crate::train::network::augment::Augmentation;
     use crate::train::network::batch::Regularisation;
-    use crate::train::network::preprocessing::Scaling;
+    use crate::train::network::scaling::Scaling;
 
     /// `count` windows of `size` values each.
     fn windows(count: usize, size: usize) -> Vec<f32> {
@@ -230,7 +230,8 @@ mod tests {
     fn network(architecture: Architecture) -> Network {
         let size = architecture.window * architecture.channels;
         let values = windows(20, size);
-        let preprocessing = Preprocessing::measure(&architecture, values.chunks_exact(size));
+        let windows: Vec<&[f32]> = values.chunks_exact(size).collect();
+        let preprocessing = Preprocessing::measure(&architecture, &windows, &windows);
         let mut network = Network::new(architecture, preprocessing, &mut Pcg64::new(7, 0));
         // Biases start at 0 and would hide errors in their gradients.
         let values = network.parameters_mut().iter_mut().enumerate();
@@ -249,7 +250,9 @@ mod tests {
             layers: 2,
             pooling: vec![Pooling::Last, Pooling::Mean, Pooling::Max],
             differences: true,
+            patch: 2,
             summary: true,
+            summary_bins: 3,
             dense: 5,
             orders: vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]],
             ..Architecture::plain(9, 3, 6, 4)

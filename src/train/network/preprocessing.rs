@@ -1,143 +1,89 @@
-//! The preprocessing of a window before the first layer: clipping, the channels' canonical order, scaling,
-//! first differences, and the summary statistics.
+//! The preprocessing of a window before the first layer: clipping, scaling, the channels' canonical order, first
+//! differences, and the summary statistics.
 //!
-//! Preprocessing is not trained. Its limits, means and factors are measured on the training windows, and it
-//! is a part of the exported graph, so that the daemon passes raw windows to the model.
+//! Preprocessing is not trained. It is measured on the windows, and it is a part of the exported graph, so that the
+//! daemon passes raw windows to the model. The range and the scale of the channels, a change of their units, are
+//! measured on all windows of a run, without their labels, so that all networks of a model share them and the graph
+//! computes them once. How the summary statistics are encoded is measured on the windows that a network is trained on.
 //!
 //! A single wrong value, such as a sentinel of a sensor, must not ruin the scaling of all windows in training,
 //! nor overflow in the graph. So the scaling is measured on windows without such values, and values far
-//! outside of the training windows are clipped, unless [`InputScaling`] asks for another scaling.
+//! outside of the other windows are clipped, unless [`InputScaling`] asks for another scaling.
 
 use std::borrow::Cow;
 
+use num_traits::Float;
+
 use super::architecture::{Architecture, InputScaling};
 use super::clip_range::ClipRange;
-use super::summary::summarise;
+use super::piecewise_linear::PiecewiseLinear;
+use super::scaling::{Scaling, inverse};
+use super::summary::{SummaryEncoding, SummaryStatistics};
 
-/// A shift and a factor for each of several values; the scaled value is (value - mean) · factor.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scaling {
-    /// The mean that is subtracted from each value.
-    pub mean: Vec<f32>,
-    /// The factor that the difference is multiplied by: 1 / standard deviation, or 1 for a value that never
-    /// changes.
-    pub factor: Vec<f32>,
-}
-
-/// The preprocessing of windows, with the means and factors measured on the training windows.
+/// The preprocessing of windows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
     channels: usize,
+    /// The steps that an LSTM layer takes at once.
+    patch: usize,
     /// The range that the values of each recorded channel are clipped to; `None` without clipping.
     clip: Option<ClipRange>,
     orders: Vec<Vec<usize>>,
     ordered_steps: bool,
-    /// The scaling of the channels, `[C]`; in canonical order if the steps are.
+    /// The scaling of the recorded channels, `[C]`; the same for channels that are interchangeable.
     scaling: Scaling,
     /// 1 / root mean square of the first differences of each scaled channel, `[C]`; `None` without
     /// differences.
     differences: Option<Vec<f32>>,
-    /// The scaling of the summary statistics, [summary size]; `None` without a summary.
-    summary: Option<Scaling>,
-}
-
-impl Scaling {
-    /// The scaling that leaves `values` values unchanged.
-    pub fn none(values: usize) -> Self {
-        Self { mean: vec![0.0; values], factor: vec![1.0; values] }
-    }
-
-    /// The scaling to a mean of 0 and a standard deviation of 1, measured over rows of `width` values.
-    fn measure<'a>(rows: impl Iterator<Item = &'a [f32]> + Clone, width: usize) -> Self {
-        let count = rows.clone().count().max(1) as f64;
-        let mut mean = vec![0.0; width];
-        rows.clone()
-            .for_each(|row| mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value)));
-        mean.iter_mut().for_each(|sum| *sum /= count);
-        let mut square = vec![0.0; width];
-        rows.for_each(|row| {
-            let row = row.iter().zip(&mean);
-            square
-                .iter_mut()
-                .zip(row)
-                .for_each(|(sum, (value, mean))| *sum += (f64::from(*value) - mean).powi(2));
-        });
-        let factor = |square: f64| inverse((square / count).sqrt());
-        Self {
-            mean: mean.iter().map(|mean| *mean as f32).collect(),
-            factor: square.into_iter().map(factor).collect(),
-        }
-    }
-
-    /// Scales one row of values in place.
-    fn apply(&self, values: &mut [f32]) {
-        for ((value, mean), factor) in values.iter_mut().zip(&self.mean).zip(&self.factor) {
-            *value = (*value - mean) * factor;
-        }
-    }
-}
-
-/// 1 / standard deviation, or 1 for a value that never changes.
-fn inverse(deviation: f64) -> f32 {
-    if deviation > 1e-9 { (1.0 / deviation) as f32 } else { 1.0 }
+    /// The summary statistics and how they are encoded; `None` without a summary.
+    summary: Option<(SummaryStatistics, SummaryEncoding)>,
 }
 
 impl Preprocessing {
-    /// Measures the preprocessing on training windows that are each row-major [W, C].
-    pub fn measure<'a>(architecture: &Architecture, windows: impl Iterator<Item = &'a [f32]>) -> Self {
+    /// Measures the preprocessing on windows that are each row-major [W, C]: the range and the scale of the channels
+    /// on `all` windows of a run, and the encoding of their summary statistics on those that are trained on.
+    pub fn measure(architecture: &Architecture, all: &[&[f32]], training: &[&[f32]]) -> Self {
         let channels = architecture.channels;
-        let mut measured = Self::plain(channels);
-        measured.orders.clone_from(&architecture.orders);
-        measured.ordered_steps = architecture.ordered_steps;
-        let all: Vec<&[f32]> = windows.collect();
-        let raw = match architecture.input_scaling {
+        let mut measured = Self {
+            patch: architecture.patch.max(1),
+            orders: architecture.orders.clone(),
+            ordered_steps: architecture.ordered_steps,
+            ..Self::plain(channels)
+        };
+        let (clip, all, training) = match architecture.input_scaling {
             InputScaling::Robust => {
-                let interchangeable = measured.orders.len() > 1;
-                let (clip, clean) = ClipRange::measure(&all, channels, interchangeable);
-                measured.clip = clip;
-                // If most windows have wrong values, they are all used, with these values clipped.
-                let enough = 2 * clean.len() >= all.len();
-                if enough { clean } else { all }
+                let (clip, limits) = ClipRange::measure(all, channels, measured.orders.len() > 1);
+                (clip, limits.clean(all), limits.clean(training))
             }
-            InputScaling::Standard => {
-                measured.clip = Some(ClipRange::largest(channels));
-                all
-            }
-            InputScaling::None => {
-                measured.clip = Some(ClipRange::largest(channels));
-                measured.differences = architecture.differences.then(|| vec![1.0; channels]);
-                measured.summary = architecture.summary.then(|| Scaling::none(architecture.summary_size()));
-                return measured;
+            InputScaling::Standard | InputScaling::None => {
+                (Some(ClipRange::largest(channels)), all.to_vec(), training.to_vec())
             }
         };
-        let clipped: Vec<Cow<'_, [f32]>> = raw.iter().map(|window| measured.clipped(window)).collect();
-        let raw: Vec<&[f32]> = clipped.iter().map(Cow::as_ref).collect();
-        let in_order =
-            |window: &&[f32]| if measured.ordered_steps { measured.ordered(window) } else { window.to_vec() };
-        let windows: Vec<Vec<f32>> = raw.iter().map(in_order).collect();
-        let steps = windows.iter().flat_map(|window| window.chunks_exact(channels));
-        measured.scaling = Scaling::measure(steps, channels);
+        measured.clip = clip;
+        let is_scaled = architecture.input_scaling != InputScaling::None;
+        if is_scaled {
+            let clipped: Vec<Cow<'_, [f32]>> = all.iter().map(|window| measured.clipped(window)).collect();
+            let steps = clipped.iter().flat_map(|window| window.chunks_exact(channels));
+            measured.scaling = Scaling::measure(steps, channels, |channel| measured.interchangeable(channel));
+        }
         if architecture.differences {
-            let pairs = windows
-                .iter()
-                .flat_map(|window| window.chunks_exact(channels).zip(window.chunks_exact(channels).skip(1)));
-            let mut square = vec![0.0; channels];
-            let mut count = 0.0f64;
-            for (before, after) in pairs {
-                count += 1.0;
-                for channel in 0..channels {
-                    let difference = (after[channel] - before[channel]) * measured.scaling.factor[channel];
-                    square[channel] += f64::from(difference).powi(2);
-                }
-            }
-            let factors = square.into_iter().map(|square| inverse((square / count.max(1.0)).sqrt()));
-            measured.differences = Some(factors.collect());
+            let factors = if is_scaled { measured.difference_factors(&all) } else { vec![1.0; channels] };
+            measured.differences = Some(factors);
         }
         if architecture.summary {
-            let mut rows = Vec::new();
-            raw.iter().for_each(|window| summarise(&measured.ordered(window), channels, &mut rows));
-            let width = architecture.summary_size();
-            measured.summary = Some(Scaling::measure(rows.chunks_exact(width), width));
+            let statistics = SummaryStatistics::new(architecture.window, channels);
+            let (mut rows, width) = (Vec::new(), architecture.statistics());
+            for window in &training {
+                statistics.append(&measured.ordered(&measured.scaled_window(window)), &mut rows);
+            }
+            let encoding = match architecture.summary_bins {
+                _ if !is_scaled => SummaryEncoding::Scaled(Scaling::none(width)),
+                0 => {
+                    SummaryEncoding::Scaled(Scaling::measure(rows.chunks_exact(width), width, |index| index))
+                }
+                bins => SummaryEncoding::PiecewiseLinear(PiecewiseLinear::measure(&rows, width, bins)),
+            };
+            measured.summary = Some((statistics, encoding));
         }
         measured
     }
@@ -146,6 +92,7 @@ impl Preprocessing {
     pub fn plain(channels: usize) -> Self {
         Self {
             channels,
+            patch: 1,
             clip: None,
             orders: Vec::new(),
             ordered_steps: true,
@@ -166,6 +113,45 @@ impl Preprocessing {
         Self { scaling, ..Self::plain(channels) }
     }
 
+    /// 1 / root mean square of the first differences of each scaled channel; the same for channels that are
+    /// interchangeable.
+    fn difference_factors(&self, windows: &[&[f32]]) -> Vec<f32> {
+        let mut sums = vec![(0.0f64, 0.0f64); self.channels];
+        for window in windows {
+            let window = self.scaled_window::<f32>(window);
+            let steps = window.chunks_exact(self.channels);
+            for (before, after) in steps.clone().zip(steps.skip(1)) {
+                for channel in 0..self.channels {
+                    let (count, square) = &mut sums[self.interchangeable(channel)];
+                    *count += 1.0;
+                    *square += f64::from(after[channel] - before[channel]).powi(2);
+                }
+            }
+        }
+        let factor = |channel: usize| {
+            let (count, square) = sums[self.interchangeable(channel)];
+            inverse((square / count.max(1.0)).sqrt())
+        };
+        (0..self.channels).map(factor).collect()
+    }
+
+    /// The first of the channels that some allowed order puts in the same place as this one, directly or through
+    /// others. Such channels have one scale, so that a window means the same in each order.
+    fn interchangeable(&self, channel: usize) -> usize {
+        let mut group = vec![false; self.channels];
+        group[channel] = true;
+        // Each pass adds the channels that are exchanged with one of the group.
+        for _ in 0..self.channels {
+            for order in &self.orders {
+                for (position, from) in order.iter().enumerate() {
+                    let joined = group[position] || group[*from];
+                    (group[position], group[*from]) = (joined, joined);
+                }
+            }
+        }
+        group.iter().position(|is_in| *is_in).unwrap_or(channel)
+    }
+
     /// The range that the values of each recorded channel are clipped to; `None` without clipping.
     pub(crate) fn clip(&self) -> Option<&ClipRange> {
         self.clip.as_ref()
@@ -176,13 +162,21 @@ impl Preprocessing {
         self.clip.as_ref().map_or(Cow::Borrowed(window), |clip| clip.apply(window))
     }
 
+    /// A window [W, C] with its values clipped and scaled.
+    fn scaled_window<T: Float + From<f32>>(&self, window: &[f32]) -> Vec<T> {
+        let clipped = self.clipped(window);
+        let mut scaled: Vec<T> = clipped.iter().map(|value| (*value).into()).collect();
+        scaled.chunks_exact_mut(self.channels.max(1)).for_each(|step| self.scaling.apply(step));
+        scaled
+    }
+
     /// C, the channels of a window.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
     /// Values per step after preprocessing: the channels and, if they are used, their differences.
-    pub fn width(&self) -> usize {
+    fn width(&self) -> usize {
         self.channels * if self.differences.is_some() { 2 } else { 1 }
     }
 
@@ -206,8 +200,8 @@ impl Preprocessing {
         self.differences.as_deref()
     }
 
-    /// The scaling of the summary; `None` if it is not used.
-    pub fn summary(&self) -> Option<&Scaling> {
+    /// The summary statistics and how they are encoded; `None` if they are not used.
+    pub(crate) fn summary(&self) -> Option<&(SummaryStatistics, SummaryEncoding)> {
         self.summary.as_ref()
     }
 
@@ -216,19 +210,19 @@ impl Preprocessing {
     /// The score of an order is the sum of (C - position) · mean over its channels, with positions counted
     /// from 0. The canonical order is the allowed order with the highest score, the first one if several are
     /// equal. If all orders are allowed, this sorts the channels by their means, the largest first.
-    pub fn ordered(&self, window: &[f32]) -> Vec<f32> {
+    pub fn ordered<T: Float + From<f32>>(&self, window: &[T]) -> Vec<T> {
         let Some(order) = self.order(window) else { return window.to_vec() };
         window.chunks_exact(self.channels).flat_map(|step| order.iter().map(|from| step[*from])).collect()
     }
 
     /// The canonical order of a window; `None` if no orders are allowed.
-    fn order(&self, window: &[f32]) -> Option<&[usize]> {
+    fn order<T: Float + From<f32>>(&self, window: &[T]) -> Option<&[usize]> {
         let mut means = vec![0.0f64; self.channels];
         if self.orders.len() < 2 {
             return self.orders.first().map(Vec::as_slice);
         }
         for step in window.chunks_exact(self.channels) {
-            means.iter_mut().zip(step).for_each(|(sum, value)| *sum += f64::from(*value));
+            means.iter_mut().zip(step).for_each(|(sum, value)| *sum += value.to_f64().unwrap_or(f64::NAN));
         }
         let score = |order: &[usize]| -> f64 {
             let terms = order
@@ -247,32 +241,45 @@ impl Preprocessing {
         Some(best.1)
     }
 
-    /// Preprocesses a window, row-major [W, C]: writes its steps into row `row` of `steps`, the time-major
-    /// input [W, `rows`, width] of the first layer, and appends its scaled summary, if that is used, to
-    /// `summary`.
-    pub fn write(&self, window: &[f32], row: usize, rows: usize, steps: &mut [f32], summary: &mut Vec<f32>) {
-        let window = &*self.clipped(window);
-        let ordered = self.ordered(window);
-        let chosen = if self.ordered_steps { &ordered } else { window };
+    /// Preprocesses a window, row-major [W, C]: writes its steps into row `row` of `updates`, the time-major
+    /// input [U, `rows`, inputs] of the first layer, and appends its encoded summary, if that is used, to
+    /// `summary`. Each of the U updates takes as many steps as a patch has; the first steps of a window that does not
+    /// divide into patches are left out.
+    pub fn write<T: Float + From<f32>>(
+        &self,
+        window: &[f32],
+        row: usize,
+        rows: usize,
+        updates: &mut [T],
+        summary: &mut Vec<T>,
+    ) {
+        let scaled = self.scaled_window(window);
+        let needs_order = self.ordered_steps || self.summary.is_some();
+        let ordered = if needs_order { self.ordered(&scaled) } else { Vec::new() };
+        let chosen = if self.ordered_steps { &ordered } else { &scaled };
         let (channels, width) = (self.channels, self.width());
-        let Scaling { mean, factor } = &self.scaling;
-        for (step, values) in chosen.chunks_exact(channels).enumerate() {
-            let target = &mut steps[(step * rows + row) * width..][..width];
-            for channel in 0..channels {
-                target[channel] = (values[channel] - mean[channel]) * factor[channel];
-            }
+        let left_out = chosen.len() / channels.max(1) % self.patch;
+        for (step, values) in chosen.chunks_exact(channels).enumerate().skip(left_out) {
+            let (update, place) = ((step - left_out) / self.patch, (step - left_out) % self.patch);
+            let target = &mut updates[((update * rows + row) * self.patch + place) * width..][..width];
+            target[..channels].copy_from_slice(values);
             let Some(differences) = &self.differences else { continue };
-            for channel in 0..channels {
-                let before =
-                    if step == 0 { values[channel] } else { chosen[(step - 1) * channels + channel] };
-                target[channels + channel] =
-                    (values[channel] - before) * factor[channel] * differences[channel];
+            let before = if step == 0 { values } else { &chosen[(step - 1) * channels..][..channels] };
+            for (channel, factor) in differences.iter().enumerate() {
+                target[channels + channel] = (values[channel] - before[channel]) * (*factor).into();
             }
         }
-        if let Some(scaling) = &self.summary {
-            let first = summary.len();
-            summarise(&ordered, channels, summary);
-            scaling.apply(&mut summary[first..]);
+        if let Some((statistics, encoding)) = &self.summary {
+            let mut values = Vec::new();
+            statistics.append(&ordered, &mut values);
+            encoding.append(&values, summary);
+        }
+    }
+
+    /// Appends the summary statistics of a window, row-major [W, C], to `values`, if the summary is used.
+    pub(crate) fn append_statistics(&self, window: &[f32], values: &mut Vec<f32>) {
+        if let Some((statistics, _)) = &self.summary {
+            statistics.append(&self.ordered(&self.scaled_window(window)), values);
         }
     }
 }
@@ -280,6 +287,20 @@ impl Preprocessing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The preprocessing measured on windows of a size, which are all trained on.
+    fn measured(architecture: &Architecture, values: &[f32], size: usize) -> Preprocessing {
+        let windows: Vec<&[f32]> = values.chunks_exact(size).collect();
+        Preprocessing::measure(architecture, &windows, &windows)
+    }
+
+    /// The scaling of the summary statistics.
+    fn summary_scaling(preprocessing: &Preprocessing) -> &Scaling {
+        match preprocessing.summary() {
+            Some((_, SummaryEncoding::Scaled(scaling))) => scaling,
+            other => panic!("{other:?}"),
+        }
+    }
 
     fn architecture() -> Architecture {
         Architecture {
@@ -308,7 +329,7 @@ mod tests {
     fn preprocessed_training_windows_have_a_mean_of_0_and_a_standard_deviation_of_1() {
         let windows: Vec<f32> =
             (0..40 * 8).map(|i| 3.0 + (i as f32 * 0.7).sin() * (1 + i % 2) as f32).collect();
-        let preprocessing = Preprocessing::measure(&architecture(), windows.chunks_exact(8));
+        let preprocessing = measured(&architecture(), &windows, 8);
         let (mut steps, mut summary) = (vec![0.0; 4 * 40 * 4], Vec::new());
         for (row, window) in windows.chunks_exact(8).enumerate() {
             preprocessing.write(window, row, 40, &mut steps, &mut summary);
@@ -329,7 +350,7 @@ mod tests {
         values[13] = 65_535.0;
         let input_scaling = InputScaling::Standard;
         let standard = Architecture { input_scaling, orders: Vec::new(), ..architecture() };
-        let preprocessing = Preprocessing::measure(&standard, values.chunks_exact(8));
+        let preprocessing = measured(&standard, &values, 8);
         let column = || values.iter().skip(1).step_by(2).map(|value| f64::from(*value));
         let mean = column().sum::<f64>() / 160.0;
         let deviation = (column().map(|value| (value - mean).powi(2)).sum::<f64>() / 160.0).sqrt();
@@ -346,7 +367,7 @@ mod tests {
     fn without_scaling_the_network_takes_the_values_their_differences_and_their_summary_as_they_are() {
         let none = Architecture { input_scaling: InputScaling::None, ..architecture() };
         let window = [1000.0, 2.0, 3000.0, 4.0, 3000.0, 65_535.0, 3000.0, 8.0];
-        let preprocessing = Preprocessing::measure(&none, std::iter::once(&window[..]));
+        let preprocessing = measured(&none, &window, 8);
         let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
         preprocessing.write(&window, 0, 1, &mut steps, &mut summary);
         // The second channel has the higher mean, so it comes first. Its differences are in the third column.
@@ -358,9 +379,9 @@ mod tests {
         ];
         assert_eq!(steps, expected.concat());
         let mut unscaled = Vec::new();
-        summarise(&preprocessing.ordered(&window), 2, &mut unscaled);
+        preprocessing.append_statistics(&window, &mut unscaled);
         assert_eq!(summary, unscaled);
-        assert_eq!(summary[..2], [16_387.25, 2500.0], "the means");
+        assert_eq!(summary[0], 16_387.25, "the mean of the channel that comes first");
         let overflowing = [3e38, 2.0, -3e38, 4.0, 5.0, 6.0, 7.0, 8.0];
         summary.clear();
         preprocessing.write(&overflowing, 0, 1, &mut steps, &mut summary);
@@ -371,7 +392,7 @@ mod tests {
     fn a_single_wrong_value_changes_neither_the_scaling_nor_overflows() {
         let clean: Vec<f32> =
             (0..40 * 8).map(|i| 3.0 + (i as f32 * 0.7).sin() * (1 + i % 2) as f32).collect();
-        let measure = |values: &[f32]| Preprocessing::measure(&architecture(), values.chunks_exact(8));
+        let measure = |values: &[f32]| measured(&architecture(), values, 8);
         let scaling = measure(&clean);
         for wrong in [4_294_967_295.0, 3e38, -3e38, -999.0] {
             let mut values = clean.clone();
@@ -381,7 +402,7 @@ mod tests {
                 one.iter().zip(other).all(|(a, b)| (a - b).abs() < 0.1 * b.abs().max(0.1))
             };
             assert!(near(&robust.scaling.factor, &scaling.scaling.factor), "{robust:?}");
-            let (Some(one), Some(other)) = (&robust.summary, &scaling.summary) else { panic!() };
+            let [one, other] = [&robust, &scaling].map(summary_scaling);
             assert!(near(&one.factor, &other.factor), "{one:?} {other:?}");
             let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
             scaling.write(&values[8..16], 0, 1, &mut steps, &mut summary);

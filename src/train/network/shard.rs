@@ -20,7 +20,7 @@ pub(crate) struct Shard {
     rows: usize,
     /// One window after augmentation, [W, C].
     augmented: Vec<f32>,
-    /// The input of the first LSTM layer, time-major [W, rows, inputs].
+    /// The input of the first LSTM layer, time-major [U, rows, inputs].
     input: Vec<f32>,
     /// The summaries, [rows, summary size].
     summary: Vec<f32>,
@@ -64,7 +64,7 @@ impl Shard {
         preprocessing: &Preprocessing,
         windows: impl ExactSizeIterator<Item = &'a [f32]>,
     ) {
-        self.start(architecture, preprocessing, windows.len());
+        self.start(architecture, windows.len());
         for (row, window) in windows.enumerate() {
             preprocessing.write(window, row, self.rows, &mut self.input, &mut self.summary);
         }
@@ -79,7 +79,7 @@ impl Shard {
         augment: &Augmentation,
         rng: &mut Pcg64,
     ) {
-        self.start(architecture, preprocessing, examples.len());
+        self.start(architecture, examples.len());
         for (row, example) in examples.iter().enumerate() {
             augment.apply(example.window, rng, &mut self.augmented);
             preprocessing.write(&self.augmented, row, self.rows, &mut self.input, &mut self.summary);
@@ -87,9 +87,9 @@ impl Shard {
     }
 
     /// Makes room for the preprocessed input of `rows` windows.
-    fn start(&mut self, architecture: &Architecture, preprocessing: &Preprocessing, rows: usize) {
+    fn start(&mut self, architecture: &Architecture, rows: usize) {
         self.rows = rows;
-        self.input.resize(architecture.window * rows * preprocessing.width(), 0.0);
+        self.input.resize(architecture.updates() * rows * architecture.inputs(), 0.0);
         self.summary.clear();
     }
 
@@ -255,7 +255,7 @@ impl Shard {
             self.last_gradient.extend_from_slice(pooled_gradient);
             return;
         }
-        let steps = architecture.window;
+        let steps = architecture.updates();
         self.output_gradient.clear();
         self.output_gradient.resize(steps * state, 0.0);
         for (part, pooling) in architecture.pooling.iter().enumerate() {

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn the_average_forgets_the_initial_weights_and_follows_a_jump_slowly() {
         let architecture = Architecture::plain(4, 1, 2, 2);
-        let preprocessing = Preprocessing::measure(&architecture, std::iter::empty::<&[f32]>());
+        let preprocessing = Preprocessing::measure(&architecture, &[], &[]);
         let mut network = Network::new(architecture, preprocessing, &mut Pcg64::new(0, 0));
         let fill = |network: &mut Network, value: f32| network.parameters_mut().fill(value);
         fill(&mut network, 100.0);

@@ -52,11 +52,19 @@ pub struct FitOptions {
     #[arg(long, value_name = "BOOL", default_value_t = false, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub differences: bool,
-    /// Add the mean, standard deviation, range and mean changes of each channel to the output of the LSTM
-    /// layers
+    /// Steps that the LSTM layers take at once, as one longer step; 1 for step by step
+    #[arg(long, value_name = "STEPS", default_value_t = 4, help_heading = "Network")]
+    #[serde(default = "one_step")]
+    pub patch: usize,
+    /// Add summary statistics of each channel to the output of the LSTM layers: quantiles, changes, the power
+    /// in frequency bands and correlations
     #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub summary: bool,
+    /// Bins in which each summary statistic is encoded piecewise linearly, 0 to only scale it
+    #[arg(long, value_name = "COUNT", default_value_t = 8, help_heading = "Network")]
+    #[serde(default)]
+    pub summary_bins: usize,
     /// Parts of the network that take interchangeable channels (augment.permutations in dataset.toml) in the
     /// order of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
@@ -171,6 +179,11 @@ pub struct FitOptions {
     pub calibrate: bool,
 }
 
+/// The default of `patch` in settings that were saved before there was a choice.
+fn one_step() -> usize {
+    1
+}
+
 /// How rare surfaces are balanced with frequent ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -209,7 +222,9 @@ impl Default for FitOptions {
             layers: 1,
             pooling: vec![Pooling::Last, Pooling::Mean, Pooling::Max],
             differences: false,
+            patch: 4,
             summary: true,
+            summary_bins: 8,
             canonical_order: CanonicalOrder::Summary,
             dense: None,
             batch_norm: false,

@@ -99,7 +99,9 @@ impl FitOptions {
             layers: self.layers,
             pooling: self.pooling.clone(),
             differences: self.differences,
+            patch: self.patch.min(card.window),
             summary: self.summary,
+            summary_bins: self.summary_bins,
             dense: self.dense(),
             batch_norm: self.batch_norm,
             orders: if canonical { dataset.orders() } else { Vec::new() },
@@ -135,11 +137,11 @@ impl FitOptions {
     /// changed.
     ///
     /// The means and standard deviations of the channels are measured on `windows`.
-    pub(crate) fn augment<'a>(
+    pub(crate) fn augment(
         &self,
         dataset: &Dataset,
         architecture: &Architecture,
-        windows: impl Iterator<Item = &'a [f32]>,
+        windows: &[&[f32]],
     ) -> Option<Augmentation> {
         // Windows whose steps are put into canonical order are the same in every order.
         let canonical_steps = architecture.ordered_steps && !architecture.orders.is_empty();
@@ -152,7 +154,7 @@ impl FitOptions {
                 scale: self.scale as f32,
                 jitter: self.jitter as f32,
                 channel_dropout: self.channel_dropout as f32,
-                scaling: Preprocessing::measure(&plain, windows).scaling().clone(),
+                scaling: Preprocessing::measure(&plain, windows, &[]).scaling().clone(),
             }
         })
     }
