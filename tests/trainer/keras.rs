@@ -38,7 +38,7 @@ fn reference() -> (Reference, Network) {
 fn run(reference: &Reference, network: &mut Network) -> (f64, Vec<f32>) {
     let windows = reference.windows.chunks_exact(reference.window * reference.channels);
     let examples: Vec<_> =
-        windows.zip(&reference.labels).map(|(window, label)| Example { window, label: *label }).collect();
+        windows.zip(&reference.labels).map(|(window, label)| Example::new(window, *label)).collect();
     let mut workspace = Workspace::default();
     let weights = &reference.class_weights;
     let regularisation = Regularisation::default();

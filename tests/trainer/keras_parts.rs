@@ -124,7 +124,7 @@ fn the_losses_of_fifty_epochs_agree_with_keras() {
     let examples: Vec<Example<'_>> = values
         .chunks_exact(window * channels)
         .zip(&labels)
-        .map(|(window, label)| Example { window, label: *label as usize })
+        .map(|(window, label)| Example::new(window, *label as usize))
         .collect();
     let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };
     let mut optimizer = Optimizer::new(options, network.parameters().len());

@@ -82,10 +82,8 @@ fn seconds_per_window(args: BenchArgs) -> f64 {
     let BenchArgs { windows, hidden, batch_size, layers, .. } = args;
     let mut rng = Pcg64::seed_from_u64(0);
     let values: Vec<f32> = (0..windows * STEPS).map(|_| StandardNormal.sample(&mut rng)).collect();
-    let mut examples: Vec<_> = values
-        .chunks_exact(STEPS)
-        .map(|window| Example { window, label: rng.random_range(0..CLASSES) })
-        .collect();
+    let mut examples: Vec<_> =
+        values.chunks_exact(STEPS).map(|window| Example::new(window, rng.random_range(0..CLASSES))).collect();
     let architecture = Architecture { layers, ..Architecture::plain(STEPS, 1, hidden, CLASSES) };
     let mut network = Network::new(architecture, Preprocessing::plain(1), &mut rng);
     let options = OptimizerOptions { kind: OptimizerKind::RmsProp, ..OptimizerOptions::default() };

@@ -40,7 +40,7 @@ pub(crate) fn logits(network: &Network, parameters: &[f64], window: &[f32]) -> V
     let layers = architecture.layers();
     let mut updates = vec![0.0f64; architecture.updates() * architecture.inputs()];
     let mut summary = Vec::new();
-    preprocessing.write(window, 0, 1, &mut updates, &mut summary);
+    preprocessing.write(window, None, 0, 1, &mut updates, &mut summary);
     let mut sequence: Vec<Vec<f64>> =
         updates.chunks_exact(architecture.inputs()).map(<[f64]>::to_vec).collect();
     for (lstm, range) in &layers.lstm {

@@ -366,8 +366,14 @@ mod tests {
         // The largest number of an unsigned counter, in a window that is trained on.
         glitch.steps[glitch.windows[split.training[7]].start + 5] = 4_294_967_295.0;
         let loss = |dataset: &Dataset, input_scaling: InputScaling| {
-            let options =
-                FitOptions { input_scaling, epochs: Some(3), batch_size: 16, patience: 0, ..quick() };
+            let options = FitOptions {
+                input_scaling,
+                epochs: Some(3),
+                batch_size: 16,
+                patience: 0,
+                summary: false,
+                ..quick()
+            };
             let options = options.resolved(dataset);
             let (stop, progress) = (AtomicBool::new(false), |_: usize, _: &Epoch| {});
             let training = TrainingContext { options: &options, dataset, stop: &stop, progress: &progress };

@@ -2,7 +2,7 @@
 //!
 //! From the inside out:
 //! - [`trainer`] trains one network, epoch by epoch; `balance` decides how often each class occurs in an
-//!   epoch and with which weight, `validation` computes the loss of the held-out windows.
+//!   epoch and with which weight, `window_statistics` has what is computed once for each window.
 //! - [`member`] runs a trainer to the end, with early stopping, and keeps the weights.
 //! - [`cross_validation`] trains one member for each split, and [`companions`] that are not exported, and joins
 //!   them into [`trained`]: an [`ensemble`] of the members, with answers to the held-out windows (`out_of_fold`)
@@ -24,4 +24,4 @@ mod out_of_fold;
 pub(crate) mod search;
 pub(crate) mod trained;
 pub(crate) mod trainer;
-mod validation;
+mod window_statistics;

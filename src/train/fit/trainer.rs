@@ -4,6 +4,7 @@
 //! schedule and the random generator. The caller asks for one epoch after another and decides when to stop
 //! and which weights to keep. The same seed gives the same bytes with any number of threads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::RngExt;
@@ -12,12 +13,12 @@ use rand_pcg::Pcg64;
 use super::balance::{class_weights, epoch_order};
 use super::context::TrainingContext;
 use super::epoch::{Epoch, FitError};
-use super::validation::validation_loss;
+use super::window_statistics::WindowStatistics;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
 use crate::train::network::augment::Augmentation;
 use crate::train::network::batch::{Example, Regularisation, TrainingStep};
-use crate::train::network::loss::Loss;
+use crate::train::network::loss::{Loss, validation_loss};
 use crate::train::network::preprocessing::Preprocessing;
 use crate::train::network::{Network, Workspace};
 use crate::train::optimize::optimizer::{Optimizer, clip_norm};
@@ -42,6 +43,8 @@ pub(crate) struct Trainer<'a> {
     learning_rate: LearningRate,
     regularisation: Regularisation,
     augment: Option<Augmentation>,
+    /// The summary statistics of the windows, if they are always the same.
+    statistics: Option<Arc<WindowStatistics>>,
     /// The loss weight of each class, `[K]`.
     weights: Vec<f32>,
     workspace: Workspace,
@@ -61,6 +64,8 @@ impl<'a> Trainer<'a> {
         let architecture = options.architecture(dataset);
         let windows: Vec<&[f32]> = split.training.iter().map(|index| dataset.window(*index)).collect();
         let preprocessing = Preprocessing::measure(&architecture, &dataset.all_windows(), &windows);
+        let augment = options.augment(dataset, &architecture, &windows);
+        let statistics = WindowStatistics::of(dataset, &split, &preprocessing, augment.as_ref());
         let seed = options.seed(member);
         let network =
             Network::new(architecture, preprocessing, &mut Pcg64::new(seed, random_streams::WEIGHTS));
@@ -74,7 +79,8 @@ impl<'a> Trainer<'a> {
             optimizer: Optimizer::new(options.optimizer(), network.parameters().len()),
             learning_rate: options.learning_rate(),
             regularisation: options.regularisation(),
-            augment: options.augment(dataset, network.architecture(), &windows),
+            augment,
+            statistics: statistics.map(Arc::new),
             weights: class_weights(dataset, &split, options.balance),
             workspace: Workspace::default(),
             rng: Pcg64::new(seed, random_streams::ORDER),
@@ -157,6 +163,7 @@ impl<'a> Trainer<'a> {
             learning_rate: self.learning_rate.clone(),
             regularisation: self.regularisation,
             augment: self.augment.clone(),
+            statistics: self.statistics.clone(),
             weights: self.weights.clone(),
             workspace: Workspace::default(),
             rng: Pcg64::new(seed, random_streams::ORDER),
@@ -177,7 +184,7 @@ impl<'a> Trainer<'a> {
         network.parameters_mut().copy_from_slice(parameters);
         let examples: Vec<Example<'_>> = windows
             .iter()
-            .map(|index| Example { window: self.dataset.window(*index), label: self.dataset.labels[*index] })
+            .map(|index| Example::new(self.dataset.window(*index), self.dataset.labels[*index]))
             .collect();
         let regularisation =
             Regularisation { label_smoothing: self.regularisation.label_smoothing, ..Default::default() };
@@ -198,9 +205,12 @@ impl<'a> Trainer<'a> {
 
     /// Computes the logits of the held-out windows with the validated network, row-major [N, K].
     fn validation_logits(&self) -> Vec<f32> {
-        let held_out: Vec<&[f32]> =
-            self.split.validation.iter().map(|index| self.dataset.window(*index)).collect();
-        self.validated_network().logits(&held_out)
+        let statistics = self.statistics.as_deref();
+        let held_out = self.split.validation.iter().map(|index| Example {
+            statistics: statistics.map(|statistics| statistics.row(*index)),
+            ..Example::new(self.dataset.window(*index), self.dataset.labels[*index])
+        });
+        self.validated_network().logits_of(&held_out.collect::<Vec<_>>())
     }
 
     fn diverged(&self, epoch: usize, loss: Loss) -> FitError {
@@ -225,8 +235,22 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains one step on the batch with this index in its epoch, and returns the loss before the step.
-    fn step(&mut self, batch: &[usize], epoch: usize, index: usize, rate: f32) -> Result<Loss, FitError> {
-        let examples: Vec<_> = batch.iter().map(|index| self.example(*index)).collect();
+    ///
+    /// # Errors
+    /// [`FitError::Diverged`] if the loss is not finite.
+    pub(crate) fn step(
+        &mut self,
+        batch: &[usize],
+        epoch: usize,
+        index: usize,
+        rate: f32,
+    ) -> Result<Loss, FitError> {
+        let statistics = self.statistics.clone();
+        let examples = batch.iter().map(|index| Example {
+            statistics: statistics.as_deref().map(|statistics| statistics.row(*index)),
+            ..self.example(*index)
+        });
+        let examples: Vec<Example<'_>> = examples.collect();
         let step = TrainingStep {
             weights: &self.weights,
             regularisation: self.regularisation,
@@ -247,41 +271,8 @@ impl<'a> Trainer<'a> {
         Ok(loss)
     }
 
-    /// The learning rate range test (Smith 2015, "Cyclical Learning Rates for Training Neural Networks"):
-    /// trains with a learning rate that grows by the same factor at every step, from `from` to `to`, and
-    /// returns the learning rate of each step with the mean loss of its batch. The test ends early once the
-    /// loss is more than twice the first or not finite, or `expired` is true.
-    pub(crate) fn range_test(
-        mut self,
-        from: f64,
-        to: f64,
-        steps: usize,
-        expired: &dyn Fn() -> bool,
-    ) -> Vec<(f64, f64)> {
-        let mut losses: Vec<(f64, f64)> = Vec::new();
-        for epoch in 1.. {
-            let order = self.order();
-            for (index, batch) in order.chunks(self.options.batch_size).enumerate() {
-                let share = losses.len() as f64 / steps.saturating_sub(1).max(1) as f64;
-                let rate = from * (to / from).powf(share);
-                let stopped = losses.len() == steps || expired();
-                let Some(loss) = self.step(batch, epoch, index, rate as f32).ok().filter(|_| !stopped) else {
-                    return losses;
-                };
-                losses.push((rate, loss.mean()));
-                if loss.mean() > 2.0 * losses[0].1 {
-                    return losses;
-                }
-            }
-            if order.is_empty() {
-                break;
-            }
-        }
-        losses
-    }
-
     /// The windows of one epoch in the order that they are trained on.
-    fn order(&mut self) -> Vec<usize> {
+    pub(crate) fn order(&mut self) -> Vec<usize> {
         epoch_order(self.dataset, &self.split, self.options.balance, &mut self.rng)
     }
 
@@ -295,6 +286,6 @@ impl<'a> Trainer<'a> {
         } else {
             self.dataset.window(index)
         };
-        Example { window, label: self.dataset.labels[index] }
+        Example::new(window, self.dataset.labels[index])
     }
 }

@@ -24,6 +24,11 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
+    /// Whether values are changed, rather than only the order of the channels.
+    pub(crate) fn changes_values(&self) -> bool {
+        self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0
+    }
+
     /// Writes an augmented copy of the window, row-major [W, C], to `changed`.
     pub fn apply(&self, window: &[f32], rng: &mut impl Rng, changed: &mut Vec<f32>) {
         let Scaling { mean, factor } = &self.scaling;

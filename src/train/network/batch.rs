@@ -25,6 +25,15 @@ pub struct Example<'a> {
     pub window: &'a [f32],
     /// The index of the label.
     pub label: usize,
+    /// The summary statistics, `[F]`; `None` to compute them from the window.
+    pub statistics: Option<&'a [f32]>,
+}
+
+impl<'a> Example<'a> {
+    /// A labelled window whose summary statistics are not known yet.
+    pub fn new(window: &'a [f32], label: usize) -> Self {
+        Self { window, label, statistics: None }
+    }
 }
 
 /// The settings of one training step.

@@ -98,15 +98,21 @@ impl Network {
     /// The logits, row-major [N, K], of windows that are each row-major [W, C]. Shards are computed in
     /// parallel.
     pub fn logits(&self, windows: &[&[f32]]) -> Vec<f32> {
+        let examples: Vec<Example<'_>> = windows.iter().map(|window| Example::new(window, 0)).collect();
+        self.logits_of(&examples)
+    }
+
+    /// The logits, row-major [N, K], of windows whatever their labels are.
+    pub(crate) fn logits_of(&self, examples: &[Example<'_>]) -> Vec<f32> {
         let layers = self.architecture.layers();
         let mut packed = Vec::new();
         self.pack(&layers, &mut packed);
-        let shards: Vec<Vec<f32>> = windows
+        let shards: Vec<Vec<f32>> = examples
             .par_chunks(SHARD_WINDOWS)
             .map_init(
                 || (Shard::default(), HeadMemory::default()),
-                |(shard, memory), windows| {
-                    shard.read(&self.architecture, &self.preprocessing, windows.iter().copied());
+                |(shard, memory), examples| {
+                    shard.read(&self.architecture, &self.preprocessing, examples);
                     shard.forward(&self.architecture, &layers, &packed, None);
                     memory.start(&self.architecture);
                     memory.append(shard.pooled(), shard.summary());
@@ -158,10 +164,7 @@ impl Network {
                     Some(augment) => {
                         shard.read_augmented(architecture, preprocessing, examples, augment, &mut rng);
                     }
-                    None => {
-                        let windows = examples.iter().map(|example| example.window);
-                        shard.read(architecture, preprocessing, windows);
-                    }
+                    None => shard.read(architecture, preprocessing, examples),
                 }
                 shard.forward(architecture, &layers, packed, Some((step.regularisation, &mut rng)));
             });
@@ -264,11 +267,8 @@ mod tests {
         for (architecture, smoothing) in [(Architecture::plain(9, 3, 6, 4), 0.0), (all_parts(), 0.1)] {
             let (mut network, weights) = (network(architecture), [0.5, 1.0, 2.0, 1.5]);
             let values = windows(37, 27);
-            let examples: Vec<_> = values
-                .chunks_exact(27)
-                .enumerate()
-                .map(|(i, window)| Example { window, label: i % 4 })
-                .collect();
+            let examples: Vec<_> =
+                values.chunks_exact(27).enumerate().map(|(i, window)| Example::new(window, i % 4)).collect();
             let exact = |network: &Network, parameters: &[f64]| {
                 let losses = examples.iter().map(|example| {
                     let mut row = exact::logits(network, parameters, example.window);
@@ -312,11 +312,8 @@ mod tests {
     ) -> f64 {
         let size = network.architecture().window * network.architecture().channels;
         let values = windows(21, size);
-        let examples: Vec<_> = values
-            .chunks_exact(size)
-            .enumerate()
-            .map(|(i, window)| Example { window, label: i % 4 })
-            .collect();
+        let examples: Vec<_> =
+            values.chunks_exact(size).enumerate().map(|(i, window)| Example::new(window, i % 4)).collect();
         let step = TrainingStep { regularisation, augment, ..step(&[1.0; 4]) };
         let mut workspace = Workspace::default();
         network.backward(&examples, step, &mut workspace);
@@ -379,7 +376,7 @@ mod tests {
         let mut network = network(Architecture::plain(3, 1, 2, 2));
         let values = windows(MICRO_BATCH_SHARDS * SHARD_WINDOWS + 20, 3);
         let examples: Vec<_> =
-            values.chunks_exact(3).enumerate().map(|(i, window)| Example { window, label: i % 2 }).collect();
+            values.chunks_exact(3).enumerate().map(|(i, window)| Example::new(window, i % 2)).collect();
         let mut workspace = Workspace::default();
         let weights = [1.0, 1.0];
         let whole = network.backward(&examples, step(&weights), &mut workspace);

@@ -244,17 +244,18 @@ impl Preprocessing {
     /// Preprocesses a window, row-major [W, C]: writes its steps into row `row` of `updates`, the time-major
     /// input [U, `rows`, inputs] of the first layer, and appends its encoded summary, if that is used, to
     /// `summary`. Each of the U updates takes as many steps as a patch has; the first steps of a window that does not
-    /// divide into patches are left out.
+    /// divide into patches are left out. `statistics` are the window's summary statistics, if they are known.
     pub fn write<T: Float + From<f32>>(
         &self,
         window: &[f32],
+        statistics: Option<&[T]>,
         row: usize,
         rows: usize,
         updates: &mut [T],
         summary: &mut Vec<T>,
     ) {
         let scaled = self.scaled_window(window);
-        let needs_order = self.ordered_steps || self.summary.is_some();
+        let needs_order = self.ordered_steps || (self.summary.is_some() && statistics.is_none());
         let ordered = if needs_order { self.ordered(&scaled) } else { Vec::new() };
         let chosen = if self.ordered_steps { &ordered } else { &scaled };
         let (channels, width) = (self.channels, self.width());
@@ -269,10 +270,14 @@ impl Preprocessing {
                 target[channels + channel] = (values[channel] - before[channel]) * (*factor).into();
             }
         }
-        if let Some((statistics, encoding)) = &self.summary {
-            let mut values = Vec::new();
-            statistics.append(&ordered, &mut values);
-            encoding.append(&values, summary);
+        match (&self.summary, statistics) {
+            (Some((_, encoding)), Some(known)) => encoding.append(known, summary),
+            (Some((statistics, encoding)), None) => {
+                let mut values = Vec::new();
+                statistics.append(&ordered, &mut values);
+                encoding.append(&values, summary);
+            }
+            (None, _) => {}
         }
     }
 
@@ -332,7 +337,7 @@ mod tests {
         let preprocessing = measured(&architecture(), &windows, 8);
         let (mut steps, mut summary) = (vec![0.0; 4 * 40 * 4], Vec::new());
         for (row, window) in windows.chunks_exact(8).enumerate() {
-            preprocessing.write(window, row, 40, &mut steps, &mut summary);
+            preprocessing.write(window, None, row, 40, &mut steps, &mut summary);
         }
         for (values, width) in [(&steps, 4), (&summary, architecture().summary_size())] {
             for column in 0..width {
@@ -358,7 +363,7 @@ mod tests {
         assert!((f64::from(measured[1]) - mean).abs() < 1e-3, "{measured:?} {mean}");
         assert!((f64::from(factor[1]) * deviation - 1.0).abs() < 1e-6, "{factor:?} {deviation}");
         let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
-        preprocessing.write(&values[8..16], 0, 1, &mut steps, &mut summary);
+        preprocessing.write(&values[8..16], None, 0, 1, &mut steps, &mut summary);
         let largest = (65_535.0 - measured[1]) * factor[1];
         assert!(largest > 12.0 && steps[2 * 4 + 1] == largest, "{largest} {steps:?}");
     }
@@ -369,7 +374,7 @@ mod tests {
         let window = [1000.0, 2.0, 3000.0, 4.0, 3000.0, 65_535.0, 3000.0, 8.0];
         let preprocessing = measured(&none, &window, 8);
         let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
-        preprocessing.write(&window, 0, 1, &mut steps, &mut summary);
+        preprocessing.write(&window, None, 0, 1, &mut steps, &mut summary);
         // The second channel has the higher mean, so it comes first. Its differences are in the third column.
         let expected = [
             [2.0, 1000.0, 0.0, 0.0],
@@ -384,7 +389,7 @@ mod tests {
         assert_eq!(summary[0], 16_387.25, "the mean of the channel that comes first");
         let overflowing = [3e38, 2.0, -3e38, 4.0, 5.0, 6.0, 7.0, 8.0];
         summary.clear();
-        preprocessing.write(&overflowing, 0, 1, &mut steps, &mut summary);
+        preprocessing.write(&overflowing, None, 0, 1, &mut steps, &mut summary);
         assert!(steps.iter().chain(&summary).all(|value| value.is_finite()), "{steps:?} {summary:?}");
     }
 
@@ -405,7 +410,7 @@ mod tests {
             let [one, other] = [&robust, &scaling].map(summary_scaling);
             assert!(near(&one.factor, &other.factor), "{one:?} {other:?}");
             let (mut steps, mut summary) = (vec![0.0; 4 * 4], Vec::new());
-            scaling.write(&values[8..16], 0, 1, &mut steps, &mut summary);
+            scaling.write(&values[8..16], None, 0, 1, &mut steps, &mut summary);
             let largest = steps.iter().chain(&summary).fold(0f32, |largest, value| largest.max(value.abs()));
             assert!(largest < 100.0, "{steps:?} {summary:?}");
         }

@@ -57,16 +57,17 @@ struct LayerMemory {
 }
 
 impl Shard {
-    /// Preprocesses windows that are each row-major [W, C].
-    pub(crate) fn read<'a>(
+    /// Preprocesses windows.
+    pub(crate) fn read(
         &mut self,
         architecture: &Architecture,
         preprocessing: &Preprocessing,
-        windows: impl ExactSizeIterator<Item = &'a [f32]>,
+        examples: &[Example<'_>],
     ) {
-        self.start(architecture, windows.len());
-        for (row, window) in windows.enumerate() {
-            preprocessing.write(window, row, self.rows, &mut self.input, &mut self.summary);
+        self.start(architecture, examples.len());
+        for (row, example) in examples.iter().enumerate() {
+            let Example { window, statistics, .. } = *example;
+            preprocessing.write(window, statistics, row, self.rows, &mut self.input, &mut self.summary);
         }
     }
 
@@ -82,7 +83,14 @@ impl Shard {
         self.start(architecture, examples.len());
         for (row, example) in examples.iter().enumerate() {
             augment.apply(example.window, rng, &mut self.augmented);
-            preprocessing.write(&self.augmented, row, self.rows, &mut self.input, &mut self.summary);
+            preprocessing.write(
+                &self.augmented,
+                example.statistics,
+                row,
+                self.rows,
+                &mut self.input,
+                &mut self.summary,
+            );
         }
     }
 

@@ -206,10 +206,10 @@ pub(crate) fn pairs(channels: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..correlated).flat_map(move |one| (one + 1..correlated).map(move |other| (one, other)))
 }
 
-/// The sum of `count` values, in eight parts that the compiler adds at the same time.
+/// The sum of `count` values, in parts that the processor adds at the same time.
 #[inline(always)]
 fn sum<T: Float>(count: usize, value: impl Fn(usize) -> T) -> T {
-    const PARTS: usize = 8;
+    const PARTS: usize = 32;
     let mut parts = [T::zero(); PARTS];
     let whole = count / PARTS * PARTS;
     for first in (0..whole).step_by(PARTS) {
