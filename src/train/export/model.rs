@@ -77,7 +77,8 @@ mod tests {
         let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
         let (trained, dataset) = trained(options);
         let card = card(&trained, &dataset, &[]).unwrap();
-        let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
+        let (bytes, difference) = export(&trained, &dataset, &card, None).unwrap();
+        assert!(difference < 1e-4, "{difference}");
         assert_eq!(bytes, export(&trained, &dataset, &card, None).unwrap().0, "the same bytes each time");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.onnx");
@@ -88,7 +89,8 @@ mod tests {
         let (ours, theirs) =
             (trained.ensemble.probabilities(&windows), model.probabilities(&windows.concat()).unwrap());
         assert_eq!(theirs.len(), 3 * dataset.len());
-        let same = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs() <= TOLERANCE;
+        // Each of the two may be as far from double precision as the export allows.
+        let same = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs() <= TOLERANCE + 2.0 * difference;
         assert!(ours.iter().zip(&theirs).all(same), "{ours:?} {theirs:?}");
         let training = model.card().training.clone().unwrap();
         assert_eq!((training.seed, training.recordings, training.validation.len()), (3, 12, 3));

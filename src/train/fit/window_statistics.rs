@@ -49,3 +49,34 @@ impl WindowStatistics {
         &self.values[self.rows[window] * self.columns..][..self.columns]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::network::architecture::Architecture;
+    use crate::train::tests::sine_waves;
+
+    #[test]
+    fn the_statistics_of_each_window_are_kept_unless_an_augmentation_changes_its_values() {
+        let dataset = sine_waves(2, 4, 3);
+        let mut split = Split::new(&dataset, 0.25, 1);
+        split.training.retain(|window| window % 2 == 0);
+        let card = &dataset.card;
+        let plain = Architecture::plain(card.window, card.channels.len(), 2, 2);
+        let architecture = Architecture { summary: true, ..plain.clone() };
+        let windows = dataset.all_windows();
+        let preprocessing = Preprocessing::measure(&architecture, &windows, &windows);
+        let statistics = WindowStatistics::of(&dataset, &split, &preprocessing, None).unwrap();
+        for window in split.training.iter().chain(&split.validation) {
+            let mut expected = Vec::new();
+            preprocessing.append_statistics(dataset.window(*window), &mut expected);
+            assert_eq!(statistics.row(*window), expected);
+        }
+        let of =
+            |augment: Augmentation| WindowStatistics::of(&dataset, &split, &preprocessing, Some(&augment));
+        assert!(of(Augmentation { orders: vec![vec![0]], ..Augmentation::default() }).is_some());
+        assert!(of(Augmentation { jitter: 0.1, ..Augmentation::default() }).is_none());
+        let without = Preprocessing::measure(&plain, &windows, &windows);
+        assert!(WindowStatistics::of(&dataset, &split, &without, None).is_none());
+    }
+}

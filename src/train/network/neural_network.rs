@@ -289,7 +289,9 @@ mod tests {
             let loss = network.backward(&examples, step, &mut workspace);
             let parameters = exact::double_parameters(&network);
             let expected = exact(&network, &parameters);
-            assert!((loss.mean() - expected).abs() < 2e-6, "{} {expected}", loss.mean());
+            // The summary statistics are in single precision, and narrow bins of their encoding amplify their rounding.
+            let rounding = if network.architecture().summary { 5.0 } else { 1.0 };
+            assert!((loss.mean() - expected).abs() < 2e-6 * rounding, "{} {expected}", loss.mean());
             for (index, gradient) in workspace.gradients().iter().enumerate().step_by(3) {
                 let loss_with = |by: f64| {
                     let mut parameters = parameters.clone();
@@ -298,7 +300,7 @@ mod tests {
                 };
                 let difference = (loss_with(1e-6) - loss_with(-1e-6)) / 2e-6;
                 let error = (f64::from(*gradient) - difference).abs();
-                assert!(error < 2e-6 + 1e-4 * difference.abs(), "parameter {index}: {gradient} {difference}");
+                assert!(error < 2e-6 * rounding + 1e-4 * difference.abs(), "parameter {index}: {gradient} {difference}");
             }
         }
     }

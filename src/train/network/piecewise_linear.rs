@@ -22,7 +22,7 @@ pub(crate) struct PiecewiseLinear {
 /// a narrower one.
 const MIN_SHARE: f32 = 1e-3;
 /// The same for numbers near 0, which are of scaled channels.
-const MIN_WIDTH: f32 = 1e-4;
+const MIN_WIDTH: f32 = 1e-3;
 
 impl PiecewiseLinear {
     /// Measures the bins on rows of `width` numbers: they end at the quantiles of the numbers, so that each has the

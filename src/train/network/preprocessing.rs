@@ -415,4 +415,39 @@ mod tests {
             assert!(largest < 100.0, "{steps:?} {summary:?}");
         }
     }
+
+    #[test]
+    fn several_steps_are_taken_at_once_and_the_first_ones_that_do_not_fill_a_patch_are_left_out() {
+        let patched = Architecture { patch: 3, differences: true, ..Architecture::plain(7, 2, 3, 2) };
+        assert_eq!((patched.updates(), patched.inputs()), (2, 12));
+        let preprocessing =
+            Preprocessing { patch: 3, differences: Some(vec![1.0, 10.0]), ..Preprocessing::plain(2) };
+        let window: Vec<f32> = (0..7).flat_map(|step| [step as f32, 0.5 * (step * step) as f32]).collect();
+        let mut updates = vec![0.0; 2 * 12];
+        preprocessing.write(&window, None, 0, 1, &mut updates, &mut Vec::new());
+        assert_eq!(updates[..8], [1.0, 0.5, 1.0, 5.0, 2.0, 2.0, 1.0, 15.0]);
+        assert_eq!(updates[20..], [6.0, 18.0, 1.0, 55.0]);
+    }
+
+    #[test]
+    fn channels_that_are_exchanged_have_one_scale_and_others_their_own() {
+        // The first and the last of three channels are exchanged.
+        let orders = vec![vec![0, 1, 2], vec![2, 1, 0]];
+        let architecture = Architecture { summary: true, orders, ..Architecture::plain(4, 3, 3, 2) };
+        let values: Vec<f32> =
+            (0..40 * 12).map(|i| ((i * 7 % 11) as f32) * [1.0, 100.0, 3.0][i % 3]).collect();
+        let preprocessing = measured(&architecture, &values, 12);
+        let Scaling { mean, factor } = preprocessing.scaling();
+        assert!(
+            mean[0] == mean[2] && factor[0] == factor[2] && factor[1] < 0.1 * factor[0],
+            "{mean:?} {factor:?}"
+        );
+        // So the statistics of a window do not depend on the order.
+        let exchanged: Vec<f32> =
+            values[..12].chunks_exact(3).flat_map(|step| [step[2], step[1], step[0]]).collect();
+        let mut statistics = [Vec::new(), Vec::new()];
+        preprocessing.append_statistics(&values[..12], &mut statistics[0]);
+        preprocessing.append_statistics(&exchanged, &mut statistics[1]);
+        assert_eq!(statistics[0], statistics[1]);
+    }
 }

@@ -151,7 +151,7 @@ pub struct FitOptions {
     /// Windows in a batch
     #[arg(long, value_name = "WINDOWS", default_value_t = 64, help_heading = "Training")]
     pub batch_size: usize,
-    /// Passes over the training windows [default: as many as make about 3000 steps, but 20 to 500]
+    /// Passes over the training windows [default: as many as make about 2000 steps, but 20 to 500]
     #[arg(long, value_name = "COUNT", help_heading = "Training")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,

@@ -22,7 +22,7 @@ const DENSE: usize = 64;
 /// lowered it by four points.
 const DENSE_RECORDINGS: usize = 32;
 /// About how many training steps a run has if `--epochs` is not given; the epochs are limited to 20 to 500.
-const STEPS: f64 = 3000.0;
+const STEPS: f64 = 2000.0;
 
 impl FitOptions {
     /// The same settings, with a value for each setting that follows from the recordings. With several folds,
@@ -192,6 +192,6 @@ mod tests {
                 .resolved(&dataset)
                 .epochs()
         };
-        assert_eq!([2, 5, 10].map(epochs), [300, 188, 167]);
+        assert_eq!([2, 5, 10].map(epochs), [200, 125, 111]);
     }
 }
