@@ -103,7 +103,7 @@ mod tests {
             layers: 2,
             differences: true,
             summary: true,
-            dense: Some(5),
+            dense: 5,
             batch_norm: true,
             pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
             ..FitOptions::default()

@@ -300,7 +300,10 @@ mod tests {
                 };
                 let difference = (loss_with(1e-6) - loss_with(-1e-6)) / 2e-6;
                 let error = (f64::from(*gradient) - difference).abs();
-                assert!(error < 2e-6 * rounding + 1e-4 * difference.abs(), "parameter {index}: {gradient} {difference}");
+                assert!(
+                    error < 2e-6 * rounding + 1e-4 * difference.abs(),
+                    "parameter {index}: {gradient} {difference}"
+                );
             }
         }
     }

@@ -69,18 +69,16 @@ pub struct FitOptions {
     /// order of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
     pub canonical_order: CanonicalOrder,
-    /// Units of a dense layer with ReLU before the last layer, 0 for none [default: 64 with at least 32
-    /// recordings of each surface, otherwise 0]
-    #[arg(long, value_name = "UNITS", help_heading = "Network")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dense: Option<usize>,
+    /// Units of a dense layer with ReLU before the last layer, 0 for none
+    #[arg(long, value_name = "UNITS", default_value_t = 64, help_heading = "Network")]
+    pub dense: usize,
     /// Use batch normalisation before the dense layers
     #[arg(long, value_name = "BOOL", default_value_t = false, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub batch_norm: bool,
 
     /// Dropout rate between LSTM layers and before the dense layers
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, help_heading = "Regularisation")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.4, help_heading = "Regularisation")]
     pub dropout: f64,
     /// Dropout rate of each LSTM layer's inputs, with the same mask at each step
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Regularisation")]
@@ -226,9 +224,9 @@ impl Default for FitOptions {
             summary: true,
             summary_bins: 8,
             canonical_order: CanonicalOrder::Summary,
-            dense: None,
+            dense: 64,
             batch_norm: false,
-            dropout: 0.2,
+            dropout: 0.4,
             input_dropout: 0.0,
             recurrent_dropout: 0.0,
             label_smoothing: 0.0,

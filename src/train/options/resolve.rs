@@ -1,8 +1,6 @@
 //! The settings that follow from the recordings, and the settings in the form that each part of the trainer
 //! takes.
 
-use std::collections::BTreeSet;
-
 use super::fit_options::{CanonicalOrder, FitOptions};
 use crate::train::data::dataset::Dataset;
 use crate::train::data::split::Split;
@@ -15,12 +13,6 @@ use crate::train::optimize::schedule::{LearningRate, ScheduleOptions};
 
 /// The default of `--hidden`.
 const HIDDEN: usize = 32;
-/// The default of `--dense` if each surface has at least [`DENSE_RECORDINGS`] recordings; otherwise it is 0.
-const DENSE: usize = 64;
-/// The number of recordings per surface from which the dense layer is used by default. With 48 drives per
-/// surface, it raised the balanced accuracy on new drives by one point; with 7 to 27 drives per surface, it
-/// lowered it by four points.
-const DENSE_RECORDINGS: usize = 32;
 /// About how many training steps a run has if `--epochs` is not given; the epochs are limited to 20 to 500.
 const STEPS: f64 = 2000.0;
 
@@ -38,7 +30,6 @@ impl FitOptions {
             hop: Some(dataset.card.hop),
             channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
             hidden: Some(self.hidden.unwrap_or(HIDDEN)),
-            dense: Some(self.dense.unwrap_or_else(|| default_dense(dataset))),
             epochs: Some(
                 self.epochs.unwrap_or_else(|| ((STEPS / steps_per_epoch).round() as usize).clamp(20, 500)),
             ),
@@ -65,11 +56,6 @@ impl FitOptions {
     /// The units of each LSTM layer.
     pub(crate) fn hidden(&self) -> usize {
         self.hidden.unwrap_or(HIDDEN)
-    }
-
-    /// The units of the dense layer with ReLU; 0 for none, and if the setting is not resolved.
-    pub(crate) fn dense(&self) -> usize {
-        self.dense.unwrap_or(0)
     }
 
     /// The passes over the training windows; 1 if the setting is not resolved.
@@ -102,7 +88,7 @@ impl FitOptions {
             patch: self.patch.min(card.window),
             summary: self.summary,
             summary_bins: self.summary_bins,
-            dense: self.dense(),
+            dense: self.dense,
             batch_norm: self.batch_norm,
             orders: if canonical { dataset.orders() } else { Vec::new() },
             ordered_steps: self.canonical_order == CanonicalOrder::All,
@@ -160,28 +146,10 @@ impl FitOptions {
     }
 }
 
-/// The default of `--dense`: [`DENSE`] if each surface has at least [`DENSE_RECORDINGS`] groups of
-/// recordings, otherwise 0.
-fn default_dense(dataset: &Dataset) -> usize {
-    let mut groups = vec![BTreeSet::new(); dataset.card.labels.len()];
-    for (label, recording) in dataset.labels.iter().zip(&dataset.recording_of_window) {
-        groups[*label].insert(&dataset.recordings[*recording].group);
-    }
-    if groups.iter().all(|groups| groups.len() >= DENSE_RECORDINGS) { DENSE } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::train::tests::sine_waves;
-
-    #[test]
-    fn the_dense_layer_is_used_from_32_recordings_per_surface_unless_a_flag_sets_it() {
-        let dense = |options: FitOptions, groups: usize| options.resolved(&sine_waves(2, groups, 1)).dense;
-        assert_eq!(dense(FitOptions::default(), 31), Some(0));
-        assert_eq!(dense(FitOptions::default(), 32), Some(64));
-        assert_eq!(dense(FitOptions { dense: Some(8), ..FitOptions::default() }, 2), Some(8));
-    }
 
     #[test]
     fn epochs_follow_from_the_windows_that_a_network_is_trained_on() {

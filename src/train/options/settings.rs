@@ -127,7 +127,6 @@ fn with_every_key() -> RunConfig {
         hop: Some(1),
         channels: vec![String::new()],
         hidden: Some(1),
-        dense: Some(0),
         epochs: Some(1),
         folds: Some(0),
         validation: Some(0.0),
