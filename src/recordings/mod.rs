@@ -5,17 +5,21 @@
 //! - [`reader::RecordingReader`] reads the samples of a [`Recording`] in bounded memory.
 //! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, or a file of
 //!   intervals.
+//! - `folders` says which folder of a recording names its surface and which its session, and `start_time` when it was
+//!   started.
 //! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
 
 mod digest;
 mod error;
 mod find;
 mod first_lines;
+mod folders;
 pub mod labels;
 pub mod layout;
 pub mod reader;
 mod recording;
 mod row_counts;
+mod start_time;
 mod unit;
 
 pub use digest::{digest, short_digests, trained_on_warning};
