@@ -180,6 +180,11 @@ impl Layout {
         if layout.label.from == LabelFrom::Column && layout.label.column.is_none() {
             return Err(bad("label.from is \"column\", but label.column is not set; name the column".into()));
         }
+        if layout.label.from != LabelFrom::Folder && layout.label.folder.is_some() {
+            return Err(bad(
+                "label.folder is set, but label.from is not \"folder\"; remove label.folder".into()
+            ));
+        }
         if layout.split.group_by == GroupBy::Column && layout.split.column.is_none() {
             return Err(bad(
                 "split.group_by is \"column\", but split.column is not set; name the column".into()

@@ -251,6 +251,11 @@ pub(crate) mod tests {
             ("[[channel]]\nname = 'current'\nscal = 2\n", "unknown key `channel.0.scal`"),
             ("[time]\nrate = -1\n", "time.rate is -1.0; it must be more than 0"),
             ("[time]\ncolumn = 't'\nsum = [{column = 't', unit = 's'}]\n", "time.sum is a list that begins"),
+            ("[split]\nsession = 'week'\n", "unknown variant `week`, expected one of `day`, `folder`, `gap`"),
+            (
+                "[label]\nfrom = 'column'\ncolumn = 'x'\nfolder = 'outer'\n",
+                "label.folder is set, but label.from is not \"folder\"; remove label.folder",
+            ),
             ("[time]\nunit = 'none'\n", "time.unit is \"none\", but time.rate is not set"),
         ] {
             let folder = folder(&[("wood/x.csv", text), ("dataset.toml", toml)]);

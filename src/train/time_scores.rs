@@ -62,7 +62,7 @@ impl TimeScores {
         let score = |score: Option<TimeScore>| score.map(|score| score.scores.network.balanced_accuracy);
         let others = [(HeldOut::Session, score(self.session)), (HeldOut::Later, score(self.later))];
         let all = others.into_iter().filter_map(|(held_out, score)| Some((held_out, score?)));
-        let all = all.chain([(HeldOut::Recordings, by_recording)]);
+        let all = all.chain([(HeldOut::Recordings, by_recording)]).filter(|(_, score)| score.is_finite());
         all.min_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or((HeldOut::Recordings, by_recording))
     }
 
@@ -222,6 +222,7 @@ mod tests {
         }
         assert!(matches!(scores.lowest(0.9), (HeldOut::Session | HeldOut::Later, score) if score < 0.4));
         assert_eq!(scores.lowest(-0.1), (HeldOut::Recordings, -0.1));
+        assert_ne!(scores.lowest(-f64::NAN).0, HeldOut::Recordings, "nothing was held out by recording");
         assert_eq!(measured(&dataset, true).1, TimeScores::default());
     }
 

@@ -138,9 +138,10 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let interrupted = || stop.load(Ordering::Relaxed);
     let trees = baseline(&trained, &dataset, &stop)?;
     let leaky = if leaky && !interrupted() { leaky_scores(&trained.options, &dataset, &stop)? } else { None };
-    let in_time = time_scores(&trained, &dataset, trees.as_ref().map(Confusion::scores), &stop)?;
+    let trees_scores = trees.as_ref().map(Confusion::scores);
+    let in_time = time_scores(&trained, &dataset, trees_scores, &stop);
     let in_time = TimeScores { warnings: session_warnings, ..in_time };
-    let card = export::card(&trained, &dataset, &found, trees.as_ref().map(Confusion::scores), &in_time)?;
+    let card = export::card(&trained, &dataset, &found, trees_scores, &in_time)?;
     let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
     let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
     let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
@@ -242,32 +243,29 @@ fn leaky_scores(
 }
 
 /// Trains again with the same settings without the later recordings, and without whole sessions, where the times and
-/// sessions are known. Nothing is trained for a model that is unfinished or for which nothing is to be held out.
-fn time_scores(
-    trained: &Trained,
-    dataset: &Dataset,
-    trees: Option<Scores>,
-    stop: &AtomicBool,
-) -> Result<TimeScores, FitError> {
+/// sessions are known. Nothing is trained for a model that is unfinished or for which nothing is to be held out. If one
+/// of these trainings fails, that is told, and the model stands.
+fn time_scores(trained: &Trained, dataset: &Dataset, trees: Option<Scores>, stop: &AtomicBool) -> TimeScores {
     let options = &trained.options;
     let is_unscored = options.folds() == 0 && options.validation() == 0.0;
     if is_unscored || trained.interrupted.is_some() || stop.load(Ordering::Relaxed) {
-        return Ok(TimeScores::default());
+        return TimeScores::default();
     }
     let splits = TimeSplits::of(dataset, trained.members.len());
-    if splits.networks() > 0 {
-        let networks = if splits.networks() == 1 {
-            "1 network".into()
-        } else {
-            format!("{} networks", splits.networks())
-        };
-        eprintln!("training {networks} for the scores in other sessions and later");
+    let networks = splits.networks();
+    if networks > 0 {
+        let plural = if networks == 1 { "" } else { "s" };
+        eprintln!("training {networks} network{plural} for the scores in other sessions and later");
     }
-    let progress = TrainingProgress::new(options, splits.networks(), 0);
-    let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
+    let progress = (networks > 0).then(|| TrainingProgress::new(options, networks, 0));
+    let show =
+        |member: usize, epoch: &Epoch| progress.iter().for_each(|progress| progress.show(member, epoch));
     let scores = splits.measure(&TrainingContext { options, dataset, stop, progress: &show }, trained, trees);
-    progress.end();
-    scores
+    progress.iter().for_each(TrainingProgress::end);
+    scores.unwrap_or_else(|error| {
+        eprintln!("warning: the scores in other sessions and later were not measured: {error}");
+        TimeScores::default()
+    })
 }
 
 /// The dataset in one line.
