@@ -12,6 +12,12 @@ use crate::signal::Time;
 /// The share of each surface's recordings that is trained on, the earliest first.
 const EARLIER: f64 = 0.6;
 
+/// The windows of a recording, and when it was started, if that is known.
+struct DatedRecording {
+    start: Option<Time>,
+    windows: Vec<usize>,
+}
+
 /// The windows of each recording, by the recording's index. Recordings without a window are missing.
 fn windows_by_recording(dataset: &Dataset) -> BTreeMap<usize, Vec<usize>> {
     let mut windows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -37,24 +43,25 @@ impl Split {
     /// recordings without a start time are neither trained on nor held out, since they may be later than those held
     /// out, and neither are held-out windows of a label that is not trained on.
     pub(crate) fn later(dataset: &Dataset) -> Option<Self> {
-        let mut by_label: BTreeMap<usize, Vec<(Option<Time>, Vec<usize>)>> = BTreeMap::new();
+        let mut by_label: BTreeMap<usize, Vec<DatedRecording>> = BTreeMap::new();
         for (recording, windows) in windows_by_recording(dataset) {
             let label = dataset.most_frequent_label(&windows);
             let start = dataset.recordings[recording].span.map(|[start, _]| start);
-            by_label.entry(label).or_default().push((start, windows));
+            by_label.entry(label).or_default().push(DatedRecording { start, windows });
         }
         let (mut training, mut validation) = (Vec::new(), Vec::new());
+        let windows_of = |recordings: Vec<DatedRecording>| recordings.into_iter().flat_map(|one| one.windows);
         for recordings in by_label.into_values() {
             let (mut timed, unknown): (Vec<_>, Vec<_>) =
-                recordings.into_iter().partition(|(start, _)| start.is_some());
-            timed.sort_by_key(|(start, _)| *start);
-            let starts: Vec<Time> = timed.iter().filter_map(|(start, _)| *start).collect();
+                recordings.into_iter().partition(|recording| recording.start.is_some());
+            timed.sort_by_key(|recording| recording.start);
+            let starts: Vec<Time> = timed.iter().filter_map(|recording| recording.start).collect();
             if timed.is_empty() {
-                training.extend(unknown.into_iter().flat_map(|(_, windows)| windows));
+                training.extend(windows_of(unknown));
             }
             let later = timed.split_off(cut(&starts).unwrap_or(timed.len()));
-            training.extend(timed.into_iter().flat_map(|(_, windows)| windows));
-            validation.extend(later.into_iter().flat_map(|(_, windows)| windows));
+            training.extend(windows_of(timed));
+            validation.extend(windows_of(later));
         }
         Self::in_time(dataset, training, validation)
     }

@@ -94,7 +94,7 @@ pub(crate) fn inspect(dataset: &Dataset, seed: u64, pool: &WorkerPool<'_>) -> Re
     let trees = held_out_trees(pool, best_grouping, features_of_all, folds)?;
     let leaky_folds = Split::leaky_folds(dataset, FOLDS, seed);
     let leaky_trees = held_out_trees(pool, dataset, features_of_all, leaky_folds)?.balanced_accuracy;
-    let session_fall = session_fall(best_grouping, &trees.probabilities, |splits| {
+    let session_fall = session_fall(best_grouping, seed, |splits| {
         held_out_trees(pool, best_grouping, features_of_all, splits)
     })?;
     let stretches = rank_stretches(best_grouping, &trees.probabilities);

@@ -13,6 +13,8 @@ use crate::train::time_scores::HeldOut;
 
 /// The maximum number of parts that sessions are dealt out over.
 const PARTS: usize = 3;
+/// With so many folds, about as many recordings are held out as from earlier to later.
+const LATER_FOLDS: usize = 3;
 /// Surfaces were recorded in blocks if at least this share of the recordings is of the same surface as the one before.
 const BLOCKS: f64 = 0.8;
 
@@ -32,14 +34,14 @@ pub(crate) struct SessionFall {
 }
 
 /// The fall for the way of holding out that lowers the score the most; `None` if no sessions and start times are
-/// known, or there was no time. `by_recording` has the probabilities of each window, by trees that were not trained on
-/// its recording, and `grow` predicts the held-out windows of splits.
+/// known, or there was no time. `grow` predicts the held-out windows of splits. Trees that leave out as large a part of
+/// the recordings, chosen at random by `seed`, are what the others are compared with.
 ///
 /// # Errors
 /// [`FitError::Threads`] if the threads cannot be started.
 pub(crate) fn session_fall(
     dataset: &Dataset,
-    by_recording: &[Option<Vec<f32>>],
+    seed: u64,
     grow: impl Fn(Vec<Split>) -> Result<HeldOutTrees, FitError>,
 ) -> Result<Option<SessionFall>, FitError> {
     let later: Vec<Split> = Split::later(dataset).into_iter().collect();
@@ -50,8 +52,10 @@ pub(crate) fn session_fall(
         if splits.is_empty() {
             continue;
         }
+        let folds = if held_out == HeldOut::Session { splits.len().max(2) } else { LATER_FOLDS };
+        let by_recording = grow(Split::folds(dataset, folds, seed))?.probabilities;
         let in_time = grow(splits)?.probabilities;
-        let Some((by_recording, in_time, fall)) = compare(dataset, by_recording, &in_time) else { continue };
+        let Some((by_recording, in_time, fall)) = compare(dataset, &by_recording, &in_time) else { continue };
         if largest.is_none_or(|largest| largest.fall.mean < fall.mean) {
             largest = Some(SessionFall { held_out, by_recording, in_time, fall, is_apart });
         }

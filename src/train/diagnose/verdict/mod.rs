@@ -201,7 +201,7 @@ mod tests {
         };
         assert_eq!(named([0.28, 0.3, 0.32], true), [Cause::SessionConfounded]);
         assert_eq!(named([0.28, 0.3, 0.32], false), [], "the surfaces were recorded in turns");
-        assert_eq!(named([0.04, 0.05, 0.06], true), [], "the fall is small");
+        assert_eq!(named([0.03, 0.04, 0.05], true), [], "the fall is small");
         assert_eq!(named([-0.5, 0.3, 0.9], true), [], "the fall may be chance");
     }
 
