@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
-pub use super::scores::Scores;
+pub use super::scores::{Scores, ScoresWithTrees};
 use super::validation_choice::ValidationChoice;
 use crate::signal::Channel;
 
@@ -90,6 +90,17 @@ pub struct TrainingSummary {
     /// recording; `None` if no recording was held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_scores: Option<Scores>,
+    /// The scores of extra trees on summary statistics of the same windows. Older cards do not have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_trees: Option<Scores>,
+    /// The scores from earlier to later: on the last recordings of each surface, of a network that was trained on the
+    /// first ones. `None` if the times of the recordings are not known, as in older cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<ScoresWithTrees>,
+    /// The scores on whole sessions that were held out. `None` if no surface was recorded in two sessions, or sessions
+    /// are not known, as in older cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<ScoresWithTrees>,
     /// Whether the held-out recordings also chose something, which [`TrainingSummary::validation_chose`] names. If
     /// so, the scores are higher than those to be expected on new recordings.
     #[serde(default)]
@@ -178,13 +189,13 @@ impl Card {
         }) {
             return Some(fault);
         }
-        if let Some(name) = empty_or_repeated(names()) {
+        if let Some(name) = card_text::empty_or_repeated(names()) {
             return Some(format!(
                 "channels has the name {name:?}, which is empty or repeated; give each channel a different \
                  name"
             ));
         }
-        if let Some(label) = empty_or_repeated(self.labels.iter().map(String::as_str)) {
+        if let Some(label) = card_text::empty_or_repeated(self.labels.iter().map(String::as_str)) {
             return Some(format!(
                 "labels has {label:?}, which is empty or repeated; give each surface a different name"
             ));
@@ -242,10 +253,14 @@ impl Card {
                 statistics.len()
             ));
         }
-        let scores = training.validation_scores;
-        let scores = scores.map(|scores| [scores.accuracy, scores.balanced_accuracy, scores.macro_f1]);
-        if scores.is_some_and(|scores| scores.iter().any(|score| !(0.0..=1.0).contains(score))) {
-            return Some("training.validation_scores has a score that is not from 0 to 1".into());
+        let scores = [
+            ("validation_scores", training.validation_scores.is_none_or(|scores| scores.are_valid())),
+            ("extra_trees", training.extra_trees.is_none_or(|scores| scores.are_valid())),
+            ("later", training.later.is_none_or(|scores| scores.are_valid())),
+            ("session", training.session.is_none_or(|scores| scores.are_valid())),
+        ];
+        if let Some((key, _)) = scores.into_iter().find(|(_, is_valid)| !is_valid) {
+            return Some(format!("training.{key} has a score that is not from 0 to 1"));
         }
         self.channels.iter().zip(statistics).find_map(|(channel, known)| {
             let Statistics { mean, deviation, min, max } = *known;
@@ -287,6 +302,9 @@ impl TrainingSummary {
             validation: Vec::new(),
             folds: 0,
             validation_scores: None,
+            extra_trees: None,
+            later: None,
+            session: None,
             chosen_on_validation: false,
             validation_chose: Vec::new(),
             recording_digests: Vec::new(),
@@ -312,12 +330,6 @@ impl Card {
             training: None,
         }
     }
-}
-
-/// The first name that is empty or equal to an earlier one; `None` if all are different.
-fn empty_or_repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = std::collections::BTreeSet::new();
-    names.find(|name| name.is_empty() || !seen.insert(*name))
 }
 
 /// What is wrong with a card. The message names the key, its value and what is allowed.
@@ -368,6 +380,27 @@ mod tests {
         }
         assert!(known.to_json().contains("\"validation_chose\":[\"epoch\"]"), "{}", known.to_json());
         assert_eq!(Card::parse(&known.to_json()).unwrap(), known);
+    }
+
+    #[test]
+    fn a_card_has_scores_by_session_and_over_time_and_older_cards_do_not() {
+        let card = Card::of_test(100, 10, &["tile", "wood"]);
+        let older = Card { training: Some(TrainingSummary::default()), ..card };
+        let text = older.to_json();
+        assert!(!["later", "session", "extra_trees"].iter().any(|key| text.contains(key)), "{text}");
+        assert_eq!(Card::parse(&text).unwrap(), older);
+        let scores = |accuracy| Scores { accuracy, balanced_accuracy: 0.5, macro_f1: 0.25 };
+        let mut card = older;
+        if let Some(training) = &mut card.training {
+            training.extra_trees = Some(scores(0.9));
+            training.later = Some(ScoresWithTrees { network: scores(0.75), extra_trees: Some(scores(0.5)) });
+            training.session = Some(ScoresWithTrees { network: scores(0.25), extra_trees: None });
+        }
+        assert!(card.to_json().contains("\"later\":{\"accuracy\":0.75,"), "{}", card.to_json());
+        assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
+        let wrong = card.to_json().replace("0.75", "1.75");
+        let error = Card::parse(&wrong).unwrap_err().to_string();
+        assert_eq!(error, "training.later has a score that is not from 0 to 1");
     }
 
     #[test]

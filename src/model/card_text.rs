@@ -36,6 +36,12 @@ pub(crate) fn fault(text: &str, max: usize) -> Option<String> {
     Some(format!("has the character U+{:04X}, which is not printable; remove it", u32::from(c)))
 }
 
+/// The first name that is empty or equal to an earlier one; `None` if all are different.
+pub(super) fn empty_or_repeated<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.find(|name| name.is_empty() || !seen.insert(*name))
+}
+
 /// A text in quotes for a message: without unprintable characters, and shortened.
 pub(crate) fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::RecordingError;
+use super::folders;
 use super::layout::Layout;
 use super::recording::Recording;
 
@@ -47,12 +48,20 @@ pub fn find(paths: &[PathBuf], dataset: Option<&Path>) -> Result<Vec<Recording>,
             } else {
                 file.strip_prefix(path).unwrap_or(&file).with_extension("").to_string_lossy().into_owned()
             };
-            recordings.push(Recording { path: file, name, layout: layout.clone() });
+            let (label_folder, session_folder) = (None, None);
+            recordings.push(Recording {
+                path: file,
+                name,
+                layout: layout.clone(),
+                label_folder,
+                session_folder,
+            });
         }
         if recordings.len() > MAX_RECORDINGS {
             return Err(RecordingError::TooMany { path: path.clone(), limit: MAX_RECORDINGS });
         }
     }
+    folders::assign(&mut recordings);
     Ok(recordings)
 }
 

@@ -5,17 +5,21 @@
 //! - [`reader::RecordingReader`] reads the samples of a [`Recording`] in bounded memory.
 //! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, or a file of
 //!   intervals.
+//! - `folders` says which folder of a recording names its surface and which its session, and `start_time` when it was
+//!   started.
 //! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
 
 mod digest;
 mod error;
 mod find;
 mod first_lines;
+mod folders;
 pub mod labels;
 pub mod layout;
 pub mod reader;
 mod recording;
 mod row_counts;
+mod start_time;
 mod unit;
 
 pub use digest::{digest, short_digests, trained_on_warning};
@@ -247,6 +251,11 @@ pub(crate) mod tests {
             ("[[channel]]\nname = 'current'\nscal = 2\n", "unknown key `channel.0.scal`"),
             ("[time]\nrate = -1\n", "time.rate is -1.0; it must be more than 0"),
             ("[time]\ncolumn = 't'\nsum = [{column = 't', unit = 's'}]\n", "time.sum is a list that begins"),
+            ("[split]\nsession = 'week'\n", "unknown variant `week`, expected one of `day`, `folder`, `gap`"),
+            (
+                "[label]\nfrom = 'column'\ncolumn = 'x'\nfolder = 'outer'\n",
+                "label.folder is set, but label.from is not \"folder\"; remove label.folder",
+            ),
             ("[time]\nunit = 'none'\n", "time.unit is \"none\", but time.rate is not set"),
         ] {
             let folder = folder(&[("wood/x.csv", text), ("dataset.toml", toml)]);

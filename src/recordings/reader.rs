@@ -246,7 +246,7 @@ impl<'a> RecordingReader<'a> {
         let recording = self.recording;
         match recording.layout.label.from {
             LabelFrom::Folder => {
-                Ok(recording.folder().map(|folder| Labels::constant(&folder)).unwrap_or_default())
+                Ok(recording.label_folder.as_deref().map(Labels::constant).unwrap_or_default())
             }
             LabelFrom::Column => {
                 let column = self.rows.texts().first();
@@ -267,7 +267,10 @@ impl<'a> RecordingReader<'a> {
         let recording = self.recording;
         match recording.layout.split.group_by {
             GroupBy::File => recording.name.clone(),
-            GroupBy::Folder => recording.folder().unwrap_or_default(),
+            GroupBy::Folder => {
+                let folder = recording.session_folder.as_ref().or(recording.label_folder.as_ref());
+                folder.cloned().unwrap_or_default()
+            }
             GroupBy::Column => {
                 let first = self.rows.texts().last().and_then(|column| column.changes().first());
                 first.map_or_else(|| recording.name.clone(), |(_, text)| text.clone())

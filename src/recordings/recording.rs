@@ -1,10 +1,11 @@
 //! One recording: the file, its name, and the layout that says how to read it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::layout::Layout;
-use crate::signal::StreamId;
+use super::start_time;
+use crate::signal::{StreamId, Time};
 
 /// One file with the samples of one drive.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Recording {
     pub name: String,
     /// How to read the file.
     pub layout: Arc<Layout>,
+    /// The name of the folder that names the surface, if folders do; `None` if there is none.
+    pub label_folder: Option<String>,
+    /// The name of the folder that names the session; `None` if no folder does.
+    pub session_folder: Option<String>,
 }
 
 impl Recording {
@@ -25,6 +30,22 @@ impl Recording {
     pub fn folder(&self) -> Option<String> {
         let path = self.path.canonicalize().ok()?;
         Some(path.parent()?.file_name()?.to_string_lossy().into_owned())
+    }
+
+    /// The names of the folder above the one that contains the file, and of that one. `None` if the file no longer
+    /// exists, or is not that far below the root folder.
+    pub(super) fn two_folders(&self) -> Option<[String; 2]> {
+        let path = self.path.canonicalize().ok()?;
+        let inner = path.parent()?;
+        let name = |folder: &Path| Some(folder.file_name()?.to_string_lossy().into_owned());
+        Some([name(inner.parent()?)?, name(inner)?])
+    }
+
+    /// When the recording was started, if its first sample has a time of the calendar or its name says so. `first` is
+    /// the time of its first sample.
+    pub fn start(&self, first: Option<Time>) -> Option<Time> {
+        let own = first.filter(|first| start_time::is_of_the_calendar(*first));
+        own.or_else(|| start_time::of_name(&self.name))
     }
 
     /// The recording's name, made into the name of a stream.

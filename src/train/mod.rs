@@ -11,6 +11,7 @@
 //! - `export`: the ONNX graph, and its comparison with the network
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
 //! - `baseline`: decision trees, for comparison
+//! - `time_scores`: the scores in other sessions and later
 //! - `report`: the report of a training run
 //! - `diagnose`: experiments that find out why a training run misbehaves
 //! - `random_streams`: the streams of random numbers
@@ -32,6 +33,7 @@ pub mod options;
 pub(crate) mod random_streams;
 pub(crate) mod report;
 pub(crate) mod robust;
+pub(crate) mod time_scores;
 
 #[cfg(test)]
 mod tests {
@@ -64,7 +66,7 @@ mod tests {
         for recording in 0..labels * groups {
             let (label, group) = (recording / groups, recording % groups);
             let name = format!("s{label}/{group}");
-            dataset.recordings.push(RecordingInfo { group: name.clone(), name });
+            dataset.recordings.push(RecordingInfo { group: name.clone(), name, ..RecordingInfo::default() });
             for window in 0..windows {
                 let phase = (group * windows + window) as f32 * 1.7;
                 dataset.labels.push(label);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::command::failure::Failure;
-use crate::model::card::Card;
+use crate::model::card::{Card, Scores, ScoresWithTrees, TrainingSummary};
 use crate::model::card_file;
 use crate::model::onnx;
 use crate::model::session::Model;
@@ -84,6 +84,21 @@ fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Which score to expect at another time.
+fn expectation(by_recording: &Scores, training: &TrainingSummary) -> String {
+    let others = [("later", &training.later), ("session", &training.session)];
+    let others = others
+        .into_iter()
+        .filter_map(|(name, scores)| scores.as_ref().map(|scores| (name, scores.network.balanced_accuracy)));
+    let lowest = others.clone().chain([("validation", by_recording.balanced_accuracy)]);
+    match lowest.min_by(|(_, one), (_, other)| one.total_cmp(other)) {
+        Some((name, lowest)) if others.count() > 0 => {
+            format!("expect a balanced accuracy of about {lowest:.3}, the lowest of these scores ({name})")
+        }
+        _ => "expect less than that: scores in other sessions or later are not known".into(),
+    }
+}
+
 /// The card as text for people, one line per property.
 fn describe(card: &Card) -> String {
     let mut text = String::new();
@@ -131,6 +146,22 @@ fn describe(card: &Card) -> String {
                     training.validation.len()
                 ),
             );
+        }
+        if let Some(trees) = &training.extra_trees {
+            line("", format!("extra trees, for comparison: {trees}"));
+        }
+        for (name, scores, held_out) in [
+            ("later", &training.later, "the last recordings of each surface, trained on the first ones"),
+            ("session", &training.session, "sessions that were held out"),
+        ] {
+            let Some(ScoresWithTrees { network, extra_trees }) = scores else { continue };
+            line(name, format!("{network}; windows of {held_out}"));
+            if let Some(trees) = extra_trees {
+                line("", format!("extra trees, for comparison: {trees}"));
+            }
+        }
+        if let Some(scores) = &training.validation_scores {
+            line("tomorrow", expectation(scores, training));
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {
             line(

@@ -14,12 +14,14 @@ use super::data_report;
 use super::interrupt::{self, Interrupted};
 use super::progress::TrainingProgress;
 use super::scores::Scored;
+use crate::model::card::Scores;
 use crate::model::runtime;
 use crate::recordings;
 use crate::score::Confusion;
 use crate::signal::channel_names;
 use crate::train::baseline::baseline;
 use crate::train::data::dataset::Dataset;
+use crate::train::data::session_warnings;
 use crate::train::data::split::Split;
 use crate::train::decisions::Decisions;
 use crate::train::export;
@@ -34,6 +36,7 @@ use crate::train::options::preset::Preset;
 use crate::train::options::settings::{self, RunConfig};
 use crate::train::report::fit_report::FitReport;
 use crate::train::report::run_folder;
+use crate::train::time_scores::{TimeScores, TimeSplits};
 
 /// Train a model on labelled recordings and write it as ONNX
 #[derive(Clone, Debug, clap::Args)]
@@ -104,7 +107,9 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let options = options.resolved(&dataset);
     let folds = if budget.is_some() { options.folds().max(2) } else { options.folds() };
     let splits = Split::of_run(&dataset, folds, options.validation(), options.seed);
-    data_report::print(&dataset, splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default());
+    let session_warnings = session_warnings::warnings(&dataset);
+    let split_warnings = splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default();
+    data_report::print(&dataset, &[split_warnings, &session_warnings].concat());
     let stop = interrupt::stop_flag()?;
     let (trained, tried) = match budget {
         None => (train(&options, &dataset, &splits, &stop)?, Vec::new()),
@@ -133,14 +138,20 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let interrupted = || stop.load(Ordering::Relaxed);
     let trees = baseline(&trained, &dataset, &stop)?;
     let leaky = if leaky && !interrupted() { leaky_scores(&trained.options, &dataset, &stop)? } else { None };
-    let card = export::card(&trained, &dataset, &found)?;
+    let trees_scores = trees.as_ref().map(Confusion::scores);
+    let in_time = time_scores(&trained, &dataset, trees_scores, &stop);
+    let in_time = TimeScores { warnings: session_warnings, ..in_time };
+    let card = export::card(&trained, &dataset, &found, trees_scores, &in_time)?;
     let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
     let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
     let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
     let decisions = decisions.as_ref().map(Decisions::confusion);
     let (trees, leaky) = (trees.as_ref(), leaky.as_ref());
     if trained.interrupted.is_none() {
-        eprint!("{}", Scored { trained: &trained, dataset: &dataset, decisions, trees, leaky });
+        eprint!(
+            "{}",
+            Scored { trained: &trained, dataset: &dataset, decisions, trees, leaky, in_time: &in_time }
+        );
     }
     let (bytes, difference) = export::export(&trained, &dataset, &card, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -156,6 +167,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         decisions,
         trees,
         leaky,
+        in_time: &in_time,
         config: &config,
         model: &model,
         folder: &folder,
@@ -231,6 +243,32 @@ fn leaky_scores(
     let scores = score_splits(&context, &splits);
     progress.end();
     scores
+}
+
+/// Trains again with the same settings without the later recordings, and without whole sessions, where the times and
+/// sessions are known. Nothing is trained for a model that is unfinished or for which nothing is to be held out. If one
+/// of these trainings fails, that is told, and the model stands.
+fn time_scores(trained: &Trained, dataset: &Dataset, trees: Option<Scores>, stop: &AtomicBool) -> TimeScores {
+    let options = &trained.options;
+    let is_unscored = options.folds() == 0 && options.validation() == 0.0;
+    if is_unscored || trained.interrupted.is_some() || stop.load(Ordering::Relaxed) {
+        return TimeScores::default();
+    }
+    let splits = TimeSplits::of(dataset, trained.members.len());
+    let networks = splits.networks();
+    if networks > 0 {
+        let plural = if networks == 1 { "" } else { "s" };
+        eprintln!("training {networks} network{plural} for the scores in other sessions and later");
+    }
+    let progress = (networks > 0).then(|| TrainingProgress::new(options, networks, 0));
+    let show =
+        |member: usize, epoch: &Epoch| progress.iter().for_each(|progress| progress.show(member, epoch));
+    let scores = splits.measure(&TrainingContext { options, dataset, stop, progress: &show }, trained, trees);
+    progress.iter().for_each(TrainingProgress::end);
+    scores.unwrap_or_else(|error| {
+        eprintln!("warning: the scores in other sessions and later were not measured: {error}");
+        TimeScores::default()
+    })
 }
 
 /// The dataset in one line.

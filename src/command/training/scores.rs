@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
 
+use crate::model::card::ScoresWithTrees;
 use crate::model::validation_choice::ValidationChoice;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
 use crate::train::fit::trained::Trained;
+use crate::train::time_scores::{TimeScore, TimeScores};
 
 /// The scores of a trained model.
 ///
@@ -20,14 +22,17 @@ pub(super) struct Scored<'a> {
     pub(super) decisions: Option<&'a Confusion>,
     pub(super) trees: Option<&'a Confusion>,
     pub(super) leaky: Option<&'a Confusion>,
+    /// The scores in other sessions and later.
+    pub(super) in_time: &'a TimeScores,
 }
 
 impl Display for Scored<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { trained, dataset, decisions, trees, leaky } = *self;
+        let Self { trained, dataset, decisions, trees, leaky, in_time } = *self;
         let (windows, out_of_fold) = (trained.window_confusion(dataset), &trained.out_of_fold);
         if windows.total() == 0 {
-            return writeln!(f, "no recordings were held out, so there is no score");
+            writeln!(f, "no recordings were held out by recording, so there is no score of the model")?;
+            return write!(f, "{}", InTime(in_time));
         }
         let held_out: BTreeSet<usize> =
             out_of_fold.windows.iter().map(|window| dataset.recording_of_window[*window]).collect();
@@ -75,6 +80,7 @@ impl Display for Scored<'_> {
                 leaky.scores()
             )?;
         }
+        write!(f, "{}", InTime(in_time))?;
         match &trained.calibration {
             Some(calibration) => writeln!(f, "  {calibration}")?,
             None if trained.options.calibrate => writeln!(
@@ -84,6 +90,26 @@ impl Display for Scored<'_> {
             None => {}
         }
         writeln!(f, "windows:\n{windows}")
+    }
+}
+
+/// The scores in other sessions and later, a line each; nothing if none was measured.
+struct InTime<'a>(&'a TimeScores);
+
+impl Display for InTime<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        for (name, score) in [
+            ("trained on earlier recordings, windows of later ones", self.0.later),
+            ("trained on other sessions, windows of held-out ones", self.0.session),
+        ] {
+            let Some(TimeScore { scores, recordings, surfaces }) = score else { continue };
+            let ScoresWithTrees { network, extra_trees } = scores;
+            writeln!(f, "  {name} ({recordings} recordings, {surfaces} surfaces): {network}")?;
+            if let Some(trees) = extra_trees {
+                writeln!(f, "    extra trees, for comparison: {trees}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -38,18 +38,26 @@ pub(crate) fn baseline(
     if trained.out_of_fold.windows.is_empty() {
         return Ok(None);
     }
-    pool(trained.options.threads)?.install(|| Ok(run(trained, dataset, stop)))
+    let splits: Vec<&Split> = trained.members.iter().map(|member| &member.split).collect();
+    let options = &trained.options;
+    pool(options.threads)?.install(|| Ok(trees_of_splits(dataset, &splits, options.seed, stop)))
 }
 
-/// Like [`baseline`], in the caller's thread pool.
-fn run(trained: &Trained, dataset: &Dataset, stop: &AtomicBool) -> Option<Confusion> {
+/// Actual against predicted labels of the windows that each split holds out, as extra trees predict them that are
+/// grown on the others, in the caller's thread pool. `None` if the stop flag was set before the trees were grown.
+pub(crate) fn trees_of_splits(
+    dataset: &Dataset,
+    splits: &[&Split],
+    seed: u64,
+    stop: &AtomicBool,
+) -> Option<Confusion> {
     let expired = || stop.load(Ordering::Relaxed);
     let features = Features::of(dataset, &expired)?;
-    let options = TreesOptions { seed: trained.options.seed, ..TreesOptions::default() };
+    let options = TreesOptions { seed, ..TreesOptions::default() };
     let mut all = Confusion::new(&dataset.card.labels);
-    for member in &trained.members {
-        let probabilities = features.held_out(dataset, &member.split, options, &expired)?;
-        let actual = member.split.validation.iter().map(|index| dataset.labels[*index]);
+    for split in splits {
+        let probabilities = features.held_out(dataset, split, options, &expired)?;
+        let actual = split.validation.iter().map(|index| dataset.labels[*index]);
         all.merge(&confusion(&dataset.card.labels, &probabilities, actual));
     }
     Some(all)

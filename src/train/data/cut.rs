@@ -112,7 +112,7 @@ pub(crate) fn read_all(
         };
         Ok(LoadedRecording {
             labels: reader.labels()?,
-            info: RecordingInfo { name, group },
+            info: RecordingInfo { name, group, ..RecordingInfo::default() },
             drops,
             time_is_given: reader.unit_is_known() || recording.layout.time.rate.is_some(),
             unit_conclusion: reader.unit_conclusion(),

@@ -10,6 +10,7 @@ use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sa
 use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
 use super::plausibility::{self, ChannelOutliers, MixedUnit, Plausibility};
+use super::sessions;
 use super::window_index::{RecordingInfo, WindowIndex};
 use crate::model::card::{Card, Method, Resample, UNKNOWN};
 use crate::recordings::{self, Recording};
@@ -68,7 +69,8 @@ impl Dataset {
     /// or there are fewer than two surfaces.
     pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
         let channels = channels_of_all(found, &options.channels)?;
-        let loaded = read_all(found, &channels)?;
+        let mut loaded = read_all(found, &channels)?;
+        sessions::assign(found, &mut loaded);
         let width = channels.len();
         for (index, channel) in channels.iter().enumerate() {
             let has_value = |recording: &LoadedRecording| {

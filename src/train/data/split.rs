@@ -31,12 +31,15 @@ fn groups_by_label(dataset: &Dataset) -> BTreeMap<usize, Vec<Vec<usize>>> {
     }
     let mut by_label: BTreeMap<usize, Vec<Vec<usize>>> = BTreeMap::new();
     for windows in groups.into_values() {
-        let counts = dataset.count(windows.iter().copied());
-        let highest = counts.iter().max().copied().unwrap_or(0);
-        let most_frequent = counts.iter().position(|count| *count == highest).unwrap_or(0);
-        by_label.entry(most_frequent).or_default().push(windows);
+        by_label.entry(dataset.most_frequent_label(&windows)).or_default().push(windows);
     }
     by_label
+}
+
+/// Whether a group has every window of some label, so that it has to be trained on.
+fn has_all_of_a_label(dataset: &Dataset, windows: &[usize]) -> bool {
+    let (own, all) = (dataset.count(windows.iter().copied()), dataset.count(0..dataset.len()));
+    own.iter().zip(&all).any(|(own, all)| *own > 0 && own == all)
 }
 
 /// The warning for a label that cannot be held out because it has a single group.
@@ -97,7 +100,9 @@ impl Split {
             let held_out = match groups.len() {
                 _ if share <= 0.0 => 0,
                 1 => {
-                    split.warnings.push(single_group_warning(dataset, label));
+                    if has_all_of_a_label(dataset, &groups[0]) {
+                        split.warnings.push(single_group_warning(dataset, label));
+                    }
                     0
                 }
                 count => ((count as f64 * share).round() as usize).clamp(1, count - 1),
@@ -173,14 +178,14 @@ impl Split {
     /// The splits of a cross-validation: the groups of each label are distributed over `folds` parts in
     /// random order, and each split holds out one part.
     ///
-    /// The group of a label with only one is never held out, and a warning says so. If that is the case for
-    /// every label, there is one split, which holds out nothing.
+    /// The group of a label with only one is never held out if it has all windows of some label, and a warning
+    /// says so. If that is the case for every label, there is one split, which holds out nothing.
     pub(crate) fn folds(dataset: &Dataset, folds: usize, seed: u64) -> Vec<Self> {
         let mut rng = Pcg64::new(u128::from(seed), random_streams::SPLIT);
         let mut parts: Vec<Option<usize>> = vec![None; dataset.len()];
         let (mut next, mut warnings) = (0, Vec::new());
         for (label, mut groups) in groups_by_label(dataset) {
-            if groups.len() == 1 {
+            if groups.len() == 1 && has_all_of_a_label(dataset, &groups[0]) {
                 warnings.push(single_group_warning(dataset, label));
                 continue;
             }
@@ -285,6 +290,28 @@ mod tests {
         assert_eq!(dataset.count(split.validation.iter().copied()), [2, 0]);
         assert_eq!(split.warnings.len(), 1);
         assert!(split.warnings[0].contains("label \"s1\" has only one recording"), "{:?}", split.warnings);
+    }
+
+    #[test]
+    fn groups_of_every_surface_are_held_out_in_turn() {
+        // Each group is a session over all surfaces, and each surface is the most frequent one of one session.
+        let mut dataset = sine_waves(3, 3, 6);
+        for (index, recording) in dataset.recordings.iter_mut().enumerate() {
+            recording.group = format!("day {}", index % 3);
+        }
+        let kept: Vec<usize> = (0..dataset.len())
+            .filter(|window| {
+                let recording = dataset.recording_of_window[*window];
+                recording / 3 == recording % 3 || window % 2 == 0
+            })
+            .collect();
+        let dataset = dataset.with_windows(&kept);
+        let folds = Split::folds(&dataset, 5, 1);
+        assert_eq!(folds.len(), 3);
+        for split in &folds {
+            assert_eq!((groups(&dataset, &split.validation).len(), split.warnings.len()), (1, 0));
+            assert!(dataset.count(split.training.iter().copied()).iter().all(|count| *count > 0));
+        }
     }
 
     #[test]

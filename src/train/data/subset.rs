@@ -16,6 +16,13 @@ impl Dataset {
         }
     }
 
+    /// The most frequent label of the windows with these indices; the first one if several are equally frequent.
+    pub(crate) fn most_frequent_label(&self, indices: &[usize]) -> usize {
+        let counts = self.count(indices.iter().copied());
+        let highest = counts.iter().max().copied().unwrap_or(0);
+        counts.iter().position(|count| *count == highest).unwrap_or(0)
+    }
+
     /// The indices of the windows that are not of these recordings, ascending.
     pub(crate) fn windows_without(&self, recordings: &BTreeSet<usize>) -> Vec<usize> {
         (0..self.len()).filter(|window| !recordings.contains(&self.recording_of_window[*window])).collect()

@@ -17,11 +17,15 @@ pub struct WindowIndex {
     pub later: usize,
 }
 
-/// The name and the group of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The name, the group and the session of a recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordingInfo {
     /// The recording's name, as `label/name` if the label comes from the folder.
     pub name: String,
     /// The recording's group. Recordings of one group are all trained on or all held out.
     pub group: String,
+    /// The first and the last moment of the recording on the calendar; `None` if they are not known.
+    pub span: Option<[Time; 2]>,
+    /// The name of the session that the recording is of; `None` if it is not known.
+    pub session: Option<String>,
 }

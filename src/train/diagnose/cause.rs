@@ -43,6 +43,8 @@ pub(crate) enum Cause {
     NetworkBehindTrees,
     /// Another optimiser trains this network better.
     WrongOptimizer,
+    /// The surfaces can be told by the sessions that they were recorded in.
+    SessionConfounded,
 }
 
 impl Cause {
@@ -69,6 +71,7 @@ impl Cause {
             Self::TooFewRecordings => "too_few_recordings",
             Self::NetworkBehindTrees => "network_behind_trees",
             Self::WrongOptimizer => "wrong_optimizer",
+            Self::SessionConfounded => "session_confounded",
         }
     }
 
@@ -95,6 +98,7 @@ impl Cause {
             Self::TooFewRecordings => "There are too few recordings",
             Self::NetworkBehindTrees => "The network does worse than simple trees",
             Self::WrongOptimizer => "Another optimiser does better",
+            Self::SessionConfounded => "Each surface was recorded in sessions of its own",
         }
     }
 
@@ -162,6 +166,10 @@ impl Cause {
             }
             Self::WrongOptimizer => {
                 "With the same learning rate, another optimiser reaches a better network in as many epochs."
+            }
+            Self::SessionConfounded => {
+                "What changes from session to session, such as the battery or the load, gives the surface away, so the \
+                 scores by recording say nothing about another day."
             }
         }
     }

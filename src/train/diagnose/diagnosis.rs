@@ -196,6 +196,7 @@ impl Diagnosis {
             "trees": self.inspection.trees,
             "trees_by_seed": self.trees,
             "leaky_trees": self.inspection.leaky_trees,
+            "session_fall": self.inspection.session_fall,
             "artificial": self.artificial.as_ref().map(|outcome| outcome.accuracy),
             "warnings": self.warnings,
         })

@@ -80,7 +80,7 @@ impl Diagnosis {
         };
         let why = match finding.cause {
             Cause::LeakySplit | Cause::DeadChannel | Cause::MixedUnits => "certain: the recordings show it",
-            Cause::LabelErrors | Cause::NotSeparable => {
+            Cause::LabelErrors | Cause::NotSeparable | Cause::SessionConfounded => {
                 "likely: trees that were not trained on these drives show it"
             }
             Cause::GradientSpikes if finding.effect == 0.0 => {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::card::{Card, TrainingSummary};
+use crate::model::card::{Card, Scores, TrainingSummary};
 use crate::model::card_text::printable;
 use crate::recordings::{self, Recording, RecordingError};
 use crate::train::data::dataset::Dataset;
 use crate::train::fit::trained::Trained;
+use crate::train::time_scores::TimeScores;
 
 /// The card of a trained model: that of its dataset, with a summary of the training.
 ///
-/// `found` has the recordings of the dataset, in its order; the card has digests of those that a network of the
+/// `trees` and `in_time` are the scores besides those of the trained networks on held-out windows. `found` has the
+/// recordings of the dataset, in its order; the card has digests of those that a network of the
 /// model was trained on.
 ///
 /// # Errors
@@ -19,6 +21,8 @@ pub(crate) fn card(
     trained: &Trained,
     dataset: &Dataset,
     found: &[Recording],
+    trees: Option<Scores>,
+    in_time: &TimeScores,
 ) -> Result<Card, RecordingError> {
     let held_out = trained.out_of_fold.windows.iter();
     let held_out: BTreeSet<usize> = held_out.map(|index| dataset.recording_of_window[*index]).collect();
@@ -44,6 +48,9 @@ pub(crate) fn card(
         folds: if folds > 1 { folds } else { 0 },
         // The scores of the networks that an interrupted training got to say nothing about the model.
         validation_scores: (windows.total() > 0 && trained.interrupted.is_none()).then(|| windows.scores()),
+        extra_trees: trees,
+        later: in_time.later.map(|scores| scores.scores),
+        session: in_time.session.map(|scores| scores.scores),
         chosen_on_validation: !validation_chose.is_empty(),
         validation_chose,
         recording_digests,

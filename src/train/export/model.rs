@@ -51,6 +51,7 @@ mod tests {
     use crate::train::network::preprocessing::Preprocessing;
     use crate::train::options::FitOptions;
     use crate::train::tests::sine_waves;
+    use crate::train::time_scores::TimeScores;
 
     /// A small trained model, and the dataset of sine waves that it was trained on.
     fn trained(options: FitOptions) -> (Trained, Dataset) {
@@ -76,7 +77,7 @@ mod tests {
     fn an_exported_model_gives_the_same_probabilities_in_onnx_runtime() {
         let options = FitOptions { folds: Some(0), seed: 3, ..FitOptions::default() };
         let (trained, dataset) = trained(options);
-        let card = card(&trained, &dataset, &[]).unwrap();
+        let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
         let (bytes, difference) = export(&trained, &dataset, &card, None).unwrap();
         assert!(difference < 1e-4, "{difference}");
         assert_eq!(bytes, export(&trained, &dataset, &card, None).unwrap().0, "the same bytes each time");
@@ -108,7 +109,7 @@ mod tests {
             pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
             ..FitOptions::default()
         });
-        let card = card(&trained, &dataset, &[]).unwrap();
+        let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
         export(&trained, &dataset, &card, None).unwrap();
         // The same with several interchangeable channels.
         let orders = vec![vec![0, 1, 2], vec![1, 2, 0], vec![2, 0, 1]];
@@ -150,7 +151,7 @@ mod tests {
             let (trained, dataset) = trained(FitOptions { input_scaling, ..FitOptions::default() });
             let clip = trained.ensemble.members()[0].preprocessing().clip().unwrap();
             assert!(clip.high[0] > 1e16, "values are not clipped");
-            let card = card(&trained, &dataset, &[]).unwrap();
+            let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
             export(&trained, &dataset, &card, None).unwrap();
         }
     }
@@ -158,7 +159,7 @@ mod tests {
     #[test]
     fn a_model_that_differs_from_the_network_is_an_error_with_the_difference() {
         let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
-        let card = card(&trained, &dataset, &[]).unwrap();
+        let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
         let model = onnx::file(graph(&trained.ensemble), &card);
         let mut network = trained.ensemble.members()[0].clone();
         network.parameters_mut()[0] += 0.5;

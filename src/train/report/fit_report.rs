@@ -13,11 +13,13 @@ use super::reliability_diagram::reliability_diagram;
 use super::scores_table::scores_table;
 use super::summary::{origin, summary};
 use super::surfaces::surfaces_table;
+use super::time_table::time_table;
 use super::worst_windows::worst_windows;
 use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::drops::DropSummary;
 use crate::train::fit::trained::Trained;
+use crate::train::time_scores::TimeScores;
 
 /// Everything that the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct FitReport<'a> {
     /// The score of the same settings with a split by window, which leaks. `None` unless the user asked for
     /// it.
     pub leaky: Option<&'a Confusion>,
+    /// The scores in other sessions and later.
+    pub in_time: &'a TimeScores,
     /// The run's settings as TOML.
     pub config: &'a str,
     /// The model and the run folder as the user named them, for the commands that the page recommends.
@@ -46,7 +50,7 @@ impl FitReport<'_> {
     /// end.
     pub(crate) fn html(&self) -> String {
         let Self { trained, dataset, config, .. } = *self;
-        let judgement = Judgement::of(trained, dataset, self.decisions, self.trees);
+        let judgement = Judgement::of(trained, dataset, self.decisions, self.trees, self.in_time);
         let body = html! {
             @if let Some(interrupted) = &trained.interrupted {
                 h1 { "This model is unfinished." }
@@ -59,8 +63,9 @@ impl FitReport<'_> {
             } @else {
                 h1 { "How good this model is on a new drive is not known." }
                 p { "No windows were held out to score it. Train with " code { "--folds 5" } ", which is the default, to get a score." }
+                @if self.in_time.is_measured() { (time_table(None, self.in_time)) }
             }
-            @for warning in dataset.warnings.iter().chain(&trained.warnings) { p.warn { "Warning: " (warning) } }
+            @for warning in dataset.warnings.iter().chain(&trained.warnings).chain(&self.in_time.warnings) { p.warn { "Warning: " (warning) } }
             @if judgement.is_some() { (self.mistakes()) }
             h2 { "What the model was made from" }
             p { (origin(dataset)) }
@@ -75,11 +80,11 @@ impl FitReport<'_> {
     /// The first screen of the page for a terminal: how good the model is, and what to do next, one line each. Empty
     /// if training was interrupted or no windows are held out.
     pub(crate) fn conclusion(&self) -> Vec<String> {
-        let judgement = Judgement::of(self.trained, self.dataset, self.decisions, self.trees);
+        let judgement = Judgement::of(self.trained, self.dataset, self.decisions, self.trees, self.in_time);
         let Some(judgement) = judgement.filter(|_| self.trained.interrupted.is_none()) else {
             return Vec::new();
         };
-        let mut lines = vec![format!("{}.", judgement.headline())];
+        let mut lines = vec![format!("{}.", judgement.headline()), judgement.expectation()];
         lines.extend(judgement.cautions());
         for step in judgement.next_steps() {
             lines.push(format!("-> {}", step.text));

@@ -9,6 +9,7 @@ use crate::train::data::dataset::Dataset;
 use crate::train::decisions::{NO_CHANGES, recordings_with_changes};
 use crate::train::fit::trained::Trained;
 use crate::train::report::elements::document::{percent, sentence};
+use crate::train::time_scores::TimeScores;
 
 /// A good model publishes at least this share correctly, and at least [`GOOD_SURFACE`] of each surface.
 const GOOD: f64 = 0.95;
@@ -22,6 +23,8 @@ const CHANCE: f64 = 0.05;
 pub(super) const ENOUGH_RECORDINGS: usize = 5;
 /// If the scores of the held-out parts are further apart, the score of a new drive is uncertain.
 const LARGE_RANGE: f64 = 0.1;
+/// If the score falls by more from recordings of the same sessions to others, it does not hold at another time.
+pub(super) const LARGE_FALL: f64 = 0.05;
 /// A window that takes longer, in seconds, is a warning.
 const LONG_WINDOW: f64 = 5.0;
 
@@ -29,6 +32,8 @@ const LONG_WINDOW: f64 = 5.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Grade {
     Good,
+    /// Good or usable by recording, but not in another session or later.
+    Falling,
     /// Good on average, but not for every surface.
     Uneven,
     Usable,
@@ -65,6 +70,8 @@ pub(super) struct Judgement<'a> {
     pub is_without_changes: bool,
     /// The length of a window in seconds.
     pub window: f64,
+    /// The scores of windows in other sessions and later.
+    pub in_time: &'a TimeScores,
 }
 
 impl<'a> Judgement<'a> {
@@ -74,6 +81,7 @@ impl<'a> Judgement<'a> {
         dataset: &'a Dataset,
         decisions: Option<&Confusion>,
         trees: Option<&Confusion>,
+        in_time: &'a TimeScores,
     ) -> Option<Self> {
         let windows = trained.window_confusion(dataset);
         let published = decisions.unwrap_or(&windows);
@@ -93,6 +101,7 @@ impl<'a> Judgement<'a> {
             is_without_changes: recordings_with_changes(dataset, trained.out_of_fold.windows.iter().copied())
                 == 0,
             window: dataset.card.window as f64 / dataset.card.rate,
+            in_time,
             surfaces,
         })
     }
@@ -112,6 +121,8 @@ impl<'a> Judgement<'a> {
         let lowest = self.weakest().map_or(0.0, |score| score.recall);
         if self.published < self.guessing() + CHANCE {
             Grade::Chance
+        } else if self.published >= USABLE && self.fall() > LARGE_FALL {
+            Grade::Falling
         } else if self.published >= GOOD && lowest >= GOOD_SURFACE {
             Grade::Good
         } else if self.published >= USABLE {
@@ -119,6 +130,12 @@ impl<'a> Judgement<'a> {
         } else {
             Grade::Weak
         }
+    }
+
+    /// How much lower the score of windows is in other sessions or later than by recording; 0 if it is not lower, or
+    /// not known.
+    pub(super) fn fall(&self) -> f64 {
+        self.windows - self.in_time.lowest(self.windows).1
     }
 
     /// How good the model is, in one sentence without a full stop.
@@ -132,6 +149,11 @@ impl<'a> Judgement<'a> {
                     "Usable, with mistakes: on drives {seen}, {published} of what is published is correct"
                 )
             }
+            Grade::Falling => format!(
+                "Good on the day only: on drives {seen}, {published} of what is published is correct, but of windows at \
+                 another time only {}",
+                percent(self.windows - self.fall())
+            ),
             Grade::Uneven => {
                 let weakest = self.weakest().map_or("", |score| self.name(score.label));
                 format!(
@@ -252,8 +274,12 @@ pub(super) mod tests {
             chosen: None,
             is_without_changes: false,
             window: 1.0,
+            in_time: &UNKNOWN,
         }
     }
+
+    /// Nothing is known about other sessions.
+    static UNKNOWN: TimeScores = TimeScores { later: None, session: None, warnings: Vec::new() };
 
     /// The names of two surfaces.
     pub(in super::super) fn labels() -> [String; 2] {

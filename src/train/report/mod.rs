@@ -23,4 +23,5 @@ mod run_scores;
 mod scores_table;
 mod summary;
 pub(crate) mod surfaces;
+mod time_table;
 mod worst_windows;

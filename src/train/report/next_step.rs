@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::elements::document::percent;
 use super::elements::shell_word::quoted;
-use super::judgement::{ENOUGH_RECORDINGS, GOOD_SURFACE, Grade, Judgement};
+use super::judgement::{ENOUGH_RECORDINGS, GOOD_SURFACE, Grade, Judgement, LARGE_FALL};
 use super::surfaces::SurfaceScore;
 
 /// Trees that are better by more than this show that the network has not learned what there is to learn.
@@ -56,6 +56,11 @@ impl Judgement<'_> {
                 percent(trees),
                 percent(self.windows)
             )));
+        }
+        if self.fall() > LARGE_FALL {
+            let text = "Record every surface again, at other times and on other days, and train on all of it: the score \
+                        falls from one session to another, and more drives of the same session do not help.";
+            steps.push(NextStep { text: text.into(), command: None });
         }
         let weak = self.weakest().filter(|score| score.recall < GOOD_SURFACE);
         if let Some(score) = weak {

@@ -12,6 +12,7 @@ use crate::train::decisions::recordings_with_changes;
 use crate::train::fit::calibration::Calibration;
 use crate::train::fit::search::SearchTrial;
 use crate::train::fit::trained::Interruption;
+use crate::train::time_scores::{HeldOut, TimeScore};
 
 /// The content of `scores.json`.
 #[derive(Debug, Serialize)]
@@ -37,6 +38,14 @@ struct RunScores<'a> {
     folds: Vec<Scores>,
     calibration: Option<Calibration>,
     extra_trees: Option<Scores>,
+    /// From earlier to later: windows of the last recordings of each surface, answered by a network that was trained on
+    /// the first ones; `None` if that was not measured.
+    later: Option<TimeScore>,
+    /// By session: windows of whole sessions that were held out; `None` if that was not measured.
+    session: Option<TimeScore>,
+    /// Which of `windows`, `later` and `session` has the lowest balanced accuracy of those that were measured, and is
+    /// to be expected at another time; `None` if none was measured.
+    expect: Option<HeldOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leaky: Option<Scores>,
     recordings: Vec<RecordingScore>,
@@ -70,7 +79,7 @@ impl<'a> ConfusionScores<'a> {
 
 /// The bytes of `scores.json`. `tried` is what a search tried, and empty without a search.
 pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u8> {
-    let FitReport { trained, dataset, decisions, trees, leaky, .. } = *report;
+    let FitReport { trained, dataset, decisions, trees, leaky, in_time, .. } = *report;
     let windows = trained.window_confusion(dataset);
     let validation_chose = trained.validation_chose();
     let scored = windows.total() > 0;
@@ -92,11 +101,14 @@ pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u
         folds: trained.fold_scores(dataset),
         calibration: trained.calibration,
         extra_trees: trees.map(Confusion::scores),
+        later: in_time.later,
+        session: in_time.session,
+        expect: (scored || in_time.is_measured()).then(|| in_time.lowest(windows.balanced_accuracy()).0),
         leaky: leaky.map(Confusion::scores),
         recordings: recording_scores(trained, dataset),
         interrupted: trained.interrupted,
         dropped: DropSummary::of(&dataset.drops),
-        warnings: dataset.warnings.iter().chain(&trained.warnings).collect(),
+        warnings: dataset.warnings.iter().chain(&trained.warnings).chain(&in_time.warnings).collect(),
         tried,
     };
     // The structure holds only numbers, texts and lists, which always serialise.

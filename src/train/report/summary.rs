@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::elements::bars::{Bar, bars};
 use super::elements::document::{command_block, percent};
 use super::judgement::{Grade, Judgement};
+use super::time_table::time_table;
 use crate::score::Confusion;
 use crate::signal::channel_names;
 use crate::train::data::dataset::Dataset;
@@ -45,6 +46,10 @@ pub(super) fn summary(
                 " For " (percent(judgement.unknown)) " of all windows, nothing was certain enough to be named, and "
                 code { "unknown" } " is published, which counts as not correct."
             }
+        }
+        p { (judgement.expectation()) }
+        @if judgement.in_time.is_measured() {
+            (time_table(Some((judgement.windows, judgement.trees)), judgement.in_time))
         }
         @for caution in judgement.cautions() { p.warn { (caution) } }
         div class=(format!("verdict {colour}")) {

@@ -116,7 +116,7 @@ mod tests {
         LoadedRecording {
             samples,
             labels: Labels::constant(label),
-            info: RecordingInfo { name: name.into(), group: name.into() },
+            info: RecordingInfo { name: name.into(), group: name.into(), ..RecordingInfo::default() },
             drops: RecordingDrops { file: format!("{name}.csv"), rows: count as u64, ..Default::default() },
             time_is_given: false,
             unit_conclusion: None,

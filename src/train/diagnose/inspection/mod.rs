@@ -5,12 +5,14 @@
 //! - [`label_errors`]: recordings whose label is probably wrong.
 //! - [`neighbours`]: an estimate of the error that no classifier can avoid.
 //! - [`overlap`]: surfaces that cannot be told apart.
+//! - [`sessions`]: whether surfaces are told by the sessions that they were recorded in.
 //! - [`trees`]: how well trees on summary statistics do on held-out recordings.
 
 pub(crate) mod label_errors;
 pub(crate) mod neighbours;
 pub(crate) mod overlap;
 pub(crate) mod screening;
+pub(crate) mod sessions;
 pub(crate) mod trees;
 pub(crate) mod wrong_values;
 
@@ -20,6 +22,7 @@ use std::collections::BTreeSet;
 use self::label_errors::{LabelledStretch, rank_stretches};
 use self::neighbours::{NeighbourError, nearest_neighbours};
 use self::screening::{ChannelCheck, Duplicate, STUCK, check_channels, find_duplicates, group_duplicates};
+use self::sessions::{SessionFall, session_fall};
 use self::trees::held_out_trees;
 use self::wrong_values::{in_one_unit, outlier_windows, without_outliers};
 use super::worker_pool::WorkerPool;
@@ -62,6 +65,8 @@ pub(crate) struct Inspection {
     /// Balanced accuracy of such trees with a split by window, where windows of one recording are on both
     /// sides.
     pub leaky_trees: f64,
+    /// How much worse trees do in other sessions or later; `None` if it was not measured.
+    pub session_fall: Option<SessionFall>,
 }
 
 /// Inspects the windows. If the time runs out or the diagnosis is interrupted, this ends soon: some channels are
@@ -89,6 +94,9 @@ pub(crate) fn inspect(dataset: &Dataset, seed: u64, pool: &WorkerPool<'_>) -> Re
     let trees = held_out_trees(pool, best_grouping, features_of_all, folds)?;
     let leaky_folds = Split::leaky_folds(dataset, FOLDS, seed);
     let leaky_trees = held_out_trees(pool, dataset, features_of_all, leaky_folds)?.balanced_accuracy;
+    let session_fall = session_fall(best_grouping, seed, |splits| {
+        held_out_trees(pool, best_grouping, features_of_all, splits)
+    })?;
     let stretches = rank_stretches(best_grouping, &trees.probabilities);
     let is_live = |channel: &usize| channels.get(*channel).is_none_or(|check| check.stuck < STUCK);
     let all = dataset.card.channels.len();
@@ -104,6 +112,7 @@ pub(crate) fn inspect(dataset: &Dataset, seed: u64, pool: &WorkerPool<'_>) -> Re
         neighbours,
         trees: trees.balanced_accuracy,
         leaky_trees,
+        session_fall,
     })
 }
 

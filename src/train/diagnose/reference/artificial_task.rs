@@ -22,7 +22,7 @@ pub(crate) fn cos_against_arccos(like: &Dataset, seed: u64) -> Dataset {
     dataset.card.labels = vec!["arccos".into(), "cos".into()];
     dataset.recordings = (0..2 * DRIVES)
         .map(|recording| format!("{}/{}", dataset.card.labels[recording % 2], recording / 2))
-        .map(|name| RecordingInfo { group: name.clone(), name })
+        .map(|name| RecordingInfo { group: name.clone(), name, ..RecordingInfo::default() })
         .collect();
     dataset.labels = (0..count).map(|index| index % 2).collect();
     dataset.recording_of_window = (0..count).map(|index| index % (2 * DRIVES)).collect();

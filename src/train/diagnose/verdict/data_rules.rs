@@ -6,6 +6,11 @@ use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::cleaning::{doubtful, suspects};
 use crate::train::diagnose::experiments::outcome::mean;
 use crate::train::diagnose::inspection::overlap::inseparable_pairs;
+use crate::train::diagnose::inspection::sessions::SessionFall;
+use crate::train::time_scores::HeldOut;
+
+/// Scores by recording mean little if they are higher by at least this much than those in another session or later.
+const SESSION_FALL: f64 = 0.05;
 
 /// A finding whose effect is that of the trial for its cause.
 fn finding(evidence: &Evidence<'_>, cause: Cause, priority: Priority, text: String, fix: String) -> Finding {
@@ -143,6 +148,32 @@ pub(crate) fn inseparable_surfaces(evidence: &Evidence<'_>) -> Option<Finding> {
     );
     let title = "Two surfaces cannot be told apart by these channels";
     Some(Finding { title, ..finding(evidence, Cause::NotSeparable, Priority::MeaninglessScores, text, fix) })
+}
+
+/// Surfaces that were recorded in sessions of their own, and that trees tell much worse in another session or later.
+pub(crate) fn session_confounded(evidence: &Evidence<'_>) -> Option<Finding> {
+    let found = evidence.inspection.session_fall.filter(|found| found.is_apart)?;
+    let SessionFall { held_out, by_recording, in_time, fall, .. } = found;
+    (by_recording - in_time >= SESSION_FALL && fall.low > 0.0).then(|| Finding {
+        cause: Cause::SessionConfounded,
+        title: Cause::SessionConfounded.title(),
+        effect: by_recording - in_time,
+        interval: None,
+        seeds: 0,
+        evidence: format!(
+            "trees on summary statistics reach {:.1} % on recordings that were held out at random, and {:.1} % on the same \
+             recordings if they were trained only on {}",
+            100.0 * by_recording,
+            100.0 * in_time,
+            if held_out == HeldOut::Session { "other sessions" } else { "earlier ones" }
+        ),
+        fix: "record every surface in each of several sessions, in turns and on several days, and train on all of them; \
+              until then, believe the scores later or by session that fit prints, and not those by recording"
+            .into(),
+        after_first: false,
+        score: by_recording - in_time,
+        priority: Priority::MeaninglessScores,
+    })
 }
 
 /// Drives that look like another surface.

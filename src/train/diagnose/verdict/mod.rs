@@ -22,7 +22,7 @@ pub(crate) mod training_rules;
 
 use std::collections::BTreeSet;
 
-use self::data_rules::{faults, inseparable_surfaces, not_separable};
+use self::data_rules::{faults, inseparable_surfaces, not_separable, session_confounded};
 use self::evidence::Evidence;
 use self::finding::{Finding, Priority};
 use self::health::{network_behind_trees, too_few_recordings, too_many_epochs};
@@ -31,6 +31,7 @@ use self::training_rules::{effective_changes, explained_spike};
 /// The causes for which there is enough evidence, each at most once. The first is the one to fix first.
 pub(crate) fn findings(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut found = faults(evidence);
+    found.extend(session_confounded(evidence));
     if let Some(nothing_to_learn) = not_separable(evidence) {
         // Gains by other settings are chance.
         found.retain(|finding| finding.priority == Priority::MeaninglessScores);
@@ -64,9 +65,12 @@ mod tests {
     use crate::train::diagnose::inspection::Inspection;
     use crate::train::diagnose::inspection::label_errors::LabelledStretch;
     use crate::train::diagnose::inspection::neighbours::NeighbourError;
+    use crate::train::diagnose::inspection::sessions::SessionFall;
+    use crate::train::diagnose::statistics::estimate::Estimate;
     use crate::train::fit::epoch::Epoch;
     use crate::train::options::FitOptions;
     use crate::train::tests::sine_waves;
+    use crate::train::time_scores::HeldOut;
 
     type Outcomes = Vec<Option<ExperimentOutcome>>;
 
@@ -123,9 +127,11 @@ mod tests {
         trees: f64,
         /// So many of 20 drives look like another surface.
         suspected: usize,
+        /// How much worse trees do later.
+        fall: Option<SessionFall>,
     }
 
-    fn causes(Measured { batch_size, control, trials, trees, suspected }: Measured<'_>) -> Vec<Cause> {
+    fn causes(Measured { batch_size, control, trials, trees, suspected, fall }: Measured<'_>) -> Vec<Cause> {
         let dataset = sine_waves(4, 5, 2);
         let options = FitOptions { batch_size, ..FitOptions::default() };
         let stretches: Vec<LabelledStretch> = (0..20)
@@ -151,6 +157,7 @@ mod tests {
             neighbours: NeighbourError { error: 0.0, low: 0.0, high: 0.0 },
             trees,
             leaky_trees: trees,
+            session_fall: fall,
         };
         let by_seed: Vec<Option<f64>> = (0..5).map(|seed| Some(trees + 0.002 * f64::from(seed))).collect();
         let evidence = Evidence {
@@ -173,7 +180,29 @@ mod tests {
 
     /// The causes that are found in a run with batches of 32 windows, of which trees get `trees` right.
     fn found(control: &Outcomes, trials: &[Trial], trees: f64) -> Vec<Cause> {
-        causes(Measured { batch_size: 32, control, trials, trees, suspected: 0 })
+        causes(Measured { batch_size: 32, control, trials, trees, suspected: 0, fall: None })
+    }
+
+    #[test]
+    fn surfaces_in_sessions_of_their_own_are_named_if_trees_fall_from_one_session_to_another() {
+        let control = outcomes(0.9, 0.0, 0);
+        let named = |falls: [f64; 3], is_apart: bool| {
+            let fall = Estimate::of(&falls, 0.0).unwrap();
+            let (by_recording, in_time) = (0.95, 0.95 - fall.mean);
+            let fall = Some(SessionFall { held_out: HeldOut::Later, by_recording, in_time, fall, is_apart });
+            causes(Measured {
+                batch_size: 32,
+                control: &control,
+                trials: &[],
+                trees: 0.9,
+                suspected: 0,
+                fall,
+            })
+        };
+        assert_eq!(named([0.28, 0.3, 0.32], true), [Cause::SessionConfounded]);
+        assert_eq!(named([0.28, 0.3, 0.32], false), [], "the surfaces were recorded in turns");
+        assert_eq!(named([0.03, 0.04, 0.05], true), [], "the fall is small");
+        assert_eq!(named([-0.5, 0.3, 0.9], true), [], "the fall may be chance");
     }
 
     #[test]
@@ -241,7 +270,14 @@ mod tests {
             ),
         ];
         let of = |batch_size| {
-            causes(Measured { batch_size, control: &control, trials: &trials, trees: 0.72, suspected: 0 })[0]
+            causes(Measured {
+                batch_size,
+                control: &control,
+                trials: &trials,
+                trees: 0.72,
+                suspected: 0,
+                fall: None,
+            })[0]
         };
         assert_eq!((of(2), of(32)), (Cause::BatchTooSmall, Cause::LearningRateTooHigh));
     }
