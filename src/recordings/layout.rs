@@ -78,7 +78,7 @@ pub struct LabelLayout {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelFrom {
-    /// The label is the name of the folder that contains the recording.
+    /// The label is the name of the folder that contains the recording; the folder `unlabelled` has none.
     #[default]
     Folder,
     /// The label is the text in a column of the recording.
