@@ -1,4 +1,5 @@
 //! Labels over MQTT: somebody says which surface a robot is on, and the daemon records what the trainer reads.
+#![allow(clippy::single_range_in_vec_init, reason = "the tests compare lists of ranges, some of one range")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
