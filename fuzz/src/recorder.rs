@@ -29,6 +29,7 @@ pub fn recorder(data: &[u8]) {
     let options = RecorderOptions {
         folder: folder.path().to_owned(),
         label: "tile".into(),
+        only_labelled: false,
         channels: channels.clone(),
         max_streams: 2,
         idle: Duration::from_secs(60),
@@ -54,7 +55,7 @@ pub fn recorder(data: &[u8]) {
             rate: (choice & 4 != 0).then_some(100.0),
         };
         pushed += 1;
-        recorder.push(&mut batch, &mut drops).unwrap_or_else(|error| panic!("{error}"));
+        recorder.push(&mut batch, None, &mut drops).unwrap_or_else(|error| panic!("{error}"));
     }
     let files = recorder.finish(&mut drops).unwrap_or_else(|error| panic!("{error}"));
     let written: u64 = files.iter().map(|(_, samples)| samples).sum();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::ValueError;
+use crate::signal::{UNLABELLED, is_folder_name};
 
 /// The section `[publish]`: where surfaces and predictions go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,19 +37,36 @@ pub struct RecordConfig {
     /// The surface that the robots drive on. Recordings go into a subfolder of this name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Whether samples are recorded only while their robot has a label over MQTT.
+    pub only_labelled: bool,
 }
 
 impl RecordConfig {
     /// The name of the subfolder of the recordings.
     pub(crate) fn label(&self) -> &str {
-        self.label.as_deref().unwrap_or("unlabelled")
+        self.label.as_deref().unwrap_or(UNLABELLED)
     }
 
-    /// Checks that the label can be the name of a folder.
-    pub(super) fn validate(&self) -> Result<(), ValueError> {
+    /// Checks that the label can be the name of a folder, and that something can be recorded at all. `has_broker`
+    /// says whether there is a broker to get labels from.
+    pub(super) fn validate(&self, has_broker: bool) -> Result<(), ValueError> {
+        if self.only_labelled {
+            let wrong = |fix: &str| Err(ValueError::in_words("record.only_labelled", "true", fix));
+            if self.folder.is_none() {
+                return wrong("it needs record.folder, the folder of the recordings");
+            }
+            if !has_broker {
+                return wrong("it needs mqtt.host, the broker from which the labels of robots come");
+            }
+            if self.label.is_some() {
+                return wrong(
+                    "record.label would have no effect, because robots without a label over MQTT are not recorded; \
+                     remove one of the two",
+                );
+            }
+        }
         let Some(label) = &self.label else { return Ok(()) };
-        let plain = !label.is_empty() && !label.starts_with('.') && !label.contains(['/', '\\', '\0']);
-        if plain {
+        if is_folder_name(label) {
             return Ok(());
         }
         Err(ValueError::new(

@@ -25,7 +25,7 @@ impl Config {
         self.home_assistant.validate(self.mqtt.host.is_some())?;
         self.mqtt.validate()?;
         self.http.validate()?;
-        self.record.validate()?;
+        self.record.validate(self.mqtt.host.is_some())?;
         self.validate_sources()
     }
 
@@ -183,6 +183,18 @@ mod tests {
             ),
             ("[home_assistant]\ndevices = 0", "home_assistant.devices is 0; it must be from 1 to 10000"),
             ("[record]\nlabel = '../x'", "record.label is \"../x\"; it must be the name of a folder"),
+            (
+                "[record]\nonly_labelled = true",
+                "record.only_labelled is true; it needs record.folder, the folder",
+            ),
+            (
+                "[record]\nfolder = 'r'\nonly_labelled = true",
+                "record.only_labelled is true; it needs mqtt.host",
+            ),
+            (
+                "[mqtt]\nhost = 'h'\n[record]\nfolder = 'r'\nlabel = 'x'\nonly_labelled = true",
+                "record.only_labelled is true; record.label would have no effect",
+            ),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it must be from 0 to 1"),
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is \"500ms\"; it must be whole seconds"),
             ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is \"ca\"; it is used only with TLS"),

@@ -41,6 +41,8 @@ pub(crate) struct BrokerConnection {
     pub publisher: Publisher,
     /// How often the health report is published; `None` to publish none, as tools do.
     pub health: Option<Duration>,
+    /// Whether robots can be given a label over it.
+    pub labels: bool,
 }
 
 /// What a pipeline needs to make predictions: the model, the windows, the decision and the sinks.

@@ -32,7 +32,7 @@ use super::tasks::{TaskEnd, Tasks};
 use super::{serving, supervisor};
 use crate::health::Health;
 use crate::http::HttpServer;
-use crate::mqtt::{Publisher, Subscribed};
+use crate::mqtt::{LabelTopic, Publisher, Subscribed};
 use crate::shutdown::{self, Shutdown};
 use crate::sink::recorder::Recorder;
 use crate::source::handle::SourceHandle;
@@ -95,11 +95,16 @@ impl Pipeline {
             let handle = SourceHandle::new(index, name, events.clone(), health.clone());
             spawn_source(&mut tasks, source, handle, &stop, &mut subscribed);
         }
+        let labels = broker
+            .as_ref()
+            .filter(|broker| broker.labels)
+            .map(|broker| LabelTopic::new(broker.publisher.base(), events.downgrade(), health.clone()));
         drop(events);
         let health_interval = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
         let (interval, interval_receiver) = watch::channel(health_interval);
-        let publisher = broker
-            .map(|broker| spawn_broker(&mut tasks, broker, subscribed, interval_receiver, &stop, &health));
+        let publisher = broker.map(|broker| {
+            spawn_broker(&mut tasks, broker, subscribed, labels, interval_receiver, &stop, &health)
+        });
         let notifier = Arc::new(if supervised { Notifier::from_environment() } else { Notifier::silent() });
         let (handovers, handover_receiver) = mpsc::channel(1);
         if let Some(reload) = reload {
@@ -200,13 +205,15 @@ fn spawn_broker(
     tasks: &mut Tasks,
     broker: BrokerConnection,
     subscribed: Vec<Subscribed>,
+    labels: Option<LabelTopic>,
     interval: watch::Receiver<Duration>,
     shutdown: &Shutdown,
     health: &Arc<Health>,
 ) -> Publisher {
-    let BrokerConnection { connection, publisher, health: health_interval } = broker;
-    let filters = subscribed.iter().map(|(subscription, _)| subscription.filter()).collect();
-    let connection = connection.run(subscribed, shutdown.clone(), health.clone());
+    let BrokerConnection { connection, publisher, health: health_interval, labels: _ } = broker;
+    let filters = subscribed.iter().map(|(subscription, _)| subscription.filter());
+    let filters = filters.chain(labels.as_ref().map(LabelTopic::filter)).collect();
+    let connection = connection.run(subscribed, labels, shutdown.clone(), health.clone());
     tasks.spawn("connection", TaskEnd::AfterShutdown, connection);
     let mut stop = shutdown.clone();
     let topics = publisher.clone();

@@ -26,7 +26,7 @@ pub(super) async fn serve(
     events: EventReceiver,
     handovers: mpsc::Receiver<Box<Handover>>,
     serving: Serving,
-    recording: Option<RecordSender>,
+    mut recording: Option<RecordSender>,
     live: Option<LiveEvents>,
     health: &Arc<Health>,
 ) -> Result<Vec<Sink>, PipelineError> {
@@ -46,7 +46,7 @@ pub(super) async fn serve(
     let surfaces = SurfaceTable::new(context);
     let streams = StreamTable::new(streams);
     let work_queue = WorkQueue::new(queue_limit, streams.is_live());
-    let observers = Observers { recording: recording.as_ref(), live: live.as_ref() };
+    let observers = Observers { recording: recording.as_mut(), live: live.as_ref() };
     let stopped = |name: &str| PipelineError::Stopped(name.to_owned());
     let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let mut following = std::pin::pin!(caught(following));
@@ -74,7 +74,7 @@ pub(super) async fn serve(
 /// [`PipelineError::Stopped`] if this panics.
 pub(super) async fn record(
     mut events: EventReceiver,
-    recording: Option<RecordSender>,
+    mut recording: Option<RecordSender>,
     mut observer: Option<Observer>,
     health: &Arc<Health>,
 ) -> Result<Vec<Sink>, PipelineError> {
@@ -84,7 +84,7 @@ pub(super) async fn record(
             if let Some(observer) = &mut observer {
                 observer(&event);
             }
-            if let Some(recording) = &recording {
+            if let Some(recording) = &mut recording {
                 recording.take(&event, &mut drops);
                 health.dropped("recorder", &mut drops);
             }

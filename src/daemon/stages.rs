@@ -21,20 +21,19 @@ use crate::thread::test_panic;
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// The recorder and the live events, which receive samples after the stream table has set their times.
-#[derive(Clone, Copy)]
 pub(crate) struct Observers<'a> {
     /// The recorder; `None` if samples are not recorded.
-    pub(crate) recording: Option<&'a RecordSender>,
+    pub(crate) recording: Option<&'a mut RecordSender>,
     /// The live events of the page; `None` if it is not served.
     pub(crate) live: Option<&'a LiveEvents>,
 }
 
 impl Observers<'_> {
-    fn take(self, event: &SourceEvent, drops: &mut Drops) {
+    fn take(&mut self, event: &SourceEvent, drops: &mut Drops) {
         if let (Some(live), SourceEvent::Samples(batch)) = (self.live, event) {
             live.samples(batch);
         }
-        if let Some(recording) = self.recording {
+        if let Some(recording) = &mut self.recording {
             recording.take(event, drops);
         }
     }
@@ -51,7 +50,7 @@ pub(crate) async fn follow(
     mut table: StreamTable,
     mut queue: WorkQueue,
     work: mpsc::Sender<QueueItem>,
-    observers: Observers<'_>,
+    mut observers: Observers<'_>,
     health: &Arc<Health>,
 ) {
     let live = table.is_live();
@@ -96,6 +95,7 @@ pub(crate) async fn follow(
                         table.end(&stream, &mut drops, |event| queue.push(event));
                         observers.take(&SourceEvent::End(stream), &mut drops);
                     }
+                    Some(change @ SourceEvent::Label(_)) => observers.take(&change, &mut drops),
                     None => {
                         open = false;
                         table.end_all(&mut drops, |event| queue.push(event));

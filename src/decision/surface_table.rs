@@ -355,7 +355,7 @@ mod tests {
         let time = Time::from_seconds(0.0).unwrap();
         let first = batch(0, vec![EventKind::Start { time }, window(1.0)], &[0.9, 0.1]);
         let mut strict = context("first", &["a", "b"]);
-        strict.decision = DecisionOptions { min_confidence: 0.9999, hysteresis: 0.0, ..strict.decision };
+        strict.decision = DecisionOptions { min_confidence: 1.0, hysteresis: 0.0, ..strict.decision };
         let other = InferredBatch { context: Some(Box::new(strict)), ..batch(1, vec![], &[]) };
         let next = batch(2, vec![window(1.1)], &[0.9, 0.1]);
         assert_eq!(changes(&mut surfaces(), vec![first, other, next]), [None, Some(0), None]);

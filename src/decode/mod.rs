@@ -6,6 +6,8 @@
 //!   whole.
 //! - [`message::decode`] decodes the payloads of MQTT messages. They contain the same lines and objects.
 //!
+//! [`decode_label`] decodes what somebody says about the surface under a robot.
+//!
 //! A decoder never fails. What it cannot decode it counts in [`Drops`](crate::signal::Drops), which also
 //! describes the first fault, and then it continues with the next line or frame. All decoders work in bounded
 //! memory, whatever the bytes are. They do not set the times of samples that carry none: those are
@@ -16,6 +18,7 @@ mod bytes;
 mod channel_joiner;
 pub mod csv;
 pub mod json;
+mod label;
 mod live;
 pub mod message;
 mod message_unit;
@@ -23,6 +26,7 @@ mod stream;
 mod unit_choice;
 
 pub(crate) use channel_joiner::ChannelJoiner;
+pub(crate) use label::{LabelFault, MAX_LABEL_PAYLOAD, decode_label};
 pub use live::LiveDecoder;
 pub(crate) use message_unit::MessageUnit;
 pub use stream::{StreamDecoder, StreamFormat};

@@ -14,7 +14,7 @@ use super::fault::{BrokerFault, explain_refusal};
 use super::limits::{ACKNOWLEDGEMENT, TIMEOUT};
 use super::publisher::BrokerState;
 use super::reconnect::{ConnectionFault, ReconnectPolicy};
-use super::subscription::{Receiver, Subscribed};
+use super::subscription::{LabelTopic, Receiver, Subscribed};
 use crate::config::MqttConfig;
 use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
@@ -76,11 +76,12 @@ impl Connection {
 
     /// Keeps the connection until the client asks to disconnect, and connects again after each failure.
     ///
-    /// Received samples go to `subscribed` until the shutdown. After the shutdown the connection only
-    /// publishes, until the client asks to disconnect or the connection fails.
+    /// Received samples go to `subscribed` and labels to `labels` until the shutdown. After the shutdown the connection
+    /// only publishes, until the client asks to disconnect or the connection fails.
     pub(crate) async fn run(
         mut self,
         subscribed: Vec<Subscribed>,
+        labels: Option<LabelTopic>,
         mut shutdown: Shutdown,
         health: Arc<Health>,
     ) {
@@ -88,7 +89,7 @@ impl Connection {
             tracing::warn!("{warning}");
         }
         let (broker, shared) = (self.broker.clone(), self.shared.clone());
-        let mut receiver = Some(Receiver::new(subscribed));
+        let mut receiver = Some(Receiver::new(subscribed, labels));
         let mut policy = self.policy();
         let mut connections = 0;
         let [least, most] = ACKNOWLEDGEMENT;
@@ -223,7 +224,12 @@ impl Connection {
                 receive(&publish, receiver, &shared).await;
             }
         }
-        receiver.iter().for_each(|receiver| receiver.set_state(SourceState::Connecting));
+        if let Some(receiver) = receiver {
+            if let Some(labels) = &mut receiver.labels {
+                labels.disconnected().await;
+            }
+            receiver.set_state(SourceState::Connecting);
+        }
     }
 
     /// A new reconnect policy for this connection.

@@ -37,4 +37,4 @@ pub(crate) use self::credentials::Credentials;
 pub(crate) use self::listener::{BrokerEvent, Message};
 pub(crate) use self::publisher::Publisher;
 pub(crate) use self::role::Role;
-pub(crate) use self::subscription::{Subscribed, Subscription};
+pub(crate) use self::subscription::{LabelTopic, Subscribed, Subscription};

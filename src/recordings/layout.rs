@@ -92,7 +92,7 @@ pub enum LabelFolder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LabelFrom {
-    /// The label is the name of a folder; see [`LabelLayout::folder`].
+    /// The label is the name of a folder, see [`LabelLayout::folder`]; the folder `unlabelled` has none.
     #[default]
     Folder,
     /// The label is the text in a column of the recording.

@@ -10,7 +10,7 @@ use super::recording::Recording;
 use super::row_counts::RowCounts;
 use super::unit::assumed_unit;
 use crate::decode::csv::{CsvRows, Preview, TextColumn};
-use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeInput, TimeUnit};
+use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeInput, TimeUnit, UNLABELLED};
 
 /// The number of bytes that are read and decoded at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -246,7 +246,8 @@ impl<'a> RecordingReader<'a> {
         let recording = self.recording;
         match recording.layout.label.from {
             LabelFrom::Folder => {
-                Ok(recording.label_folder.as_deref().map(Labels::constant).unwrap_or_default())
+                let folder = recording.label_folder.as_deref().filter(|folder| *folder != UNLABELLED);
+                Ok(folder.map(Labels::constant).unwrap_or_default())
             }
             LabelFrom::Column => {
                 let column = self.rows.texts().first();

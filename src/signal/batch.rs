@@ -1,8 +1,9 @@
-//! What a source passes to the next stage: batches of samples that arrived together, and the end of a stream.
+//! What a source passes to the next stage: batches of samples that arrived together, the end of a stream, and labels.
 
 use std::time::Instant;
 
 use super::arrival_clock::{ArrivalClock, time};
+use super::label::LabelChange;
 use super::samples::Samples;
 use super::stream_id::StreamId;
 use super::time::Time;
@@ -14,6 +15,8 @@ pub enum SourceEvent {
     Samples(SampleBatch),
     /// The stream has ended: no samples of it follow.
     End(StreamId),
+    /// What is said about the surface under a robot changes, for the samples that follow.
+    Label(LabelChange),
 }
 
 /// Samples of one stream that arrived together.

@@ -34,11 +34,15 @@ pub enum DropReason {
     Retained,
     /// A topic has the name of a channel that the source does not have.
     UnknownChannel,
+    /// A label has a name that is not allowed.
+    LabelName,
+    /// Labels change too often, or there are too many of them.
+    LabelLimit,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 15] = [
+    pub const ALL: [DropReason; 17] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
         DropReason::LostFrame,
@@ -54,6 +58,8 @@ impl DropReason {
         DropReason::NotRecorded,
         DropReason::Retained,
         DropReason::UnknownChannel,
+        DropReason::LabelName,
+        DropReason::LabelLimit,
     ];
 
     /// The name of the reason in metrics and messages.
@@ -74,6 +80,8 @@ impl DropReason {
             DropReason::NotRecorded => "not_recorded",
             DropReason::Retained => "retained",
             DropReason::UnknownChannel => "unknown_channel",
+            DropReason::LabelName => "label_name",
+            DropReason::LabelLimit => "label_limit",
         }
     }
 }

@@ -23,6 +23,13 @@ pub(crate) struct EventSender {
     room: Arc<Semaphore>,
 }
 
+/// A sender that does not keep the queue open.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakEventSender {
+    events: mpsc::WeakSender<QueuedEvent>,
+    room: Arc<Semaphore>,
+}
+
 /// The side of the pipeline. When it is dropped, the sources find the pipeline closed.
 #[derive(Debug)]
 pub(crate) struct EventReceiver {
@@ -60,11 +67,27 @@ impl EventSender {
     pub(crate) async fn send(&self, event: SourceEvent) -> Result<(), PipelineClosed> {
         let bytes = match &event {
             SourceEvent::Samples(batch) => batch.samples.len() * (8 + 4 * batch.samples.channels()),
-            SourceEvent::End(_) => 0,
+            SourceEvent::End(_) | SourceEvent::Label(_) => 0,
         };
         let kib = u32::try_from((bytes / 1024).min(KIB)).unwrap_or(0);
         let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| PipelineClosed)?;
         self.events.send(QueuedEvent { event, room }).await.map_err(|_| PipelineClosed)
+    }
+
+    /// A sender for this queue that does not keep it open.
+    pub(crate) fn downgrade(&self) -> WeakEventSender {
+        WeakEventSender { events: self.events.downgrade(), room: self.room.clone() }
+    }
+}
+
+impl WeakEventSender {
+    /// Adds an event, as [`EventSender::send`] does.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended, or all sources have.
+    pub(crate) async fn send(&self, event: SourceEvent) -> Result<(), PipelineClosed> {
+        let events = self.events.upgrade().ok_or(PipelineClosed)?;
+        EventSender { events, room: self.room.clone() }.send(event).await
     }
 }
 
@@ -125,6 +148,20 @@ mod tests {
             assert!(!is_ready(&mut fifth).await, "the first batch is still in use");
             drop(first);
             assert!(is_ready(&mut fifth).await);
+        });
+    }
+
+    #[test]
+    fn a_weak_sender_adds_events_and_does_not_keep_the_queue_open() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (sender, mut receiver) = event_queue();
+            let weak = sender.downgrade();
+            weak.send(batch(1)).await.unwrap();
+            assert!(receiver.recv().await.is_some());
+            drop(sender);
+            assert!(receiver.recv().await.is_none());
+            assert_eq!(weak.send(batch(1)).await, Err(PipelineClosed));
         });
     }
 

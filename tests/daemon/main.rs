@@ -9,6 +9,7 @@ mod config;
 mod fuzz;
 mod home_assistant;
 mod http;
+mod labels;
 mod logging;
 mod package;
 mod page;

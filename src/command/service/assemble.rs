@@ -174,7 +174,9 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnect
     mqtt::Credentials::read(&config.mqtt).map_err(Failure::config)?;
     let (connection, publisher) = mqtt::connect(&config.mqtt, host, &config.publish.base, role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
-    Ok(Some(BrokerConnection { connection, publisher, health }))
+    // Labels are for recordings.
+    let labels = role == Role::Daemon && config.record.folder.is_some();
+    Ok(Some(BrokerConnection { connection, publisher, health, labels }))
 }
 
 /// Builds the announcements to Home Assistant; `None` if they are not enabled.

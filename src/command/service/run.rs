@@ -175,6 +175,7 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
     let options = RecorderOptions {
         folder: folder.clone(),
         label: config.record.label().to_owned(),
+        only_labelled: config.record.only_labelled,
         channels: card.channels.clone(),
         max_streams: config.limits.streams,
         idle: config.limits.idle,

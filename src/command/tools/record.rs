@@ -90,13 +90,16 @@ impl RecordArgs {
                  configuration that has a [[source]] with -c",
             ));
         }
+        // This recording has one label for all, whatever the daemon does with the same configuration.
         config.record.label = Some(self.label.clone());
+        config.record.only_labelled = false;
         config.validate().map_err(Failure::config)?;
         let channels = channels(&config)?;
         let sources = assemble::sources(&config, Some(&channels))?;
         let options = RecorderOptions {
             folder: self.out.clone(),
             label: self.label.clone(),
+            only_labelled: false,
             channels,
             max_streams: config.limits.streams,
             idle: config.limits.idle,

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::budget::Budget;
+use super::folder;
+use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
 use crate::csv::RowWriter;
-use crate::signal::{Channel, StreamId, Time};
+use crate::signal::{Channel, Label, StreamId, Time};
 use crate::stream::{LeapFilter, TimeUnwrapper, Timestamper};
 
 /// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
@@ -30,7 +33,10 @@ pub(super) struct OpenRecording {
     pub(super) unwrapper: TimeUnwrapper,
     pub(super) timestamper: Timestamper,
     pub(super) leaps: LeapFilter,
-    pub(super) restarts: RestartBudget,
+    /// How often the clock may still start again in this recording or its successors.
+    pub(super) restarts: Budget,
+    /// The label that the stream has over MQTT; `None` if it has none.
+    pub(super) label: Option<Label>,
     /// Number of samples written.
     pub(super) samples: u64,
     /// Whether anything was written since the last flush.
@@ -53,41 +59,30 @@ impl Write for FileWriter {
     }
 }
 
-/// How often the clock of a stream may still start again in this recording or its successors.
-///
-/// Two boards with one name, or a clock that is set back again and again, would otherwise make a file for each
-/// step back.
-#[derive(Clone, Debug)]
-pub(super) struct RestartBudget {
-    left: u32,
-    /// When `left` was last increased.
-    increased: Instant,
-}
-
-impl RestartBudget {
-    fn new(now: Instant) -> Self {
-        Self { left: RESTARTS, increased: now }
-    }
-
-    /// Whether a new recording may begin now. If so, it counts.
-    pub(super) fn spend(&mut self, now: Instant) -> bool {
-        let minutes = now.saturating_duration_since(self.increased).as_secs() / RESTART_INTERVAL.as_secs();
-        if minutes > 0 {
-            self.left = u32::try_from(minutes).unwrap_or(u32::MAX).saturating_add(self.left).min(RESTARTS);
-            self.increased = now;
-        }
-        let may = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        may
-    }
-}
-
 impl OpenRecording {
+    /// Creates a file for a stream, in the folder of its label over MQTT or else in `folder`.
+    ///
+    /// # Errors
+    /// An error that names the file or the folder.
+    pub(super) fn labelled(
+        options: &RecorderOptions,
+        folder: &Path,
+        stream: &StreamId,
+        label: Option<&Label>,
+    ) -> io::Result<Self> {
+        let Some(label) = label else { return Self::create(folder, stream, &options.channels) };
+        let folder = options.folder.join(label.as_str());
+        folder::create(&folder)?;
+        let mut open = Self::create(&folder, stream, &options.channels)?;
+        open.label = Some(label.clone());
+        Ok(open)
+    }
+
     /// Creates a file named after the stream and the current time, and writes the header.
     ///
     /// # Errors
     /// An error that names the file, or the folder if every candidate name is taken.
-    pub(super) fn create(folder: &Path, stream: &StreamId, channels: &[Channel]) -> io::Result<Self> {
+    fn create(folder: &Path, stream: &StreamId, channels: &[Channel]) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
         // A file whose name begins with a dot is hidden, and nobody would find the recording.
         let hidden = if stream.as_str().starts_with('.') { "_" } else { "" };
@@ -114,7 +109,8 @@ impl OpenRecording {
                         unwrapper: TimeUnwrapper::new(MAX_GAP),
                         timestamper: Timestamper::default(),
                         leaps: LeapFilter::default(),
-                        restarts: RestartBudget::new(now),
+                        restarts: Budget::new(RESTARTS, RESTART_INTERVAL, now),
+                        label: None,
                         samples: 0,
                         dirty: true,
                         used: now,
@@ -170,18 +166,5 @@ impl OpenRecording {
         // Dropping the writer would try again to write its buffer, which the disk has no room for.
         let (FileWriter(file), _) = self.out.into_parts();
         file
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_starts_again_and_again_may_begin_one_recording_a_minute() {
-        let start = Instant::now();
-        let mut budget = RestartBudget::new(start);
-        let began = (0..600).filter(|second| budget.spend(start + Duration::from_secs(*second))).count();
-        assert_eq!(began, 5 + 9);
     }
 }

@@ -1,14 +1,17 @@
 //! Records samples as CSV files that the trainer reads without conversion.
 //!
 //! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv`, one file for each
-//! uninterrupted run of the device's clock. [`start`] runs a recorder on a thread of its own, so that a slow disk
+//! uninterrupted run of the device's clock with one label. The label is the one that the stream has over MQTT
+//! (`labels.rs`), or else the one of the configuration. [`start`] runs a recorder on a thread of its own, so that a slow disk
 //! delays nothing else; what waits for that thread is bounded by bytes. Once a second everything is given to the
 //! system, so that a crash of the program loses at most about the last second. Another thread then writes it
 //! through to the disk, while recording goes on. A loss of power loses at most the last second, too, and what
 //! was written while the disk was still busy with the second before.
 
+mod budget;
 mod file;
 mod folder;
+mod labels;
 mod open_files;
 mod options;
 mod queue;

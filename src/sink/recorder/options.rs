@@ -19,8 +19,10 @@ pub enum OnFault {
 pub struct RecorderOptions {
     /// The folder of recordings.
     pub folder: PathBuf,
-    /// The surface that the robots drive on. Recordings go into the folder with this name below `folder`.
+    /// The surface that robots without a label of their own drive on. Their recordings go into the folder with this name below `folder`.
     pub label: String,
+    /// Whether only robots with a label of their own are recorded.
+    pub only_labelled: bool,
     /// The recorded channels, each of which is a column.
     pub channels: Vec<Channel>,
     /// Maximum number of streams recorded at once. Samples of further streams are dropped and counted.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::signal::{SampleBatch, SourceEvent, StreamId, Time};
+use crate::signal::{Label, SampleBatch, SourceEvent, StreamId, Time};
 
 /// Maximum size of what waits for the thread or is being written by it, in bytes.
 pub(super) const MAX_BYTES: usize = 16 << 20;
@@ -34,34 +34,45 @@ struct QueueState {
     closed: bool,
 }
 
-/// Samples of one stream, and whether the stream ends after them.
+/// Samples of one stream with one label, and whether the stream ends after them.
 #[derive(Debug)]
 pub(super) struct RecordEntry {
     pub(super) stream: StreamId,
+    /// The label that the stream has over MQTT; `None` if it has none.
+    pub(super) label: Option<Label>,
     pub(super) batches: Vec<SampleBatch>,
     pub(super) ends: bool,
     pub(super) bytes: usize,
 }
 
 impl RecordQueue {
-    /// Adds an event. Returns the number of samples that found no room.
-    pub(super) fn push(&self, event: &SourceEvent) -> usize {
+    /// Adds an event of a stream that has this label over MQTT. Returns the number of samples that found no room.
+    ///
+    /// A change of labels is no event of its own: it shows in the samples that follow.
+    pub(super) fn push(&self, event: &SourceEvent, label: Option<&Label>) -> usize {
         let mut state = self.lock();
         let (stream, batch) = match event {
             SourceEvent::Samples(batch) => (&batch.stream, Some(batch)),
             SourceEvent::End(stream) => (stream, None),
+            SourceEvent::Label(_) => return 0,
         };
         let bytes = batch.map_or(0, |batch| batch.samples.len() * (8 + 4 * batch.samples.channels()));
         // A single batch always finds room, because its source bounds it.
         if state.closed || (state.bytes > 0 && state.bytes + bytes + 2 * ENTRY_BYTES > MAX_BYTES) {
             return batch.map_or(0, |batch| batch.samples.len());
         }
-        let index = match state.open.get(stream) {
-            Some(index) => *index,
+        let open = state.open.get(stream).copied();
+        // The end of a stream belongs to what is open, whatever its label.
+        let has_label = |index: &usize| {
+            batch.is_none() || state.entries.get(*index).is_some_and(|entry| entry.label.as_ref() == label)
+        };
+        let index = match open.filter(has_label) {
+            Some(index) => index,
             None => {
                 let (index, stream) = (state.entries.len(), stream.clone());
                 state.open.insert(stream.clone(), index);
-                state.entries.push(RecordEntry { stream, batches: Vec::new(), ends: false, bytes: 0 });
+                let label = label.cloned();
+                state.entries.push(RecordEntry { stream, label, batches: Vec::new(), ends: false, bytes: 0 });
                 state.add_bytes(index, ENTRY_BYTES);
                 index
             }
@@ -179,7 +190,7 @@ mod tests {
             SourceEvent::End(StreamId::new("a").unwrap()),
             batch("a", &[at(1)]),
         ] {
-            assert_eq!(queue.push(&event), 0);
+            assert_eq!(queue.push(&event, None), 0);
         }
         let expected = [("a", vec![2], true), ("b", vec![2], false), ("a", vec![1], false)];
         assert_eq!(take(&queue), expected.map(|(stream, lengths, ends)| (stream.to_owned(), lengths, ends)));
@@ -190,7 +201,7 @@ mod tests {
     fn samples_without_times_keep_their_arrival() {
         let queue = RecordQueue::default();
         for time in [at(1), Time::ARRIVAL, Time::ARRIVAL, at(2), at(3)] {
-            queue.push(&batch("a", &[time]));
+            queue.push(&batch("a", &[time]), None);
         }
         assert_eq!(take(&queue), [("a".to_owned(), vec![1, 1, 1, 2], false)]);
     }
@@ -199,22 +210,22 @@ mod tests {
     fn what_finds_no_room_is_counted_until_something_was_written() {
         let queue = RecordQueue::default();
         let large = batch("a", &vec![at(1); 100_000]);
-        let pushed = (0..50).map(|_| queue.push(&large)).collect::<Vec<_>>();
+        let pushed = (0..50).map(|_| queue.push(&large, None)).collect::<Vec<_>>();
         let fits = pushed.iter().filter(|refused| **refused == 0).count();
         assert_eq!(fits, MAX_BYTES / 1_200_000);
         assert!(pushed[fits..].iter().all(|refused| *refused == 100_000));
         let entries = queue.take(Duration::ZERO).unwrap();
-        assert_eq!(queue.push(&large), 100_000, "it is still being written");
+        assert_eq!(queue.push(&large, None), 100_000, "it is still being written");
         queue.written(entries[0].bytes);
-        assert_eq!(queue.push(&large), 0);
+        assert_eq!(queue.push(&large, None), 0);
     }
 
     #[test]
     fn a_closed_queue_gives_the_rest_and_then_ends() {
         let queue = RecordQueue::default();
-        queue.push(&batch("a", &[at(1)]));
+        queue.push(&batch("a", &[at(1)]), None);
         queue.close();
-        assert_eq!(queue.push(&batch("a", &[at(2)])), 1);
+        assert_eq!(queue.push(&batch("a", &[at(2)]), None), 1);
         assert_eq!(take(&queue).len(), 1);
         assert!(queue.take(Duration::MAX).is_none());
     }

@@ -12,11 +12,14 @@ use super::options::RecorderOptions;
 use super::recording_file::RecordingFile;
 use super::sync::sync_all;
 use super::{folder, open_files};
-use crate::signal::{DropReason, Drops, SampleBatch, StreamId};
+use crate::signal::{DropReason, Drops, Label, SampleBatch, StreamId};
 use crate::stream::Placement;
 
 /// Maximum number of finished recordings that are remembered for the report at the end.
 const MAX_FINISHED: usize = 1000;
+
+/// Maximum number of finished recordings that wait to be synced when labels change.
+const MAX_CLOSED: usize = 64;
 
 /// What the recorder does with samples that cannot be written because a newer one was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,10 @@ impl Recorder {
     /// # Errors
     /// An error that names the folder, if it cannot be created.
     pub fn new(options: RecorderOptions) -> io::Result<Self> {
-        let folder = options.folder.join(&options.label);
+        let folder = match options.only_labelled {
+            true => options.folder.clone(),
+            false => options.folder.join(&options.label),
+        };
         folder::create(&folder)?;
         Ok(Self {
             max_files: open_files::limit(options.max_streams),
@@ -67,19 +73,29 @@ impl Recorder {
         })
     }
 
+    /// What is recorded, and where.
+    pub(super) fn options(&self) -> &RecorderOptions {
+        &self.options
+    }
+
     /// Sets what is done with late samples; by default they are counted.
     pub(crate) fn set_late(&mut self, late: LateSamples) {
         self.late = late;
     }
 
-    /// Writes the samples of a batch. Duplicates, late samples and streams over the limit are dropped and
+    /// Writes the samples of a batch into the folder of `label`, or into that of the options if it is `None`. Duplicates, late samples and streams over the limit are dropped and
     /// counted. So are samples of a clock that has gone back too often.
     ///
     /// The batch's samples are timestamped in place.
     ///
     /// # Errors
-    /// An error that names the file.
-    pub fn push(&mut self, batch: &mut SampleBatch, drops: &mut Drops) -> io::Result<()> {
+    /// An error that names the file or the folder.
+    pub fn push(
+        &mut self,
+        batch: &mut SampleBatch,
+        label: Option<&Label>,
+        drops: &mut Drops,
+    ) -> io::Result<()> {
         if batch.samples.is_empty() {
             return Ok(());
         }
@@ -89,8 +105,12 @@ impl Recorder {
                     .add_many(DropReason::NotRecorded, batch.samples.len() as u64, || self.over_limit(batch));
                 return Ok(());
             }
-            let open = OpenRecording::create(&self.folder, &batch.stream, &self.options.channels)?;
+            let open = OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
             self.files.insert(batch.stream.clone(), open);
+        }
+        if self.files.get(&batch.stream).is_some_and(|open| open.label.as_ref() != label) {
+            let next = OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
+            self.go_on_in(next, &batch.stream)?;
         }
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
         open.used = Instant::now();
@@ -114,7 +134,7 @@ impl Recorder {
                 }
                 Placement::AfterRestart(time) => {
                     let mut next =
-                        OpenRecording::create(&self.folder, &batch.stream, &self.options.channels)?;
+                        OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
                     next.timestamper = open.timestamper.clone();
                     next.restarts = open.restarts.clone();
                     next.leaps = std::mem::take(&mut open.leaps);
@@ -141,6 +161,21 @@ impl Recorder {
             open.write(time, row)?;
         }
         Ok(())
+    }
+
+    /// Closes a stream's file, and continues in the next one on the same clock.
+    fn go_on_in(&mut self, mut next: OpenRecording, stream: &StreamId) -> io::Result<()> {
+        if self.closed.len() >= MAX_CLOSED {
+            // They take descriptors until they are synced, and labels may change at once for a whole fleet.
+            sync_all(&self.closed)?;
+            self.closed.clear();
+        }
+        let Some(open) = self.files.get_mut(stream) else { return Ok(()) };
+        next.timestamper = open.timestamper.clone();
+        next.unwrapper = open.unwrapper.clone();
+        next.restarts = open.restarts.clone();
+        next.leaps = std::mem::take(&mut open.leaps);
+        close(std::mem::replace(open, next), &mut self.closed, &mut self.finished)
     }
 
     /// Closes a stream's file. A last sample that leaps back in time was not confirmed, and is counted in `drops`.
@@ -276,6 +311,7 @@ mod tests {
         RecorderOptions {
             folder: folder.into(),
             label: "gravel".into(),
+            only_labelled: false,
             channels: channels.iter().map(|name| Channel::in_ampere(name)).collect(),
             max_streams: 9,
             idle: Duration::MAX,
@@ -298,8 +334,8 @@ mod tests {
         let mut recorder = Recorder::new(options).unwrap();
         let mut drops = Drops::default();
         let mut first = batch(&[5.0, 5.1, 5.1, 5.05, 7.000_000_001, 7.1]);
-        recorder.push(&mut first, &mut drops).unwrap();
-        recorder.push(&mut batch(&[0.5, 0.6]), &mut drops).unwrap();
+        recorder.push(&mut first, None, &mut drops).unwrap();
+        recorder.push(&mut batch(&[0.5, 0.6]), None, &mut drops).unwrap();
         assert_eq!(drops.to_string(), "1 duplicate, 1 late");
         let written = recorder.finish(&mut Drops::default()).unwrap();
         assert_eq!(
@@ -326,7 +362,7 @@ mod tests {
         let options = options(folder.path(), &["left, front", "\"right\""]);
         let channels = options.channels.clone();
         let mut recorder = Recorder::new(options).unwrap();
-        recorder.push(&mut batch(&[-0.5, 5.25]), &mut Drops::default()).unwrap();
+        recorder.push(&mut batch(&[-0.5, 5.25]), None, &mut Drops::default()).unwrap();
         let written = recorder.finish(&mut Drops::default()).unwrap();
         let text = std::fs::read_to_string(&written[0].0).unwrap();
         let header = "t,\"left, front\",\"\"\"right\"\"\"\n";
@@ -343,10 +379,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = options(folder.path(), &["left", "right"]);
         let mut recorder = Recorder::new(options).unwrap();
-        recorder.push(&mut batch(&[1.0, 2.0]), &mut Drops::default()).unwrap();
+        recorder.push(&mut batch(&[1.0, 2.0]), None, &mut Drops::default()).unwrap();
         recorder.abandon();
         assert_eq!(std::fs::read_dir(folder.path().join("gravel")).unwrap().count(), 0);
-        recorder.push(&mut batch(&[3.0]), &mut Drops::default()).unwrap();
+        recorder.push(&mut batch(&[3.0]), None, &mut Drops::default()).unwrap();
         assert_eq!(recorder.finish(&mut Drops::default()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn another_label_continues_the_stream_in_a_file_of_its_own_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(options(folder.path(), &["left", "right"])).unwrap();
+        let mut drops = Drops::default();
+        let tile = Label::new("tile").unwrap();
+        for (times, label) in [(&[1.0, 1.1][..], None), (&[1.2, 1.1, 1.3, 1.4], Some(&tile)), (&[1.5], None)]
+        {
+            recorder.push(&mut batch(times), label, &mut drops).unwrap();
+        }
+        assert_eq!(drops.to_string(), "1 late", "the clock goes on");
+        let written = recorder.finish(&mut drops).unwrap();
+        let folders = written
+            .iter()
+            .map(|(path, samples)| (path.parent().unwrap().file_name().unwrap().to_str().unwrap(), *samples));
+        assert_eq!(folders.collect::<Vec<_>>(), [("gravel", 2), ("tile", 3), ("gravel", 1)]);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::labels::LiveLabels;
 use super::options::OnFault;
 use super::queue::{MAX_BYTES, RecordEntry, RecordQueue};
 use super::streams::Recorder;
@@ -25,7 +26,11 @@ pub(crate) type Recorded = io::Result<Vec<(PathBuf, u64)>>;
 
 /// Passes events to the recorder's thread. When it is dropped, the thread closes every file and ends.
 #[derive(Debug)]
-pub(crate) struct RecordSender(Arc<RecordQueue>);
+pub(crate) struct RecordSender {
+    queue: Arc<RecordQueue>,
+    labels: LiveLabels,
+    only_labelled: bool,
+}
 
 /// Starts a thread that writes the events passed to [`RecordSender::take`]. Samples that it drops are counted in
 /// `health`. Before the sender is dropped, it ends only with [`OnFault::End`] after a failed write.
@@ -35,7 +40,9 @@ pub(crate) fn start(
     health: Arc<Health>,
 ) -> (RecordSender, NamedThread<Recorded>) {
     let queue = Arc::new(RecordQueue::default());
-    let sender = RecordSender(queue.clone());
+    let options = recorder.options();
+    let labels = LiveLabels::new(options.max_streams, options.idle);
+    let sender = RecordSender { queue: queue.clone(), labels, only_labelled: options.only_labelled };
     let recording = RecorderLoop {
         recorder,
         on_fault,
@@ -50,8 +57,25 @@ pub(crate) fn start(
 
 impl RecordSender {
     /// Queues an event of a source. Samples that find no room are dropped and counted.
-    pub(crate) fn take(&self, event: &SourceEvent, drops: &mut Drops) {
-        let refused = self.0.push(event);
+    pub(crate) fn take(&mut self, event: &SourceEvent, drops: &mut Drops) {
+        let refused = match event {
+            SourceEvent::Samples(batch) => match self.labels.at(&batch.stream, batch.arrived.instant) {
+                None if self.only_labelled => 0,
+                label => self.queue.push(event, label),
+            },
+            SourceEvent::End(stream) => {
+                self.labels.forget(stream);
+                self.queue.push(event, None)
+            }
+            SourceEvent::Label(change) => {
+                let ended = self.labels.change(change, Instant::now(), drops);
+                // Otherwise the next samples, which have no label, end the recording.
+                for stream in ended.into_iter().filter(|_| self.only_labelled) {
+                    self.queue.push(&SourceEvent::End(stream), None);
+                }
+                0
+            }
+        };
         drops.add_many(DropReason::NotRecorded, refused as u64, || {
             format!(
                 "samples are not recorded: the disk is too slow, full or failing, and {} MiB of them wait for it",
@@ -63,7 +87,7 @@ impl RecordSender {
 
 impl Drop for RecordSender {
     fn drop(&mut self) {
-        self.0.close();
+        self.queue.close();
     }
 }
 
@@ -114,7 +138,7 @@ impl RecorderLoop {
                     "samples are not recorded for a while after a disk fault".into()
                 });
             } else {
-                self.recorder.push(&mut batch, &mut self.drops)?;
+                self.recorder.push(&mut batch, entry.label.as_ref(), &mut self.drops)?;
             }
         }
         if entry.ends { self.recorder.end(&entry.stream, &mut self.drops) } else { Ok(()) }
@@ -171,6 +195,7 @@ mod tests {
         let options = RecorderOptions {
             folder: folder.to_owned(),
             label: "tile".into(),
+            only_labelled: false,
             channels: vec![Channel::in_ampere("current")],
             max_streams,
             idle: Duration::MAX,
@@ -196,7 +221,7 @@ mod tests {
     #[test]
     fn a_thousand_streams_with_single_samples_lose_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (sender, thread, health) = recorder(folder.path(), 1000);
+        let (mut sender, thread, health) = recorder(folder.path(), 1000);
         let mut drops = Drops::default();
         for step in 0..30 {
             for stream in 0..1000 {
@@ -213,7 +238,7 @@ mod tests {
     #[test]
     fn two_boards_with_one_name_make_few_files_and_every_sample_is_written_or_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let (sender, thread, health) = recorder(folder.path(), 10);
+        let (mut sender, thread, health) = recorder(folder.path(), 10);
         let mut drops = Drops::default();
         for step in 0..1000 {
             // Two samples of each board, so that each leap of time is confirmed.

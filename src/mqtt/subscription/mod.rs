@@ -1,9 +1,14 @@
-//! The topics on which samples arrive, and how their messages become samples.
+//! The topics on which samples arrive, and how their messages become samples; `labels.rs` has the topic of labels.
+
+mod labels;
+mod topic;
 
 use std::time::{Duration, Instant};
 
 use rumqttc::Publish;
 
+pub(crate) use self::labels::LabelTopic;
+use self::topic::quoted;
 use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
 use crate::decode::{ChannelJoiner, MessageUnit, UNITS};
@@ -15,8 +20,6 @@ use crate::source::handle::{PipelineClosed, SourceHandle};
 const STREAM: &str = "{stream}";
 /// The level of a topic that stands for the name of a column.
 const CHANNEL: &str = "{channel}";
-/// Maximum number of characters of a topic in a message.
-const SHOWN: usize = 120;
 
 /// A source of samples from the broker: the topics of any number of streams, with one topic for each stream or for
 /// each channel of a stream.
@@ -82,6 +85,8 @@ impl Subscription {
 /// Decodes messages for all subscriptions, and sends the samples to the pipeline.
 pub(super) struct Receiver {
     subscriptions: Vec<ReceivedTopic>,
+    /// The topic of labels; `None` if nothing is recorded.
+    pub(super) labels: Option<LabelTopic>,
 }
 
 /// One subscription with its state.
@@ -106,7 +111,7 @@ struct SampleMessage {
 }
 
 impl Receiver {
-    pub(super) fn new(subscribed: Vec<Subscribed>) -> Self {
+    pub(super) fn new(subscribed: Vec<Subscribed>, labels: Option<LabelTopic>) -> Self {
         let received = |(subscription, handle): Subscribed| {
             let joiner = subscription.has_channels().then(|| {
                 let columns = subscription.input.columns.clone();
@@ -117,7 +122,7 @@ impl Receiver {
             let unit = is_open.then(MessageUnit::default);
             ReceivedTopic { subscription, handle, joiner, unit, started: Instant::now() }
         };
-        Self { subscriptions: subscribed.into_iter().map(received).collect() }
+        Self { subscriptions: subscribed.into_iter().map(received).collect(), labels }
     }
 
     /// Sets the state of every source.
@@ -143,6 +148,9 @@ impl Receiver {
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
     pub(super) async fn take(&mut self, publish: &Publish) -> Result<(), PipelineClosed> {
+        if let Some(labels) = &mut self.labels {
+            labels.take(publish).await?;
+        }
         for received in &mut self.subscriptions {
             let Some((stream, channel)) = received.subscription.names(&publish.topic) else { continue };
             let mut drops = Drops::default();
@@ -285,12 +293,6 @@ impl ReceivedTopic {
         joiner.push(stream, index, &values, Instant::now(), &mut samples, drops);
         samples
     }
-}
-
-/// A topic in quotes, shortened.
-fn quoted(topic: &str) -> String {
-    let start: String = topic.chars().take(SHOWN).collect();
-    if start.len() < topic.len() { format!("{start:?}…") } else { format!("{start:?}") }
 }
 
 #[cfg(test)]
