@@ -105,6 +105,9 @@ mod tests {
         let dataset = sine_waves(2, 2, 4);
         let options = FitOptions {
             hidden: Some(2),
+            patch: 1,
+            dense: 0,
+            dropout: 0.2,
             epochs: Some(8),
             optimizer: OptimizerKind::RmsProp,
             summary: false,
