@@ -22,7 +22,7 @@ pub(super) const TOLERANCE: f32 = 1e-5;
 /// ONNX Runtime may be this many times as far from double precision as the trainer's own pass in single
 /// precision is, because the two round at different points. Networks with large logits amplify rounding
 /// beyond [`TOLERANCE`].
-const ROUNDING: f32 = 4.0;
+const ROUNDING: f32 = 8.0;
 /// The largest difference of a probability that is ever allowed.
 const MAX_ROUNDING: f32 = 1e-3;
 /// Maximum number of windows of the dataset that are compared.
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_difference_is_allowed_as_far_as_rounding_explains_it() {
         let allowed = [0.0, 2e-6, 5e-6, 0.1].map(allowed_difference);
-        assert_eq!(allowed, [TOLERANCE, TOLERANCE, 2e-5, MAX_ROUNDING]);
+        assert_eq!(allowed, [TOLERANCE, 1.6e-5, 4e-5, MAX_ROUNDING]);
         assert!(allowed_difference(f32::NAN).is_nan(), "no difference is below NaN");
         assert_eq!(largest_difference(&[1.0, 2.0, 3.0], &[1.5, 2.0, 3.25]), 0.5);
         assert!(largest_difference(&[1.0, 2.0, 3.0], &[1.5, f32::NAN, 3.0]).is_nan());

@@ -33,7 +33,7 @@ pub struct Architecture {
     pub patch: usize,
     /// Whether the head also takes the window's summary statistics.
     pub summary: bool,
-    /// The bins in which each summary statistic is encoded; 0 for the scaled statistics.
+    /// The narrow bins in which each summary statistic is encoded, beside a wide one; 0 for the scaled statistics.
     pub summary_bins: usize,
     /// Units of the dense layer with ReLU before the last layer; 0 for no such layer.
     pub dense: usize,
@@ -135,7 +135,7 @@ impl Architecture {
     /// Values per window of the encoded summary; 0 without a summary.
     pub fn summary_size(&self) -> usize {
         let is_encoded = self.summary_bins > 0 && self.input_scaling != InputScaling::None;
-        let values = if is_encoded { self.summary_bins } else { 1 };
+        let values = if is_encoded { self.summary_bins + 1 } else { 1 };
         if self.summary { values * self.statistics() } else { 0 }
     }
 

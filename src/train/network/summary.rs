@@ -36,9 +36,8 @@ pub(crate) const VARIANCE_FLOOR: f32 = 1e-4;
 /// The rows of a window are its channels and, of several channels, their mean. The statistics of a window, `[F]`, are
 /// those of each row, one row after the other, and then the correlation of each pair of channels. The statistics of a
 /// row are its mean, its standard deviation (without Bessel's correction), its quantiles, for each lag the mean
-/// absolute change, for each lag the mean squared change over twice the variance (von Neumann 1941, for a lag
-/// of 1), and the mean
-/// power in each frequency band over the variance.
+/// absolute change, for each lag the mean squared change over twice the variance (von Neumann 1941, for a lag of 1),
+/// and the mean power in each frequency band over the variance. Of the last two, the square roots are taken.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SummaryStatistics {
     window: usize,
@@ -129,7 +128,7 @@ impl SummaryStatistics {
         statistics.extend(changes.iter().map(|(absolute, _)| *absolute));
         let floor: T = VARIANCE_FLOOR.into();
         let twice = T::one() + T::one();
-        statistics.extend(changes.iter().map(|(_, square)| *square / (twice * (variance + floor))));
+        statistics.extend(changes.iter().map(|(_, square)| (*square / (twice * (variance + floor))).sqrt()));
         // A loop instead of an iterator's method, so that it is compiled for the vector units.
         let mut power = Vec::with_capacity(self.transform.len() / (2 * steps.max(1)));
         for pair in self.transform.chunks_exact(2 * steps.max(1)) {
@@ -138,7 +137,7 @@ impl SummaryStatistics {
             power.push(real * real + imaginary * imaginary);
         }
         let powers = bands(steps).into_iter().map(|band| mean(band.len(), |index| power[band.start + index]));
-        statistics.extend(powers.map(|power| power / (variance + floor)));
+        statistics.extend(powers.map(|power| (power / (variance + floor)).sqrt()));
         variance
     }
 }
@@ -254,9 +253,9 @@ mod tests {
             // The mean and the standard deviation of 1, 3, 2, 2, and the sorted values.
             &[2.0, 0.5f64.sqrt(), 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0][..],
             // The changes 2, -1, 0 and 1, -1.
-            &[1.0, 1.0, 5.0 / 3.0 / (2.0 * (0.5 + floor)), 1.0 / (2.0 * (0.5 + floor))],
+            &[1.0, 1.0, (5.0 / 3.0 / (1.0 + 2.0 * floor)).sqrt(), (1.0 / (1.0 + 2.0 * floor)).sqrt()],
             // One period: (1 - 2)² + (3 - 2)², a quarter of it; two periods: 1 - 3 + 2 - 2 = -2, a quarter of its square.
-            &[0.5 / (0.5 + floor), 1.0 / (0.5 + floor)],
+            &[(0.5 / (0.5 + floor)).sqrt(), (1.0 / (0.5 + floor)).sqrt()],
         ];
         let expected = expected.concat();
         let actual = statistics(&[1.0, 3.0, 2.0, 2.0], 1);
@@ -294,6 +293,7 @@ mod tests {
             let all = statistics(&window, 1);
             let power = &all[all.len() - bands.len()..];
             let own = bands.iter().position(|band| band.contains(&(periods as usize - 1))).unwrap();
+            let power: Vec<f64> = power.iter().map(|root| root * root).collect();
             let all: f64 = power.iter().zip(&bands).map(|(power, band)| power * band.len() as f64).sum();
             assert!(power[own] * bands[own].len() as f64 > 0.999 * all, "{periods}: {power:?}");
         }

@@ -47,8 +47,8 @@ fn row_quantiles(graph: &mut Builder, window: usize, all: &str) -> String {
     graph.add("Gather", &["row_sorted", &positions], "row_quantiles", vec![integer("axis", 2)])
 }
 
-/// Adds the mean absolute change of each row for each lag, and then the mean squared change over twice the variance,
-/// each [N, rows, 1].
+/// Adds the mean absolute change of each row for each lag, and then the root of the mean squared change over twice the
+/// variance, each [N, rows, 1].
 fn changes(graph: &mut Builder, window: usize, all: &str, floored: &str) -> Vec<String> {
     let (mut absolute, mut squares) = (Vec::new(), Vec::new());
     for lag in lags(window) {
@@ -66,11 +66,12 @@ fn changes(graph: &mut Builder, window: usize, all: &str, floored: &str) -> Vec<
     let squares = graph.joined(&squares, 2, "squared_changes");
     let two = graph.floats("two", &[1], &[2.0]);
     let twice = graph.add("Mul", &[floored, &two], "twice_the_variance", vec![]);
-    absolute.push(graph.add("Div", &[&squares, &twice], "relative_changes", vec![]));
+    let relative = graph.add("Div", &[&squares, &twice], "relative_squared_changes", vec![]);
+    absolute.push(graph.add("Sqrt", &[&relative], "relative_changes", vec![]));
     absolute
 }
 
-/// Adds the mean power of each row in each frequency band over the variance, [N, rows, bands]; nothing if a window has
+/// Adds the root of the mean power of each row in each frequency band over the variance, [N, rows, bands]; nothing if a window has
 /// no frequencies.
 fn powers(graph: &mut Builder, architecture: &Architecture, centred: &str, floored: &str) -> Option<String> {
     let Architecture { window, channels, .. } = *architecture;
@@ -92,7 +93,8 @@ fn powers(graph: &mut Builder, architecture: &Architecture, centred: &str, floor
     let spectrum = graph.add("MatMul", &[centred, &transform], "spectrum", vec![]);
     let squares = graph.add("Mul", &[&spectrum, &spectrum], "spectrum_squares", vec![]);
     let powers = graph.add("MatMul", &[&squares, &shares], "band_powers", vec![]);
-    Some(graph.add("Div", &[&powers, floored], "relative_powers", vec![]))
+    let relative = graph.add("Div", &[&powers, floored], "relative_powers", vec![]);
+    Some(graph.add("Sqrt", &[&relative], "relative_amplitudes", vec![]))
 }
 
 /// Adds the correlations of pairs of channels, [N, pairs].
