@@ -79,6 +79,8 @@ pub(crate) fn recommended(dataset: &Dataset, mut options: FitOptions, use_defaul
     // A single network, as the diagnosis trains it.
     let by_fit = FitOptions { folds: Some(0), ..FitOptions::default() }.resolved(dataset);
     options.hidden = options.hidden.filter(|_| options.hidden != by_fit.hidden);
+    options.dense = options.dense.filter(|_| options.dense != by_fit.dense);
+    options.summary_bins = options.summary_bins.filter(|_| options.summary_bins != by_fit.summary_bins);
     options.epochs = options.epochs.filter(|_| !use_defaults && options.epochs != by_fit.epochs);
     options
 }

@@ -104,7 +104,8 @@ mod tests {
             layers: 2,
             differences: true,
             summary: true,
-            dense: 5,
+            dense: Some(5),
+            summary_bins: Some(3),
             batch_norm: true,
             pooling: vec![Pooling::Max, Pooling::Last, Pooling::Mean],
             ..FitOptions::default()

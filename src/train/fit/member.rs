@@ -154,7 +154,7 @@ mod tests {
             epochs: Some(2),
             layers: 2,
             batch_norm: true,
-            dense: 4,
+            dense: Some(4),
             jitter: 0.1,
             recurrent_dropout: 0.2,
             balance: Balance::Sampling,

@@ -206,7 +206,7 @@ fn random_settings(options: &FitOptions, rng: &mut Pcg64) -> FitOptions {
         weight_decay,
         weight_average,
         hidden: Some(hidden as usize),
-        dense: dense as usize,
+        dense: Some(dense as usize),
         scale,
         jitter,
         batch_size: batch_size as usize,

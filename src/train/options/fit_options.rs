@@ -61,17 +61,20 @@ pub struct FitOptions {
     #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub summary: bool,
-    /// Bins in which each summary statistic is encoded piecewise linearly, 0 to only scale it
-    #[arg(long, value_name = "COUNT", default_value_t = 8, help_heading = "Network")]
-    #[serde(default)]
-    pub summary_bins: usize,
+    /// Narrow bins in which each summary statistic is encoded piecewise linearly, 0 to only scale it [default: 8
+    /// with at least 12 recordings of each surface, otherwise 0]
+    #[arg(long, value_name = "COUNT", help_heading = "Network")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary_bins: Option<usize>,
     /// Parts of the network that take interchangeable channels (augment.permutations in dataset.toml) in the
     /// order of their means
     #[arg(long, value_enum, default_value_t = CanonicalOrder::Summary, help_heading = "Network")]
     pub canonical_order: CanonicalOrder,
-    /// Units of a dense layer with ReLU before the last layer, 0 for none
-    #[arg(long, value_name = "UNITS", default_value_t = 64, help_heading = "Network")]
-    pub dense: usize,
+    /// Units of a dense layer with ReLU before the last layer, 0 for none [default: 64 with at least 12
+    /// recordings of each surface, otherwise 0]
+    #[arg(long, value_name = "UNITS", help_heading = "Network")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dense: Option<usize>,
     /// Use batch normalisation before the dense layers
     #[arg(long, value_name = "BOOL", default_value_t = false, help_heading = "Network")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
@@ -222,9 +225,9 @@ impl Default for FitOptions {
             differences: false,
             patch: 4,
             summary: true,
-            summary_bins: 8,
+            summary_bins: None,
             canonical_order: CanonicalOrder::Summary,
-            dense: 64,
+            dense: None,
             batch_norm: false,
             dropout: 0.4,
             input_dropout: 0.0,

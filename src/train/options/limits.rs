@@ -27,9 +27,9 @@ impl FitOptions {
         let checks = [
             count("--hidden", self.hidden.unwrap_or(1), "1 to 4096 units", 1..=4096),
             count("--patch", self.patch, "1 to 1024 steps", 1..=1024),
-            count("--summary-bins", self.summary_bins, "0 to 64 bins", 0..=64),
+            count("--summary-bins", self.summary_bins.unwrap_or(0), "0 to 64 bins", 0..=64),
             count("--layers", self.layers, "1 to 8 layers", 1..=8),
-            count("--dense", self.dense, "0 to 4096 units", 0..=4096),
+            count("--dense", self.dense.unwrap_or(0), "0 to 4096 units", 0..=4096),
             share("--dropout", self.dropout),
             share("--input-dropout", self.input_dropout),
             share("--recurrent-dropout", self.recurrent_dropout),

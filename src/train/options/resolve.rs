@@ -13,6 +13,13 @@ use crate::train::optimize::schedule::{LearningRate, ScheduleOptions};
 
 /// The default of `--hidden`.
 const HIDDEN: usize = 32;
+/// The default of `--dense` if each surface has at least [`MANY_RECORDINGS`] recordings; otherwise it is 0.
+const DENSE: usize = 64;
+/// The default of `--summary-bins` if each surface has at least [`MANY_RECORDINGS`] recordings; otherwise it is 0.
+const SUMMARY_BINS: usize = 8;
+/// The number of recordings per surface from which the larger head is used by default. With 48 or 14 drives of the
+/// rarest surface it raised the balanced accuracy on new drives by one to eight points; with 7 it lowered it by four.
+const MANY_RECORDINGS: usize = 12;
 /// About how many training steps a run has if `--epochs` is not given; the epochs are limited to 20 to 500.
 const STEPS: f64 = 2000.0;
 
@@ -24,12 +31,15 @@ impl FitOptions {
         let splits = Split::of_run(dataset, folds, self.validation(), self.seed);
         // The mean over the networks of the windows that each is trained on.
         let training = splits.iter().map(|split| split.training.len()).sum::<usize>() / splits.len().max(1);
+        let has_many = Split::fewest_groups(dataset) >= MANY_RECORDINGS;
         let steps_per_epoch = training.div_ceil(self.batch_size.max(1)).max(1) as f64;
         Self {
             rate: Some(dataset.card.rate),
             hop: Some(dataset.card.hop),
             channels: dataset.card.channels.iter().map(|channel| channel.name.clone()).collect(),
             hidden: Some(self.hidden.unwrap_or(HIDDEN)),
+            dense: Some(self.dense.unwrap_or(if has_many { DENSE } else { 0 })),
+            summary_bins: Some(self.summary_bins.unwrap_or(if has_many { SUMMARY_BINS } else { 0 })),
             epochs: Some(
                 self.epochs.unwrap_or_else(|| ((STEPS / steps_per_epoch).round() as usize).clamp(20, 500)),
             ),
@@ -56,6 +66,11 @@ impl FitOptions {
     /// The units of each LSTM layer.
     pub(crate) fn hidden(&self) -> usize {
         self.hidden.unwrap_or(HIDDEN)
+    }
+
+    /// The units of the dense layer with ReLU; 0 for none, and if the setting is not resolved.
+    pub(crate) fn dense(&self) -> usize {
+        self.dense.unwrap_or(0)
     }
 
     /// The passes over the training windows; 1 if the setting is not resolved.
@@ -87,8 +102,8 @@ impl FitOptions {
             differences: self.differences,
             patch: self.patch.min(card.window),
             summary: self.summary,
-            summary_bins: self.summary_bins,
-            dense: self.dense,
+            summary_bins: self.summary_bins.unwrap_or(0),
+            dense: self.dense(),
             batch_norm: self.batch_norm,
             orders: if canonical { dataset.orders() } else { Vec::new() },
             ordered_steps: self.canonical_order == CanonicalOrder::All,
@@ -150,6 +165,18 @@ impl FitOptions {
 mod tests {
     use super::*;
     use crate::train::tests::sine_waves;
+
+    #[test]
+    fn the_larger_head_is_used_from_12_recordings_per_surface_unless_flags_set_it() {
+        let head = |options: FitOptions, groups: usize| {
+            let resolved = options.resolved(&sine_waves(2, groups, 1));
+            (resolved.dense, resolved.summary_bins)
+        };
+        assert_eq!(head(FitOptions::default(), 11), (Some(0), Some(0)));
+        assert_eq!(head(FitOptions::default(), 12), (Some(64), Some(8)));
+        let set = FitOptions { dense: Some(8), summary_bins: Some(3), ..FitOptions::default() };
+        assert_eq!(head(set, 2), (Some(8), Some(3)));
+    }
 
     #[test]
     fn epochs_follow_from_the_windows_that_a_network_is_trained_on() {

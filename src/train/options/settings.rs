@@ -127,6 +127,8 @@ fn with_every_key() -> RunConfig {
         hop: Some(1),
         channels: vec![String::new()],
         hidden: Some(1),
+        dense: Some(0),
+        summary_bins: Some(0),
         epochs: Some(1),
         folds: Some(0),
         validation: Some(0.0),

@@ -64,7 +64,7 @@ fn noisy_waves(seed: u64) -> Dataset {
 fn unchanged() -> FitOptions {
     FitOptions {
         hidden: Some(6),
-        dense: 0,
+        dense: Some(0),
         summary: false,
         pooling: vec![Pooling::Last, Pooling::Mean],
         dropout: 0.0,

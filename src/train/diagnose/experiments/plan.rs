@@ -150,12 +150,12 @@ impl<'a> Base<'a> {
             changes.push((EVIDENT, Change::RobustScaling, Some(cause), scaled));
         }
         if options.hidden() > 16 {
-            let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense / 8);
+            let (hidden, dense) = ((options.hidden() / 8).max(12), options.dense() / 8);
             changes.push((
                 if options.hidden() > 64 { LIKELY } else { 6 },
                 Change::FewerUnits { from: options.hidden(), to: hidden },
                 Some(Cause::NetworkTooLarge),
-                FitOptions { hidden: Some(hidden), dense, ..unchanged() },
+                FitOptions { hidden: Some(hidden), dense: Some(dense), ..unchanged() },
             ));
         }
         let dropout =

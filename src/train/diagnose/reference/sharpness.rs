@@ -106,7 +106,7 @@ mod tests {
         let options = FitOptions {
             hidden: Some(2),
             patch: 1,
-            dense: 0,
+            dense: Some(0),
             dropout: 0.2,
             epochs: Some(8),
             optimizer: OptimizerKind::RmsProp,
