@@ -27,6 +27,11 @@ const MIN_SHARE: f32 = 1e-3;
 /// The same for numbers near 0, which are of scaled channels.
 const MIN_WIDTH: f32 = 2e-3;
 
+/// Whether a difference between numbers of this magnitude is more than their rounding errors.
+pub(super) fn exceeds_rounding(difference: f32, magnitude: f32) -> bool {
+    difference > MIN_WIDTH.max(MIN_SHARE * magnitude)
+}
+
 impl PiecewiseLinear {
     /// Measures the bins on rows of `width` numbers. The `narrow` ones end at the quantiles of the numbers, so that
     /// each has the same share of them.
@@ -46,7 +51,7 @@ impl PiecewiseLinear {
             for bin in 0..bins {
                 let (low, high) = ends(bin);
                 let size = high - low;
-                if size > MIN_WIDTH.max(MIN_SHARE * low.abs().max(high.abs())) && size.is_finite() {
+                if size.is_finite() && exceeds_rounding(size, low.abs().max(high.abs())) {
                     measured.middle[bin * width + number] = low + 0.5 * size;
                     measured.factor[bin * width + number] = 1.0 / size;
                 }

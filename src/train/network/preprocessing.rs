@@ -78,9 +78,7 @@ impl Preprocessing {
             }
             let encoding = match architecture.summary_bins {
                 _ if !is_scaled => SummaryEncoding::Scaled(Scaling::none(width)),
-                0 => {
-                    SummaryEncoding::Scaled(Scaling::measure(rows.chunks_exact(width), width, |index| index))
-                }
+                0 => SummaryEncoding::scaled(&rows, width),
                 bins => SummaryEncoding::PiecewiseLinear(PiecewiseLinear::measure(&rows, width, bins)),
             };
             measured.summary = Some((statistics, encoding));

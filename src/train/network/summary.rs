@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use num_traits::Float;
 
-use super::piecewise_linear::PiecewiseLinear;
+use super::piecewise_linear::{PiecewiseLinear, exceeds_rounding};
 use super::scaling::Scaling;
 use crate::train::kernel::activation::vectorised;
 
@@ -152,6 +152,18 @@ pub(crate) enum SummaryEncoding {
 }
 
 impl SummaryEncoding {
+    /// The scaling measured on rows of `width` statistics. A statistic that only differs by rounding errors is not
+    /// enlarged.
+    pub(super) fn scaled(rows: &[f32], width: usize) -> Self {
+        let mut scaling = Scaling::measure(rows.chunks_exact(width), width, |index| index);
+        for (mean, factor) in scaling.mean.iter().zip(&mut scaling.factor) {
+            if !exceeds_rounding(1.0 / *factor, mean.abs()) {
+                *factor = 1.0;
+            }
+        }
+        Self::Scaled(scaling)
+    }
+
     /// Appends the encoded statistics to `encoded`.
     pub(super) fn append<T: Float + From<f32>>(&self, statistics: &[T], encoded: &mut Vec<T>) {
         match self {
@@ -322,5 +334,12 @@ mod tests {
         for (one, other) in single.iter().zip(statistics(&window, 4)) {
             assert!((f64::from(*one) - other).abs() < 1e-5 * other.abs().max(1.0), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn a_statistic_that_only_differs_by_rounding_is_not_enlarged() {
+        let rows: Vec<f32> = (0..100).flat_map(|i| [i as f32, 2.0 + 1e-6 * (i % 2) as f32]).collect();
+        let SummaryEncoding::Scaled(scaling) = SummaryEncoding::scaled(&rows, 2) else { panic!() };
+        assert!((scaling.factor[0] - 1.0 / 28.866).abs() < 1e-4 && scaling.factor[1] == 1.0, "{scaling:?}");
     }
 }
