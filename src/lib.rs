@@ -37,12 +37,13 @@
 //! | `shutdown` | the request to shut down, and waiting for threads to end |
 //! | `thread` | threads with a name, and panics that are noticed |
 //! | `print` | printing on standard output and standard error, which a reader may have closed |
+//! | `text` | text from outside in messages for people |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
 //! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
 //! | [`command`] | what each subcommand of the two programs does |
 //!
 //! The modules form layers, and each imports only from lower ones. From the lowest to the highest:
-//! `print`, `thread`, `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`,
+//! `print`, `text`, `thread`, `shutdown`, `log`, `csv`, `signal`, `model`, `score`, `decode`, `recordings`, `simulator`, `stream`,
 //! `decision`, `health`, `inference`, `config`, `source`, `mqtt`, `sink`, `http`, `daemon`, `train`,
 //! `command`, and the programs in `src/bin`. The script `scripts/house`, which `make lint` runs, fails if an
 //! import breaks this order or makes a circle.
@@ -70,5 +71,6 @@ pub(crate) mod simulator;
 pub mod sink;
 pub(crate) mod source;
 pub mod stream;
+pub(crate) mod text;
 pub(crate) mod thread;
 pub mod train;

@@ -21,7 +21,8 @@
 //! to unlearn it first. Measured by `scripts/measure-decisions` on drives of four robots that the networks had not seen,
 //! with both checks of `[quality]` off, the new surface is decided 0.65 to 0.78 windows after the boundary; a filter that
 //! adds up evidence over `dwell` took 0.77 to 0.90, and changed the surface 1.1 to 1.8 times where this one changes it 1.2
-//! to 1.95 times. Single windows are right from 0.5 to 0.63 windows behind the boundary on, which no rule undercuts.
+//! to 1.95 times. A single window names the new surface 0.5 to 0.63 windows after the boundary, and no rule on these
+//! windows can be sooner.
 //!
 //! Why not a majority vote over the last n windows? Its only setting, n, determines both how many wrong windows it
 //! tolerates and how long it takes to notice a new surface, and a window with a confidence of 51 % counts as much as one

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::signal::Label;
+use crate::text::quoted;
 
 /// Maximum size of the payload, in bytes.
 pub(crate) const MAX_LABEL_PAYLOAD: usize = 1024;
@@ -34,7 +35,7 @@ pub(crate) fn decode_label(payload: &[u8]) -> Result<Option<Label>, LabelFault> 
         return Ok(None);
     }
     let Payload { surface } = serde_json::from_slice(payload).map_err(|error| {
-        let payload = shown(&String::from_utf8_lossy(payload));
+        let payload = quoted(&String::from_utf8_lossy(payload), SHOWN);
         LabelFault::Malformed(format!(
             "{payload} is not a label ({error}); send {{\"surface\": \"gravel\"}}, or {{\"surface\": \"\"}} to end one"
         ))
@@ -42,15 +43,12 @@ pub(crate) fn decode_label(payload: &[u8]) -> Result<Option<Label>, LabelFault> 
     match surface.as_deref().map(str::trim).unwrap_or_default() {
         "" => Ok(None),
         name => Label::new(name).map(Some).map_err(|why| {
-            LabelFault::Name(format!("the surface {} {why}; use a name such as \"gravel\"", shown(name)))
+            LabelFault::Name(format!(
+                "the surface {} {why}; use a name such as \"gravel\"",
+                quoted(name, SHOWN)
+            ))
         }),
     }
-}
-
-/// The start of a text, in quotes.
-fn shown(text: &str) -> String {
-    let start: String = text.chars().take(SHOWN).collect();
-    if start.len() < text.len() { format!("{start:?}…") } else { format!("{start:?}") }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const NAME: &str = "labels";
 
 /// Receives labels on `BASE/<stream>/label`, and passes them to the pipeline in their place among the samples.
 ///
-/// Its sender does not keep the pipeline open: labels without samples are good for nothing.
+/// Its sender does not keep the pipeline open: labels are of no use without samples.
 pub(crate) struct LabelTopic {
     /// The first part of the topic.
     base: String,

@@ -132,10 +132,15 @@ impl Architecture {
         SummaryStatistics::count(self.window, self.channels)
     }
 
+    /// The narrow bins of the encoding of the summary statistics: [`Architecture::summary_bins`], but 0 if nothing is
+    /// scaled.
+    pub(crate) fn encoding_bins(&self) -> usize {
+        if self.input_scaling == InputScaling::None { 0 } else { self.summary_bins }
+    }
+
     /// Values per window of the encoded summary; 0 without a summary.
     pub fn summary_size(&self) -> usize {
-        let is_encoded = self.summary_bins > 0 && self.input_scaling != InputScaling::None;
-        let values = if is_encoded { self.summary_bins + 1 } else { 1 };
+        let values = if self.encoding_bins() > 0 { self.encoding_bins() + 1 } else { 1 };
         if self.summary { values * self.statistics() } else { 0 }
     }
 

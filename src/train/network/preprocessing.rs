@@ -76,8 +76,8 @@ impl Preprocessing {
             for window in &training {
                 statistics.append(&measured.ordered(&measured.scaled_window(window)), &mut rows);
             }
-            let encoding = match architecture.summary_bins {
-                _ if !is_scaled => SummaryEncoding::Scaled(Scaling::none(width)),
+            let encoding = match architecture.encoding_bins() {
+                0 if !is_scaled => SummaryEncoding::Scaled(Scaling::none(width)),
                 0 => SummaryEncoding::scaled(&rows, width),
                 bins => SummaryEncoding::PiecewiseLinear(PiecewiseLinear::measure(&rows, width, bins)),
             };
