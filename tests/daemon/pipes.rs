@@ -95,11 +95,21 @@ fn a_daemon_with_another_way_out_goes_on_when_its_output_is_closed() {
         folder.path().join("out")
     );
     std::fs::write(&file, config(&sections)).unwrap();
-    // The shell's `true` closes its end at once. The exit code of the pipeline is that of the daemon.
-    let script = "trap '' TERM; { \"$@\"; echo code $? >&2; } | true";
-    let mut command = Command::new("sh");
-    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_underfoot"), "run", "--stdout", "-c"]).arg(&file);
+    // `true` closes its end at once; the shell becomes the daemon.
+    let mut command = Command::new("bash");
+    command
+        .args([
+            "-c",
+            "exec \"$@\" > >(true)",
+            "bash",
+            env!("CARGO_BIN_EXE_underfoot"),
+            "run",
+            "--stdout",
+            "-c",
+        ])
+        .arg(&file);
     let mut daemon = Daemon::command(command);
     daemon.wait_for_line("nothing more is printed");
     daemon.wait_for_line("recording recording=");
+    assert_eq!(daemon.terminate().code, Some(0));
 }
