@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
 pub use super::scores::{Scores, ScoresWithTrees};
+pub use super::statistics::Statistics;
 use super::validation_choice::ValidationChoice;
 use crate::signal::Channel;
 
 /// The longest window and the longest gap in s.
 const MAX_SECONDS: f64 = 1e7;
-/// The largest magnitude of a statistic. Far above it, float32 numbers overflow.
-const MAX_STATISTIC: f64 = 1e30;
 
 /// The surface that the daemon publishes when it does not know the surface. No label of a model may have this
 /// name.
@@ -116,19 +115,6 @@ pub struct TrainingSummary {
     pub seed: u64,
     /// The statistics of each channel in the training windows, in the order of [`Card::channels`].
     pub statistics: Vec<Statistics>,
-}
-
-/// The statistics of one channel in the training windows, in the channel's unit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Statistics {
-    /// The arithmetic mean.
-    pub mean: f64,
-    /// The standard deviation, with the number of values as divisor.
-    pub deviation: f64,
-    /// The smallest value.
-    pub min: f64,
-    /// The largest value.
-    pub max: f64,
 }
 
 impl Card {
@@ -263,19 +249,9 @@ impl Card {
             return Some(format!("training.{key} has a score that is not from 0 to 1"));
         }
         self.channels.iter().zip(statistics).find_map(|(channel, known)| {
-            let Statistics { mean, deviation, min, max } = *known;
-            let numbers = [mean, deviation, min, max].iter().all(|value| value.abs() <= MAX_STATISTIC);
-            // What is left of rounding, where all values are equal.
-            let slack = 1e-6 * (mean.abs() + deviation);
-            let ordered = deviation >= 0.0 && min <= mean + slack && mean <= max + slack;
-            (!(numbers && ordered)).then(|| {
-                format!(
-                    "training.statistics of channel {:?} has mean {mean}, deviation {deviation}, min {min} and max \
-                     {max}; the deviation must be at least 0, the mean from min to max, and all at most \
-                     {MAX_STATISTIC:e}",
-                    channel.name
-                )
-            })
+            known
+                .fault()
+                .map(|fault| format!("training.statistics of channel {:?} has {fault}", channel.name))
         })
     }
 
@@ -407,7 +383,7 @@ mod tests {
     fn numbers_outside_of_their_ranges_are_refused() {
         let with = |change: fn(&mut Card)| {
             let mut card = Card::of_test(100, 10, &["tile", "wood"]);
-            let known = Statistics { mean: 1.0, deviation: 0.5, min: 0.0, max: 3.0 };
+            let known = Statistics { mean: 1.0, deviation: 0.5, min: 0.0, max: 3.0, still: 0.0 };
             card.training = Some(TrainingSummary::of_test(vec![known]));
             card.validate().unwrap();
             change(&mut card);
@@ -421,14 +397,10 @@ mod tests {
             (with(|card| card.rate = 1e-9), "which is longer than 10000000 s"),
             (with(|card| card.hop = usize::MAX), "hop is 18446744073709551615 steps"),
             (with(|card| card.resample.max_gap = f64::INFINITY), "resample.max_gap is inf s"),
-            (
-                with(|card| {
-                    statistics(card).push(Statistics { mean: 0.0, deviation: 0.0, min: 0.0, max: 0.0 })
-                }),
-                "has 2 entries",
-            ),
+            (with(|card| statistics(card).extend_from_within(..)), "has 2 entries"),
             (with(|card| statistics(card)[0].deviation = -1.0), "has mean 1, deviation -1"),
-            (with(|card| statistics(card)[0].max = f64::NAN), "and max NaN"),
+            (with(|card| statistics(card)[0].max = f64::NAN), "max NaN"),
+            (with(|card| statistics(card)[0].still = -1.0), "and still -1"),
             (
                 with(|card| card.training.as_mut().unwrap().windows_per_class = vec![1]),
                 "it must have 2, or none",

@@ -75,6 +75,7 @@ const STATISTICS: &[Key] = &[
     required("deviation", "deviation = 0.4", Kind::Number),
     required("min", "min = 0.0", Kind::Number),
     required("max", "max = 5.2", Kind::Number),
+    optional("still", "still = 0.0", Kind::Number),
 ];
 
 /// Reads a card and validates it.

@@ -18,4 +18,5 @@ pub(crate) mod runtime;
 mod scores;
 pub mod session;
 mod signature;
+mod statistics;
 pub mod validation_choice;

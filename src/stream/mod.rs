@@ -9,6 +9,7 @@
 //! Nothing in this folder does I/O or reads a clock. The trainer cuts its windows with the same
 //! [`StreamWindower`] as the daemon.
 
+mod channel_state;
 mod event;
 mod problems;
 mod quality;

@@ -5,7 +5,8 @@
 //! than it begins, so that a fault does not come and go with every window.
 //!
 //! - **Stuck**: the channel did not change at all within a whole window, although it changes in the training
-//!   data. The fault ends when the channel changes in a quarter of the window's steps.
+//!   data. The fault ends when the channel changes in a quarter of the window's steps. A channel that stood still
+//!   for whole windows of the training data, too, is stuck after twice the longest such time, until it changes.
 //! - **Saturated**: the channel was at the sensor's limits for a quarter of the window's steps, or for the
 //!   share in `[quality] clipped`. The fault ends below half of that share. The limits are those of the
 //!   source (`[[source.channel]] min, max`). If the source has none, a sample is at a limit if it is the

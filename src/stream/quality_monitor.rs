@@ -2,19 +2,10 @@
 
 use std::sync::Arc;
 
+use super::channel_state::ChannelState;
 use super::quality::{ChannelFault, FaultKind, Quality, QualityOptions};
-use crate::model::card::{Card, Statistics};
-use crate::signal::{Channel, SensorLimits};
-
-/// If a sensor's limits are not known, a sample at an extreme counts as clipped from this many equal ones in
-/// a row on.
-const CLIPPED_RUN: u32 = 5;
-/// A channel is no longer stuck when it changes in at least one out of this many steps of a window.
-const RECOVERY_STEPS: u32 = 4;
-/// A channel no longer drifts below this share of the limit at which drift begins.
-const DRIFT_RECOVERY: f64 = 0.8;
-/// Z-scores are limited to this, so that a single absurd sample is no drift.
-const MAX_Z_SCORE: f64 = 10.0;
+use crate::model::card::Card;
+use crate::signal::SensorLimits;
 
 /// Watches every sample and step of one stream, and judges its windows.
 ///
@@ -56,30 +47,6 @@ struct StepFlags {
     late: u32,
 }
 
-/// The state of one channel.
-#[derive(Clone, Debug)]
-struct ChannelState {
-    channel: Channel,
-    /// The statistics of the channel in the training data. `None` if they are not known, or if the channel
-    /// did not change there.
-    training: Option<Statistics>,
-    /// The value of the newest sample, NaN before the first.
-    last_value: f32,
-    /// How many samples in a row had this value.
-    equal_run: u32,
-    /// The steps of the window in which the channel changed.
-    changed: u32,
-    /// The steps of the window in which the channel was at its limits.
-    clipped: u32,
-    stuck: bool,
-    saturated: bool,
-    drifted: bool,
-    /// The weighted mean of the z-scores.
-    z_mean: f64,
-    /// The weighted mean of the squared z-scores.
-    z_square: f64,
-}
-
 impl QualityMonitor {
     /// Creates a monitor for a stream before its first sample. `card` is the card of the model that is
     /// served.
@@ -109,14 +76,12 @@ impl QualityMonitor {
         for (index, channel) in card.channels.iter().enumerate() {
             let training = known.get(index).filter(|statistics| statistics.deviation > 0.0).copied();
             match self.channels.get_mut(index) {
-                Some(state) if state.training == training => state.channel.clone_from(channel),
                 Some(state) => {
-                    (state.training, state.z_mean, state.z_square, state.drifted) =
-                        (training, 0.0, 0.0, false);
-                    state.channel.clone_from(channel);
-                    self.steps = 0;
+                    if state.retrain(channel, training, card.rate) {
+                        self.steps = 0;
+                    }
                 }
-                None => self.channels.push(ChannelState::new(channel.clone(), training)),
+                None => self.channels.push(ChannelState::new(channel.clone(), training, card.rate)),
             }
         }
     }
@@ -162,10 +127,8 @@ impl QualityMonitor {
         let weight = (1.0 / (self.rate * self.options.drift_time.as_secs_f64())).max(1.0 / self.steps as f64);
         for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
-            state.changed =
-                state.changed + u32::from(new.changed & bit != 0) - u32::from(old.changed & bit != 0);
-            state.clipped =
-                state.clipped + u32::from(new.clipped & bit != 0) - u32::from(old.clipped & bit != 0);
+            let flags = |step: StepFlags| [step.changed & bit != 0, step.clipped & bit != 0];
+            state.count(flags(new), flags(old));
             state.average(f64::from(value), weight);
         }
     }
@@ -180,9 +143,7 @@ impl QualityMonitor {
         self.current = StepFlags::default();
         self.history.fill(StepFlags::default());
         (self.clipped, self.used, self.late) = (0, 0, 0);
-        for state in &mut self.channels {
-            (state.changed, state.clipped, state.equal_run, state.last_value) = (0, 0, 0, f32::NAN);
-        }
+        self.channels.iter_mut().for_each(ChannelState::clear);
     }
 
     /// The samples of the window that were used, for each of its steps.
@@ -226,67 +187,6 @@ impl QualityMonitor {
     }
 }
 
-impl ChannelState {
-    fn new(channel: Channel, training: Option<Statistics>) -> Self {
-        Self {
-            channel,
-            training,
-            last_value: f32::NAN,
-            equal_run: 0,
-            changed: 0,
-            clipped: 0,
-            stuck: false,
-            saturated: false,
-            drifted: false,
-            z_mean: 0.0,
-            z_square: 0.0,
-        }
-    }
-
-    /// Adds a sample's value and returns whether it differs from the one before.
-    fn push_sample(&mut self, value: f32) -> bool {
-        let first = self.last_value.is_nan();
-        let equal = value == self.last_value;
-        self.equal_run = if equal { self.equal_run.saturating_add(1) } else { 1 };
-        self.last_value = value;
-        !equal && !first
-    }
-
-    fn is_at_limit(&self, value: f32, limits: Option<&SensorLimits>) -> bool {
-        match (limits.filter(|limits| limits.are_known()), self.training) {
-            (Some(limits), _) => value <= limits.min || value >= limits.max,
-            (None, Some(training)) => {
-                let value = f64::from(value);
-                self.equal_run >= CLIPPED_RUN
-                    && value != 0.0
-                    && (value <= training.min || value >= training.max)
-            }
-            (None, None) => false,
-        }
-    }
-
-    /// Adds a step's value to the averages of the z-score, with the given weight.
-    fn average(&mut self, value: f64, weight: f64) {
-        let Some(training) = self.training else { return };
-        let z_score = ((value - training.mean) / training.deviation).clamp(-MAX_Z_SCORE, MAX_Z_SCORE);
-        self.z_mean += weight * (z_score - self.z_mean);
-        self.z_square += weight * (z_score * z_score - self.z_square);
-    }
-
-    /// Updates the faults after a window of `steps` steps.
-    fn judge(&mut self, steps: u32, options: &QualityOptions, drift_is_known: bool) {
-        let share = f64::from(self.clipped) / f64::from(steps);
-        self.saturated = share >= options.clipped || (self.saturated && share >= options.clipped / 2.0);
-        if self.training.is_none() {
-            return;
-        }
-        self.stuck = self.changed == 0 || (self.stuck && self.changed < steps / RECOVERY_STEPS);
-        let distance = self.z_square.sqrt();
-        let drifts = distance > options.drift || (self.drifted && distance >= DRIFT_RECOVERY * options.drift);
-        self.drifted = drift_is_known && drifts;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -294,12 +194,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::card::TrainingSummary;
+    use crate::model::card::{Statistics, TrainingSummary};
+    use crate::signal::Channel;
 
     fn card() -> Card {
         let mut card = Card::of_test(20, 1, &["a", "b"]);
         card.channels.push(Channel::in_ampere("right"));
-        let statistics = Statistics { mean: 1.0, deviation: 0.5, min: -0.5, max: 3.0 };
+        let statistics = Statistics { mean: 1.0, deviation: 0.5, min: -0.5, max: 3.0, still: 0.0 };
         card.training = Some(TrainingSummary::of_test(vec![statistics; 2]));
         card
     }
@@ -354,6 +255,22 @@ mod tests {
         }
         let mut monitor = QualityMonitor::new(&card, options());
         assert!(run(&mut monitor, healthy(0, 60).map(|[left, _]| [left, 1.0])).faults.is_empty());
+    }
+
+    #[test]
+    fn a_channel_that_stood_still_in_the_training_data_is_stuck_after_twice_that_time() {
+        let mut card = card();
+        let still = 40.0 / card.rate;
+        if let Some(training) = &mut card.training {
+            training.statistics[1].still = still;
+        }
+        let mut monitor = QualityMonitor::new(&card, options());
+        run(&mut monitor, healthy(0, 40));
+        let still = |from, count| healthy(from, count).map(|[left, _]| [left, 1.25]);
+        // The first of them is a change.
+        assert!(run(&mut monitor, still(40, 81)).faults.is_empty());
+        assert_eq!(reasons(&run(&mut monitor, still(121, 1))), ["right is stuck"]);
+        assert!(run(&mut monitor, healthy(122, 1)).faults.is_empty());
     }
 
     #[test]
@@ -445,7 +362,7 @@ mod tests {
             let mean = means.iter().sum::<f64>() / 9.0;
             let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 9.0 + 0.5 * noise * noise;
             let mut card = card();
-            let statistics = Statistics { mean, deviation: variance.sqrt(), min: -9.0, max: 9.0 };
+            let statistics = Statistics { mean, deviation: variance.sqrt(), min: -9.0, max: 9.0, still: 0.0 };
             card.training = Some(TrainingSummary::of_test(vec![statistics; 2]));
             let mut monitor = QualityMonitor::new(&card, options());
             let rows = (0..1000).map(|i| [(means[surface] + noise * f64::from(i).sin()) as f32; 2]);

@@ -38,11 +38,11 @@ impl Diagnosis {
             0 => self.inspection.trees,
             count => of_trees.iter().sum::<f64>() / count as f64,
         };
-        let compared = format!(
-            "trees on summary statistics in {:.1} %, guessing in {:.1} %",
-            100.0 * trees,
-            100.0 / labels
-        );
+        let guessing = format!("guessing in {:.1} %", 100.0 / labels);
+        let compared = match trees.is_finite() {
+            true => format!("trees on summary statistics in {:.1} %, {guessing}", 100.0 * trees),
+            false => guessing,
+        };
         let network = mean(&self.control, |outcome| outcome.accuracy);
         if network.is_finite() {
             format!(
@@ -50,7 +50,9 @@ impl Diagnosis {
                 100.0 * network
             )
         } else {
-            format!("There was no time to train the network once. On held-out drives, {compared}.")
+            format!(
+                "There was no time to train the network once. For comparison, right on held-out drives: {compared}."
+            )
         }
     }
 

@@ -197,7 +197,7 @@ mod tests {
 
     fn card() -> Card {
         use crate::model::card::TrainingSummary;
-        let statistics = Statistics { mean: 1.0, deviation: 0.3, min: 0.2, max: 3.0 };
+        let statistics = Statistics { mean: 1.0, deviation: 0.3, min: 0.2, max: 3.0, still: 0.0 };
         let training = Some(TrainingSummary::of_test(vec![statistics]));
         Card { training, ..Card::of_test(100, 10, &["gravel"]) }
     }

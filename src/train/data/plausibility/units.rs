@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn recordings_in_another_unit_than_those_of_the_training_are_named() {
-        let known = Statistics { mean: 1.5, deviation: 0.4, min: 0.0, max: 3.0 };
+        let known = Statistics { mean: 1.5, deviation: 0.4, min: 0.0, max: 3.0, still: 0.0 };
         let card = Card { training: Some(TrainingSummary::of_test(vec![known])), ..card(&["current"]) };
         let found = differences_to_training(&[scaled("tile/a", 1, 1000.0)], &card);
         assert!(

@@ -260,10 +260,12 @@ impl<'a> Round<'a> {
 
     /// How long all changes would still take with all epochs and [`SEEDS`] seeds, in seconds on one thread.
     pub(crate) fn missing_seconds(&self) -> f64 {
-        let control = self.control_experiment().seconds() / self.share * self.runner.pace();
+        let control = self.control_experiment();
+        let epochs = self.epochs.first().copied().unwrap_or_default() as f64;
+        let whole = control.seconds() * epochs / control.options.epochs() as f64 * self.runner.pace();
         let done = if self.share < 1.0 { 0 } else { self.control().iter().flatten().count().min(SEEDS) };
         let changes = self.trials().iter().map(|trial| trial.missing_seconds).sum::<f64>();
-        control * (SEEDS - done) as f64 + changes
+        whole * (SEEDS - done) as f64 + changes
     }
 }
 

@@ -76,7 +76,10 @@ pub(super) fn criteria(evidence: &Evidence<'_>, trial: &Trial) -> Vec<Criterion>
     let by_accuracy = regularisation || matches!(cause, Cause::WrongOptimizer | Cause::TooFewEpochs);
     // More windows lower any loss. If nearly all windows are predicted correctly already, that fixes nothing.
     let plenty = more_windows && evidence.control_mean(|outcome| outcome.accuracy) >= GOOD;
-    if !trial.change.reweights_loss() && no_worse && !by_accuracy && !plenty {
+    // Where the windows are learned, shorter steps lower the validation loss as fewer epochs do, by less confidence in
+    // wrong answers; that shows no steps that are too long.
+    let less_training = cause == Cause::LearningRateTooHigh && evidence.has_learned();
+    if !trial.change.reweights_loss() && no_worse && !by_accuracy && !plenty && !less_training {
         found.push(Criterion { figure: Figure::Loss, estimate: effect.loss, least: LOSS_FALL });
     }
     // More windows per epoch make every loss curve smoother, so that shows nothing either.

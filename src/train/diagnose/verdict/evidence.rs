@@ -9,6 +9,7 @@ use crate::train::diagnose::experiments::trial::Trial;
 use crate::train::diagnose::inspection::Inspection;
 use crate::train::diagnose::reference::spike::SpikeMeasurement;
 use crate::train::diagnose::statistics::estimate::Estimate;
+use crate::train::diagnose::statistics::loss_curve::median;
 use crate::train::fit::epoch::Epoch;
 use crate::train::options::FitOptions;
 
@@ -58,6 +59,18 @@ impl Evidence<'_> {
         mean(self.control, of)
     }
 
+    /// Whether the unchanged runs have learned their windows.
+    pub(super) fn has_learned(&self) -> bool {
+        self.control_median(&second_half_median) < LEARNED
+    }
+
+    /// The median over the unchanged runs of a figure of their training losses.
+    pub(super) fn control_median(&self, value: &dyn Fn(&[f64]) -> f64) -> f64 {
+        let losses = self.control.iter().flatten();
+        let losses = losses.map(|outcome| outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>());
+        median(losses.map(|losses| value(&losses)).collect())
+    }
+
     /// By how much the trees are ahead of the network on the same drives.
     pub(crate) fn trees_ahead(&self) -> Option<Estimate> {
         let pairs = self.control.iter().zip(self.trees);
@@ -96,6 +109,19 @@ impl Evidence<'_> {
             .collect();
         Estimate::of(&lost, self.overlap)
     }
+}
+
+/// A training loss, in nats, below which a network has learned its windows.
+const LEARNED: f64 = 0.1;
+
+/// Whether a run with these training losses has learned its windows.
+pub(super) fn is_learned(losses: &[f64]) -> bool {
+    second_half_median(losses) < LEARNED
+}
+
+/// The median loss of the second half of the epochs.
+fn second_half_median(losses: &[f64]) -> f64 {
+    median(losses[losses.len() / 2..].to_vec())
 }
 
 /// The validation loss climbs if it ends above its minimum by at least this factor, as a natural logarithm.

@@ -2,17 +2,14 @@
 
 use super::certainty::threshold;
 use super::criteria::{ACCURACY_RISE, Criterion, Figure, ROUGHNESS_FALL, criteria};
-use super::evidence::Evidence;
+use super::evidence::{Evidence, is_learned};
 use super::finding::{Finding, Priority};
 use crate::train::diagnose::cause::Cause;
 use crate::train::diagnose::experiments::change::Change;
 use crate::train::diagnose::experiments::outcome::{ExperimentOutcome, mean};
 use crate::train::diagnose::experiments::plan::FEW_STEPS;
 use crate::train::diagnose::experiments::trial::Trial;
-use crate::train::diagnose::statistics::loss_curve::{median, spikes};
-
-/// A training loss, in nats, below which a network has learned its windows.
-const LEARNED: f64 = 0.1;
+use crate::train::diagnose::statistics::loss_curve::spikes;
 
 /// A spike of the reference run at which the sharpness is above its limit, and from which on the loss is at
 /// most half as rough at a tenth of the learning rate.
@@ -20,7 +17,7 @@ pub(crate) fn explained_spike(evidence: &Evidence<'_>) -> Option<Finding> {
     let spike = evidence.spike?;
     let losses: Vec<f64> = evidence.history.iter().map(|epoch| epoch.loss).collect();
     let (epoch, [before, after]) = (spike.epoch?, spike.calmed?);
-    let learned = second_half_median(&losses) < LEARNED;
+    let learned = is_learned(&losses);
     let highest = spike.sharpness.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let ends = spike.fall.is_some_and(|fall| fall.mean >= ROUGHNESS_FALL && fall.low > 0.0);
     (learned && ends && highest > spike.limit).then(|| Finding {
@@ -80,7 +77,7 @@ fn effective_change(evidence: &Evidence<'_>, trial: &Trial, threshold: f64) -> O
     // Single spikes late in a run are a matter of the loss curve; a network that has not learned yet has to learn
     // more with the change.
     let only_smoother = met.iter().all(|criterion| criterion.figure == Figure::Roughness);
-    if met.is_empty() || (cause == Cause::GradientSpikes && only_smoother && !has_learned(evidence)) {
+    if met.is_empty() || (cause == Cause::GradientSpikes && only_smoother && !evidence.has_learned()) {
         return None;
     }
     Some(Finding {
@@ -207,24 +204,7 @@ const CLEARLY: f64 = 1.25;
 
 /// Whether the loss of most of the unchanged runs has spikes.
 fn has_spikes(evidence: &Evidence<'_>) -> bool {
-    control_median(evidence, &|losses| spikes(losses).len() as f64) >= 1.0
-}
-
-/// Whether the unchanged runs have learned their windows.
-fn has_learned(evidence: &Evidence<'_>) -> bool {
-    control_median(evidence, &second_half_median) < LEARNED
-}
-
-/// The median over the seeds of a figure of the losses.
-fn control_median(evidence: &Evidence<'_>, value: &dyn Fn(&[f64]) -> f64) -> f64 {
-    let losses = evidence.control.iter().flatten();
-    let losses = losses.map(|outcome| outcome.history.iter().map(|epoch| epoch.loss).collect::<Vec<_>>());
-    median(losses.map(|losses| value(&losses)).collect())
-}
-
-/// The median loss of the second half of the epochs.
-fn second_half_median(losses: &[f64]) -> f64 {
-    median(losses[losses.len() / 2..].to_vec())
+    evidence.control_median(&|losses| spikes(losses).len() as f64) >= 1.0
 }
 
 /// The rise of balanced accuracy by the best change of a setting that seems to help, be it certain or not, as a share.
