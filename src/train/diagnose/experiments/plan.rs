@@ -19,6 +19,9 @@ const MIN_FINER_EPOCHS: f64 = 2.5;
 /// Classes are unequal if the largest has more windows than the smallest by at least this factor.
 const UNEQUAL: f64 = 1.5;
 
+/// A learning rate is far above the usual one, which is the default of most frameworks, by this factor.
+const LONG_STEPS: f64 = 30.0;
+
 /// The priority of changes for causes that are evident from the settings or the recordings.
 const EVIDENT: u8 = 1;
 /// The priority of changes for causes that are likely from them.
@@ -56,7 +59,8 @@ pub(crate) struct PlannedTrial<'a> {
 
 impl PlannedTrial<'_> {
     /// Whether the settings or the recordings themselves make this change likely to help, before any training: very
-    /// small batches, an input that is not scaled, a rare surface that is not weighted, hardly any steps.
+    /// small batches, an input that is not scaled, a rare surface that is not weighted, hardly any steps or far too long
+    /// ones.
     pub(crate) fn is_expected(&self) -> bool {
         matches!(self.priority, EVIDENT | LIKELY)
     }
@@ -111,7 +115,9 @@ impl<'a> Base<'a> {
         }
         let rate = options.learning_rate;
         let lower = FitOptions { learning_rate: round(rate / 10.0), ..unchanged() };
-        changes.push((2, Change::LowerLearningRate, Some(Cause::LearningRateTooHigh), lower));
+        let long_steps = has_long_steps(options);
+        let priority = if long_steps { EVIDENT } else { 2 };
+        changes.push((priority, Change::LowerLearningRate, Some(Cause::LearningRateTooHigh), lower));
         let higher = FitOptions { learning_rate: round(rate * 10.0), ..unchanged() };
         changes.push((2, Change::HigherLearningRate, Some(Cause::LearningRateTooLow), higher));
         let (from, to) = (options.epochs(), MORE_EPOCHS * options.epochs());
@@ -119,13 +125,14 @@ impl<'a> Base<'a> {
         let steps = from * self.data.dataset.len().div_ceil(options.batch_size.max(1));
         let priority = if steps < FEW_STEPS { EVIDENT } else { 4 };
         changes.push((priority, Change::MoreEpochs { from, to }, Some(Cause::TooFewEpochs), more));
+        let priority = if long_steps { LIKELY } else { 4 };
         if options.clip == 0.0 {
             let clipped = FitOptions { clip: 1.0, ..unchanged() };
-            changes.push((4, Change::Clip, Some(Cause::GradientSpikes), clipped));
+            changes.push((priority, Change::Clip, Some(Cause::GradientSpikes), clipped));
         }
         if options.schedule == Schedule::Constant {
             let cosine = FitOptions { schedule: Schedule::Cosine, ..unchanged() };
-            changes.push((4, Change::CosineSchedule, Some(Cause::GradientSpikes), cosine));
+            changes.push((priority, Change::CosineSchedule, Some(Cause::GradientSpikes), cosine));
         }
         if options.optimizer != OptimizerKind::AdamW {
             let adamw = FitOptions { optimizer: OptimizerKind::AdamW, ..unchanged() };
@@ -256,6 +263,17 @@ impl<'a> Base<'a> {
 
 /// The priority of a change of the settings, the change, the cause that it would fix, and the changed settings.
 type SettingsChange = (u8, Change, Option<Cause>, FitOptions);
+
+/// Whether the learning rate is far above what the optimiser usually has, and nothing limits the steps or shortens them
+/// later.
+fn has_long_steps(options: &FitOptions) -> bool {
+    let usual = match options.optimizer {
+        OptimizerKind::Sgd => 0.01,
+        _ => 0.001,
+    };
+    let limited = options.clip > 0.0 || options.schedule != Schedule::Constant;
+    !limited && options.learning_rate >= LONG_STEPS * usual
+}
 
 /// Whether the labels have unequal numbers of windows.
 fn is_unequal(dataset: &Dataset) -> bool {
