@@ -25,6 +25,7 @@ pub(crate) mod decisions;
 pub(crate) mod diagnose;
 pub(crate) mod export;
 pub(crate) mod fit;
+pub(crate) mod gain_choice;
 pub(crate) mod kernel;
 pub mod layer;
 pub mod network;

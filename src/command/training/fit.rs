@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::arguments::{check_folder_of, dataset_options, given};
-use super::data_report;
 use super::interrupt::{self, Interrupted};
 use super::progress::TrainingProgress;
 use super::scores::Scored;
+use super::{data_report, gain};
 use crate::model::card::Scores;
 use crate::model::runtime;
 use crate::recordings;
@@ -111,6 +111,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let split_warnings = splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default();
     data_report::print(&dataset, &[split_warnings, &session_warnings].concat());
     let stop = interrupt::stop_flag()?;
+    let options = if budget.is_none() { gain::with_gain(options, &dataset, &stop)? } else { options };
     let (trained, tried) = match budget {
         None => (train(&options, &dataset, &splits, &stop)?, Vec::new()),
         Some(budget) => {

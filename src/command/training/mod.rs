@@ -9,6 +9,7 @@ mod data_report;
 pub mod diagnose;
 pub mod evaluate;
 pub mod fit;
+mod gain;
 pub mod interrupt;
 mod progress;
 mod scores;

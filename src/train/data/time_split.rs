@@ -18,13 +18,13 @@ struct DatedRecording {
     windows: Vec<usize>,
 }
 
-/// The windows of each recording, by the recording's index. Recordings without a window are missing.
-fn windows_by_recording(dataset: &Dataset) -> BTreeMap<usize, Vec<usize>> {
-    let mut windows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (window, recording) in dataset.recording_of_window.iter().enumerate() {
-        windows.entry(*recording).or_default().push(window);
+/// These windows by the index of their recording.
+fn by_recording(dataset: &Dataset, windows: impl IntoIterator<Item = usize>) -> BTreeMap<usize, Vec<usize>> {
+    let mut by_recording: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for window in windows {
+        by_recording.entry(dataset.recording_of_window[window]).or_default().push(window);
     }
-    windows
+    by_recording
 }
 
 /// The position at which recordings in the order of their start times are cut into earlier and later ones: the one
@@ -43,8 +43,13 @@ impl Split {
     /// recordings without a start time are neither trained on nor held out, since they may be later than those held
     /// out, and neither are held-out windows of a label that is not trained on.
     pub(crate) fn later(dataset: &Dataset) -> Option<Self> {
+        Self::later_within(dataset, 0..dataset.len())
+    }
+
+    /// As [`Split::later`], but of these windows alone.
+    pub(crate) fn later_within(dataset: &Dataset, windows: impl IntoIterator<Item = usize>) -> Option<Self> {
         let mut by_label: BTreeMap<usize, Vec<DatedRecording>> = BTreeMap::new();
-        for (recording, windows) in windows_by_recording(dataset) {
+        for (recording, windows) in by_recording(dataset, windows) {
             let label = dataset.most_frequent_label(&windows);
             let start = dataset.recordings[recording].span.map(|[start, _]| start);
             by_label.entry(label).or_default().push(DatedRecording { start, windows });

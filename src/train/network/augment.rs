@@ -14,6 +14,9 @@ pub struct Augmentation {
     /// The standard deviation of the factor that all values of the window are multiplied by; its mean is 1. 0
     /// for none.
     pub scale: f32,
+    /// The standard deviation of the factors that the values of each channel are multiplied by, one for each channel;
+    /// their mean is 1. 0 for none.
+    pub gain: f32,
     /// The standard deviation of the noise added to each value, relative to that of the value's channel. 0
     /// for none.
     pub jitter: f32,
@@ -26,7 +29,7 @@ pub struct Augmentation {
 impl Augmentation {
     /// Whether values are changed, rather than only the order of the channels.
     pub(crate) fn changes_values(&self) -> bool {
-        self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0
+        self.scale > 0.0 || self.gain > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0
     }
 
     /// Writes an augmented copy of the window, row-major [W, C], to `changed`.
@@ -46,6 +49,12 @@ impl Augmentation {
         if self.scale > 0.0 {
             let scale = 1.0 + self.scale * normal(rng);
             changed.iter_mut().for_each(|value| *value *= scale);
+        }
+        if self.gain > 0.0 {
+            for channel in 0..channels {
+                let gain = 1.0 + self.gain * normal(rng);
+                changed.iter_mut().skip(channel).step_by(channels).for_each(|value| *value *= gain);
+            }
         }
         if self.jitter > 0.0 {
             for step in changed.chunks_exact_mut(channels) {
@@ -93,6 +102,10 @@ mod tests {
         assert_eq!(augmented(&order, 0)[..4], [1.0, 0.0, 3.0, 2.0]);
         let scale = augmented(&Augmentation { scale: 0.1, ..none.clone() }, 0);
         assert!((scale[150] / scale[50] - 3.0).abs() < 1e-5 && scale[50] != 50.0);
+        let gain = augmented(&Augmentation { gain: 0.1, ..none.clone() }, 0);
+        let factors = [gain[150] / 150.0, gain[151] / 151.0];
+        assert!((gain[50] / 50.0 - factors[0]).abs() < 1e-6 && (gain[51] / 51.0 - factors[1]).abs() < 1e-6);
+        assert!(factors[0] != factors[1] && factors[0] != 1.0);
         let jitter = augmented(&Augmentation { jitter: 0.1, ..none.clone() }, 0);
         let errors: Vec<f32> = jitter.iter().enumerate().map(|(i, value)| value - i as f32).collect();
         let square = errors.iter().map(|error| error * error).sum::<f32>() / 200.0;

@@ -106,6 +106,11 @@ pub struct FitOptions {
     /// Standard deviation of a random factor that each training window is multiplied by
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Regularisation")]
     pub scale: f64,
+    /// Standard deviation of a random factor for each channel of each training window [default: 0.05 if a network
+    /// that was trained on early recordings does better with it on later ones, otherwise 0]
+    #[arg(long, value_name = "SHARE", help_heading = "Regularisation")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
     /// Probability that a channel is replaced by its mean in the whole window
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, help_heading = "Regularisation")]
     pub channel_dropout: f64,
@@ -237,6 +242,7 @@ impl Default for FitOptions {
             permute: true,
             jitter: 0.0,
             scale: 0.0,
+            gain: None,
             channel_dropout: 0.0,
             balance: Balance::Weights,
             optimizer: OptimizerKind::AdamW,

@@ -39,6 +39,7 @@ impl FitOptions {
             share("--weight-average", self.weight_average),
             at_least_0("--jitter", self.jitter, "a number of at least 0"),
             at_least_0("--scale", self.scale, "a number of at least 0"),
+            at_least_0("--gain", self.gain(), "a number of at least 0"),
             at_least_0("--weight-decay", self.weight_decay, "a number of at least 0"),
             at_least_0("--clip", self.clip, "a norm above 0, or 0 for no limit"),
             at_least_0("--warmup", self.warmup, "a number of epochs of at least 0"),

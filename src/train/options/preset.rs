@@ -40,6 +40,7 @@ shift = false
 permute = false
 jitter = 0.0
 scale = 0.0
+gain = 0.0
 channel-dropout = 0.0
 balance = "none"
 optimizer = "rmsprop"

@@ -74,6 +74,11 @@ impl FitOptions {
         self.dense.unwrap_or(0)
     }
 
+    /// The standard deviation of the random factors of the channels; 0 if it is not chosen yet.
+    pub(crate) fn gain(&self) -> f64 {
+        self.gain.unwrap_or(0.0)
+    }
+
     /// The passes over the training windows; 1 if the setting is not resolved.
     pub fn epochs(&self) -> usize {
         self.epochs.unwrap_or(1)
@@ -148,12 +153,17 @@ impl FitOptions {
         // Windows whose steps are put into canonical order are the same in every order.
         let canonical_steps = architecture.ordered_steps && !architecture.orders.is_empty();
         let permute = self.permute && !canonical_steps && !dataset.permutations.is_empty();
-        let changes = permute || self.scale > 0.0 || self.jitter > 0.0 || self.channel_dropout > 0.0;
+        let changes = permute
+            || self.scale > 0.0
+            || self.gain() > 0.0
+            || self.jitter > 0.0
+            || self.channel_dropout > 0.0;
         changes.then(|| {
             let plain = Architecture::plain(architecture.window, architecture.channels, 1, 2);
             Augmentation {
                 orders: if permute { dataset.orders() } else { Vec::new() },
                 scale: self.scale as f32,
+                gain: self.gain() as f32,
                 jitter: self.jitter as f32,
                 channel_dropout: self.channel_dropout as f32,
                 scaling: Preprocessing::measure(&plain, windows, &[]).scaling().clone(),
