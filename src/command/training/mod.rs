@@ -11,4 +11,5 @@ pub mod evaluate;
 pub mod fit;
 pub mod interrupt;
 mod progress;
+pub mod refit;
 mod scores;
