@@ -8,7 +8,10 @@
 //! - `network`: the network, forward and backward over a batch
 //! - `optimize`: optimisers: how the gradients change the weights
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
+//! - `rehearsal`: a few training windows that a model's file keeps, so that a refit does not forget
 //! - `export`: the ONNX graph, and its comparison with the network
+//! - `import`: networks from an ONNX graph, the inverse of `export`
+//! - `refit`: a model that is trained on with new recordings
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
 //! - `baseline`: decision trees, for comparison
 //! - `time_scores`: the scores in other sessions and later
