@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use underfoot::command::failure::{self, Failure};
 use underfoot::command::training::interrupt::Interrupted;
-use underfoot::command::training::{bench, diagnose, evaluate, fit};
+use underfoot::command::training::{bench, diagnose, evaluate, fit, refit};
 use underfoot::train::options::OptionError;
 use underfoot::train::options::settings::SettingsError;
 
@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Fit(Box<fit::FitArgs>),
+    Refit(refit::RefitArgs),
     Diagnose(Box<diagnose::DiagnoseArgs>),
     Evaluate(evaluate::EvaluateArgs),
     Bench(bench::BenchArgs),
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
 fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
     match command {
         Command::Fit(args) => fit::run(*args, matches.unwrap_or(&ArgMatches::default())),
+        Command::Refit(args) => refit::run(args),
         Command::Diagnose(args) => diagnose::run(*args, matches.unwrap_or(&ArgMatches::default())),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Bench(args) => bench::run(args),

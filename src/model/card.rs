@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::card_text::{self, MAX_NAME, MAX_TEXT, MAX_UNIT, quoted};
+pub use super::refit_summary::{HeldOutChange, RefitSummary};
 pub use super::scores::{Scores, ScoresWithTrees};
 pub use super::statistics::Statistics;
 use super::validation_choice::ValidationChoice;
@@ -82,7 +83,7 @@ pub struct TrainingSummary {
     /// one network.
     pub validation: Vec<String>,
     /// The number of networks in the model if each was trained without one fold of the recordings; 0 for a
-    /// single network.
+    /// single network, and after a refit.
     #[serde(default)]
     pub folds: usize,
     /// The scores on held-out windows, each counted by itself and answered by networks that were not trained on its
@@ -111,6 +112,12 @@ pub struct TrainingSummary {
     /// [`short_digests`](crate::recordings::short_digests). Older cards do not have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recording_digests: Vec<String>,
+    /// The number of training windows that the model's file keeps for a refit.
+    #[serde(default)]
+    pub rehearsal_windows: usize,
+    /// How the model was trained on after its first training; `None` if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitSummary>,
     /// The seed of the initial weights, the order of the windows and the split.
     pub seed: u64,
     /// The statistics of each channel in the training windows, in the order of [`Card::channels`].
@@ -221,7 +228,8 @@ impl Card {
         let (channels, labels) = (self.channels.len(), self.labels.len());
         let texts = validation.iter().map(|name| ("training.validation", name));
         let digests = training.recording_digests.iter().map(|digest| ("training.recording_digests", digest));
-        let mut texts = texts.chain(digests).chain([("training.data_digest", data_digest)]);
+        let refit = training.refit.iter().flat_map(RefitSummary::texts);
+        let mut texts = texts.chain(digests).chain(refit).chain([("training.data_digest", data_digest)]);
         if let Some(fault) = texts.find_map(|(key, text)| {
             card_text::fault(text, MAX_TEXT).map(|fault| format!("{key} has {}, which {fault}", quoted(text)))
         }) {
@@ -239,11 +247,13 @@ impl Card {
                 statistics.len()
             ));
         }
+        let held_out = training.refit.as_ref().and_then(|refit| refit.held_out);
         let scores = [
             ("validation_scores", training.validation_scores.is_none_or(|scores| scores.are_valid())),
             ("extra_trees", training.extra_trees.is_none_or(|scores| scores.are_valid())),
             ("later", training.later.is_none_or(|scores| scores.are_valid())),
             ("session", training.session.is_none_or(|scores| scores.are_valid())),
+            ("refit", held_out.is_none_or(|change| change.is_valid())),
         ];
         if let Some((key, _)) = scores.into_iter().find(|(_, is_valid)| !is_valid) {
             return Some(format!("training.{key} has a score that is not from 0 to 1"));
@@ -284,6 +294,8 @@ impl TrainingSummary {
             chosen_on_validation: false,
             validation_chose: Vec::new(),
             recording_digests: Vec::new(),
+            rehearsal_windows: 0,
+            refit: None,
             seed: 1,
             statistics,
         }
@@ -377,6 +389,19 @@ mod tests {
         let wrong = card.to_json().replace("0.75", "1.75");
         let error = Card::parse(&wrong).unwrap_err().to_string();
         assert_eq!(error, "training.later has a score that is not from 0 to 1");
+    }
+
+    #[test]
+    fn a_card_says_how_the_model_was_trained_on() {
+        let held_out = Some(HeldOutChange { drives: 4, before: 0.5, after: 0.75 });
+        let refit = RefitSummary { count: 1, base: "0123".into(), recordings: 4, until: None, held_out };
+        let training = TrainingSummary { refit: Some(refit), rehearsal_windows: 48, ..Default::default() };
+        let card = Card { training: Some(training), ..Card::of_test(100, 10, &["tile", "wood"]) };
+        assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
+        let wrong =
+            |from: &str, to: &str| Card::parse(&card.to_json().replace(from, to)).unwrap_err().to_string();
+        assert_eq!(wrong("0.75", "1.75"), "training.refit has a score that is not from 0 to 1");
+        assert!(wrong("0123", "\\u001b[2J").starts_with("training.refit.base has "));
     }
 
     #[test]

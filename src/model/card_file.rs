@@ -67,6 +67,8 @@ const TRAINING: &[Key] = &[
     optional("chosen_on_validation", "chosen_on_validation = false", Kind::Any),
     optional("validation_chose", "validation_chose = []", Kind::Texts),
     optional("recording_digests", "recording_digests = []", Kind::Texts),
+    optional("rehearsal_windows", "rehearsal_windows = 0", Kind::Number),
+    optional("refit", "refit = {}", Kind::Any),
     optional("seed", "seed = 0", Kind::Number),
     optional("statistics", "[[training.statistics]]", Kind::Tables(STATISTICS)),
 ];

@@ -1,7 +1,8 @@
 //! Models: their files, their cards, and running them.
 //!
 //! - [`card`]: the model card, which says what a model needs and gives; `card_text` says which texts it may
-//!   have, and `card_file` reads one that was written by hand. `scores` has the scores in a card.
+//!   have, and `card_file` reads one that was written by hand. `scores` has the scores in a card, `statistics` what its channels
+//!   were like, and `refit_summary` how it was trained on.
 //! - [`validation_choice`]: what the recordings were used for that a model is scored on.
 //! - [`onnx`]: writing ONNX files, and putting a card into one.
 //! - `runtime`: finding and loading the ONNX Runtime library.
@@ -14,6 +15,7 @@ pub(crate) mod card_text;
 mod error;
 pub mod onnx;
 mod probe;
+mod refit_summary;
 pub(crate) mod runtime;
 mod scores;
 pub mod session;

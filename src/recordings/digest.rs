@@ -15,7 +15,7 @@ use crate::model::card_text::printable;
 /// The length of the digest of one recording, in hexadecimal digits.
 const SHORT: usize = 16;
 /// The maximum number of recordings whose digests a card carries. They take 300 KB.
-const MAX_DIGESTS: usize = 16_384;
+pub(crate) const MAX_DIGESTS: usize = 16_384;
 
 /// The SHA-256 digest of the names and bytes of recordings and their label files, in hexadecimal.
 ///

@@ -22,6 +22,7 @@ mod row_counts;
 mod start_time;
 mod unit;
 
+pub(crate) use digest::MAX_DIGESTS;
 pub use digest::{digest, short_digests, trained_on_warning};
 pub use error::RecordingError;
 pub use find::find;

@@ -8,7 +8,11 @@
 //! - `network`: the network, forward and backward over a batch
 //! - `optimize`: optimisers: how the gradients change the weights
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
+//! - `gain_choice`: whether training varies the gain of each channel at random
+//! - `rehearsal`: a few training windows that a model's file keeps, so that a refit does not forget
 //! - `export`: the ONNX graph, and its comparison with the network
+//! - `import`: networks from an ONNX graph, the inverse of `export`
+//! - `refit`: a model that is trained on with new recordings
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
 //! - `baseline`: decision trees, for comparison
 //! - `time_scores`: the scores in other sessions and later
@@ -26,12 +30,15 @@ pub(crate) mod diagnose;
 pub(crate) mod export;
 pub(crate) mod fit;
 pub(crate) mod gain_choice;
+pub(crate) mod import;
 pub(crate) mod kernel;
 pub mod layer;
 pub mod network;
 pub mod optimize;
 pub mod options;
 pub(crate) mod random_streams;
+pub(crate) mod refit;
+pub(crate) mod rehearsal;
 pub(crate) mod report;
 pub(crate) mod robust;
 pub(crate) mod time_scores;

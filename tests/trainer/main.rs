@@ -6,6 +6,7 @@ mod diagnose;
 mod keras;
 mod keras_parts;
 mod recordings;
+mod refit;
 mod sessions;
 mod stamp;
 #[path = "../support/mod.rs"]

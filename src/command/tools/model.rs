@@ -131,6 +131,16 @@ fn describe(card: &Card) -> String {
                     format!("{digests}, which are recognised when the model is scored on them"),
                 );
             }
+            if training.rehearsal_windows > 0 {
+                let windows = training.rehearsal_windows;
+                line(
+                    "rehearsal",
+                    format!("{windows} of these windows are in the file, for `underfoot-train refit`"),
+                );
+            }
+            if let Some(refit) = &training.refit {
+                line("refit", refit.to_string());
+            }
             line("seed", training.seed.to_string());
         }
         if let Some(scores) = &training.validation_scores {

@@ -25,6 +25,11 @@ impl Interrupted {
         Self(format!("before the first epoch had ended; {}", untouched(out)))
     }
 
+    /// A refit was interrupted; it writes nothing before its end.
+    pub(crate) fn during_refit(out: &Path) -> Self {
+        Self(format!("before the refit had ended; {}", untouched(out)))
+    }
+
     /// The training was interrupted and the model, as far as it was trained, written to `partial`.
     /// `interruption` says how far it came.
     pub(crate) fn with_partial(interruption: &str, out: &Path, partial: &Path, page: &Path) -> Self {

@@ -4,23 +4,29 @@ use prost::Message;
 
 use super::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
-    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TrainingInfoProto, TypeProto,
+    ValueInfoProto,
 };
 use crate::model::card::Card;
 
 /// The type of float32 tensors, `TensorProto.DataType.FLOAT`.
-const FLOAT: i32 = 1;
+pub(super) const FLOAT: i32 = 1;
 /// The type of int64 tensors, `TensorProto.DataType.INT64`.
-const INT64: i32 = 7;
+pub(super) const INT64: i32 = 7;
 /// The type of attributes with one integer, `AttributeProto.AttributeType.INT`.
 const ATTRIBUTE_INT: i32 = 2;
 /// The type of attributes with several integers, `AttributeProto.AttributeType.INTS`.
 const ATTRIBUTE_INTS: i32 = 7;
 
-/// Encodes an ONNX file with a graph and a model card, in IR version 8 with opset 17.
+/// The name of the graph that holds the constants for further training.
+const TRAINING: &str = "further training";
+
+/// Encodes an ONNX file with a graph, a model card and constants for further training, in IR version 8 with opset 17.
 ///
 /// Equal arguments give equal bytes.
-pub(crate) fn file(graph: GraphProto, card: &Card) -> Vec<u8> {
+pub(crate) fn file(graph: GraphProto, card: &Card, training: Vec<TensorProto>) -> Vec<u8> {
+    let further = GraphProto { name: Some(TRAINING.into()), initializer: training, ..Default::default() };
+    let further = Some(further).filter(|further| !further.initializer.is_empty());
     let opset = OperatorSetIdProto { domain: Some(String::new()), version: Some(17) };
     let model = ModelProto {
         ir_version: Some(8),
@@ -29,6 +35,10 @@ pub(crate) fn file(graph: GraphProto, card: &Card) -> Vec<u8> {
         graph: Some(graph),
         opset_import: vec![opset],
         metadata_props: vec![card_entry(&card.to_json())],
+        training_info: further
+            .map(|graph| TrainingInfoProto { algorithm: Some(graph) })
+            .into_iter()
+            .collect(),
     };
     model.encode_to_vec()
 }

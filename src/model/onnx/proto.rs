@@ -20,6 +20,15 @@ pub(super) struct ModelProto {
     pub(super) opset_import: Vec<OperatorSetIdProto>,
     #[prost(message, repeated, tag = "14")]
     pub(super) metadata_props: Vec<StringStringEntryProto>,
+    #[prost(message, repeated, tag = "20")]
+    pub(super) training_info: Vec<TrainingInfoProto>,
+}
+
+/// What further training needs. Runtimes that only answer ignore it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TrainingInfoProto {
+    #[prost(message, optional, tag = "2")]
+    pub(super) algorithm: Option<GraphProto>,
 }
 
 /// The version of a set of operators; the empty domain is ONNX itself.

@@ -3,16 +3,14 @@
 //! The steps of all recordings are in one vector, and a window is a range of it. Overlapping windows share
 //! their steps, and a window can be shifted in training without being cut again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::channels::{channels_of_all, permutations};
-use super::cut::{CutRecording, CutWindow, LoadedRecording, cut_all, read_all, sample_rate};
+use super::cut::{CutRecording, CutWindow, LoadedRecording};
 use super::drops::{self, RecordingDrops};
 use super::error::DatasetError;
-use super::plausibility::{self, ChannelOutliers, MixedUnit, Plausibility};
-use super::sessions;
+use super::plausibility::{ChannelOutliers, MixedUnit, Plausibility};
 use super::window_index::{RecordingInfo, WindowIndex};
-use crate::model::card::{Card, Method, Resample, UNKNOWN};
+use crate::model::card::Card;
 use crate::recordings::{self, Recording};
 
 /// How windows are cut from recordings.
@@ -61,71 +59,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads recordings and cuts them into labelled windows for training. The labels of the card are those of
-    /// the windows.
-    ///
-    /// # Errors
-    /// [`DatasetError`]: a recording cannot be read, the recordings have different channels or are too short,
-    /// or there are fewer than two surfaces.
-    pub fn load(found: &[Recording], options: &DatasetOptions) -> Result<Self, DatasetError> {
-        let channels = channels_of_all(found, &options.channels)?;
-        let mut loaded = read_all(found, &channels)?;
-        sessions::assign(found, &mut loaded);
-        let width = channels.len();
-        for (index, channel) in channels.iter().enumerate() {
-            let has_value = |recording: &LoadedRecording| {
-                recording.samples.values().iter().skip(index).step_by(width).any(|value| value.is_finite())
-            };
-            if !loaded.iter().any(has_value) {
-                return Err(DatasetError::NoValue { name: channel.name.clone() });
-            }
-        }
-        let sample_rate = sample_rate(&loaded).ok_or(DatasetError::NoRate)?;
-        let rate = options.rate.unwrap_or(sample_rate);
-        let window = options.window.unwrap_or(100);
-        plausibility::check_rate(&loaded, sample_rate, rate, window)?;
-        let mut card = Card {
-            version: Card::VERSION,
-            channels,
-            rate,
-            window,
-            hop: options.hop.unwrap_or_else(|| (window / 10).max(1)),
-            resample: Resample {
-                method: if sample_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
-                max_gap: f64::max(0.25, 10.0 / rate),
-            },
-            // A placeholder until the labels are known, so that the numbers can be validated before windows
-            // are cut.
-            labels: vec!["1".into(), "2".into()],
-            made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
-            training: None,
-        };
-        card.validate()?;
-        let cuts = cut_all(&loaded, &card)?;
-        card.labels = labels_of(&cuts).into_iter().cloned().collect();
-        if let [label] = card.labels.as_slice() {
-            let windows = cuts.iter().map(|cut| cut.windows.len()).sum();
-            return Err(DatasetError::OneLabel { label: label.clone(), windows });
-        }
-        let unknown = |cut: &CutRecording| cut.windows.iter().any(|window| window.label == UNKNOWN);
-        if let Some(index) = cuts.iter().position(unknown) {
-            return Err(DatasetError::Unknown { recording: loaded[index].info.name.clone() });
-        }
-        if let Some((one, other)) = similar_labels(&card.labels) {
-            return Err(DatasetError::Alike { one: one.clone(), other: other.clone() });
-        }
-        card.validate()?;
-        let permutations = permutations(found, &card.channels)?;
-        let plausibility = plausibility::check(&loaded, &card);
-        let dataset = Self { permutations, ..Self::assemble(found, card, loaded, cuts, plausibility)? };
-        match dataset.constant_channel() {
-            Some(error) if !options.accept_constant => Err(error),
-            _ => Ok(dataset),
-        }
-    }
-
     /// The error for the first channel that never changes, if there is one.
-    fn constant_channel(&self) -> Option<DatasetError> {
+    pub(super) fn constant_channel(&self) -> Option<DatasetError> {
         let width = self.card.channels.len();
         let first = self.steps.get(..width)?;
         let changes =
@@ -145,29 +80,9 @@ impl Dataset {
         })
     }
 
-    /// Reads recordings and cuts them into labelled windows as a model's card says, to evaluate the model.
-    ///
-    /// Channels, rate, window, hop and labels are those of the card.
-    ///
-    /// # Errors
-    /// [`DatasetError`]: a recording cannot be read or is too short, or has a label that is not in the card.
-    pub fn for_card(found: &[Recording], card: &Card) -> Result<Self, DatasetError> {
-        let loaded = read_all(found, &card.channels)?;
-        let mut plausibility = plausibility::check(&loaded, card);
-        plausibility.warnings.extend(plausibility::differences_to_training(&loaded, card));
-        let cuts = cut_all(&loaded, card)?;
-        let labels = labels_of(&cuts).into_iter();
-        let missing: Vec<_> = labels.filter(|label| !card.labels.contains(label)).cloned().collect();
-        if !missing.is_empty() {
-            let has = card.labels.join(", ");
-            return Err(DatasetError::NotInCard { labels: missing.join(", "), has });
-        }
-        Self::assemble(found, card.clone(), loaded, cuts, plausibility)
-    }
-
     /// Joins the steps and the windows of all recordings. Windows of a label that the card does not have are
     /// not included.
-    fn assemble(
+    pub(super) fn assemble(
         found: &[Recording],
         card: Card,
         loaded: Vec<LoadedRecording>,
@@ -282,19 +197,6 @@ impl Dataset {
         indices.into_iter().for_each(|index| counts[self.labels[index]] += 1);
         counts
     }
-}
-
-/// The labels of all windows, each once, in alphabetical order.
-fn labels_of(cuts: &[CutRecording]) -> BTreeSet<&String> {
-    cuts.iter().flat_map(|cut| &cut.windows).map(|window| &window.label).collect()
-}
-
-/// The first two labels that differ only in case or in spaces at their ends.
-fn similar_labels(labels: &[String]) -> Option<(&String, &String)> {
-    let plain = |label: &String| label.trim().to_lowercase();
-    let others = |index: usize| labels[index + 1..].iter();
-    let mut pairs = labels.iter().enumerate().flat_map(|(index, one)| others(index).map(move |o| (one, o)));
-    pairs.find(|(one, other)| plain(one) == plain(other))
 }
 
 #[cfg(test)]

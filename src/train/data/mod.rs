@@ -4,6 +4,7 @@
 //! - `cut`: reading recordings and cutting them into windows, with the daemon's own windower
 //! - `dataset`: the windows of all recordings with their labels
 //! - `drops`: what was dropped on the way, by recording and reason
+//! - `load`: reading recordings into a dataset
 //! - `plausibility`: what is probably wrong with the recordings
 //! - `session_warnings`: what the sessions of the recordings hide from scores by recording
 //! - `sessions`: which recordings were made in one sitting
@@ -19,6 +20,7 @@ pub(crate) mod cut;
 pub(crate) mod dataset;
 pub(crate) mod drops;
 pub(crate) mod error;
+pub(crate) mod load;
 pub(crate) mod plausibility;
 pub(crate) mod session_warnings;
 pub(crate) mod sessions;

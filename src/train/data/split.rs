@@ -127,6 +127,11 @@ impl Split {
             .unwrap_or(0)
     }
 
+    /// The number of groups of the label with the most. A group's label is its most frequent one.
+    pub(crate) fn most_groups(dataset: &Dataset) -> usize {
+        groups_by_label(dataset).values().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// A split as from [`Split::new`], or, if no label has a second group, one that holds out the end of each
     /// recording, with a warning. In that case, windows that overlap the held-out part of their recording are
     /// neither trained on nor held out.

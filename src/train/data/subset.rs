@@ -16,6 +16,11 @@ impl Dataset {
         }
     }
 
+    /// The values of the windows with these indices, each row-major [W, C].
+    pub(crate) fn windows_at(&self, indices: &[usize]) -> Vec<&[f32]> {
+        indices.iter().map(|index| self.window(*index)).collect()
+    }
+
     /// The most frequent label of the windows with these indices; the first one if several are equally frequent.
     pub(crate) fn most_frequent_label(&self, indices: &[usize]) -> usize {
         let counts = self.count(indices.iter().copied());

@@ -29,9 +29,7 @@ pub(crate) fn card(
     let used: BTreeSet<usize> = dataset.recording_of_window.iter().copied().collect();
     let folds = trained.members.len();
     let windows = trained.window_confusion(dataset);
-    let training: BTreeSet<usize> =
-        trained.members.iter().flat_map(|member| &member.split.training).copied().collect();
-    let training: Vec<usize> = training.into_iter().collect();
+    let training = trained.training();
     let trained_on: BTreeSet<usize> =
         training.iter().map(|window| dataset.recording_of_window[*window]).collect();
     let trained_on = trained_on.into_iter().filter_map(|recording| found.get(recording));
@@ -54,6 +52,8 @@ pub(crate) fn card(
         chosen_on_validation: !validation_chose.is_empty(),
         validation_chose,
         recording_digests,
+        rehearsal_windows: trained.rehearsal(dataset).len(),
+        refit: None,
         seed: trained.options.seed,
         statistics: dataset.statistics(&training),
     };

@@ -20,5 +20,6 @@ mod serving_cost;
 
 pub(crate) use self::card::card;
 pub(crate) use self::file::{check_writable, write_file};
-pub(crate) use self::model::export;
+pub(crate) use self::graph::graph;
+pub(crate) use self::model::{export, export_networks};
 pub(crate) use self::serving_cost::ServingCost;

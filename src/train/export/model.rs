@@ -8,7 +8,9 @@ use super::parity::compare;
 use crate::model::card::Card;
 use crate::model::onnx;
 use crate::train::data::dataset::Dataset;
+use crate::train::fit::ensemble::Ensemble;
 use crate::train::fit::trained::Trained;
+use crate::train::rehearsal::RehearsalWindows;
 
 /// Builds the ONNX file of a trained model with its [`card`](super::card()), and compares it with the trainer's forward pass on
 /// the held-out windows, or on all windows if none are held out. Returns the file's bytes and the largest
@@ -24,12 +26,26 @@ pub(crate) fn export(
     card: &Card,
     library: Option<&Path>,
 ) -> Result<(Vec<u8>, f32), ExportError> {
-    let model = onnx::file(graph(&trained.ensemble), card);
     let all: Vec<usize> = (0..dataset.len()).collect();
     let held_out = &trained.out_of_fold.windows;
-    let indices = if held_out.is_empty() { &all } else { held_out };
-    let windows: Vec<&[f32]> = indices.iter().map(|index| dataset.window(*index)).collect();
-    let difference = compare(&model, card, &trained.ensemble, &windows, library)?;
+    let windows = dataset.windows_at(if held_out.is_empty() { &all } else { held_out });
+    export_networks(&trained.ensemble, &windows, card, &trained.rehearsal(dataset), library)
+}
+
+/// Builds the ONNX file of networks with a card and rehearsal windows, and compares it with the trainer's forward pass
+/// on `windows`, each row-major [W, C]. Returns what [`export`] returns.
+///
+/// # Errors
+/// As for [`export`].
+pub(crate) fn export_networks(
+    ensemble: &Ensemble,
+    windows: &[&[f32]],
+    card: &Card,
+    rehearsal: &RehearsalWindows,
+    library: Option<&Path>,
+) -> Result<(Vec<u8>, f32), ExportError> {
+    let model = onnx::file(graph(ensemble), card, rehearsal.tensors(card));
+    let difference = compare(&model, card, ensemble, windows, library)?;
     Ok((model, difference))
 }
 
@@ -45,7 +61,6 @@ mod tests {
     use crate::train::export::parity::TOLERANCE;
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::cross_validation::cross_validate;
-    use crate::train::fit::ensemble::Ensemble;
     use crate::train::network::Network;
     use crate::train::network::architecture::{Architecture, InputScaling, Pooling};
     use crate::train::network::preprocessing::Preprocessing;
@@ -69,7 +84,7 @@ mod tests {
         let preprocessing = Preprocessing::measure(&architecture, windows, windows);
         let network = Network::new(architecture, preprocessing, &mut Pcg64::new(1, 1));
         let ensemble = Ensemble::of(vec![network]);
-        let model = onnx::file(graph(&ensemble), card);
+        let model = onnx::file(graph(&ensemble), card, Vec::new());
         compare(&model, card, &ensemble, windows, None).unwrap();
     }
 
@@ -161,7 +176,7 @@ mod tests {
     fn a_model_that_differs_from_the_network_is_an_error_with_the_difference() {
         let (trained, dataset) = trained(FitOptions { folds: Some(0), ..FitOptions::default() });
         let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
-        let model = onnx::file(graph(&trained.ensemble), &card);
+        let model = onnx::file(graph(&trained.ensemble), &card, Vec::new());
         let mut network = trained.ensemble.members()[0].clone();
         network.parameters_mut()[0] += 0.5;
         let windows: Vec<&[f32]> = (0..dataset.len()).map(|index| dataset.window(index)).collect();

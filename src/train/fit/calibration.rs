@@ -45,7 +45,7 @@ impl Calibration {
     /// Fits a temperature to the logits of held-out windows, row-major [N, K], and measures its effect. `groups`
     /// has the part of the recordings that each window is in, `[N]`, and `networks` the number of networks that
     /// answered each. `None` if there are fewer than two parts.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         logits: &[f32],
         labels: &[usize],
         groups: &[usize],

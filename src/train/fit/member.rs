@@ -42,12 +42,24 @@ pub(super) fn train_member(
     split: Split,
     index: usize,
 ) -> Result<TrainedMember, FitError> {
-    let TrainingContext { options, dataset, .. } = *context;
-    let labels = dataset.card.labels.len();
+    let labels = context.dataset.card.labels.len();
     if split.training.len() < labels {
         return Err(FitError::TooFew { windows: split.training.len(), labels });
     }
-    let mut trainer = Trainer::new(context, split, index);
+    train_to_the_end(context, Trainer::new(context, split, index), index)
+}
+
+/// Trains a network to its last epoch, or until early stopping ends it. `index` is its position among several, for the
+/// progress.
+///
+/// # Errors
+/// [`FitError`] if the loss is not finite.
+pub(crate) fn train_to_the_end(
+    context: &TrainingContext<'_>,
+    mut trainer: Trainer<'_>,
+    index: usize,
+) -> Result<TrainedMember, FitError> {
+    let options = context.options;
     let (mut history, mut best_epoch, mut lowest_loss) = (Vec::new(), 0, f64::INFINITY);
     let mut interrupted = false;
     let mut kept = (trainer.validated_network().clone(), Vec::new());

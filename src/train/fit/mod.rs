@@ -20,7 +20,7 @@ pub(crate) mod cross_validation;
 pub(crate) mod ensemble;
 pub(crate) mod epoch;
 pub(crate) mod member;
-mod out_of_fold;
+pub(crate) mod out_of_fold;
 pub(crate) mod search;
 pub(crate) mod trained;
 pub(crate) mod trainer;

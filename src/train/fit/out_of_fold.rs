@@ -25,12 +25,12 @@ pub(crate) struct OutOfFold {
     /// Probabilities, row-major [N, K], calibrated as the exported model is.
     pub probabilities: Vec<f32>,
     /// The mean of the logits before calibration, row-major [N, K].
-    pub(super) logits: Vec<f32>,
+    pub(crate) logits: Vec<f32>,
 }
 
 impl OutOfFold {
     /// Collects the answers of the members and companions to the windows that these leave out, for K classes.
-    pub(super) fn new(members: &[TrainedMember], companions: &[TrainedMember], classes: usize) -> Self {
+    pub(crate) fn new(members: &[TrainedMember], companions: &[TrainedMember], classes: usize) -> Self {
         let networks: Vec<&TrainedMember> = members.iter().chain(companions).collect();
         // For each window, the first network that leaves it out and the logits of all that do.
         let mut answers: BTreeMap<usize, (usize, Vec<&[f32]>)> = BTreeMap::new();

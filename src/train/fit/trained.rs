@@ -14,6 +14,7 @@ use crate::train::data::split::Split;
 use crate::train::network::Network;
 use crate::train::optimize::schedule::Schedule;
 use crate::train::options::FitOptions;
+use crate::train::rehearsal::RehearsalWindows;
 
 /// A trained model.
 #[derive(Clone, Debug)]
@@ -83,6 +84,17 @@ impl Trained {
             (self.searched, ValidationChoice::Settings),
         ];
         choices.into_iter().filter(|(chose, _)| *chose && is_validated).map(|(_, choice)| choice).collect()
+    }
+
+    /// The windows that some network of the model was trained on, ascending.
+    pub(crate) fn training(&self) -> Vec<usize> {
+        let windows = self.members.iter().flat_map(|member| member.split.training.iter().copied());
+        windows.collect::<BTreeSet<usize>>().into_iter().collect()
+    }
+
+    /// The training windows that the model's file keeps for a refit, as many as the settings say.
+    pub(crate) fn rehearsal(&self, dataset: &Dataset) -> RehearsalWindows {
+        RehearsalWindows::choose(dataset, &self.training(), self.options.rehearsal_windows)
     }
 
     /// Actual against predicted labels of the held-out windows.

@@ -28,7 +28,7 @@ use crate::train::options::FitOptions;
 use crate::train::random_streams;
 
 /// A network in training.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trainer<'a> {
     options: &'a FitOptions,
     dataset: &'a Dataset,
@@ -60,15 +60,26 @@ impl<'a> Trainer<'a> {
     /// Draws the initial weights and measures the preprocessing on the training windows. `member` is the
     /// index of the network, from 0; each network has its own random draws.
     pub(crate) fn new(training: &TrainingContext<'a>, split: Split, member: usize) -> Self {
-        let TrainingContext { options, dataset, stop, .. } = *training;
+        let TrainingContext { options, dataset, .. } = *training;
         let architecture = options.architecture(dataset);
-        let windows: Vec<&[f32]> = split.training.iter().map(|index| dataset.window(*index)).collect();
+        let windows = dataset.windows_at(&split.training);
         let preprocessing = Preprocessing::measure(&architecture, &dataset.all_windows(), &windows);
-        let augment = options.augment(dataset, &architecture, &windows);
-        let statistics = WindowStatistics::of(dataset, &split, &preprocessing, augment.as_ref());
+        let mut rng = Pcg64::new(options.seed(member), random_streams::WEIGHTS);
+        Self::of_network(training, split, member, Network::new(architecture, preprocessing, &mut rng))
+    }
+
+    /// Trains a network on, from the weights that it has and with its preprocessing.
+    pub(crate) fn of_network(
+        training: &TrainingContext<'a>,
+        split: Split,
+        member: usize,
+        network: Network,
+    ) -> Self {
+        let TrainingContext { options, dataset, stop, .. } = *training;
+        let windows = dataset.windows_at(&split.training);
+        let augment = options.augment(dataset, network.architecture(), &windows);
+        let statistics = WindowStatistics::of(dataset, &split, network.preprocessing(), augment.as_ref());
         let seed = options.seed(member);
-        let network =
-            Network::new(architecture, preprocessing, &mut Pcg64::new(seed, random_streams::WEIGHTS));
         Self {
             options,
             dataset,
@@ -151,25 +162,7 @@ impl<'a> Trainer<'a> {
     /// A copy that continues with another order of the windows, other dropout and other augmentation.
     pub(crate) fn continued(&self, seed: u64) -> Self {
         let seed = self.seed ^ u128::from(seed) << 32;
-        Self {
-            options: self.options,
-            dataset: self.dataset,
-            stop: self.stop,
-            seed,
-            split: self.split.clone(),
-            network: self.network.clone(),
-            average: self.average.clone(),
-            optimizer: self.optimizer.clone(),
-            learning_rate: self.learning_rate.clone(),
-            regularisation: self.regularisation,
-            augment: self.augment.clone(),
-            statistics: self.statistics.clone(),
-            weights: self.weights.clone(),
-            workspace: Workspace::default(),
-            rng: Pcg64::new(seed, random_streams::ORDER),
-            epochs: self.epochs,
-            held_out_logits: self.held_out_logits.clone(),
-        }
+        Self { seed, rng: Pcg64::new(seed, random_streams::ORDER), ..self.clone() }
     }
 
     /// Multiplies the learning rate of all later steps by `by`.

@@ -31,6 +31,11 @@ impl MovingStatistics {
     pub fn new(features: usize) -> Self {
         Self { mean: vec![0.0; features], variance: vec![1.0; features] }
     }
+
+    /// The statistics with which gamma is the factor and beta the shift of each feature; see [`BatchNorm::folded`].
+    pub(crate) fn folded(features: usize) -> Self {
+        Self { mean: vec![0.0; features], variance: vec![1.0 - EPSILON; features] }
+    }
 }
 
 /// The values that a forward pass in training keeps for the backward pass.

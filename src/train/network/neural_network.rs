@@ -55,6 +55,16 @@ impl Network {
         Self { architecture, preprocessing, moving, parameters }
     }
 
+    /// A network with known weights, in the order of [`Architecture::layers`].
+    pub(crate) fn with_parameters(
+        architecture: Architecture,
+        preprocessing: Preprocessing,
+        moving: MovingStatistics,
+        parameters: Vec<f32>,
+    ) -> Self {
+        Self { architecture, preprocessing, moving, parameters }
+    }
+
     /// The layers and their sizes.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture

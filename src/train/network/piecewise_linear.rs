@@ -60,6 +60,11 @@ impl PiecewiseLinear {
         measured
     }
 
+    /// The encoding in `bins` bins with these middles and factors, each row-major [B, F].
+    pub(crate) fn of_bins(bins: usize, middle: Vec<f32>, factor: Vec<f32>) -> Self {
+        Self { bins, middle, factor }
+    }
+
     /// B, the bins of each number.
     pub(crate) fn bins(&self) -> usize {
         self.bins

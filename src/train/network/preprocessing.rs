@@ -23,20 +23,20 @@ use super::summary::{SummaryEncoding, SummaryStatistics};
 /// The preprocessing of windows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
-    channels: usize,
+    pub(crate) channels: usize,
     /// The steps that an LSTM layer takes at once.
-    patch: usize,
+    pub(crate) patch: usize,
     /// The range that the values of each recorded channel are clipped to; `None` without clipping.
-    clip: Option<ClipRange>,
-    orders: Vec<Vec<usize>>,
-    ordered_steps: bool,
+    pub(crate) clip: Option<ClipRange>,
+    pub(crate) orders: Vec<Vec<usize>>,
+    pub(crate) ordered_steps: bool,
     /// The scaling of the recorded channels, `[C]`; the same for channels that are interchangeable.
-    scaling: Scaling,
+    pub(crate) scaling: Scaling,
     /// 1 / root mean square of the first differences of each scaled channel, `[C]`; `None` without
     /// differences.
-    differences: Option<Vec<f32>>,
+    pub(crate) differences: Option<Vec<f32>>,
     /// The summary statistics and how they are encoded; `None` without a summary.
-    summary: Option<(SummaryStatistics, SummaryEncoding)>,
+    pub(crate) summary: Option<(SummaryStatistics, SummaryEncoding)>,
 }
 
 impl Preprocessing {

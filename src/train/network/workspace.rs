@@ -15,6 +15,13 @@ pub struct Workspace {
     pub(super) gradients: Vec<f32>,
 }
 
+/// A copy has memory of its own, which is empty at first.
+impl Clone for Workspace {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl Workspace {
     /// The gradients of the last [`Network::backward`](super::Network::backward), in the order of the
     /// parameters.

@@ -165,6 +165,10 @@ pub struct FitOptions {
     /// train all epochs and keep the last weights
     #[arg(long, value_name = "EPOCHS", default_value_t = 0, help_heading = "Training")]
     pub patience: usize,
+    /// Training windows of each surface that the model's file keeps for `refit`, 0 for none; at most 512 KiB in all
+    #[arg(long, value_name = "WINDOWS", default_value_t = 24, help_heading = "Training")]
+    #[serde(default = "rehearsal_windows")]
+    pub rehearsal_windows: usize,
     /// Number of threads, 0 for one per core; the model does not depend on it
     #[arg(long, value_name = "COUNT", default_value_t = 0, help_heading = "Training")]
     #[serde(skip, default)]
@@ -188,6 +192,11 @@ pub struct FitOptions {
 /// The default of `patch` in settings that were saved before there was a choice.
 fn one_step() -> usize {
     1
+}
+
+/// The default of `rehearsal_windows` in settings that were saved before there was a choice.
+fn rehearsal_windows() -> usize {
+    FitOptions::default().rehearsal_windows
 }
 
 /// How rare surfaces are balanced with frequent ones.
@@ -259,6 +268,7 @@ impl Default for FitOptions {
             batch_size: 64,
             epochs: None,
             patience: 0,
+            rehearsal_windows: 24,
             threads: 0,
             folds: None,
             validation: None,

@@ -57,6 +57,7 @@ impl FitOptions {
             ),
             count("--batch-size", self.batch_size, "1 to 1048576 windows", 1..=1 << 20),
             count("--epochs", self.epochs.unwrap_or(1), "1 to 1000000 epochs", 1..=1_000_000),
+            count("--rehearsal-windows", self.rehearsal_windows, "0 to 1000 windows", 0..=1000),
             share("--validation", self.validation()),
             check("--folds", folds, "0, or 2 to 100 folds", folds == 0 || (2..=100).contains(&folds)),
             check(
