@@ -4,7 +4,7 @@
 //! - [`DecisionFilter`] decides the surface of one stream from the probabilities and the novelty of its windows over time.
 //!   `unknown_state` is its state for a surface that the model does not know.
 //! - [`SurfaceTable`] does so for all streams, and emits [`Outcome`]s for the sinks.
-//! - [`candidates()`] are the surfaces that a window may be of; [`Withheld`] is why none was decided.
+//! - `candidates` has the surfaces that a window may be of; [`Withheld`] is why none was decided.
 //! - [`ServingContext`] is the model and the decision settings in force.
 //!
 //! Nothing in this folder does I/O or reads a clock.

@@ -130,8 +130,9 @@ fn the_page_shows_the_novelty_and_the_candidates_of_a_model_that_says_them() {
     let address = address(&mut daemon);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));
-    wait_for_overall(&browser, "All is well: 0 streams");
-    daemon.feed(recording.csv(0..recording.rows.len()));
+    daemon.feed(recording.csv(0..50));
+    wait_for("the stream", || (names(&browser) == ["cart"]).then_some(()));
+    daemon.feed(recording.csv(50..recording.rows.len()));
     wait_for("the candidates", || {
         let shown = browser.text("document.querySelector('.card .candidates:not([hidden])')?.textContent");
         (shown.matches(", ").count() == 2 && shown.ends_with(" or others")).then_some(())
