@@ -51,7 +51,7 @@ fn a_floor_that_the_model_does_not_know_becomes_unknown_and_every_batch_size_giv
     for line in lines.iter().map(json) {
         let (t, novelty) = (line["t"].as_f64().unwrap(), line["novelty"].as_f64().unwrap());
         // A window is 1 s long; the unknown floor begins at 8 s and ends at 16 s.
-        if t < 8.0 || t > 17.0 {
+        if !(8.0..=17.0).contains(&t) {
             assert!(novelty < 0.01, "{line}");
         } else if (9.0..15.9).contains(&t) {
             assert!(novelty > 0.99 && novelty <= 1.0, "{line}");
