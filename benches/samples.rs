@@ -9,6 +9,7 @@ use divan::counter::ItemsCount;
 use underfoot::decision::{DecisionFilter, DecisionOptions};
 use underfoot::decode::csv::{CsvFormat, CsvRows, Header};
 use underfoot::decode::{StreamDecoder, StreamFormat, binary};
+use underfoot::model::answers::Answer;
 use underfoot::model::card::{Card, Method, Resample};
 use underfoot::signal::{Channel, Columns, Drops, Samples, Time, TimeInput};
 use underfoot::stream::{StreamWindower, WindowerOptions};
@@ -27,6 +28,7 @@ fn card(method: Method) -> Card {
         hop: 10,
         resample: Resample { method, max_gap: 0.25 },
         labels: ["concrete", "tile", "wood", "carpet", "grass", "gravel"].map(String::from).to_vec(),
+        candidates: None,
         made_by: String::new(),
         training: None,
     }
@@ -144,7 +146,7 @@ fn decide_between_six_surfaces(bencher: Bencher<'_, '_>) {
         step += 1;
         let mut probabilities = [0.1; 6];
         probabilities[step / 50 % 6] = 0.5;
-        black_box(filter.step(time, black_box(&probabilities)))
+        black_box(filter.step(time, black_box(Answer { probabilities: &probabilities, novelty: Some(0.5) })))
     });
 }
 

@@ -61,6 +61,11 @@ impl Confusion {
         &self.unknown
     }
 
+    /// The share of the predictions that are `unknown`. NaN if the table is empty.
+    pub(crate) fn withheld(&self) -> f64 {
+        self.unknown.iter().sum::<u64>() as f64 / self.total() as f64
+    }
+
     /// The number of all predictions, including `unknown`.
     pub(crate) fn total(&self) -> u64 {
         self.counts.iter().flatten().sum::<u64>() + self.unknown.iter().sum::<u64>()
@@ -176,6 +181,7 @@ mod tests {
     fn unknown_lowers_the_recall_and_is_shown() {
         let confusion = table(&[(0, Some(0), 1), (0, None, 1)]);
         assert!((confusion.accuracy() - 0.5).abs() < 1e-12);
+        assert!((confusion.withheld() - 0.5).abs() < 1e-12);
         assert!(confusion.to_string().contains("unknown"));
     }
 

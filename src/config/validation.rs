@@ -134,6 +134,9 @@ fn validate_decision(decide: &DecisionOptions) -> Result<(), ValueError> {
             format!("it must be from 0 to decide.min_confidence, which is {}", decide.min_confidence),
         ));
     }
+    if !(0.0..=1.0).contains(&decide.novelty) {
+        return Err(ValueError::new("decide.novelty", decide.novelty, "it must be from 0 to 1"));
+    }
     Ok(())
 }
 
@@ -196,6 +199,7 @@ mod tests {
                 "record.only_labelled is true; record.label would have no effect",
             ),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it must be from 0 to 1"),
+            ("[decide]\nnovelty = 2.0", "decide.novelty is 2.0; it must be from 0 to 1"),
             ("[mqtt]\nkeep_alive = '500ms'", "mqtt.keep_alive is \"500ms\"; it must be whole seconds"),
             ("[mqtt]\nca_file = 'ca'", "mqtt.ca_file is \"ca\"; it is used only with TLS"),
             (

@@ -1,11 +1,12 @@
-//! A batch of stream events with the probabilities of its windows, as inference hands it to the decisions.
+//! A batch of stream events with the model's answers to its windows, as inference hands it to the decisions.
 
 use std::sync::mpsc::Sender;
 
 use super::context::ServingContext;
+use crate::model::answers::Answers;
 use crate::stream::StreamEvent;
 
-/// A batch of stream events with the probabilities of its windows.
+/// A batch of stream events with the model's answers to its windows.
 #[derive(Debug)]
 pub struct InferredBatch {
     /// The position of this batch in the order of all batches, from 0. Several inference threads may finish
@@ -15,8 +16,8 @@ pub struct InferredBatch {
     pub context: Option<Box<ServingContext>>,
     /// The events, in order.
     pub events: Vec<StreamEvent>,
-    /// The probabilities of the N windows among the events, in their order, row-major [N, K] for K labels.
-    pub probabilities: Vec<f32>,
+    /// The answers to the N windows among the events, in their order.
+    pub answers: Answers,
     /// The right to be on its way, which ends with the batch.
     pub slot: BatchSlot,
 }

@@ -1,4 +1,4 @@
-//! From the probabilities of a stream's windows to its surface.
+//! From the model's answers to a stream's windows to its surface.
 //!
 //! The probability of each surface is a prior times evidence (Bayes' rule), as in the forward filter of a hidden Markov
 //! model (Rabiner, "A tutorial on hidden Markov models", 1989, section III.A), with exponential forgetting of the
@@ -15,6 +15,8 @@
 //! - **Outliers.** One window in ten is assumed to say nothing, as windows across a boundary, a bump or a turn do. The
 //!   model's confidence does not show which ones, so the probabilities of every window are mixed with uniform ones by
 //!   that share.
+//! - **Unknown surfaces.** The novelty of the windows says how likely it is that the robot is on none of these surfaces;
+//!   the probabilities of the surfaces share the rest. [`UnknownState`] has this evidence.
 //!
 //! Why is evidence forgotten so soon? A window holds its own past already: one that ends a second after a boundary is
 //! for the most part about the surface before it. A filter that also adds up the evidence of windows before that one has
@@ -33,6 +35,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::unknown_state::UnknownState;
+use crate::model::answers::Answer;
 use crate::model::card::Card;
 use crate::signal::Time;
 
@@ -58,11 +62,19 @@ pub struct DecisionOptions {
     /// A named surface stays named until its probability is this much below `min_confidence`, or until
     /// another surface is named.
     pub hysteresis: f64,
+    /// How much the novelty of the windows counts, from 0, not at all, to 1. It only counts with a model that says it.
+    pub novelty: f64,
 }
 
 impl Default for DecisionOptions {
     fn default() -> Self {
-        Self { dwell: Duration::from_secs(20), evidence: 6.0, min_confidence: 0.5, hysteresis: 0.2 }
+        Self {
+            dwell: Duration::from_secs(20),
+            evidence: 6.0,
+            min_confidence: 0.5,
+            hysteresis: 0.2,
+            novelty: 1.0,
+        }
     }
 }
 
@@ -74,11 +86,13 @@ pub struct Decision {
     /// The probability of the surface given the last windows and the surface named before, from 0 to 1. If the surface
     /// is unknown, it is that of the likeliest surface.
     pub confidence: f64,
+    /// Whether the surface is unknown because it is more likely one that the model does not know than any of its own.
+    pub is_novel: bool,
 }
 
 impl Decision {
     /// The decision when nothing is known.
-    pub const UNKNOWN: Self = Self { surface: None, confidence: 0.0 };
+    pub const UNKNOWN: Self = Self { surface: None, confidence: 0.0, is_novel: false };
 }
 
 /// Decides the surface of one stream.
@@ -91,6 +105,8 @@ pub struct DecisionFilter {
     hop: f64,
     /// The forgotten mean of the logarithm of the evidence for each surface.
     evidence: Vec<f64>,
+    /// Whether the robot is on a surface that the model does not know.
+    unknown: UnknownState,
     /// The probability of each surface.
     posterior: Vec<f64>,
     /// For how many seconds the evidence has spoken for another surface than the one that is named.
@@ -107,24 +123,30 @@ impl DecisionFilter {
         let labels = card.labels.len();
         let (window, hop) = (card.window as f64 / card.rate, hop as f64 / card.rate);
         let (evidence, posterior) = (vec![0.0; labels], vec![0.0; labels]);
-        Self { options, window, hop, evidence, posterior, doubted: 0.0, last: None, surface: None }
+        let unknown = UnknownState::new();
+        Self { options, window, hop, evidence, unknown, posterior, doubted: 0.0, last: None, surface: None }
     }
 
-    /// Adds the probabilities of a window, one for each label, and decides. `time` is that of the window's
+    /// Adds the answer to a window, with a probability for each label, and decides. `time` is that of the window's
     /// last step.
-    pub fn step(&mut self, time: Time, probabilities: &[f32]) -> Decision {
+    pub fn step(&mut self, time: Time, answer: Answer<'_>) -> Decision {
         let labels = self.posterior.len() as f64;
-        let passed = match self.last.replace(time) {
-            Some(last) => (time.since(last) as f64 / 1e9).max(self.hop),
+        let (passed, new) = match self.last.replace(time) {
+            Some(last) => {
+                let passed = (time.since(last) as f64 / 1e9).max(self.hop);
+                (passed, (passed / self.window).min(1.0))
+            }
             None => {
                 // Nothing speaks for any surface yet.
                 self.evidence.fill(0.0);
-                self.hop
+                self.unknown = UnknownState::new();
+                (self.hop, 1.0)
             }
         };
+        let unknown = self.unknown.step(answer.novelty, self.options.novelty, new);
         let keep = (-passed / (MEMORY * self.window)).exp();
         for (index, evidence) in self.evidence.iter_mut().enumerate() {
-            let p = probabilities.get(index).copied().unwrap_or_default();
+            let p = answer.probabilities.get(index).copied().unwrap_or_default();
             // NaN, which a broken model may give, counts as no support.
             let p = if p > 0.0 { f64::from(p) } else { 0.0 };
             let new = ((1.0 - OUTLIERS) * p + OUTLIERS / labels).ln();
@@ -142,8 +164,8 @@ impl DecisionFilter {
             *posterior = prior * (self.options.evidence * (evidence - most)).exp();
         }
         let sum: f64 = self.posterior.iter().sum();
-        self.posterior.iter_mut().for_each(|posterior| *posterior /= sum);
-        self.decide()
+        self.posterior.iter_mut().for_each(|posterior| *posterior = *posterior / sum * (1.0 - unknown));
+        self.decide(unknown)
     }
 
     /// The prior probabilities that the robot is still on the surface that is named, and that it is on a certain other
@@ -172,7 +194,8 @@ impl DecisionFilter {
         self.surface = None;
     }
 
-    fn decide(&mut self) -> Decision {
+    /// Decides. `unknown` is the probability that the model does not know the surface.
+    fn decide(&mut self, unknown: f64) -> Decision {
         let likeliest = (0..self.posterior.len())
             .max_by(|a, b| self.posterior[*a].total_cmp(&self.posterior[*b]))
             .unwrap_or(0);
@@ -187,13 +210,17 @@ impl DecisionFilter {
         if self.surface != before {
             self.doubted = 0.0;
         }
-        Decision { surface: self.surface, confidence: confidence(self.surface.unwrap_or(likeliest)) }
+        let confidence = confidence(self.surface.unwrap_or(likeliest));
+        let is_novel = self.surface.is_none() && unknown > confidence;
+        Decision { surface: self.surface, confidence, is_novel }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand_distr::{Distribution, StandardNormal};
+    use rand_pcg::Pcg64;
 
     use super::*;
 
@@ -201,9 +228,14 @@ mod tests {
         Card::of_test(100, 10, &["a", "b", "c"])
     }
 
+    fn of(probabilities: &[f32]) -> Answer<'_> {
+        Answer { probabilities, novelty: None }
+    }
+
     fn surfaces(filter: &mut DecisionFilter, windows: &[[f32; 3]]) -> Vec<Option<usize>> {
-        let step =
-            |(i, p): (usize, &[f32; 3])| filter.step(Time::from_seconds(0.1 * i as f64).unwrap(), p).surface;
+        let step = |(i, p): (usize, &[f32; 3])| {
+            filter.step(Time::from_seconds(0.1 * i as f64).unwrap(), of(p)).surface
+        };
         windows.iter().enumerate().map(step).collect()
     }
 
@@ -251,7 +283,7 @@ mod tests {
             let delay = (0..).map(|index| f64::from(index) * step).find_map(|time| {
                 let new = (time - 10.0).clamp(0.0, 1.0) as f32;
                 let p = [0.9 - 0.8 * new, 0.05 + 0.8 * new, 0.05];
-                let surface = filter.step(Time::from_seconds(time).unwrap(), &p).surface;
+                let surface = filter.step(Time::from_seconds(time).unwrap(), of(&p)).surface;
                 (surface == Some(1)).then_some(time - 10.0)
             });
             assert!((0.5..1.0).contains(&delay.unwrap()), "hop {hop}: {delay:?}");
@@ -266,6 +298,85 @@ mod tests {
         assert_eq!(surfaces(&mut filter, &[UNDECIDED, B]), [None, Some(1)]);
     }
 
+    /// The decisions on windows of a robot on the first surface, ten in a window's length, with this novelty each.
+    fn on_the_first(
+        filter: &mut DecisionFilter,
+        novelty: impl IntoIterator<Item = Option<f32>>,
+    ) -> Vec<Decision> {
+        let step = |(index, novelty): (usize, Option<f32>)| {
+            let time = Time::from_seconds(0.1 * index as f64).unwrap();
+            filter.step(time, Answer { probabilities: &A, novelty })
+        };
+        novelty.into_iter().enumerate().map(step).collect()
+    }
+
+    /// The novelty of `count` windows on known surfaces. Each value is equally likely, and windows resemble each other as far
+    /// as they overlap, ten in a window's length.
+    fn known(count: usize) -> Vec<f32> {
+        let mut rng = Pcg64::new(1, 0);
+        let steps: Vec<f64> = (0..count + 9).map(|_| StandardNormal.sample(&mut rng)).collect();
+        let sums: Vec<f64> = steps.windows(10).map(|steps| steps.iter().sum()).collect();
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|a, b| sums[*a].total_cmp(&sums[*b]));
+        let mut novelty = vec![0.0; count];
+        order.into_iter().enumerate().for_each(|(rank, window)| novelty[window] = rank as f32 / count as f32);
+        novelty
+    }
+
+    #[test]
+    fn a_run_of_novel_windows_becomes_unknown_and_comes_back_and_one_bump_does_not() {
+        let mut filter = DecisionFilter::new(DecisionOptions::default(), &card(), 10);
+        let (ordinary, novel) = (Some(0.5), Some(0.999));
+        // A bump is in all windows of a window's length, and a few more.
+        let bump = [vec![ordinary; 30], vec![novel; 12], vec![ordinary; 60]].concat();
+        let decisions = on_the_first(&mut filter, bump);
+        assert!(decisions.iter().all(|decision| decision.surface == Some(0)), "{decisions:?}");
+        filter.reset();
+        let new_floor = [vec![ordinary; 30], vec![novel; 100], vec![ordinary; 60]].concat();
+        let decisions = on_the_first(&mut filter, new_floor);
+        let begins = decisions.iter().position(|decision| decision.is_novel).unwrap();
+        let ends = decisions.iter().rposition(|decision| decision.is_novel).unwrap();
+        assert!((40..55).contains(&begins), "{begins}");
+        assert!((135..160).contains(&ends), "{ends}");
+        for (index, decision) in decisions.iter().enumerate() {
+            let is_unknown = (begins..=ends).contains(&index);
+            assert_eq!((decision.surface.is_none(), decision.is_novel), (is_unknown, is_unknown), "{index}");
+        }
+        assert!(decisions[100].confidence < 0.2, "{:?}", decisions[100]);
+    }
+
+    #[test]
+    fn known_windows_are_withheld_in_less_than_one_decision_of_a_hundred() {
+        let mut filter = DecisionFilter::new(DecisionOptions::default(), &card(), 10);
+        let decisions = on_the_first(&mut filter, known(100_000).into_iter().map(Some));
+        let withheld = decisions.iter().filter(|decision| decision.surface.is_none()).count();
+        assert!(withheld < 1000, "{withheld}");
+        let starts = known(1000).into_iter().filter(|novelty| {
+            filter.reset();
+            on_the_first(&mut filter, [Some(*novelty)])[0].surface.is_none()
+        });
+        assert_eq!(starts.count(), 0, "a single window cannot decide");
+    }
+
+    #[test]
+    fn without_novelty_or_with_a_weight_of_0_nothing_changes() {
+        let decide = |weight, novelty: Option<f32>| {
+            let options = DecisionOptions { novelty: weight, ..DecisionOptions::default() };
+            let mut filter = DecisionFilter::new(options, &card(), 10);
+            let windows = [A, A, B, UNDECIDED, B, B, UNDECIDED, A].into_iter().cycle().take(100);
+            let step = |(index, p): (usize, [f32; 3])| {
+                let time = Time::from_seconds(0.1 * index as f64).unwrap();
+                filter.step(time, Answer { probabilities: &p, novelty })
+            };
+            windows.enumerate().map(step).collect::<Vec<_>>()
+        };
+        let expected = decide(1.0, None);
+        assert_eq!(decide(0.0, Some(1.0)), expected);
+        assert_eq!(decide(0.0, None), expected);
+        assert_ne!(decide(1.0, Some(1.0)), expected);
+        assert!(expected.iter().all(|decision| !decision.is_novel));
+    }
+
     proptest! {
         #[test]
         fn the_posterior_stays_a_distribution_whatever_the_model_gives(
@@ -276,7 +387,7 @@ mod tests {
         ) {
             let mut filter = DecisionFilter::new(DecisionOptions::default(), &card(), 10);
             for (i, p) in windows.iter().enumerate() {
-                let decision = filter.step(Time::from_seconds(i as f64).unwrap(), p);
+                let decision = filter.step(Time::from_seconds(i as f64).unwrap(), of(p));
                 prop_assert!((0.0..=1.0 + 1e-9).contains(&decision.confidence));
                 prop_assert!((filter.posterior.iter().sum::<f64>() - 1.0).abs() < 1e-9);
             }

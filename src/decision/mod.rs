@@ -1,19 +1,26 @@
-//! From the probabilities of windows to the surfaces of streams.
+//! From the model's answers to the surfaces of streams.
 //!
-//! - [`InferredBatch`] brings stream events from inference, with the probabilities of their windows.
-//! - [`DecisionFilter`] decides the surface of one stream from the probabilities of its windows over time.
+//! - [`InferredBatch`] brings stream events from inference, with the answers to their windows.
+//! - [`DecisionFilter`] decides the surface of one stream from the probabilities and the novelty of its windows over time.
+//!   `unknown_state` is its state for a surface that the model does not know.
 //! - [`SurfaceTable`] does so for all streams, and emits [`Outcome`]s for the sinks.
+//! - `candidates` has the surfaces that a window may be of; [`Withheld`] is why none was decided.
 //! - [`ServingContext`] is the model and the decision settings in force.
 //!
 //! Nothing in this folder does I/O or reads a clock.
 
 mod batch;
+mod candidates;
 mod context;
 mod filter;
 mod outcome;
 mod surface_table;
+mod unknown_state;
+mod withheld;
 pub use batch::{BatchSlot, InferredBatch};
+pub(crate) use candidates::candidates;
 pub use context::ServingContext;
 pub use filter::{Decision, DecisionFilter, DecisionOptions};
 pub use outcome::{Outcome, Prediction, SurfaceChange};
 pub use surface_table::SurfaceTable;
+pub use withheld::Withheld;

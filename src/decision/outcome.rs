@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::context::ServingContext;
+use super::withheld::Withheld;
 use crate::signal::{StreamId, Time};
 use crate::stream::Quality;
 
@@ -29,10 +30,15 @@ pub struct Prediction {
     pub time: Time,
     /// The index of the decided surface among the labels. `None` if it is unknown.
     pub surface: Option<usize>,
+    /// Why the surface is unknown. `None` if it is known.
+    pub withheld: Option<Withheld>,
     /// The confidence of the decision, from 0 to 1.
     pub confidence: f64,
     /// The model's probabilities of this window alone, one for each label.
     pub probabilities: Vec<f32>,
+    /// How unlike the training data this window alone is, from 0 to 1; see [`Answers`](crate::model::answers::Answers).
+    /// `None` if the model does not say it.
+    pub novelty: Option<f32>,
     /// How far the window can be trusted.
     pub quality: Quality,
     /// When the batch with the window's last sample arrived.
@@ -66,4 +72,9 @@ pub struct SurfaceChange {
     pub previous: Option<Option<usize>>,
     /// Why the surface is unknown. `None` if it is known.
     pub reason: Option<String>,
+    /// The novelty of the window at which this was decided. `None` if the model does not say it, or no window decided.
+    pub novelty: Option<f32>,
+    /// The indices of the candidates of that window, the most probable one first. `None` if the model's card has no
+    /// [`candidates`](crate::model::card::Card::candidates), or no window decided.
+    pub candidates: Option<Vec<usize>>,
 }

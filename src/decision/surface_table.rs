@@ -5,14 +5,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::InferredBatch;
+use super::candidates::candidates;
 use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
 use super::outcome::{Outcome, Prediction, SurfaceChange};
+use super::withheld::Withheld;
+use crate::model::answers::Answer;
 use crate::signal::{StreamId, Time};
-use crate::stream::{EventKind, ProblemDelta, Problems, RateFault, ResetReason, StreamEvent, Window};
+use crate::stream::{
+    EventKind, Problem, ProblemDelta, Problems, RateFault, ResetReason, StreamEvent, Window,
+};
 
 /// Why the surface is unknown when the model's output is NaN or infinite.
 const NO_NUMBERS: &str = "the model's answer is not a number";
+/// Why the surface is unknown when the model's novelty is not what it should be.
+const NO_NOVELTY: &str = "the model's novelty is not a number from 0 to 1";
+/// Why the surface is unknown when it is probably one that the model does not know.
+const NOVEL: &str = "novel";
 
 /// Decides the surfaces of all streams, and collects the problems of their input.
 ///
@@ -70,26 +79,26 @@ impl SurfaceTable {
                 self.replace_context(*context, &mut emit);
             }
             let labels = self.context.card.labels.len();
-            let mut rows = batch.probabilities.chunks_exact(labels);
+            let mut answers = batch.answers.rows(labels);
             for event in batch.events {
-                self.handle(event, &mut rows, &mut emit);
+                self.handle(event, &mut answers, &mut emit);
             }
         }
     }
 
-    /// Handles one event. `rows` are the probabilities of the windows that have not been handled yet.
+    /// Handles one event. `answers` are those to the windows that have not been handled yet.
     fn handle<'a>(
         &mut self,
         StreamEvent { stream, kind }: StreamEvent,
-        rows: &mut impl Iterator<Item = &'a [f32]>,
+        answers: &mut impl Iterator<Item = Answer<'a>>,
         emit: &mut impl FnMut(Outcome),
     ) {
         self.problems.update(&stream, &kind, &self.context.card);
         match kind {
             EventKind::Start { time } => self.start(stream, time, emit),
             EventKind::Window { window, arrived } => {
-                let row = rows.next().unwrap_or_default();
-                self.window(stream, window, row, arrived, emit);
+                let answer = answers.next().unwrap_or_default();
+                self.window(stream, window, answer, arrived, emit);
             }
             EventKind::Reset { time, reason } => {
                 if let Some(entry) = self.streams.get_mut(&stream) {
@@ -102,12 +111,12 @@ impl SurfaceTable {
                         ResetReason::Rate(_) => RateFault::NAME,
                         ResetReason::Model => "another model took over",
                     };
-                    entry.change(time, Decision::UNKNOWN, Some(reason.into()), emit);
+                    entry.change(time, Decision::UNKNOWN, Some(reason.into()), None, emit);
                 }
             }
             EventKind::End { time } => {
                 if let Some(mut entry) = self.streams.remove(&stream) {
-                    entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), emit);
+                    entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), None, emit);
                 }
                 emit(Outcome::End(stream));
             }
@@ -123,6 +132,8 @@ impl SurfaceTable {
             confidence: 0.0,
             previous: None,
             reason: Some("no window is complete yet".into()),
+            novelty: None,
+            candidates: None,
         };
         emit(Outcome::Change(last_change.clone()));
         let filter = self.initial_filter.clone();
@@ -133,7 +144,7 @@ impl SurfaceTable {
         &mut self,
         stream: StreamId,
         Window { time, quality, .. }: Window,
-        probabilities: &[f32],
+        answer: Answer<'_>,
         arrived: Instant,
         emit: &mut impl FnMut(Outcome),
     ) {
@@ -143,25 +154,35 @@ impl SurfaceTable {
         }
         let Some(entry) = self.streams.get_mut(&stream) else { return };
         entry.time = time;
-        let is_broken = probabilities.iter().any(|probability| !probability.is_finite());
-        let blocked = quality.blocking_reason().or_else(|| is_broken.then(|| NO_NUMBERS.to_owned()));
-        let (decision, reason) = match blocked {
+        let blocked = quality.blocking_reason().map(|reason| (Withheld::Fault, reason));
+        let blocked = blocked.or_else(|| Some((Withheld::NoNumber, broken(&answer)?.to_owned())));
+        let (decision, withheld, decided) = match blocked {
             None => {
-                let decision = entry.filter.step(time, probabilities);
-                (decision, decision.surface.is_none().then(|| "no surface is likely enough".to_owned()))
+                let decision = entry.filter.step(time, answer);
+                let withheld = match decision {
+                    Decision { surface: Some(_), .. } => None,
+                    Decision { is_novel: true, .. } => Some((Withheld::Novel, NOVEL.to_owned())),
+                    _ => Some((Withheld::Unlikely, "no surface is likely enough".to_owned())),
+                };
+                (decision, withheld, Some((answer, self.context.card.candidates)))
             }
-            Some(reason) => {
+            blocked => {
                 entry.filter.reset();
-                (Decision::UNKNOWN, Some(reason))
+                (Decision::UNKNOWN, blocked, None)
             }
         };
-        entry.change(time, decision, reason, emit);
+        let (withheld, reason) = withheld.unzip();
+        entry.change(time, decision, reason, decided, emit);
+        let novel = (withheld == Some(Withheld::Novel)).then(|| novel(&entry.last_change));
+        self.problems.window(&stream, &quality, &self.context.card, novel);
         emit(Outcome::Prediction(Prediction {
             stream,
             time,
             surface: decision.surface,
+            withheld,
             confidence: decision.confidence,
-            probabilities: probabilities.to_vec(),
+            probabilities: answer.probabilities.to_vec(),
+            novelty: answer.novelty.filter(|novelty| (0.0..=1.0).contains(novelty)),
             quality,
             arrived,
         }));
@@ -189,6 +210,7 @@ impl SurfaceTable {
                 last.confidence = 0.0;
                 (last.time, last.since) = (entry.time, entry.time);
                 last.reason = Some("another model took over".into());
+                (last.novelty, last.candidates) = (None, None);
             }
             if !same_model {
                 emit(Outcome::Change(entry.last_change.clone()));
@@ -201,13 +223,39 @@ fn initial_filter(context: &ServingContext) -> DecisionFilter {
     DecisionFilter::new(context.decision, &context.card, context.hop)
 }
 
+/// What is wrong with an answer, if anything is.
+fn broken(answer: &Answer<'_>) -> Option<&'static str> {
+    match answer.probabilities.iter().all(|probability| probability.is_finite()) {
+        _ if answer.is_valid() => None,
+        true => Some(NO_NOVELTY),
+        false => Some(NO_NUMBERS),
+    }
+}
+
+/// The problem of a stream that is on a surface that the model does not know since this change.
+fn novel(change: &SurfaceChange) -> Problem {
+    let novelty = change.novelty.unwrap_or_default();
+    Problem {
+        stream: change.stream.clone(),
+        channel: None,
+        problem: NOVEL,
+        detail: format!(
+            "its windows are unlike the training data (novelty {novelty:.3} at the decision), so it is probably on a surface \
+             that the model does not know; record it with its label and fit the model again"
+        ),
+    }
+}
+
 impl SurfaceEntry {
-    /// Emits a change if the surface, or the reason why it is unknown, differs from the last change.
+    /// Emits a change if the surface, or the reason why it is unknown, differs from the last change. `decided` is the
+    /// answer to the window at which it was decided, with the least probability of a candidate; `None` if no window
+    /// decided.
     fn change(
         &mut self,
         time: Time,
-        Decision { surface, confidence }: Decision,
+        Decision { surface, confidence, .. }: Decision,
         reason: Option<String>,
+        decided: Option<(Answer<'_>, Option<f64>)>,
         emit: &mut impl FnMut(Outcome),
     ) {
         let last = &mut self.last_change;
@@ -217,9 +265,12 @@ impl SurfaceEntry {
             }
             (last.time, last.reason) = (time, reason);
         } else {
-            let (stream, previous) = (last.stream.clone(), Some(last.surface));
-            *last = SurfaceChange { stream, time, since: time, surface, confidence, previous, reason };
+            (last.previous, last.surface, last.confidence) = (Some(last.surface), surface, confidence);
+            (last.time, last.since, last.reason) = (time, time, reason);
         }
+        last.novelty = decided.and_then(|(answer, _)| answer.novelty);
+        last.candidates =
+            decided.and_then(|(answer, least)| Some(candidates(answer.probabilities, least?).collect()));
         emit(Outcome::Change(last.clone()));
     }
 }
@@ -229,6 +280,7 @@ mod tests {
     use super::*;
     use crate::decision::batch::BatchSlot;
     use crate::decision::filter::DecisionOptions;
+    use crate::model::answers::Answers;
     use crate::model::card::Card;
     use crate::signal::Channel;
     use crate::stream::{ChannelFault, FaultKind, Quality};
@@ -249,7 +301,7 @@ mod tests {
             sequence,
             context: None,
             events,
-            probabilities: probabilities.to_vec(),
+            answers: Answers { probabilities: probabilities.to_vec(), novelty: Vec::new() },
             slot: BatchSlot::unlimited(),
         }
     }
@@ -313,6 +365,66 @@ mod tests {
         );
         let delta = surfaces.problem_delta().unwrap();
         assert_eq!((delta.begun.len(), delta.ended.len(), delta.count), (1, 1, 0));
+    }
+
+    /// The outcomes of windows a second apart with these answers, of a model with candidates.
+    fn outcomes(surfaces: &mut SurfaceTable, answers: Answers) -> Vec<Outcome> {
+        let kinds = (1..=answers.novelty.len()).map(|second| window(second as f64)).collect();
+        let mut outcomes = Vec::new();
+        let batch = InferredBatch { answers, ..batch(0, kinds, &[]) };
+        surfaces.push(batch, |outcome| outcomes.push(outcome));
+        outcomes
+    }
+
+    fn surfaces_with_candidates() -> SurfaceTable {
+        let mut context = context("first", &["a", "b"]);
+        context.card.candidates = Some(0.125);
+        SurfaceTable::new(context)
+    }
+
+    #[test]
+    fn a_novel_surface_is_unknown_with_its_novelty_and_candidates_and_is_a_problem() {
+        let mut surfaces = surfaces_with_candidates();
+        let novelty = vec![0.5, 0.5, 0.999, 0.999, 0.999, 0.999];
+        let probabilities = [[0.9, 0.1], [0.75, 0.25]].concat().repeat(3);
+        let (mut changes, mut withheld) = (Vec::new(), Vec::new());
+        for outcome in outcomes(&mut surfaces, Answers { probabilities, novelty }) {
+            match outcome {
+                Outcome::Change(change) => changes.push(change),
+                Outcome::Prediction(prediction) => withheld.push(prediction.withheld),
+                _ => {}
+            }
+        }
+        let [start, named, novel] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((start.novelty, &start.candidates), (None, &None));
+        assert_eq!((named.surface, named.novelty), (Some(0), Some(0.5)));
+        assert_eq!(named.candidates, Some(vec![0]));
+        assert_eq!((novel.surface, novel.reason.as_deref()), (None, Some("novel")));
+        assert_eq!((novel.novelty, &novel.candidates), (Some(0.999), &Some(vec![0, 1])));
+        assert_eq!(
+            withheld,
+            [None, None, None, Some(Withheld::Novel), Some(Withheld::Novel), Some(Withheld::Novel)]
+        );
+        let delta = surfaces.problem_delta().unwrap();
+        assert_eq!((delta.begun.len(), delta.count, delta.current[0].problem), (1, 1, "novel"));
+        assert!(delta.current[0].detail.contains("(novelty 0.999 at the decision)"), "{delta:?}");
+    }
+
+    #[test]
+    fn a_novelty_that_is_no_number_from_0_to_1_makes_the_surface_unknown_and_is_not_passed_on() {
+        for (wrong, probability, expected) in
+            [(f32::NAN, 0.9, NO_NOVELTY), (1.5, 0.9, NO_NOVELTY), (0.5, f32::NAN, NO_NUMBERS)]
+        {
+            let answers = Answers { probabilities: vec![probability, 0.1], novelty: vec![wrong] };
+            let emitted = outcomes(&mut surfaces_with_candidates(), answers);
+            let [_, Outcome::Change(change), Outcome::Prediction(prediction)] = emitted.as_slice() else {
+                panic!("{emitted:?}")
+            };
+            assert_eq!((change.surface, change.reason.as_deref()), (None, Some(expected)));
+            assert_eq!((change.novelty, &change.candidates), (None, &None));
+            assert_eq!(prediction.withheld, Some(Withheld::NoNumber));
+            assert_eq!(prediction.novelty, (wrong == 0.5).then_some(wrong));
+        }
     }
 
     #[test]

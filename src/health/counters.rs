@@ -12,6 +12,7 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use crate::decision::Withheld;
 use crate::stream::ResetReason;
 
 /// Counters that every stage shares, as a field of [`Health`](super::Health).
@@ -27,6 +28,7 @@ pub struct Counters {
     connects: AtomicU64,
     connected: AtomicBool,
     surfaces: Mutex<BTreeMap<String, u64>>,
+    withheld: [AtomicU64; Withheld::ALL.len()],
 }
 
 /// The lengths of the pipeline's queues.
@@ -101,6 +103,19 @@ impl Counters {
             Some(so_far) => *so_far += count,
             None => drop(surfaces.insert(name.to_owned(), count)),
         }
+    }
+
+    /// Counts a prediction after which the surface is unknown.
+    pub(crate) fn withheld(&self, reason: Withheld) {
+        if let Some(count) = self.withheld.get(reason as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of predictions after which the surface is unknown, for each reason.
+    pub fn all_withheld(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.withheld.iter().map(|count| count.load(Ordering::Relaxed));
+        Withheld::ALL.into_iter().map(Withheld::name).zip(counts)
     }
 
     /// The number of predictions for each decided surface.
@@ -180,6 +195,18 @@ mod tests {
             resets,
             [("gap", 1), ("restart", 1), ("silence", 1), ("missing", 2), ("model", 1), ("rate", 1)]
         );
+    }
+
+    #[test]
+    fn withheld_decisions_are_counted_by_their_reason() {
+        let counters = Counters::default();
+        for reason in
+            [Withheld::Unlikely, Withheld::Novel, Withheld::Fault, Withheld::NoNumber, Withheld::Novel]
+        {
+            counters.withheld(reason);
+        }
+        let counts: Vec<_> = counters.all_withheld().collect();
+        assert_eq!(counts, [("unlikely", 1), ("novel", 2), ("fault", 1), ("no_number", 1)]);
     }
 
     #[test]

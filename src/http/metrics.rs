@@ -175,6 +175,11 @@ fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, a
         "Predictions, by decided surface.",
         surfaces.iter().map(|(surface, count)| ([("surface", surface.as_str())], ConstCounter::new(*count))),
     )?;
+    text.family(
+        "underfoot_withheld",
+        "Predictions with an unknown surface, by reason: no surface is likely enough, the windows are novel, a fault of the input, or an answer of the model that is no number.",
+        counters.all_withheld().map(|(reason, count)| ([("reason", reason)], ConstCounter::new(count))),
+    )?;
     text.single(
         "underfoot_inference_duration_seconds",
         "Time the model takes for a batch of windows.",
@@ -265,6 +270,8 @@ mod tests {
             "underfoot_predictions_total{surface=\"b \\\"2\\\"\"} 0\n",
             "underfoot_predictions_total{surface=\"unknown\"} 0\n",
             "underfoot_gaps_total{reason=\"silence\"} 0\n",
+            "underfoot_withheld_total{reason=\"novel\"} 0\n",
+            "underfoot_withheld_total{reason=\"no_number\"} 0\n",
             "underfoot_latency_seconds_count 0\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
@@ -279,6 +286,7 @@ mod tests {
         health.count_window();
         health.count_predictions(1);
         health.counters.surface("a", 1);
+        health.counters.withheld(crate::decision::Withheld::Novel);
         health.counters.set_queue_lengths(2, 3);
         health.counters.connected();
         health.counters.connected();
@@ -292,6 +300,7 @@ mod tests {
             "underfoot_dropped_total{reason=\"late\"} 4\n",
             "underfoot_windows_total 2\n",
             "underfoot_predictions_total{surface=\"a\"} 1\n",
+            "underfoot_withheld_total{reason=\"novel\"} 1\n",
             "underfoot_queue_depth{queue=\"blocks\"} 2\n",
             "underfoot_queue_depth{queue=\"windows\"} 3\n",
             "underfoot_queue_depth{queue=\"model\"} 1\n",

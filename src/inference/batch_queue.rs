@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::error::InferenceError;
 use super::handover::{Handover, QueueItem};
 use crate::decision::{BatchSlot, InferredBatch, ServingContext};
+use crate::model::answers::Answers;
 use crate::model::session::Model;
 
 /// The queue from which all inference threads take their batches. Batches are numbered in the order in which
@@ -58,7 +59,7 @@ impl BatchQueue {
     }
 
     /// Waits for an item, and returns a batch of it and the other items that are ready, at most `limit`
-    /// events. The batch has no probabilities yet. If the batch must be predicted by another model, `own` is
+    /// events. The batch has no answers yet. If the batch must be predicted by another model, `own` is
     /// replaced by it. Returns `None` when the channel is closed and empty.
     ///
     /// # Errors
@@ -104,7 +105,7 @@ impl BatchQueue {
         }
         let sequence = state.next_sequence;
         state.next_sequence += 1;
-        Ok(Some(InferredBatch { sequence, context, events, probabilities: Vec::new(), slot }))
+        Ok(Some(InferredBatch { sequence, context, events, answers: Answers::default(), slot }))
     }
 }
 

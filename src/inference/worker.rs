@@ -37,7 +37,7 @@ pub(crate) fn run(model: Model, queue: &BatchQueue, max_batch: usize, results: &
     }
 }
 
-/// Adds the probabilities of its windows to a batch. `windows` is memory that is used again.
+/// Adds the model's answers to its windows to a batch. `windows` is memory that is used again.
 fn predict(
     model: &mut Model,
     mut batch: InferredBatch,
@@ -53,9 +53,9 @@ fn predict(
     }
     if !windows.is_empty() {
         let start = Instant::now();
-        let probabilities = model.probabilities(windows);
+        let answers = model.answers(windows);
         health.counters.inference.observe(start.elapsed());
-        batch.probabilities = probabilities?;
+        batch.answers = answers?;
     }
     Ok(batch)
 }

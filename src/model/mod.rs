@@ -6,9 +6,10 @@
 //! - [`validation_choice`]: what the recordings were used for that a model is scored on.
 //! - [`onnx`]: writing ONNX files, and putting a card into one.
 //! - `runtime`: finding and loading the ONNX Runtime library.
-//! - [`session`]: a loaded model, which turns windows into probabilities. Before it does, `signature` checks
-//!   the inputs and outputs of its graph, and `probe` its answers.
+//! - [`session`]: a loaded model, which turns windows into [`answers`]. Before it does, `signature` checks the inputs
+//!   and outputs of its graph, and `probe` its answers.
 
+pub mod answers;
 pub mod card;
 pub(crate) mod card_file;
 pub(crate) mod card_text;

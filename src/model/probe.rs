@@ -76,6 +76,30 @@ pub(super) fn probe(
     Err(first_fault.unwrap_or_else(|| "it has no output".into()))
 }
 
+/// Checks the answers of the output with the novelty. `run` runs windows, row-major [N, W, C], and returns the novelty of
+/// each.
+///
+/// # Errors
+/// What is wrong with the answers and how to fix it, as the rest of a sentence about the model.
+pub(super) fn probe_novelty(
+    card: &Card,
+    one_at_a_time: bool,
+    mut run: impl FnMut(&[f32]) -> Result<Vec<f32>, String>,
+) -> Result<(), String> {
+    let windows = windows(card);
+    let rows = windows.iter().map(|window| run(&window.values)).collect::<Result<Vec<_>, _>>()?;
+    let is_wrong = |row: &Vec<f32>| row.iter().any(|novelty| !(0.0..=1.0).contains(novelty));
+    if let Some((window, row)) = windows.iter().zip(&rows).find(|(_, row)| is_wrong(row)) {
+        return Err(format!(
+            "its output \"novelty\" answers {} to a window of {}, and it must be a number from 0 to 1, one minus the \
+             conformal p-value; export it so, or give an output that means something else another name",
+            shown(row),
+            window.name
+        ));
+    }
+    if one_at_a_time { Ok(()) } else { check_batch(&windows, &rows, run) }
+}
+
 /// The windows by which a model is checked: zeros, ones, some like those of the training, and a large one.
 fn windows(card: &Card) -> Vec<ProbeWindow> {
     let channels = card.channels.len();
@@ -227,6 +251,28 @@ mod tests {
             let error = probe_of(&[output]).unwrap_err();
             assert!(error.starts_with("its output \"out0\" ") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn novelty_that_is_no_number_from_0_to_1_or_depends_on_its_neighbours_is_an_error() {
+        let card = Card::of_test(4, 1, &["a", "b"]);
+        let probe = |novelty: fn(f32) -> f32| {
+            let run = |windows: &[f32]| Ok(windows.chunks_exact(4).map(|w| novelty(w[0])).collect());
+            probe_novelty(&card, false, run)
+        };
+        probe(|x| 1.0 - (-x.abs()).exp()).unwrap();
+        for (error, expected) in [
+            (probe(|x| x), "to a window of usual values, and it must be a number from 0 to 1"),
+            (probe(|x| if x == 1.0 { f32::NAN } else { 0.5 }), "answers [NaN] to a window of ones"),
+            (probe(|x| 2.0 * f32::from(x == 0.0)), "answers [2.0] to a window of zeros"),
+        ] {
+            let error = error.unwrap_err();
+            assert!(error.starts_with("its output \"novelty\" ") && error.contains(expected), "{error}");
+        }
+        let of_all = |windows: &[f32]| Ok(vec![windows.len() as f32 / 8.0; windows.len() / 4]);
+        let error = probe_novelty(&card, false, of_all).unwrap_err();
+        assert!(error.starts_with("its answer to a window changes by 0.5"), "{error}");
+        probe_novelty(&card, true, of_all).unwrap();
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A model that is loaded into ONNX Runtime: it computes the probabilities of the surfaces from windows.
+//! A model that is loaded into ONNX Runtime: it computes the probabilities of the surfaces from windows, and how unlike
+//! the training data they are.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,10 +11,11 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorRef};
 
+use super::answers::Answers;
 use super::card::Card;
 use super::card_text;
 use super::onnx::external_weights;
-use super::probe::probe;
+use super::probe::{probe, probe_novelty};
 use super::runtime::{self, one_line};
 use super::signature::{GraphValue, Signature};
 
@@ -27,6 +29,8 @@ pub struct Model {
     input: String,
     /// The index of the graph's output with the probabilities.
     output: usize,
+    /// The index of the graph's output with the novelty; `None` if it has none.
+    novelty: Option<usize>,
     /// Whether the graph takes exactly one window per run, as some models that were exported by other
     /// programs do.
     one_at_a_time: bool,
@@ -102,24 +106,29 @@ impl Model {
         };
         let (inputs, outputs) = (values(session.inputs()), values(session.outputs()));
         let signature = Signature::check(&card, &inputs, &outputs)?;
-        let Signature { input, one_at_a_time, candidates } = signature;
+        let Signature { input, one_at_a_time, candidates, novelty } = signature;
         let output = candidates.first().copied().unwrap_or_default();
         let mut warnings = Vec::new();
         if card.statistics().is_empty() {
             warnings.push(NO_STATISTICS.into());
         }
-        let mut model = Self { card, session, input, output, one_at_a_time, warnings };
+        let mut model = Self { card, session, input, output, novelty, one_at_a_time, warnings };
         let names: Vec<(usize, String)> =
             candidates.into_iter().map(|index| (index, outputs[index].name.clone())).collect();
-        let probed = probe(&model.card.clone(), &names, one_at_a_time, |output, windows| {
+        let why = |error: ModelError| match error {
+            ModelError::Run { why, .. } => why,
+            error => error.to_string(),
+        };
+        let card = model.card.clone();
+        let probed = probe(&card, &names, one_at_a_time, |output, windows| {
             model.output = output;
-            model.probabilities(windows).map_err(|error| match error {
-                ModelError::Run { why, .. } => why,
-                error => error.to_string(),
-            })
+            model.probabilities(windows).map_err(why)
         })?;
         model.output = probed.output;
         model.warnings.extend(probed.warning);
+        if novelty.is_some() {
+            probe_novelty(&card, one_at_a_time, |windows| Ok(model.answers(windows).map_err(why)?.novelty))?;
+        }
         Ok(model)
     }
 
@@ -141,18 +150,31 @@ impl Model {
     /// # Errors
     /// [`ModelError::Run`] if ONNX Runtime fails or returns a different number of values.
     pub fn probabilities(&mut self, windows: &[f32]) -> Result<Vec<f32>, ModelError> {
-        let size = self.card.window * self.card.channels.len();
-        let mut probabilities = Vec::with_capacity(windows.len() / size * self.card.labels.len());
-        for run in windows.chunks(if self.one_at_a_time { size } else { windows.len().max(1) }) {
-            let count = run.len() / size;
-            self.run(run, count, &mut probabilities)
-                .map_err(|why| ModelError::Run { windows: count, why })?;
-        }
-        Ok(probabilities)
+        Ok(self.answers(windows)?.probabilities)
     }
 
-    /// Runs the graph once on `count` windows, and appends their probabilities.
-    fn run(&mut self, windows: &[f32], count: usize, probabilities: &mut Vec<f32>) -> Result<(), String> {
+    /// Computes the probabilities of windows, row-major [N, W, C], and their novelty if the model says it.
+    ///
+    /// The answer to a window does not depend on the other windows in the call; it is equal bit for bit.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] if ONNX Runtime fails or returns a different number of values.
+    pub fn answers(&mut self, windows: &[f32]) -> Result<Answers, ModelError> {
+        let size = self.card.window * self.card.channels.len();
+        let windows_in_all = windows.len() / size;
+        let mut answers = Answers {
+            probabilities: Vec::with_capacity(windows_in_all * self.card.labels.len()),
+            novelty: Vec::with_capacity(self.novelty.map_or(0, |_| windows_in_all)),
+        };
+        for run in windows.chunks(if self.one_at_a_time { size } else { windows.len().max(1) }) {
+            let count = run.len() / size;
+            self.run(run, count, &mut answers).map_err(|why| ModelError::Run { windows: count, why })?;
+        }
+        Ok(answers)
+    }
+
+    /// Runs the graph once on `count` windows, and appends their answers.
+    fn run(&mut self, windows: &[f32], count: usize, answers: &mut Answers) -> Result<(), String> {
         let shape = (count, self.card.window, self.card.channels.len());
         let windows = ArrayView3::from_shape(shape, windows).map_err(|e| e.to_string())?;
         let tensor = TensorRef::from_array_view(windows).map_err(|e| one_line(&e.to_string()))?;
@@ -160,13 +182,17 @@ impl Model {
             .session
             .run(ort::inputs![self.input.as_str() => tensor])
             .map_err(|e| one_line(&e.to_string()))?;
-        let (_, values) =
-            outputs[self.output].try_extract_tensor::<f32>().map_err(|e| one_line(&e.to_string()))?;
-        if values.len() != count * self.card.labels.len() {
-            return Err(format!("it returned {} values for {count} windows", values.len()));
-        }
-        probabilities.extend_from_slice(values);
-        Ok(())
+        let append = |output: usize, expected: usize, to: &mut Vec<f32>| {
+            let (_, values) =
+                outputs[output].try_extract_tensor::<f32>().map_err(|e| one_line(&e.to_string()))?;
+            if values.len() != expected {
+                return Err(format!("it returned {} values for {count} windows", values.len()));
+            }
+            to.extend_from_slice(values);
+            Ok(())
+        };
+        append(self.output, count * self.card.labels.len(), &mut answers.probabilities)?;
+        self.novelty.map_or(Ok(()), |novelty| append(novelty, count, &mut answers.novelty))
     }
 }
 

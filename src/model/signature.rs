@@ -8,6 +8,9 @@ use ort::value::{TensorElementType, ValueType};
 use super::card::Card;
 use super::card_text::quoted;
 
+/// The name of the output that says how unlike the training data a window is.
+const NOVELTY: &str = "novelty";
+
 /// An input or output of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GraphValue {
@@ -27,6 +30,8 @@ pub(super) struct Signature {
     pub(super) one_at_a_time: bool,
     /// The indices of the outputs that may be the probabilities, the most likely one first.
     pub(super) candidates: Vec<usize>,
+    /// The index of the output with the novelty; `None` if there is none.
+    pub(super) novelty: Option<usize>,
 }
 
 impl GraphValue {
@@ -70,8 +75,9 @@ impl Signature {
     pub(super) fn check(card: &Card, inputs: &[GraphValue], outputs: &[GraphValue]) -> Result<Self, String> {
         let input = the_input(card, inputs)?;
         let one_at_a_time = check_input(card, input)?;
-        let candidates = candidates(card, outputs)?;
-        Ok(Self { input: input.name.clone(), one_at_a_time, candidates })
+        let novelty = novelty(outputs)?;
+        let candidates = candidates(card, outputs, novelty)?;
+        Ok(Self { input: input.name.clone(), one_at_a_time, candidates, novelty })
     }
 }
 
@@ -170,14 +176,31 @@ fn check_input(card: &Card, input: &GraphValue) -> Result<bool, String> {
     Ok(batch == 1)
 }
 
+/// The index of the output with the novelty, if there is one.
+fn novelty(outputs: &[GraphValue]) -> Result<Option<usize>, String> {
+    let Some(index) = outputs.iter().position(|output| output.name == NOVELTY) else { return Ok(None) };
+    let output = &outputs[index];
+    if output.is_float() && matches!(*output.shape.as_slice(), [_] | [_, 1]) {
+        return Ok(Some(index));
+    }
+    Err(format!(
+        "its output {} is {}, and it must be float32 [N], with a number from 0 to 1 for each window that says how unlike \
+         the training data it is; export it so, or give an output that means something else another name",
+        output.describe(),
+        output.element
+    ))
+}
+
 /// The indices of the outputs with a number for each label, the most likely one first: one with `prob` or
-/// `softmax` in its name, then others in their order, then those with `logit` in their names.
-fn candidates(card: &Card, outputs: &[GraphValue]) -> Result<Vec<usize>, String> {
+/// `softmax` in its name, then others in their order, then those with `logit` in their names. `novelty` is not one of
+/// them.
+fn candidates(card: &Card, outputs: &[GraphValue], novelty: Option<usize>) -> Result<Vec<usize>, String> {
     let classes = card.labels.len() as i64;
     let fits = |output: &GraphValue| {
         output.is_float() && matches!(*output.shape.as_slice(), [_, k] if k < 0 || k == classes)
     };
-    let mut candidates: Vec<usize> = (0..outputs.len()).filter(|index| fits(&outputs[*index])).collect();
+    let is_other = |index: &usize| Some(*index) != novelty && fits(&outputs[*index]);
+    let mut candidates: Vec<usize> = (0..outputs.len()).filter(is_other).collect();
     let rank = |index: &usize| {
         let name = outputs[*index].name.to_lowercase();
         match name.as_str() {
@@ -246,6 +269,28 @@ mod tests {
         assert_eq!(check(&window, &outputs).unwrap().candidates, [2, 1, 0]);
         assert!(check(&[float("x", &[1, 100, 2])], &outputs).unwrap().one_at_a_time);
         assert_eq!(check(&window, &[float("logits", &[-1, 3])]).unwrap().candidates, [0]);
+    }
+
+    #[test]
+    fn an_output_with_the_novelty_is_found_by_its_name_and_needs_a_number_for_each_window() {
+        let window = [float("x", &[-1, 100, 2])];
+        let outputs = |novelty| [novelty, float("probabilities", &[-1, 3])];
+        for shape in [&[-1][..], &[-1, 1], &[1]] {
+            let found = check(&window, &outputs(float("novelty", shape))).unwrap();
+            assert_eq!((found.novelty, found.candidates), (Some(0), vec![1]));
+        }
+        assert_eq!(check(&window, &outputs(float("state", &[-1]))).unwrap().novelty, None);
+        let double = GraphValue { element: "f64".into(), ..float("novelty", &[-1]) };
+        for (wrong, expected) in [
+            (
+                float("novelty", &[-1, 3]),
+                "its output \"novelty\" [N, 3] is float32, and it must be float32 [N]",
+            ),
+            (double, "its output \"novelty\" [N] is f64, and it must be float32 [N]"),
+        ] {
+            let error = check(&window, &outputs(wrong)).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]

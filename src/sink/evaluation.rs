@@ -5,6 +5,7 @@
 //! `--report`.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter, Result};
 
 use serde::Serialize;
 
@@ -12,6 +13,9 @@ use crate::decision::{Outcome, Prediction};
 use crate::model::card::{Card, Scores};
 use crate::score::Confusion;
 use crate::source::file::Truth;
+
+/// The novelty above which a window is novel, as 5 % of the windows on known surfaces are.
+const NOVEL: f32 = 0.95;
 
 /// Compares predictions with the true labels of the recordings they come from.
 #[derive(Clone, Debug)]
@@ -23,8 +27,8 @@ pub struct EvaluationSink {
     windows: Confusion,
     decisions: Confusion,
     unlabelled: u64,
-    /// True labels that the model does not know, each with its number of predictions.
-    unknown_labels: BTreeMap<String, u64>,
+    /// The predictions on each true label that the model does not know.
+    unknown_labels: BTreeMap<String, UnknownLabel>,
 }
 
 /// The scores of the windows and of the decisions, as `--report` writes them.
@@ -38,8 +42,20 @@ pub struct Evaluation {
     pub decisions: EvaluationPart,
     /// Number of predictions at times for which no true label is known.
     pub unlabelled: u64,
-    /// True labels that the model does not know, each with its number of predictions.
-    pub unknown_labels: BTreeMap<String, u64>,
+    /// The predictions on each true label that the model does not know.
+    pub unknown_labels: BTreeMap<String, UnknownLabel>,
+}
+
+/// The predictions on a true label that the model does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownLabel {
+    /// Their number.
+    pub count: u64,
+    /// The number of novel windows among them, with a novelty above 0.95, as 5 % of the windows on known surfaces have.
+    /// `None` if the model does not say the novelty.
+    pub novel: Option<u64>,
+    /// The number of those with the decision `unknown`.
+    pub unknown: u64,
 }
 
 /// The scores of one kind of answer: of windows or of decisions.
@@ -48,6 +64,8 @@ pub struct EvaluationPart {
     /// Accuracy, balanced accuracy and macro F1.
     #[serde(flatten)]
     pub scores: Scores,
+    /// The share of the answers that are `unknown`. They count as wrong in the scores.
+    pub withheld: f64,
     /// Number of answers that were scored.
     pub count: u64,
     /// Number of answers for each true label (row) and each label given as the answer (column), [K, K].
@@ -60,10 +78,32 @@ impl EvaluationPart {
     pub(crate) fn new(confusion: &Confusion) -> Self {
         Self {
             scores: confusion.scores(),
+            withheld: confusion.withheld(),
             count: confusion.total(),
             confusion: confusion.table().to_vec(),
             unknown: confusion.unknown().to_vec(),
         }
+    }
+}
+
+impl UnknownLabel {
+    fn count(&mut self, prediction: &Prediction) {
+        self.count += 1;
+        if let Some(novelty) = prediction.novelty {
+            *self.novel.get_or_insert_default() += u64::from(novelty > NOVEL);
+        }
+        self.unknown += u64::from(prediction.surface.is_none());
+    }
+}
+
+impl Display for UnknownLabel {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { count, novel, unknown } = self;
+        let share = |part: u64| 100.0 * part as f64 / (*count).max(1) as f64;
+        if let Some(novel) = novel {
+            write!(f, "{novel} of their windows ({:.0} %) are novel (above {NOVEL}), and ", share(*novel))?;
+        }
+        write!(f, "{unknown} of their decisions ({:.0} %) are unknown", share(*unknown))
     }
 }
 
@@ -107,7 +147,7 @@ impl EvaluationSink {
                     self.windows.add(truth, prediction.likeliest());
                 }
             }
-            Some((Some(Err(label)), _)) => *self.unknown_labels.entry(label).or_default() += 1,
+            Some((Some(Err(label)), _)) => self.unknown_labels.entry(label).or_default().count(prediction),
             _ => self.unlabelled += 1,
         }
     }
@@ -115,6 +155,11 @@ impl EvaluationSink {
     /// Each true label against the decided surface at a window's last step.
     pub(crate) fn decisions(&self) -> &Confusion {
         &self.decisions
+    }
+
+    /// The predictions on each true label that the model does not know.
+    pub(crate) fn unknown_labels(&self) -> &BTreeMap<String, UnknownLabel> {
+        &self.unknown_labels
     }
 
     /// The number of predictions that were scored so far.
@@ -134,19 +179,26 @@ impl EvaluationSink {
     }
 }
 
-impl std::fmt::Display for EvaluationSink {
+impl Display for EvaluationSink {
     /// Writes the scores and confusion tables for people, and the true labels that could not be scored.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (label, count) in &self.unknown_labels {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        for (label, predictions) in &self.unknown_labels {
             writeln!(
                 f,
-                "{count} predictions are on {label:?}, which the model does not know; it knows {}",
+                "{} predictions are on {label:?}, which the model does not know: {predictions}; it knows {}",
+                predictions.count,
                 self.labels.join(", ")
             )?;
         }
         for (name, part) in [("windows", &self.windows), ("decisions", &self.decisions)] {
             if part.total() > 0 {
-                writeln!(f, "{name}: {} counted, {}", part.total(), part.scores())?;
+                writeln!(
+                    f,
+                    "{name}: {} counted, {}, withheld {:.3}",
+                    part.total(),
+                    part.scores(),
+                    part.withheld()
+                )?;
                 writeln!(f, "{part}")?;
             }
         }

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SendError, SyncSender, TrySendError, sync_channel};
 
-use super::json::{JsonWriter, micros, round};
+use super::json::{JsonWriter, micros, novelty, round};
 use crate::csv::RowWriter;
 use crate::decision::{Outcome, Prediction};
 use crate::model::card_text::printable;
@@ -69,7 +69,7 @@ impl TextSink {
                 for label in labels {
                     row.field(printable(label));
                 }
-                text.extend_from_slice(row.field("measured").end());
+                text.extend_from_slice(row.field("measured").field("novelty").field("candidates").end());
             }
             TextFormat::Table => {
                 text.extend_from_slice(table("stream", "time", "surface", "confidence").as_bytes())
@@ -115,6 +115,12 @@ impl TextSink {
         for value in probabilities.iter().map(|p| f64::from(*p)).chain([quality.measured]) {
             self.row.field(round(value));
         }
+        match prediction.novelty {
+            Some(value) => self.row.field(novelty(value)),
+            None => self.row.field(""),
+        };
+        let names = self.json.candidates(prediction).into_iter().flatten();
+        self.row.field(printable(&names.collect::<Vec<_>>().join("|")));
         self.text.extend_from_slice(self.row.end());
     }
 
@@ -218,7 +224,9 @@ mod tests {
             time: Time::from_seconds(1.5).unwrap(),
             surface: Some(1),
             confidence: 0.75,
+            withheld: None,
             probabilities: vec![0.25, 0.75],
+            novelty: Some(0.5),
             quality: Quality::default(),
             arrived: Instant::now(),
         })
@@ -233,7 +241,10 @@ mod tests {
         sink.take(&prediction(), &mut Drops::default());
         finish(sink).unwrap();
         let text = String::from_utf8(shared.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text, "stream,t,surface,confidence,a,b,measured\n\"a,b\",1.5,b,0.75,0.25,0.75,1\n");
+        assert_eq!(
+            text,
+            "stream,t,surface,confidence,a,b,measured,novelty,candidates\n\"a,b\",1.5,b,0.75,0.25,0.75,1,0.5,\n"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::event::EventKind;
-use super::quality::ChannelFault;
+use super::quality::{ChannelFault, Quality};
 use super::timing::RateFault;
 use super::window::ResetReason;
 use crate::model::card::Card;
@@ -19,7 +19,7 @@ pub struct Problem {
     /// The channel with the problem. `None` if the problem affects the whole stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
-    /// The kind of problem: `stuck`, `saturated`, `drifted`, `silent` or `rate`.
+    /// The kind of problem: `stuck`, `saturated`, `drifted`, `silent`, `rate` or `novel`.
     pub problem: &'static str,
     /// The problem in a sentence, with its numbers and how to fix it.
     pub detail: String,
@@ -60,7 +60,7 @@ impl Problems {
     /// The maximum number of problems in [`ProblemDelta::current`]. A fleet may have more.
     pub const MAX_LISTED: usize = 100;
 
-    /// Updates the problems of a stream after an event. `card` is the card of the model that is
+    /// Updates the problems of a stream after an event other than a window. `card` is the card of the model that is
     /// served.
     pub fn update(&mut self, stream: &StreamId, event: &EventKind, card: &Card) {
         let silent = |channel: Option<&Channel>, detail: String| Problem {
@@ -69,23 +69,7 @@ impl Problems {
             problem: "silent",
             detail,
         };
-        let rate = |fault: RateFault| Problem {
-            stream: stream.clone(),
-            channel: None,
-            problem: RateFault::NAME,
-            detail: fault.detail(card.rate),
-        };
         let current: Vec<_> = match event {
-            EventKind::Window { window, .. } => {
-                let problem = |fault: &ChannelFault| Problem {
-                    stream: stream.clone(),
-                    channel: Some(fault.channel.name.clone()),
-                    problem: fault.kind.name(),
-                    detail: fault.detail(),
-                };
-                let rate = window.quality.rate.map(rate);
-                rate.into_iter().chain(window.quality.faults.iter().map(problem)).collect()
-            }
             EventKind::Reset { reason: ResetReason::Silence, .. } => {
                 vec![silent(None, "no samples arrive; check the board and the network".into())]
             }
@@ -97,11 +81,25 @@ impl Problems {
                 };
                 missing.map(|(_, channel)| silent(Some(channel), detail(&channel.name))).collect()
             }
-            EventKind::Reset { reason: ResetReason::Rate(fault), .. } => vec![rate(*fault)],
+            EventKind::Reset { reason: ResetReason::Rate(fault), .. } => vec![rate(stream, *fault, card)],
             EventKind::End { .. } => Vec::new(),
             // These events say nothing about the quality of the input. The next window will.
-            EventKind::Start { .. } | EventKind::Reset { .. } => return,
+            EventKind::Start { .. } | EventKind::Reset { .. } | EventKind::Window { .. } => return,
         };
+        self.replace(stream, current);
+    }
+
+    /// Updates the problems of a stream after a window of this quality. `novel` is the problem that the model does not know
+    /// the surface.
+    pub fn window(&mut self, stream: &StreamId, quality: &Quality, card: &Card, novel: Option<Problem>) {
+        let fault = |fault: &ChannelFault| Problem {
+            stream: stream.clone(),
+            channel: Some(fault.channel.name.clone()),
+            problem: fault.kind.name(),
+            detail: fault.detail(),
+        };
+        let rate = quality.rate.map(|fault| rate(stream, fault, card));
+        let current = rate.into_iter().chain(quality.faults.iter().map(fault)).chain(novel).collect();
         self.replace(stream, current);
     }
 
@@ -131,30 +129,40 @@ impl Problems {
     }
 }
 
+/// The problem of a stream whose samples come at a wrong rate.
+fn rate(stream: &StreamId, fault: RateFault, card: &Card) -> Problem {
+    Problem {
+        stream: stream.clone(),
+        channel: None,
+        problem: RateFault::NAME,
+        detail: fault.detail(card.rate),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::signal::Time;
-    use crate::stream::quality::{FaultKind, Quality};
-    use crate::stream::window::Window;
+    use crate::stream::quality::FaultKind;
 
-    fn window(values: &[f32]) -> EventKind {
+    /// A window on which a channel is stuck at each of these values.
+    fn window(values: &[f32]) -> Quality {
         let fault = |&value: &f32| ChannelFault {
             channel: Channel::in_ampere("left"),
             kind: FaultKind::Stuck { value },
             blocks_decision: true,
         };
-        let quality = Quality { faults: values.iter().map(fault).collect(), ..Quality::default() };
-        let window = Window { time: Time::from_nanos(0).unwrap(), values: vec![], quality };
-        EventKind::Window { window, arrived: Instant::now() }
+        Quality { faults: values.iter().map(fault).collect(), ..Quality::default() }
     }
 
-    fn delta(problems: &mut Problems, event: &EventKind) -> Option<(usize, usize, usize)> {
+    fn delta(problems: &mut Problems, change: Result<Quality, EventKind>) -> Option<(usize, usize, usize)> {
         let channels = vec![Channel::in_ampere("left"), Channel::in_ampere("right")];
-        let card = Card { channels, ..Card::of_test(100, 10, &["gravel"]) };
-        problems.update(&StreamId::new("rover").unwrap(), event, &card);
+        let (card, rover) =
+            (Card { channels, ..Card::of_test(100, 10, &["gravel"]) }, StreamId::new("rover").unwrap());
+        match change {
+            Ok(quality) => problems.window(&rover, &quality, &card, None),
+            Err(event) => problems.update(&rover, &event, &card),
+        }
         problems.delta().map(|delta| (delta.begun.len(), delta.ended.len(), delta.count))
     }
 
@@ -162,17 +170,17 @@ mod tests {
     fn a_problem_begins_once_and_ends_once_and_its_numbers_are_current() {
         let mut problems = Problems::default();
         let time = Time::from_nanos(0).unwrap();
-        assert_eq!(delta(&mut problems, &window(&[])), None);
-        assert_eq!(delta(&mut problems, &window(&[1.0])), Some((1, 0, 1)));
-        assert_eq!(delta(&mut problems, &window(&[2.0])), Some((0, 0, 1)));
-        assert_eq!(delta(&mut problems, &window(&[2.0])), None);
-        assert_eq!(delta(&mut problems, &EventKind::Reset { time, reason: ResetReason::Gap }), None);
+        assert_eq!(delta(&mut problems, Ok(window(&[]))), None);
+        assert_eq!(delta(&mut problems, Ok(window(&[1.0]))), Some((1, 0, 1)));
+        assert_eq!(delta(&mut problems, Ok(window(&[2.0]))), Some((0, 0, 1)));
+        assert_eq!(delta(&mut problems, Ok(window(&[2.0]))), None);
+        assert_eq!(delta(&mut problems, Err(EventKind::Reset { time, reason: ResetReason::Gap })), None);
         assert_eq!(
-            delta(&mut problems, &EventKind::Reset { time, reason: ResetReason::Missing(0b10) }),
+            delta(&mut problems, Err(EventKind::Reset { time, reason: ResetReason::Missing(0b10) })),
             Some((1, 1, 1))
         );
         assert_eq!(problems.streams.values().flatten().next().unwrap().channel.as_deref(), Some("right"));
-        assert_eq!(delta(&mut problems, &EventKind::End { time }), Some((0, 1, 0)));
+        assert_eq!(delta(&mut problems, Err(EventKind::End { time })), Some((0, 1, 0)));
         assert!(problems.streams.is_empty());
     }
 }

@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{BatchSlot, DecisionOptions, InferredBatch, ServingContext, SurfaceTable};
+use crate::model::answers::Answers;
 use crate::model::card::Card;
 use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
 use crate::score::Confusion;
 use crate::signal::{Arrival, Drops, SampleBatch};
-use crate::sink::evaluation::EvaluationSink;
+use crate::sink::evaluation::{EvaluationSink, UnknownLabel};
 use crate::source::file::Truth;
 use crate::stream::{EventKind, StreamEvent, StreamTable, StreamTableOptions, WindowerOptions};
 use crate::train::data::dataset::Dataset;
@@ -54,21 +55,21 @@ impl<'a> Decisions<'a> {
         for (recording, networks) in trained.held_out_recordings(dataset) {
             let Some(recording) = found.get(recording) else { continue };
             decisions.add(recording, |windows| {
-                Ok::<_, RecordingError>(ensemble::probabilities(&networks, windows, card.labels.len()))
+                let probabilities = ensemble::probabilities(&networks, windows, card.labels.len());
+                Ok::<_, RecordingError>(Answers { probabilities, ..Answers::default() })
             })?;
         }
         Ok(decisions)
     }
 
-    /// Adds the decisions on a recording. `answer` returns the probabilities, row-major [N, K], of N windows, each
-    /// row-major [W, C].
+    /// Adds the decisions on a recording. `answer` returns the answers to windows, each row-major [W, C].
     ///
     /// # Errors
     /// If the recording cannot be read, or `answer` fails.
     pub(crate) fn add<E: From<RecordingError>>(
         &mut self,
         recording: &Recording,
-        mut answer: impl FnMut(&[&[f32]]) -> Result<Vec<f32>, E>,
+        mut answer: impl FnMut(&[&[f32]]) -> Result<Answers, E>,
     ) -> Result<(), E> {
         let options = StreamTableOptions {
             windower: WindowerOptions::of(self.card),
@@ -103,19 +104,21 @@ impl<'a> Decisions<'a> {
                 _ => None,
             });
             let windows: Vec<&[f32]> = windows.collect();
-            let probabilities = if windows.is_empty() { Vec::new() } else { answer(&windows)? };
+            let answers = if windows.is_empty() { Answers::default() } else { answer(&windows)? };
             let slot = BatchSlot::unlimited();
-            surfaces.push(
-                InferredBatch { sequence, context: None, events, probabilities, slot },
-                |outcome| {
-                    self.evaluation.take(&outcome);
-                },
-            );
+            surfaces.push(InferredBatch { sequence, context: None, events, answers, slot }, |outcome| {
+                self.evaluation.take(&outcome);
+            });
             if !is_open {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The predictions on each label that the model does not know.
+    pub(crate) fn unknown_labels(&self) -> &BTreeMap<String, UnknownLabel> {
+        self.evaluation.unknown_labels()
     }
 
     /// Actual labels against decisions, at the last step of each window.

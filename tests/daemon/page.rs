@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use crate::support::browser::Browser;
 use crate::support::daemon::Daemon;
 use crate::support::http::address;
-use crate::support::{json, wait_for};
+use crate::support::novelty::model_with_novelty;
+use crate::support::recording::Recording;
+use crate::support::{folder, json, wait_for};
 
 const NAMES: [&str; 3] = ["crawler", "mule <b>\"2\"", "rover"];
 
@@ -114,6 +116,32 @@ fn the_page_fits_a_phone_and_names_a_problem() {
     assert_eq!(fits, true, "nothing is wider than the window");
     let state = browser.text("[...document.querySelectorAll('#sources tr')].at(-1).children[1].textContent");
     assert!(state.contains("connecting"), "{state}");
+    assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+fn the_page_shows_the_novelty_and_the_candidates_of_a_model_that_says_them() {
+    let (folder, recording) = (folder(), Recording::tour(95, 2.0));
+    let model = model_with_novelty(folder.path(), 0.0);
+    let mut daemon = Daemon::with_config(&format!(
+        "[model]\npath = {model:?}\n[limits]\nsilence = '10m'\n[http]\nlisten = '127.0.0.1:0'\n\
+         [[source]]\nkind = 'stdin'\nstream = 'cart'\n"
+    ));
+    let address = address(&mut daemon);
+    let browser = Browser::open(1280, 900);
+    browser.go(&format!("http://{address}/"));
+    daemon.feed(recording.csv(0..50));
+    wait_for("the stream", || (names(&browser) == ["cart"]).then_some(()));
+    daemon.feed(recording.csv(50..recording.rows.len()));
+    wait_for("the candidates", || {
+        let shown = browser.text("document.querySelector('.card .candidates:not([hidden])')?.textContent");
+        (shown.matches(", ").count() == 2 && shown.ends_with(" or others")).then_some(())
+    });
+    wait_for("the novelty", || {
+        let number = browser.text("document.querySelector('.card .quality .novelty').textContent");
+        (number == "0.00").then_some(())
+    });
+    assert_eq!(browser.text("document.querySelector('.card .unlike').hidden"), "false");
     assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
 }
 

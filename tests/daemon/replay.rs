@@ -26,12 +26,19 @@ fn every_window_gives_a_json_line_with_the_fields_of_the_contract() {
     for line in out.lines() {
         let line = json(line);
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["confidence", "probabilities", "quality", "stream", "surface", "t"]);
+        assert_eq!(
+            keys,
+            ["candidates", "confidence", "novelty", "probabilities", "quality", "stream", "surface", "t"]
+        );
         let probabilities = line["probabilities"].as_object().unwrap();
         let sum: f64 = probabilities.values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-3, "{line}");
         let surface = line["surface"].as_str().unwrap();
         assert!(surface == "unknown" || probabilities.contains_key(surface), "{line}");
+        assert!(
+            line["novelty"].is_null() && line["candidates"].is_null(),
+            "the model does not say them: {line}"
+        );
         assert_eq!(line["quality"]["measured"], 1.0);
     }
     assert!(out.starts_with("{\"stream\":\"carpet-sim"), "{}", out.lines().next().unwrap());
@@ -63,12 +70,15 @@ fn predictions_can_be_csv_and_surface_changes_can_be_a_table() {
     let csv = replay(&[&recording.path], &["--format", "csv"]);
     let mut rows = csv.lines();
     let header = rows.next().unwrap();
-    assert_eq!(header, "stream,t,surface,confidence,carpet,concrete,grass,gravel,tile,wood,measured");
+    assert_eq!(
+        header,
+        "stream,t,surface,confidence,carpet,concrete,grass,gravel,tile,wood,measured,novelty,candidates"
+    );
     let lines = recording.replayed();
     assert_eq!(rows.clone().count(), lines.len());
     for (row, line) in rows.zip(&lines) {
         let (row, line): (Vec<_>, _) = (row.split(',').collect(), json(line));
-        assert_eq!((row.len(), row[0], row[2]), (11, "tour1", line["surface"].as_str().unwrap()));
+        assert_eq!((row.len(), row[0], row[2]), (13, "tour1", line["surface"].as_str().unwrap()));
         assert_eq!(row[1].parse::<f64>().unwrap(), line["t"].as_f64().unwrap());
         assert_eq!(row[7].parse::<f64>().unwrap(), line["probabilities"]["gravel"].as_f64().unwrap());
     }

@@ -113,6 +113,9 @@ fn describe(card: &Card) -> String {
         format!("{}, gaps of up to {} s are bridged", method.trim_matches('"'), card.resample.max_gap),
     );
     line("labels", card.labels.join(", "));
+    if let Some(least) = card.candidates {
+        line("candidates", format!("the likeliest label, and others from a probability of {least} on"));
+    }
     line("made by", card.made_by.clone());
     if let Some(training) = &card.training {
         // The card of a model from another program may have nothing but statistics.

@@ -1,6 +1,7 @@
 //! `underfoot-train evaluate`: how well a model predicts the windows of labelled recordings, and how well the
 //! daemon decides on them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::data_report;
@@ -8,7 +9,7 @@ use crate::model::card::Scores;
 use crate::model::session::Model;
 use crate::recordings;
 use crate::score::Confusion;
-use crate::sink::evaluation::EvaluationPart;
+use crate::sink::evaluation::{EvaluationPart, UnknownLabel};
 use crate::train::data::dataset::Dataset;
 use crate::train::data::drops::DropSummary;
 use crate::train::decisions::{Decisions, NO_CHANGES, recordings_with_changes};
@@ -46,6 +47,8 @@ struct EvaluationReport<'a> {
     windows: u64,
     /// The decisions, as `underfoot replay` makes and counts them.
     decisions: EvaluationPart,
+    /// The predictions on each label that the model does not know.
+    unknown_labels: &'a BTreeMap<String, UnknownLabel>,
     /// The number of recordings with windows of more than one label. If there are none, the scores of the decisions
     /// are higher than on drives over several surfaces.
     recordings_with_changes: usize,
@@ -74,9 +77,9 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     let card = model.card().clone();
     let mut decisions = Decisions::new(&card);
     for recording in &found {
-        decisions.add(recording, |windows| anyhow::Ok(model.probabilities(&windows.concat())?))?;
+        decisions.add(recording, |windows| anyhow::Ok(model.answers(&windows.concat())?))?;
     }
-    let decisions = decisions.confusion();
+    let (unknown_labels, decisions) = (decisions.unknown_labels(), decisions.confusion());
     let recordings_with_changes = recordings_with_changes(&dataset, 0..dataset.len());
     if args.json {
         let report = EvaluationReport {
@@ -85,6 +88,7 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
             confusion: confusion.table(),
             windows: confusion.total(),
             decisions: EvaluationPart::new(decisions),
+            unknown_labels,
             recordings_with_changes,
             recordings: dataset.recordings.len(),
             dropped: DropSummary::of(&dataset.drops),
@@ -100,10 +104,17 @@ pub fn run(args: EvaluateArgs) -> anyhow::Result<()> {
     );
     eprintln!("{confusion}");
     eprintln!(
-        "{} decisions, as `underfoot replay` makes and counts them: {}",
+        "{} decisions, as `underfoot replay` makes and counts them: {}, withheld {:.3}",
         decisions.total(),
-        decisions.scores()
+        decisions.scores(),
+        decisions.withheld()
     );
+    for (label, predictions) in unknown_labels {
+        eprintln!(
+            "{} predictions are on {label:?}, which the model does not know: {predictions}",
+            predictions.count
+        );
+    }
     if recordings_with_changes == 0 {
         eprintln!("{NO_CHANGES}");
     }

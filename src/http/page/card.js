@@ -17,7 +17,7 @@ class Card {
     this.part('name').textContent = stream;
     this.element.dataset.stream = stream;
     this.element.setAttribute('aria-label', `Stream ${stream}`);
-    this.canvases = { trace: this.part('trace'), probabilities: this.part('likely'), timeline: this.part('times') };
+    this.canvases = { trace: this.part('trace'), probabilities: this.part('likely'), timeline: this.part('times'), novelty: this.part('novel') };
     /** Changes of surface, oldest first. The surface is null from when the connection was lost. */
     this.changes = [];
     /** When the stream ended, on the daemon's clock; null while it runs. */
@@ -35,6 +35,8 @@ class Card {
   fitModel() {
     this.spans = new Ring(1 + 3 * about.channels.length, Math.ceil(1.2 * TRACE_LENGTH / spanLength));
     this.probabilities = new Ring(1 + about.labels.length, MAX_PREDICTIONS);
+    this.novelty = new Ring(2, MAX_PREDICTIONS);
+    this.part('unlike').hidden = true;
     const units = new Set(about.channels.map((channel) => channel.unit));
     /** The unit that all channels have; empty when they differ. */
     this.unit = units.size === 1 ? [...units][0] : '';
@@ -64,6 +66,19 @@ class Card {
     setText(this.part('confidence'), confidence === null ? '' : formatPercent(confidence));
   }
 
+  /** Shows the surfaces that the newest window may be of, where there are two or more. */
+  showCandidates(candidates) {
+    this.part('candidates').hidden = candidates.length < 2;
+    setText(this.part('candidates'), listAlternatives(candidates));
+  }
+
+  /** Shows how unlike the training data a window is, if the model says it. */
+  showNovelty({ at, novelty }) {
+    this.part('unlike').hidden = novelty === null;
+    setText(this.part('novelty'), novelty === null ? '–' : novelty.toFixed(2));
+    if (novelty !== null) this.novelty.push([at, novelty]);
+  }
+
   addSpans(spans) {
     for (const span of spans) this.spans.push(span);
     this.endedAt = null;
@@ -81,12 +96,15 @@ class Card {
       setText(share, formatPercent(probability));
       bar.classList.toggle('first', probability === highest);
     });
+    this.showCandidates(prediction.candidates ?? []);
+    this.showNovelty(prediction);
     setText(this.part('measured'), formatPercent(prediction.measured));
     setText(this.part('latency'), formatLatency(prediction.latency_ms));
   }
 
-  addChange({ at, surface }) {
+  addChange({ at, surface }, candidates) {
     this.endedAt = null;
+    this.showCandidates(candidates ?? []);
     if (surface !== null) this.showSurface(surface, null);
     if (this.changes.at(-1)?.surface === surface) return;
     this.changes.push({ at, surface });
@@ -135,6 +153,7 @@ class Card {
   draw() {
     drawTrace(this.canvases.trace, this.spans, this.unit, this.stream);
     drawProbabilities(this.canvases.probabilities, this.probabilities);
+    drawNovelty(this.canvases.novelty, this.novelty);
     drawTimeline(this.canvases.timeline, this.changes, this.endedAt);
   }
 }

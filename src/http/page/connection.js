@@ -23,7 +23,7 @@ const connect = () => {
   on('health', showHealth);
   on('trace', ({ stream, spans }) => cardOf(stream)?.addSpans(spans));
   on('prediction', (prediction) => cardOf(prediction.stream)?.addPrediction(prediction));
-  on('change', ({ stream, change }) => cardOf(stream)?.addChange(change));
+  on('change', ({ stream, change, candidates }) => cardOf(stream)?.addChange(change, candidates));
   on('end', ({ stream }) => {
     const card = cards.get(stream);
     if (card) card.endedAt = daemonTime();

@@ -6,6 +6,12 @@ const formatCount = (count) => count.toLocaleString('en');
 
 const formatLatency = (milliseconds) => `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
 
+/** Names as alternatives, such as gravel or tile; of many, the first three. */
+const listAlternatives = (names) => {
+  const shown = names.length > 3 ? [...names.slice(0, 3), 'others'] : names;
+  return [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter(Boolean).join(' or ');
+};
+
 /** The time of day, such as 17:05:09. */
 const formatTime = (time) => new Date(time).toLocaleTimeString([], {
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',

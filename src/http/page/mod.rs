@@ -29,6 +29,8 @@ pub(super) const SCRIPT: &str = concat!(
     "\n",
     include_str!("charts/probabilities.js"),
     "\n",
+    include_str!("charts/novelty.js"),
+    "\n",
     include_str!("charts/timeline.js"),
     "\n",
     include_str!("card.js"),

@@ -28,7 +28,7 @@ use super::stream::{LiveStream, ShownChange};
 use super::trace::{SPAN, Trace};
 use crate::decision::{Prediction, ServingContext, SurfaceChange};
 use crate::signal::{SampleBatch, StreamId};
-use crate::sink::json::{micros, round};
+use crate::sink::json::{JsonWriter, micros, novelty, round};
 
 /// Maximum number of pages open at once.
 pub(crate) const MAX_PAGES: usize = 8;
@@ -142,8 +142,9 @@ impl LiveEvents {
         }
     }
 
-    /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago.
-    pub(crate) fn prediction(&self, prediction: &Prediction, surface: &str, latency: Duration) {
+    /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago. `names` has the
+    /// names of the surfaces.
+    pub(crate) fn prediction(&self, prediction: &Prediction, names: &JsonWriter, latency: Duration) {
         if !self.watched() {
             return;
         }
@@ -160,24 +161,31 @@ impl LiveEvents {
             "stream": prediction.stream,
             "at": now(),
             "t": micros(prediction.time),
-            "surface": surface,
+            "surface": names.name(prediction.surface),
             "confidence": round(prediction.confidence),
             "probabilities": probabilities,
+            "novelty": prediction.novelty.map(novelty),
+            "candidates": names.candidates(prediction).map(Iterator::collect::<Vec<_>>),
             "measured": round(prediction.quality.measured),
             "latency_ms": round(latency.as_secs_f64() * 1e3),
         });
         state.event("prediction", &body);
     }
 
-    /// Keeps a surface change for pages that join later, and shows it.
-    pub(crate) fn change(&self, change: &SurfaceChange, surface: &str) {
+    /// Keeps a surface change for pages that join later, and shows it. `names` has the names of the surfaces.
+    pub(crate) fn change(&self, change: &SurfaceChange, names: &JsonWriter) {
         let mut state = self.lock();
-        let changed =
-            ShownChange { at: now(), surface: surface.into(), confidence: round(change.confidence) };
+        let changed = ShownChange {
+            at: now(),
+            surface: names.name(change.surface).into(),
+            confidence: round(change.confidence),
+        };
         let shown = state.shown(&change.stream);
         shown.keep(changed.clone());
         if self.watched() {
-            state.event("change", &json!({ "stream": change.stream, "change": changed }));
+            let candidates = names.change_candidates(change);
+            let body = json!({ "stream": change.stream, "change": changed, "candidates": candidates });
+            state.event("change", &body);
         }
     }
 
@@ -290,6 +298,10 @@ mod tests {
         LiveEvents::new(About::new(&ServingContext::of_test(&["a", "b"], "m"), None))
     }
 
+    fn names() -> JsonWriter {
+        JsonWriter::of(&ServingContext::of_test(&["a", "b"], "m"))
+    }
+
     fn stream(name: &str) -> StreamId {
         StreamId::new(name).unwrap()
     }
@@ -304,6 +316,8 @@ mod tests {
             confidence: 0.5,
             previous: None,
             reason: None,
+            novelty: None,
+            candidates: None,
         }
     }
 
@@ -313,7 +327,9 @@ mod tests {
             time: Time::from_seconds(1.0).unwrap(),
             surface: Some(0),
             confidence: 0.5,
+            withheld: None,
             probabilities: vec![0.25, 0.75],
+            novelty: Some(0.5),
             quality: Default::default(),
             arrived: Instant::now(),
         }
@@ -347,10 +363,10 @@ mod tests {
     #[test]
     fn only_surface_changes_are_kept_while_no_page_is_open() {
         let live = live();
-        live.change(&change("rover"), "unknown");
+        live.change(&change("rover"), &names());
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 2000));
-        live.prediction(&prediction("rover"), "a", Duration::ZERO);
+        live.prediction(&prediction("rover"), &names(), Duration::ZERO);
         assert!(live.lock().buffer.is_empty());
         let mut page = live.join().unwrap();
         let hello = received(&mut page);
@@ -363,30 +379,32 @@ mod tests {
     #[test]
     fn a_page_gets_traces_predictions_changes_and_ends() {
         let live = live();
-        live.change(&change("rover"), "unknown");
+        live.change(&change("rover"), &names());
         let mut page = live.join().unwrap();
         received(&mut page);
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 1050));
         let begun = Instant::now();
-        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
-        live.prediction(&prediction("rover"), "a", Duration::from_millis(3));
+        live.prediction(&prediction("rover"), &names(), Duration::from_millis(3));
+        live.prediction(&prediction("rover"), &names(), Duration::from_millis(3));
         let too_soon = begun.elapsed() < PREDICTION_INTERVAL;
-        live.change(&change("rover"), "a");
+        live.change(&change("rover"), &names());
         live.end(&stream("rover"));
         live.flush();
         let mut events = received(&mut page);
         // On a machine that stood still in between, the second one does not come too soon.
         events.dedup_by(|one, other| !too_soon && one.0 == "prediction" && other.0 == "prediction");
-        let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
+        let kinds: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
-            names,
+            kinds,
             ["prediction", "change", "end"],
             "the second prediction comes too soon to be shown"
         );
         assert_eq!(events[0].1["probabilities"], json!([0.25, 0.75]));
         assert_eq!(events[0].1["latency_ms"], 3.0);
-        live.change(&change("rover"), "a");
+        let unknown = (&events[0].1["novelty"], &events[0].1["candidates"]);
+        assert_eq!(unknown, (&json!(0.5), &json!(null)));
+        live.change(&change("rover"), &names());
         live.samples(&batch("rover", 1000));
         live.samples(&batch("rover", 1050));
         live.flush();
@@ -418,16 +436,16 @@ mod tests {
     #[test]
     fn kept_changes_are_limited_and_streams_over_the_limit_show_only_changes() {
         let live = live();
-        let names: Vec<_> = (0..=MAX_STREAMS).map(|number| format!("robot{number:03}")).collect();
+        let streams: Vec<_> = (0..=MAX_STREAMS).map(|number| format!("robot{number:03}")).collect();
         for _ in 0..2 * MAX_CHANGES {
-            names.iter().for_each(|name| live.change(&change(name), "a"));
+            streams.iter().for_each(|name| live.change(&change(name), &names()));
         }
         let mut page = live.join().unwrap();
         let hello = received(&mut page).remove(0).1;
-        let streams = hello["streams"].as_array().unwrap();
-        assert!(streams.iter().all(|stream| stream["changes"].as_array().unwrap().len() == MAX_CHANGES));
-        assert_eq!(streams.iter().filter(|stream| stream["beyond"] == true).count(), 1);
-        live.prediction(&prediction(&names[MAX_STREAMS]), "a", Duration::ZERO);
+        let shown = hello["streams"].as_array().unwrap();
+        assert!(shown.iter().all(|stream| stream["changes"].as_array().unwrap().len() == MAX_CHANGES));
+        assert_eq!(shown.iter().filter(|stream| stream["beyond"] == true).count(), 1);
+        live.prediction(&prediction(&streams[MAX_STREAMS]), &names(), Duration::ZERO);
         live.flush();
         assert_eq!(received(&mut page), []);
     }

@@ -28,9 +28,12 @@ impl LiveSink {
                 let surface = self.json.name(prediction.surface);
                 self.health.counters.latency.observe(latency);
                 self.health.counters.surface(surface, 1);
-                self.live.prediction(prediction, surface, latency);
+                if let Some(withheld) = prediction.withheld {
+                    self.health.counters.withheld(withheld);
+                }
+                self.live.prediction(prediction, &self.json, latency);
             }
-            Outcome::Change(change) => self.live.change(change, self.json.name(change.surface)),
+            Outcome::Change(change) => self.live.change(change, &self.json),
             Outcome::End(stream) => self.live.end(stream),
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);

@@ -49,6 +49,7 @@ impl Dataset {
             // are cut.
             labels: vec!["1".into(), "2".into()],
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
+            candidates: None,
             training: None,
         };
         card.validate()?;

@@ -65,6 +65,8 @@ struct RunScores<'a> {
 struct ConfusionScores<'a> {
     #[serde(flatten)]
     scores: Scores,
+    /// The share of the answers that are `unknown`. They count as wrong in the scores.
+    withheld: f64,
     /// One row for each actual label, one column for each predicted label.
     confusion: &'a [Vec<u64>],
     /// For each actual label, how many windows were decided to be unknown.
@@ -73,7 +75,8 @@ struct ConfusionScores<'a> {
 
 impl<'a> ConfusionScores<'a> {
     fn new(confusion: &'a Confusion) -> Self {
-        Self { scores: confusion.scores(), confusion: confusion.table(), unknown: confusion.unknown() }
+        let (scores, withheld) = (confusion.scores(), confusion.withheld());
+        Self { scores, withheld, confusion: confusion.table(), unknown: confusion.unknown() }
     }
 }
 

@@ -92,12 +92,13 @@ async fn print_changes(mut fleet: Fleet, mut events: mpsc::Receiver<BrokerEvent>
         match fleet.take(next, Instant::now()) {
             None => {}
             Some(FleetUpdate::State(state)) => eprintln!("{state}"),
-            Some(FleetUpdate::Surface { stream, surface, confidence, previous }) => {
+            Some(FleetUpdate::Surface { stream, surface, confidence, candidates, previous }) => {
                 let time = humantime::format_rfc3339_seconds(SystemTime::now());
                 let stream = Plain::new(stream.as_str());
                 let percent = 100.0 * confidence.clamp(0.0, 1.0);
                 let was = previous.map(|previous| format!(", was {previous}")).unwrap_or_default();
-                let line = format!("{time} {stream} {surface} {percent:.0} %{was}");
+                let or = candidates.text().map(|text| format!(" ({text})")).unwrap_or_default();
+                let line = format!("{time} {stream} {surface}{or} {percent:.0} %{was}");
                 match writeln!(std::io::stdout(), "{line}") {
                     // A reader that closed its end has read what it wanted.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),

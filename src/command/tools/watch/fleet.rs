@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::message::{HealthMessage, Plain, SurfaceMessage, read, sentence};
+use super::message::{Candidates, HealthMessage, Plain, SurfaceMessage, read, sentence};
 use super::robot::WatchedRobot;
 use crate::mqtt::{BrokerEvent, Message};
 use crate::signal::StreamId;
@@ -45,7 +45,13 @@ pub(crate) struct Daemon {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FleetUpdate {
     /// A robot's surface changed.
-    Surface { stream: StreamId, surface: Plain, confidence: f64, previous: Option<Plain> },
+    Surface {
+        stream: StreamId,
+        surface: Plain,
+        confidence: f64,
+        candidates: Candidates,
+        previous: Option<Plain>,
+    },
     /// The connection to the broker or the state of the daemon changed; as text.
     State(String),
 }
@@ -158,11 +164,11 @@ impl Fleet {
             self.unrecognised += 1;
             return None;
         };
-        let (name, confidence, previous) =
-            (surface.surface.clone(), surface.confidence, surface.previous.clone());
+        let SurfaceMessage { surface: name, confidence, previous, candidates, .. } = surface.clone();
+        let candidates = candidates.unwrap_or_default();
         let robot = self.robots.entry(stream.clone()).or_default();
         let changed = robot.surface(surface, message.retained, now);
-        changed.then_some(FleetUpdate::Surface { stream, surface: name, confidence, previous })
+        changed.then_some(FleetUpdate::Surface { stream, surface: name, confidence, candidates, previous })
     }
 }
 

@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer};
 const MAX_PAYLOAD: usize = 64 * 1024;
 /// Maximum number of characters of a name.
 const MAX_NAME: usize = 48;
+/// Maximum number of candidates that are shown.
+const MAX_CANDIDATES: usize = 3;
 /// Maximum number of characters of a sentence.
 const MAX_SENTENCE: usize = 400;
 
@@ -60,6 +62,22 @@ impl<'de> Deserialize<'de> for Plain {
     }
 }
 
+/// The surfaces that a window may be of, the most probable one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Candidates(Vec<Plain>);
+
+impl Candidates {
+    /// Two or more candidates as text, such as `gravel or tile`, with at most [`MAX_CANDIDATES`] names; `None` if there
+    /// are fewer.
+    pub(crate) fn text(&self) -> Option<String> {
+        let names: Vec<_> = self.0.iter().take(MAX_CANDIDATES).map(Plain::as_str).collect();
+        let (last, first) = names.split_last()?;
+        let more = if self.0.len() > names.len() { " or others" } else { "" };
+        let joined = if more.is_empty() { " or " } else { ", " };
+        (!first.is_empty()).then(|| format!("{}{joined}{last}{more}", first.join(", ")))
+    }
+}
+
 /// A message of the topic `<stream>/surface`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct SurfaceMessage {
@@ -69,6 +87,8 @@ pub(crate) struct SurfaceMessage {
     pub(crate) since: f64,
     #[serde(default)]
     pub(crate) previous: Option<Plain>,
+    #[serde(default)]
+    pub(crate) candidates: Option<Candidates>,
 }
 
 /// A message of the topic `<stream>/prediction`.
@@ -80,6 +100,8 @@ pub(crate) struct PredictionMessage {
     pub(crate) confidence: f64,
     #[serde(default)]
     pub(crate) probabilities: BTreeMap<Plain, f64>,
+    #[serde(default)]
+    pub(crate) candidates: Option<Candidates>,
 }
 
 /// A message of the topic `health`.
@@ -121,6 +143,17 @@ mod tests {
         assert_eq!(surface.surface.as_str(), "[2J]0;ownedgravel");
         assert_eq!(Plain::new(&"x".repeat(1000)).as_str().len(), MAX_NAME);
         assert_eq!(Plain::new("Kopfsteinpflaster, naß").as_str(), "Kopfsteinpflaster, naß");
+    }
+
+    #[test]
+    fn two_or_more_candidates_are_shown_as_text() {
+        let text = |names: &[&str]| Candidates(names.iter().map(|name| Plain::new(name)).collect()).text();
+        assert_eq!((text(&[]), text(&["a"])), (None, None));
+        assert_eq!(text(&["a", "b\u{7}"]).as_deref(), Some("a or b"));
+        assert_eq!(text(&["a", "b", "c"]).as_deref(), Some("a, b or c"));
+        assert_eq!(text(&["a", "b", "c", "d", "e"]).as_deref(), Some("a, b, c or others"));
+        let payload = r#"{"surface":"a","confidence":0.5,"since":1,"novelty":null,"candidates":null}"#;
+        assert_eq!(read::<SurfaceMessage>(payload.as_bytes()).unwrap().candidates, None);
     }
 
     #[test]

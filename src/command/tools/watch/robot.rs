@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::message::{Plain, PredictionMessage, SurfaceMessage};
+use super::message::{Candidates, Plain, PredictionMessage, SurfaceMessage};
 
 /// Number of predictions over which the rate is measured.
 const RATE_WINDOW: usize = 32;
@@ -18,6 +18,8 @@ pub(crate) struct WatchedRobot {
     pub(crate) confidence: f64,
     /// The most likely other surfaces of the last window, with their probabilities.
     pub(crate) others: Vec<(Plain, f64)>,
+    /// The candidates of the last window, or of the window at which the surface was decided; empty if they are not known.
+    pub(crate) candidates: Candidates,
     /// When the surface began, in seconds on the stream's own clock.
     since: Option<f64>,
     /// When the change to the surface arrived; `None` if that was before this program connected.
@@ -33,7 +35,7 @@ pub(crate) struct WatchedRobot {
 impl WatchedRobot {
     /// Applies a surface message. Returns whether the surface is a different one.
     pub(crate) fn surface(&mut self, message: SurfaceMessage, retained: bool, now: Instant) -> bool {
-        let SurfaceMessage { surface, confidence, since, .. } = message;
+        let SurfaceMessage { surface, confidence, since, candidates, .. } = message;
         let known = self.since.is_some();
         // After an outage, the daemon publishes the retained surface again, although nothing changed.
         let is_new = !known || self.surface != surface || self.since != Some(since);
@@ -42,6 +44,7 @@ impl WatchedRobot {
             self.last_message = if retained { self.last_message } else { Some(now) };
             self.confidence = confidence.clamp(0.0, 1.0);
             self.since = Some(since);
+            self.candidates = candidates.unwrap_or_default();
             if self.surface != surface {
                 self.others.clear();
             }
@@ -53,11 +56,12 @@ impl WatchedRobot {
 
     /// Applies a prediction message.
     pub(crate) fn prediction(&mut self, message: PredictionMessage, now: Instant) {
-        let PredictionMessage { t, surface, confidence, probabilities } = message;
+        let PredictionMessage { t, surface, confidence, probabilities, candidates } = message;
         let mut others: Vec<_> = probabilities.into_iter().filter(|(label, _)| *label != surface).collect();
         others.sort_by(|a, b| b.1.total_cmp(&a.1));
         others.truncate(MAX_OTHERS);
         self.others = others;
+        self.candidates = candidates.unwrap_or_default();
         self.confidence = confidence.clamp(0.0, 1.0);
         self.last_time = Some(t);
         if self.since.is_none() {
@@ -100,7 +104,13 @@ mod tests {
     use super::*;
 
     fn surface(name: &str, since: f64) -> SurfaceMessage {
-        SurfaceMessage { surface: Plain::new(name), confidence: 0.75, since, previous: None }
+        SurfaceMessage {
+            surface: Plain::new(name),
+            confidence: 0.75,
+            since,
+            previous: None,
+            candidates: None,
+        }
     }
 
     fn prediction(t: f64, surface: &str) -> PredictionMessage {
@@ -110,6 +120,7 @@ mod tests {
             surface: Plain::new(surface),
             confidence: 5.0,
             probabilities: probabilities.map(|(label, share)| (Plain::new(label), share)).into(),
+            candidates: None,
         }
     }
 

@@ -17,10 +17,20 @@ const SILENT_AFTER: Duration = Duration::from_secs(5);
 const BAR: usize = 10;
 /// The columns from left to right, each with its priority. Where the table is too wide, columns with the
 /// highest number are hidden first; those with 0 always stay.
-const COLUMNS: [(&str, usize); 7] =
-    [("stream", 0), ("surface", 0), ("for", 2), ("confidence", 1), ("others", 5), ("rate", 4), ("heard", 3)];
+const COLUMNS: [(&str, usize); 8] = [
+    ("stream", 0),
+    ("surface", 0),
+    (CANDIDATES, 2),
+    ("for", 3),
+    ("confidence", 1),
+    ("others", 6),
+    ("rate", 5),
+    ("heard", 4),
+];
+/// The column of the candidates, which is hidden while no robot has two or more.
+const CANDIDATES: &str = "candidates";
 /// The levels of detail: at each, the columns with a lower priority number are shown. The last one shows all.
-const LEVELS: std::ops::RangeInclusive<usize> = 1..=6;
+const LEVELS: std::ops::RangeInclusive<usize> = 1..=7;
 
 /// One line of the screen, which may be drawn dim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +151,10 @@ fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLin
 fn draw(robots: &[(&StreamId, &WatchedRobot)], now: Instant, level: usize) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    let has_candidates = robots.iter().any(|(_, robot)| robot.candidates.text().is_some());
     let shown = |cells: [String; COLUMNS.len()]| -> Vec<String> {
-        let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (_, priority))| *priority < level);
+        let is_shown = |name, priority| priority < level && (has_candidates || name != CANDIDATES);
+        let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (name, priority))| is_shown(*name, *priority));
         kept.map(|(cell, _)| cell).collect()
     };
     table.set_header(shown(COLUMNS.map(|(name, _)| name.to_owned())));
@@ -164,6 +176,7 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
     [
         Plain::new(stream.as_str()).to_string(),
         robot.surface.to_string(),
+        robot.candidates.text().unwrap_or_default(),
         or_dash(robot.time_on_surface(now).map(time)),
         bar(robot),
         others.join(", "),
@@ -236,12 +249,27 @@ mod tests {
         assert_eq!(lines[0], "broker here:1883 connected, underfoot online for 3 s");
         assert_eq!(lines[1], "not healthy, board is silent, up 2 h, streams 2, dropped 3");
         let header: Vec<_> = lines[3].split_whitespace().collect();
-        assert_eq!(header, COLUMNS.map(|(name, _)| name));
+        assert_eq!(header, ["stream", "surface", "for", "confidence", "others", "rate", "heard"]);
         let line = lines[4].split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(line, "robot-00 gravel 3 s ########.. 84 % tile 30 %, grass 20 % - 3 s ago");
         let silent = screen(&fleet, "here:1883", now + Duration::from_secs(12), 24, 120);
         assert!(silent[4].dim && silent[4].text.ends_with("silent 12 s"), "{silent:?}");
         assert!(!silent[3].dim);
+    }
+
+    #[test]
+    fn candidates_are_shown_where_a_robot_has_two_or_more() {
+        let now = Instant::now();
+        let mut fleet = fleet(2, now);
+        let prediction =
+            r#"{"t":4,"surface":"unknown","confidence":0.4,"novelty":0.6,"candidates":["gravel","tile"]}"#;
+        let topic = "underfoot/robot-01/prediction".into();
+        let message = Message { topic, payload: prediction.into(), retained: false };
+        fleet.take(BrokerEvent::Message(message), now);
+        let lines = texts(&fleet, now, 24, 120);
+        let header: Vec<_> = lines[3].split_whitespace().collect();
+        assert_eq!(header, COLUMNS.map(|(name, _)| name));
+        assert!(!lines[4].contains(" or ") && lines[5].contains(" gravel or tile "), "{lines:?}");
     }
 
     #[test]

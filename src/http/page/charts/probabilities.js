@@ -1,5 +1,8 @@
 // The chart of the probabilities: one area for each surface, stacked from 0 to 100 %.
 
+/** Milliseconds between two predictions from which on there is a gap: the time of three predictions and one second. */
+const longestPredictionGap = () => 3000 * about.hop / about.rate + 1000;
+
 const drawProbabilities = (canvas, probabilities) => {
   const area = prepareCanvas(canvas);
   if (!area) return;
@@ -21,10 +24,8 @@ const drawProbabilities = (canvas, probabilities) => {
   pen.beginPath();
   pen.rect(AXIS_WIDTH, 0, width - AXIS_WIDTH, height - AXIS_HEIGHT);
   pen.clip();
-  // A gap is longer than the time of three predictions and one second.
-  const longestGap = 3000 * about.hop / about.rate + 1000;
   const from = probabilities.rowBefore(endTime - TRACE_LENGTH);
-  for (const [begin, end] of probabilities.partsWithoutGaps(from, longestGap)) {
+  for (const [begin, end] of probabilities.partsWithoutGaps(from, longestPredictionGap())) {
     drawStack(pen, probabilities, begin, end, x, y);
   }
   pen.restore();
