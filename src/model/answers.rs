@@ -5,7 +5,7 @@
 pub struct Answers {
     /// The probabilities of the K surfaces, row-major [N, K].
     pub probabilities: Vec<f32>,
-    /// How unlike the training data each window is, [N]; empty if the model does not say it.
+    /// How unlike the training data each window is, `[N]`; empty if the model does not say it.
     ///
     /// It is one minus the conformal p-value of the window among held-out windows of the training surfaces, from 0
     /// to 1. Windows of these surfaces have each value equally often, so that 5 % of them lie above 0.95.

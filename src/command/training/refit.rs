@@ -1,7 +1,7 @@
 //! `underfoot-train refit`: trains a model on with new recordings, and says whether it got better.
 //!
 //! This file reads the arguments, runs the steps in order and prints the result. The steps themselves are in
-//! [`import`](crate::train::import), [`refit`](crate::train::refit) and [`export`](crate::train::export).
+//! [`import`], [`refit`] and [`export`].
 
 use std::path::{Path, PathBuf};
 

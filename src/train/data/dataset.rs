@@ -50,7 +50,7 @@ pub struct Dataset {
     pub permutations: Vec<Vec<usize>>,
     /// What was dropped of each recording, in the order of [`Dataset::recordings`].
     pub drops: Vec<RecordingDrops>,
-    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`].
+    /// What is probably wrong with the recordings, one sentence each; see [`plausibility`](super::plausibility).
     pub warnings: Vec<String>,
     /// The channels that some recordings have in another unit than most.
     pub mixed_units: Vec<MixedUnit>,
