@@ -52,11 +52,21 @@ pub fn short_digests<'a>(
     recordings.into_iter().take(MAX_DIGESTS).map(short_digest).collect()
 }
 
+/// The start of the SHA-256 digest of some bytes, as long as a short digest of a recording.
+pub(crate) fn short_digest_of(bytes: &[u8]) -> String {
+    short(&Sha256::digest(bytes))
+}
+
+/// The start of a digest, in hexadecimal.
+fn short(digest: &[u8]) -> String {
+    hexadecimal(digest).chars().take(SHORT).collect()
+}
+
 fn short_digest(recording: &Recording) -> Result<String, RecordingError> {
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     let failed = RecordingError::reading(&recording.path);
     hash_file(&recording.path, &mut hasher, &mut buffer).map_err(failed)?;
-    Ok(hexadecimal(&hasher.finalize()).chars().take(SHORT).collect())
+    Ok(short(&hasher.finalize()))
 }
 
 /// A warning that a model was trained on some of these recordings, so that scores on them are too high. `None` if

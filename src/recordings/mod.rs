@@ -22,7 +22,7 @@ mod row_counts;
 mod start_time;
 mod unit;
 
-pub(crate) use digest::MAX_DIGESTS;
+pub(crate) use digest::{MAX_DIGESTS, short_digest_of};
 pub use digest::{digest, short_digests, trained_on_warning};
 pub use error::RecordingError;
 pub use find::find;

@@ -12,7 +12,7 @@
 //! - `rehearsal`: a few training windows that a model's file keeps, so that a refit does not forget
 //! - `export`: the ONNX graph, and its comparison with the network
 //! - `import`: networks from an ONNX graph, the inverse of `export`
-//! - `refit`: a model that is trained on with new recordings
+//! - `refit`: a model that is trained further on new recordings
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
 //! - `baseline`: decision trees, for comparison
 //! - `time_scores`: the scores in other sessions and later

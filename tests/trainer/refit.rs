@@ -1,4 +1,4 @@
-//! `underfoot-train refit`: a model that is trained on with new drives, and the messages about invalid input.
+//! `underfoot-train refit`: a model that is trained further on new drives, and the messages about invalid input.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,4 @@
-//! `underfoot-train refit`: trains a model on with new recordings, and says whether it got better.
+//! `underfoot-train refit`: trains a model further on new recordings, and says whether it got better.
 //!
 //! This file reads the arguments, runs the steps in order and prints the result. The steps themselves are in
 //! [`import`], [`refit`] and [`export`].
@@ -24,7 +24,7 @@ use crate::train::refit::wording::RefitWords;
 use crate::train::rehearsal::RehearsalWindows;
 use crate::train::report::run_folder;
 
-/// Train a model on with a few new recordings, in seconds, and say by held-out drives whether it got better
+/// Train a model further on a few new recordings, in seconds, and say by held-out drives whether it got better
 #[derive(Clone, Debug, clap::Args)]
 pub struct RefitArgs {
     /// The model, an ONNX file that `fit` or `refit` wrote

@@ -1,18 +1,13 @@
-//! The card of a model that was trained on.
-
-use sha2::{Digest, Sha256};
+//! The card of a model that was trained further.
 
 use super::comparison::Comparison;
 use super::material::{Material, OldWindows};
 use crate::model::card::{Card, HeldOutChange, RefitSummary, Statistics, TrainingSummary};
 use crate::model::card_text::printable;
-use crate::recordings::MAX_DIGESTS;
+use crate::recordings::{MAX_DIGESTS, short_digest_of};
 use crate::signal::Time;
 
-/// The length of the digest of the model before, in hexadecimal digits.
-const SHORT: usize = 16;
-
-/// The card of a model that was trained on: that of the model before, whose file has the bytes `base`, with the new
+/// The card of a model that was trained further: that of the model before, whose file has the bytes `base`, with the new
 /// recordings, and with the scores on those of them that were held out. Scores of the model before are left out.
 pub(crate) fn card(
     before: &Card,
@@ -53,10 +48,9 @@ pub(crate) fn card(
     let new_recordings = (0..material.new).filter(|recording| is_added(*recording)).count();
     let held_out = comparison.recordings();
     let confusion = comparison.confusion();
-    let base: String = Sha256::digest(base).iter().map(|byte| format!("{byte:02x}")).collect();
     let refit = RefitSummary {
         count: earlier.refit.map_or(0, |refit| refit.count) + 1,
-        base: base.chars().take(SHORT).collect(),
+        base: short_digest_of(base),
         recordings: material.new,
         until: latest_day(material),
         held_out: comparison.drives().map(|drives| HeldOutChange {

@@ -33,7 +33,7 @@ pub(crate) struct Refit {
     pub calibration: Option<Calibration>,
 }
 
-/// Trains a model on with the recordings of `material`. `labels` is the number of labels of the model.
+/// Trains a model further on the recordings of `material`. `labels` is the number of labels of the model.
 ///
 /// # Errors
 /// [`RefitError::Fit`] if the loss is not finite, the threads cannot be started, or `stop` was set.

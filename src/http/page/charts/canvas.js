@@ -28,6 +28,12 @@ const prepareCanvas = (canvas) => {
   return { pen, width, height };
 };
 
+/** Where a time is across a chart of the last 30 seconds, which ends at `endTime`. */
+const traceX = ({ width }, endTime) => (time) => width - ((endTime - time) / TRACE_LENGTH) * (width - AXIS_WIDTH);
+
+/** Where a share from 0 to 1 is up a chart. */
+const shareY = ({ height }) => (share) => 6 + (height - AXIS_HEIGHT - 6) * (1 - share);
+
 /** Round numbers with equal steps from below `low` to above `high`, about `count` of them, with their text. */
 const axisNumbers = (low, high, count) => {
   const roughStep = (high - low) / count;

@@ -8,9 +8,8 @@ const drawNovelty = (canvas, novelty) => {
   if (!area) return;
   const { pen, width, height } = area;
   const endTime = daemonTime() - TRACE_DELAY;
-  const plotHeight = height - AXIS_HEIGHT - 6;
-  const x = (time) => width - ((endTime - time) / TRACE_LENGTH) * (width - AXIS_WIDTH);
-  const y = (share) => 6 + plotHeight * (1 - share);
+  const x = traceX(area, endTime);
+  const y = shareY(area);
   drawValueAxis(area, [0, NOVEL].map((value) => ({ value, text: String(value) })), y);
   drawTimeAxis(area, AXIS_WIDTH, TRACE_LENGTH, TRACE_TIMES);
 

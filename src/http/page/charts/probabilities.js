@@ -9,8 +9,8 @@ const drawProbabilities = (canvas, probabilities) => {
   const { pen, width, height } = area;
   const endTime = daemonTime() - TRACE_DELAY;
   const plotHeight = height - AXIS_HEIGHT - 6;
-  const x = (time) => width - ((endTime - time) / TRACE_LENGTH) * (width - AXIS_WIDTH);
-  const y = (share) => 6 + plotHeight * (1 - share);
+  const x = traceX(area, endTime);
+  const y = shareY(area);
   pen.fillStyle = theme.grid;
   pen.fillRect(AXIS_WIDTH, 6, width - AXIS_WIDTH, plotHeight);
   pen.fillStyle = theme.text;

@@ -64,7 +64,7 @@ const drawTrace = (canvas, spans, unit, stream) => {
   const numbers = axisNumbers(low, high, 4);
   const [bottom, top] = [numbers[0].value, numbers[numbers.length - 1].value];
   const plotHeight = height - AXIS_HEIGHT - 6;
-  const x = (time) => width - ((endTime - time) / TRACE_LENGTH) * (width - AXIS_WIDTH);
+  const x = traceX(area, endTime);
   const y = (value) => 6 + plotHeight - ((value - bottom) / (top - bottom)) * plotHeight;
   drawValueAxis(area, numbers, y);
   drawTimeAxis(area, AXIS_WIDTH, TRACE_LENGTH, TRACE_TIMES);

@@ -243,7 +243,7 @@ impl<'a> Round<'a> {
         let done = outcomes.iter().flatten().count() as f64;
         let epochs_asked = self.epochs[index];
         let epochs = experiment.options.epochs();
-        let whole = experiment.seconds() * epochs_asked as f64 / epochs as f64 * self.runner.pace();
+        let whole = self.whole_seconds(index);
         let missing = if epochs < epochs_asked { SEEDS as f64 } else { (SEEDS as f64 - done).max(0.0) };
         Trial {
             epochs_asked,
@@ -258,11 +258,16 @@ impl<'a> Round<'a> {
         }
     }
 
+    /// How long a run of this experiment takes with all of its epochs, in seconds on one thread.
+    fn whole_seconds(&self, index: usize) -> f64 {
+        let experiment = self.runner.experiment(index);
+        experiment.seconds() * self.epochs[index] as f64 / experiment.options.epochs() as f64
+            * self.runner.pace()
+    }
+
     /// How long all changes would still take with all epochs and [`SEEDS`] seeds, in seconds on one thread.
     pub(crate) fn missing_seconds(&self) -> f64 {
-        let control = self.control_experiment();
-        let epochs = self.epochs.first().copied().unwrap_or_default() as f64;
-        let whole = control.seconds() * epochs / control.options.epochs() as f64 * self.runner.pace();
+        let whole = self.whole_seconds(0);
         let done = if self.share < 1.0 { 0 } else { self.control().iter().flatten().count().min(SEEDS) };
         let changes = self.trials().iter().map(|trial| trial.missing_seconds).sum::<f64>();
         whole * (SEEDS - done) as f64 + changes
