@@ -221,9 +221,10 @@ impl Card {
             Some(format!("hop is {} steps; it must be at least 1 and at most 10000000", self.hop))
         } else if !(max_gap.is_finite() && max_gap > 0.0 && max_gap <= MAX_SECONDS) {
             Some(format!("resample.max_gap is {max_gap} s; it must be more than 0 and at most {MAX_SECONDS}"))
+        } else if let Some(least) = self.candidates.filter(|least| !(0.0..=1.0).contains(least)) {
+            Some(format!("candidates is {least}; it must be from 0 to 1"))
         } else {
-            let wrong = self.candidates.filter(|least| !(0.0..=1.0).contains(least));
-            wrong.map(|least| format!("candidates is {least}; it must be from 0 to 1"))
+            None
         }
     }
 

@@ -56,7 +56,9 @@ impl<'a> Decisions<'a> {
             let Some(recording) = found.get(recording) else { continue };
             decisions.add(recording, |windows| {
                 let probabilities = ensemble::probabilities(&networks, windows, card.labels.len());
-                Ok::<_, RecordingError>(Answers { probabilities, ..Answers::default() })
+                // The model's own score, as the daemon has it, although it was fitted to these recordings as well.
+                let novelty = trained.ensemble.novelty_of(windows);
+                Ok::<_, RecordingError>(Answers { probabilities, novelty })
             })?;
         }
         Ok(decisions)

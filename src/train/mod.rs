@@ -7,6 +7,7 @@
 //! - `layer`: the layers, forward and backward
 //! - `network`: the network, forward and backward over a batch
 //! - `optimize`: optimisers: how the gradients change the weights
+//! - `novelty`: how unlike the training windows a window is, and which surfaces are candidates for it
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
 //! - `gain_choice`: whether training varies the gain of each channel at random
 //! - `rehearsal`: a few training windows that a model's file keeps, so that a refit does not forget
@@ -34,6 +35,7 @@ pub(crate) mod import;
 pub(crate) mod kernel;
 pub mod layer;
 pub mod network;
+pub(crate) mod novelty;
 pub mod optimize;
 pub mod options;
 pub(crate) mod random_streams;

@@ -1,5 +1,6 @@
 //! What `fit`, `evaluate` and `diagnose` print about the recordings before they use them.
 
+use crate::signal::channel_names;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::drops::DropSummary;
 
@@ -11,4 +12,23 @@ pub(super) fn print(dataset: &Dataset, split_warnings: &[String]) {
     for warning in dataset.warnings.iter().chain(split_warnings) {
         eprintln!("warning: {warning}");
     }
+}
+
+/// The dataset in one line.
+pub(super) fn description(dataset: &Dataset) -> String {
+    let card = &dataset.card;
+    let counts = dataset.count(0..dataset.len());
+    let counts: Vec<_> =
+        card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
+    format!(
+        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}",
+        dataset.recordings.len(),
+        dataset.len(),
+        counts.join(", "),
+        card.window,
+        card.rate,
+        card.window as f64 / card.rate,
+        card.hop,
+        channel_names(&card.channels),
+    )
 }

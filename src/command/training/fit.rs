@@ -11,14 +11,14 @@ use clap::ArgMatches;
 
 use super::arguments::{check_folder_of, dataset_options, given};
 use super::interrupt::{self, Interrupted};
+use super::novelty;
 use super::progress::TrainingProgress;
 use super::scores::Scored;
 use super::{data_report, gain};
-use crate::model::card::Scores;
+use crate::model::card::{Card, Scores};
 use crate::model::runtime;
 use crate::recordings;
 use crate::score::Confusion;
-use crate::signal::channel_names;
 use crate::train::baseline::baseline;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::session_warnings;
@@ -103,7 +103,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     runtime::environment(None)?;
     let found = recordings::find(&data, layout.as_deref())?;
     let dataset = Dataset::load(&found, &dataset_options(&options, false))?;
-    eprintln!("{}", description(&dataset));
+    eprintln!("{}", data_report::description(&dataset));
     let options = options.resolved(&dataset);
     let folds = if budget.is_some() { options.folds().max(2) } else { options.folds() };
     let splits = Split::of_run(&dataset, folds, options.validation(), options.seed);
@@ -112,7 +112,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     data_report::print(&dataset, &[split_warnings, &session_warnings].concat());
     let stop = interrupt::stop_flag()?;
     let options = if budget.is_none() { gain::with_gain(options, &dataset, &stop)? } else { options };
-    let (trained, tried) = match budget {
+    let (mut trained, tried) = match budget {
         None => (train(&options, &dataset, &splits, &stop)?, Vec::new()),
         Some(budget) => {
             let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"));
@@ -142,7 +142,11 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let trees_scores = trees.as_ref().map(Confusion::scores);
     let in_time = time_scores(&trained, &dataset, trees_scores, &stop);
     let in_time = TimeScores { warnings: session_warnings, ..in_time };
-    let card = export::card(&trained, &dataset, &found, trees_scores, &in_time)?;
+    let novelty = novelty::add(&mut trained, &dataset, &stop)?;
+    let card = Card {
+        candidates: novelty.candidates.map(|candidates| candidates.least),
+        ..export::card(&trained, &dataset, &found, trees_scores, &in_time)?
+    };
     let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
     let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
     let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
@@ -153,6 +157,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
             "{}",
             Scored { trained: &trained, dataset: &dataset, decisions, trees, leaky, in_time: &in_time }
         );
+        eprint!("{novelty}");
     }
     let (bytes, difference) = export::export(&trained, &dataset, &card, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -169,6 +174,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         trees,
         leaky,
         in_time: &in_time,
+        novelty: &novelty,
         config: &config,
         model: &model,
         folder: &folder,
@@ -270,23 +276,4 @@ fn time_scores(trained: &Trained, dataset: &Dataset, trees: Option<Scores>, stop
         eprintln!("warning: the scores in other sessions and later were not measured: {error}");
         TimeScores::default()
     })
-}
-
-/// The dataset in one line.
-fn description(dataset: &Dataset) -> String {
-    let card = &dataset.card;
-    let counts = dataset.count(0..dataset.len());
-    let counts: Vec<_> =
-        card.labels.iter().zip(counts).map(|(label, count)| format!("{count} {label}")).collect();
-    format!(
-        "{} recordings, {} windows ({}) of {} steps at {} Hz ({:.1} s), hop {}, channels {}",
-        dataset.recordings.len(),
-        dataset.len(),
-        counts.join(", "),
-        card.window,
-        card.rate,
-        card.window as f64 / card.rate,
-        card.hop,
-        channel_names(&card.channels),
-    )
 }

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod fit;
 mod gain;
 pub mod interrupt;
+mod novelty;
 mod progress;
 pub mod refit;
 mod scores;

@@ -127,6 +127,7 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
         written.len() as f64 / 1024.0,
         card.labels.len(),
     );
+    eprintln!("it says no novelty and no candidates: only fit, with all recordings, can measure them");
     if json {
         println!("{}", serde_json::to_string(&report(comparison, *calibration))?);
     }

@@ -4,7 +4,7 @@ use super::architecture::architecture;
 use super::constants::Constants;
 use super::error::ImportError;
 use crate::model::card::Card;
-use crate::model::onnx::GraphProto;
+use crate::model::onnx::{GraphProto, value};
 use crate::train::export::graph;
 use crate::train::fit::ensemble::Ensemble;
 use crate::train::layer::batch_norm::MovingStatistics;
@@ -17,8 +17,8 @@ use crate::train::network::preprocessing::Preprocessing;
 use crate::train::network::scaling::Scaling;
 use crate::train::network::summary::{SummaryEncoding, SummaryStatistics};
 
-/// Reads the networks of a model from its graph. Exported again, they give the same graph, byte for byte. The logits are
-/// those of the model, with its temperature.
+/// Reads the networks of a model from its graph, without its novelty score. Exported again, they give the same graph, byte
+/// for byte. The logits are those of the model, with its temperature.
 ///
 /// # Errors
 /// [`ImportError`] if the graph is not one that this version exports.
@@ -31,7 +31,22 @@ pub(crate) fn ensemble(file: &GraphProto, card: &Card) -> Result<Ensemble, Impor
     let member = |index: usize| member(&constants, &architecture, members, index);
     let networks = (0..members).map(member).collect::<Result<Vec<Network>, ImportError>>()?;
     let ensemble = Ensemble::of(networks);
-    if graph(&ensemble) == *file { Ok(ensemble) } else { Err(ImportError::Graph) }
+    if is_same(&graph(&ensemble), file) { Ok(ensemble) } else { Err(ImportError::Graph) }
+}
+
+/// Whether a graph is that of these networks, be it with a novelty, whose nodes and constants come last.
+fn is_same(networks: &GraphProto, file: &GraphProto) -> bool {
+    let ends = [networks.node.len(), networks.initializer.len()];
+    let has_known_end = match file.output.strip_prefix(networks.output.as_slice()) {
+        Some([]) => ends == [file.node.len(), file.initializer.len()],
+        Some([output]) => *output == value("novelty", &[]),
+        _ => false,
+    };
+    has_known_end
+        && networks.input == file.input
+        && networks.name == file.name
+        && file.node.starts_with(&networks.node)
+        && file.initializer.starts_with(&networks.initializer)
 }
 
 /// Reads one of `members` networks.

@@ -78,6 +78,8 @@ pub(crate) fn card(
     Card {
         labels: dataset.card.labels.clone(),
         made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
+        // Other networks have other probabilities.
+        candidates: None,
         training: Some(training),
         ..before.clone()
     }
