@@ -27,6 +27,7 @@ fn card(method: Method) -> Card {
         hop: 10,
         resample: Resample { method, max_gap: 0.25 },
         labels: ["concrete", "tile", "wood", "carpet", "grass", "gravel"].map(String::from).to_vec(),
+        candidates: None,
         made_by: String::new(),
         training: None,
     }

@@ -16,6 +16,7 @@ fn card(method: Method) -> Card {
         hop: 3,
         resample: Resample { method, max_gap: 0.1 },
         labels: vec!["a".into(), "b".into()],
+        candidates: None,
         made_by: String::new(),
         training: None,
     }

@@ -36,6 +36,10 @@ pub struct Card {
     pub resample: Resample,
     /// The K surfaces, in the order of the probabilities.
     pub labels: Vec<String>,
+    /// The least probability with which a surface is a candidate for a window, from 0 to 1; the most probable surface
+    /// always is one. `None` if it is not known, as in older cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<f64>,
     /// The version of `underfoot` that wrote the model, or the tool that wrote its card; empty if it is not
     /// known.
     #[serde(default)]
@@ -194,7 +198,7 @@ impl Card {
         })
     }
 
-    /// What is wrong with the numbers of the window and of resampling.
+    /// What is wrong with the numbers of the window, of resampling and of the candidates.
     fn fault_of_numbers(&self) -> Option<String> {
         let Resample { max_gap, .. } = self.resample;
         if !(self.rate.is_finite() && self.rate > 0.0 && self.rate <= 1e6) {
@@ -210,6 +214,8 @@ impl Card {
             Some(format!("hop is {} steps; it must be at least 1 and at most 10000000", self.hop))
         } else if !(max_gap.is_finite() && max_gap > 0.0 && max_gap <= MAX_SECONDS) {
             Some(format!("resample.max_gap is {max_gap} s; it must be more than 0 and at most {MAX_SECONDS}"))
+        } else if let Some(least) = self.candidates.filter(|least| !(0.0..=1.0).contains(least)) {
+            Some(format!("candidates is {least}; it must be from 0 to 1"))
         } else {
             None
         }
@@ -302,6 +308,7 @@ impl Card {
             hop,
             resample: Resample { method: Method::Linear, max_gap: 0.1 },
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            candidates: None,
             made_by: String::new(),
             training: None,
         }
@@ -359,6 +366,15 @@ mod tests {
     }
 
     #[test]
+    fn a_card_may_have_a_least_probability_of_candidates() {
+        let older = Card::of_test(100, 10, &["tile", "wood"]);
+        assert!(!older.to_json().contains("candidates"));
+        let card = Card { candidates: Some(0.125), ..older };
+        assert!(card.to_json().contains("\"candidates\":0.125"), "{}", card.to_json());
+        assert_eq!(Card::parse(&card.to_json()).unwrap(), card);
+    }
+
+    #[test]
     fn a_card_has_scores_by_session_and_over_time_and_older_cards_do_not() {
         let card = Card::of_test(100, 10, &["tile", "wood"]);
         let older = Card { training: Some(TrainingSummary::default()), ..card };
@@ -397,6 +413,8 @@ mod tests {
             (with(|card| card.rate = 1e-9), "which is longer than 10000000 s"),
             (with(|card| card.hop = usize::MAX), "hop is 18446744073709551615 steps"),
             (with(|card| card.resample.max_gap = f64::INFINITY), "resample.max_gap is inf s"),
+            (with(|card| card.candidates = Some(1.5)), "candidates is 1.5; it must be from 0 to 1"),
+            (with(|card| card.candidates = Some(f64::NAN)), "candidates is NaN"),
             (with(|card| statistics(card).extend_from_within(..)), "has 2 entries"),
             (with(|card| statistics(card)[0].deviation = -1.0), "has mean 1, deviation -1"),
             (with(|card| statistics(card)[0].max = f64::NAN), "max NaN"),

@@ -43,6 +43,7 @@ const CARD: &[Key] = &[
     required("window", "window = 100", Kind::Number),
     required("hop", "hop = 10", Kind::Number),
     required("labels", "labels = [\"gravel\", \"tile\"]", Kind::Texts),
+    optional("candidates", "candidates = 0.1", Kind::Number),
     optional("made_by", "made_by = \"Keras 3\"", Kind::Text),
     required("channels", "channels = [{ name = \"current\", unit = \"A\" }]", Kind::Tables(CHANNEL)),
     required("resample", "resample = { method = \"linear\", max_gap = 0.1 }", Kind::Table(RESAMPLE)),
@@ -191,6 +192,8 @@ mod tests {
         assert_eq!(card.statistics().len(), 2);
         assert_eq!(card.statistics()[1].max, 5.2);
         assert!(parse(COMPLETE).unwrap().statistics().is_empty());
+        assert_eq!(parse(COMPLETE).unwrap().candidates, None);
+        assert_eq!(parse(&format!("candidates = 0.1\n{COMPLETE}")).unwrap().candidates, Some(0.1));
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl Dataset {
             // A placeholder until the labels are known, so that the numbers can be validated before windows
             // are cut.
             labels: vec!["1".into(), "2".into()],
+            candidates: None,
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
             training: None,
         };
