@@ -7,6 +7,7 @@
 //! - `layer`: the layers, forward and backward
 //! - `network`: the network, forward and backward over a batch
 //! - `optimize`: optimisers: how the gradients change the weights
+//! - `novelty`: how unlike the training windows a window is, and which surfaces are candidates for it
 //! - `fit`: training over epochs, cross-validation, ensembles, calibration and the search for settings
 //! - `export`: the ONNX graph, and its comparison with the network
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
@@ -28,6 +29,7 @@ pub(crate) mod fit;
 pub(crate) mod kernel;
 pub mod layer;
 pub mod network;
+pub(crate) mod novelty;
 pub mod optimize;
 pub mod options;
 pub(crate) mod random_streams;

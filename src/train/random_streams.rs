@@ -14,6 +14,8 @@ pub(crate) const ORDER: u128 = 3;
 pub(crate) const NOISE: u128 = 4;
 /// The settings that a search tries.
 pub(crate) const SEARCH: u128 = 5;
+/// The first prototypes of the novelty score.
+pub(crate) const PROTOTYPES: u128 = 6;
 /// The trees of the baseline: the first of their streams, one per tree.
 pub(crate) const TREES: u128 = 1 << 16;
 /// Augmentation and dropout in the LSTM layers: the first of their streams, one per shard of a batch.

@@ -23,6 +23,17 @@ pub(crate) enum ExportError {
         /// The largest difference that would have been allowed.
         allowed: f32,
     },
+    /// ONNX Runtime's novelty is not that of the trainer.
+    #[error(
+        "ONNX Runtime's novelty differs from the trainer's by {difference:e}, more than {allowed:e}, so no model was \
+         written; train with --novelty=false for a model without this output, and report it"
+    )]
+    NoveltyDiffers {
+        /// The largest difference of a novelty.
+        difference: f32,
+        /// The largest difference that would have been allowed.
+        allowed: f32,
+    },
     /// The file cannot be written.
     #[error(
         "the file \"{}\" cannot be written: {why}; set --out to a file in a folder that you can write to",

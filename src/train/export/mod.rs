@@ -15,6 +15,7 @@ pub(crate) mod exact;
 mod file;
 mod graph;
 mod model;
+mod novelty_output;
 mod parity;
 mod serving_cost;
 

@@ -42,6 +42,7 @@ mod tests {
     use crate::signal::Channel;
     use crate::train::export::card::card;
     use crate::train::export::file::write_file;
+    use crate::train::export::novelty_output::novelty;
     use crate::train::export::parity::TOLERANCE;
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::cross_validation::cross_validate;
@@ -49,6 +50,8 @@ mod tests {
     use crate::train::network::Network;
     use crate::train::network::architecture::{Architecture, InputScaling, Pooling};
     use crate::train::network::preprocessing::Preprocessing;
+    use crate::train::novelty::score::NoveltyScore;
+    use crate::train::novelty::windows::NoveltyWindows;
     use crate::train::options::FitOptions;
     use crate::train::tests::sine_waves;
     use crate::train::time_scores::TimeScores;
@@ -95,6 +98,38 @@ mod tests {
         assert!(ours.iter().zip(&theirs).all(same), "{ours:?} {theirs:?}");
         let training = model.card().training.clone().unwrap();
         assert_eq!((training.seed, training.recordings, training.validation.len()), (3, 12, 3));
+    }
+
+    #[test]
+    fn the_novelty_of_an_exported_model_is_that_of_the_trainer_in_batches_of_any_size() {
+        let (mut trained, dataset) = trained(FitOptions { folds: Some(3), ..FitOptions::default() });
+        let preprocessing = trained.ensemble.members()[0].preprocessing().clone();
+        let windows = NoveltyWindows::of(&dataset, &preprocessing, 0).unwrap();
+        let score = NoveltyScore::fit(&windows, 0).unwrap();
+        let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
+        let (without, _) = export(&trained, &dataset, &card, None).unwrap();
+        trained.ensemble.set_novelty(score.clone());
+        let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
+        let all = dataset.all_windows();
+        let run = |bytes: &[u8], batch| novelty(bytes, &card, &all.concat(), batch, None).unwrap();
+        let exported = run(&bytes, all.len());
+        assert_eq!((exported.len(), run(&without, 1).len()), (all.len(), 0));
+        for batch in [1, 7] {
+            assert_eq!(run(&bytes, batch), exported, "{batch}");
+        }
+        let statistics: Vec<f64> =
+            all.iter().flat_map(|window| preprocessing.exact_statistics(window)).collect();
+        let rows = ndarray::Array2::from_shape_vec((all.len(), score.statistics()), statistics).unwrap();
+        for (ours, theirs) in score.novelty(rows.view()).iter().zip(&exported) {
+            assert!((ours - f64::from(*theirs)).abs() < 1e-3, "{ours} {theirs}");
+        }
+        assert!(exported.iter().any(|value| *value < 0.3) && exported.iter().any(|value| *value > 0.7));
+        // A model with another score is refused.
+        let half = NoveltyWindows::of(&dataset, &preprocessing, 5).unwrap();
+        trained.ensemble.set_novelty(NoveltyScore::fit(&half, 5).unwrap());
+        let windows: Vec<&[f32]> = dataset.all_windows();
+        let error = compare(&bytes, &card, &trained.ensemble, &windows, None).unwrap_err();
+        assert!(error.to_string().contains("novelty differs from the trainer's by"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Compares the probabilities of an exported model in ONNX Runtime with those of the trainer's own forward
-//! pass.
+//! Compares the probabilities and the novelty of an exported model in ONNX Runtime with those of the trainer's own
+//! forward pass.
 //!
 //! The reference is the forward pass in double precision, [`exact`]. Comparing two passes in single precision
 //! with each other would be misleading: in a network that amplifies rounding they may differ by more than the
@@ -7,11 +7,13 @@
 
 use std::path::Path;
 
+use ndarray::ArrayView2;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
 
 use super::error::ExportError;
 use super::exact;
+use super::novelty_output::novelty;
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::train::fit::ensemble::Ensemble;
@@ -34,14 +36,18 @@ const MAX_NOISY_WINDOWS: usize = 64;
 /// a trained LSTM can be chaotic, and ONNX Runtime itself then differs from double precision by more than the
 /// tolerance.
 const NOISE_SHARE: f32 = 0.1;
+/// The difference of a novelty that is always allowed, and the largest that ever is. It is the share of known windows
+/// that are less novel, and nothing depends on its fourth digit.
+const NOVELTY_TOLERANCE: f32 = 1e-4;
+const MAX_NOVELTY_ROUNDING: f32 = 1e-2;
 
 /// Runs an exported model in ONNX Runtime on windows of the dataset, each row-major [W, C], and on some of
 /// them with noise added, and returns the largest difference of a probability from the trainer's forward pass
 /// in double precision. ONNX Runtime is loaded from `library`, or from its usual places if that is `None`.
 ///
 /// # Errors
-/// [`ExportError::Differs`] if the difference is above [`TOLERANCE`] and above what rounding explains, and
-/// [`ExportError::Model`] if the model does not run.
+/// [`ExportError::Differs`] if the difference is above [`TOLERANCE`] and above what rounding explains,
+/// [`ExportError::NoveltyDiffers`] for the novelty, and [`ExportError::Model`] if the model does not run.
 pub(super) fn compare(
     model: &[u8],
     card: &Card,
@@ -63,11 +69,53 @@ pub(super) fn compare(
         compared.push(compared[index] + NOISE_SHARE * normal * deviations[index % deviations.len()]);
     }
     let exported = Model::from_bytes(model, Path::new("(memory)"), library)?.probabilities(&compared)?;
+    compare_novelty(model, card, ensemble, &compared, library)?;
     let compared: Vec<&[f32]> = compared.chunks_exact(size).collect();
     let exact = exact::probabilities(ensemble, &compared);
     let difference = largest_difference(&exact, &exported);
     let allowed = allowed_difference(largest_difference(&exact, &ensemble.probabilities(&compared)));
     if difference <= allowed { Ok(difference) } else { Err(ExportError::Differs { difference, allowed }) }
+}
+
+/// Compares the novelty of windows, row-major [N, W, C], in ONNX Runtime with the trainer's in double precision.
+///
+/// # Errors
+/// As for [`compare`].
+fn compare_novelty(
+    model: &[u8],
+    card: &Card,
+    ensemble: &Ensemble,
+    windows: &[f32],
+    library: Option<&Path>,
+) -> Result<(), ExportError> {
+    let (Some(score), Some(member)) = (ensemble.novelty(), ensemble.members().first()) else { return Ok(()) };
+    let preprocessing = member.preprocessing();
+    if preprocessing.summary().is_none() {
+        return Ok(());
+    }
+    let size = card.window * card.channels.len();
+    let exported = novelty(model, card, windows, windows.len(), library)?;
+    let (mut exact, mut single) = (Vec::new(), Vec::new());
+    for window in windows.chunks_exact(size) {
+        exact.extend(preprocessing.exact_statistics(window));
+        preprocessing.append_statistics(window, &mut single);
+    }
+    let single: Vec<f64> = single.into_iter().map(f64::from).collect();
+    let of = |statistics: &[f64]| {
+        let rows = ArrayView2::from_shape((windows.len() / size, score.statistics()), statistics);
+        rows.map(|rows| score.novelty(rows)).unwrap_or_default()
+    };
+    let (exact, single) = (of(&exact), of(&single));
+    let single: Vec<f32> = single.into_iter().map(|novelty| novelty as f32).collect();
+    let rounding = largest_difference(&exact, &single);
+    let difference = largest_difference(&exact, &exported);
+    let allowed = (ROUNDING * rounding).clamp(NOVELTY_TOLERANCE, MAX_NOVELTY_ROUNDING);
+    let is_complete = exported.len() == exact.len() && single.len() == exact.len();
+    if is_complete && difference <= allowed {
+        Ok(())
+    } else {
+        Err(ExportError::NoveltyDiffers { difference, allowed })
+    }
 }
 
 /// How far ONNX Runtime may be from double precision, if the trainer's own pass in single precision is

@@ -1,14 +1,18 @@
-//! Several networks that predict as one: the probabilities are the softmax of the mean of their logits.
+//! Several networks that predict as one: the probabilities are the softmax of the mean of their logits. With them goes
+//! the score of how unlike the training windows a window is.
 
 use crate::train::kernel::activation::softmax_rows;
 use crate::train::network::Network;
 use crate::train::network::architecture::Architecture;
+use crate::train::novelty::score::NoveltyScore;
 
 /// One or more networks of the same architecture.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ensemble {
     architecture: Architecture,
     members: Vec<Network>,
+    /// How unlike the training windows a window is; `None` if the model does not say it.
+    novelty: Option<NoveltyScore>,
 }
 
 impl Ensemble {
@@ -18,7 +22,7 @@ impl Ensemble {
     /// If `members` is empty, which is a bug in the caller.
     pub(crate) fn of(members: Vec<Network>) -> Self {
         let architecture = members[0].architecture().clone();
-        Self { architecture, members }
+        Self { architecture, members, novelty: None }
     }
 
     /// The architecture that all members have.
@@ -29,6 +33,16 @@ impl Ensemble {
     /// The networks; there is at least one.
     pub(crate) fn members(&self) -> &[Network] {
         &self.members
+    }
+
+    /// The score of how unlike the training windows a window is; `None` if the model does not say it.
+    pub(crate) fn novelty(&self) -> Option<&NoveltyScore> {
+        self.novelty.as_ref()
+    }
+
+    /// Makes the model say how unlike the training windows a window is.
+    pub(crate) fn set_novelty(&mut self, score: NoveltyScore) {
+        self.novelty = Some(score);
     }
 
     /// Divides the logits of all members by a temperature (Guo et al. 2017), which changes the confidence of

@@ -28,7 +28,7 @@ const MIN_SHARE: f32 = 1e-3;
 const MIN_WIDTH: f32 = 2e-3;
 
 /// Whether a difference between numbers of this magnitude is more than their rounding errors.
-pub(super) fn exceeds_rounding(difference: f32, magnitude: f32) -> bool {
+pub(crate) fn exceeds_rounding(difference: f32, magnitude: f32) -> bool {
     difference > MIN_WIDTH.max(MIN_SHARE * magnitude)
 }
 

@@ -285,6 +285,15 @@ impl Preprocessing {
             statistics.append(&self.ordered(&self.scaled_window(window)), values);
         }
     }
+
+    /// The summary statistics of a window, row-major [W, C], in double precision; none if the summary is not used.
+    pub(crate) fn exact_statistics(&self, window: &[f32]) -> Vec<f64> {
+        let mut values = Vec::new();
+        if let Some((statistics, _)) = &self.summary {
+            statistics.append(&self.ordered(&self.scaled_window(window)), &mut values);
+        }
+        values
+    }
 }
 
 #[cfg(test)]

@@ -178,6 +178,17 @@ pub struct FitOptions {
     #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Validation")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub calibrate: bool,
+    /// Give the model an output `novelty` that says how unlike the training windows a window is, from 0 to 1; it needs
+    /// --summary
+    #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Validation")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    #[serde(default = "with_novelty")]
+    pub novelty: bool,
+}
+
+/// The default of `novelty` in settings that were saved before there was a choice.
+fn with_novelty() -> bool {
+    true
 }
 
 /// The default of `patch` in settings that were saved before there was a choice.
@@ -257,6 +268,7 @@ impl Default for FitOptions {
             folds: None,
             validation: None,
             calibrate: true,
+            novelty: true,
         }
     }
 }

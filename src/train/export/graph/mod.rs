@@ -3,11 +3,12 @@
 //! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon passes
 //! raw windows to the model. What the members have in common is computed once: the scaled steps and the summary
 //! statistics. Each member has LSTM nodes of its own, and the heads of all members are computed together, with the
-//! member as the first axis, M.
+//! member as the first axis, M. The novelty takes the summary statistics, too.
 
 mod builder;
 mod heads;
 mod lstm;
+mod novelty;
 mod statistics;
 mod steps;
 
@@ -21,6 +22,7 @@ use crate::train::fit::ensemble::Ensemble;
 /// - Output `probabilities`, float32 [N, K].
 /// - Output `embedding`, float32 [N, H]: the pooled outputs of the last LSTM layer, one member after the
 ///   other.
+/// - Output `novelty`, float32 [N], from 0 to 1, if the ensemble has a novelty score and takes summary statistics.
 pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     let architecture = ensemble.architecture();
     let mut graph = Builder::default();
@@ -33,11 +35,16 @@ pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     let statistics = architecture.summary.then(|| statistics::add(&mut graph, architecture, &steps.ordered));
     let logits = heads::add(&mut graph, ensemble, &pooled, statistics.as_deref());
     graph.add("Softmax", &[&logits], "probabilities", vec![integer("axis", -1)]);
+    let mut output = vec![value("probabilities", &[architecture.classes]), value("embedding", &[embedded])];
+    if let (Some(score), Some(statistics)) = (ensemble.novelty(), &statistics) {
+        novelty::add(&mut graph, score, statistics);
+        output.push(value("novelty", &[]));
+    }
     GraphProto {
         node: graph.nodes,
         name: Some("underfoot".into()),
         initializer: graph.constants,
         input: vec![value("window", &[architecture.window, architecture.channels])],
-        output: vec![value("probabilities", &[architecture.classes]), value("embedding", &[embedded])],
+        output,
     }
 }
