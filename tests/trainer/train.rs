@@ -36,6 +36,35 @@ fn fit(folder: &Path, arguments: &[&str]) -> Output {
     trainer(&[&["fit"], arguments, &QUICK].concat(), folder)
 }
 
+#[test]
+fn a_model_says_how_novel_a_window_is_and_which_surfaces_are_candidates_unless_it_is_told_not_to() {
+    let folder = simulated();
+    let fitted = |name: &str, arguments: &[&str]| {
+        let out = format!("{name}.onnx");
+        let done = fit(folder.path(), &[&["data", "--folds", "2", "--out", &out], arguments].concat());
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let bytes = std::fs::read(folder.path().join(&out)).unwrap();
+        let scores = std::fs::read(folder.path().join(format!("{name}.run/scores.json"))).unwrap();
+        let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
+        let page = std::fs::read_to_string(folder.path().join(format!("{name}.run/report.html"))).unwrap();
+        (text(&done.stderr), text(&bytes).contains("novelty"), text(&bytes), scores["novelty"].clone(), page)
+    };
+    let (stderr, has_output, model, scores, page) = fitted("with", &[]);
+    assert!(has_output && model.contains("\"candidates\":0."), "no output or candidates");
+    assert!(stderr.contains("each left out in turn") && stderr.contains("mean of 3"), "{stderr}");
+    assert!(stderr.contains("candidates are surfaces with a probability of at least 0."), "{stderr}");
+    assert_eq!(scores["output"], true);
+    assert_eq!(scores["left_out"]["surfaces"].as_array().unwrap().len(), 3, "{scores}");
+    assert!((0.0..=1.0).contains(&scores["left_out"]["auroc"].as_f64().unwrap()), "{scores}");
+    assert!(scores["candidates"]["inside"].as_f64().unwrap() > 0.9, "{scores}");
+    assert!(page.contains("Unknown surfaces, and candidates"));
+    let (stderr, has_output, model, scores, _) = fitted("without", &["--novelty=false"]);
+    assert!(!has_output && model.contains("\"candidates\":0."), "{stderr}");
+    assert_eq!((&scores["output"], &scores["left_out"]), (&false.into(), &serde_json::Value::Null));
+    let (stderr, has_output, ..) = fitted("plain", &["--summary=false"]);
+    assert!(!has_output && stderr.contains("the model has no output for novelty, because"), "{stderr}");
+}
+
 /// Writes a recording of 400 rows at 50 Hz with these columns. `row` returns the values of a row.
 fn write_drive(path: &Path, columns: &str, row: impl Fn(usize) -> String) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -12,9 +12,10 @@ use clap::ArgMatches;
 use super::arguments::{check_folder_of, dataset_options, given};
 use super::data_report;
 use super::interrupt::{self, Interrupted};
+use super::novelty;
 use super::progress::TrainingProgress;
 use super::scores::Scored;
-use crate::model::card::Scores;
+use crate::model::card::{Card, Scores};
 use crate::model::runtime;
 use crate::recordings;
 use crate::score::Confusion;
@@ -111,7 +112,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let split_warnings = splits.first().map(|split| split.warnings.as_slice()).unwrap_or_default();
     data_report::print(&dataset, &[split_warnings, &session_warnings].concat());
     let stop = interrupt::stop_flag()?;
-    let (trained, tried) = match budget {
+    let (mut trained, tried) = match budget {
         None => (train(&options, &dataset, &splits, &stop)?, Vec::new()),
         Some(budget) => {
             let result = search(&options, &dataset, budget, &stop, &|line| eprintln!("{line}"));
@@ -141,7 +142,11 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let trees_scores = trees.as_ref().map(Confusion::scores);
     let in_time = time_scores(&trained, &dataset, trees_scores, &stop);
     let in_time = TimeScores { warnings: session_warnings, ..in_time };
-    let card = export::card(&trained, &dataset, &found, trees_scores, &in_time)?;
+    let novelty = novelty::add(&mut trained, &dataset, &stop)?;
+    let card = Card {
+        candidates: novelty.candidates.map(|candidates| candidates.least),
+        ..export::card(&trained, &dataset, &found, trees_scores, &in_time)?
+    };
     let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
     let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
     let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
@@ -152,6 +157,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
             "{}",
             Scored { trained: &trained, dataset: &dataset, decisions, trees, leaky, in_time: &in_time }
         );
+        eprint!("{novelty}");
     }
     let (bytes, difference) = export::export(&trained, &dataset, &card, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -168,6 +174,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         trees,
         leaky,
         in_time: &in_time,
+        novelty: &novelty,
         config: &config,
         model: &model,
         folder: &folder,

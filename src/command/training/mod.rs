@@ -10,5 +10,6 @@ pub mod diagnose;
 pub mod evaluate;
 pub mod fit;
 pub mod interrupt;
+mod novelty;
 mod progress;
 mod scores;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::elements::confusion_table::confusion_table;
 use super::elements::document::document;
+use super::elements::novelty_table::novelty_table;
 use super::judgement::Judgement;
 use super::learning_curves::learning_curves;
 use super::recordings::recordings_table;
@@ -19,6 +20,7 @@ use crate::score::Confusion;
 use crate::train::data::dataset::Dataset;
 use crate::train::data::drops::DropSummary;
 use crate::train::fit::trained::Trained;
+use crate::train::novelty::figures::NoveltyFigures;
 use crate::train::time_scores::TimeScores;
 
 /// Everything that the page shows.
@@ -38,6 +40,8 @@ pub(crate) struct FitReport<'a> {
     pub leaky: Option<&'a Confusion>,
     /// The scores in other sessions and later.
     pub in_time: &'a TimeScores,
+    /// How well unknown surfaces stand out, and which surfaces are candidates.
+    pub novelty: &'a NoveltyFigures,
     /// The run's settings as TOML.
     pub config: &'a str,
     /// The model and the run folder as the user named them, for the commands that the page recommends.
@@ -129,6 +133,7 @@ impl FitReport<'_> {
             @if scored { h3 { "Scores" } (scores_table(trained, dataset, [self.decisions, self.trees, self.leaky])) }
             h3 { "Loss and accuracy, every epoch" }
             (learning_curves(trained))
+            @if *self.novelty != NoveltyFigures::default() { h3 { "Unknown surfaces, and candidates" } (novelty_table(self.novelty)) }
             @if scored { h3 { "Confidence and accuracy" } (reliability_diagram(trained, dataset)) }
         }
     }

@@ -12,6 +12,7 @@ use crate::train::decisions::recordings_with_changes;
 use crate::train::fit::calibration::Calibration;
 use crate::train::fit::search::SearchTrial;
 use crate::train::fit::trained::Interruption;
+use crate::train::novelty::figures::NoveltyFigures;
 use crate::train::time_scores::{HeldOut, TimeScore};
 
 /// The content of `scores.json`.
@@ -48,6 +49,8 @@ struct RunScores<'a> {
     expect: Option<HeldOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leaky: Option<Scores>,
+    /// How well unknown surfaces stand out, and which surfaces are candidates.
+    novelty: &'a NoveltyFigures,
     recordings: Vec<RecordingScore>,
     /// How far training came if it was interrupted. The scores are then those of an unfinished model.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +108,7 @@ pub(super) fn run_scores(report: &FitReport<'_>, tried: &[SearchTrial]) -> Vec<u
         session: in_time.session,
         expect: (scored || in_time.is_measured()).then(|| in_time.lowest(windows.balanced_accuracy()).0),
         leaky: leaky.map(Confusion::scores),
+        novelty: report.novelty,
         recordings: recording_scores(trained, dataset),
         interrupted: trained.interrupted,
         dropped: DropSummary::of(&dataset.drops),
