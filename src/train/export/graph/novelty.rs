@@ -1,7 +1,8 @@
 //! The novelty of a window, from its summary statistics.
 //!
 //! [`NoveltyScore`] says what it is. For a window alone, what counts is the number of nodes, so each expert ends in one
-//! value of which the table of all surprises is a matrix product, a clip and another product.
+//! value of which the table of all surprises is a matrix product, a clip and another product. There is no `Log`,
+//! `ReduceSum` or `ReduceMean`, whose rounding in ONNX Runtime depends on the number of windows in a run.
 
 use ndarray::{Array2, Axis};
 

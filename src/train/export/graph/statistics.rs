@@ -17,10 +17,10 @@ pub(super) fn add(graph: &mut Builder, architecture: &Architecture, ordered: &st
         let mean = graph.reduced("ReduceMean", &channel_rows, 1, true, "mean_row");
         all = graph.joined(&[&channel_rows, &mean], 1, "rows");
     }
-    let mean = graph.reduced("ReduceMean", &all, 2, true, "row_mean");
+    let mean = row_means(graph, &all, window, "row_mean");
     let centred = graph.add("Sub", &[&all, &mean], "row_centred", vec![]);
     let squares = graph.add("Mul", &[&centred, &centred], "row_squares", vec![]);
-    let variance = graph.reduced("ReduceMean", &squares, 2, true, "row_variance");
+    let variance = row_means(graph, &squares, window, "row_variance");
     let deviation = graph.add("Sqrt", &[&variance], "row_deviation", vec![]);
     let floor = graph.floats("variance_floor", &[1], &[VARIANCE_FLOOR]);
     let floored = graph.add("Add", &[&variance, &floor], "variance_with_floor", vec![]);
@@ -35,6 +35,16 @@ pub(super) fn add(graph: &mut Builder, architecture: &Architecture, ordered: &st
     let flat = graph.reshaped(&by_row, &[0, -1], "flat_row_statistics");
     let correlations = correlations(graph, architecture, &centred, &floored, &pairs);
     graph.joined(&[flat, correlations], 1, "statistics")
+}
+
+/// Adds the mean of each row of a value, [N, rows, steps] to [N, rows, 1], as a matrix product. The rounding of
+/// `ReduceMean` depends on where in memory a row begins, and so on the number of windows in a run.
+fn row_means(graph: &mut Builder, value: &str, steps: usize, name: &str) -> String {
+    let share = format!("share_of_{steps}");
+    if !graph.constants.iter().any(|constant| constant.name() == share) {
+        graph.floats(&share, &[steps, 1], &vec![1.0 / steps as f32; steps]);
+    }
+    graph.add("MatMul", &[value, &share], name, vec![])
 }
 
 /// Adds the quantiles of each row, [N, rows, quantiles].
@@ -56,9 +66,9 @@ fn changes(graph: &mut Builder, window: usize, all: &str, floored: &str) -> Vec<
         let before = graph.slice(all, 2, 0, -(lag as i64), &format!("before{lag}"));
         let change = graph.add("Sub", &[&after, &before], &format!("change{lag}"), vec![]);
         let size = graph.add("Abs", &[&change], &format!("change_size{lag}"), vec![]);
-        absolute.push(graph.reduced("ReduceMean", &size, 2, true, &format!("absolute_change{lag}")));
+        absolute.push(row_means(graph, &size, window - lag, &format!("absolute_change{lag}")));
         let square = graph.add("Mul", &[&change, &change], &format!("change_square{lag}"), vec![]);
-        squares.push(graph.reduced("ReduceMean", &square, 2, true, &format!("squared_change{lag}")));
+        squares.push(row_means(graph, &square, window - lag, &format!("squared_change{lag}")));
     }
     if absolute.is_empty() {
         return Vec::new();
