@@ -142,11 +142,12 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let trees_scores = trees.as_ref().map(Confusion::scores);
     let in_time = time_scores(&trained, &dataset, trees_scores, &stop);
     let in_time = TimeScores { warnings: session_warnings, ..in_time };
-    let novelty = novelty::add(&mut trained, &dataset, &stop)?;
+    let mut novelty = novelty::add(&mut trained, &dataset, &stop)?;
     let card = Card {
         candidates: novelty.candidates.map(|candidates| candidates.least),
         ..export::card(&trained, &dataset, &found, trees_scores, &in_time)?
     };
+    let (bytes, difference) = novelty::export(&mut trained, &dataset, &card, &mut novelty)?;
     let is_scored = trained.interrupted.is_none() && !trained.out_of_fold.windows.is_empty();
     let decide = || Decisions::held_out(&trained, &dataset, &found, &card);
     let decisions = if is_scored { Some(pool(trained.options.threads)?.install(decide)?) } else { None };
@@ -159,7 +160,6 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
         );
         eprint!("{novelty}");
     }
-    let (bytes, difference) = export::export(&trained, &dataset, &card, None)?;
     let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
     let config = RunConfig {
         data: data.iter().map(absolute).collect(),

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::model::card::Card;
 use crate::train::data::dataset::Dataset;
+use crate::train::export::{self, ExportError};
 use crate::train::fit::context::pool;
+use crate::train::fit::ensemble::Ensemble;
 use crate::train::fit::epoch::FitError;
 use crate::train::fit::trained::Trained;
 use crate::train::novelty::candidates::CandidateSets;
@@ -12,6 +15,11 @@ use crate::train::novelty::figures::NoveltyFigures;
 use crate::train::novelty::left_out::LeftOutScores;
 use crate::train::novelty::score::NoveltyScore;
 use crate::train::novelty::windows::NoveltyWindows;
+use crate::train::refit::material::{Material, OldWindows};
+use crate::train::rehearsal::RehearsalWindows;
+
+/// Why a network without summary statistics has no novelty score.
+const NO_STATISTICS: &str = "it needs the summary statistics, which --summary=false turns off";
 
 /// Gives a trained model its novelty score unless the settings turn it off, and measures how well unknown surfaces
 /// stand out and which surfaces are candidates. An unfinished model gets none.
@@ -51,11 +59,84 @@ fn score(
         .members()
         .first()
         .and_then(|member| NoveltyWindows::of(dataset, member.preprocessing(), seed))
-        .ok_or("it needs the summary statistics, which --summary=false turns off")?;
-    trained.ensemble.set_novelty(NoveltyScore::fit(&windows, seed)?);
+        .ok_or(NO_STATISTICS)?;
+    trained.ensemble.set_novelty(Some(NoveltyScore::fit(&windows, seed)?));
     figures.output = true;
     figures.left_out = Some(LeftOutScores::measure(&windows, &dataset.card.labels, seed, stop)?);
     Ok(())
+}
+
+/// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to. Returns what
+/// [`export::export_networks`] returns, and why the model has no output for novelty, if it has none, as the rest of a
+/// sentence after "because".
+///
+/// # Errors
+/// As for [`export::export_networks`], and [`FitError::Threads`] if the threads cannot be started.
+pub(super) fn export_refitted(
+    ensemble: &mut Ensemble,
+    material: &Material,
+    card: &Card,
+    kept: &RehearsalWindows,
+    (seed, threads): (u64, usize),
+) -> anyhow::Result<((Vec<u8>, f32), Option<String>)> {
+    let windows = material.dataset.all_windows();
+    let export = |ensemble: &Ensemble| export::export_networks(ensemble, &windows, card, kept, None);
+    let why = if material.old == OldWindows::Recordings {
+        let fit = || {
+            let first = ensemble.members().first();
+            let windows = first.and_then(|member| NoveltyWindows::of(&material.dataset, member.preprocessing(), seed));
+            NoveltyScore::fit(&windows.ok_or(NO_STATISTICS)?, seed)
+        };
+        match pool(threads)?.install(fit) {
+            Ok(score) => {
+                ensemble.set_novelty(Some(score));
+                None
+            }
+            Err(why) => Some(why),
+        }
+    } else {
+        Some("it is fitted to all recordings; name the old ones with --old".to_owned())
+    };
+    match export(ensemble) {
+        Err(ExportError::NoveltyDiffers { difference, allowed }) => {
+            ensemble.set_novelty(None);
+            Ok((export(ensemble)?, Some(differs(difference, allowed))))
+        }
+        exported => Ok((exported?, why)),
+    }
+}
+
+/// Why a model whose novelty ONNX Runtime computes differently has none.
+fn differs(difference: f32, allowed: f32) -> String {
+    format!(
+        "ONNX Runtime's differs from the trainer's by {difference:.0e}, more than {allowed:.0e}, as it may with few or \
+         very similar recordings"
+    )
+}
+
+/// Builds the file of a trained model as [`export::export`] does. Where ONNX Runtime would compute another novelty than
+/// the trainer, the model gets none, because a model without it is better than no model.
+///
+/// # Errors
+/// As for [`export::export`].
+pub(super) fn export(
+    trained: &mut Trained,
+    dataset: &Dataset,
+    card: &Card,
+    figures: &mut NoveltyFigures,
+) -> Result<(Vec<u8>, f32), ExportError> {
+    match export::export(trained, dataset, card, None) {
+        Err(ExportError::NoveltyDiffers { difference, allowed }) => {
+            trained.ensemble.set_novelty(None);
+            *figures = NoveltyFigures {
+                candidates: figures.candidates,
+                why_not: Some(differs(difference, allowed)),
+                ..NoveltyFigures::default()
+            };
+            export::export(trained, dataset, card, None)
+        }
+        exported => exported,
+    }
 }
 
 /// Finds from which probability on a surface is a candidate, by the answers to held-out windows.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::check_folder_of;
 use super::data_report;
 use super::interrupt::{self, Interrupted};
+use super::novelty;
 use crate::model::onnx::OnnxFile;
 use crate::model::session::Model;
 use crate::recordings;
@@ -102,16 +103,16 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     let material = Material::read(found, found_old, &before, &rehearsal)?;
     describe(&material, before.labels.len());
     let stop = interrupt::stop_flag()?;
-    let done = refit(&networks, &material, seed, threads, &stop).map_err(|error| match error {
+    let mut done = refit(&networks, &material, seed, threads, &stop).map_err(|error| match error {
         RefitError::Fit(FitError::Interrupted) => Interrupted::during_refit(&out).into(),
         error => anyhow::Error::from(error),
     })?;
-    let Refit { ensemble, comparison, calibration } = &done;
+    let Refit { ensemble, comparison, calibration } = &mut done;
     let all: Vec<usize> = (0..material.dataset.len()).collect();
     let kept = RehearsalWindows::choose(&material.dataset, &all, rehearsal.most_of_a_label());
     let card = card(&before, &bytes, &material, comparison, kept.len(), seed);
-    let windows = material.dataset.all_windows();
-    let (written, difference) = export::export_networks(ensemble, &windows, &card, &kept, None)?;
+    let ((written, difference), no_novelty) =
+        novelty::export_refitted(ensemble, &material, &card, &kept, (seed, threads))?;
     export::write_file(&out, &written)
         .map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
     eprint!("{}", RefitWords { comparison, material: &material });
@@ -127,7 +128,10 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
         written.len() as f64 / 1024.0,
         card.labels.len(),
     );
-    eprintln!("it says no novelty and no candidates: only fit, with all recordings, can measure them");
+    if let Some(why) = no_novelty {
+        eprintln!("it has no output for novelty, because {why}");
+    }
+    eprintln!("it names no candidates, because only fit, which holds out every drive, can measure from which probability on");
     if json {
         println!("{}", serde_json::to_string(&report(comparison, *calibration))?);
     }

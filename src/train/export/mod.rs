@@ -20,6 +20,7 @@ mod parity;
 mod serving_cost;
 
 pub(crate) use self::card::card;
+pub(crate) use self::error::ExportError;
 pub(crate) use self::file::{check_writable, write_file};
 pub(crate) use self::graph::graph;
 pub(crate) use self::model::{export, export_networks};

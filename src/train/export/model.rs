@@ -123,7 +123,7 @@ mod tests {
         let score = NoveltyScore::fit(&windows, 0).unwrap();
         let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
         let (without, _) = export(&trained, &dataset, &card, None).unwrap();
-        trained.ensemble.set_novelty(score.clone());
+        trained.ensemble.set_novelty(Some(score.clone()));
         let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
         let all = dataset.all_windows();
         let run = |bytes: &[u8], batch| novelty(bytes, &card, &all.concat(), batch, None).unwrap();
@@ -141,7 +141,7 @@ mod tests {
         assert!(exported.iter().any(|value| *value < 0.3) && exported.iter().any(|value| *value > 0.7));
         // A model with another score is refused.
         let half = NoveltyWindows::of(&dataset, &preprocessing, 5).unwrap();
-        trained.ensemble.set_novelty(NoveltyScore::fit(&half, 5).unwrap());
+        trained.ensemble.set_novelty(Some(NoveltyScore::fit(&half, 5).unwrap()));
         let windows: Vec<&[f32]> = dataset.all_windows();
         let error = compare(&bytes, &card, &trained.ensemble, &windows, None).unwrap_err();
         assert!(error.to_string().contains("novelty differs from the trainer's by"), "{error}");

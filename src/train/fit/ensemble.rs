@@ -42,9 +42,9 @@ impl Ensemble {
         self.novelty.as_ref()
     }
 
-    /// Makes the model say how unlike the training windows a window is.
-    pub(crate) fn set_novelty(&mut self, score: NoveltyScore) {
-        self.novelty = Some(score);
+    /// Makes the model say how unlike the training windows a window is, or no longer say it.
+    pub(crate) fn set_novelty(&mut self, score: Option<NoveltyScore>) {
+        self.novelty = score;
     }
 
     /// The novelty of windows, each row-major [W, C]: `[N]`. Empty if the model does not say it.
