@@ -1,6 +1,6 @@
 //! `underfoot check`: checks everything that the daemon needs, before it is started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::assemble;
 use super::check_source::{SourceCheck, SourceFindings};
@@ -105,8 +105,22 @@ impl CheckArgs {
         if let Some(broker) = broker {
             report("broker", broker);
         }
-        // Each fault has been printed on its own line.
-        worst.map_or(Ok(()), |worst| Err(Failure { message: String::new(), code: worst.code }))
+        match worst {
+            None => {
+                eprintln!("{}", next_step(self.config.as_deref()));
+                Ok(())
+            }
+            // Each fault has been printed on its own line.
+            Some(worst) => Err(Failure { message: String::new(), code: worst.code }),
+        }
+    }
+}
+
+/// What to do when everything works.
+fn next_step(config: Option<&Path>) -> String {
+    match config {
+        Some(config) => format!("next: underfoot run -c {}", config.display()),
+        None => "next: sudo systemctl enable --now underfoot, or underfoot run to see what it does".into(),
     }
 }
 

@@ -88,6 +88,9 @@ struct SurfaceAccuracy<'a> {
 pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     let RefitArgs { model: path, new, out, old, dataset: layout, seed, threads, json } = args;
     check_out(&out, &path)?;
+    if !path.is_file() {
+        anyhow::bail!("the model \"{}\" is not a file; name an ONNX file that fit or refit wrote", path.display());
+    }
     let bytes = Model::read(&path, None)?;
     let (before, rehearsal, networks) = {
         let card = Model::from_bytes(&bytes, &path, None)?.card().clone();
