@@ -127,7 +127,12 @@ const askForTrace = async (robot) => {
 /** Opens or closes the card of a robot in the overview. */
 const toggleCard = (robot) => {
   if (!opened.delete(robot.name)) opened.add(robot.name);
-  if (opened.size > MAX_CARDS) opened.delete([...opened][0]);
+  byId('more').hidden = opened.size <= MAX_CARDS;
+  if (opened.size > MAX_CARDS) {
+    const [first] = opened;
+    opened.delete(first);
+    setText(byId('more'), `At most ${MAX_CARDS} cards are open at once: that of ${first} was closed.`);
+  }
   rememberOpened();
   arrange();
 };
