@@ -107,6 +107,8 @@ pub struct DecisionFilter {
     evidence: Vec<f64>,
     /// Whether the robot is on a surface that the model does not know.
     unknown: UnknownState,
+    /// How much the novelty counts: by the options and by the model's card.
+    novelty_weight: f64,
     /// The probability of each surface.
     posterior: Vec<f64>,
     /// For how many seconds the evidence has spoken for another surface than the one that is named.
@@ -123,8 +125,19 @@ impl DecisionFilter {
         let labels = card.labels.len();
         let (window, hop) = (card.window as f64 / card.rate, hop as f64 / card.rate);
         let (evidence, posterior) = (vec![0.0; labels], vec![0.0; labels]);
-        let unknown = UnknownState::new();
-        Self { options, window, hop, evidence, unknown, posterior, doubted: 0.0, last: None, surface: None }
+        let novelty_weight = options.novelty * card.novelty_weight.unwrap_or(1.0);
+        Self {
+            options,
+            window,
+            hop,
+            evidence,
+            unknown: UnknownState::new(),
+            novelty_weight,
+            posterior,
+            doubted: 0.0,
+            last: None,
+            surface: None,
+        }
     }
 
     /// Adds the answer to a window, with a probability for each label, and decides. `time` is that of the window's
@@ -143,7 +156,7 @@ impl DecisionFilter {
                 (self.hop, 1.0)
             }
         };
-        let unknown = self.unknown.step(answer.novelty, self.options.novelty, new);
+        let unknown = self.unknown.step(answer.novelty, self.novelty_weight, new);
         let keep = (-passed / (MEMORY * self.window)).exp();
         for (index, evidence) in self.evidence.iter_mut().enumerate() {
             let p = answer.probabilities.get(index).copied().unwrap_or_default();
@@ -184,7 +197,7 @@ impl DecisionFilter {
     /// Takes over the settings of another filter for the same labels, and keeps what is known about the
     /// surface.
     pub fn reconfigure(&mut self, other: &DecisionFilter) {
-        self.options = other.options;
+        (self.options, self.novelty_weight) = (other.options, other.novelty_weight);
         (self.window, self.hop) = (other.window, other.hop);
     }
 

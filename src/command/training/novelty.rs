@@ -60,13 +60,16 @@ fn score(
         .first()
         .and_then(|member| NoveltyWindows::of(dataset, member.preprocessing(), seed))
         .ok_or(NO_STATISTICS)?;
-    trained.ensemble.set_novelty(Some(NoveltyScore::fit(&windows, seed)?));
+    let score = NoveltyScore::fit(&windows, &dataset.card, seed)?;
+    figures.weight = Some(score.weight());
     figures.output = true;
+    trained.ensemble.set_novelty(Some(score));
     figures.left_out = Some(LeftOutScores::measure(&windows, &dataset.card.labels, seed, stop)?);
     Ok(())
 }
 
-/// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to. Returns what
+/// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to, whose weight is put
+/// into the card. Returns what
 /// [`export::export_networks`] returns, and why the model has no output for novelty, if it has none, as the rest of a
 /// sentence after "because".
 ///
@@ -75,21 +78,21 @@ fn score(
 pub(super) fn export_refitted(
     ensemble: &mut Ensemble,
     material: &Material,
-    card: &Card,
+    card: &mut Card,
     kept: &RehearsalWindows,
     (seed, threads): (u64, usize),
 ) -> anyhow::Result<((Vec<u8>, f32), Option<String>)> {
     let windows = material.dataset.all_windows();
-    let export = |ensemble: &Ensemble| export::export_networks(ensemble, &windows, card, kept, None);
     let why = if material.old == OldWindows::Recordings {
         let fit = || {
             let first = ensemble.members().first();
             let windows =
                 first.and_then(|member| NoveltyWindows::of(&material.dataset, member.preprocessing(), seed));
-            NoveltyScore::fit(&windows.ok_or(NO_STATISTICS)?, seed)
+            NoveltyScore::fit(&windows.ok_or(NO_STATISTICS)?, card, seed)
         };
         match pool(threads)?.install(fit) {
             Ok(score) => {
+                card.novelty_weight = Some(score.weight());
                 ensemble.set_novelty(Some(score));
                 None
             }
@@ -98,6 +101,7 @@ pub(super) fn export_refitted(
     } else {
         Some("it is fitted to all recordings; name the old ones with --old".to_owned())
     };
+    let export = |ensemble: &Ensemble| export::export_networks(ensemble, &windows, card, kept, None);
     match export(ensemble) {
         Err(ExportError::NoveltyDiffers { difference, allowed }) => {
             ensemble.set_novelty(None);

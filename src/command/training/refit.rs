@@ -116,9 +116,9 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     let Refit { ensemble, comparison, calibration } = &mut done;
     let all: Vec<usize> = (0..material.dataset.len()).collect();
     let kept = RehearsalWindows::choose(&material.dataset, &all, rehearsal.most_of_a_label());
-    let card = card(&before, &bytes, &material, comparison, kept.len(), seed);
+    let mut card = card(&before, &bytes, &material, comparison, kept.len(), seed);
     let ((written, difference), no_novelty) =
-        novelty::export_refitted(ensemble, &material, &card, &kept, (seed, threads))?;
+        novelty::export_refitted(ensemble, &material, &mut card, &kept, (seed, threads))?;
     export::write_file(&out, &written)
         .map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;
     eprint!("{}", RefitWords { comparison, material: &material });

@@ -50,6 +50,7 @@ impl Dataset {
             labels: vec!["1".into(), "2".into()],
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
             candidates: None,
+            novelty_weight: None,
             training: None,
         };
         card.validate()?;

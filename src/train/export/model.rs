@@ -120,7 +120,7 @@ mod tests {
         let (mut trained, dataset) = trained(FitOptions { folds: Some(3), ..FitOptions::default() });
         let preprocessing = trained.ensemble.members()[0].preprocessing().clone();
         let windows = NoveltyWindows::of(&dataset, &preprocessing, 0).unwrap();
-        let score = NoveltyScore::fit(&windows, 0).unwrap();
+        let score = NoveltyScore::fit(&windows, &dataset.card, 0).unwrap();
         let card = card(&trained, &dataset, &[], None, &TimeScores::default()).unwrap();
         let (without, _) = export(&trained, &dataset, &card, None).unwrap();
         trained.ensemble.set_novelty(Some(score.clone()));
@@ -141,7 +141,7 @@ mod tests {
         assert!(exported.iter().any(|value| *value < 0.3) && exported.iter().any(|value| *value > 0.7));
         // A model with another score is refused.
         let half = NoveltyWindows::of(&dataset, &preprocessing, 5).unwrap();
-        trained.ensemble.set_novelty(Some(NoveltyScore::fit(&half, 5).unwrap()));
+        trained.ensemble.set_novelty(Some(NoveltyScore::fit(&half, &dataset.card, 5).unwrap()));
         let windows: Vec<&[f32]> = dataset.all_windows();
         let error = compare(&bytes, &card, &trained.ensemble, &windows, None).unwrap_err();
         assert!(error.to_string().contains("novelty differs from the trainer's by"), "{error}");

@@ -14,6 +14,9 @@ pub(crate) struct NoveltyFigures {
     /// after "because".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
+    /// How much the novelty counts in decisions, from 0 to 1; `None` without the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
     /// How well surfaces stand out that the score was not fitted to; `None` if that was not measured.
     pub left_out: Option<LeftOutScores>,
     /// Which surfaces are candidates; `None` if no windows are held out.
@@ -44,6 +47,13 @@ impl Display for NoveltyFigures {
                 row(&worst.surface, worst.auroc, worst.noticed)?;
             }
         }
+        if let Some(weight) = self.weight {
+            writeln!(
+                f,
+                "novelty counts with a weight of {weight} in decisions, so that on held-out recordings at most 1 % of them are \
+                 withheld because of it"
+            )?;
+        }
         if let Some(CandidateSets { least, inside, size }) = self.candidates {
             writeln!(
                 f,
@@ -72,14 +82,24 @@ mod tests {
         let surfaces = vec![of("tile", 0.99, 1.0), of("wood", 0.75, 0.5)];
         let figures = NoveltyFigures {
             output: true,
+            weight: Some(0.65),
             left_out: Some(LeftOutScores { auroc: 0.87, noticed: 0.75, surfaces }),
             candidates: Some(CandidateSets { least: 0.1234, inside: 0.955, size: 1.125 }),
             why_not: None,
         };
         let text = figures.to_string();
-        for expected in
-            ["mean of 2", "0.870", "75 %", "wood", "0.750", "50 %", "at least 0.123", "95.5 %", "1.12"]
-        {
+        for expected in [
+            "mean of 2",
+            "0.870",
+            "75 %",
+            "wood",
+            "0.750",
+            "50 %",
+            "a weight of 0.65",
+            "at least 0.123",
+            "95.5 %",
+            "1.12",
+        ] {
             assert!(text.contains(expected), "{expected:?} in {text}");
         }
         assert!(!text.contains("tile"), "{text}");

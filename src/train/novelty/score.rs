@@ -5,7 +5,9 @@ use rayon::prelude::*;
 
 use super::experts::{EXPERTS, Experts};
 use super::surprise_table::SurpriseTable;
+use super::weight::novelty_weight;
 use super::windows::{FOLDS, NoveltyWindows, recording_weights};
+use crate::model::card::Card;
 
 /// The fewest windows that a score is calibrated with.
 const MIN_CALIBRATED: usize = 20;
@@ -19,6 +21,7 @@ const MIN_CALIBRATED: usize = 20;
 pub(crate) struct NoveltyScore {
     experts: Experts,
     calibration: Calibrated,
+    weight: f64,
 }
 
 /// What the measures of known windows are.
@@ -41,11 +44,11 @@ pub(super) struct HeldOutMeasures {
 }
 
 impl NoveltyScore {
-    /// Fits the score, in the caller's thread pool.
+    /// Fits the score, in the caller's thread pool. The windows are those of a model with this card.
     ///
     /// # Errors
     /// Why there is none, as the rest of a sentence after "because".
-    pub(crate) fn fit(windows: &NoveltyWindows, seed: u64) -> Result<Self, String> {
+    pub(crate) fn fit(windows: &NoveltyWindows, card: &Card, seed: u64) -> Result<Self, String> {
         let (experts, held_out) = rayon::join(
             || Experts::fit(&windows.statistics, &windows.labels, seed),
             || HeldOutMeasures::of(windows, FOLDS, seed),
@@ -57,12 +60,18 @@ impl NoveltyScore {
                  record each surface in three drives or more"
             )
         })?;
-        Ok(Self { experts, calibration })
+        let weight = novelty_weight(windows, &held_out, &calibration, card);
+        Ok(Self { experts, calibration, weight })
     }
 
     /// The novelty of windows with these summary statistics, [n, F]: `[n]`.
     pub(crate) fn novelty(&self, statistics: ArrayView2<'_, f64>) -> Vec<f64> {
         self.calibration.novelty(&self.experts.measure(statistics))
+    }
+
+    /// How much the novelty may count in decisions, from 0 to 1, so that hardly any on a known surface is withheld.
+    pub(crate) fn weight(&self) -> f64 {
+        self.weight
     }
 
     /// F, the number of summary statistics.
@@ -151,6 +160,10 @@ fn sums(surprises: &[SurpriseTable], measures: &Array2<f64>) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    fn card() -> Card {
+        Card::of_test(10, 10, &["s0", "s1", "s2"])
+    }
+
     /// The novelty of those windows whose recording is one of the last `count` of their surface, by a score that is
     /// fitted to the others without `left_out`; and the surfaces of these windows.
     fn novelty(count: usize, left_out: Option<usize>) -> (Vec<f64>, Vec<usize>) {
@@ -158,7 +171,7 @@ mod tests {
         let is_new = |index: usize| all.recordings[index] % 40 >= 40 - count;
         let known = all.select(&all.positions(|index| !is_new(index) && Some(all.labels[index]) != left_out));
         let new = all.select(&all.positions(is_new));
-        let score = NoveltyScore::fit(&known, 1).unwrap();
+        let score = NoveltyScore::fit(&known, &card(), 1).unwrap();
         (score.novelty(new.statistics.view()), new.labels)
     }
 
@@ -190,7 +203,7 @@ mod tests {
         let windows = NoveltyWindows::of_test(3, 6, 10, 4.0);
         let fit = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| NoveltyScore::fit(&windows, 3).unwrap())
+            pool.install(|| NoveltyScore::fit(&windows, &card(), 3).unwrap())
         };
         assert_eq!(fit(1), fit(4));
     }
@@ -199,15 +212,15 @@ mod tests {
     fn windows_that_cannot_be_told_apart_or_calibrated_have_no_score_and_a_reason() {
         let mut windows = NoveltyWindows::of_test(2, 6, 10, 4.0);
         let one_each = windows.select(&windows.positions(|index| windows.recordings[index] % 6 == 0));
-        let why = NoveltyScore::fit(&one_each, 0).unwrap_err();
+        let why = NoveltyScore::fit(&one_each, &card(), 0).unwrap_err();
         assert!(why.contains("record each surface in three drives or more"), "{why}");
         windows.statistics.fill(2.5);
         assert_eq!(
-            NoveltyScore::fit(&windows, 0),
+            NoveltyScore::fit(&windows, &card(), 0),
             Err("the summary statistics of the surfaces do not differ".into())
         );
         let none = windows.select(&[]);
-        assert!(NoveltyScore::fit(&none, 0).is_err());
+        assert!(NoveltyScore::fit(&none, &card(), 0).is_err());
     }
 
     #[test]
@@ -216,7 +229,7 @@ mod tests {
         windows.statistics.column_mut(5).fill(-3.0);
         let is_kept = |index: usize| windows.labels[index] < 2 || windows.recordings[index] == 12;
         let windows = windows.select(&windows.positions(is_kept));
-        let score = NoveltyScore::fit(&windows, 0).unwrap();
+        let score = NoveltyScore::fit(&windows, &card(), 0).unwrap();
         assert!(score.novelty(windows.statistics.view()).iter().all(|value| (0.0..=1.0).contains(value)));
     }
 }

@@ -26,13 +26,16 @@ pub(crate) struct NoveltyWindows {
     pub(super) folds: Vec<usize>,
     /// K, the number of surfaces.
     pub(super) classes: usize,
+    /// Of the windows of each recording, every how many are taken.
+    pub(super) step: usize,
 }
 
 impl NoveltyWindows {
     /// The windows of a dataset with the summary statistics that a network takes. `None` if it takes none.
     pub(crate) fn of(dataset: &Dataset, preprocessing: &Preprocessing, seed: u64) -> Option<Self> {
         preprocessing.summary()?;
-        let chosen = every_nth(&dataset.recording_of_window, dataset.len().div_ceil(MAX_WINDOWS));
+        let step = dataset.len().div_ceil(MAX_WINDOWS).max(1);
+        let chosen = every_nth(&dataset.recording_of_window, step);
         let rows: Vec<Vec<f64>> = chosen
             .par_iter()
             .map(|window| {
@@ -57,6 +60,7 @@ impl NoveltyWindows {
             recordings: each(&dataset.recording_of_window),
             folds: each(&folds),
             classes: dataset.card.labels.len(),
+            step,
         })
     }
 
@@ -69,6 +73,7 @@ impl NoveltyWindows {
             recordings: each(&self.recordings),
             folds: each(&self.folds),
             classes: self.classes,
+            step: self.step,
         }
     }
 
@@ -125,6 +130,7 @@ impl NoveltyWindows {
             recordings: (0..count).map(recording_of).collect(),
             folds: (0..count).map(|index| recording_of(index) % FOLDS).collect(),
             classes,
+            step: 1,
         }
     }
 }
