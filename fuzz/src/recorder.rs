@@ -58,7 +58,7 @@ pub fn recorder(data: &[u8]) {
         recorder.push(&mut batch, None, &mut drops).unwrap_or_else(|error| panic!("{error}"));
     }
     let files = recorder.finish(&mut drops).unwrap_or_else(|error| panic!("{error}"));
-    let written: u64 = files.iter().map(|(_, samples)| samples).sum();
+    let written: u64 = files.iter().map(|file| file.samples).sum();
     assert_eq!(written + drops.total(), pushed, "every sample is written or counted");
     if written == 0 {
         return;

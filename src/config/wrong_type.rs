@@ -44,9 +44,18 @@ pub(super) fn explain_variable(variable: &str, key: &str, message: &str) -> Stri
 
 fn explain(key: &str, value: Option<&str>, message: &str) -> String {
     match requirement(key, message) {
+        Some(requirement) if value.is_some_and(is_quoted_number) && requirement.contains("number") => {
+            statement(key, value, &format!("{requirement}, without quotes"))
+        }
         Some(requirement) => statement(key, value, &requirement),
         None => format!("{key}: {message}"),
     }
+}
+
+/// Whether a value is a number that was written as text.
+fn is_quoted_number(value: &str) -> bool {
+    let inner = value.strip_prefix(['"', '\'']).and_then(|value| value.strip_suffix(['"', '\'']));
+    inner.is_some_and(|inner| inner.trim().parse::<f64>().is_ok())
 }
 
 /// States what a key or variable requires, with its value unless this is long or secret.

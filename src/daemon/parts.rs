@@ -1,7 +1,6 @@
 //! The parts that a pipeline is assembled from, what it returns, and its errors.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::decision::ServingContext;
@@ -10,6 +9,7 @@ use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscription};
 use crate::signal::SourceEvent;
 use crate::sink::Sink;
+use crate::sink::recorder::FinishedRecording;
 use crate::source::bytes::ByteSource;
 use crate::source::file::FileSource;
 use crate::source::serial::SerialSource;
@@ -69,8 +69,8 @@ pub(crate) struct Serving {
 pub(crate) struct PipelineEnd {
     /// The sinks, with what they have collected.
     pub sinks: Vec<Sink>,
-    /// The recordings that were written, each with its number of samples.
-    pub recordings: Vec<(PathBuf, u64)>,
+    /// The recordings that were written.
+    pub recordings: Vec<FinishedRecording>,
     /// Whether the pipeline ended because the reader of standard output has closed it.
     pub output_closed: bool,
 }

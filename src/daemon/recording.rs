@@ -1,13 +1,14 @@
 //! The recorder's thread, as a part of a pipeline.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::parts::{PipelineError, Serving};
 use crate::health::Health;
-use crate::sink::recorder::{self, LateSamples, OnFault, RecordSender, Recorded, Recorder};
+use crate::sink::recorder::{
+    self, FinishedRecording, LateSamples, OnFault, RecordSender, Recorded, Recorder,
+};
 use crate::thread::NamedThread;
 
 /// The recorder's thread.
@@ -52,13 +53,12 @@ impl RecordingThread {
         }
     }
 
-    /// Waits until every file is closed, for at most `drain`. Returns the recordings with their numbers of
-    /// samples.
+    /// Waits until every file is closed, for at most `drain`. Returns the recordings.
     ///
     /// # Errors
     /// [`PipelineError::Stopped`] if the thread panicked, and [`PipelineError::Record`] if a file cannot be
     /// written in a pipeline that only records.
-    pub(super) async fn finish(self, drain: Duration) -> Result<Vec<(PathBuf, u64)>, PipelineError> {
+    pub(super) async fn finish(self, drain: Duration) -> Result<Vec<FinishedRecording>, PipelineError> {
         let Some(mut thread) = self.thread else { return Ok(Vec::new()) };
         let recorded = match tokio::time::timeout(drain, thread.end()).await {
             Ok(None) => return Err(PipelineError::Stopped("recorder".into())),

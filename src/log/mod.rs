@@ -19,6 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::journal::{Journal, SOCKET};
+use crate::print::live_lines::Above;
 
 /// The environment variable with the filter, which is a level such as `debug` or a list of `module=level`.
 const FILTER: &str = "UNDERFOOT_LOG";
@@ -87,7 +88,7 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
         LogFormat::Auto if is_journal() => journal().ok(),
         _ => None,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Above).with_target(false);
     // A line that cannot be written would otherwise be reported on standard error, which panics if its reader
     // has closed it.
     let lines = lines.log_internal_errors(false);
@@ -97,7 +98,7 @@ pub fn start(default: &str) -> Result<(), LoggingError> {
             let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
             registry.with(json).init();
         }
-        (None, _) => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+        (None, _) => registry.with(lines.with_ansi(is_coloured())).init(),
     }
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
@@ -130,6 +131,12 @@ fn parse_filter(text: &str) -> Result<EnvFilter, String> {
         text.parse::<LevelFilter>().map_err(|error| error.to_string())?;
     }
     EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
+/// Whether lines on standard error have colours: on a terminal whose user has not asked for none (`NO_COLOR`).
+fn is_coloured() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !unwanted
 }
 
 /// Whether the service manager has connected standard error to the journal.

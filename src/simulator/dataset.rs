@@ -8,55 +8,77 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::drive::Drive;
+use super::motors::Motors;
 use super::surface::Surface;
 use crate::csv::RowWriter;
 use crate::recordings::layout;
 
-/// Simulates `per_surface` drives on each surface. Each item is a label, a name such as `sim003`, and a
-/// drive.
-///
-/// Each drive lasts for `seconds`, is sampled at `rate` Hz, and is made by a different robot. The robots are
-/// drawn at random from `seed`.
-pub(crate) fn recordings(
-    seed: u64,
-    per_surface: usize,
-    seconds: f64,
-    rate: f64,
-) -> impl Iterator<Item = (String, String, Drive)> {
-    let mut seeds = Pcg64::seed_from_u64(seed);
-    let surfaces =
-        Surface::ALL.into_iter().flat_map(move |surface| std::iter::repeat_n(surface, per_surface));
-    surfaces.enumerate().map(move |(index, surface)| {
-        let drive = Drive::new(seeds.random(), rate, vec![(surface, seconds)]);
-        (surface.name().to_owned(), format!("sim{index:03}"), drive)
-    })
+/// The drives of simulated robots, each robot on one surface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SimulatedDrives {
+    /// The robots are drawn at random from this seed.
+    pub seed: u64,
+    /// The number of drives on each surface.
+    pub per_surface: usize,
+    /// The length of each drive in s; it must be finite, because otherwise the first file grows until the disk is
+    /// full.
+    pub seconds: f64,
+    /// The sample rate in Hz.
+    pub rate: f64,
+    /// The number of motors of each robot.
+    pub motors: usize,
+    /// The only surface of which there are drives; they are the same as with all surfaces.
+    pub only: Option<Surface>,
 }
 
-/// Writes [`recordings`] as `FOLDER/LABEL/NAME.csv`, and returns their number.
-///
-/// `seconds` must be finite, because otherwise the first file grows until the disk is full.
-///
-/// # Errors
-/// The error of the system if a folder or file cannot be written.
-pub(crate) fn write(folder: &Path, seed: u64, per_surface: usize, seconds: f64, rate: f64) -> Result<usize> {
-    let mut written = 0;
-    for (label, name, drive) in recordings(seed, per_surface, seconds, rate) {
-        let folder = folder.join(label);
-        fs::create_dir_all(&folder)?;
-        write_samples(&folder.join(name).with_extension("csv"), drive)?;
-        written += 1;
+impl SimulatedDrives {
+    /// The drives, each with its label and a name such as `sim003`, and made by a different robot.
+    fn drives(self) -> impl Iterator<Item = (String, String, Motors)> {
+        let Self { seed, per_surface, seconds, rate, motors, only } = self;
+        let mut seeds = Pcg64::seed_from_u64(seed);
+        let surfaces =
+            Surface::ALL.into_iter().flat_map(move |surface| std::iter::repeat_n(surface, per_surface));
+        let drives =
+            surfaces.enumerate().map(move |(index, surface)| (index, surface, seeds.random::<u64>()));
+        let wanted = drives.filter(move |(_, surface, _)| only.is_none_or(|only| only == *surface));
+        wanted.map(move |(index, surface, seed)| {
+            let drive = Drive::new(seed, rate, vec![(surface, seconds)]);
+            (surface.name().to_owned(), format!("sim{index:03}"), Motors::new(drive, seed, rate, motors))
+        })
     }
-    Ok(written)
+
+    /// Writes the drives as `FOLDER/LABEL/NAME.csv`, and returns their number.
+    ///
+    /// # Errors
+    /// The error of the system if a folder or file cannot be written.
+    pub(crate) fn write(self, folder: &Path) -> Result<usize> {
+        let mut written = 0;
+        for (label, name, drive) in self.drives() {
+            let folder = folder.join(label);
+            fs::create_dir_all(&folder)?;
+            write_samples(&folder.join(name).with_extension("csv"), drive, self.motors)?;
+            written += 1;
+        }
+        Ok(written)
+    }
 }
 
-/// Writes a drive over several surfaces as `FOLDER/NAME.csv`, the surfaces as `FOLDER/NAME.labels.csv`, and
+/// Writes a drive of a robot with this number of motors over several surfaces as `FOLDER/NAME.csv`, the surfaces as `FOLDER/NAME.labels.csv`, and
 /// the `dataset.toml` that says where the labels are.
 ///
 /// The drive must be finite, because otherwise its file grows until the disk is full.
 ///
 /// # Errors
 /// The error of the system if the folder or a file cannot be written.
-pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> {
+pub(crate) fn write_tour(
+    folder: &Path,
+    name: &str,
+    seed: u64,
+    rate: f64,
+    seconds: f64,
+    motors: usize,
+) -> Result<()> {
+    let drive = Drive::tour(seed, rate, seconds);
     fs::create_dir_all(folder)?;
     fs::write(folder.join(layout::FILE_NAME), "[label]\nfrom = \"intervals\"\n")?;
     let mut row = RowWriter::default();
@@ -66,16 +88,22 @@ pub(crate) fn write_tour(folder: &Path, name: &str, drive: Drive) -> Result<()> 
         labels.extend_from_slice(row.end());
     }
     fs::write(folder.join(format!("{name}.labels.csv")), labels)?;
-    write_samples(&folder.join(format!("{name}.csv")), drive)
+    write_samples(&folder.join(format!("{name}.csv")), Motors::new(drive, seed, rate, motors), motors)
 }
 
-fn write_samples(path: &Path, drive: Drive) -> Result<()> {
+fn write_samples(path: &Path, drive: Motors, motors: usize) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut row = RowWriter::default();
-    file.write_all(row.field("t").field("current").end())?;
+    row.field("t");
+    for channel in Motors::channels(motors) {
+        row.field(&channel.name);
+    }
+    file.write_all(row.end())?;
     for reading in drive {
-        row.field(format_args!("{:.6}", reading.time.seconds()))
-            .field(format_args!("{:.4}", reading.current));
+        row.field(format_args!("{:.6}", reading.time.seconds()));
+        for current in &reading.currents {
+            row.field(format_args!("{current:.4}"));
+        }
         file.write_all(row.end())?;
     }
     file.flush()
@@ -89,11 +117,31 @@ mod tests {
     use crate::signal::{Channel, Samples};
     use crate::simulator::drive::RATE;
 
+    fn drives(seed: u64) -> SimulatedDrives {
+        SimulatedDrives { seed, per_surface: 2, seconds: 1.0, rate: RATE, motors: 1, only: None }
+    }
+
+    #[test]
+    fn the_drives_on_one_surface_are_those_among_all_and_motors_are_columns() {
+        let [all, tile, wheels] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        drives(1).write(all.path()).unwrap();
+        let only = Some(Surface::Tile);
+        assert_eq!(SimulatedDrives { only, ..drives(1) }.write(tile.path()).unwrap(), 2);
+        let text = |folder: &Path| fs::read_to_string(folder.join("tile/sim002.csv")).unwrap();
+        assert_eq!(text(tile.path()), text(all.path()));
+        assert_eq!(fs::read_dir(tile.path()).unwrap().count(), 1);
+
+        SimulatedDrives { only, motors: 2, ..drives(1) }.write(wheels.path()).unwrap();
+        let lines = text(wheels.path());
+        assert!(lines.starts_with("t,left,right\n0.000000,"), "{lines}");
+        assert!(lines.lines().all(|line| line.split(',').count() == 3));
+    }
+
     #[test]
     fn the_same_seed_writes_the_same_bytes_and_each_label_has_its_folder() {
         let write = |seed| {
             let folder = tempfile::tempdir().unwrap();
-            assert_eq!(write(folder.path(), seed, 2, 1.0, RATE).unwrap(), 12);
+            assert_eq!(drives(seed).write(folder.path()).unwrap(), 12);
             let recordings = find(&[folder.path().into()], None).unwrap();
             let labels: Vec<_> = recordings.iter().map(|r| r.folder().unwrap()).collect();
             assert_eq!(labels.iter().filter(|label| *label == "grass").count(), 2);
@@ -107,7 +155,7 @@ mod tests {
     fn a_written_tour_is_read_with_its_times_and_surfaces() {
         let folder = tempfile::tempdir().unwrap();
         let drive = Drive::tour(4, RATE, 2.0);
-        write_tour(folder.path(), "tour", drive.clone()).unwrap();
+        write_tour(folder.path(), "tour", 4, RATE, 2.0, 1).unwrap();
         let recordings = find(&[folder.path().into()], None).unwrap();
         let mut reader =
             RecordingReader::open(&recordings[0], Some(&[Channel::in_ampere("current")])).unwrap();

@@ -29,9 +29,9 @@ const WHEELBASE: f64 = 0.15;
 /// The turns of the gear's last pinion per turn of the wheel. Its teeth cause the fast ripple.
 const PINION: f64 = 9.0;
 /// The resolution of the sensor in A: a 12-bit converter for the ±30 A of a Hall sensor such as the ACS712.
-const STEP: f64 = 60.0 / 4096.0;
+pub(super) const STEP: f64 = 60.0 / 4096.0;
 /// The RMS noise of the sensor in A, within the bandwidth of the converter.
-const NOISE: f64 = 0.012;
+pub(super) const NOISE: f64 = 0.012;
 
 /// One sample of a drive.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -216,6 +216,16 @@ mod tests {
         let drive = |seed| Drive::tour(seed, RATE, 5.0).map(|r| (r.time, r.current.to_bits(), r.surface));
         assert!(drive(7).eq(drive(7)));
         assert!(!drive(7).eq(drive(8)));
+    }
+
+    #[test]
+    fn the_samples_of_seed_0_are_those_that_models_and_documents_were_made_with() {
+        let start = [0.864_257_8, 0.922_851_56, 0.952_148_44, 0.922_851_56, 0.952_148_44, 0.996_093_75];
+        let rounds = Drive::rounds(0, RATE, 30.0).take(6);
+        assert_eq!(rounds.map(|reading| reading.current).collect::<Vec<_>>(), start);
+        let tour: Vec<_> =
+            Drive::tour(0, RATE, 1.0).take(3).map(|reading| format!("{:.4}", reading.current)).collect();
+        assert_eq!(tour, ["1.5234", "1.5527", "1.5820"]);
     }
 
     #[test]

@@ -63,6 +63,17 @@ impl Surface {
         }
     }
 
+    /// The surface with this name.
+    ///
+    /// # Errors
+    /// A message that lists the names.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|surface| surface.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            format!("there is no such simulated surface; it must be one of {}", names.join(", "))
+        })
+    }
+
     /// How the surface acts on a wheel.
     ///
     /// The hard floors have about the same mean drag, and so have grass and gravel. Only the variation of the

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio_serial::SerialPortBuilderExt;
+use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
 
 use super::backoff::backoff;
 use super::bytes::{self, ByteSource, ReadEnd};
@@ -33,14 +33,21 @@ pub(crate) struct SerialSource {
 }
 
 impl SerialSource {
-    /// Opens the port once, as `underfoot check` does.
+    /// Opens the port once, as `underfoot check` does. What the system has kept from before is discarded: a
+    /// pseudo-terminal keeps several kilobytes that nobody has read, which are seconds of samples. They would be
+    /// taken for what the robot does now, and without times of their own for samples of a single moment.
     ///
     /// # Errors
     /// A message that names the port, what is wrong with it, and the fix.
-    pub(crate) fn open(&self) -> Result<tokio_serial::SerialStream, String> {
-        tokio_serial::new(&self.port, self.baud)
+    pub(crate) fn open(&self) -> Result<SerialStream, String> {
+        let port = tokio_serial::new(&self.port, self.baud)
             .open_native_async()
-            .map_err(|error| self.explain(&error.into()))
+            .map_err(|error| self.explain(&error.into()))?;
+        // A device that cannot do this still gives its samples.
+        if let Err(error) = port.clear(ClearBuffer::Input) {
+            tracing::debug!("the input of {:?} cannot be discarded: {error}", self.port);
+        }
+        Ok(port)
     }
 
     /// Says that no byte has arrived for this long, and what to check.

@@ -97,6 +97,15 @@ fn an_invalid_value_is_rejected_with_the_valid_values() {
     for (config, says) in [
         ("[model]\nbatch = 0\n", ["model.batch is 0", "it must be from 1 to 4096"]),
         ("[decide]\ndwell = 'soon'\n", ["underfoot.toml, line 2: ", "soon"]),
+        (
+            "[decide]\ndwell = 20\n",
+            ["decide.dwell is 20; it must be a time with its unit, in quotes", "\"5s\""],
+        ),
+        (
+            "[mqtt]\nport = '21937'\n",
+            ["mqtt.port is '21937'", "a whole number from 0 to 65535, without quotes"],
+        ),
+        ("[model]\nbatch = 'four'\n", ["model.batch is 'four'", "a whole number, 0 or more"]),
         ("[[source]]\nkind = 'tcp'\n", ["underfoot.toml, line 2: ", "source.kind is 'tcp'"]),
         ("[mqtt\n", ["underfoot.toml, line 1: ", "error: "]),
     ] {

@@ -6,6 +6,7 @@ use crate::support::daemon::Daemon;
 use crate::support::disk::on_a_small_disk;
 use crate::support::pty::Pty;
 use crate::support::recording::{Recording, replay};
+use crate::support::terminal::Terminal;
 use crate::support::{self, assert_same, assert_says, run, underfoot, wait_for};
 
 /// The only recording in a folder, or None if there is none yet.
@@ -60,7 +61,7 @@ fn a_replay_of_a_recording_gives_the_predictions_of_the_sent_samples() {
         assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
         let file = found(&out.join("gravel")).unwrap();
         assert_eq!(ended.stdout, [file.to_str().unwrap()]);
-        assert_says(&ended.stderr.join("\n"), &["recording \"gravel\" into", "600 samples"]);
+        assert_says(&ended.stderr.join("\n"), &["recording \"gravel\" into", ": 6.0 s, 600 samples, 100 Hz"]);
         assert_eq!(samples(&rows(&file)), samples(&recording.csv(0..600)), "{format}");
 
         // Only the name of the stream differs, because it comes from the file name. All other bytes are the
@@ -136,11 +137,118 @@ fn a_recording_ends_after_its_duration() {
     let recording = Recording::tour(64, 0.5);
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
-    // They wait on the line before the second begins, and so come in time on a slow machine, too.
+    let out = folder.path().join("out");
+    let mut daemon = record(&pty.link, &out, &["--duration", "1s", "--baud", "9600"]);
+    // The duration does not begin before the first sample, for which recording waits.
+    let line = daemon.wait_for_line("no sample has arrived");
+    let check = format!("underfoot check --port {} --baud 9600", pty.link.display());
+    assert_says(&line, &["from serial0 (", "for 5 s: check that the robot is on", "Ctrl-C", &check]);
+    assert!(daemon.is_running() && daemon.stderr.count("recording \"gravel\" into") == 0);
     pty.send(recording.csv(0..200).as_bytes());
-    let daemon = record(&pty.link, &folder.path().join("out"), &["--duration", "1s"]);
     let ended = daemon.wait();
     assert_eq!((ended.code, ended.stdout.len()), (Some(0), 1), "{:?}", ended.stderr);
+    let file = found(&out.join("gravel")).unwrap();
+    let said = ended.stderr.join("\n");
+    let begun = format!("recording \"gravel\" into {}; Ctrl-C stops", out.join("gravel").display());
+    let last = format!("{}: 2.0 s, 200 samples, 100 Hz", file.display());
+    let next = format!(
+        "1 of gravel; record at least 5 drives on each of two or more surfaces, then run `underfoot-train fit {}`",
+        out.display()
+    );
+    assert_says(&said, &[&begun, &last, &next]);
+
+    // The command that it names exists.
+    let words = check.split(' ').skip(1);
+    let checked = run(words);
+    assert_says(&checked.ok(), &["ok      source serial0: ", "no sample arrived within 2s"]);
+}
+
+#[test]
+fn what_the_system_kept_from_before_is_not_recorded() {
+    let recording = Recording::tour(67, 2.0);
+    for format in ["csv", "binary"] {
+        let folder = support::folder();
+        let mut pty = Pty::open(&folder.path().join("board"));
+        let out = folder.path().join("out");
+        let frames: Vec<_> = recording.frames().collect();
+        // More than the 4 KiB of the line discipline, so that the driver behind it has kept samples, too.
+        pty.send(&match format {
+            "csv" => recording.csv(0..600).into_bytes(),
+            _ => frames[..600].concat(),
+        });
+        let daemon = record(&pty.link, &out, &["--format", format]);
+        pty.send(&match format {
+            "csv" => recording.csv(600..1000).into_bytes(),
+            // The decoder leaves everything before the end of the first frame out.
+            _ => [&[0][..], &frames[600..1000].concat()].concat(),
+        });
+        wait_for("400 rows", || (rows(&found(&out.join("gravel"))?).lines().count() >= 400).then_some(()));
+        assert_eq!(daemon.interrupt().code, Some(0));
+        let recorded = samples(&rows(&found(&out.join("gravel")).unwrap()));
+        assert_eq!(recorded, samples(&recording.csv(600..1000)), "{format}");
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_is_recorded_in_lines_that_are_rewritten() {
+    let folder = support::folder();
+    let mut pty = Pty::open(&folder.path().join("board"));
+    let out = folder.path().join("out");
+    let args =
+        ["record", "--label", "tile", "--channels", "left,right", "--port", pty.link.to_str().unwrap()];
+    let terminal = Terminal::run(underfoot(args.into_iter().chain(["--out", out.to_str().unwrap()])), 24, 80);
+    let shows = |needle: &str| {
+        wait_for(&format!("{needle:?} on the terminal"), || {
+            terminal.written().contains(needle).then_some(())
+        });
+    };
+    shows("waiting for samples from serial0 (");
+    shows("the serial port is open");
+    let mut sent = 0u32;
+    let mut send_until = |needle: &str| {
+        wait_for(&format!("{needle:?} on the terminal"), || {
+            let time = f64::from(sent) / 100.0;
+            // The left channel changes, and the right one does not.
+            pty.try_send(format!("{time:.2},{:.2},0.75\n", 1.0 + f64::from(sent % 10) / 10.0).as_bytes());
+            sent += 1;
+            terminal.written().contains(needle).then_some(())
+        });
+    };
+    send_until("recording \"tile\" into");
+    send_until(" Hz  left 1.");
+    send_until(" A ##");
+    send_until("warning: channel \"right\" is 0.75 A in all of its samples");
+    send_until("right 0.75 A ..");
+    let (code, written) = terminal.interrupt();
+    assert_eq!(code, Some(0), "{written}");
+    let (live, summary) = written.rsplit_once("\x1b[J").unwrap();
+    assert!(live.ends_with('\r'), "the lines are removed at the end");
+    assert_says(summary, &[out.to_str().unwrap(), " samples, ", " Hz", "1 of tile"]);
+    let lines = live.split("\x1b[K").filter_map(|line| line.rsplit('\r').next());
+    for line in lines.filter(|line| line.starts_with("rover ")) {
+        assert!(line.chars().count() < 80 && line.contains(" samples"), "{line:?}");
+    }
+}
+
+#[test]
+fn a_time_in_the_place_of_a_channel_is_warned_of_once() {
+    let folder = support::folder();
+    let link = folder.path().join("board");
+    let mut board =
+        Daemon::command(underfoot(["simulate", "--pty", link.to_str().unwrap(), "--surface", "tile"]));
+    board.wait_for_line("the robot is on tile");
+    let out = folder.path().join("out");
+    // The board sends a time and one current, so that the time becomes the left channel.
+    let mut daemon = record(&link, &out, &["--channels", "left,right"]);
+    let warning = daemon.wait_for_line("warning: ");
+    assert_says(&warning, &["channel \"left\" only ever rises", "--channels"]);
+    let ended = daemon.interrupt();
+    assert_eq!(
+        ended.stderr.iter().filter(|line| line.contains("warning: ")).count(),
+        1,
+        "{:?}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -149,7 +257,7 @@ fn a_recording_without_samples_fails_and_says_so() {
     let pty = Pty::open(&folder.path().join("board"));
     let ended = record(&pty.link, &folder.path().join("out"), &[]).interrupt();
     assert_eq!((ended.code, ended.stdout.len()), (Some(1), 0), "{:?}", ended.stderr);
-    assert_says(ended.stderr.last().unwrap(), &["error: no samples arrived", "underfoot check"]);
+    assert_says(ended.stderr.last().unwrap(), &["error: no samples arrived", "underfoot check --port "]);
 }
 
 #[test]

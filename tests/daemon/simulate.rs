@@ -47,6 +47,39 @@ fn the_same_seed_writes_the_same_files() {
 }
 
 #[test]
+fn a_simulated_robot_can_stay_on_one_surface_and_have_several_motors() {
+    let only = simulated(&["--drives", "2", "--seconds", "2", "--seed", "5", "--surface", "tile"]);
+    let all = simulated(&["--drives", "2", "--seconds", "2", "--seed", "5"]);
+    assert_eq!(only.keys().collect::<Vec<_>>(), ["tile/sim002.csv", "tile/sim003.csv"]);
+    assert!(only.iter().all(|(name, text)| all[name] == *text));
+    let wheels = simulated(&["--drives", "1", "--seconds", "1", "--surface", "wood", "--channels", "4"]);
+    let text = std::str::from_utf8(&wheels["wood/sim002.csv"]).unwrap();
+    assert!(text.starts_with("t,front_left,front_right,rear_left,rear_right\n"), "{text}");
+
+    let unknown = run(["simulate", "--pty", "/nowhere/board", "--surface", "ice"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert_says(&unknown.stderr, &["'ice'", "it must be one of concrete, tile, wood, carpet, grass, gravel"]);
+    let motors = run(["simulate", "--pty", "/nowhere/board", "--channels", "5"]);
+    assert_says(&motors.stderr, &["it must be a number from 1 to 4"]);
+}
+
+#[test]
+fn a_simulated_board_says_on_which_surface_it_is_and_check_reads_it_without_a_configuration() {
+    let folder = support::folder();
+    let link = folder.path().join("board");
+    let port = link.to_str().unwrap();
+    let mut board = Daemon::command(underfoot(["simulate", "--pty", port, "--seconds", "1"]));
+    let surfaces = board.wait_for_lines("the robot is on", 2);
+    assert_eq!(surfaces[..2], ["0 s: the robot is on concrete", "1 s: the robot is on tile"]);
+    let checked = run(["check", "--port", port, "--channels", "current"]).ok();
+    assert_says(&checked, &["ok      source serial0: ", "\"rover\" at 100 Hz, last \"current\" "]);
+    assert_eq!(checked.lines().count(), 1, "{checked}");
+    let wrong = run(["check", "--port", port, "--channels", "left,right"]).ok();
+    assert_says(&wrong, &["warning source serial0: ", "channel \"left\" only ever rises"]);
+    assert_eq!(board.interrupt().code, Some(0));
+}
+
+#[test]
 fn a_daemon_reads_a_simulated_board() {
     for format in ["csv", "binary"] {
         let folder = support::folder();

@@ -13,3 +13,4 @@ mod stamp;
 mod support;
 mod train;
 mod walkthrough;
+mod without_a_robot;

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::assemble;
 use super::check_source::{SourceCheck, SourceFindings};
+use super::port::PortArgs;
 use crate::command::block_on;
 use crate::command::failure::Failure;
-use crate::config::{Config, load};
+use crate::config::Config;
 use crate::daemon::parts::SourceTask;
 use crate::http;
 use crate::model::card::Card;
@@ -18,13 +19,16 @@ use crate::signal::channel_names;
 /// Check the configuration, the model, each source, the page's address and the broker
 ///
 /// Each source is read for two seconds. Prints a line for each part, with "ok" or with what is wrong and how to fix
-/// it, and warnings about what is not plausible. Exit codes: 0 all is well, 1 a port or the broker cannot be reached
+/// it, and warnings about what is not plausible. With --port only that serial port is read, without a configuration and
+/// a model. Exit codes: 0 all is well, 1 a port or the broker cannot be reached
 /// or sends nothing that can be used, 78 the configuration or the model cannot work.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The configuration file [default: /etc/underfoot/underfoot.toml]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    port: PortArgs,
 }
 
 impl CheckArgs {
@@ -44,15 +48,17 @@ impl CheckArgs {
                 }
             }
         };
-        let config = load::load(self.config.as_deref(), &[]).map_err(Failure::config)?;
-        let count = config.sources.len();
-        report("configuration", Ok(format!("{count} source{}", if count == 1 { "" } else { "s" })));
-
-        let model = assemble::models(&config);
-        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
+        let config = self.port.load(self.config.as_deref())?;
+        let model = (!self.port.is_given()).then(|| {
+            let count = config.sources.len();
+            report("configuration", Ok(format!("{count} source{}", if count == 1 { "" } else { "s" })));
+            assemble::models(&config)
+        });
+        let warnings =
+            model.iter().flatten().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
         let warnings: Vec<String> = warnings.cloned().collect();
-        let model = model.map(|(card, _)| card);
-        let card = model.as_ref().ok().cloned();
+        let model = model.map(|model| model.map(|(card, _)| card));
+        let card = model.as_ref().and_then(|model| model.as_ref().ok().cloned());
         let describe = |card: Card| {
             format!(
                 "{} at {} Hz, windows of {} steps, surfaces {}",
@@ -62,7 +68,9 @@ impl CheckArgs {
                 card.labels.join(", ")
             )
         };
-        report("model", model.map(describe));
+        if let Some(model) = model {
+            report("model", model.map(describe));
+        }
         for warning in warnings {
             println!("warning model: {warning}");
         }

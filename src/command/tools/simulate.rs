@@ -1,7 +1,7 @@
 //! `underfoot simulate`: produces samples of a simulated robot.
 //!
 //! They are written as labelled recordings, published to a broker, or sent to a pseudo-terminal that looks
-//! like a board on a serial port. The latter two run in real time until Ctrl-C.
+//! like a board on a serial port. The latter two run in real time until Ctrl-C, and say on which surface the robot is.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -16,10 +16,11 @@ use crate::command::failure::Failure;
 use crate::command::{block_on, shutdown_signal};
 use crate::decode::StreamFormat;
 use crate::signal::StreamId;
-use crate::simulator::dataset;
-use crate::simulator::drive::{Drive, Reading};
-use crate::simulator::wire::{self, Wire};
-use crate::source::simulator::SimulatorSource;
+use crate::simulator::dataset::{self, SimulatedDrives};
+use crate::simulator::drive::Drive;
+use crate::simulator::motors::{MAX_MOTORS, MotorReading, Motors};
+use crate::simulator::surface::Surface;
+use crate::simulator::wire::Wire;
 
 /// Simulate a robot: write recordings, publish MQTT messages, or act as a board on a serial port
 #[derive(Debug, clap::Args)]
@@ -32,9 +33,16 @@ pub struct SimulateArgs {
     /// Samples per second
     #[arg(long, value_name = "HZ", default_value_t = crate::simulator::drive::RATE, value_parser = positive)]
     rate: f64,
-    /// Length of each recording in seconds; with --tour, --mqtt or --pty the time on each surface
+    /// Length of each recording in seconds; with --tour, --mqtt or --pty the time on each surface, if there are several
     #[arg(long, value_name = "S", default_value_t = 30.0, value_parser = positive)]
     seconds: f64,
+    /// Stay on this surface: concrete, tile, wood, carpet, grass or gravel [default: all in turn]
+    #[arg(long, value_name = "NAME", value_parser = Surface::named, conflicts_with = "tour")]
+    surface: Option<Surface>,
+    /// Number of motors, from 1 to 4, each a channel; 1 stands for the current of all motors together. Two are called left
+    /// and right, three also rear, and four front_left, front_right, rear_left and rear_right
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = motors)]
+    channels: usize,
     /// With --out: number of recordings of each surface
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "tour")]
     drives: usize,
@@ -72,6 +80,11 @@ fn positive(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "it must be a number from 0.001 to 1000000".into())
 }
 
+fn motors(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_MOTORS).contains(number));
+    number.ok_or_else(|| format!("it must be a number from 1 to {MAX_MOTORS}"))
+}
+
 impl SimulateArgs {
     /// Produces the samples.
     ///
@@ -81,7 +94,11 @@ impl SimulateArgs {
         if let Some(folder) = &self.target.out {
             return self.write_recordings(folder);
         }
-        let drive = Drive::rounds(self.seed, self.rate, self.seconds);
+        let drive = match self.surface {
+            None => Drive::rounds(self.seed, self.rate, self.seconds),
+            Some(surface) => Drive::new(self.seed, self.rate, vec![(surface, f64::INFINITY)]),
+        };
+        let drive = Motors::new(drive, self.seed, self.rate, self.channels);
         block_on(async {
             let sending = async {
                 match (&self.target.mqtt, &self.target.pty) {
@@ -103,18 +120,25 @@ impl SimulateArgs {
         };
         if self.tour {
             let name = format!("tour{}", self.seed);
-            let drive = Drive::tour(self.seed, self.rate, self.seconds);
-            dataset::write_tour(folder, &name, drive).map_err(failed)?;
+            dataset::write_tour(folder, &name, self.seed, self.rate, self.seconds, self.channels)
+                .map_err(failed)?;
             eprintln!("wrote {}", folder.join(name).with_extension("csv").display());
         } else {
-            let count =
-                dataset::write(folder, self.seed, self.drives, self.seconds, self.rate).map_err(failed)?;
+            let drives = SimulatedDrives {
+                seed: self.seed,
+                per_surface: self.drives,
+                seconds: self.seconds,
+                rate: self.rate,
+                motors: self.channels,
+                only: self.surface,
+            };
+            let count = drives.write(folder).map_err(failed)?;
             eprintln!("wrote {count} recordings below {}", folder.display());
         }
         Ok(())
     }
 
-    async fn publish(&self, broker: &str, drive: Drive) -> Result<(), Failure> {
+    async fn publish(&self, broker: &str, drive: Motors) -> Result<(), Failure> {
         let invalid =
             || Failure::usage(format!("--mqtt is {broker:?}; it must be HOST:PORT, such as localhost:1883"));
         let (host, port) = broker.rsplit_once(':').ok_or_else(invalid)?;
@@ -137,9 +161,13 @@ impl SimulateArgs {
                 }
             }
         };
+        let mut wire = Wire::new(StreamFormat::Json, &Motors::channels(self.channels));
         let samples = send_in_real_time(drive, async |reading| {
+            let mut message = Vec::new();
+            wire.encode(reading.time, &reading.currents, &mut message);
+            let message = message.trim_ascii_end();
             // Publishing fails only if the connection is gone, which `network` reports.
-            let _ = client.publish(&topic, QoS::AtMostOnce, false, wire::message(&reading)).await;
+            let _ = client.publish(&topic, QoS::AtMostOnce, false, message).await;
         });
         tokio::select! {
             failure = network => Err(failure),
@@ -147,16 +175,16 @@ impl SimulateArgs {
         }
     }
 
-    async fn send_serial(&self, link: &Path, drive: Drive) -> Result<(), Failure> {
+    async fn send_serial(&self, link: &Path, drive: Motors) -> Result<(), Failure> {
         let mut terminal = PseudoTerminal::open(link).map_err(|error| {
             Failure::failed(format!("the pseudo-terminal \"{}\" cannot be created: {error}", link.display()))
         })?;
         eprintln!("a simulated board is at {}", link.display());
-        let mut wire = Wire::new(self.format, &[SimulatorSource::channel()]);
+        let mut wire = Wire::new(self.format, &Motors::channels(self.channels));
         let mut bytes = Vec::new();
         send_in_real_time(drive, async |reading| {
             bytes.clear();
-            wire.encode(reading.time, &[reading.current], &mut bytes);
+            wire.encode(reading.time, &reading.currents, &mut bytes);
             terminal.write(&bytes);
         })
         .await;
@@ -164,11 +192,15 @@ impl SimulateArgs {
     }
 }
 
-/// Calls `send` with each reading at the time it is due.
-async fn send_in_real_time(drive: Drive, mut send: impl AsyncFnMut(Reading)) {
+/// Calls `send` with each reading at the time it is due, and says on which surface the robot is when that changes.
+async fn send_in_real_time(drive: Motors, mut send: impl AsyncFnMut(MotorReading)) {
     let started = Instant::now();
+    let mut surface = None;
     for reading in drive {
         tokio::time::sleep_until(started + Duration::from_secs_f64(reading.time.seconds())).await;
+        if surface.replace(reading.surface) != Some(reading.surface) {
+            eprintln!("{:.0} s: the robot is on {}", reading.time.seconds(), reading.surface.name());
+        }
         send(reading).await;
     }
 }

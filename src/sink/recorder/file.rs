@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::budget::Budget;
+use super::finished::FinishedRecording;
 use super::folder;
 use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
@@ -39,6 +40,8 @@ pub(super) struct OpenRecording {
     pub(super) label: Option<Label>,
     /// Number of samples written.
     pub(super) samples: u64,
+    /// The times of the first and the last of them; `None` before the first.
+    times: Option<(Time, Time)>,
     /// Whether anything was written since the last flush.
     dirty: bool,
     /// When a batch of this stream last arrived.
@@ -112,6 +115,7 @@ impl OpenRecording {
                         restarts: Budget::new(RESTARTS, RESTART_INTERVAL, now),
                         label: None,
                         samples: 0,
+                        times: None,
                         dirty: true,
                         used: now,
                     });
@@ -138,6 +142,7 @@ impl OpenRecording {
             self.row.field(value);
         }
         self.samples += 1;
+        self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.dirty = true;
         let Self { out, row, .. } = self;
         out.write_all(row.end()).map_err(|error| named(&out.get_ref().0.path, &error))
@@ -154,6 +159,13 @@ impl OpenRecording {
             out.get_ref().0.flushed.store(*samples, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// What the recording has, if it is closed now.
+    pub(super) fn finished(&self) -> FinishedRecording {
+        let nanos = self.times.map_or(0, |(first, last)| last.since(first));
+        let span = Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
+        FinishedRecording { path: self.file().path.clone(), samples: self.samples, span }
     }
 
     /// The file.

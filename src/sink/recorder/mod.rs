@@ -10,6 +10,7 @@
 
 mod budget;
 mod file;
+mod finished;
 mod folder;
 mod labels;
 mod open_files;
@@ -20,6 +21,7 @@ mod streams;
 mod sync;
 mod thread;
 
+pub use self::finished::FinishedRecording;
 pub(crate) use self::folder::check as check_folder;
 pub use self::options::{OnFault, RecorderOptions};
 pub(crate) use self::streams::LateSamples;

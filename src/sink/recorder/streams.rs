@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::file::{MAX_GAP, OpenRecording};
+use super::finished::FinishedRecording;
 use super::options::RecorderOptions;
 use super::recording_file::RecordingFile;
 use super::sync::sync_all;
@@ -47,8 +48,8 @@ pub struct Recorder {
     files: HashMap<StreamId, OpenRecording>,
     /// Finished recordings that are not known to be on the disk yet.
     closed: Vec<Arc<RecordingFile>>,
-    /// The finished recordings with their numbers of samples.
-    finished: Vec<(PathBuf, u64)>,
+    /// The finished recordings.
+    finished: Vec<FinishedRecording>,
 }
 
 impl Recorder {
@@ -225,14 +226,14 @@ impl Recorder {
     pub(super) fn abandon(&mut self) -> u64 {
         let mut lost = 0;
         for (_, open) in self.files.drain() {
-            let samples = open.samples;
+            let finished = open.finished();
             let file = open.abandon();
             let kept = file.kept.load(Ordering::Relaxed);
-            lost += samples - kept;
+            lost += finished.samples - kept;
             if file.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
                 let _ = std::fs::remove_file(&file.path);
             } else {
-                remember(&mut self.finished, file.path.clone(), kept);
+                remember(&mut self.finished, FinishedRecording { samples: kept, ..finished });
             }
         }
         for file in self.closed.drain(..) {
@@ -241,12 +242,11 @@ impl Recorder {
         lost
     }
 
-    /// Closes every file, writes everything through to the disk, and returns the recordings with their numbers
-    /// of samples.
+    /// Closes every file, writes everything through to the disk, and returns the recordings.
     ///
     /// # Errors
     /// An error that names the file.
-    pub fn finish(mut self, drops: &mut Drops) -> io::Result<Vec<(PathBuf, u64)>> {
+    pub fn finish(mut self, drops: &mut Drops) -> io::Result<Vec<FinishedRecording>> {
         let mut streams: Vec<_> = self.files.keys().cloned().collect();
         streams.sort();
         for stream in streams {
@@ -275,10 +275,10 @@ impl Recorder {
 fn close(
     mut open: OpenRecording,
     closed: &mut Vec<Arc<RecordingFile>>,
-    finished: &mut Vec<(PathBuf, u64)>,
+    finished: &mut Vec<FinishedRecording>,
 ) -> io::Result<()> {
     open.flush()?;
-    remember(finished, open.file().path.clone(), open.samples);
+    remember(finished, open.finished());
     closed.push(open.file().clone());
     Ok(())
 }
@@ -290,11 +290,11 @@ fn is_unsynced(file: &Arc<RecordingFile>) -> bool {
 
 /// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for
 /// months.
-fn remember(finished: &mut Vec<(PathBuf, u64)>, path: PathBuf, samples: u64) {
+fn remember(finished: &mut Vec<FinishedRecording>, recording: FinishedRecording) {
     if finished.len() >= MAX_FINISHED {
         finished.remove(0);
     }
-    finished.push((path, samples));
+    finished.push(recording);
 }
 
 #[cfg(test)]
@@ -339,14 +339,14 @@ mod tests {
         assert_eq!(drops.to_string(), "1 duplicate, 1 late");
         let written = recorder.finish(&mut Drops::default()).unwrap();
         assert_eq!(
-            written.iter().map(|(_, samples)| *samples).collect::<Vec<_>>(),
-            [4, 2],
+            written.iter().map(|one| (one.samples, one.span.as_nanos())).collect::<Vec<_>>(),
+            [(4, 2_100_000_000), (2, 100_000_000)],
             "each run of the clock has its own file"
         );
 
         let found = recordings::find(&[folder.path().into()], None).unwrap();
         assert_eq!(found.len(), 2);
-        let recording = found.iter().find(|recording| recording.path == written[0].0).unwrap();
+        let recording = found.iter().find(|recording| recording.path == written[0].path).unwrap();
         let mut samples = Samples::new(2);
         let mut reader = RecordingReader::open(recording, Some(&channels)).unwrap();
         while reader.next_batch(&mut samples).unwrap() {}
@@ -364,7 +364,7 @@ mod tests {
         let mut recorder = Recorder::new(options).unwrap();
         recorder.push(&mut batch(&[-0.5, 5.25]), None, &mut Drops::default()).unwrap();
         let written = recorder.finish(&mut Drops::default()).unwrap();
-        let text = std::fs::read_to_string(&written[0].0).unwrap();
+        let text = std::fs::read_to_string(&written[0].path).unwrap();
         let header = "t,\"left, front\",\"\"\"right\"\"\"\n";
         assert_eq!(text, format!("{header}-0.500000000,0.1,\n5.250000000,1.1,\n"));
         let recordings = recordings::find(&[folder.path().into()], None).unwrap();
@@ -398,9 +398,11 @@ mod tests {
         }
         assert_eq!(drops.to_string(), "1 late", "the clock goes on");
         let written = recorder.finish(&mut drops).unwrap();
-        let folders = written
-            .iter()
-            .map(|(path, samples)| (path.parent().unwrap().file_name().unwrap().to_str().unwrap(), *samples));
-        assert_eq!(folders.collect::<Vec<_>>(), [("gravel", 2), ("tile", 3), ("gravel", 1)]);
+        let folder = |path: &std::path::Path| path.parent().unwrap().file_name().unwrap().to_owned();
+        let folders = written.iter().map(|one| (folder(&one.path), one.samples));
+        assert_eq!(
+            folders.collect::<Vec<_>>(),
+            [("gravel".into(), 2), ("tile".into(), 3), ("gravel".into(), 1)]
+        );
     }
 }

@@ -1,10 +1,10 @@
 //! A recorder on a thread of its own.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::finished::FinishedRecording;
 use super::labels::LiveLabels;
 use super::options::OnFault;
 use super::queue::{MAX_BYTES, RecordEntry, RecordQueue};
@@ -21,8 +21,8 @@ const COLLECT: Duration = Duration::from_millis(50);
 /// How long recording pauses after a fault.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// What the recorder's thread returns: the recordings with their numbers of samples, or the error that ended it.
-pub(crate) type Recorded = io::Result<Vec<(PathBuf, u64)>>;
+/// What the recorder's thread returns: the recordings, or the error that ended it.
+pub(crate) type Recorded = io::Result<Vec<FinishedRecording>>;
 
 /// Passes events to the recorder's thread. When it is dropped, the thread closes every file and ends.
 #[derive(Debug)]
@@ -205,7 +205,7 @@ mod tests {
         (sender, thread, health)
     }
 
-    fn finish(sender: RecordSender, mut thread: NamedThread<Recorded>) -> Vec<(PathBuf, u64)> {
+    fn finish(sender: RecordSender, mut thread: NamedThread<Recorded>) -> Vec<FinishedRecording> {
         drop(sender);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(thread.end()).unwrap().unwrap()
@@ -231,8 +231,8 @@ mod tests {
         let recordings = finish(sender, thread);
         assert_eq!((drops.total(), health.drops().total()), (0, 0), "{drops}, {}", health.drops());
         assert_eq!(recordings.len(), 1000);
-        assert!(recordings.iter().all(|(_, samples)| *samples == 30));
-        assert_eq!(std::fs::read_to_string(&recordings[500].0).unwrap().lines().count(), 31);
+        assert!(recordings.iter().all(|recording| recording.samples == 30));
+        assert_eq!(std::fs::read_to_string(&recordings[500].path).unwrap().lines().count(), 31);
     }
 
     #[test]
@@ -250,10 +250,10 @@ mod tests {
         }
         let recordings = finish(sender, thread);
         assert_eq!((drops.total(), recordings.len()), (0, 6));
-        let written: u64 = recordings.iter().map(|(_, samples)| samples).sum();
+        let written: u64 = recordings.iter().map(|recording| recording.samples).sum();
         assert_eq!(written + health.drops().count(DropReason::NotRecorded), 4000);
-        for (path, _) in &recordings {
-            let text = std::fs::read_to_string(path).unwrap();
+        for recording in &recordings {
+            let text = std::fs::read_to_string(&recording.path).unwrap();
             let times: Vec<f64> =
                 text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
             assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");

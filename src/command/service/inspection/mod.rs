@@ -1,12 +1,15 @@
 //! What a source sends, as `underfoot check` shows it: the rate, the unit of time, the values, and what is not
-//! plausible about them.
+//! plausible about them. `underfoot record` warns of the same.
 
+mod doubt;
 mod stream;
+
+pub(crate) use self::doubt::DoubtKind;
+pub(crate) use self::stream::StreamInspection;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use self::stream::StreamInspection;
 use crate::model::card::Card;
 use crate::signal::{Channel, SampleBatch, SourceEvent, StreamId};
 
@@ -60,9 +63,9 @@ impl SourceInspection {
         let of_stream = |(stream, inspection): (&StreamId, &StreamInspection)| {
             let name = stream.as_str().to_owned();
             inspection
-                .warnings(&self.channels, card)
+                .doubts(&self.channels, card)
                 .into_iter()
-                .map(move |text| format!("stream {name:?}: {text}"))
+                .map(move |doubt| format!("stream {name:?}: {}", doubt.text))
         };
         self.streams.iter().flat_map(of_stream).take(MAX_SHOWN * 4).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::doubt::{ChannelDoubt, DoubtKind};
 use crate::model::card::{Card, Statistics};
 use crate::signal::{Channel, Samples, Time};
 use crate::stream::RateFault;
@@ -12,12 +13,16 @@ const MAX_INTERVALS: usize = 4096;
 const MIN_SAMPLES: u64 = 8;
 /// A channel that does not fall within this many samples, and rises in half of them, is a counter or a time.
 const MIN_RISING: u64 = 30;
+/// A channel that has the same value in this many samples is not connected, or its robot stands still.
+const MIN_EQUAL: u64 = 100;
+/// The motors of a robot draw less than this on average, in A.
+const MAX_MEAN: f64 = 200.0;
 /// Fewer samples than this say nothing about the rate.
 const MIN_RATE_SAMPLES: u64 = 3;
 
 /// The samples of one stream.
 #[derive(Debug)]
-pub(super) struct StreamInspection {
+pub(crate) struct StreamInspection {
     samples: u64,
     /// When the first and the last batch arrived; `None` before the first.
     arrived: Option<(Instant, Instant)>,
@@ -40,7 +45,8 @@ struct ChannelInspection {
 }
 
 impl StreamInspection {
-    pub(super) fn new(channels: usize) -> Self {
+    /// Creates an inspection without samples, of a stream with this number of channels.
+    pub(crate) fn new(channels: usize) -> Self {
         let channel = ChannelInspection { last: f32::NAN, count: 0, sum: 0.0, rises: 0, falls: 0 };
         Self {
             samples: 0,
@@ -51,7 +57,8 @@ impl StreamInspection {
         }
     }
 
-    pub(super) fn add(&mut self, samples: &Samples, arrived: Instant) {
+    /// Adds samples that arrived together.
+    pub(crate) fn add(&mut self, samples: &Samples, arrived: Instant) {
         let first = self.arrived.map_or(arrived, |(first, _)| first);
         self.arrived = Some((first, arrived));
         for (time, row) in samples.iter() {
@@ -103,23 +110,17 @@ impl StreamInspection {
         of_clock().or(of_interval).map(|fault| fault.detail(rate))
     }
 
-    /// What is not plausible about the values.
-    pub(super) fn warnings(&self, channels: &[Channel], card: Option<&Card>) -> Vec<String> {
+    /// What is not plausible about the values; `card` is the card of the model, if there is one.
+    pub(crate) fn doubts(&self, channels: &[Channel], card: Option<&Card>) -> Vec<ChannelDoubt> {
         let training =
             card.and_then(|card| card.training.as_ref()).map(|training| training.statistics.as_slice());
-        let mut warnings = Vec::new();
-        for (index, (Channel { name, unit }, channel)) in channels.iter().zip(&self.channels).enumerate() {
-            if channel.only_rises() {
-                warnings.push(format!(
-                    "channel {name:?} only ever rises, to {} {unit}; a counter or a time is taken for a current. Check \
-                     the names and the number of the channels",
-                    channel.last
-                ));
-            } else if let Some(statistics) = training.and_then(|training| training.get(index)) {
-                warnings.extend(channel.compare(name, unit, statistics));
-            }
+        let mut doubts = Vec::new();
+        for (index, (channel, values)) in channels.iter().zip(&self.channels).enumerate() {
+            let statistics = training.and_then(|training| training.get(index));
+            let doubt = values.doubt(channel, statistics);
+            doubts.extend(doubt.map(|(kind, text)| ChannelDoubt { channel: index, kind, text }));
         }
-        warnings
+        doubts
     }
 
     /// The median interval between samples with different times, in nanoseconds.
@@ -144,6 +145,49 @@ impl ChannelInspection {
 
     fn only_rises(&self) -> bool {
         self.count >= MIN_RISING && self.falls == 0 && 2 * self.rises >= self.count
+    }
+
+    fn never_changes(&self) -> bool {
+        self.count >= MIN_EQUAL && self.rises == 0 && self.falls == 0
+    }
+
+    /// What is not plausible about the values, in a sentence with the fix; `training` says how they were in the
+    /// training data.
+    fn doubt(&self, channel: &Channel, training: Option<&Statistics>) -> Option<(DoubtKind, String)> {
+        let Channel { name, unit } = channel;
+        let last = self.last;
+        if self.only_rises() {
+            return Some((
+                DoubtKind::OnlyRises,
+                format!(
+                    "channel {name:?} only ever rises, to {last} {unit}; a counter or a time is taken for a current. \
+                     Check the names and the number of the channels (--channels, or [[source.channel]])"
+                ),
+            ));
+        }
+        if self.never_changes() {
+            return Some((
+                DoubtKind::NeverChanges,
+                format!(
+                    "channel {name:?} is {last} {unit} in all of its samples; if the robot drives, check its sensor and \
+                     the wires"
+                ),
+            ));
+        }
+        if let Some(training) = training {
+            return self.compare(name, unit, training).map(|text| (DoubtKind::UnlikeTraining, text));
+        }
+        if self.count < MIN_SAMPLES || unit != "A" {
+            return None;
+        }
+        let mean = self.sum / self.count as f64;
+        (mean.abs() > MAX_MEAN).then(|| {
+            let text = format!(
+                "channel {name:?} is {mean:.1} A on average, which is more than a motor draws; if the board sends mA, \
+                 let it divide them by 1000, or set scale = 0.001 under [[source.channel]]"
+            );
+            (DoubtKind::TooLarge, text)
+        })
     }
 
     /// What is wrong with the mean, compared with the training data.
@@ -208,7 +252,8 @@ mod tests {
         let channels = [Channel::in_ampere("left")];
         assert_eq!(inspection.summary(&channels, Instant::now()), "at 100 Hz, last \"left\" 1.5 A");
         assert_eq!(inspection.rate_fault(100.0), None);
-        assert_eq!(inspection.warnings(&channels, Some(&card())), Vec::<String>::new());
+        assert_eq!(inspection.doubts(&channels, Some(&card())), []);
+        assert_eq!(inspection.doubts(&channels, None), []);
     }
 
     #[test]
@@ -222,9 +267,20 @@ mod tests {
     #[test]
     fn counters_and_other_units_are_warned_of_with_the_fix() {
         let channels = [Channel::in_ampere("left")];
-        let counter = inspect(0.01, |index| 1e6 + index).warnings(&channels, Some(&card()));
-        assert!(counter[0].contains("only ever rises"), "{counter:?}");
-        let milliampere = inspect(0.01, |index| 1000.0 + index % 3.0).warnings(&channels, Some(&card()));
-        assert!(milliampere[0].contains("scale = 0.001"), "{milliampere:?}");
+        let counter = inspect(0.01, |index| 1e6 + index).doubts(&channels, Some(&card()));
+        assert!(counter[0].text.contains("only ever rises"), "{counter:?}");
+        let milliampere = |index: f32| 1000.0 + index % 3.0;
+        for (card, kind) in [(Some(&card()), DoubtKind::UnlikeTraining), (None, DoubtKind::TooLarge)] {
+            let doubts = inspect(0.01, milliampere).doubts(&channels, card);
+            assert_eq!((doubts.len(), doubts[0].channel, doubts[0].kind), (1, 0, kind));
+            assert!(doubts[0].text.contains("scale = 0.001"), "{doubts:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_never_changes_is_named() {
+        let doubts = inspect(0.01, |_| 0.0).doubts(&[Channel::in_ampere("left")], None);
+        assert_eq!((doubts.len(), doubts[0].kind), (1, DoubtKind::NeverChanges));
+        assert!(doubts[0].text.starts_with("channel \"left\" is 0 A in all"), "{doubts:?}");
     }
 }

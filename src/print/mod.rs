@@ -5,6 +5,11 @@
 //! below stand in their place. A reader that closed standard output has read what it wanted, so the command
 //! goes on, and its exit code is the one that it would have had. Any other failure to write is kept for the
 //! end of the command ([`failure`]). A failure to write to standard error can be told to nobody.
+//!
+//! [`live_lines`] has lines that are rewritten in place. What these macros and the log write to standard error
+//! stands above them.
+
+pub(crate) mod live_lines;
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -25,7 +30,7 @@ pub(crate) fn out(text: Arguments<'_>) {
 /// Writes to standard error.
 #[cfg_attr(test, allow(dead_code))]
 pub(crate) fn error(text: Arguments<'_>) {
-    let _ = io::stderr().lock().write_fmt(text);
+    let _ = live_lines::Above.write_all(text.to_string().as_bytes());
 }
 
 /// Whether nothing more can be written to standard output, so that a command whose only purpose is to print

@@ -1,21 +1,33 @@
-//! `underfoot record`: records samples as CSV files for training.
+//! The command line of `underfoot record`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::monitor::RecordMonitor;
+use super::progress::{RecordProgress, RecordTexts};
+use super::summary;
 use crate::command::failure::Failure;
 use crate::command::service::assemble;
+use crate::command::service::port::PortArgs;
 use crate::command::{block_on, shutdown_signal};
-use crate::config::{Config, SourceConfig, SourceKind, load};
+use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::pipeline::Pipeline;
 use crate::health::Health;
+use crate::model::card_text::printable;
 use crate::model::session::Model;
 use crate::mqtt::Role;
-use crate::signal::{Channel, ChannelInput, StreamId, TimeInput, TimeUnit};
+use crate::signal::Channel;
 use crate::sink::recorder::{Recorder, RecorderOptions};
 
+/// The most sources that are named.
+const MAX_NAMED: usize = 3;
+
 /// Record samples for training, to FOLDER/LABEL/….csv, until Ctrl-C
+///
+/// Shows what arrives: the time, the number of samples, their rate and the newest value of each channel, in place on a
+/// terminal, and as a line every 10 s elsewhere. Recording begins with the first sample that the robot sends from now on.
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
     /// The surface that the robot drives on, such as gravel; it names the folder
@@ -28,32 +40,9 @@ pub struct RecordArgs {
     /// [default: /etc/underfoot/underfoot.toml]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Record this serial port, without a configuration, such as /dev/ttyUSB0
-    #[arg(long, value_name = "PATH", conflicts_with = "config")]
-    port: Option<String>,
-    /// The speed of the serial port, in bits per second
-    #[arg(long, requires = "port", conflicts_with = "config", default_value_t = assemble::DEFAULT_BAUD)]
-    baud: u32,
-    /// The format of the samples on the serial port: csv, json or binary
-    #[arg(long, requires = "port", conflicts_with = "config", default_value = "csv")]
-    format: String,
-    /// The robot's name, with which the file names start
-    #[arg(long, requires = "port", conflicts_with = "config", default_value = "rover")]
-    stream: StreamId,
-    /// The channels on the serial port in their order, in A, such as left,right
-    #[arg(
-        long,
-        requires = "port",
-        conflicts_with = "config",
-        value_name = "NAME,…",
-        value_delimiter = ',',
-        default_value = "current"
-    )]
-    channels: Vec<String>,
-    /// The unit of the times on the serial port: s, ms, us, ns, rfc3339 or none [default: worked out from the samples]
-    #[arg(long, requires = "port", conflicts_with = "config", value_name = "UNIT", value_parser = parse_unit)]
-    unit: Option<TimeUnit>,
-    /// Stop after this time, such as 90s or 5m [default: at Ctrl-C]
+    #[command(flatten)]
+    port: PortArgs,
+    /// Stop after this time since the first sample, such as 90s or 5m [default: at Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 }
@@ -64,26 +53,7 @@ impl RecordArgs {
     /// # Errors
     /// [`Failure`]: exit code 78 if the configuration cannot work, 1 if nothing could be recorded.
     pub fn run(self) -> Result<(), Failure> {
-        let mut config = match &self.port {
-            None => load::load(self.config.as_deref(), &[]).map_err(Failure::config)?,
-            Some(port) => Config {
-                sources: vec![SourceConfig {
-                    kind: SourceKind::Serial,
-                    port: Some(port.clone()),
-                    baud: Some(self.baud),
-                    format: Some(self.format.clone()),
-                    stream: Some(self.stream.clone()),
-                    channels: self
-                        .channels
-                        .iter()
-                        .map(|name| ChannelInput::of(&Channel::in_ampere(name)))
-                        .collect(),
-                    time: TimeInput { unit: self.unit, ..TimeInput::default() },
-                    ..SourceConfig::default()
-                }],
-                ..Config::default()
-            },
-        };
+        let mut config = self.port.load(self.config.as_deref())?;
         if config.sources.is_empty() {
             return Err(Failure::config(
                 "there is nothing to record; name a serial port with --port, such as --port /dev/ttyUSB0, or a \
@@ -104,57 +74,85 @@ impl RecordArgs {
             max_streams: config.limits.streams,
             idle: config.limits.idle,
         };
+        let monitor = RecordMonitor::new(options.channels.clone(), Instant::now());
+        let monitor = Arc::new(Mutex::new(monitor));
         let recorder = Recorder::new(options).map_err(Failure::failed)?;
         let health = Arc::new(Health::new(assemble::silence_limits(&config)));
-        let ended = block_on(async {
-            let broker = assemble::broker(&config, Role::Tool("record"))?;
-            eprintln!(
+        let texts = RecordTexts {
+            sources: source_names(&config),
+            begun: format!(
                 "recording {:?} into {}; Ctrl-C stops",
                 self.label,
                 self.out.join(&self.label).display()
-            );
+            ),
+            check: self.port.check_command(self.config.as_deref()),
+        };
+        let check = texts.check.clone();
+        let ended = block_on(async {
+            let broker = assemble::broker(&config, Role::Tool("record"))?;
+            let observed = monitor.clone();
             let pipeline = Pipeline {
                 sources,
                 broker,
                 serving: None,
                 recorder: Some(recorder),
-                observer: None,
+                observer: Some(Box::new(move |event| {
+                    observed.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
+                })),
                 reload: None,
                 http: None,
                 health: health.clone(),
                 supervised: false,
                 drain: config.limits.drain,
             };
+            let mut progress = RecordProgress::new(monitor, health.clone(), texts);
             let stop = async {
-                match self.duration {
-                    Some(duration) => tokio::select! {
-                        () = tokio::time::sleep(duration) => {}
-                        () = shutdown_signal() => {}
-                    },
-                    None => shutdown_signal().await,
+                tokio::select! {
+                    () = progress.run(self.duration) => {}
+                    () = shutdown_signal() => {}
                 }
             };
             pipeline.run(stop).await.map_err(Failure::failed)
         })??;
-        for (path, samples) in &ended.recordings {
-            println!("{}", path.display());
-            eprintln!("{}: {samples} samples", path.display());
+        for recording in &ended.recordings {
+            // For programs; people read the line below.
+            if !std::io::stdout().is_terminal() {
+                println!("{}", recording.path.display());
+            }
+            eprintln!("{}", summary::line(recording));
         }
         if health.drops().total() > 0 {
             eprintln!("dropped: {}", health.drops());
         }
         if ended.recordings.is_empty() {
-            return Err(Failure::failed(
-                "no samples arrived, so nothing was recorded; run `underfoot check` to test each source",
-            ));
+            return Err(Failure::failed(format!(
+                "no samples arrived, so nothing was recorded; run `{check}`, which says what arrives"
+            )));
         }
+        eprintln!("{}", summary::next_step(&self.out));
         Ok(())
     }
 }
 
-/// Parses the name of a unit of time.
-fn parse_unit(name: &str) -> Result<TimeUnit, String> {
-    name.parse().map_err(|why: &str| why.to_owned())
+/// The sources with what they read, such as `serial0 (/dev/ttyUSB0)`.
+fn source_names(config: &Config) -> String {
+    let named = |(index, source): (usize, &SourceConfig)| {
+        let path = source.path.as_ref().map(|path| path.display().to_string());
+        let what = match source.kind {
+            SourceKind::Serial => source.port.clone(),
+            SourceKind::Mqtt => source.topic.clone(),
+            SourceKind::File => path,
+            SourceKind::Stdin => Some("standard input".into()),
+            SourceKind::Simulator => Some("a simulated robot".into()),
+        };
+        format!("{} ({})", source.name(index), what.unwrap_or_default())
+    };
+    let names: Vec<String> = config.sources.iter().enumerate().take(MAX_NAMED).map(named).collect();
+    let more = match config.sources.len().saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    printable(&format!("{}{more}", names.join(", "))).into_owned()
 }
 
 /// The channels to record: those of the model, or, without a model, those of the sources, which must all have

@@ -1,0 +1,37 @@
+//! A recording that has been closed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A recording that has been closed: where it is, and how much it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinishedRecording {
+    /// The file.
+    pub path: PathBuf,
+    /// The number of samples in it.
+    pub samples: u64,
+    /// The time from its first sample to its last.
+    pub span: Duration,
+}
+
+impl FinishedRecording {
+    /// The mean sample rate in Hz; `None` if there are too few samples for one.
+    pub fn rate(&self) -> Option<f64> {
+        let intervals = self.samples.checked_sub(1).filter(|intervals| *intervals > 0)?;
+        (self.span > Duration::ZERO).then(|| intervals as f64 / self.span.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_the_number_of_intervals_in_their_time() {
+        let recording = |samples, span| FinishedRecording { path: PathBuf::new(), samples, span };
+        assert_eq!(recording(101, Duration::from_secs(1)).rate(), Some(100.0));
+        for (samples, seconds) in [(0, 0), (1, 0), (5, 0)] {
+            assert_eq!(recording(samples, Duration::from_secs(seconds)).rate(), None);
+        }
+    }
+}
