@@ -49,8 +49,9 @@ impl CheckArgs {
         report("configuration", Ok(format!("{count} source{}", if count == 1 { "" } else { "s" })));
 
         let model = assemble::models(&config);
-        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
-        let warnings: Vec<String> = warnings.cloned().collect();
+        let warnings = model.iter().flat_map(|(_, models)| models.first()).flat_map(Model::warnings).cloned();
+        let novelty = model.iter().filter_map(|(_, models)| assemble::novelty_warning(&config, models));
+        let warnings: Vec<String> = warnings.chain(novelty).collect();
         let model = model.map(|(card, _)| card);
         let card = model.as_ref().ok().cloned();
         let describe = |card: Card| {
