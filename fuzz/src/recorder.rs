@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use underfoot::recordings::{self, reader::RecordingReader};
 use underfoot::signal::{Arrival, Channel, Columns, Drops, SampleBatch, Samples, StreamId, Time};
-use underfoot::sink::recorder::{Recorder, RecorderOptions};
+use underfoot::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 
 use super::{readings, split_first};
 
@@ -29,7 +29,7 @@ pub fn recorder(data: &[u8]) {
     let options = RecorderOptions {
         folder: folder.path().to_owned(),
         label: "tile".into(),
-        only_labelled: false,
+        unlabelled: Unlabelled::Recorded,
         channels: channels.clone(),
         max_streams: 2,
         idle: Duration::from_secs(60),

@@ -39,6 +39,9 @@ pub struct RecordConfig {
     pub label: Option<String>,
     /// Whether samples are recorded only while their robot has a label over MQTT.
     pub only_labelled: bool,
+    /// Whether samples of robots without a label over MQTT are recorded only around stays on surfaces that the model does
+    /// not know.
+    pub novel: bool,
 }
 
 impl RecordConfig {
@@ -62,6 +65,18 @@ impl RecordConfig {
                 return wrong(
                     "record.label would have no effect, because robots without a label over MQTT are not recorded; \
                      remove one of the two",
+                );
+            }
+        }
+        if self.novel {
+            let wrong = |fix: &str| Err(ValueError::in_words("record.novel", "true", fix));
+            if self.folder.is_none() {
+                return wrong("it needs record.folder, the folder of the recordings");
+            }
+            if self.label.is_some() {
+                return wrong(
+                    "record.label would have no effect, because nobody knows yet which surface a novel one is; remove one \
+                     of the two",
                 );
             }
         }

@@ -26,6 +26,13 @@ impl Config {
         self.mqtt.validate()?;
         self.http.validate()?;
         self.record.validate(self.mqtt.host.is_some())?;
+        if self.record.novel && self.decide.novelty <= 0.0 {
+            return Err(ValueError::in_words(
+                "record.novel",
+                "true",
+                "with decide.novelty = 0 no surface is ever novel; raise decide.novelty, or remove this key",
+            ));
+        }
         self.validate_sources()
     }
 
@@ -197,6 +204,15 @@ mod tests {
             (
                 "[mqtt]\nhost = 'h'\n[record]\nfolder = 'r'\nlabel = 'x'\nonly_labelled = true",
                 "record.only_labelled is true; record.label would have no effect",
+            ),
+            ("[record]\nnovel = true", "record.novel is true; it needs record.folder, the folder"),
+            (
+                "[record]\nfolder = 'r'\nlabel = 'x'\nnovel = true",
+                "record.novel is true; record.label would have no effect",
+            ),
+            (
+                "[decide]\nnovelty = 0.0\n[record]\nfolder = 'r'\nnovel = true",
+                "record.novel is true; with decide.novelty = 0 no surface is ever novel",
             ),
             ("[decide]\nmin_confidence = 1.5", "decide.min_confidence is 1.5; it must be from 0 to 1"),
             ("[decide]\nnovelty = 2.0", "decide.novelty is 2.0; it must be from 0 to 1"),

@@ -137,6 +137,11 @@ impl Model {
         &self.warnings
     }
 
+    /// Whether the model says how unlike the training data a window is.
+    pub fn says_novelty(&self) -> bool {
+        self.novelty.is_some()
+    }
+
     /// The model card.
     pub fn card(&self) -> &Card {
         &self.card

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::evaluation::EvaluationSink;
 use super::live::LiveSink;
 use super::mqtt::MqttSink;
+use super::recorder::NovelStreams;
 use super::text::TextSink;
 use crate::decision::Outcome;
 use crate::health::Health;
@@ -22,6 +23,8 @@ pub enum Sink {
     Live(LiveSink),
     /// Scores predictions against known labels.
     Evaluation(EvaluationSink),
+    /// Tells the recorder which streams are on a surface that the model does not know.
+    Novel(NovelStreams),
     /// Sends each outcome to a channel, with the moment at which it was emitted. Outcomes are lost while the
     /// channel is full.
     Channel(SyncSender<(Instant, Outcome)>),
@@ -35,6 +38,7 @@ impl Sink {
             Sink::Text(text) => text.take(outcome, drops),
             Sink::Live(live) => live.take(outcome),
             Sink::Evaluation(evaluation) => evaluation.take(outcome),
+            Sink::Novel(novel) => novel.take(outcome),
             Sink::Channel(sender) => {
                 // This channel feeds the display of the demo, where missing a few outcomes does no harm.
                 let _ = sender.try_send((Instant::now(), outcome.clone()));

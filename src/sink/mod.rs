@@ -6,6 +6,7 @@
 //! - `text`: JSON lines, CSV or a table on standard output,
 //! - `live`: the live page and the metrics,
 //! - `evaluation`: scores against known labels,
+//! - `recorder::NovelStreams`: what the recorder has to know of the outcomes,
 //! - a channel, with which the demo shows the outcomes.
 //!
 //! `json` is the one writer of predictions and surface changes as JSON. [`recorder`] is not a [`Sink`]: it

@@ -69,7 +69,7 @@ fn assert_recorded(out: &Path, recording: &Recording, expected: &[(&str, &[std::
 }
 
 /// The rows that a recording of these samples has.
-fn recorded(recording: &Recording, range: std::ops::Range<usize>) -> String {
+pub(crate) fn recorded(recording: &Recording, range: std::ops::Range<usize>) -> String {
     let row = |(t, current): &(String, String)| {
         format!("{:.9},{}\n", t.parse::<f64>().unwrap(), current.parse::<f32>().unwrap())
     };

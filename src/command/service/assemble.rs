@@ -68,6 +68,16 @@ pub(crate) fn load_models(config: &Config, bytes: &[u8]) -> Result<(Card, Vec<Mo
     Ok((card, models))
 }
 
+/// What is wrong if novel surfaces are to be recorded, but the model does not say which ones are; `None` if it is well.
+pub(crate) fn novelty_warning(config: &Config, models: &[Model]) -> Option<String> {
+    let says_novelty = models.first().is_none_or(Model::says_novelty);
+    (config.record.novel && !says_novelty).then(|| {
+        "record.novel records nothing with this model, because it has no output \"novelty\"; `underfoot-train fit` makes \
+         models that have one, but a refitted model has none"
+            .into()
+    })
+}
+
 fn model_path(config: &Config) -> Result<&Path, Failure> {
     config.model.path.as_deref().ok_or_else(|| {
         Failure::config("model.path is missing; give the .onnx file that `underfoot-train fit --out` wrote")

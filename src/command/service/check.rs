@@ -56,7 +56,9 @@ impl CheckArgs {
         });
         let warnings =
             model.iter().flatten().flat_map(|(_, models)| models.first()).flat_map(Model::warnings);
-        let warnings: Vec<String> = warnings.cloned().collect();
+        let novelty =
+            model.iter().flatten().filter_map(|(_, models)| assemble::novelty_warning(&config, models));
+        let warnings: Vec<String> = warnings.cloned().chain(novelty).collect();
         let model = model.map(|model| model.map(|(card, _)| card));
         let card = model.as_ref().and_then(|model| model.as_ref().ok().cloned());
         let describe = |card: Card| {

@@ -54,7 +54,11 @@ impl Reloader {
         let (digest, bytes) = assemble::read_model(&running)?;
         let mut models = None;
         if digest != self.digest {
-            models = Some(assemble::load_models(&running, &bytes)?);
+            let loaded = assemble::load_models(&running, &bytes)?;
+            if let Some(warning) = assemble::novelty_warning(&running, &loaded.1) {
+                tracing::warn!("{warning}");
+            }
+            models = Some(loaded);
         }
         drop(bytes);
         let card = models.as_ref().map_or_else(|| self.context.card.clone(), |(card, _)| card.clone());

@@ -27,7 +27,7 @@ use crate::sink::json::JsonWriter;
 use crate::sink::live::LiveSink;
 use crate::sink::live::about::About;
 use crate::sink::mqtt::MqttSink;
-use crate::sink::recorder::{Recorder, RecorderOptions};
+use crate::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 use crate::sink::text::{TextFormat, TextSink};
 
 /// Run the daemon: read samples and publish surfaces until stopped
@@ -78,6 +78,9 @@ async fn serve(
     let (digest, bytes) = assemble::read_model(&config)?;
     let (card, models) = assemble::load_models(&config, &bytes)?;
     drop(bytes);
+    if let Some(warning) = assemble::novelty_warning(&config, &models) {
+        tracing::warn!("{warning}");
+    }
     let sources = assemble::sources(&config, Some(&card.channels))?;
     let streams = assemble::stream_options(&config, &card);
     let context = assemble::context(&config, card);
@@ -102,6 +105,7 @@ async fn serve(
             std::io::stdout(),
         )));
     }
+    sinks.extend(recorder.as_ref().and_then(Recorder::novel_streams).map(Sink::Novel));
     if let Some(server) = &server {
         // After the other sinks, so that the time they take is part of the measured latency.
         sinks.push(Sink::Live(LiveSink::new(server.live(), JsonWriter::of(&context), health.clone())));
@@ -175,7 +179,11 @@ fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
     let options = RecorderOptions {
         folder: folder.clone(),
         label: config.record.label().to_owned(),
-        only_labelled: config.record.only_labelled,
+        unlabelled: match &config.record {
+            record if record.novel => Unlabelled::WhileNovel,
+            record if record.only_labelled => Unlabelled::NotRecorded,
+            _ => Unlabelled::Recorded,
+        },
         channels: card.channels.clone(),
         max_streams: config.limits.streams,
         idle: config.limits.idle,

@@ -73,11 +73,11 @@ impl OpenRecording {
         stream: &StreamId,
         label: Option<&Label>,
     ) -> io::Result<Self> {
-        let Some(label) = label else { return Self::create(folder, stream, &options.channels) };
-        let folder = options.folder.join(label.as_str());
+        let folder = label.map_or_else(|| folder.to_owned(), |label| options.folder.join(label.as_str()));
+        // Whoever labels recordings may rename the folder that they are in.
         folder::create(&folder)?;
         let mut open = Self::create(&folder, stream, &options.channels)?;
-        open.label = Some(label.clone());
+        open.label = label.cloned();
         Ok(open)
     }
 
@@ -127,11 +127,11 @@ impl OpenRecording {
         Err(named(folder, &last))
     }
 
-    /// Appends a row: the time in seconds, then the value of each channel.
+    /// Appends a row: the time in seconds, then the value of each channel. Returns its size in bytes.
     ///
     /// # Errors
     /// An error that names the file.
-    pub(super) fn write(&mut self, time: Time, row: &[f32]) -> io::Result<()> {
+    pub(super) fn write(&mut self, time: Time, row: &[f32]) -> io::Result<usize> {
         let nanos = time.nanos();
         let sign = if nanos < 0 { "-" } else { "" };
         let nanos = nanos.unsigned_abs();
@@ -145,7 +145,9 @@ impl OpenRecording {
         self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.dirty = true;
         let Self { out, row, .. } = self;
-        out.write_all(row.end()).map_err(|error| named(&out.get_ref().0.path, &error))
+        let row = row.end();
+        out.write_all(row).map_err(|error| named(&out.get_ref().0.path, &error))?;
+        Ok(row.len())
     }
 
     /// Gives everything so far to the system, where the end of this process cannot lose it.

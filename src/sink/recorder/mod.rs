@@ -2,7 +2,8 @@
 //!
 //! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv`, one file for each
 //! uninterrupted run of the device's clock with one label. The label is the one that the stream has over MQTT
-//! (`labels.rs`), or else the one of the configuration. [`start`] runs a recorder on a thread of its own, so that a slow disk
+//! (`labels.rs`), or else the one of the configuration. Streams without a label may also be left out, or be recorded only around stays on
+//! surfaces that the model does not know (`novel`). [`start`] runs a recorder on a thread of its own, so that a slow disk
 //! delays nothing else; what waits for that thread is bounded by bytes. Once a second everything is given to the
 //! system, so that a crash of the program loses at most about the last second. Another thread then writes it
 //! through to the disk, while recording goes on. A loss of power loses at most the last second, too, and what
@@ -13,6 +14,8 @@ mod file;
 mod finished;
 mod folder;
 mod labels;
+mod late_samples;
+mod novel;
 mod open_files;
 mod options;
 mod queue;
@@ -23,7 +26,8 @@ mod thread;
 
 pub use self::finished::FinishedRecording;
 pub(crate) use self::folder::check as check_folder;
-pub use self::options::{OnFault, RecorderOptions};
-pub(crate) use self::streams::LateSamples;
+pub(crate) use self::late_samples::LateSamples;
+pub use self::novel::NovelStreams;
+pub use self::options::{OnFault, RecorderOptions, Unlabelled};
 pub use self::streams::Recorder;
 pub(crate) use self::thread::{RecordSender, Recorded, start};

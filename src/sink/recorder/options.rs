@@ -14,6 +14,17 @@ pub enum OnFault {
     Pause,
 }
 
+/// What becomes of the samples of robots that have no label of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlabelled {
+    /// They are recorded.
+    Recorded,
+    /// They are recorded around stays on surfaces that the model does not know.
+    WhileNovel,
+    /// They are not recorded.
+    NotRecorded,
+}
+
 /// What a recorder writes, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderOptions {
@@ -21,8 +32,8 @@ pub struct RecorderOptions {
     pub folder: PathBuf,
     /// The surface that robots without a label of their own drive on. Their recordings go into the folder with this name below `folder`.
     pub label: String,
-    /// Whether only robots with a label of their own are recorded.
-    pub only_labelled: bool,
+    /// What becomes of the samples of robots without a label of their own.
+    pub unlabelled: Unlabelled,
     /// The recorded channels, each of which is a column.
     pub channels: Vec<Channel>,
     /// Maximum number of streams recorded at once. Samples of further streams are dropped and counted.

@@ -24,6 +24,11 @@ impl RecordingFile {
         Self { file, path, flushed, kept, announced }
     }
 
+    /// Whether all samples that were given to the system are known to be on the disk.
+    pub(super) fn is_synced(&self) -> bool {
+        self.kept.load(Ordering::Relaxed) >= self.flushed.load(Ordering::Relaxed)
+    }
+
     /// Notes that samples up to this number are on the disk.
     pub(super) fn keep(&self, samples: u64) {
         self.kept.fetch_max(samples, Ordering::Relaxed);

@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use super::file::{MAX_GAP, OpenRecording};
 use super::finished::FinishedRecording;
-use super::options::RecorderOptions;
+use super::late_samples::LateSamples;
+use super::novel::{DiskSpace, NovelStreams};
+use super::options::{RecorderOptions, Unlabelled};
 use super::recording_file::RecordingFile;
 use super::sync::sync_all;
 use super::{folder, open_files};
@@ -19,19 +21,11 @@ use crate::stream::Placement;
 /// Maximum number of finished recordings that are remembered for the report at the end.
 const MAX_FINISHED: usize = 1000;
 
+/// What the recordings of novel surfaces may take on the disk in all.
+const MAX_NOVEL_BYTES: u64 = 256 << 20;
+
 /// Maximum number of finished recordings that wait to be synced when labels change.
 const MAX_CLOSED: usize = 64;
-
-/// What the recorder does with samples that cannot be written because a newer one was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LateSamples {
-    /// They are counted as late or as duplicates.
-    Count,
-    /// They were counted by the stream table, which gets the same samples.
-    CountedByStreams,
-    /// The stream table may have used them, because it sorts samples by time: they are counted as not recorded.
-    NotRecorded,
-}
 
 /// Writes each stream's samples to a file of its own, and starts a new file when the device's clock starts
 /// again.
@@ -50,6 +44,8 @@ pub struct Recorder {
     closed: Vec<Arc<RecordingFile>>,
     /// The finished recordings.
     finished: Vec<FinishedRecording>,
+    /// What limits the recordings of novel surfaces, if these are all that is recorded of streams without a label.
+    novel: Option<(NovelStreams, DiskSpace)>,
 }
 
 impl Recorder {
@@ -58,11 +54,13 @@ impl Recorder {
     /// # Errors
     /// An error that names the folder, if it cannot be created.
     pub fn new(options: RecorderOptions) -> io::Result<Self> {
-        let folder = match options.only_labelled {
-            true => options.folder.clone(),
-            false => options.folder.join(&options.label),
+        let folder = match options.unlabelled {
+            Unlabelled::NotRecorded => options.folder.clone(),
+            Unlabelled::Recorded | Unlabelled::WhileNovel => options.folder.join(&options.label),
         };
         folder::create(&folder)?;
+        let novel = (options.unlabelled == Unlabelled::WhileNovel)
+            .then(|| (NovelStreams::default(), DiskSpace::of(folder.clone(), MAX_NOVEL_BYTES)));
         Ok(Self {
             max_files: open_files::limit(options.max_streams),
             options,
@@ -71,12 +69,18 @@ impl Recorder {
             files: HashMap::new(),
             closed: Vec::new(),
             finished: Vec::new(),
+            novel,
         })
     }
 
     /// What is recorded, and where.
     pub(super) fn options(&self) -> &RecorderOptions {
         &self.options
+    }
+
+    /// The streams that are on a novel surface now, to be told by the decisions; `None` if it does not matter.
+    pub(crate) fn novel_streams(&self) -> Option<NovelStreams> {
+        self.novel.as_ref().map(|(novel, _)| novel.clone())
     }
 
     /// Sets what is done with late samples; by default they are counted.
@@ -100,6 +104,13 @@ impl Recorder {
         if batch.samples.is_empty() {
             return Ok(());
         }
+        if label.is_none()
+            && let Some((_, space)) = &mut self.novel
+            && !space.has_room(Instant::now())
+        {
+            drops.add_many(DropReason::NotRecorded, batch.samples.len() as u64, || space.full());
+            return self.end(&batch.stream, drops);
+        }
         if !self.files.contains_key(&batch.stream) {
             if self.files.len() + self.closed.len() >= self.max_files {
                 drops
@@ -114,6 +125,7 @@ impl Recorder {
             self.go_on_in(next, &batch.stream)?;
         }
         let Some(open) = self.files.get_mut(&batch.stream) else { return Ok(()) };
+        let mut space = self.novel.as_mut().map(|(_, space)| space).filter(|_| label.is_none());
         open.used = Instant::now();
         open.timestamper.stamp(&mut batch.samples, batch.arrived.time, batch.rate);
         open.leaps.filter(&mut batch.samples, MAX_GAP, drops);
@@ -145,21 +157,14 @@ impl Recorder {
                     time
                 }
                 placement @ (Placement::Duplicate | Placement::Late) => {
-                    match self.late {
-                        LateSamples::Count => placement.count_drop(raw, drops),
-                        LateSamples::CountedByStreams => {}
-                        LateSamples::NotRecorded if placement == Placement::Duplicate => {}
-                        LateSamples::NotRecorded => drops.add(DropReason::NotRecorded, || {
-                            format!(
-                                "the sample at {} s arrived after a newer one, and a recording is in order of time",
-                                raw.seconds()
-                            )
-                        }),
-                    }
+                    self.late.count(placement, raw, drops);
                     continue;
                 }
             };
-            open.write(time, row)?;
+            let bytes = open.write(time, row)?;
+            if let Some(space) = &mut space {
+                space.add(bytes, open.samples == 1);
+            }
         }
         Ok(())
     }
@@ -204,14 +209,14 @@ impl Recorder {
         for stream in expired.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
             self.end(&stream, drops)?;
         }
-        self.closed.retain(is_unsynced);
+        self.closed.retain(|file| !file.is_synced());
         self.files.values_mut().try_for_each(OpenRecording::flush)
     }
 
     /// The files with samples that the system has and that may not be on the disk yet.
     pub(super) fn unsynced(&self) -> Vec<Arc<RecordingFile>> {
         let open = self.files.values().map(OpenRecording::file);
-        open.chain(&self.closed).filter(|file| is_unsynced(file)).cloned().collect()
+        open.chain(&self.closed).filter(|file| !file.is_synced()).cloned().collect()
     }
 
     /// Whether samples of an open file are on the disk.
@@ -283,11 +288,6 @@ fn close(
     Ok(())
 }
 
-/// Whether samples of this file may not be on the disk yet.
-fn is_unsynced(file: &Arc<RecordingFile>) -> bool {
-    file.kept.load(Ordering::Relaxed) < file.flushed.load(Ordering::Relaxed)
-}
-
 /// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for
 /// months.
 fn remember(finished: &mut Vec<FinishedRecording>, recording: FinishedRecording) {
@@ -311,7 +311,7 @@ mod tests {
         RecorderOptions {
             folder: folder.into(),
             label: "gravel".into(),
-            only_labelled: false,
+            unlabelled: Unlabelled::Recorded,
             channels: channels.iter().map(|name| Channel::in_ampere(name)).collect(),
             max_streams: 9,
             idle: Duration::MAX,

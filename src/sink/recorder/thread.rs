@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::finished::FinishedRecording;
 use super::labels::LiveLabels;
-use super::options::OnFault;
+use super::novel::{NovelStays, NovelStep};
+use super::options::{OnFault, Unlabelled};
 use super::queue::{MAX_BYTES, RecordEntry, RecordQueue};
 use super::streams::Recorder;
 use super::sync::SyncThread;
 use crate::health::Health;
-use crate::signal::{DropReason, Drops, SourceEvent};
+use crate::signal::{DropReason, Drops, SampleBatch, SourceEvent};
 use crate::thread::{NamedThread, test_panic};
 
 /// How often recordings are given to the system, and synced. A crash loses at most the samples of this time.
@@ -29,7 +30,9 @@ pub(crate) type Recorded = io::Result<Vec<FinishedRecording>>;
 pub(crate) struct RecordSender {
     queue: Arc<RecordQueue>,
     labels: LiveLabels,
-    only_labelled: bool,
+    unlabelled: Unlabelled,
+    /// The stays on novel surfaces, if only these are recorded of streams without a label.
+    stays: Option<NovelStays>,
 }
 
 /// Starts a thread that writes the events passed to [`RecordSender::take`]. Samples that it drops are counted in
@@ -42,7 +45,8 @@ pub(crate) fn start(
     let queue = Arc::new(RecordQueue::default());
     let options = recorder.options();
     let labels = LiveLabels::new(options.max_streams, options.idle);
-    let sender = RecordSender { queue: queue.clone(), labels, only_labelled: options.only_labelled };
+    let stays = recorder.novel_streams().map(|novel| NovelStays::new(novel, options));
+    let sender = RecordSender { queue: queue.clone(), labels, unlabelled: options.unlabelled, stays };
     let recording = RecorderLoop {
         recorder,
         on_fault,
@@ -60,17 +64,29 @@ impl RecordSender {
     pub(crate) fn take(&mut self, event: &SourceEvent, drops: &mut Drops) {
         let refused = match event {
             SourceEvent::Samples(batch) => match self.labels.at(&batch.stream, batch.arrived.instant) {
-                None if self.only_labelled => 0,
-                label => self.queue.push(event, label),
+                Some(label) => {
+                    if let Some(stays) = &mut self.stays {
+                        stays.labelled(&batch.stream);
+                    }
+                    self.queue.push(event, Some(label))
+                }
+                None => match self.unlabelled {
+                    Unlabelled::Recorded => self.queue.push(event, None),
+                    Unlabelled::WhileNovel => self.take_around_stays(event, batch, drops),
+                    Unlabelled::NotRecorded => 0,
+                },
             },
             SourceEvent::End(stream) => {
                 self.labels.forget(stream);
+                if let Some(stays) = &mut self.stays {
+                    stays.forget(stream);
+                }
                 self.queue.push(event, None)
             }
             SourceEvent::Label(change) => {
                 let ended = self.labels.change(change, Instant::now(), drops);
                 // Otherwise the next samples, which have no label, end the recording.
-                for stream in ended.into_iter().filter(|_| self.only_labelled) {
+                for stream in ended.into_iter().filter(|_| self.unlabelled != Unlabelled::Recorded) {
                     self.queue.push(&SourceEvent::End(stream), None);
                 }
                 0
@@ -82,6 +98,17 @@ impl RecordSender {
                 MAX_BYTES >> 20
             )
         });
+    }
+
+    /// Queues a batch without a label if it is around a stay on a novel surface, and what was before it when a stay
+    /// begins. Returns the number of samples that found no room.
+    fn take_around_stays(&mut self, event: &SourceEvent, batch: &SampleBatch, drops: &mut Drops) -> usize {
+        match self.stays.as_mut().map_or(NovelStep::Skip, |stays| stays.take(batch, drops)) {
+            NovelStep::Skip => 0,
+            NovelStep::Begin(batch) => self.queue.push(&SourceEvent::Samples(batch), None),
+            NovelStep::Record => self.queue.push(event, None),
+            NovelStep::End => self.queue.push(&SourceEvent::End(batch.stream.clone()), None),
+        }
     }
 }
 
@@ -183,26 +210,56 @@ impl RecorderLoop {
 
 #[cfg(test)]
 mod tests {
+    use super::super::novel::NovelStreams;
     use super::super::options::RecorderOptions;
     use super::*;
-    use crate::signal::{Arrival, Channel, SampleBatch, Samples, StreamId, Time};
+    use crate::signal::{Arrival, Channel, Label, LabelChange, Samples, StreamId, Time, UNLABELLED};
+
+    fn options(folder: &std::path::Path, max_streams: usize) -> RecorderOptions {
+        RecorderOptions {
+            folder: folder.to_owned(),
+            label: "tile".into(),
+            unlabelled: Unlabelled::Recorded,
+            channels: vec![Channel::in_ampere("current")],
+            max_streams,
+            idle: Duration::MAX,
+        }
+    }
 
     /// Starts a recorder in a folder.
     fn recorder(
         folder: &std::path::Path,
         max_streams: usize,
     ) -> (RecordSender, NamedThread<Recorded>, Arc<Health>) {
-        let options = RecorderOptions {
-            folder: folder.to_owned(),
-            label: "tile".into(),
-            only_labelled: false,
-            channels: vec![Channel::in_ampere("current")],
-            max_streams,
-            idle: Duration::MAX,
-        };
         let health = Arc::new(Health::new([]));
-        let (sender, thread) = start(Recorder::new(options).unwrap(), OnFault::Pause, health.clone());
+        let recorder = Recorder::new(options(folder, max_streams)).unwrap();
+        let (sender, thread) = start(recorder, OnFault::Pause, health.clone());
         (sender, thread, health)
+    }
+
+    /// Starts a recorder that records streams without a label while they are on a novel surface.
+    fn novel_recorder(
+        folder: &std::path::Path,
+    ) -> (RecordSender, NamedThread<Recorded>, Arc<Health>, NovelStreams) {
+        let label = UNLABELLED.into();
+        let options = RecorderOptions { label, unlabelled: Unlabelled::WhileNovel, ..options(folder, 10) };
+        let (recorder, health) = (Recorder::new(options).unwrap(), Arc::new(Health::new([])));
+        let novel = recorder.novel_streams().unwrap();
+        let (sender, thread) = start(recorder, OnFault::Pause, health.clone());
+        (sender, thread, health, novel)
+    }
+
+    /// The folder of each recording, with the seconds of its first and of its last row and the number of its rows.
+    fn spans(recordings: &[FinishedRecording]) -> Vec<(String, f64, f64, u64)> {
+        let span = |FinishedRecording { path, samples, .. }: &FinishedRecording| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let times: Vec<f64> =
+                text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
+            assert_eq!(times.len() as u64, *samples);
+            let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+            (folder, times[0], times[times.len() - 1], *samples)
+        };
+        recordings.iter().map(span).collect()
     }
 
     fn finish(sender: RecordSender, mut thread: NamedThread<Recorded>) -> Vec<FinishedRecording> {
@@ -258,5 +315,85 @@ mod tests {
                 text.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap()).collect();
             assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
         }
+    }
+
+    #[test]
+    fn what_is_around_stays_on_novel_surfaces_is_written_and_what_has_a_label_goes_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sender, thread, health, novel) = novel_recorder(folder.path());
+        let mut drops = Drops::default();
+        let stream = StreamId::new("rover").unwrap();
+        let mut drive = |seconds: std::ops::Range<u32>, is_novel, label: Option<&str>| {
+            let change = match label {
+                Some(label) => LabelChange::Start(stream.clone(), Label::new(label).unwrap()),
+                None => LabelChange::End(stream.clone()),
+            };
+            sender.take(&SourceEvent::Label(change), &mut drops);
+            novel.set_for_test(&stream, is_novel);
+            for second in seconds {
+                sender.take(&sample("rover", f64::from(second)), &mut drops);
+                sender.take(&sample("cart", f64::from(second)), &mut drops);
+            }
+        };
+        drive(0..100, false, None);
+        drive(100..120, true, None);
+        drive(120..160, false, None);
+        drive(160..180, true, None);
+        drive(180..190, true, Some("gravel"));
+        drive(190..200, true, None);
+        drive(200..210, false, None);
+        drive(210..220, false, Some("tile"));
+        drive(220..230, false, None);
+        let recordings = finish(sender, thread);
+        let span = |folder: &str, first: u32, last: u32| {
+            (folder.to_owned(), f64::from(first), f64::from(last), u64::from(last - first + 1))
+        };
+        assert_eq!(
+            spans(&recordings),
+            [
+                span(UNLABELLED, 89, 124),
+                span(UNLABELLED, 149, 179),
+                span("gravel", 180, 189),
+                span(UNLABELLED, 190, 204),
+                span("tile", 210, 219),
+            ]
+        );
+        assert_eq!((drops.total(), health.drops().total()), (0, 0), "{drops}, {}", health.drops());
+    }
+
+    #[test]
+    fn a_folder_of_novel_surfaces_that_is_renamed_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sender, thread, health, novel) = novel_recorder(folder.path());
+        let (mut drops, stream) = (Drops::default(), StreamId::new("rover").unwrap());
+        std::fs::rename(folder.path().join(UNLABELLED), folder.path().join("sand")).unwrap();
+        novel.set_for_test(&stream, true);
+        sender.take(&sample("rover", 1.0), &mut drops);
+        assert_eq!(spans(&finish(sender, thread)), [(UNLABELLED.to_owned(), 1.0, 1.0, 1)]);
+        assert_eq!(health.drops().total(), 0);
+    }
+
+    #[test]
+    fn a_full_folder_of_novel_surfaces_takes_no_more_and_labels_are_recorded_on() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(UNLABELLED)).unwrap();
+        // A file with a hole, which takes no room on this disk.
+        let large = std::fs::File::create(folder.path().join(UNLABELLED).join("rover.csv")).unwrap();
+        large.set_len(256 << 20).unwrap();
+        let (mut sender, thread, health, novel) = novel_recorder(folder.path());
+        let (mut drops, stream) = (Drops::default(), StreamId::new("rover").unwrap());
+        novel.set_for_test(&stream, true);
+        for second in 0..200 {
+            sender.take(&sample("rover", f64::from(second)), &mut drops);
+        }
+        sender
+            .take(&SourceEvent::Label(LabelChange::Start(stream, Label::new("gravel").unwrap())), &mut drops);
+        sender.take(&sample("rover", 200.0), &mut drops);
+        let recordings = finish(sender, thread);
+        assert_eq!(health.drops().to_string(), "200 not_recorded");
+        assert!(
+            health.drops().first().unwrap().1.contains("move each recording into the folder of its surface")
+        );
+        assert_eq!(spans(&recordings), [("gravel".to_owned(), 200.0, 200.0, 1)]);
     }
 }

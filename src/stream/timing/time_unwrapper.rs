@@ -57,6 +57,9 @@ pub struct TimeUnwrapper {
 }
 
 impl TimeUnwrapper {
+    /// The times at which a device's clock may begin again at zero without having started again, in nanoseconds.
+    pub(crate) const WRAPS: [i64; 2] = WRAPS;
+
     /// Creates an unwrapper for which a time of more than `max_gap` nanoseconds between two samples is a gap.
     pub fn new(max_gap: i64) -> Self {
         Self { max_gap: max_gap.max(1), newest: None, wrap_offset: 0 }

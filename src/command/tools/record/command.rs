@@ -19,7 +19,7 @@ use crate::model::card_text::printable;
 use crate::model::session::Model;
 use crate::mqtt::Role;
 use crate::signal::Channel;
-use crate::sink::recorder::{Recorder, RecorderOptions};
+use crate::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 
 /// The most sources that are named.
 const MAX_NAMED: usize = 3;
@@ -63,13 +63,14 @@ impl RecordArgs {
         // This recording has one label for all, whatever the daemon does with the same configuration.
         config.record.label = Some(self.label.clone());
         config.record.only_labelled = false;
+        config.record.novel = false;
         config.validate().map_err(Failure::config)?;
         let channels = channels(&config)?;
         let sources = assemble::sources(&config, Some(&channels))?;
         let options = RecorderOptions {
             folder: self.out.clone(),
             label: self.label.clone(),
-            only_labelled: false,
+            unlabelled: Unlabelled::Recorded,
             channels,
             max_streams: config.limits.streams,
             idle: config.limits.idle,
