@@ -84,7 +84,8 @@ pub(super) fn export_refitted(
     let why = if material.old == OldWindows::Recordings {
         let fit = || {
             let first = ensemble.members().first();
-            let windows = first.and_then(|member| NoveltyWindows::of(&material.dataset, member.preprocessing(), seed));
+            let windows =
+                first.and_then(|member| NoveltyWindows::of(&material.dataset, member.preprocessing(), seed));
             NoveltyScore::fit(&windows.ok_or(NO_STATISTICS)?, seed)
         };
         match pool(threads)?.install(fit) {

@@ -89,7 +89,10 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     let RefitArgs { model: path, new, out, old, dataset: layout, seed, threads, json } = args;
     check_out(&out, &path)?;
     if !path.is_file() {
-        anyhow::bail!("the model \"{}\" is not a file; name an ONNX file that fit or refit wrote", path.display());
+        anyhow::bail!(
+            "the model \"{}\" is not a file; name an ONNX file that fit or refit wrote",
+            path.display()
+        );
     }
     let bytes = Model::read(&path, None)?;
     let (before, rehearsal, networks) = {
@@ -134,7 +137,9 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     if let Some(why) = no_novelty {
         eprintln!("it has no output for novelty, because {why}");
     }
-    eprintln!("it names no candidates, because only fit, which holds out every drive, can measure from which probability on");
+    eprintln!(
+        "it names no candidates, because only fit, which holds out every drive, can measure from which probability on"
+    );
     if json {
         println!("{}", serde_json::to_string(&report(comparison, *calibration))?);
     }
