@@ -14,7 +14,8 @@
 //!   ago is forgotten, and a few ordinary windows' lengths suffice to be back on a known surface.
 //!
 //! Why not the short memory that the evidence for surfaces has? That one has to follow a change within a window's
-//! length, and a bump lasts as long as that. Told from it a new floor can only be by what comes after a window's length.
+//! length, and a bump lasts as long as that. A new floor differs from a bump only by what comes
+//! after a window's length.
 
 /// The exponent `e` of the betting function. A smaller one needs a higher novelty, and forgets it sooner.
 const EXPONENT: f64 = 0.2;

@@ -1,6 +1,6 @@
 // The connection to the daemon: its events, the notice when it is lost, and the attempts to connect again.
 
-/** Milliseconds without an event after which the connection counts as lost. The daemon sends one each second. */
+/** Milliseconds without an event after which the connection counts as lost. The daemon sends one every second. */
 const LONGEST_SILENCE = 6_000;
 
 /** Milliseconds after which a refused connection is tried again. */
@@ -64,7 +64,7 @@ const showLost = () => {
   lostAt = daemonTime();
   for (const card of cards.values()) card.addChange({ at: lostAt, surface: null });
   const time = formatTime(lostAt);
-  setText(byId('lost'), `The connection to the daemon was lost at ${time}. What stands here is old. Trying again…`);
+  setText(byId('lost'), `The connection to the daemon was lost at ${time}. The values below are out of date. Trying again…`);
   byId('lost').hidden = false;
   byId('overall').dataset.state = 'bad';
   setText(byId('overall'), 'No connection');

@@ -58,7 +58,7 @@ const showFacts = (report) => setDefinitions(byId('facts'), [
   ['Model', about.model],
   ['Surfaces', about.labels.join(', ')],
   ['Channels', about.channels.map((channel) => `${channel.name} in ${channel.unit}`).join(', ')],
-  ['Window', `${about.window} steps at ${about.rate} Hz, one each ${about.hop}`],
+  ['Window', `${about.window} steps at ${about.rate} Hz, a prediction every ${about.hop} steps`],
   ['Predictions', formatCount(report.predictions)],
   ['Broker', about.broker ? `${about.broker}, ${report.broker.connected ? 'connected' : 'away'}` : 'none'],
 ]);
