@@ -17,14 +17,19 @@
 //! length, and a bump lasts as long as that. A new floor differs from a bump only by what comes
 //! after a window's length.
 
+// The constants were chosen by scripts/measure-novelty on two robots, each of their fourteen floors left out in turn, so
+// that as many drives on the left-out floor as possible are unknown for most of the time while decisions on known floors lose
+// less than a point of accuracy.
+
 /// The exponent `e` of the betting function. A smaller one needs a higher novelty, and forgets it sooner.
-const EXPONENT: f64 = 0.2;
+const EXPONENT: f64 = 0.5;
 /// No p-value counts as less than this, so that a single window, or one bump, cannot decide.
 const SMALLEST: f64 = 0.005;
-/// How many independent observations the windows within a window's length are worth.
-const OBSERVATIONS: f64 = 1.0;
+/// How many independent observations the windows within a window's length are worth: more than one, because the novelty of
+/// known windows is a little lower than uniform.
+const OBSERVATIONS: f64 = 2.5;
 /// The probability of an unknown surface while nothing speaks for one.
-const LEAST: f64 = 0.02;
+const LEAST: f64 = 0.003;
 /// The highest probability of an unknown surface.
 const MOST: f64 = 0.9;
 
@@ -97,8 +102,8 @@ mod tests {
     #[test]
     fn the_probability_stays_within_its_limits_and_grows_faster_with_more_novelty() {
         let when = |novelty| run([novelty; 300]).iter().position(|probability| *probability > 0.7);
-        let times: Vec<_> = [0.8, 0.9, 0.95, 0.97, 0.99, 1.0].into_iter().map(when).collect();
-        assert_eq!(times[0], None, "a novelty that a fifth of known windows has says nothing");
+        let times: Vec<_> = [0.7, 0.9, 0.95, 0.97, 0.99, 1.0].into_iter().map(when).collect();
+        assert_eq!(times[0], None, "a novelty that three in ten known windows have says nothing");
         assert!(times[2..].is_sorted_by(|one, other| one > other) && times[1] > times[2], "{times:?}");
         assert!(times[5] > Some(13), "one bump is in the windows of a window's length: {times:?}");
         assert!((run([1.0; 300])[299] - MOST).abs() < 1e-9);

@@ -14,6 +14,7 @@ mod clients;
 pub(crate) mod host;
 pub(crate) mod metrics;
 pub(crate) mod page;
+mod query;
 pub(crate) mod reply;
 mod server;
 

@@ -1,7 +1,8 @@
 //! Answers to requests.
 //!
 //! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
-//! `/metrics`, `/livez` and `/readyz`. Nothing can be changed by a request.
+//! `/trace?stream=NAME` (the last half minute of a stream's samples), `/metrics`, `/livez` and `/readyz`. Nothing
+//! can be changed by a request.
 //!
 //! There are few paths, so a `match` on the path routes the requests. `axum` with `tower-http` would add
 //! eleven crates and replace only that `match`. `axum::serve` does not let its caller limit a request's head
@@ -22,8 +23,9 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{host, metrics, page};
+use super::{host, metrics, page, query};
 use crate::health::{Health, SourceState};
+use crate::signal::StreamId;
 use crate::sink::live::events::LiveEvents;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -92,11 +94,12 @@ impl Site {
             "/" => whole(StatusCode::OK, HTML, page::HTML),
             "/page.css" => whole(StatusCode::OK, "text/css; charset=utf-8", page::STYLE),
             "/page.js" => whole(StatusCode::OK, "text/javascript; charset=utf-8", page::SCRIPT),
-            "/events" if is_cross_site(headers) => text(
+            "/events" | "/trace" if is_cross_site(headers) => text(
                 StatusCode::FORBIDDEN,
                 "events are only sent to this daemon's own page, not to other sites\n",
             ),
             "/events" => self.events(method),
+            "/trace" => self.trace(request.uri().query().unwrap_or_default()),
             "/metrics" => {
                 let text = metrics::write(self.health.clone(), self.live.about(), self.live.pages());
                 whole(StatusCode::OK, metrics::CONTENT_TYPE, text)
@@ -106,7 +109,7 @@ impl Site {
             "/readyz" => self.ready(),
             _ => text(
                 StatusCode::NOT_FOUND,
-                "not found; the paths are / (the page), /metrics, /livez, /readyz and /events\n",
+                "not found; the paths are / (the page), /metrics, /livez, /readyz, /events and /trace\n",
             ),
         }
     }
@@ -128,6 +131,15 @@ impl Site {
             JSON,
             format!("{}\n", json!({ "ready": report.healthy, "model": model, "not_ok": failing })),
         )
+    }
+
+    /// Answers `/trace`: the spans of one stream.
+    fn trace(&self, query: &str) -> Response<Body> {
+        let stream = query::parameter(query, "stream").and_then(|name| StreamId::new(&name).ok());
+        match stream.and_then(|stream| self.live.trace(&stream)) {
+            Some(trace) => whole(StatusCode::OK, JSON, trace),
+            None => text(StatusCode::NOT_FOUND, "there is no such stream; use /trace?stream=NAME\n"),
+        }
     }
 
     fn events(&self, method: &Method) -> Response<Body> {

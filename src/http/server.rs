@@ -130,6 +130,7 @@ impl HttpServer {
     fn flush(&mut self) {
         let live = &self.site.live;
         if self.flush_count.is_multiple_of(FLUSHES_PER_REPORT) {
+            live.fleet();
             live.health(self.site.report());
         }
         if self.flush_count.is_multiple_of(FLUSHES_PER_HEARTBEAT) {

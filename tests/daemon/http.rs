@@ -7,6 +7,7 @@ use crate::support::broker::Broker;
 use crate::support::client::Client;
 use crate::support::daemon::{Daemon, config};
 use crate::support::http::{Response, address, connect, events, events_without_reading, get, raw};
+use crate::support::recording::Recording;
 use crate::support::{self, assert_says, folder, json, underfoot, wait_for};
 
 /// Serves the page on a port that the system chooses.
@@ -335,11 +336,33 @@ fn live_events_agree_with_standard_output() {
 }
 
 #[test]
-fn pages_of_other_sites_get_no_events() {
+fn the_samples_of_the_last_half_minute_are_kept_for_pages_that_come_later() {
+    let recording = Recording::tour(94, 1.0);
+    let (mut daemon, address) = daemon("[[source]]\nkind = 'stdin'\nstream = 'mule <b>\"2\"'\n");
+    daemon.feed(recording.csv(0..300));
+    daemon.wait_for_output(20);
+    let trace = get(&address, "/trace?stream=mule%20%3Cb%3E%222%22");
+    assert_eq!((trace.status, trace.field("content-type")), (200, Some("application/json")));
+    let body = json(&trace.body);
+    let spans: Vec<Vec<f64>> = serde_json::from_value(body["spans"].clone()).unwrap();
+    // The 300 samples are 3 s; the newest span is not complete.
+    assert!((58..=61).contains(&spans.len()), "{}", spans.len());
+    assert!(spans.windows(2).all(|pair| pair[0][0] < pair[1][0]));
+    assert!(spans.iter().all(|span| span.len() == 4 && span[2] <= span[1] && span[1] <= span[3]));
+    assert_eq!(body["beyond"], false);
+    for unknown in ["/trace", "/trace?stream=rover", "/trace?stream=%ff", "/trace?stream="] {
+        assert_eq!(get(&address, unknown).status, 404, "{unknown}");
+    }
+}
+
+#[test]
+fn pages_of_other_sites_get_no_events_and_no_trace() {
     let (_daemon, address) = daemon(ROBOT);
-    for site in ["cross-site", "same-site"] {
-        let request = format!("GET /events HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: {site}\r\n\r\n");
-        assert_eq!(raw(&address, &request).status, 403, "{site}");
+    for (path, site) in
+        [("events", "cross-site"), ("events", "same-site"), ("trace?stream=rover", "cross-site")]
+    {
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: {site}\r\n\r\n");
+        assert_eq!(raw(&address, &request).status, 403, "{path} {site}");
     }
     let link = format!("GET / HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: cross-site\r\n\r\n");
     assert_eq!(raw(&address, &link).status, 200, "links from other sites to the page work");

@@ -6,6 +6,7 @@ mod broker;
 mod broker_faults;
 mod channels;
 mod config;
+mod demo;
 mod fuzz;
 mod home_assistant;
 mod http;

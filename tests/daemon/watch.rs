@@ -129,7 +129,7 @@ fn control_characters_in_payloads_and_names_do_not_reach_the_terminal() {
     client.publish("underfoot/health", health);
     let shown = "[2J]0;owned31mgravel[?1049l";
     assert_says(&terminal.wait_for_line("abc"), &[shown]);
-    terminal.wait_for_line(&format!("not healthy, {shown} is silent"));
+    terminal.wait_for_line(&format!("degraded, {shown} is silent"));
     assert_says(&lines.wait_for_output(1)[0], &[" abc ", shown]);
     assert!(lines.is_running());
     let (code, written) = terminal.interrupt();

@@ -1,6 +1,6 @@
 // The connection to the daemon: its events, the notice when it is lost, and the attempts to connect again.
 
-/** Milliseconds without an event after which the connection counts as lost. The daemon sends one every second. */
+/** Milliseconds without an event after which the connection counts as lost. The daemon sends one each second. */
 const LONGEST_SILENCE = 6_000;
 
 /** Milliseconds after which a refused connection is tried again. */
@@ -21,12 +21,15 @@ const connect = () => {
   });
   on('hello', handleHello);
   on('health', showHealth);
-  on('trace', ({ stream, spans }) => cardOf(stream)?.addSpans(spans));
-  on('prediction', (prediction) => cardOf(prediction.stream)?.addPrediction(prediction));
-  on('change', ({ stream, change, candidates }) => cardOf(stream)?.addChange(change, candidates));
+  on('trace', ({ stream, spans }) => robotOf(stream)?.card?.addSpans(spans));
+  on('prediction', (prediction) => robotOf(prediction.stream)?.addPrediction(prediction));
+  on('change', ({ stream, change, candidates }) => robotOf(stream)?.addChange(change, candidates ?? []));
+  on('fleet', ({ lines }) => {
+    for (const [stream, confidence, novelty] of lines) Object.assign(robotOf(stream) ?? {}, { confidence, novelty });
+  });
   on('end', ({ stream }) => {
-    const card = cards.get(stream);
-    if (card) card.endedAt = daemonTime();
+    const robot = robots.get(stream);
+    if (robot) robot.endedAt = daemonTime();
   });
   events.onerror = showLost;
 };
@@ -43,12 +46,17 @@ const handleHello = (hello) => {
   about = hello.about;
   spanLength = hello.span;
   previousReport = null;
-  if (differs) for (const card of cards.values()) card.fitModel();
   const present = new Set(hello.streams.map(({ stream }) => stream));
-  for (const card of cards.values()) {
-    if (!present.has(card.stream)) card.endedAt ??= daemonTime();
+  for (const robot of robots.values()) {
+    if (differs) robot.card?.fitModel();
+    if (!present.has(robot.name)) robot.endedAt ??= daemonTime();
   }
-  for (const { stream, changes } of hello.streams) cardOf(stream)?.mergeChanges(changes);
+  for (const { stream, changes } of hello.streams) {
+    const robot = robotOf(stream);
+    robot?.mergeChanges(changes, hello.now);
+    if (robot?.card) askForTrace(robot);
+  }
+  arrangeSoon();
 };
 
 const showConnected = () => {
@@ -62,9 +70,9 @@ const showConnected = () => {
 const showLost = () => {
   if (lostAt !== null) return;
   lostAt = daemonTime();
-  for (const card of cards.values()) card.addChange({ at: lostAt, surface: null });
+  for (const robot of robots.values()) robot.addChange({ at: lostAt, surface: null });
   const time = formatTime(lostAt);
-  setText(byId('lost'), `The connection to the daemon was lost at ${time}. The values below are out of date. Trying again…`);
+  setText(byId('lost'), `The connection to the daemon was lost at ${time}. Values below are out of date. Trying again…`);
   byId('lost').hidden = false;
   byId('overall').dataset.state = 'bad';
   setText(byId('overall'), 'No connection');

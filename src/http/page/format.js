@@ -1,4 +1,4 @@
-// How numbers, times and durations are written.
+// How numbers, times, durations and lists are written.
 
 const formatPercent = (share) => `${(100 * share).toFixed(0)} %`;
 
@@ -6,11 +6,14 @@ const formatCount = (count) => count.toLocaleString('en');
 
 const formatLatency = (milliseconds) => `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
 
-/** Names as alternatives, such as gravel or tile; of many, the first three. */
-const listAlternatives = (names) => {
+/** Names as a list that ends with a word, such as gravel or tile; of many, the first three. */
+const listNames = (names, word) => {
   const shown = names.length > 3 ? [...names.slice(0, 3), 'others'] : names;
-  return [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter(Boolean).join(' or ');
+  return [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter(Boolean).join(` ${word} `);
 };
+
+/** A sentence, with a capital letter and a full stop. */
+const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}` : '');
 
 /** The time of day, such as 17:05:09. */
 const formatTime = (time) => new Date(time).toLocaleTimeString([], {
@@ -27,3 +30,6 @@ const formatDuration = (milliseconds) => {
   if (hours < 24) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 };
+
+/** A duration in its largest unit, such as 3 min. In a long table, few such texts change each second. */
+const formatAge = (milliseconds) => formatDuration(milliseconds).split(' ').slice(0, 2).join(' ');

@@ -13,8 +13,20 @@ const showHealth = (report) => {
   setText(byId('overall'), faults.length ? faults.join(', ') : `All is well: ${count}`);
   byId('sources').replaceChildren(...report.sources.map((source) => sourceRow(source, report.now)));
   previousReport = report;
+  showProblems(report.problems);
   showFacts(report);
   showDropped(report.dropped);
+};
+
+/** Problems that the line at the top names; of more, it has the number. */
+const MAX_NAMED = 3;
+
+/** Tells each robot its problems, which its card and its line show. */
+const showProblems = (problems) => {
+  for (const robot of robots.values()) {
+    robot.problems = problems.filter(({ stream }) => stream === robot.name);
+    robot.card?.showTrouble();
+  }
 };
 
 /** What is wrong, each in a few words. */
@@ -23,9 +35,9 @@ const faultsIn = (report) => {
   const faults = bad.map((source) => `${source.name} is ${source.state}`);
   if (about.broker && !report.broker.connected) faults.push('the broker is away');
   if (!report.moves) faults.push('the pipeline makes no progress');
-  for (const { stream, channel, problem } of report.problems) {
-    faults.push(`${channel ? `${channel} of ` : ''}${stream} is ${problem}`);
-  }
+  const problems = report.problems.map((problem) => `${problem.stream}: ${describeProblem(problem)}`);
+  if (problems.length > MAX_NAMED) faults.push(`${formatCount(report.problem_count)} problems`);
+  else faults.push(...problems);
   if (report.reloads.error) faults.push('the last reload was refused');
   return faults;
 };
@@ -49,8 +61,11 @@ const sourceRow = (source, time) => {
 /** Shows the number of dropped samples by reason. */
 const showDropped = (counts) => {
   const dropped = Object.entries(counts).map(([reason, count]) => [reason.replaceAll('_', ' '), formatCount(count)]);
-  setDefinitions(byId('dropped'), dropped.length ? dropped : [['Nothing', '']]);
+  byId('no-drops').hidden = dropped.length > 0;
+  setDefinitions(byId('dropped'), dropped);
 };
+
+const decimals = (number) => String(Number(number.toPrecision(3)));
 
 const showFacts = (report) => setDefinitions(byId('facts'), [
   ['Version', about.version],
@@ -58,7 +73,8 @@ const showFacts = (report) => setDefinitions(byId('facts'), [
   ['Model', about.model],
   ['Surfaces', about.labels.join(', ')],
   ['Channels', about.channels.map((channel) => `${channel.name} in ${channel.unit}`).join(', ')],
-  ['Window', `${about.window} steps at ${about.rate} Hz, a prediction every ${about.hop} steps`],
+  ['Window', `${about.window} steps at ${about.rate} Hz (${decimals(about.window / about.rate)} s)`],
+  ['Rate', `a prediction every ${decimals(about.hop / about.rate)} s`],
   ['Predictions', formatCount(report.predictions)],
   ['Broker', about.broker ? `${about.broker}, ${report.broker.connected ? 'connected' : 'away'}` : 'none'],
 ]);

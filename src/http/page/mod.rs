@@ -23,6 +23,10 @@ pub(super) const SCRIPT: &str = concat!(
     "\n",
     include_str!("charts/ring.js"),
     "\n",
+    include_str!("charts/history.js"),
+    "\n",
+    include_str!("charts/view.js"),
+    "\n",
     include_str!("charts/canvas.js"),
     "\n",
     include_str!("charts/trace.js"),
@@ -33,13 +37,19 @@ pub(super) const SCRIPT: &str = concat!(
     "\n",
     include_str!("charts/timeline.js"),
     "\n",
-    include_str!("card.js"),
+    include_str!("robots/robot.js"),
     "\n",
-    include_str!("streams.js"),
+    include_str!("robots/card.js"),
+    "\n",
+    include_str!("robots/line.js"),
+    "\n",
+    include_str!("robots/fleet.js"),
     "\n",
     include_str!("health.js"),
     "\n",
     include_str!("connection.js"),
+    "\n",
+    include_str!("controls.js"),
     "\n",
     include_str!("run.js"),
     "\n})();\n",
@@ -55,7 +65,7 @@ mod tests {
     #[test]
     fn every_part_of_the_script_is_served_exactly_once() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/page");
-        let folders = [folder.join("charts"), folder];
+        let folders = [folder.join("charts"), folder.join("robots"), folder];
         let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         let parts: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "js")).collect();
@@ -63,6 +73,18 @@ mod tests {
         for part in parts {
             let text = fs::read_to_string(&part).unwrap();
             assert_eq!(SCRIPT.matches(&text).count(), 1, "{}", part.display());
+        }
+    }
+
+    #[test]
+    fn the_reasons_that_pass_by_themselves_are_reasons_of_the_daemon() {
+        let (_, list) = SCRIPT.split_once("const PASSING_REASONS = new Set([").unwrap();
+        let (list, _) = list.split_once("])").unwrap();
+        let table = include_str!("../../decision/surface_table.rs");
+        let reasons: Vec<_> = list.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(reasons.len(), 6);
+        for reason in reasons {
+            assert!(table.contains(&format!("\"{reason}\"")), "{reason}");
         }
     }
 }

@@ -1,4 +1,4 @@
-// The state that all parts of the page share: what the daemon said about itself, and the streams with their cards.
+// The state that all parts of the page share: what the daemon said about itself, and the robots.
 
 /** The version, model, surfaces and channels of the daemon, from its `hello` event. */
 let about = { labels: [], channels: [], max_gap: 1, rate: 1, hop: 1 };
@@ -6,8 +6,8 @@ let about = { labels: [], channels: [], max_gap: 1, rate: 1, hop: 1 };
 /** Milliseconds of samples that one span of a trace summarises. */
 let spanLength = 50;
 
-/** The cards by the name of their stream. */
-const cards = new Map();
+/** The robots by the name of their stream. */
+const robots = new Map();
 
 /** When the connection was lost, on the daemon's clock; null while it works. */
 let lostAt = null;

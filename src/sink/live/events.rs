@@ -5,42 +5,37 @@
 //!
 //! - `trace`: a stream's samples as mean and range over short spans,
 //! - `prediction`: a prediction, at most every 150 ms for each stream,
+//! - `fleet`: the newest confidence and novelty of every stream, once a second,
 //! - `change`: a surface change,
 //! - `end`: the end of a stream,
 //! - `health`: the daemon's health report.
 //!
 //! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a
 //! bounded queue; a page that reads too slowly is disconnected, and the browser connects again. While no page
-//! is open, only each stream's newest surface changes are kept, for the next `hello`.
+//! is open, each stream's newest surface changes are kept for the next `hello`, and the spans of the last half minute
+//! for a page that asks for a stream's trace.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
 use super::about::About;
-use super::stream::{LiveStream, ShownChange};
-use super::trace::{SPAN, Trace};
+use super::state::{LiveState, now};
+use super::stream::ShownChange;
 use crate::decision::{Prediction, ServingContext, SurfaceChange};
 use crate::signal::{SampleBatch, StreamId};
 use crate::sink::json::{JsonWriter, micros, novelty, round};
 
 /// Maximum number of pages open at once.
 pub(crate) const MAX_PAGES: usize = 8;
-/// Maximum number of streams whose samples and predictions are shown; of further streams only surface changes
-/// are shown.
-const MAX_STREAMS: usize = 64;
 /// Capacity of a page's queue, in flushes.
 const PAGE_QUEUE: usize = 64;
 /// Minimum time between two predictions shown of one stream.
 const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
-/// When the event buffer is larger than this, in bytes, further events are dropped until the next flush.
-const MAX_BUFFER: usize = 1 << 20;
 /// How long a browser waits before it connects again after it lost the connection.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -56,29 +51,12 @@ struct Shared {
     state: Mutex<LiveState>,
 }
 
-struct LiveState {
-    about: About,
-    pages: Vec<mpsc::Sender<Bytes>>,
-    /// Encoded events since the last flush.
-    buffer: String,
-    /// The id of the newest event.
-    last_id: u64,
-    streams: BTreeMap<StreamId, LiveStream>,
-}
-
 impl LiveEvents {
     pub(crate) fn new(about: About) -> Self {
-        let state = LiveState {
-            about,
-            pages: Vec::new(),
-            buffer: String::new(),
-            last_id: 0,
-            streams: BTreeMap::new(),
-        };
         Self(Arc::new(Shared {
             watched: AtomicBool::new(false),
             joined: Notify::new(),
-            state: Mutex::new(state),
+            state: Mutex::new(LiveState::new(about)),
         }))
     }
 
@@ -134,12 +112,16 @@ impl LiveEvents {
 
     /// Adds a batch of samples to its stream's trace.
     pub(crate) fn samples(&self, batch: &SampleBatch) {
-        if self.watched()
-            && let Some(shown) = self.lock().streams.get_mut(&batch.stream)
-            && !shown.over_limit
-        {
-            shown.trace.take(batch);
+        if let Some(shown) = self.lock().streams.get_mut(&batch.stream) {
+            let is_sent = self.watched() && shown.is_sent();
+            shown.trace.take(batch, is_sent);
         }
+    }
+
+    /// The spans of a stream of the last half minute, as a JSON object; `None` if there is no such stream. The samples and
+    /// predictions of a stream over the limit are sent to the pages for a while after this.
+    pub(crate) fn trace(&self, stream: &StreamId) -> Option<String> {
+        self.lock().trace(stream)
     }
 
     /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago. `names` has the
@@ -150,7 +132,8 @@ impl LiveEvents {
         }
         let mut state = self.lock();
         let shown = state.shown(&prediction.stream);
-        if shown.over_limit || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL)
+        shown.newest = Some((round(prediction.confidence), prediction.novelty.map(novelty)));
+        if !shown.is_sent() || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL)
         {
             return;
         }
@@ -179,6 +162,7 @@ impl LiveEvents {
             at: now(),
             surface: names.name(change.surface).into(),
             confidence: round(change.confidence),
+            reason: change.reason.as_deref().map(Into::into),
         };
         let shown = state.shown(&change.stream);
         shown.keep(changed.clone());
@@ -192,7 +176,7 @@ impl LiveEvents {
     /// Forgets a stream that ended.
     pub(crate) fn end(&self, stream: &StreamId) {
         let mut state = self.lock();
-        state.streams.remove(stream);
+        state.forget(stream);
         if self.watched() {
             state.event("end", &json!({ "stream": stream, "at": now() }));
         }
@@ -206,6 +190,11 @@ impl LiveEvents {
         self.lock().event("health", &report);
     }
 
+    /// Shows the newest confidence and novelty of every stream that was predicted since the last time.
+    pub(crate) fn fleet(&self) {
+        self.lock().fleet();
+    }
+
     /// Sends a comment that keeps idle connections from being closed.
     pub(crate) fn heartbeat(&self) {
         self.lock().buffer += ": heartbeat\n\n";
@@ -217,7 +206,8 @@ impl LiveEvents {
         state.flush();
         if state.pages.is_empty() {
             self.0.watched.store(false, Ordering::Relaxed);
-            state.streams.values_mut().for_each(|shown| shown.trace = Trace::default());
+            // Nobody is there to whom they could be sent.
+            state.streams.values_mut().for_each(|shown| drop(shown.trace.ready()));
         }
     }
 
@@ -226,70 +216,9 @@ impl LiveEvents {
     }
 }
 
-impl LiveState {
-    /// Returns a stream's entry, and creates it at the stream's first event.
-    fn shown(&mut self, stream: &StreamId) -> &mut LiveStream {
-        let over_limit = self.streams.len() >= MAX_STREAMS;
-        self.streams
-            .entry(stream.clone())
-            .or_insert_with(|| LiveStream { over_limit, ..LiveStream::default() })
-    }
-
-    /// The body of a `hello` event: the state of everything now.
-    fn hello(&self) -> Value {
-        let streams = self.streams.iter().map(
-            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.over_limit }),
-        );
-        let streams: Vec<_> = streams.collect();
-        json!({ "about": self.about, "now": now(), "span": SPAN, "streams": streams })
-    }
-
-    fn event(&mut self, name: &str, body: &Value) {
-        if self.buffer.len() > MAX_BUFFER {
-            return;
-        }
-        self.last_id += 1;
-        // Writing to memory does not fail. JSON contains no line ends, which would end the event.
-        let _ = write!(self.buffer, "id: {}\nevent: {name}\ndata: {body}\n\n", self.last_id);
-    }
-
-    fn flush(&mut self) {
-        let traces: Vec<_> = self
-            .streams
-            .iter_mut()
-            .filter_map(|(stream, shown)| Some((stream.clone(), shown.trace.ready()?)))
-            .collect();
-        for (stream, spans) in traces {
-            self.last_id += 1;
-            let stream = json!(stream);
-            let _ = write!(
-                self.buffer,
-                "id: {}\nevent: trace\ndata: {{\"stream\":{stream},\"spans\":{spans}}}\n\n",
-                self.last_id
-            );
-        }
-        let events = Bytes::from(std::mem::take(&mut self.buffer));
-        self.pages.retain(|page| {
-            if events.is_empty() {
-                return !page.is_closed();
-            }
-            let sent = page.try_send(events.clone());
-            if matches!(sent, Err(mpsc::error::TrySendError::Full(_))) {
-                tracing::debug!("a page read too slowly and was disconnected");
-            }
-            sent.is_ok()
-        });
-    }
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::state::MAX_STREAMS;
     use super::super::stream::MAX_CHANGES;
     use super::*;
     use crate::signal::{Arrival, Samples, Time};
@@ -448,6 +377,40 @@ mod tests {
         live.prediction(&prediction(&streams[MAX_STREAMS]), &names(), Duration::ZERO);
         live.flush();
         assert_eq!(received(&mut page), []);
+    }
+
+    #[test]
+    fn a_page_that_is_opened_later_can_ask_for_the_trace_and_gets_the_reasons() {
+        let live = live();
+        live.change(&SurfaceChange { reason: Some("c is stuck".into()), ..change("rover") }, &names());
+        for millis in [1000, 1050, 1100] {
+            live.samples(&batch("rover", millis));
+        }
+        let hello = received(&mut live.join().unwrap()).remove(0).1;
+        assert_eq!(hello["streams"][0]["changes"][0]["reason"], "c is stuck");
+        let trace: Value = serde_json::from_str(&live.trace(&stream("rover")).unwrap()).unwrap();
+        let spans = json!([[1000, 2.0, 2.0, 2.0], [1050, 2.0, 2.0, 2.0]]);
+        assert_eq!(trace, json!({ "spans": spans, "beyond": false }));
+        assert_eq!(live.trace(&stream("crawler")), None);
+    }
+
+    #[test]
+    fn a_stream_over_the_limit_is_in_the_overview_and_is_sent_where_a_page_asks_for_it() {
+        let live = live();
+        let streams: Vec<_> = (0..=MAX_STREAMS).map(|number| format!("robot{number:03}")).collect();
+        streams.iter().for_each(|name| live.change(&change(name), &names()));
+        let (mut page, last) = (live.join().unwrap(), &streams[MAX_STREAMS]);
+        received(&mut page);
+        live.prediction(&prediction(last), &names(), Duration::ZERO);
+        live.fleet();
+        live.fleet();
+        live.flush();
+        let fleet = ("fleet".to_owned(), json!({ "lines": [[last, 0.5, 0.5]] }));
+        assert_eq!(received(&mut page), [fleet]);
+        assert!(live.trace(&stream(last)).unwrap().ends_with("\"beyond\":true}"));
+        live.prediction(&prediction(last), &names(), Duration::ZERO);
+        live.flush();
+        assert_eq!(received(&mut page)[0].0, "prediction");
     }
 
     #[test]

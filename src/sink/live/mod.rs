@@ -2,12 +2,15 @@
 //!
 //! [`LiveSink`] counts every prediction and passes outcomes to [`LiveEvents`](events::LiveEvents), which
 //! turns them into events for the open pages. [`Trace`](trace::Trace) reduces a stream's samples to what a
-//! page can draw, and [`About`](about::About) describes the running daemon. [`crate::http`] serves the events
+//! page can draw and keeps those of the last half minute, and [`About`](about::About) describes the running daemon. [`crate::http`] serves the events
 //! over HTTP.
 
 pub(crate) mod about;
 pub(crate) mod events;
+mod kept;
 mod sink;
+mod span;
+mod state;
 mod stream;
 pub(crate) mod trace;
 

@@ -4,12 +4,10 @@
 //! Spans are placed by the arrival time on this computer's clock, because all streams share it; device clocks
 //! count from different starting points.
 
-use std::fmt::Write;
-
+use super::kept::KeptSpans;
+use super::span::{SPAN, write_span};
 use crate::signal::SampleBatch;
 
-/// Length of a span in milliseconds.
-pub(crate) const SPAN: i64 = 50;
 /// A sample that is more than this many spans older than the newest is taken as a sign that the computer's
 /// clock was set back, rather than as a late sample.
 const SET_BACK: i64 = 1000 / SPAN;
@@ -20,15 +18,17 @@ const MAX_SPREAD: i64 = 5_000_000_000;
 /// When the encoded spans are larger than this, in bytes, further spans are dropped until they are taken.
 const MAX_READY: usize = 16 << 10;
 
-/// The newest span of one stream, and the finished spans that have not been sent yet.
+/// The newest span of one stream, the finished spans that have not been sent yet, and those of the last half minute.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     /// Number of the newest span, counted in spans since 1970.
     index: i64,
     /// The newest span, for each channel.
     channels: Vec<ChannelRange>,
-    /// The finished spans, encoded as the elements of a JSON array.
+    /// The finished spans that have not been sent, encoded as the elements of a JSON array.
     ready: String,
+    /// The finished spans of the last half minute.
+    kept: KeptSpans,
 }
 
 /// The finite values of one channel within one span.
@@ -41,15 +41,15 @@ struct ChannelRange {
 }
 
 impl Trace {
-    /// Adds the samples of a batch.
-    pub(crate) fn take(&mut self, batch: &SampleBatch) {
+    /// Adds the samples of a batch. Finished spans are encoded to be sent if `is_sent`, and kept in any case.
+    pub(crate) fn take(&mut self, batch: &SampleBatch, is_sent: bool) {
         let Some(&last) = batch.samples.times().last() else { return };
         for (time, row) in batch.samples.iter() {
             let before = Some(last.since(time)).filter(|before| (0..MAX_SPREAD).contains(before));
             let arrived = batch.arrived.time.offset(-before.unwrap_or_default());
             let index = (arrived.nanos() / 1_000_000).div_euclid(SPAN);
             if index > self.index || index < self.index - SET_BACK {
-                self.close();
+                self.close(is_sent);
                 self.index = index;
             }
             self.channels.resize(row.len(), ChannelRange::default());
@@ -59,18 +59,18 @@ impl Trace {
         }
     }
 
-    /// Finishes the newest span and encodes it as `[milliseconds, mean, low, high, mean, low, high, …]`, with
-    /// three values for each channel.
-    fn close(&mut self) {
-        let has_values = self.channels.iter().any(|range| range.count > 0);
-        if has_values && self.ready.len() < MAX_READY {
-            let comma = if self.ready.is_empty() { "" } else { "," };
-            // Writing to memory does not fail.
-            let _ = write!(self.ready, "{comma}[{}", self.index * SPAN);
-            for range in &self.channels {
-                range.write(&mut self.ready);
+    /// Finishes the newest span.
+    fn close(&mut self, is_sent: bool) {
+        if self.channels.iter().any(|range| range.count > 0) {
+            let time = self.index * SPAN;
+            let values: Vec<_> = self.channels.iter().flat_map(ChannelRange::values).collect();
+            if is_sent && self.ready.len() < MAX_READY {
+                if !self.ready.is_empty() {
+                    self.ready.push(',');
+                }
+                write_span(time, values.iter().copied(), &mut self.ready);
             }
-            self.ready.push(']');
+            self.kept.push(time, values.into_iter());
         }
         self.channels.fill(ChannelRange::default());
     }
@@ -79,6 +79,16 @@ impl Trace {
     pub(crate) fn ready(&mut self) -> Option<String> {
         let ready = std::mem::take(&mut self.ready);
         (!ready.is_empty()).then(|| format!("[{ready}]"))
+    }
+
+    /// The spans of the last half minute as a JSON array, oldest first.
+    pub(super) fn kept(&self) -> String {
+        self.kept.json()
+    }
+
+    /// Takes an equal share of the memory for the kept spans of so many streams.
+    pub(super) fn share_with(&mut self, streams: usize) {
+        self.kept.share_with(streams);
     }
 }
 
@@ -96,15 +106,12 @@ impl ChannelRange {
         self.count += 1;
     }
 
-    fn write(&self, out: &mut String) {
-        let _ = match self.count {
-            0 => write!(out, ",null,null,null"),
-            // Four significant digits are more than a screen can show.
-            count => {
-                let mean = self.sum / f64::from(count);
-                write!(out, ",{mean:.3e},{:.3e},{:.3e}", self.low, self.high)
-            }
-        };
+    /// Its mean, lowest and highest value; not numbers if it has no value.
+    fn values(&self) -> [f32; 3] {
+        match self.count {
+            0 => [f32::NAN; 3],
+            count => [(self.sum / f64::from(count)) as f32, self.low, self.high],
+        }
     }
 }
 
@@ -129,10 +136,10 @@ mod tests {
     #[test]
     fn a_span_has_the_mean_and_the_range_of_each_channel() {
         let mut trace = Trace::default();
-        trace.take(&batch(1010, &[(7, [1.0, 5.0])]));
-        trace.take(&batch(1030, &[(27, [2.0, f32::NAN])]));
+        trace.take(&batch(1010, &[(7, [1.0, 5.0])]), true);
+        trace.take(&batch(1030, &[(27, [2.0, f32::NAN])]), true);
         assert_eq!(trace.ready(), None, "the span is not finished");
-        trace.take(&batch(1060, &[(57, [0.0, 0.0])]));
+        trace.take(&batch(1060, &[(57, [0.0, 0.0])]), true);
         let spans = trace.ready().unwrap();
         let spans: Vec<Vec<f64>> = serde_json::from_str(&spans).unwrap();
         assert_eq!(spans, [[1000.0, 1.5, 1.0, 2.0, 5.0, 5.0, 5.0]]);
@@ -143,7 +150,7 @@ mod tests {
     fn samples_of_one_batch_are_placed_at_the_times_they_were_measured() {
         let mut trace = Trace::default();
         let rows: Vec<_> = (0..40).map(|i| (i * 10, [i as f32; 2])).collect();
-        trace.take(&batch(5000, &rows));
+        trace.take(&batch(5000, &rows), true);
         let spans: Vec<Vec<f64>> = serde_json::from_str(&trace.ready().unwrap()).unwrap();
         let times: Vec<_> = spans.iter().map(|span| span[0]).collect();
         assert_eq!(times, [4600.0, 4650.0, 4700.0, 4750.0, 4800.0, 4850.0, 4900.0, 4950.0]);
@@ -153,16 +160,26 @@ mod tests {
     fn spans_that_are_never_taken_do_not_grow_without_a_bound() {
         let mut trace = Trace::default();
         for millis in 0..20_000 {
-            trace.take(&batch(millis * 50, &[(0, [1.0, 2.0])]));
+            trace.take(&batch(millis * 50, &[(0, [1.0, 2.0])]), true);
         }
         assert!(trace.ready.len() < MAX_READY + 200);
+    }
+
+    #[test]
+    fn spans_that_are_not_sent_are_kept_all_the_same() {
+        let mut trace = Trace::default();
+        trace.take(&batch(1010, &[(7, [1.0, 5.0])]), false);
+        trace.take(&batch(1060, &[(57, [0.0, 0.0])]), false);
+        assert_eq!(trace.ready(), None);
+        let kept: Vec<Vec<f64>> = serde_json::from_str(&trace.kept()).unwrap();
+        assert_eq!(kept, [[1000.0, 1.0, 1.0, 1.0, 5.0, 5.0, 5.0]]);
     }
 
     #[test]
     fn a_clock_that_is_set_back_does_not_stop_the_trace() {
         let mut trace = Trace::default();
         for millis in [90_000, 10_000, 10_100] {
-            trace.take(&batch(millis, &[(0, [1.0, 2.0])]));
+            trace.take(&batch(millis, &[(0, [1.0, 2.0])]), true);
         }
         let spans: Vec<Vec<f64>> = serde_json::from_str(&trace.ready().unwrap()).unwrap();
         assert_eq!(spans.iter().map(|span| span[0]).collect::<Vec<_>>(), [90_000.0, 10_000.0]);

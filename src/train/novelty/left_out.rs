@@ -14,6 +14,8 @@ const ALL_WINDOWS: usize = 40_000;
 const WINDOWS: [usize; 2] = [1500, 6000];
 /// The most surfaces that are left out; of more, every n-th.
 const MAX_SURFACES: usize = 20;
+/// The parts of the recordings that the measures are fitted without; few, because they are fitted for each surface.
+const PARTS: usize = 3;
 /// The share of the drives on known surfaces that may be withheld.
 const WITHHELD: f64 = 0.05;
 
@@ -87,7 +89,7 @@ impl LeftOutScores {
 fn left_out(windows: &NoveltyWindows, label: usize, name: &str, seed: u64) -> Option<LeftOutSurface> {
     let known = windows.select(&windows.positions(|index| windows.labels[index] != label));
     let unknown = windows.select(&windows.positions(|index| windows.labels[index] == label));
-    let held_out = HeldOutMeasures::of(&known, seed);
+    let held_out = HeldOutMeasures::of(&known, PARTS, seed);
     let calibrated = Calibrated::by(&known, &held_out)?;
     let of_known = calibrated.novelty(&held_out.measures);
     // Each window of the left-out surface is measured by what was fitted for one of the parts, in turn.

@@ -48,7 +48,7 @@ impl NoveltyScore {
     pub(crate) fn fit(windows: &NoveltyWindows, seed: u64) -> Result<Self, String> {
         let (experts, held_out) = rayon::join(
             || Experts::fit(&windows.statistics, &windows.labels, seed),
-            || HeldOutMeasures::of(windows, seed),
+            || HeldOutMeasures::of(windows, FOLDS, seed),
         );
         let experts = experts.ok_or("the summary statistics of the surfaces do not differ")?;
         let calibration = Calibrated::by(windows, &held_out).ok_or_else(|| {
@@ -82,18 +82,20 @@ impl NoveltyScore {
 }
 
 impl HeldOutMeasures {
-    /// Fits the experts without each part of the recordings, and measures the windows of this part whose surface is in
+    /// Fits the experts without each of `parts` parts of the recordings, and measures the windows of this part whose surface is in
     /// the others, too.
-    pub(super) fn of(windows: &NoveltyWindows, seed: u64) -> Self {
-        let fitted: Vec<Option<(Experts, Vec<usize>, Array2<f64>)>> = (0..FOLDS)
+    pub(super) fn of(windows: &NoveltyWindows, parts: usize, seed: u64) -> Self {
+        let fitted: Vec<Option<(Experts, Vec<usize>, Array2<f64>)>> = (0..parts)
             .into_par_iter()
             .map(|fold| {
-                let training = windows.select(&windows.positions(|index| windows.folds[index] != fold));
+                let training =
+                    windows.select(&windows.positions(|index| windows.folds[index] % parts != fold));
                 let experts = Experts::fit(&training.statistics, &training.labels, seed)?;
                 let mut is_known = vec![false; windows.classes];
                 training.labels.iter().for_each(|label| is_known[*label] = true);
-                let held_out = windows
-                    .positions(|index| windows.folds[index] == fold && is_known[windows.labels[index]]);
+                let held_out = windows.positions(|index| {
+                    windows.folds[index] % parts == fold && is_known[windows.labels[index]]
+                });
                 let measures = experts.measure(windows.statistics.select(Axis(0), &held_out).view());
                 Some((experts, held_out, measures))
             })

@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 
 use super::fleet::{Fleet, FleetUpdate};
 use super::message::Plain;
+use super::reason::reason_in_words;
 use super::table::screen;
 use super::terminal::Screen;
 use crate::command::failure::Failure;
 use crate::command::service::assemble;
 use crate::command::tools::broker::BrokerArgs;
 use crate::command::{block_on, shutdown_signal};
+use crate::model::card::UNKNOWN;
 use crate::mqtt::{BrokerEvent, Role};
 
 /// How often the table is drawn.
@@ -92,13 +94,18 @@ async fn print_changes(mut fleet: Fleet, mut events: mpsc::Receiver<BrokerEvent>
         match fleet.take(next, Instant::now()) {
             None => {}
             Some(FleetUpdate::State(state)) => eprintln!("{state}"),
-            Some(FleetUpdate::Surface { stream, surface, confidence, candidates, previous }) => {
+            Some(FleetUpdate::Surface { stream, surface, confidence, reason, candidates, previous }) => {
                 let time = humantime::format_rfc3339_seconds(SystemTime::now());
                 let stream = Plain::new(stream.as_str());
-                let percent = 100.0 * confidence.clamp(0.0, 1.0);
                 let was = previous.map(|previous| format!(", was {previous}")).unwrap_or_default();
-                let or = candidates.text().map(|text| format!(" ({text})")).unwrap_or_default();
-                let line = format!("{time} {stream} {surface}{or} {percent:.0} %{was}");
+                // An unknown surface has a reason and no confidence.
+                let percent = format!(" {:.0} %", 100.0 * confidence.clamp(0.0, 1.0));
+                let percent = if surface.as_str() == UNKNOWN { String::new() } else { percent };
+                let reason = reason.as_ref().map(reason_in_words);
+                let notes: Vec<_> = reason.into_iter().chain(candidates.text()).collect();
+                let notes =
+                    if notes.is_empty() { notes.concat() } else { format!(" ({})", notes.join("; ")) };
+                let line = format!("{time} {stream} {surface}{notes}{percent}{was}");
                 match writeln!(std::io::stdout(), "{line}") {
                     // A reader that closed its end has read what it wanted.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),

@@ -16,7 +16,8 @@ pub(crate) struct Fleet {
     base: String,
     pub(crate) link: Link,
     pub(crate) daemon: Option<Daemon>,
-    pub(crate) health: Option<HealthMessage>,
+    /// The newest health report, and when it arrived.
+    pub(crate) health: Option<(HealthMessage, Instant)>,
     pub(crate) robots: BTreeMap<StreamId, WatchedRobot>,
     /// Whether there are more than [`MAX_ROBOTS`] robots.
     pub(crate) over_limit: bool,
@@ -49,6 +50,7 @@ pub(crate) enum FleetUpdate {
         stream: StreamId,
         surface: Plain,
         confidence: f64,
+        reason: Option<Plain>,
         candidates: Candidates,
         previous: Option<Plain>,
     },
@@ -108,7 +110,7 @@ impl Fleet {
         match topic.rsplit_once('/') {
             None if topic == "status" => return self.status(message, now),
             None if topic == "health" => match read(&message.payload) {
-                Some(health) => self.health = Some(health),
+                Some(health) => self.health = Some((health, now)),
                 None => self.unrecognised += 1,
             },
             Some((stream, kind @ ("surface" | "prediction"))) => match StreamId::new(stream) {
@@ -164,11 +166,18 @@ impl Fleet {
             self.unrecognised += 1;
             return None;
         };
-        let SurfaceMessage { surface: name, confidence, previous, candidates, .. } = surface.clone();
+        let SurfaceMessage { surface: name, confidence, previous, reason, candidates, .. } = surface.clone();
         let candidates = candidates.unwrap_or_default();
         let robot = self.robots.entry(stream.clone()).or_default();
         let changed = robot.surface(surface, message.retained, now);
-        changed.then_some(FleetUpdate::Surface { stream, surface: name, confidence, candidates, previous })
+        changed.then_some(FleetUpdate::Surface {
+            stream,
+            surface: name,
+            confidence,
+            reason,
+            candidates,
+            previous,
+        })
     }
 }
 

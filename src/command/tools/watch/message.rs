@@ -33,6 +33,22 @@ impl Plain {
     }
 }
 
+/// A longer text that is safe to print, cut to [`MAX_SENTENCE`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sentence(String);
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sentence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(sentence(&text)))
+    }
+}
+
 /// Makes a sentence safe to print. Errors of the broker's connection may quote text that the broker sent.
 pub(crate) fn sentence(text: &str) -> String {
     plain(text, MAX_SENTENCE)
@@ -87,6 +103,9 @@ pub(crate) struct SurfaceMessage {
     pub(crate) since: f64,
     #[serde(default)]
     pub(crate) previous: Option<Plain>,
+    /// Why the surface is unknown.
+    #[serde(default)]
+    pub(crate) reason: Option<Plain>,
     #[serde(default)]
     pub(crate) candidates: Option<Candidates>,
 }
@@ -107,7 +126,18 @@ pub(crate) struct PredictionMessage {
 /// A message of the topic `health`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct HealthMessage {
+    /// Whether every source gives samples or has ended.
     pub(crate) healthy: bool,
+    /// `ok` or `degraded`. `None` if the daemon is of a version that does not say it.
+    #[serde(default)]
+    pub(crate) state: Option<Plain>,
+    #[serde(default)]
+    pub(crate) problems: Vec<ProblemMessage>,
+    /// The number of all problems, listed or not.
+    #[serde(default)]
+    pub(crate) problem_count: u64,
+    #[serde(default)]
+    pub(crate) broker_problem: Option<Sentence>,
     /// Seconds since the daemon started.
     pub(crate) uptime: u64,
     pub(crate) streams: u64,
@@ -115,6 +145,14 @@ pub(crate) struct HealthMessage {
     pub(crate) sources: Vec<SourceMessage>,
     #[serde(default)]
     pub(crate) dropped: BTreeMap<Plain, u64>,
+}
+
+/// A problem with the input of a stream, as `health` lists it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct ProblemMessage {
+    pub(crate) stream: Plain,
+    /// The problem with its numbers, and how to fix it.
+    pub(crate) detail: Sentence,
 }
 
 /// One of the daemon's sources, as `health` lists it.

@@ -3,12 +3,15 @@
 //! - [`message`] reads the daemon's messages, which are untrusted: anyone may publish to a broker.
 //! - [`fleet`] holds what is known about the broker, the daemon and its robots; [`robot`] what is known about
 //!   one robot.
+//! - [`reason`] says why a surface is unknown, and [`status`] how the broker and the daemon are.
 //! - [`table`] lays that out as lines of text, and [`terminal`] draws them.
 
 mod command;
 pub(crate) mod fleet;
 pub(crate) mod message;
+mod reason;
 pub(crate) mod robot;
+mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
 

@@ -14,6 +14,8 @@ const MAX_OTHERS: usize = 2;
 #[derive(Default)]
 pub(crate) struct WatchedRobot {
     pub(crate) surface: Plain,
+    /// Why the surface is unknown; `None` if it is known.
+    pub(crate) reason: Option<Plain>,
     /// Confidence of the decision, from 0 to 1.
     pub(crate) confidence: f64,
     /// The most likely other surfaces of the last window, with their probabilities.
@@ -35,7 +37,7 @@ pub(crate) struct WatchedRobot {
 impl WatchedRobot {
     /// Applies a surface message. Returns whether the surface is a different one.
     pub(crate) fn surface(&mut self, message: SurfaceMessage, retained: bool, now: Instant) -> bool {
-        let SurfaceMessage { surface, confidence, since, candidates, .. } = message;
+        let SurfaceMessage { surface, confidence, since, candidates, reason, .. } = message;
         let known = self.since.is_some();
         // After an outage, the daemon publishes the retained surface again, although nothing changed.
         let is_new = !known || self.surface != surface || self.since != Some(since);
@@ -49,6 +51,8 @@ impl WatchedRobot {
                 self.others.clear();
             }
         }
+        // It may change while the surface and its start stay the same.
+        self.reason = reason;
         let differs = !known || self.surface != surface;
         self.surface = surface;
         differs
@@ -109,6 +113,7 @@ mod tests {
             confidence: 0.75,
             since,
             previous: None,
+            reason: None,
             candidates: None,
         }
     }
@@ -144,6 +149,17 @@ mod tests {
         assert_eq!(robot.time_on_surface(later), Some(Duration::from_millis(9500)));
         assert!(robot.surface(surface("c", 19.5), false, later));
         assert_eq!(robot.time_on_surface(later), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_reason_that_changes_alone_is_taken_over() {
+        let now = Instant::now();
+        let mut robot = WatchedRobot::default();
+        for reason in [Some("left is stuck"), Some("no samples arrive"), None] {
+            let reason = reason.map(Plain::new);
+            robot.surface(SurfaceMessage { reason: reason.clone(), ..surface("unknown", 1.0) }, false, now);
+            assert_eq!(robot.reason, reason);
+        }
     }
 
     #[test]

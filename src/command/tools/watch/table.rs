@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use comfy_table::{Table, presets};
 use console::truncate_str;
 
-use super::fleet::{Fleet, Link, MAX_ROBOTS};
-use super::message::{HealthMessage, Plain};
+use super::fleet::Fleet;
+use super::message::Plain;
+use super::reason::{needs_action, reason_in_words};
 use super::robot::WatchedRobot;
+use super::status::{status, time};
 use crate::model::card::UNKNOWN;
 use crate::signal::StreamId;
 
@@ -17,20 +19,25 @@ const SILENT_AFTER: Duration = Duration::from_secs(5);
 const BAR: usize = 10;
 /// The columns from left to right, each with its priority. Where the table is too wide, columns with the
 /// highest number are hidden first; those with 0 always stay.
-const COLUMNS: [(&str, usize); 8] = [
+const COLUMNS: [(&str, usize); 9] = [
     ("stream", 0),
     ("surface", 0),
-    (CANDIDATES, 2),
-    ("for", 3),
-    ("confidence", 1),
-    ("others", 6),
-    ("rate", 5),
-    ("heard", 4),
+    (REASON, 1),
+    (CANDIDATES, 3),
+    ("for", 4),
+    ("confidence", 2),
+    ("others", 7),
+    ("rate", 6),
+    ("heard", 5),
 ];
+/// The column of the reasons, which is hidden while every surface is known.
+const REASON: &str = "reason";
 /// The column of the candidates, which is hidden while no robot has two or more.
 const CANDIDATES: &str = "candidates";
 /// The levels of detail: at each, the columns with a lower priority number are shown. The last one shows all.
-const LEVELS: std::ops::RangeInclusive<usize> = 1..=7;
+const LEVELS: std::ops::RangeInclusive<usize> = 1..=8;
+/// The least probability of another surface that is shown. A smaller one would be 0 %.
+const LEAST_OTHER: f64 = 0.005;
 
 /// One line of the screen, which may be drawn dim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +60,8 @@ pub(crate) fn screen(
     height: usize,
     width: usize,
 ) -> Vec<TableLine> {
-    let mut lines = vec![TableLine::new(state(fleet, broker, now)), TableLine::new(counters(fleet))];
-    if let Link::Connected(Some(error)) | Link::Lost(_, error) = &fleet.link {
-        lines.push(TableLine::new(error.clone()));
-    }
+    let status = status(fleet, broker, now, height / 4);
+    let mut lines: Vec<_> = status.into_iter().map(TableLine::new).collect();
     lines.push(TableLine::new(String::new()));
     // One line for the header of the table.
     let room = height.saturating_sub(lines.len() + 1);
@@ -68,64 +73,18 @@ pub(crate) fn screen(
     lines
 }
 
-/// The line about the broker and the daemon.
-fn state(fleet: &Fleet, broker: &str, now: Instant) -> String {
-    let since = |moment: Instant| time(now.saturating_duration_since(moment));
-    let link = match &fleet.link {
-        Link::Connecting => "connecting".into(),
-        Link::Connected(_) => "connected".into(),
-        Link::Lost(moment, _) => format!("unreachable for {}", since(*moment)),
-    };
-    let daemon = match (&fleet.daemon, &fleet.link) {
-        (Some(daemon), Link::Connected(_)) => {
-            let word = if daemon.online { "online" } else { "offline" };
-            daemon.since.map_or(word.to_owned(), |moment| format!("{word} for {}", since(moment)))
-        }
-        _ => "not heard".into(),
-    };
-    format!("broker {broker} {link}, {} {daemon}", fleet.name())
-}
-
-/// The line about the daemon's health and counters.
-fn counters(fleet: &Fleet) -> String {
-    let mut line = match &fleet.health {
-        None => "no counters yet".to_owned(),
-        Some(health) => describe_health(health),
-    };
-    if fleet.over_limit {
-        line += &format!(", more than {MAX_ROBOTS} streams");
-    }
-    if fleet.unrecognised > 0 {
-        line += &format!(", {} unrecognised messages", fleet.unrecognised);
-    }
-    line
-}
-
-fn describe_health(health: &HealthMessage) -> String {
-    let mut line = if health.healthy { "healthy".to_owned() } else { "not healthy".to_owned() };
-    for source in &health.sources {
-        if !matches!(source.state.as_str(), "ok" | "ended") {
-            line += &format!(", {} is {}", source.name, source.state);
-        }
-    }
-    let dropped = health.dropped.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
-    line += &format!(", up {}, streams {}", time(Duration::from_secs(health.uptime)), health.streams);
-    if dropped > 0 {
-        line += &format!(", dropped {dropped}");
-    }
-    line
-}
-
 /// A header and a line for each robot, with at most `room` lines below the header.
 fn table(fleet: &Fleet, now: Instant, room: usize, width: usize) -> Vec<TableLine> {
     if fleet.robots.is_empty() {
         return vec![TableLine::new("no stream yet".into())];
     }
     let mut robots: Vec<_> = fleet.robots.iter().collect();
+    // The order of the names stays within each group.
+    robots.sort_by_key(|(_, robot)| !has_problem(robot));
     let hidden = if robots.len() > room { robots.len() - room.saturating_sub(1) } else { 0 };
     if hidden > 0 {
-        // Robots that send messages come before silent ones.
-        robots.sort_by_key(|(_, robot)| silent(robot, now));
+        // Robots with a problem come first, and those that send messages before silent ones.
+        robots.sort_by_key(|(_, robot)| (!has_problem(robot), silent(robot, now)));
         robots.truncate(room.saturating_sub(1));
     }
     let mut lines = Vec::new();
@@ -152,8 +111,10 @@ fn draw(robots: &[(&StreamId, &WatchedRobot)], now: Instant, level: usize) -> Ve
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     let has_candidates = robots.iter().any(|(_, robot)| robot.candidates.text().is_some());
+    let has_reasons = robots.iter().any(|(_, robot)| robot.reason.is_some());
     let shown = |cells: [String; COLUMNS.len()]| -> Vec<String> {
-        let is_shown = |name, priority| priority < level && (has_candidates || name != CANDIDATES);
+        let is_empty = |name| (!has_candidates && name == CANDIDATES) || (!has_reasons && name == REASON);
+        let is_shown = |name, priority| priority < level && !is_empty(name);
         let kept = cells.into_iter().zip(COLUMNS).filter(|(_, (name, priority))| is_shown(*name, *priority));
         kept.map(|(cell, _)| cell).collect()
     };
@@ -166,8 +127,9 @@ fn draw(robots: &[(&StreamId, &WatchedRobot)], now: Instant, level: usize) -> Ve
 
 fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLUMNS.len()] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-    let others: Vec<_> =
-        robot.others.iter().map(|(label, share)| format!("{label} {:.0} %", percent(*share))).collect();
+    // What a window of a stuck sensor looks like says nothing.
+    let others = robot.others.iter().filter(|(_, share)| *share >= LEAST_OTHER && !has_problem(robot));
+    let others: Vec<_> = others.map(|(label, share)| format!("{label} {:.0} %", percent(*share))).collect();
     let heard = match robot.silence(now) {
         None => "not yet".into(),
         Some(silence) if silence >= SILENT_AFTER => format!("silent {}", time(silence)),
@@ -176,6 +138,7 @@ fn cells(stream: &StreamId, robot: &WatchedRobot, now: Instant) -> [String; COLU
     [
         Plain::new(stream.as_str()).to_string(),
         robot.surface.to_string(),
+        robot.reason.as_ref().map(reason_in_words).unwrap_or_default(),
         robot.candidates.text().unwrap_or_default(),
         or_dash(robot.time_on_surface(now).map(time)),
         bar(robot),
@@ -189,27 +152,22 @@ fn silent(robot: &WatchedRobot, now: Instant) -> bool {
     robot.silence(now).is_none_or(|silence| silence >= SILENT_AFTER)
 }
 
-/// The confidence as a bar of ASCII characters and as a percentage.
+fn has_problem(robot: &WatchedRobot) -> bool {
+    robot.reason.as_ref().is_some_and(needs_action)
+}
+
+/// The confidence as a bar of ASCII characters and as a percentage. An unknown surface has none.
 fn bar(robot: &WatchedRobot) -> String {
+    if robot.surface.as_str() == UNKNOWN {
+        return "-".into();
+    }
     let confidence = if robot.confidence.is_finite() { robot.confidence } else { 0.0 };
     let filled = ((confidence * BAR as f64).round() as usize).min(BAR);
-    let mark = if robot.surface.as_str() == UNKNOWN { "-" } else { "#" };
-    format!("{}{} {:3.0} %", mark.repeat(filled), ".".repeat(BAR - filled), percent(confidence))
+    format!("{}{} {:3.0} %", "#".repeat(filled), ".".repeat(BAR - filled), percent(confidence))
 }
 
 fn percent(share: f64) -> f64 {
     100.0 * share.clamp(0.0, 1.0)
-}
-
-/// A duration in a single unit.
-fn time(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", (seconds / 86_400).min(99_999)),
-    }
 }
 
 #[cfg(test)]
@@ -247,7 +205,7 @@ mod tests {
         let later = now + Duration::from_secs(3);
         let lines = texts(&fleet, later, 24, 120);
         assert_eq!(lines[0], "broker here:1883 connected, underfoot online for 3 s");
-        assert_eq!(lines[1], "not healthy, board is silent, up 2 h, streams 2, dropped 3");
+        assert_eq!(lines[1], "degraded, board is silent, up 2 h, streams 2, dropped 3");
         let header: Vec<_> = lines[3].split_whitespace().collect();
         assert_eq!(header, ["stream", "surface", "for", "confidence", "others", "rate", "heard"]);
         let line = lines[4].split_whitespace().collect::<Vec<_>>().join(" ");
@@ -268,8 +226,44 @@ mod tests {
         fleet.take(BrokerEvent::Message(message), now);
         let lines = texts(&fleet, now, 24, 120);
         let header: Vec<_> = lines[3].split_whitespace().collect();
-        assert_eq!(header, COLUMNS.map(|(name, _)| name));
+        let shown = COLUMNS.map(|(name, _)| name).into_iter().filter(|name| *name != REASON);
+        assert_eq!(header, shown.collect::<Vec<_>>());
         assert!(!lines[4].contains(" or ") && lines[5].contains(" gravel or tile "), "{lines:?}");
+    }
+
+    #[test]
+    fn problems_stand_above_the_table_and_their_robots_first_with_the_reason() {
+        let now = Instant::now();
+        let mut fleet = fleet(3, now);
+        let mut send = |topic: &str, payload: &str| {
+            let topic = format!("underfoot/{topic}");
+            fleet
+                .take(BrokerEvent::Message(Message { topic, payload: payload.into(), retained: false }), now);
+        };
+        send(
+            "robot-02/surface",
+            r#"{"surface":"unknown","confidence":0,"since":2,"t":2,"reason":"current is stuck"}"#,
+        );
+        send(
+            "robot-02/prediction",
+            r#"{"t":4,"surface":"unknown","confidence":0,"probabilities":{"gravel":1.0,"tile":0.001}}"#,
+        );
+        let problem = |stream: &str| {
+            format!(r#"{{"stream":"{stream}","problem":"stuck","detail":"current stays at 1 A; check it"}}"#)
+        };
+        let problems = ["a", "b", "c"].map(problem).join(",");
+        let health = format!(
+            r#"{{"healthy":true,"state":"degraded","uptime":60,"streams":3,"problems":[{}, {problems}],"problem_count":9}}"#,
+            problem("robot-02")
+        );
+        send("health", &health);
+        let lines = texts(&fleet, now + Duration::from_secs(9), 12, 120);
+        assert_eq!(lines[1], "degraded, 9 problems, up 69 s, streams 3");
+        assert_eq!(lines[2], "! robot-02: current stays at 1 A; check it");
+        assert_eq!(lines[4], "! and 7 more problems");
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words(&lines[7]), "robot-02 unknown current is stuck 9 s - 0.1/s silent 9 s");
+        assert!(lines[8].trim_start().starts_with("robot-00"), "{lines:?}");
     }
 
     #[test]

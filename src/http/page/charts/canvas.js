@@ -1,12 +1,5 @@
 // What the charts have in common: a sharp canvas, the space for the axes, and their numbers and times.
 
-/** Milliseconds of samples and probabilities that are drawn. */
-const TRACE_LENGTH = 30_000;
-const TRACE_TIMES = [[30_000, '−30 s'], [20_000, '−20 s'], [10_000, '−10 s'], [0, 'now']];
-
-/** The newest end of a trace is this many milliseconds old, because later samples may still be on their way. */
-const TRACE_DELAY = 250;
-
 /** Pixels for the numbers on the left and for the times at the bottom. */
 const AXIS_WIDTH = 44;
 const AXIS_HEIGHT = 18;
@@ -28,8 +21,8 @@ const prepareCanvas = (canvas) => {
   return { pen, width, height };
 };
 
-/** Where a time is across a chart of the last 30 seconds, which ends at `endTime`. */
-const traceX = ({ width }, endTime) => (time) => width - ((endTime - time) / TRACE_LENGTH) * (width - AXIS_WIDTH);
+/** Where a time is across a chart that ends at `endTime`. */
+const traceX = ({ width }, endTime) => (time) => width - ((endTime - time) / view.range.length) * (width - AXIS_WIDTH);
 
 /** Where a share from 0 to 1 is up a chart. */
 const shareY = ({ height }) => (share) => 6 + (height - AXIS_HEIGHT - 6) * (1 - share);
@@ -47,12 +40,30 @@ const axisNumbers = (low, high, count) => {
   return numbers;
 };
 
-/** Writes times, given as [milliseconds ago, text], below a chart that begins at `left`. */
-const drawTimeAxis = ({ pen, width, height }, left, length, times) => {
+/** Writes the times of a range below a chart that begins at `left`. */
+const drawTimeAxis = ({ pen, width, height }, left, range) => {
   pen.fillStyle = theme.text;
   pen.textBaseline = 'alphabetic';
-  for (const [ago, text] of times) {
-    pen.textAlign = ago === 0 ? 'right' : ago === length ? 'left' : 'center';
-    pen.fillText(text, width - (ago / length) * (width - left), height - 4);
+  for (const [ago, text] of axisTimes(range)) {
+    pen.textAlign = ago === 0 ? 'right' : ago === range.length ? 'left' : 'center';
+    pen.fillText(text, width - (ago / range.length) * (width - left), height - 4);
+  }
+};
+
+/** Writes a few words into the middle of an empty chart. */
+const drawNote = ({ pen, width, height }, text) => {
+  pen.fillStyle = theme.text;
+  pen.textAlign = 'center';
+  pen.textBaseline = 'middle';
+  pen.fillText(text, (width + AXIS_WIDTH) / 2, (height - AXIS_HEIGHT) / 2);
+};
+
+/** At least this many milliseconds lie between two changes of the text that describes a chart to screen readers. */
+const DESCRIPTION_PAUSE = 2000;
+
+const describeChart = (canvas, description) => {
+  if (canvas.ariaLabel !== description && Date.now() - (canvas.describedAt ?? 0) > DESCRIPTION_PAUSE) {
+    canvas.ariaLabel = description;
+    canvas.describedAt = Date.now();
   }
 };

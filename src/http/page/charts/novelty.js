@@ -3,15 +3,16 @@
 /** Of windows on surfaces that the model knows, 5 % have a novelty above this one. */
 const NOVEL = 0.95;
 
-const drawNovelty = (canvas, novelty) => {
+const drawNovelty = (canvas, history) => {
   const area = prepareCanvas(canvas);
   if (!area) return;
   const { pen, width, height } = area;
-  const endTime = daemonTime() - TRACE_DELAY;
+  const endTime = viewEnd();
   const x = traceX(area, endTime);
   const y = shareY(area);
   drawValueAxis(area, [0, NOVEL].map((value) => ({ value, text: String(value) })), y);
-  drawTimeAxis(area, AXIS_WIDTH, TRACE_LENGTH, TRACE_TIMES);
+  drawTimeAxis(area, AXIS_WIDTH, view.range);
+  describeChart(canvas, `Novelty of the windows ${describeView()}; the number below is the newest`);
 
   pen.save();
   pen.beginPath();
@@ -19,10 +20,10 @@ const drawNovelty = (canvas, novelty) => {
   pen.clip();
   pen.strokeStyle = theme.lines[0];
   pen.lineWidth = 1.5;
-  const from = novelty.rowBefore(endTime - TRACE_LENGTH);
-  for (const [begin, end] of novelty.partsWithoutGaps(from, longestPredictionGap())) {
+  const { ring, begin, end, step } = history.select(endTime - view.range.length, endTime);
+  for (const [first, last] of ring.partsWithoutGaps(begin, end, longestPredictionGap(step))) {
     pen.beginPath();
-    for (let row = begin; row < end; row++) pen.lineTo(x(novelty.at(row, 0)), y(novelty.at(row, 1)));
+    for (let row = first; row < last; row++) pen.lineTo(x(ring.at(row, 0)), y(ring.at(row, 1)));
     pen.stroke();
   }
   pen.restore();

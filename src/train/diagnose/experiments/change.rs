@@ -24,6 +24,8 @@ pub(crate) enum Change {
         to: usize,
     },
     NoDropout,
+    /// No noise added to the training windows, and no random factor on them.
+    NoNoise,
     NoBatchNorm,
     /// A loss in which every surface has the same weight, however few windows it has.
     BalancedWeights,
@@ -77,6 +79,7 @@ impl Change {
             Self::AdamW => "AdamW as the optimiser".into(),
             Self::FewerUnits { from, to } => format!("{to} units instead of {from}"),
             Self::NoDropout => "no dropout".into(),
+            Self::NoNoise => "no noise added to the training windows".into(),
             Self::NoBatchNorm => "no batch normalisation".into(),
             Self::BalancedWeights => "equal weights for rare and common surfaces".into(),
             Self::SmallerHop { from, to } => format!("a window every {to} steps instead of every {from}"),

@@ -18,7 +18,10 @@ const MORE_EPOCHS: usize = 3;
 const MIN_FINER_EPOCHS: f64 = 2.5;
 /// Classes are unequal if the largest has more windows than the smallest by at least this factor.
 const UNEQUAL: f64 = 1.5;
-
+/// Noise added to training windows is tried without from this standard deviation on, relative to that of the channel.
+const SOME_NOISE: f64 = 0.1;
+/// From this one on, it is as strong as much of what tells surfaces apart.
+const MUCH_NOISE: f64 = 0.5;
 /// A learning rate is far above the usual one, which is the default of most frameworks, by this factor.
 const LONG_STEPS: f64 = 30.0;
 
@@ -177,6 +180,13 @@ impl<'a> Base<'a> {
             };
             let priority = if dropout > 0.5 { LIKELY } else { 6 };
             changes.push((priority, Change::NoDropout, Some(Cause::RegularisationTooStrong), without));
+        }
+        // Noise that is small beside the signal is usual.
+        let noise = options.jitter + options.scale + options.gain.unwrap_or(0.0);
+        if noise >= SOME_NOISE {
+            let without = FitOptions { jitter: 0.0, scale: 0.0, gain: Some(0.0), ..unchanged() };
+            let priority = if noise >= MUCH_NOISE { LIKELY } else { 6 };
+            changes.push((priority, Change::NoNoise, Some(Cause::RegularisationTooStrong), without));
         }
         if options.batch_norm {
             let without = FitOptions { batch_norm: false, ..unchanged() };

@@ -10,6 +10,8 @@ use crate::train::diagnose::statistics::estimate::Estimate;
 pub(crate) const ACCURACY_RISE: f64 = 0.03;
 /// The smallest fall of the validation loss that counts, as a natural logarithm: to three quarters.
 const LOSS_FALL: f64 = 0.29;
+/// The smallest fall of the validation loss that counts without dropout or noise: to half.
+const LOSS_FALL_UNREGULARISED: f64 = 0.69;
 /// The smallest fall of the roughness that counts, as a natural logarithm: to half.
 pub(super) const ROUGHNESS_FALL: f64 = 0.69;
 /// The smallest rise of the recall of the rarest label that counts.
@@ -67,25 +69,26 @@ pub(super) fn criteria(evidence: &Evidence<'_>, trial: &Trial) -> Vec<Criterion>
     let mut found =
         vec![Criterion { figure: Figure::Accuracy, estimate: effect.accuracy, least: ACCURACY_RISE }];
     let no_worse = effect.accuracy.mean > ACCURACY_LOSS;
-    // Dropout normally makes the training loss rougher and raises the validation loss a little, so neither shows
-    // that there is too much of it.
+    // Dropout and noise normally make the training loss rougher and raise the validation loss a little, so neither shows
+    // that there is too much of them, but a loss that is half as high without them does.
     let regularisation = cause == Cause::RegularisationTooStrong;
     let more_windows = cause == Cause::TooFewWindows;
     // Another optimiser is a matter of taste unless more windows are predicted correctly. A longer training lowers
     // the loss without end, and with it the confidence in wrong answers rises.
-    let by_accuracy = regularisation || matches!(cause, Cause::WrongOptimizer | Cause::TooFewEpochs);
+    let by_accuracy = matches!(cause, Cause::WrongOptimizer | Cause::TooFewEpochs);
     // More windows lower any loss. If nearly all windows are predicted correctly already, that fixes nothing.
     let plenty = more_windows && evidence.control_mean(|outcome| outcome.accuracy) >= GOOD;
     // Where the windows are learned, shorter steps lower the validation loss as fewer epochs do, by less confidence in
     // wrong answers; that shows no steps that are too long.
     let less_training = cause == Cause::LearningRateTooHigh && evidence.has_learned();
     if !trial.change.reweights_loss() && no_worse && !by_accuracy && !plenty && !less_training {
-        found.push(Criterion { figure: Figure::Loss, estimate: effect.loss, least: LOSS_FALL });
+        let least = if regularisation { LOSS_FALL_UNREGULARISED } else { LOSS_FALL };
+        found.push(Criterion { figure: Figure::Loss, estimate: effect.loss, least });
     }
     // More windows per epoch make every loss curve smoother, so that shows nothing either.
     let rough = evidence.control_mean(|outcome| outcome.roughness) >= SMOOTH;
     let calmed = trial.change != Change::HigherLearningRate && effect.loss.high >= 0.0;
-    if !by_accuracy && !more_windows && rough && no_worse && calmed {
+    if !by_accuracy && !regularisation && !more_windows && rough && no_worse && calmed {
         found.push(Criterion {
             figure: Figure::Roughness,
             estimate: effect.roughness,
