@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model references onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -80,6 +80,9 @@ fluctuating-loss: build ## run the experiments that docs/fluctuating-loss.md des
 
 model: onnxruntime ## train the demo's model
 	scripts/make-model
+
+references: onnxruntime ## write docs/commands.md and docs/configuration.md again from the code
+	UPDATE=1 cargo test --locked --test trainer references::
 
 onnxruntime: ## download the ONNX Runtime library once, and link it into target/
 # .cargo/config.toml names the second link, which is needed even if cargo builds in another folder.

@@ -14,7 +14,8 @@
 //!   ago is forgotten, and a few ordinary windows' lengths suffice to be back on a known surface.
 //!
 //! Why not the short memory that the evidence for surfaces has? That one has to follow a change within a window's
-//! length, and a bump lasts as long as that. Told from it a new floor can only be by what comes after a window's length.
+//! length, and a bump lasts as long as that. A new floor differs from a bump only by what comes
+//! after a window's length.
 
 // The constants were chosen by scripts/measure-novelty on two robots, each of their fourteen floors left out in turn, so
 // that as many drives on the left-out floor as possible are unknown for most of the time. The card's `novelty_weight` says by how

@@ -4,7 +4,7 @@
 //! has closed its end, as `head -1` does after the first line. In this crate the macros of the same names
 //! below stand in their place. A reader that closed standard output has read what it wanted, so the command
 //! goes on, and its exit code is the one that it would have had. Any other failure to write is kept for the
-//! end of the command ([`failure`]). A failure to write to standard error can be told to nobody.
+//! end of the command ([`failure`]). A failure to write to standard error can be reported to nobody.
 //!
 //! [`live_lines`] has lines that are rewritten in place. What these macros and the log write to standard error
 //! stands above them.

@@ -277,6 +277,16 @@ fn a_port_in_use_is_reported_in_one_line() {
     assert!(checked.stdout.contains(&format!("failed  page: http.listen is \"{address}\"")), "{checked:?}");
 }
 
+#[test]
+fn check_names_the_address_at_which_the_page_will_be_served() {
+    let folder = folder();
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, config(&format!("[http]\nlisten = '127.0.0.1:0'\n{ROBOT}"))).unwrap();
+    let checked: support::Ran = underfoot(["check", "-c"]).arg(file).output().unwrap().into();
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stdout.contains("ok      page: it will be served at http://127.0.0.1:"), "{checked:?}");
+}
+
 /// The data of all events with this name in the lines of an event stream.
 fn bodies(lines: &[String], name: &str) -> Vec<serde_json::Value> {
     let event = format!("event: {name}");

@@ -11,6 +11,7 @@ pub(crate) mod disk;
 pub(crate) mod fake_broker;
 pub(crate) mod http;
 pub(crate) mod manager;
+pub(crate) mod markdown;
 pub(crate) mod novelty;
 pub(crate) mod pty;
 pub(crate) mod recording;

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
 mod diagnose;
+mod documents;
 mod keras;
 mod keras_parts;
+mod programs;
 mod recordings;
+mod references;
 mod refit;
 mod sessions;
 mod stamp;

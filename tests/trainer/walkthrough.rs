@@ -1,18 +1,21 @@
-//! Runs the commands of the README's walk-through in their order on simulated drives.
+//! Runs the commands of docs/tutorial.md in their order on simulated drives. The README's are among them.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::broker::Broker;
 use crate::support::daemon::Daemon;
 use crate::support::manager::Manager;
+use crate::support::markdown::{self, Page};
 use crate::support::pty::Pty;
 use crate::support::{self, assert_says, program, run, underfoot, wait_for};
 
 /// The number of recorded drives on each surface. One more drive is held out to test the model on new drives.
 const DRIVES: usize = 3;
-/// The board's port in the README.
+/// The surfaces that the tutorial records.
+const SURFACES: [&str; 3] = ["gravel", "tile", "carpet"];
+/// The board's port on the pages.
 const PORT: &str = "/dev/serial/by-id/usb-…";
 
 /// The state of the walk-through.
@@ -23,25 +26,6 @@ struct Walk {
     /// The daemon that `underfoot run` has started.
     daemon: Option<Daemon>,
     walked: BTreeSet<String>,
-}
-
-/// The lines of each code block of a language below a heading, without comments.
-fn blocks(heading: &str, language: &str) -> Vec<Vec<String>> {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
-    let (mut blocks, mut within) = (Vec::new(), None::<Vec<String>>);
-    for line in section.lines().map(str::trim) {
-        match &mut within {
-            None if line == format!("```{language}") => within = Some(Vec::new()),
-            None => {}
-            Some(_) if line == "```" => blocks.extend(within.take()),
-            Some(lines) => {
-                let command = line.split(" #").next().unwrap_or_default().trim_end();
-                lines.extend(Some(command.to_owned()).filter(|line| !line.is_empty()));
-            }
-        }
-    }
-    blocks
 }
 
 impl Walk {
@@ -69,16 +53,18 @@ impl Walk {
         rows.collect()
     }
 
-    /// The arguments of a command in the README, with the port of this test and with options that make it
+    /// The arguments of a command on the page, with the port of this test and with options that make it
     /// faster.
     fn arguments(&self, line: &str) -> Vec<String> {
         let port = self.pty.link.to_str().unwrap();
-        let line = line.replace(PORT, port).replace("--budget 10m", "--budget 10s").replace('\'', "");
+        let line =
+            line.replace(PORT, port).replace("--budget 10m", "--budget 10s").replace(" --duration 10s", "");
+        let line = line.replace('\'', "");
         let quick = if line.starts_with("underfoot-train fit") { " --epochs 3 --hop 50" } else { "" };
         (line + quick).split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Runs a command of the README and checks its result.
+    /// Runs a command of the page and checks its result.
     fn step(&mut self, line: &str) {
         let arguments = self.arguments(line);
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -89,7 +75,7 @@ impl Walk {
                 self.train(&words[1..]);
                 let root = self.folder.path();
                 assert!(root.join("model.onnx").is_file() && root.join("model.run/report.html").is_file());
-                for surface in ["gravel", "tile"] {
+                for surface in SURFACES {
                     let folder = root.join("new-drives").join(surface);
                     std::fs::create_dir_all(&folder).unwrap();
                     let rows = self.drive(surface, DRIVES);
@@ -101,12 +87,12 @@ impl Walk {
                 assert!(self.folder.path().join("why.html").is_file());
             }
             "underfoot-train evaluate" => {
-                assert_says(&self.train(&words[1..]), &["2 recordings", "accuracy"])
+                assert_says(&self.train(&words[1..]), &["3 recordings", "accuracy"])
             }
             "underfoot replay" => {
                 let output = self.tool(&words[1..]).output().unwrap();
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-                assert_says(&String::from_utf8_lossy(&output.stdout), &["gravel", "tile"]);
+                assert_says(&String::from_utf8_lossy(&output.stdout), &SURFACES);
             }
             "underfoot check" => {
                 let output = self.tool(&words[1..]).output().unwrap();
@@ -159,8 +145,6 @@ impl Walk {
                 let mut listener = program("mosquitto_sub", "mosquitto-clients");
                 listener.args(&words[1..]).args(["-p", &self.broker.port.to_string()]);
                 let listener = Daemon::command(listener);
-                // Retained messages arrive immediately after the subscription.
-                listener.wait_for_output(2);
                 let rows = self.drive("gravel", DRIVES);
                 self.pty.send(rows.as_bytes());
                 wait_for("a surface", || {
@@ -169,7 +153,7 @@ impl Walk {
                 });
                 listener.kill();
             }
-            other => panic!("the README has a command that this test does not know: {other:?}"),
+            other => panic!("the page has a command that this test does not know: {other:?}"),
         }
         self.walked.insert(name);
     }
@@ -183,8 +167,7 @@ impl Walk {
 
     /// Starts the daemon with the unit's command under a stand-in for the service manager.
     fn service(&self) -> Daemon {
-        let unit =
-            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/underfoot.service"));
+        let unit = std::fs::read_to_string(markdown::root().join("deploy/underfoot.service"));
         let unit = unit.unwrap();
         let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
         assert_eq!(line, "/usr/bin/underfoot run", "it reads /etc/underfoot/underfoot.toml");
@@ -205,15 +188,19 @@ impl Walk {
         stderr
     }
 
-    /// Records `DRIVES` drives on the surface that the command names, each into its own recording.
+    /// Records `DRIVES` drives on the surface that the command names, each into its own recording, or one drive where
+    /// the board is only tried.
     fn record(&mut self, arguments: &[&str]) {
-        let label = arguments[1 + arguments.iter().position(|word| *word == "--label").unwrap()];
-        for index in 0..DRIVES {
-            let rows = self.drive(label, index);
+        let of = |flag| arguments.iter().position(|word| *word == flag).map(|index| arguments[index + 1]);
+        let label = of("--label").unwrap();
+        let out = self.folder.path().join(of("--out").unwrap_or("recordings"));
+        let (surface, drives) = if SURFACES.contains(&label) { (label, DRIVES) } else { (SURFACES[0], 1) };
+        for index in 0..drives {
+            let rows = self.drive(surface, index);
             let mut daemon = Daemon::command(self.tool(arguments));
             daemon.wait_for_line("the serial port is open");
             self.pty.send(rows.as_bytes());
-            let folder = self.folder.path().join("recordings").join(label);
+            let folder = out.join(label);
             wait_for("the drive on the disk", || {
                 let mut files: Vec<_> =
                     std::fs::read_dir(&folder).ok()?.map(|file| file.unwrap().path()).collect();
@@ -228,14 +215,25 @@ impl Walk {
     }
 }
 
+/// The lines of a page's shell blocks below a heading, without comments and with single blanks.
+fn lines(path: &str, heading: &str) -> Vec<String> {
+    let page = Page::read(path);
+    let blocks = page.blocks(Some(heading), "sh").concat();
+    let line = |line: &String| {
+        line.split(" #").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    blocks.iter().map(line).filter(|line| !line.is_empty()).collect()
+}
+
 #[test]
-fn every_command_of_the_readme_works() {
-    const SECTION: &str = "Use it on your robot";
+fn every_command_of_the_tutorial_works() {
+    const SECTION: &str = "With a robot";
     let mut walk = Walk::new();
-    let toml = blocks(SECTION, "toml").remove(0).join("\n").replace(PORT, walk.pty.link.to_str().unwrap());
+    let toml = Page::read("docs/tutorial.md").blocks(Some(SECTION), "toml").remove(0).join("\n");
+    let toml = toml.replace(PORT, walk.pty.link.to_str().unwrap());
     let toml = toml.replace("[mqtt]", &format!("[mqtt]\nport = {}", walk.broker.port));
     std::fs::write(walk.folder.path().join("underfoot.toml"), toml).unwrap();
-    for line in blocks(SECTION, "sh").concat() {
+    for line in lines("docs/tutorial.md", SECTION) {
         walk.step(&line);
     }
     let walked: Vec<&str> = walk.walked.iter().map(String::as_str).collect();
@@ -243,4 +241,14 @@ fn every_command_of_the_readme_works() {
         assert!(walked.contains(&format!("underfoot {command}").as_str()), "{walked:?}");
     }
     assert_eq!(walk.daemon.take().unwrap().terminate().code, Some(0));
+}
+
+#[test]
+fn every_command_of_the_readme_is_one_of_the_tutorial() {
+    let tutorial = lines("docs/tutorial.md", "With a robot");
+    let readme = lines("README.md", "Use it on your robot");
+    assert!(readme.len() >= 5, "{readme:?}");
+    for line in readme {
+        assert!(tutorial.contains(&line), "docs/tutorial.md does not have {line:?}");
+    }
 }

@@ -107,7 +107,8 @@ impl CheckArgs {
         match config.http.address() {
             Ok(None) => {}
             Ok(Some(address)) => {
-                let result = http::try_address(address).map_err(Failure::failed);
+                // Sockets of tokio exist only inside of its runtime.
+                let result = block_on(async { http::try_address(address) })?.map_err(Failure::failed);
                 report("page", result.map(|url| format!("it will be served at {url}")));
             }
             Err(error) => report("page", Err(Failure::config(error))),

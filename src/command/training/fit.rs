@@ -255,7 +255,7 @@ fn leaky_scores(
 
 /// Trains again with the same settings without the later recordings, and without whole sessions, where the times and
 /// sessions are known. Nothing is trained for a model that is unfinished or for which nothing is to be held out. If one
-/// of these trainings fails, that is told, and the model stands.
+/// of these trainings fails, that is reported, and the model stands.
 fn time_scores(trained: &Trained, dataset: &Dataset, trees: Option<Scores>, stop: &AtomicBool) -> TimeScores {
     let options = &trained.options;
     let is_unscored = options.folds() == 0 && options.validation() == 0.0;
