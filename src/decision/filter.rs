@@ -107,8 +107,8 @@ pub struct DecisionFilter {
     evidence: Vec<f64>,
     /// Whether the robot is on a surface that the model does not know.
     unknown: UnknownState,
-    /// How much the novelty counts: by the options and by the model's card.
-    novelty_weight: f64,
+    /// What the model's card takes from the evidence of its novelty.
+    novelty_allowance: f64,
     /// The probability of each surface.
     posterior: Vec<f64>,
     /// For how many seconds the evidence has spoken for another surface than the one that is named.
@@ -125,14 +125,14 @@ impl DecisionFilter {
         let labels = card.labels.len();
         let (window, hop) = (card.window as f64 / card.rate, hop as f64 / card.rate);
         let (evidence, posterior) = (vec![0.0; labels], vec![0.0; labels]);
-        let novelty_weight = options.novelty * card.novelty_weight.unwrap_or(1.0);
+        let novelty_allowance = card.novelty_allowance.unwrap_or(0.0);
         Self {
             options,
             window,
             hop,
             evidence,
             unknown: UnknownState::new(),
-            novelty_weight,
+            novelty_allowance,
             posterior,
             doubted: 0.0,
             last: None,
@@ -156,7 +156,7 @@ impl DecisionFilter {
                 (self.hop, 1.0)
             }
         };
-        let unknown = self.unknown.step(answer.novelty, self.novelty_weight, new);
+        let unknown = self.unknown.step(answer.novelty, self.options.novelty, self.novelty_allowance, new);
         let keep = (-passed / (MEMORY * self.window)).exp();
         for (index, evidence) in self.evidence.iter_mut().enumerate() {
             let p = answer.probabilities.get(index).copied().unwrap_or_default();
@@ -197,7 +197,7 @@ impl DecisionFilter {
     /// Takes over the settings of another filter for the same labels, and keeps what is known about the
     /// surface.
     pub fn reconfigure(&mut self, other: &DecisionFilter) {
-        (self.options, self.novelty_weight) = (other.options, other.novelty_weight);
+        (self.options, self.novelty_allowance) = (other.options, other.novelty_allowance);
         (self.window, self.hop) = (other.window, other.hop);
     }
 

@@ -18,8 +18,8 @@
 //! after a window's length.
 
 // The constants were chosen by scripts/measure-novelty on two robots, each of their fourteen floors left out in turn, so
-// that as many drives on the left-out floor as possible are unknown for most of the time. The card's `novelty_weight` says by how
-// much less the evidence of a model counts, so that decisions on its own surfaces are not withheld.
+// that as many drives on the left-out floor as possible are unknown for most of the time. The card's `novelty_allowance` says how
+// much is taken from the evidence of a model, so that decisions on its own surfaces are not withheld.
 
 /// The exponent `e` of the betting function. A smaller one needs a higher novelty, and forgets it sooner.
 const EXPONENT: f64 = 0.5;
@@ -47,15 +47,15 @@ impl UnknownState {
     }
 
     /// Adds the evidence of a window, and returns the probability that the surface is unknown to the model: 0 if there is no
-    /// novelty, or `weight` is 0. `new` is the share of the window that the one before it did not have, from 0 to 1.
-    pub(super) fn step(&mut self, novelty: Option<f32>, weight: f64, new: f64) -> f64 {
+    /// novelty, or `weight` is 0. `allowance` is taken from the evidence, as the reference value of a cumulative sum is. `new` is the share of the window that the one before it did not have, from 0 to 1.
+    pub(super) fn step(&mut self, novelty: Option<f32>, weight: f64, allowance: f64, new: f64) -> f64 {
         let Some(novelty) = novelty.filter(|_| weight > 0.0) else {
             *self = Self::new();
             return 0.0;
         };
         // NaN, which a broken model may give, counts as ordinary.
         let p = if novelty.is_nan() { 1.0 } else { (1.0 - f64::from(novelty)).clamp(SMALLEST, 1.0) };
-        let evidence = EXPONENT.ln() + (EXPONENT - 1.0) * p.ln();
+        let evidence = EXPONENT.ln() + (EXPONENT - 1.0) * p.ln() - allowance;
         self.log_odds += weight * OBSERVATIONS * new * evidence;
         self.log_odds = self.log_odds.clamp(log_odds(LEAST), log_odds(MOST));
         1.0 / (1.0 + (-self.log_odds).exp())
@@ -73,7 +73,7 @@ mod tests {
     /// The probability of an unknown surface after each of these windows, ten in a window's length.
     fn run(windows: impl IntoIterator<Item = f32>) -> Vec<f64> {
         let mut state = UnknownState::new();
-        windows.into_iter().map(|novelty| state.step(Some(novelty), 1.0, 0.1)).collect()
+        windows.into_iter().map(|novelty| state.step(Some(novelty), 1.0, 0.0, 0.1)).collect()
     }
 
     #[test]
@@ -92,11 +92,11 @@ mod tests {
     fn without_novelty_or_weight_no_surface_is_unknown() {
         let mut state = UnknownState::new();
         for _ in 0..100 {
-            state.step(Some(1.0), 1.0, 1.0);
+            state.step(Some(1.0), 1.0, 0.0, 1.0);
         }
-        assert_eq!(state.step(None, 1.0, 1.0), 0.0);
+        assert_eq!(state.step(None, 1.0, 0.0, 1.0), 0.0);
         assert_eq!(state, UnknownState::new());
-        assert_eq!(state.step(Some(1.0), 0.0, 1.0), 0.0);
+        assert_eq!(state.step(Some(1.0), 0.0, 0.0, 1.0), 0.0);
     }
 
     #[test]

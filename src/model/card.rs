@@ -41,10 +41,10 @@ pub struct Card {
     /// always is one. `None` if it is not known, as in older cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidates: Option<f64>,
-    /// How much the model's output `novelty` counts in decisions, from 0 to 1: so much that on held-out recordings of known
-    /// surfaces hardly any decision was withheld because of it. `None` if that was not measured; it then counts fully.
+    /// What is taken from the evidence of each independent observation of novelty, in nats, from 0 to 10: so much that on
+    /// held-out recordings of known surfaces hardly any decision was withheld. `None` if that was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub novelty_weight: Option<f64>,
+    pub novelty_allowance: Option<f64>,
     /// The version of `underfoot` that wrote the model, or the tool that wrote its card; empty if it is not
     /// known.
     #[serde(default)]
@@ -227,8 +227,8 @@ impl Card {
             Some(format!("resample.max_gap is {max_gap} s; it must be more than 0 and at most {MAX_SECONDS}"))
         } else if let Some(least) = self.candidates.filter(|least| !(0.0..=1.0).contains(least)) {
             Some(format!("candidates is {least}; it must be from 0 to 1"))
-        } else if let Some(weight) = self.novelty_weight.filter(|weight| !(0.0..=1.0).contains(weight)) {
-            Some(format!("novelty_weight is {weight}; it must be from 0 to 1"))
+        } else if let Some(taken) = self.novelty_allowance.filter(|taken| !(0.0..=10.0).contains(taken)) {
+            Some(format!("novelty_allowance is {taken}; it must be from 0 to 10"))
         } else {
             None
         }
@@ -327,7 +327,7 @@ impl Card {
             resample: Resample { method: Method::Linear, max_gap: 0.1 },
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             candidates: None,
-            novelty_weight: None,
+            novelty_allowance: None,
             made_by: String::new(),
             training: None,
         }
@@ -447,7 +447,10 @@ mod tests {
             (with(|card| card.resample.max_gap = f64::INFINITY), "resample.max_gap is inf s"),
             (with(|card| card.candidates = Some(1.5)), "candidates is 1.5; it must be from 0 to 1"),
             (with(|card| card.candidates = Some(f64::NAN)), "candidates is NaN"),
-            (with(|card| card.novelty_weight = Some(-0.5)), "novelty_weight is -0.5; it must be from 0 to 1"),
+            (
+                with(|card| card.novelty_allowance = Some(-0.5)),
+                "novelty_allowance is -0.5; it must be from 0 to 10",
+            ),
             (with(|card| statistics(card).extend_from_within(..)), "has 2 entries"),
             (with(|card| statistics(card)[0].deviation = -1.0), "has mean 1, deviation -1"),
             (with(|card| statistics(card)[0].max = f64::NAN), "max NaN"),

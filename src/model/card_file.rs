@@ -44,7 +44,7 @@ const CARD: &[Key] = &[
     required("hop", "hop = 10", Kind::Number),
     required("labels", "labels = [\"gravel\", \"tile\"]", Kind::Texts),
     optional("candidates", "candidates = 0.1", Kind::Number),
-    optional("novelty_weight", "novelty_weight = 0.5", Kind::Number),
+    optional("novelty_allowance", "novelty_allowance = 0.2", Kind::Number),
     optional("made_by", "made_by = \"Keras 3\"", Kind::Text),
     required("channels", "channels = [{ name = \"current\", unit = \"A\" }]", Kind::Tables(CHANNEL)),
     required("resample", "resample = { method = \"linear\", max_gap = 0.1 }", Kind::Table(RESAMPLE)),

@@ -145,7 +145,7 @@ pub fn run(args: FitArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let mut novelty = novelty::add(&mut trained, &dataset, &stop)?;
     let card = Card {
         candidates: novelty.candidates.map(|candidates| candidates.least),
-        novelty_weight: novelty.weight,
+        novelty_allowance: novelty.allowance,
         ..export::card(&trained, &dataset, &found, trees_scores, &in_time)?
     };
     let (bytes, difference) = novelty::export(&mut trained, &dataset, &card, &mut novelty)?;

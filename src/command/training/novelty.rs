@@ -61,14 +61,14 @@ fn score(
         .and_then(|member| NoveltyWindows::of(dataset, member.preprocessing(), seed))
         .ok_or(NO_STATISTICS)?;
     let score = NoveltyScore::fit(&windows, &dataset.card, seed)?;
-    figures.weight = Some(score.weight());
+    figures.allowance = Some(score.allowance());
     figures.output = true;
     trained.ensemble.set_novelty(Some(score));
     figures.left_out = Some(LeftOutScores::measure(&windows, &dataset.card.labels, seed, stop)?);
     Ok(())
 }
 
-/// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to, whose weight is put
+/// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to, whose allowance is put
 /// into the card. Returns what
 /// [`export::export_networks`] returns, and why the model has no output for novelty, if it has none, as the rest of a
 /// sentence after "because".
@@ -92,7 +92,7 @@ pub(super) fn export_refitted(
         };
         match pool(threads)?.install(fit) {
             Ok(score) => {
-                card.novelty_weight = Some(score.weight());
+                card.novelty_allowance = Some(score.allowance());
                 ensemble.set_novelty(Some(score));
                 None
             }

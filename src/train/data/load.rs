@@ -50,7 +50,7 @@ impl Dataset {
             labels: vec!["1".into(), "2".into()],
             made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
             candidates: None,
-            novelty_weight: None,
+            novelty_allowance: None,
             training: None,
         };
         card.validate()?;

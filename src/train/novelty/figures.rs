@@ -14,9 +14,9 @@ pub(crate) struct NoveltyFigures {
     /// after "because".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
-    /// How much the novelty counts in decisions, from 0 to 1; `None` without the output.
+    /// What decisions take from the evidence of each observation of novelty, in nats; `None` without the output.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub weight: Option<f64>,
+    pub allowance: Option<f64>,
     /// How well surfaces stand out that the score was not fitted to; `None` if that was not measured.
     pub left_out: Option<LeftOutScores>,
     /// Which surfaces are candidates; `None` if no windows are held out.
@@ -47,11 +47,11 @@ impl Display for NoveltyFigures {
                 row(&worst.surface, worst.auroc, worst.noticed)?;
             }
         }
-        if let Some(weight) = self.weight {
+        if let Some(allowance) = self.allowance {
             writeln!(
                 f,
-                "novelty counts with a weight of {weight} in decisions, so that on held-out recordings at most 1 % of them are \
-                 withheld because of it"
+                "decisions make an allowance of {allowance} for novelty, with which at most 1 % of them are withheld on held-out \
+                 recordings of known surfaces"
             )?;
         }
         if let Some(CandidateSets { least, inside, size }) = self.candidates {
@@ -82,7 +82,7 @@ mod tests {
         let surfaces = vec![of("tile", 0.99, 1.0), of("wood", 0.75, 0.5)];
         let figures = NoveltyFigures {
             output: true,
-            weight: Some(0.65),
+            allowance: Some(0.65),
             left_out: Some(LeftOutScores { auroc: 0.87, noticed: 0.75, surfaces }),
             candidates: Some(CandidateSets { least: 0.1234, inside: 0.955, size: 1.125 }),
             why_not: None,
@@ -95,7 +95,7 @@ mod tests {
             "wood",
             "0.750",
             "50 %",
-            "a weight of 0.65",
+            "an allowance of 0.65",
             "at least 0.123",
             "95.5 %",
             "1.12",

@@ -5,13 +5,14 @@
 //!   kernel ridge regression, and the density among `discriminants`. `linear_algebra` has what they need.
 //! - [`score`] ranks the sum of their surprises, each from a [`surprise_table`], among windows of recordings that they
 //!   were not fitted to: the novelty. The exported graph computes the same.
-//! - `weight` is how much it may count in decisions.
+//! - `allowance` is what decisions take from it, so that hardly any on a known surface is withheld.
 //! - [`left_out`] leaves out each surface in turn, to see how well it would stand out.
 //! - [`candidates`] finds from which probability on a surface is a candidate.
 //! - [`figures`] are what a training run says about all this.
 //!
 //! [docs/novelty.md](../../../docs/novelty.md) has what was measured.
 
+mod allowance;
 pub(crate) mod candidates;
 mod discriminants;
 pub(crate) mod experts;
@@ -21,6 +22,5 @@ mod linear_algebra;
 mod prototypes;
 pub(crate) mod score;
 pub(crate) mod surprise_table;
-mod weight;
 mod weighted_quantile;
 pub(crate) mod windows;

@@ -3,9 +3,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use super::allowance::novelty_allowance;
 use super::experts::{EXPERTS, Experts};
 use super::surprise_table::SurpriseTable;
-use super::weight::novelty_weight;
 use super::windows::{FOLDS, NoveltyWindows, recording_weights};
 use crate::model::card::Card;
 
@@ -21,7 +21,7 @@ const MIN_CALIBRATED: usize = 20;
 pub(crate) struct NoveltyScore {
     experts: Experts,
     calibration: Calibrated,
-    weight: f64,
+    allowance: f64,
 }
 
 /// What the measures of known windows are.
@@ -60,8 +60,9 @@ impl NoveltyScore {
                  record each surface in three drives or more"
             )
         })?;
-        let weight = novelty_weight(windows, &held_out, &calibration, card);
-        Ok(Self { experts, calibration, weight })
+        let novelty = calibration.novelty(&held_out.measures);
+        let allowance = novelty_allowance(windows, held_out.windows.iter().copied().zip(novelty), card);
+        Ok(Self { experts, calibration, allowance })
     }
 
     /// The novelty of windows with these summary statistics, [n, F]: `[n]`.
@@ -69,9 +70,9 @@ impl NoveltyScore {
         self.calibration.novelty(&self.experts.measure(statistics))
     }
 
-    /// How much the novelty may count in decisions, from 0 to 1, so that hardly any on a known surface is withheld.
-    pub(crate) fn weight(&self) -> f64 {
-        self.weight
+    /// What decisions take from the evidence of each observation, in nats, so that hardly any on a known surface is withheld.
+    pub(crate) fn allowance(&self) -> f64 {
+        self.allowance
     }
 
     /// F, the number of summary statistics.

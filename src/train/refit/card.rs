@@ -80,7 +80,7 @@ pub(crate) fn card(
         made_by: format!("underfoot {}", env!("CARGO_PKG_VERSION")),
         // Other networks have other probabilities.
         candidates: None,
-        novelty_weight: None,
+        novelty_allowance: None,
         training: Some(training),
         ..before.clone()
     }
