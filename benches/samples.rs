@@ -29,6 +29,7 @@ fn card(method: Method) -> Card {
         resample: Resample { method, max_gap: 0.25 },
         labels: ["concrete", "tile", "wood", "carpet", "grass", "gravel"].map(String::from).to_vec(),
         candidates: None,
+        novelty_allowance: None,
         made_by: String::new(),
         training: None,
     }

@@ -17,6 +17,7 @@ fn card(method: Method) -> Card {
         resample: Resample { method, max_gap: 0.1 },
         labels: vec!["a".into(), "b".into()],
         candidates: None,
+        novelty_allowance: None,
         made_by: String::new(),
         training: None,
     }

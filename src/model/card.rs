@@ -227,10 +227,9 @@ impl Card {
             Some(format!("resample.max_gap is {max_gap} s; it must be more than 0 and at most {MAX_SECONDS}"))
         } else if let Some(least) = self.candidates.filter(|least| !(0.0..=1.0).contains(least)) {
             Some(format!("candidates is {least}; it must be from 0 to 1"))
-        } else if let Some(taken) = self.novelty_allowance.filter(|taken| !(0.0..=10.0).contains(taken)) {
-            Some(format!("novelty_allowance is {taken}; it must be from 0 to 10"))
         } else {
-            None
+            let wrong = self.novelty_allowance.filter(|taken| !(0.0..=10.0).contains(taken));
+            wrong.map(|taken| format!("novelty_allowance is {taken}; it must be from 0 to 10"))
         }
     }
 

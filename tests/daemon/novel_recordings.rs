@@ -13,7 +13,8 @@ use crate::support::recording::{Recording, simulate};
 use crate::support::{self, Ran, assert_same, assert_says, json, model, run, wait_for};
 
 /// A drive of 72 s at 100 Hz over all surfaces, which are novel in these rows.
-fn drive(seed: u32, novel: &[Range<usize>]) -> Recording {
+fn drive(seed: u32, novel: impl IntoIterator<Item = Range<usize>>) -> Recording {
+    let novel: Vec<_> = novel.into_iter().collect();
     let is_novel = |row| novel.iter().any(|rows| rows.contains(&row));
     let value = |row, value: f64| if is_novel(row) { value + 2.0 * NOVEL_CURRENT } else { value };
     Recording::tour(seed, 12.0).with(value)
@@ -92,7 +93,7 @@ fn train(args: &[&str], folder: &Path) -> String {
 
 #[test]
 fn stays_on_a_floor_that_the_model_does_not_know_are_recorded_and_become_a_surface_once_they_have_a_name() {
-    let (folder, recording) = (support::folder(), drive(94, &[1500..2300, 4500..5300]));
+    let (folder, recording) = (support::folder(), drive(94, [1500..2300, 4500..5300]));
     let out = folder.path().join("recordings");
     let mut daemon = recording_novel(&model_with_novelty(folder.path(), 0.25), &out);
     feed(&mut daemon, &recording, 0..recording.rows.len());
@@ -134,7 +135,7 @@ fn stays_on_a_floor_that_the_model_does_not_know_are_recorded_and_become_a_surfa
 
 #[test]
 fn a_clock_that_starts_again_ends_the_recording_and_so_does_the_end_of_the_robot() {
-    let (folder, recording) = (support::folder(), drive(95, &[2000..4000]));
+    let (folder, recording) = (support::folder(), drive(95, Some(2000..4000)));
     let out = folder.path().join("recordings");
     let mut daemon = recording_novel(&model_with_novelty(folder.path(), 0.25), &out);
     feed(&mut daemon, &recording, 0..3000);
@@ -152,7 +153,7 @@ fn a_clock_that_starts_again_ends_the_recording_and_so_does_the_end_of_the_robot
 
 #[test]
 fn a_model_that_does_not_say_what_is_novel_ends_the_recording_and_check_and_the_log_say_so() {
-    let (folder, recording) = (support::folder(), drive(96, &[1500..6000]));
+    let (folder, recording) = (support::folder(), drive(96, Some(1500..6000)));
     let out = folder.path().join("recordings");
     let path = model_with_novelty(folder.path(), 0.25);
     let mut daemon = recording_novel(&path, &out);
@@ -190,7 +191,7 @@ fn a_model_that_does_not_say_what_is_novel_ends_the_recording_and_check_and_the_
 
 #[test]
 fn robots_with_a_label_are_recorded_under_it_and_others_only_where_they_are_novel() {
-    let (folder, recording) = (support::folder(), drive(97, &[2000..4000]));
+    let (folder, recording) = (support::folder(), drive(97, Some(2000..4000)));
     let (broker, out) = (Broker::start(), folder.path().join("recordings"));
     let robots = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n[source.time]\nunit = 's'\n";
     let config = config(&model_with_novelty(folder.path(), 0.25), &out) + &broker.section() + robots;
@@ -240,7 +241,7 @@ fn robots_with_a_label_are_recorded_under_it_and_others_only_where_they_are_nove
 
 #[test]
 fn novel_surfaces_are_recorded_no_longer_where_the_unlabelled_recordings_take_too_much_room() {
-    let (folder, recording) = (support::folder(), drive(98, &[500..2000]));
+    let (folder, recording) = (support::folder(), drive(98, Some(500..2000)));
     let out = folder.path().join("recordings");
     std::fs::create_dir_all(out.join("unlabelled")).unwrap();
     // A file with a hole, which takes no room on this disk.

@@ -1,6 +1,6 @@
 //! Checks the README and the pages of docs/: that links lead somewhere, and that commands exist.
 
-use clap::{Command, CommandFactory};
+use clap::CommandFactory;
 use underfoot::signal::DropReason;
 
 use crate::programs;

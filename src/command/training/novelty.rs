@@ -69,9 +69,8 @@ fn score(
 }
 
 /// Builds the file of a refitted model, with a novelty score if there are old recordings to fit it to, whose allowance is put
-/// into the card. Returns what
-/// [`export::export_networks`] returns, and why the model has no output for novelty, if it has none, as the rest of a
-/// sentence after "because".
+/// into the card. Returns the bytes and the difference that [`export::export_networks`] returns, and why the model has no
+/// output for novelty, if it has none, as the rest of a sentence after "because".
 ///
 /// # Errors
 /// As for [`export::export_networks`], and [`FitError::Threads`] if the threads cannot be started.
@@ -81,7 +80,7 @@ pub(super) fn export_refitted(
     card: &mut Card,
     kept: &RehearsalWindows,
     (seed, threads): (u64, usize),
-) -> anyhow::Result<((Vec<u8>, f32), Option<String>)> {
+) -> anyhow::Result<(Vec<u8>, f32, Option<String>)> {
     let windows = material.dataset.all_windows();
     let why = if material.old == OldWindows::Recordings {
         let fit = || {
@@ -105,9 +104,13 @@ pub(super) fn export_refitted(
     match export(ensemble) {
         Err(ExportError::NoveltyDiffers { difference, allowed }) => {
             ensemble.set_novelty(None);
-            Ok((export(ensemble)?, Some(differs(difference, allowed))))
+            let (bytes, of_probabilities) = export(ensemble)?;
+            Ok((bytes, of_probabilities, Some(differs(difference, allowed))))
         }
-        exported => Ok((exported?, why)),
+        exported => {
+            let (bytes, difference) = exported?;
+            Ok((bytes, difference, why))
+        }
     }
 }
 

@@ -117,7 +117,7 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     let all: Vec<usize> = (0..material.dataset.len()).collect();
     let kept = RehearsalWindows::choose(&material.dataset, &all, rehearsal.most_of_a_label());
     let mut card = card(&before, &bytes, &material, comparison, kept.len(), seed);
-    let ((written, difference), no_novelty) =
+    let (written, difference, no_novelty) =
         novelty::export_refitted(ensemble, &material, &mut card, &kept, (seed, threads))?;
     export::write_file(&out, &written)
         .map_err(|error| anyhow::anyhow!("the model was trained, but {error}"))?;

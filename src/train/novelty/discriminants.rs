@@ -61,7 +61,7 @@ impl Discriminants {
         let largest = values.first().copied().unwrap_or_default();
         let most = MAX_DIRECTIONS.min(parts.len() - 1).min(rows.ncols());
         let kept = values.iter().take(most).take_while(|value| **value > 1e-9 * largest).count();
-        if kept == 0 || !(largest > FLOOR) {
+        if kept == 0 || largest.is_nan() || largest <= FLOOR {
             return None;
         }
         let lengths = values.slice(s![..kept]).mapv(f64::sqrt);

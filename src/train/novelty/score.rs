@@ -91,11 +91,14 @@ impl NoveltyScore {
     }
 }
 
+/// The experts that were fitted without a part, the positions of its windows, and their measures, [n, 3].
+type FittedPart = (Experts, Vec<usize>, Array2<f64>);
+
 impl HeldOutMeasures {
     /// Fits the experts without each of `parts` parts of the recordings, and measures the windows of this part whose surface is in
     /// the others, too.
     pub(super) fn of(windows: &NoveltyWindows, parts: usize, seed: u64) -> Self {
-        let fitted: Vec<Option<(Experts, Vec<usize>, Array2<f64>)>> = (0..parts)
+        let fitted: Vec<Option<FittedPart>> = (0..parts)
             .into_par_iter()
             .map(|fold| {
                 let training =
@@ -212,7 +215,8 @@ mod tests {
     #[test]
     fn windows_that_cannot_be_told_apart_or_calibrated_have_no_score_and_a_reason() {
         let mut windows = NoveltyWindows::of_test(2, 6, 10, 4.0);
-        let one_each = windows.select(&windows.positions(|index| windows.recordings[index] % 6 == 0));
+        let one_each =
+            windows.select(&windows.positions(|index| windows.recordings[index].is_multiple_of(6)));
         let why = NoveltyScore::fit(&one_each, &card(), 0).unwrap_err();
         assert!(why.contains("record each surface in three drives or more"), "{why}");
         windows.statistics.fill(2.5);

@@ -98,10 +98,10 @@ pub(super) fn recording_weights(recordings: &[usize]) -> Vec<f64> {
 /// The positions of every `step`-th window of each recording, from the first on; `recordings` has the recording of
 /// each window.
 fn every_nth(recordings: &[usize], step: usize) -> Vec<usize> {
-    let mut counts = vec![0; recordings.iter().max().map_or(0, |last| last + 1)];
+    let mut counts = vec![0_usize; recordings.iter().max().map_or(0, |last| last + 1)];
     let is_chosen = |recording: &usize| {
         counts[*recording] += 1;
-        (counts[*recording] - 1) % step.max(1) == 0
+        (counts[*recording] - 1).is_multiple_of(step.max(1))
     };
     let chosen: Vec<bool> = recordings.iter().map(is_chosen).collect();
     (0..recordings.len()).filter(|index| chosen[*index]).collect()
