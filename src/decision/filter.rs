@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::unknown_state::UnknownState;
+use super::unknown_state::{USUAL_ALLOWANCE, UnknownState};
 use crate::model::answers::Answer;
 use crate::model::card::Card;
 use crate::signal::Time;
@@ -125,7 +125,7 @@ impl DecisionFilter {
         let labels = card.labels.len();
         let (window, hop) = (card.window as f64 / card.rate, hop as f64 / card.rate);
         let (evidence, posterior) = (vec![0.0; labels], vec![0.0; labels]);
-        let novelty_allowance = card.novelty_allowance.unwrap_or(0.0);
+        let novelty_allowance = card.novelty_allowance.unwrap_or(USUAL_ALLOWANCE);
         Self {
             options,
             window,
@@ -350,7 +350,7 @@ mod tests {
         let begins = decisions.iter().position(|decision| decision.is_novel).unwrap();
         let ends = decisions.iter().rposition(|decision| decision.is_novel).unwrap();
         assert!((40..55).contains(&begins), "{begins}");
-        assert!((135..160).contains(&ends), "{ends}");
+        assert!((130..160).contains(&ends), "{ends}");
         for (index, decision) in decisions.iter().enumerate() {
             let is_unknown = (begins..=ends).contains(&index);
             assert_eq!((decision.surface.is_none(), decision.is_novel), (is_unknown, is_unknown), "{index}");

@@ -24,7 +24,7 @@
 /// The exponent `e` of the betting function. A smaller one needs a higher novelty, and forgets it sooner.
 const EXPONENT: f64 = 0.5;
 /// No p-value counts as less than this, so that a single window, or one bump, cannot decide.
-const SMALLEST: f64 = 0.005;
+const SMALLEST: f64 = 0.01;
 /// How many independent observations the windows within a window's length are worth: more than one, because the novelty of
 /// known windows is a little lower than uniform.
 const OBSERVATIONS: f64 = 4.0;
@@ -32,6 +32,9 @@ const OBSERVATIONS: f64 = 4.0;
 const LEAST: f64 = 0.001;
 /// The highest probability of an unknown surface.
 const MOST: f64 = 0.9;
+/// What is taken from the evidence of a model whose card has no allowance. Among the recordings of two robots, hardly any
+/// needed more.
+pub(super) const USUAL_ALLOWANCE: f64 = 0.4;
 
 /// The state "none of the model's surfaces" of one stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,8 +107,8 @@ mod tests {
         let when = |novelty| run([novelty; 300]).iter().position(|probability| *probability > 0.7);
         let times: Vec<_> = [0.7, 0.9, 0.95, 0.97, 0.99, 1.0].into_iter().map(when).collect();
         assert_eq!(times[0], None, "a novelty that three in ten known windows have says nothing");
-        assert!(times[2..].is_sorted_by(|one, other| one > other) && times[1] > times[2], "{times:?}");
-        assert!(times[5] > Some(13), "one bump is in the windows of a window's length: {times:?}");
+        assert!(times[2..].is_sorted_by(|one, other| one >= other) && times[1] > times[2], "{times:?}");
+        assert!(times[5] > Some(10), "one bump is in the windows of a window's length: {times:?}");
         assert!((run([1.0; 300])[299] - MOST).abs() < 1e-9);
         assert!((run([0.0; 300])[299] - LEAST).abs() < 1e-9);
         assert!((run([f32::NAN; 300])[299] - LEAST).abs() < 1e-9);

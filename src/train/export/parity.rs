@@ -37,8 +37,8 @@ const MAX_NOISY_WINDOWS: usize = 64;
 /// tolerance.
 const NOISE_SHARE: f32 = 0.1;
 /// The difference of a novelty that is always allowed, and the largest that ever is. It is the share of known windows
-/// that are less novel, and nothing depends on its fourth digit.
-const NOVELTY_TOLERANCE: f32 = 1e-4;
+/// that are less novel, and nothing depends on its third digit.
+const NOVELTY_TOLERANCE: f32 = 1e-3;
 const MAX_NOVELTY_ROUNDING: f32 = 1e-2;
 
 /// Runs an exported model in ONNX Runtime on windows of the dataset, each row-major [W, C], and on some of

