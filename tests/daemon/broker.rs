@@ -262,9 +262,10 @@ fn check_and_record_do_not_disturb_a_running_daemon() {
     let config = config.to_str().unwrap();
     assert_says(&support::run(["check", "-c", config]).ok(), &["broker: it accepts the connection"]);
     let out = folder.path().join("recordings");
-    let record =
-        ["record", "-c", config, "--label", "tile", "--out", out.to_str().unwrap(), "--duration", "300ms"];
-    assert_says(&support::run(record).stderr, &["no samples arrived"]);
+    let record = ["record", "-c", config, "--label", "tile", "--out", out.to_str().unwrap()];
+    let mut recorder = Daemon::command(support::underfoot(record));
+    recorder.wait_for_line("connected to the broker");
+    assert_says(&recorder.interrupt().stderr.join("\n"), &["no samples arrived"]);
     // Messages published before are received before these.
     let recording = Recording::tour(23, 0.5);
     publish(&client, &recording);

@@ -246,7 +246,9 @@ fn a_page_that_is_loaded_again_shows_the_trace_of_the_time_before() {
     let mut daemon = Daemon::run(ZEBRA);
     let address = address(&mut daemon);
     // No page is open while the samples come, and none comes while it is.
-    daemon.feed(recording.csv(0..300));
+    daemon.feed(recording.csv(0..110));
+    daemon.wait_for_output(1);
+    daemon.feed(recording.csv(110..300));
     daemon.wait_for_output(20);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));

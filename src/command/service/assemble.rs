@@ -73,7 +73,7 @@ pub(crate) fn novelty_warning(config: &Config, models: &[Model]) -> Option<Strin
     let says_novelty = models.first().is_none_or(Model::says_novelty);
     (config.record.novel && !says_novelty).then(|| {
         "record.novel records nothing with this model, because it has no output \"novelty\"; `underfoot-train fit` makes \
-         models that have one, but a refitted model has none"
+         models that have one, and so does `underfoot-train refit --old`"
             .into()
     })
 }

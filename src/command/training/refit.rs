@@ -90,7 +90,7 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     check_out(&out, &path)?;
     if !path.is_file() {
         anyhow::bail!(
-            "the model \"{}\" is not a file; name an ONNX file that fit or refit wrote",
+            "the model \"{}\" cannot be read: it is not a file; name an ONNX file that fit or refit wrote",
             path.display()
         );
     }
