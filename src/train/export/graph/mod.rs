@@ -22,7 +22,7 @@ use crate::train::fit::ensemble::Ensemble;
 /// - Output `probabilities`, float32 [N, K].
 /// - Output `embedding`, float32 [N, H]: the pooled outputs of the last LSTM layer, one member after the
 ///   other.
-/// - Output `novelty`, float32 [N], from 0 to 1, if the ensemble has a novelty score and takes summary statistics.
+/// - Output `novelty`, float32 `[N]`, from 0 to 1, if the ensemble has a novelty score and takes summary statistics.
 pub(crate) fn graph(ensemble: &Ensemble) -> GraphProto {
     let architecture = ensemble.architecture();
     let mut graph = Builder::default();

@@ -11,7 +11,7 @@ use crate::train::novelty::experts::{CLIP, EXPERTS, Experts};
 use crate::train::novelty::score::NoveltyScore;
 use crate::train::novelty::surprise_table::SurpriseTable;
 
-/// Adds the output `novelty`, [N], from the summary statistics, [N, F].
+/// Adds the output `novelty`, `[N]`, from the summary statistics, [N, F].
 pub(super) fn add(graph: &mut Builder, score: &NoveltyScore, statistics: &str) {
     let experts = score.experts();
     let (mean, factor) = (single(&experts.mean), single(&experts.factor));
