@@ -78,3 +78,20 @@ pub struct SurfaceChange {
     /// [`candidates`](crate::model::card::Card::candidates), or no window decided.
     pub candidates: Option<Vec<usize>>,
 }
+
+impl SurfaceChange {
+    /// The change to an unknown surface of a stream that has just started.
+    pub(crate) fn unknown(stream: StreamId, time: Time, reason: &str) -> Self {
+        Self {
+            stream,
+            time,
+            since: time,
+            surface: None,
+            confidence: 0.0,
+            previous: None,
+            reason: Some(reason.to_owned()),
+            novelty: None,
+            candidates: None,
+        }
+    }
+}

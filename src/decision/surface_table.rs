@@ -124,17 +124,7 @@ impl SurfaceTable {
     }
 
     fn start(&mut self, stream: StreamId, time: Time, emit: &mut impl FnMut(Outcome)) {
-        let last_change = SurfaceChange {
-            stream: stream.clone(),
-            time,
-            since: time,
-            surface: None,
-            confidence: 0.0,
-            previous: None,
-            reason: Some("no window is complete yet".into()),
-            novelty: None,
-            candidates: None,
-        };
+        let last_change = SurfaceChange::unknown(stream.clone(), time, "no window is complete yet");
         emit(Outcome::Change(last_change.clone()));
         let filter = self.initial_filter.clone();
         self.streams.insert(stream, SurfaceEntry { filter, time, last_change });

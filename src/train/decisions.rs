@@ -58,6 +58,7 @@ impl<'a> Decisions<'a> {
                 let probabilities = ensemble::probabilities(&networks, windows, card.labels.len());
                 // The model's own score, as the daemon has it, although it was fitted to these recordings as well.
                 let novelty = trained.ensemble.novelty_of(windows);
+                let novelty = novelty.into_iter().map(|novelty| novelty as f32).collect();
                 Ok::<_, RecordingError>(Answers { probabilities, novelty })
             })?;
         }

@@ -101,29 +101,36 @@ pub(super) fn export_refitted(
         Some("it is fitted to all recordings; name the old ones with --old".to_owned())
     };
     let export = |ensemble: &Ensemble| export::export_networks(ensemble, &windows, card, kept, None);
-    match export(ensemble) {
+    let (bytes, difference, differs) =
+        export_or_withdraw(ensemble, export, |ensemble| ensemble.set_novelty(None))?;
+    Ok((bytes, difference, differs.or(why)))
+}
+
+/// Exports a model. Where ONNX Runtime computes another novelty than the trainer, the score is withdrawn from the model,
+/// which is exported without it: a model without novelty is better than none. Returns the bytes, the largest difference
+/// of a probability, and why the score was withdrawn, if it was.
+fn export_or_withdraw<M>(
+    model: &mut M,
+    export: impl Fn(&M) -> Result<(Vec<u8>, f32), ExportError>,
+    withdraw: impl FnOnce(&mut M),
+) -> Result<(Vec<u8>, f32, Option<String>), ExportError> {
+    let (exported, why) = match export(model) {
         Err(ExportError::NoveltyDiffers { difference, allowed }) => {
-            ensemble.set_novelty(None);
-            let (bytes, of_probabilities) = export(ensemble)?;
-            Ok((bytes, of_probabilities, Some(differs(difference, allowed))))
+            withdraw(model);
+            let why = format!(
+                "ONNX Runtime's differs from the trainer's by {difference:.0e}, more than {allowed:.0e}, as it may with few \
+                 or very similar recordings"
+            );
+            (export(model), Some(why))
         }
-        exported => {
-            let (bytes, difference) = exported?;
-            Ok((bytes, difference, why))
-        }
-    }
+        exported => (exported, None),
+    };
+    let (bytes, difference) = exported?;
+    Ok((bytes, difference, why))
 }
 
-/// Why a model whose novelty ONNX Runtime computes differently has none.
-fn differs(difference: f32, allowed: f32) -> String {
-    format!(
-        "ONNX Runtime's differs from the trainer's by {difference:.0e}, more than {allowed:.0e}, as it may with few or \
-         very similar recordings"
-    )
-}
-
-/// Builds the file of a trained model as [`export::export`] does. Where ONNX Runtime would compute another novelty than
-/// the trainer, the model gets none, because a model without it is better than no model.
+/// Builds the file of a trained model as [`export::export`] does, without a novelty that ONNX Runtime computes
+/// differently.
 ///
 /// # Errors
 /// As for [`export::export`].
@@ -133,18 +140,13 @@ pub(super) fn export(
     card: &Card,
     figures: &mut NoveltyFigures,
 ) -> Result<(Vec<u8>, f32), ExportError> {
-    match export::export(trained, dataset, card, None) {
-        Err(ExportError::NoveltyDiffers { difference, allowed }) => {
-            trained.ensemble.set_novelty(None);
-            *figures = NoveltyFigures {
-                candidates: figures.candidates,
-                why_not: Some(differs(difference, allowed)),
-                ..NoveltyFigures::default()
-            };
-            export::export(trained, dataset, card, None)
-        }
-        exported => exported,
+    let export = |trained: &Trained| export::export(trained, dataset, card, None);
+    let (bytes, difference, why_not) =
+        export_or_withdraw(trained, export, |trained| trained.ensemble.set_novelty(None))?;
+    if why_not.is_some() {
+        *figures = NoveltyFigures { candidates: figures.candidates, why_not, ..NoveltyFigures::default() };
     }
+    Ok((bytes, difference))
 }
 
 /// Finds from which probability on a surface is a candidate, by the answers to held-out windows.

@@ -138,7 +138,7 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
         eprintln!("it has no output for novelty, because {why}");
     }
     eprintln!(
-        "it names no candidates, because only fit, which holds out every drive, can measure from which probability on"
+        "it lists no candidates of a window: only fit, which holds out every drive once, can measure how probable a candidate has to be"
     );
     if json {
         println!("{}", serde_json::to_string(&report(comparison, *calibration))?);

@@ -15,7 +15,6 @@ pub(crate) mod exact;
 mod file;
 mod graph;
 mod model;
-mod novelty_output;
 mod parity;
 mod serving_cost;
 

@@ -58,7 +58,6 @@ mod tests {
     use crate::signal::Channel;
     use crate::train::export::card::card;
     use crate::train::export::file::write_file;
-    use crate::train::export::novelty_output::novelty;
     use crate::train::export::parity::TOLERANCE;
     use crate::train::fit::context::TrainingContext;
     use crate::train::fit::cross_validation::cross_validate;
@@ -126,7 +125,12 @@ mod tests {
         trained.ensemble.set_novelty(Some(score.clone()));
         let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
         let all = dataset.all_windows();
-        let run = |bytes: &[u8], batch| novelty(bytes, &card, &all.concat(), batch, None).unwrap();
+        let size = card.window * card.channels.len();
+        let run = |bytes: &[u8], batch| -> Vec<f32> {
+            let mut model = Model::from_bytes(bytes, Path::new("(memory)"), None).unwrap();
+            let windows = all.concat();
+            windows.chunks(batch * size).flat_map(|part| model.answers(part).unwrap().novelty).collect()
+        };
         let exported = run(&bytes, all.len());
         assert_eq!((exported.len(), run(&without, 1).len()), (all.len(), 0));
         for batch in [1, 7] {

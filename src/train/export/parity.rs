@@ -13,7 +13,6 @@ use rand_pcg::Pcg64;
 
 use super::error::ExportError;
 use super::exact;
-use super::novelty_output::novelty;
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::train::fit::ensemble::Ensemble;
@@ -68,47 +67,33 @@ pub(super) fn compare(
         let normal: f32 = StandardNormal.sample(&mut rng);
         compared.push(compared[index] + NOISE_SHARE * normal * deviations[index % deviations.len()]);
     }
-    let exported = Model::from_bytes(model, Path::new("(memory)"), library)?.probabilities(&compared)?;
-    compare_novelty(model, card, ensemble, &compared, library)?;
+    let exported = Model::from_bytes(model, Path::new("(memory)"), library)?.answers(&compared)?;
     let compared: Vec<&[f32]> = compared.chunks_exact(size).collect();
+    compare_novelty(ensemble, &compared, &exported.novelty)?;
     let exact = exact::probabilities(ensemble, &compared);
-    let difference = largest_difference(&exact, &exported);
+    let difference = largest_difference(&exact, &exported.probabilities);
     let allowed = allowed_difference(largest_difference(&exact, &ensemble.probabilities(&compared)));
     if difference <= allowed { Ok(difference) } else { Err(ExportError::Differs { difference, allowed }) }
 }
 
-/// Compares the novelty of windows, row-major [N, W, C], in ONNX Runtime with the trainer's in double precision.
+/// Compares the novelty of windows in ONNX Runtime, `[N]`, with the trainer's in double precision.
 ///
 /// # Errors
-/// As for [`compare`].
-fn compare_novelty(
-    model: &[u8],
-    card: &Card,
-    ensemble: &Ensemble,
-    windows: &[f32],
-    library: Option<&Path>,
-) -> Result<(), ExportError> {
+/// [`ExportError::NoveltyDiffers`], as for [`compare`].
+fn compare_novelty(ensemble: &Ensemble, windows: &[&[f32]], exported: &[f32]) -> Result<(), ExportError> {
     let (Some(score), Some(member)) = (ensemble.novelty(), ensemble.members().first()) else { return Ok(()) };
     let preprocessing = member.preprocessing();
     if preprocessing.summary().is_none() {
         return Ok(());
     }
-    let size = card.window * card.channels.len();
-    let exported = novelty(model, card, windows, windows.len(), library)?;
-    let (mut exact, mut single) = (Vec::new(), Vec::new());
-    for window in windows.chunks_exact(size) {
-        exact.extend(preprocessing.exact_statistics(window));
-        preprocessing.append_statistics(window, &mut single);
-    }
-    let single: Vec<f64> = single.into_iter().map(f64::from).collect();
-    let of = |statistics: &[f64]| {
-        let rows = ArrayView2::from_shape((windows.len() / size, score.statistics()), statistics);
-        rows.map(|rows| score.novelty(rows)).unwrap_or_default()
-    };
-    let (exact, single) = (of(&exact), of(&single));
+    let mut single = Vec::new();
+    windows.iter().for_each(|window| preprocessing.append_statistics(window, &mut single));
+    let single = ArrayView2::from_shape((windows.len(), score.statistics()), &single);
+    let single = single.map(|rows| score.novelty(rows.mapv(f64::from).view())).unwrap_or_default();
     let single: Vec<f32> = single.into_iter().map(|novelty| novelty as f32).collect();
+    let exact = ensemble.novelty_of(windows);
     let rounding = largest_difference(&exact, &single);
-    let difference = largest_difference(&exact, &exported);
+    let difference = largest_difference(&exact, exported);
     let allowed = (ROUNDING * rounding).clamp(NOVELTY_TOLERANCE, MAX_NOVELTY_ROUNDING);
     let is_complete = exported.len() == exact.len() && single.len() == exact.len();
     if is_complete && difference <= allowed {

@@ -47,8 +47,8 @@ impl Ensemble {
         self.novelty = score;
     }
 
-    /// The novelty of windows, each row-major [W, C]: `[N]`. Empty if the model does not say it.
-    pub(crate) fn novelty_of(&self, windows: &[&[f32]]) -> Vec<f32> {
+    /// The novelty of windows, each row-major [W, C], in double precision: `[N]`. Empty if the model does not say it.
+    pub(crate) fn novelty_of(&self, windows: &[&[f32]]) -> Vec<f64> {
         let (Some(score), Some(member)) = (&self.novelty, self.members.first()) else { return Vec::new() };
         let preprocessing = member.preprocessing();
         if preprocessing.summary().is_none() {
@@ -57,8 +57,7 @@ impl Ensemble {
         let statistics: Vec<f64> =
             windows.iter().flat_map(|window| preprocessing.exact_statistics(window)).collect();
         let rows = ArrayView2::from_shape((windows.len(), score.statistics()), &statistics);
-        rows.map(|rows| score.novelty(rows).into_iter().map(|novelty| novelty as f32).collect())
-            .unwrap_or_default()
+        rows.map(|rows| score.novelty(rows)).unwrap_or_default()
     }
 
     /// Divides the logits of all members by a temperature (Guo et al. 2017), which changes the confidence of

@@ -82,17 +82,7 @@ mod tests {
     fn a_stream_is_novel_until_a_window_that_is_not_a_reset_or_its_end() {
         let (novel, stream) = (NovelStreams::default(), StreamId::new("rover").unwrap());
         let time = Time::from_nanos(0).unwrap();
-        let change = SurfaceChange {
-            stream: stream.clone(),
-            time,
-            since: time,
-            surface: None,
-            confidence: 0.0,
-            previous: None,
-            reason: Some("samples are missing".into()),
-            novelty: None,
-            candidates: None,
-        };
+        let change = SurfaceChange::unknown(stream.clone(), time, "samples are missing");
         let context = Arc::new(ServingContext::of_test(&["a", "b"], "first"));
         for end in [
             prediction(None),
