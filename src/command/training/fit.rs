@@ -35,6 +35,7 @@ use crate::train::options::FitOptions;
 use crate::train::options::preset::Preset;
 use crate::train::options::settings::{self, RunConfig};
 use crate::train::report::fit_report::FitReport;
+use crate::train::report::learning_curves::ended_early;
 use crate::train::report::run_folder;
 use crate::train::time_scores::{TimeScores, TimeSplits};
 
@@ -232,6 +233,8 @@ fn train(
     let show = |member: usize, epoch: &Epoch| progress.show(member, epoch);
     let trained = cross_validate(&TrainingContext { options, dataset, stop, progress: &show });
     progress.end();
+    let ended_early = trained.as_ref().ok().and_then(ended_early);
+    ended_early.iter().for_each(|sentence| eprintln!("{sentence}"));
     trained
 }
 

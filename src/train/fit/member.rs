@@ -7,6 +7,10 @@ use crate::score::Confusion;
 use crate::train::data::split::Split;
 use crate::train::network::Network;
 use crate::train::network::loss::most_probable;
+use crate::train::optimize::learned::Learned;
+
+/// A training that ends early takes one in this many of its epochs for the rest of the learning rate schedule.
+const ENDING: usize = 10;
 
 /// How one network was trained.
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub(crate) struct Member {
     pub history: Vec<Epoch>,
     /// Whether training was interrupted before its last epoch had ended.
     pub interrupted: bool,
+    /// Whether training ended before the last epoch because the training windows were learned.
+    pub learned: bool,
 }
 
 /// A trained network.
@@ -33,7 +39,8 @@ pub(crate) struct TrainedMember {
 /// Trains one network; `index` is its position among several, from 0, and decides its random draws.
 ///
 /// If the settings have a patience above 0, training stops once the validation loss has not reached a new
-/// minimum for that many epochs, and the weights of the minimum are kept (early stopping, Prechelt 1998).
+/// minimum for that many epochs, and the weights of the minimum are kept (early stopping, Prechelt 1998). If they ask
+/// for it, training ends soon after the training windows are learned; see [`Learned`].
 ///
 /// # Errors
 /// [`FitError`] if there are fewer training windows than labels, or the loss is not finite.
@@ -61,15 +68,24 @@ pub(crate) fn train_to_the_end(
 ) -> Result<TrainedMember, FitError> {
     let options = context.options;
     let (mut history, mut best_epoch, mut lowest_loss) = (Vec::new(), 0, f64::INFINITY);
+    let (mut last_epoch, mut learned) = (options.epochs(), Learned::default());
     let mut interrupted = false;
     let mut kept = (trainer.validated_network().clone(), Vec::new());
-    while trainer.epochs() < options.epochs() {
+    while trainer.epochs() < last_epoch {
         let Some(figures) = trainer.epoch()? else {
             interrupted = true;
             break;
         };
         (context.progress)(index, &figures);
         history.push(figures);
+        let is_whole = last_epoch == options.epochs();
+        if options.end_when_learned && is_whole && learned.epoch_ended(figures.loss) {
+            let rest = options.epochs().div_ceil(ENDING);
+            last_epoch = last_epoch.min(figures.epoch + rest);
+            if last_epoch < options.epochs() {
+                trainer.end_within(rest);
+            }
+        }
         // Without early stopping, each epoch replaces the weights of the one before, so that the last ones
         // are kept and the validation loss chooses nothing.
         let loss = figures.validation_loss.filter(|_| options.patience > 0);
@@ -82,7 +98,8 @@ pub(crate) fn train_to_the_end(
     }
     // If training was stopped within the first epoch, this is the untrained network without predictions.
     let (network, logits) = kept;
-    let member = Member { split: trainer.into_split(), history, interrupted };
+    let learned = last_epoch < options.epochs();
+    let member = Member { split: trainer.into_split(), history, interrupted, learned };
     Ok(TrainedMember { network, member, logits })
 }
 
@@ -156,6 +173,38 @@ mod tests {
         let best = best_epoch(&trained.members[0]);
         assert!((best.validation_accuracy.unwrap() - accuracy).abs() < 1e-9, "{accuracy} is not of {best:?}");
         assert_eq!(trained.validation_chose(), [ValidationChoice::Epoch]);
+    }
+
+    #[test]
+    fn training_ends_soon_after_the_training_windows_are_learned_with_a_learning_rate_that_fell_to_zero() {
+        let dataset = sine_waves(3, 5, 8);
+        let fit = |end_when_learned, learning_rate, epochs| {
+            let options = FitOptions {
+                end_when_learned,
+                learning_rate,
+                epochs: Some(epochs),
+                schedule: Schedule::Cosine,
+                patience: 0,
+                dropout: 0.0,
+                ..quick()
+            };
+            let trained = run(&options, &dataset).unwrap();
+            (trained.window_confusion(&dataset).accuracy(), trained.members[0].clone())
+        };
+        let (whole_accuracy, whole) = fit(false, 1e-2, 100);
+        let (accuracy, early) = fit(true, 1e-2, 100);
+        assert!((whole.history.len(), whole.learned, early.learned) == (100, false, true));
+        // Ten epochs after the third with a low loss.
+        let learned = early.history.len() - 10;
+        assert!(early.history[learned - 3..learned].iter().all(|epoch| epoch.loss < 0.01));
+        assert!(
+            early.history[..learned - 1].windows(3).all(|three| three.iter().any(|epoch| epoch.loss >= 0.01))
+        );
+        assert!(early.history[early.history.len() - 1].learning_rate < 1e-3, "{:?}", early.history);
+        assert!(accuracy >= whole_accuracy, "{accuracy} against {whole_accuracy}");
+        // A loss that does not come near zero ends nothing.
+        let (_, slow) = fit(true, 1e-6, 12);
+        assert!((slow.history.len(), slow.learned) == (12, false));
     }
 
     #[test]

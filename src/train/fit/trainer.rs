@@ -165,6 +165,11 @@ impl<'a> Trainer<'a> {
         Self { seed, rng: Pcg64::new(seed, random_streams::ORDER), ..self.clone() }
     }
 
+    /// Runs through the rest of the learning rate schedule in `epochs` epochs.
+    pub(crate) fn end_within(&mut self, epochs: usize) {
+        self.learning_rate.end_within(self.epochs, epochs);
+    }
+
     /// Multiplies the learning rate of all later steps by `by`.
     pub(crate) fn scale_learning_rate(&mut self, by: f64) {
         self.learning_rate.scale(by);

@@ -46,6 +46,17 @@ pub struct LearningRate {
     /// Epochs since the loss was last lower than all before, or since the plateau schedule last lowered the
     /// rate.
     stale_epochs: usize,
+    /// What is left of the schedule, if it is to end before its last epoch.
+    ending: Option<Ending>,
+}
+
+/// The rest of a schedule, in fewer epochs than it was to take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ending {
+    /// The epochs that had passed when this was decided.
+    passed: f64,
+    /// The number of epochs that are left.
+    epochs: f64,
 }
 
 impl LearningRate {
@@ -53,7 +64,7 @@ impl LearningRate {
     /// one.
     pub fn new(options: ScheduleOptions, learning_rate: f32, epochs: usize) -> Self {
         let (rate, epochs) = (f64::from(learning_rate), epochs as f64);
-        Self { options, rate, epochs, lowest_loss: f64::INFINITY, stale_epochs: 0 }
+        Self { options, rate, epochs, lowest_loss: f64::INFINITY, stale_epochs: 0, ending: None }
     }
 
     /// The learning rate after `passed` epochs, which need not be a whole number.
@@ -62,6 +73,12 @@ impl LearningRate {
     /// at the end of the warm-up to 1 at the end of the last epoch.
     pub fn at(&self, passed: f64) -> f32 {
         let warmup = self.options.warmup;
+        let passed = match self.ending {
+            Some(ending) if passed > ending.passed => {
+                ending.passed + (passed - ending.passed) * (self.epochs - ending.passed) / ending.epochs
+            }
+            _ => passed,
+        };
         if passed < warmup {
             return (self.rate * passed / warmup) as f32;
         }
@@ -73,6 +90,12 @@ impl LearningRate {
             }
         };
         (self.rate * factor) as f32
+    }
+
+    /// Runs through the rest of the schedule in `epochs` epochs, after `passed` ones. The rate then falls to where it
+    /// would have been at the end, only faster; a constant one stays constant.
+    pub fn end_within(&mut self, passed: usize, epochs: usize) {
+        self.ending = Some(Ending { passed: passed as f64, epochs: (epochs as f64).max(1.0) });
     }
 
     /// Multiplies the learning rate from now on by a factor.
@@ -95,5 +118,29 @@ impl LearningRate {
             self.rate *= self.options.plateau_factor;
             self.stale_epochs = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cosine(epochs: usize) -> LearningRate {
+        let options = ScheduleOptions {
+            schedule: Schedule::Cosine,
+            warmup: 0.0,
+            plateau_patience: 1,
+            plateau_factor: 0.5,
+        };
+        LearningRate::new(options, 1.0, epochs)
+    }
+
+    #[test]
+    fn a_schedule_that_is_to_end_early_takes_the_same_course_in_fewer_epochs() {
+        let (whole, mut short) = (cosine(100), cosine(100));
+        short.end_within(20, 10);
+        assert_eq!(short.at(20.0), whole.at(20.0));
+        assert!((short.at(25.0) - whole.at(60.0)).abs() < 1e-6, "half of what is left has passed");
+        assert!(short.at(30.0) < 1e-6 && short.at(10.0) == whole.at(10.0));
     }
 }

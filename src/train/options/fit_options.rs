@@ -165,6 +165,12 @@ pub struct FitOptions {
     /// train all epochs and keep the last weights
     #[arg(long, value_name = "EPOCHS", default_value_t = 0, help_heading = "Training")]
     pub patience: usize,
+    /// Once a network has learned its training windows, with a mean loss below 0.01 in three epochs in a row, run
+    /// through the rest of the schedule in a tenth of the epochs
+    #[arg(long, value_name = "BOOL", default_value_t = true, help_heading = "Training")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    #[serde(default)]
+    pub end_when_learned: bool,
     /// Training windows of each surface that the model's file keeps for `refit`, 0 for none; at most 512 KiB in all
     #[arg(long, value_name = "WINDOWS", default_value_t = 24, help_heading = "Training")]
     #[serde(default = "rehearsal_windows")]
@@ -279,6 +285,7 @@ impl Default for FitOptions {
             batch_size: 64,
             epochs: None,
             patience: 0,
+            end_when_learned: true,
             rehearsal_windows: 24,
             threads: 0,
             folds: None,

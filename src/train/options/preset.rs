@@ -52,6 +52,7 @@ weight-average = 0.0
 batch-size = 32
 epochs = 1500
 patience = 0
+end-when-learned = false
 folds = 0
 calibrate = false
 "#;

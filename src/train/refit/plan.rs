@@ -25,6 +25,8 @@ pub(super) fn options(windows: usize, seed: u64) -> FitOptions {
         learning_rate: LEARNING_RATE,
         // The weights are those of a trained network, which need not become smaller.
         weight_decay: 0.0,
+        // The windows that the file kept are learned already, and would end it before the new ones are.
+        end_when_learned: false,
         epochs: Some(((STEPS / steps_per_epoch).round() as usize).max(1)),
         ..defaults
     }

@@ -7,6 +7,24 @@ use super::elements::chart::{Chart, ChartLine};
 use crate::train::fit::epoch::Epoch;
 use crate::train::fit::trained::Trained;
 
+/// That training ended early, and why; `None` if every network was trained for all epochs.
+pub(crate) fn ended_early(trained: &Trained) -> Option<String> {
+    let ended = trained.members.iter().filter(|member| member.learned);
+    let mut epochs: Vec<usize> = ended.map(|member| member.history.len()).collect();
+    epochs.sort_unstable();
+    let (first, last) = (epochs.first()?, epochs.last()?);
+    let after = if first == last { last.to_string() } else { format!("{first} to {last}") };
+    let networks = match (epochs.len(), trained.members.len()) {
+        (1, 1) => "the network".to_owned(),
+        (some, all) => format!("{some} of {all} networks"),
+    };
+    Some(format!(
+        "training of {networks} ended after {after} of {} epochs, because the training windows were learned and further epochs \
+         would have changed little; --end-when-learned=false trains all of them",
+        trained.options.epochs(),
+    ))
+}
+
 /// Charts of the loss, of the loss on a logarithmic axis, and of the accuracy; one line for each network.
 pub(super) fn learning_curves(trained: &Trained) -> Markup {
     let several = trained.members.len() > 1;
@@ -49,6 +67,7 @@ pub(super) fn learning_curves(trained: &Trained) -> Markup {
             (chart("Loss over the epochs, logarithmic", "loss, nats, logarithmic", Scale::Logarithmic, None, losses()).svg())
             (chart("Accuracy over the epochs", "share of correct windows", Scale::Linear, Some((0.0, 1.0)), accuracies).svg())
         }
+        @if let Some(ended_early) = ended_early(trained) { p.soft { (ended_early) "." } }
         @if several {
             p.soft {
                 "One line for each network. Each was trained without one part of the recordings and is validated "

@@ -14,7 +14,7 @@
 pub(crate) mod elements;
 pub(crate) mod fit_report;
 mod judgement;
-mod learning_curves;
+pub(crate) mod learning_curves;
 mod next_step;
 mod recordings;
 mod reliability_diagram;
