@@ -1,7 +1,7 @@
 //! Answers to requests.
 //!
 //! The paths are `/` (the page, with `/page.css` and `/page.js`), `/events` (its Server-Sent Events),
-//! `/trace?stream=NAME` (the last half minute of a stream's samples), `/metrics`, `/livez` and `/readyz`. Nothing
+//! `/trace?stream=NAME` (a stream's samples and predictions of the last half minute), `/metrics`, `/livez` and `/readyz`. Nothing
 //! can be changed by a request.
 //!
 //! There are few paths, so a `match` on the path routes the requests. `axum` with `tower-http` would add

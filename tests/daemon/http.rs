@@ -336,7 +336,7 @@ fn live_events_agree_with_standard_output() {
 }
 
 #[test]
-fn the_samples_of_the_last_half_minute_are_kept_for_pages_that_come_later() {
+fn the_samples_and_predictions_of_the_last_half_minute_are_kept_for_pages_that_come_later() {
     let recording = Recording::tour(94, 1.0);
     let (mut daemon, address) = daemon("[[source]]\nkind = 'stdin'\nstream = 'mule <b>\"2\"'\n");
     // What comes before the stream has begun on the page is not kept.
@@ -353,6 +353,15 @@ fn the_samples_of_the_last_half_minute_are_kept_for_pages_that_come_later() {
     assert!(spans.windows(2).all(|pair| pair[0][0] < pair[1][0]));
     assert!(spans.iter().all(|span| span.len() == 4 && span[2] <= span[1] && span[1] <= span[3]));
     assert_eq!(body["beyond"], false);
+    // How many predictions are far enough apart to be shown depends on how fast the samples were read.
+    // The one before the last number, the novelty, is null, because the model does not say it.
+    let predictions =
+        body["predictions"].as_array().unwrap().iter().map(|row| row.as_array().unwrap().clone());
+    let predictions: Vec<Vec<f64>> =
+        predictions.map(|row| row.iter().map(|value| value.as_f64().unwrap_or_default()).collect()).collect();
+    assert!((1..=20).contains(&predictions.len()), "{}", predictions.len());
+    let sum = |row: &[f64]| row[1..row.len() - 2].iter().sum::<f64>();
+    assert!(predictions.iter().all(|row| (sum(row) - 1.0).abs() < 1e-2), "{predictions:?}");
     for unknown in ["/trace", "/trace?stream=rover", "/trace?stream=%ff", "/trace?stream="] {
         assert_eq!(get(&address, unknown).status, 404, "{unknown}");
     }

@@ -12,12 +12,12 @@
 //!
 //! Events are collected in one buffer and sent to all pages at each [`LiveEvents::flush`]. Each page has a
 //! bounded queue; a page that reads too slowly is disconnected, and the browser connects again. While no page
-//! is open, each stream's newest surface changes are kept for the next `hello`, and the spans of the last half minute
-//! for a page that asks for a stream's trace.
+//! is open, each stream's newest surface changes are kept for the next `hello`, and the samples and predictions of the last
+//! half minute for a page that asks for a stream's trace.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -34,8 +34,6 @@ use crate::sink::json::{JsonWriter, micros, novelty, round};
 pub(crate) const MAX_PAGES: usize = 8;
 /// Capacity of a page's queue, in flushes.
 const PAGE_QUEUE: usize = 64;
-/// Minimum time between two predictions shown of one stream.
-const PREDICTION_INTERVAL: Duration = Duration::from_millis(150);
 /// How long a browser waits before it connects again after it lost the connection.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -64,6 +62,8 @@ impl LiveEvents {
     pub fn set_context(&self, context: &ServingContext) {
         let mut state = self.lock();
         state.about = About::new(context, state.about.broker.take());
+        // Another model may have other labels, or the same in another order.
+        state.streams.values_mut().for_each(|shown| shown.predictions.clear());
         if self.watched() {
             let hello = state.hello();
             state.event("hello", &hello);
@@ -118,31 +118,31 @@ impl LiveEvents {
         }
     }
 
-    /// The spans of a stream of the last half minute, as a JSON object; `None` if there is no such stream. The samples and
+    /// The samples and predictions of a stream of the last half minute, as a JSON object; `None` if there is no such stream. The samples and
     /// predictions of a stream over the limit are sent to the pages for a while after this.
     pub(crate) fn trace(&self, stream: &StreamId) -> Option<String> {
         self.lock().trace(stream)
     }
 
-    /// Shows a prediction, unless one of the same stream was shown less than [`PREDICTION_INTERVAL`] ago. `names` has the
-    /// names of the surfaces.
+    /// Keeps a prediction for pages that join later, and shows it, unless one of the same stream was shown less than
+    /// [`PREDICTION_INTERVAL`](super::stream::PREDICTION_INTERVAL) ago. `names` has the names of the surfaces.
     pub(crate) fn prediction(&self, prediction: &Prediction, names: &JsonWriter, latency: Duration) {
-        if !self.watched() {
-            return;
-        }
         let mut state = self.lock();
         let shown = state.shown(&prediction.stream);
         shown.newest = Some((round(prediction.confidence), prediction.novelty.map(novelty)));
-        if !shown.is_sent() || shown.last_prediction.is_some_and(|last| last.elapsed() < PREDICTION_INTERVAL)
-        {
+        if !shown.is_due() {
             return;
         }
-        shown.last_prediction = Some(Instant::now());
+        let at = now();
+        shown.keep_prediction(at, prediction);
+        if !self.watched() || !shown.is_sent() {
+            return;
+        }
         let probabilities: Vec<_> =
             prediction.probabilities.iter().map(|value| round(f64::from(*value))).collect();
         let body = json!({
             "stream": prediction.stream,
-            "at": now(),
+            "at": at,
             "t": micros(prediction.time),
             "surface": names.name(prediction.surface),
             "confidence": round(prediction.confidence),
@@ -219,7 +219,9 @@ impl LiveEvents {
 #[cfg(test)]
 mod tests {
     use super::super::state::MAX_STREAMS;
-    use super::super::stream::MAX_CHANGES;
+    use std::time::Instant;
+
+    use super::super::stream::{MAX_CHANGES, PREDICTION_INTERVAL};
     use super::*;
     use crate::signal::{Arrival, Samples, Time};
 
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn only_surface_changes_are_kept_while_no_page_is_open() {
+    fn a_page_is_told_of_changes_before_it_was_open_and_not_of_predictions() {
         let live = live();
         live.change(&change("rover"), &names());
         live.samples(&batch("rover", 1000));
@@ -390,8 +392,27 @@ mod tests {
         assert_eq!(hello["streams"][0]["changes"][0]["reason"], "c is stuck");
         let trace: Value = serde_json::from_str(&live.trace(&stream("rover")).unwrap()).unwrap();
         let spans = json!([[1000, 2.0, 2.0, 2.0], [1050, 2.0, 2.0, 2.0]]);
-        assert_eq!(trace, json!({ "spans": spans, "beyond": false }));
+        assert_eq!(trace, json!({ "spans": spans, "predictions": [], "beyond": false }));
         assert_eq!(live.trace(&stream("crawler")), None);
+    }
+
+    #[test]
+    fn predictions_while_no_page_is_open_are_in_the_trace_until_another_model_is_loaded() {
+        let live = live();
+        let begun = now();
+        live.prediction(&prediction("rover"), &names(), Duration::ZERO);
+        let withheld = Prediction { surface: None, novelty: None, ..prediction("mule") };
+        live.prediction(&withheld, &names(), Duration::ZERO);
+        let kept = |name: &str| -> Value {
+            let trace: Value = serde_json::from_str(&live.trace(&stream(name)).unwrap()).unwrap();
+            trace["predictions"].clone()
+        };
+        let rover = kept("rover");
+        assert!((begun..=now()).contains(&rover[0][0].as_u64().unwrap()));
+        assert_eq!(rover[0].as_array().unwrap()[1..], [0.25, 0.75, 0.5, 1.0].map(Value::from));
+        assert_eq!(kept("mule")[0].as_array().unwrap()[3..], [Value::Null, 0.0.into()]);
+        live.set_context(&ServingContext::of_test(&["b", "a"], "other"));
+        assert_eq!(kept("rover"), json!([]));
     }
 
     #[test]

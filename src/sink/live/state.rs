@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::about::About;
-use super::span::SPAN;
 use super::stream::LiveStream;
+use super::trace::SPAN;
 use crate::signal::StreamId;
 
 /// Maximum number of streams whose samples and predictions are sent unasked; those of as many further streams are sent
@@ -28,12 +28,21 @@ pub(super) struct LiveState {
     /// The id of the newest event.
     last_id: u64,
     pub(super) streams: BTreeMap<StreamId, LiveStream>,
+    /// The number of parts that the memory for what is kept is divided into.
+    parts: usize,
 }
 
 impl LiveState {
     /// Creates a state without streams and pages.
     pub(super) fn new(about: About) -> Self {
-        Self { about, pages: Vec::new(), buffer: String::new(), last_id: 0, streams: BTreeMap::new() }
+        Self {
+            about,
+            pages: Vec::new(),
+            buffer: String::new(),
+            last_id: 0,
+            streams: BTreeMap::new(),
+            parts: 1,
+        }
     }
 
     /// Returns a stream's entry, and creates it at the stream's first event.
@@ -44,7 +53,7 @@ impl LiveState {
         }
         self.streams.entry(stream.clone()).or_insert_with(|| {
             let mut shown = LiveStream { over_limit: before >= MAX_STREAMS, ..LiveStream::default() };
-            shown.trace.share_with(before + 1);
+            shown.share_with(parts(before + 1));
             shown
         })
     }
@@ -55,21 +64,28 @@ impl LiveState {
         self.share_memory(self.streams.len());
     }
 
-    /// Gives each stream the share of one among so many streams of the memory for kept spans.
+    /// Gives each of so many streams an equal part of the memory for what is kept.
     fn share_memory(&mut self, streams: usize) {
-        self.streams.values_mut().for_each(|shown| shown.trace.share_with(streams));
+        let parts = parts(streams);
+        if parts != self.parts {
+            self.parts = parts;
+            self.streams.values_mut().for_each(|shown| shown.share_with(parts));
+        }
     }
 
-    /// The kept spans of a stream as the JSON object `{"spans": […], "beyond": …}`; `None` if there is no such stream. If
-    /// the stream is over the limit, its samples and predictions are sent for a while from now on, as far as few enough of
+    /// The kept samples and predictions of a stream as the JSON object `{"spans": […], "predictions": […], "beyond": …}`;
+    /// `None` if there is no such stream. If the stream is over the limit, its samples and predictions are sent for a while from now on, as far as few enough of
     /// such streams are asked for.
     pub(super) fn trace(&mut self, stream: &StreamId) -> Option<String> {
         let asked = self.streams.values().filter(|shown| shown.over_limit && shown.is_sent()).count();
         let shown = self.streams.get_mut(stream)?;
         if shown.over_limit && (shown.is_sent() || asked < MAX_STREAMS) {
             shown.asked = Some(Instant::now());
+            // The page gets the next prediction at once.
+            shown.last_prediction = None;
         }
-        Some(format!("{{\"spans\":{},\"beyond\":{}}}", shown.trace.kept(), shown.over_limit))
+        let (spans, predictions) = (shown.trace.kept(), shown.predictions.json());
+        Some(format!("{{\"spans\":{spans},\"predictions\":{predictions},\"beyond\":{}}}", shown.over_limit))
     }
 
     /// Adds an event with the newest confidence and novelty of each stream that was predicted since the last one.
@@ -130,6 +146,12 @@ impl LiveState {
             sent.is_ok()
         });
     }
+}
+
+/// The number of parts into which the memory is divided for so many streams: with a power of two, most streams that begin
+/// or end change nothing for the others.
+fn parts(streams: usize) -> usize {
+    streams.next_power_of_two()
 }
 
 /// Milliseconds since 1970.

@@ -4,10 +4,13 @@
 //! Spans are placed by the arrival time on this computer's clock, because all streams share it; device clocks
 //! count from different starting points.
 
-use super::kept::KeptSpans;
-use super::span::{SPAN, write_span};
+use super::kept_rows::{KeptRows, write_row};
 use crate::signal::SampleBatch;
 
+/// Length of a span in milliseconds.
+pub(super) const SPAN: i64 = 50;
+/// Maximum number of spans kept of one stream: those of the last 32 s, of which a page draws 30 s.
+const MAX_SPANS: usize = 32_000 / SPAN as usize;
 /// A sample that is more than this many spans older than the newest is taken as a sign that the computer's
 /// clock was set back, rather than as a late sample.
 const SET_BACK: i64 = 1000 / SPAN;
@@ -19,7 +22,7 @@ const MAX_SPREAD: i64 = 5_000_000_000;
 const MAX_READY: usize = 16 << 10;
 
 /// The newest span of one stream, the finished spans that have not been sent yet, and those of the last half minute.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trace {
     /// Number of the newest span, counted in spans since 1970.
     index: i64,
@@ -28,7 +31,7 @@ pub(crate) struct Trace {
     /// The finished spans that have not been sent, encoded as the elements of a JSON array.
     ready: String,
     /// The finished spans of the last half minute.
-    kept: KeptSpans,
+    kept: KeptRows,
 }
 
 /// The finite values of one channel within one span.
@@ -38,6 +41,12 @@ struct ChannelRange {
     low: f32,
     high: f32,
     count: u32,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self { index: 0, channels: Vec::new(), ready: String::new(), kept: KeptRows::new(MAX_SPANS) }
+    }
 }
 
 impl Trace {
@@ -68,7 +77,7 @@ impl Trace {
                 if !self.ready.is_empty() {
                     self.ready.push(',');
                 }
-                write_span(time, values.iter().copied(), &mut self.ready);
+                write_row(time, values.iter().copied(), &mut self.ready);
             }
             self.kept.push(time, values.into_iter());
         }

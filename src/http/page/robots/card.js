@@ -98,10 +98,16 @@ class Card {
     }
   }
 
-  /** Adds those spans that the daemon kept and the page does not have. */
-  mergeSpans(spans) {
+  /** Adds those samples and predictions that the daemon kept and the page does not have. */
+  mergeKept(spans, predictions) {
     this.spans.merge(spans);
     this.askedUntil = spans.at(-1)?.[0] ?? 0;
+    const { length } = about.labels;
+    const rows = predictions.filter((row) => row.length === length + 3);
+    this.probabilities.merge(rows.map((row) => [...row.slice(0, length + 1), row[length + 2]]));
+    const novel = rows.filter((row) => row[length + 1] !== null);
+    this.novelty.merge(novel.map((row) => [row[0], row[length + 1]]));
+    if (novel.length) this.part('unlike').hidden = false;
   }
 
   addPrediction(prediction) {

@@ -109,15 +109,15 @@ const closeCard = (robot) => {
   robot.line?.setCard(null);
 };
 
-/** Asks the daemon for the samples of the last half minute. */
+/** Asks the daemon for the samples and predictions of the last half minute. */
 const askForTrace = async (robot) => {
   const { card } = robot;
   card.askedAt = Date.now();
   try {
     const answer = await fetch(`trace?stream=${encodeURIComponent(robot.name)}`);
     if (!answer.ok) return;
-    const { spans, beyond } = await answer.json();
-    card.mergeSpans(spans);
+    const { spans, predictions, beyond } = await answer.json();
+    card.mergeKept(spans, predictions);
     card.beyond = beyond;
   } catch {
     // The connection is lost, which is told at the top of the page.
