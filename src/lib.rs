@@ -21,6 +21,7 @@
 //! | [`config`] | the configuration: what each key means, its default, loading, and checks |
 //! | `source` | where samples come from: serial ports, standard input, files, the simulator |
 //! | `mqtt` | the connection to the broker: samples in, surfaces out |
+//! | `nats` | samples from JetStream, shared by several nodes |
 //! | [`decode`] | bytes to samples: CSV, JSON, binary frames, messages |
 //! | [`recordings`] | files of samples with their labels |
 //! | `simulator` | simulated robots on six surfaces, to try things out without a robot |
@@ -63,6 +64,7 @@ pub(crate) mod inference;
 pub mod log;
 pub mod model;
 pub(crate) mod mqtt;
+pub(crate) mod nats;
 pub mod recordings;
 pub(crate) mod score;
 pub(crate) mod shutdown;

@@ -28,8 +28,13 @@ pub(crate) fn changed(before: &Config, after: &Config) -> Vec<String> {
     let value = |config: &Config| Value::try_from(config).unwrap_or(Value::Boolean(false));
     differences("", &value(before), &value(after), &mut keys);
     // The password is masked in both values above, so that it has to be compared separately.
-    if before.mqtt.password != after.mqtt.password && !keys.iter().any(|key| key == "mqtt.password") {
-        keys.push("mqtt.password".into());
+    for (key, changed) in [
+        ("mqtt.password", before.mqtt.password != after.mqtt.password),
+        ("nats.password", before.nats.password != after.nats.password),
+    ] {
+        if changed && !keys.iter().any(|other| other == key) {
+            keys.push(key.into());
+        }
     }
     keys
 }

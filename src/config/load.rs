@@ -260,7 +260,7 @@ mod tests {
             ("mqtt.tls = 1", "my.toml, line 1: mqtt.tls is 1; it must be true or false"),
             (
                 "[[source]]\nkind = 'stdin'\n[[source]]\nkind = 'tcp'",
-                "my.toml, line 4: source.kind is 'tcp'; it must be one of mqtt, serial, file, stdin, \
+                "my.toml, line 4: source.kind is 'tcp'; it must be one of mqtt, nats, serial, file, stdin, \
                  simulator",
             ),
             (

@@ -9,6 +9,7 @@
 //!
 //! Every error names the key, its value and the fix. Nothing here opens a port, a connection or a model.
 
+pub(crate) mod broker;
 pub(crate) mod change;
 pub(crate) mod error;
 pub(crate) mod home_assistant;
@@ -16,28 +17,27 @@ pub(crate) mod http;
 pub(crate) mod limits;
 pub mod load;
 pub(crate) mod model;
-pub(crate) mod mqtt;
 pub(crate) mod node;
 pub(crate) mod publish;
-pub(crate) mod secret;
 pub(crate) mod source;
 pub(crate) mod validation;
 pub(crate) mod wrong_type;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::broker::mqtt::MqttConfig;
+pub use self::broker::nats::NatsConfig;
+pub use self::broker::secret::Secret;
 pub use self::error::ValueError;
 pub use self::home_assistant::HomeAssistantConfig;
 pub use self::http::HttpConfig;
 pub use self::limits::LimitsConfig;
 pub use self::model::{ModelConfig, WindowConfig};
-pub use self::mqtt::MqttConfig;
 pub use self::node::NodeConfig;
 pub use self::publish::{PublishConfig, RecordConfig};
-pub use self::secret::Secret;
 pub(crate) use self::source::parse_speed;
-pub(crate) use self::source::topic;
 pub use self::source::{SourceConfig, SourceInput, SourceKind};
+pub(crate) use self::source::{subject, topic};
 
 use crate::decision::DecisionOptions;
 use crate::stream::QualityOptions;
@@ -53,6 +53,8 @@ pub struct Config {
     pub model: ModelConfig,
     /// The broker, for MQTT sources and for publishing.
     pub mqtt: MqttConfig,
+    /// The NATS servers, for sources of the kind `nats`.
+    pub nats: NatsConfig,
     /// What tells this daemon apart from others at the same broker.
     pub node: NodeConfig,
     /// How windows are cut.

@@ -24,6 +24,7 @@ impl Config {
         validate_topic("publish.base", &self.publish.base, "underfoot")?;
         self.home_assistant.validate(self.mqtt.host.is_some())?;
         self.mqtt.validate()?;
+        self.nats.validate()?;
         self.node.validate()?;
         self.http.validate()?;
         self.record.validate(self.mqtt.host.is_some())?;
@@ -79,7 +80,7 @@ impl Config {
     fn validate_sources(&self) -> Result<(), ValueError> {
         let mut names = BTreeSet::new();
         for (index, source) in self.sources.iter().enumerate() {
-            source.validate(index, self.mqtt.host.is_some())?;
+            source.validate(index, self)?;
             let name = source.name(index);
             if !names.insert(name.clone()) {
                 return Err(ValueError::new(
@@ -111,8 +112,10 @@ impl SourceConfig {
         }
         // A message is decoded by itself, so that there is no last value.
         let held = self.channels.iter().find_map(|channel| channel.hold);
-        if let Some(hold) = held.filter(|_| self.kind == SourceKind::Mqtt) {
-            let fix = "a source of kind \"mqtt\" cannot hold values; send all channels in each message";
+        if let Some(hold) = held.filter(|_| matches!(self.kind, SourceKind::Mqtt | SourceKind::Nats)) {
+            let kind = self.kind.name();
+            let fix =
+                format!("a source of kind \"{kind}\" cannot hold values; send all channels in each message");
             return Err(ValueError::new("source.channel.hold", hold, fix));
         }
         Ok(())

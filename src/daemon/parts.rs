@@ -1,12 +1,14 @@
 //! The parts that a pipeline is assembled from, what it returns, and its errors.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::decision::ServingContext;
+use crate::decision::{PublishedSurfaces, ServingContext};
 use crate::inference::InferenceError;
 use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscription};
+use crate::nats::NatsSource;
 use crate::signal::SourceEvent;
 use crate::sink::Sink;
 use crate::sink::recorder::FinishedRecording;
@@ -23,6 +25,8 @@ pub(crate) type Observer = Box<dyn FnMut(&SourceEvent) + Send>;
 pub(crate) enum SourceTask {
     /// Messages on the broker's connection.
     Mqtt(Subscription),
+    /// A JetStream stream on the servers of `[nats]`.
+    Nats(Box<NatsSource>),
     /// A serial port.
     Serial(SerialSource),
     /// Standard input.
@@ -68,6 +72,8 @@ pub(crate) struct Serving {
     pub streams: StreamTableOptions,
     /// The model card and decision settings in force at the start. A reload replaces them.
     pub context: ServingContext,
+    /// The surfaces that were published last, also by other nodes; `None` for a daemon that follows its robots alone.
+    pub published: Option<Arc<PublishedSurfaces>>,
     /// Where outcomes go. Each outcome goes to every sink, in this order.
     pub sinks: Vec<Sink>,
     /// Whether the pipeline ends when standard output is closed or cannot be written, because nothing else takes

@@ -32,7 +32,7 @@ use super::tasks::{TaskEnd, Tasks};
 use super::{serving, supervisor};
 use crate::health::Health;
 use crate::http::HttpServer;
-use crate::mqtt::{LabelTopic, Publisher, Subscribed};
+use crate::mqtt::{LabelTopic, Publisher, ReceivedTopics, Subscribed, SurfaceTopic};
 use crate::shutdown::{self, Shutdown};
 use crate::sink::recorder::Recorder;
 use crate::source::handle::SourceHandle;
@@ -95,15 +95,20 @@ impl Pipeline {
             let handle = SourceHandle::new(index, name, events.clone(), health.clone());
             spawn_source(&mut tasks, source, handle, &stop, &mut subscribed);
         }
+        let published = serving.as_ref().and_then(|serving| serving.published.clone());
         let labels = broker
             .as_ref()
             .filter(|broker| broker.labels)
             .map(|broker| LabelTopic::new(broker.publisher.base(), events.downgrade(), health.clone()));
+        let surfaces = broker.as_ref().zip(published);
+        let surfaces =
+            surfaces.map(|(broker, published)| SurfaceTopic::new(broker.publisher.base(), published));
+        let topics = ReceivedTopics { labels, surfaces };
         drop(events);
         let health_interval = broker.as_ref().and_then(|broker| broker.health).unwrap_or(Duration::MAX);
         let (interval, interval_receiver) = watch::channel(health_interval);
         let publisher = broker.map(|broker| {
-            spawn_broker(&mut tasks, broker, subscribed, labels, interval_receiver, &stop, &health)
+            spawn_broker(&mut tasks, broker, subscribed, topics, interval_receiver, &stop, &health)
         });
         let notifier = Arc::new(if supervised { Notifier::from_environment() } else { Notifier::silent() });
         let (handovers, handover_receiver) = mpsc::channel(1);
@@ -189,6 +194,7 @@ fn spawn_source(
     let (name, stop) = (format!("source {}", handle.name()), stop.clone());
     match source {
         SourceTask::Mqtt(subscription) => subscribed.push((subscription, handle)),
+        SourceTask::Nats(nats) => tasks.spawn(name, TaskEnd::AfterShutdown, nats.run(handle, stop)),
         SourceTask::Serial(serial) => tasks.spawn(name, TaskEnd::AfterShutdown, serial.run(handle, stop)),
         SourceTask::Stdin(bytes) => tasks.spawn(name, TaskEnd::Any, stdin::run(bytes, handle, stop)),
         SourceTask::Files(files) => {
@@ -205,15 +211,16 @@ fn spawn_broker(
     tasks: &mut Tasks,
     broker: BrokerConnection,
     subscribed: Vec<Subscribed>,
-    labels: Option<LabelTopic>,
+    topics: ReceivedTopics,
     interval: watch::Receiver<Duration>,
     shutdown: &Shutdown,
     health: &Arc<Health>,
 ) -> Publisher {
     let BrokerConnection { connection, publisher, health: health_interval, labels: _ } = broker;
     let filters = subscribed.iter().map(|(subscription, _)| subscription.filter());
-    let filters = filters.chain(labels.as_ref().map(LabelTopic::filter)).collect();
-    let connection = connection.run(subscribed, labels, shutdown.clone(), health.clone());
+    let filters = filters.chain(topics.labels.as_ref().map(LabelTopic::filter));
+    let filters = filters.chain(topics.surfaces.as_ref().map(SurfaceTopic::filter)).collect();
+    let connection = connection.run(subscribed, topics, shutdown.clone(), health.clone());
     tasks.spawn("connection", TaskEnd::AfterShutdown, connection);
     let mut stop = shutdown.clone();
     let topics = publisher.clone();

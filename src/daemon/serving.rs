@@ -30,7 +30,8 @@ pub(super) async fn serve(
     live: Option<LiveEvents>,
     health: &Arc<Health>,
 ) -> Result<Vec<Sink>, PipelineError> {
-    let Serving { models, batch, queue_limit, streams, context, sinks, ends_with_output: _ } = serving;
+    let Serving { models, batch, queue_limit, streams, context, published, sinks, ends_with_output: _ } =
+        serving;
     // Large enough that each thread finds a whole batch waiting when it has finished one.
     let (work, work_receiver) = mpsc::channel(batch * (models.len() + 1));
     let (results, inferred) = mpsc::channel(models.len() + 1);
@@ -43,7 +44,7 @@ pub(super) async fn serve(
     }
     drop((queue, results));
 
-    let surfaces = SurfaceTable::new(context);
+    let surfaces = SurfaceTable::new(context).with_published(published);
     let streams = StreamTable::new(streams);
     let work_queue = WorkQueue::new(queue_limit, streams.is_live());
     let observers = Observers { recording: recording.as_mut(), live: live.as_ref() };

@@ -95,6 +95,11 @@ pub(crate) async fn follow(
                         table.end(&stream, &mut drops, |event| queue.push(event));
                         observers.take(&SourceEvent::End(stream), &mut drops);
                     }
+                    Some(SourceEvent::Moved(stream)) => {
+                        table.hand_over(&stream, &mut drops, |event| queue.push(event));
+                        observers.take(&SourceEvent::End(stream), &mut drops);
+                    }
+                    Some(SourceEvent::Receipt(receipt)) => queue.receipt(receipt),
                     Some(change @ SourceEvent::Label(_)) => observers.take(&change, &mut drops),
                     None => {
                         open = false;
@@ -121,7 +126,7 @@ fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
         match &event.kind {
             EventKind::Window { .. } => health.count_window(),
             EventKind::Reset { reason, .. } => health.counters.count_reset(*reason),
-            EventKind::Start { .. } | EventKind::End { .. } => {}
+            EventKind::Start { .. } | EventKind::End { .. } | EventKind::Moved => {}
         }
     }
     permit.send(item);
@@ -142,13 +147,15 @@ pub(crate) async fn decide(
     while let Some(batch) = inferred.recv().await {
         test_panic("decisions");
         let mut predictions = 0;
-        surfaces.push(batch?, |outcome| {
+        let receipts = surfaces.push(batch?, |outcome| {
             predictions += usize::from(matches!(outcome, Outcome::Prediction(_)));
             take_all(&mut sinks, &outcome, &mut drops);
         });
         // Only what came out counts: a batch that waits for another one is no progress.
         health.count_predictions(predictions);
         flush_all(&mut sinks, &mut drops, health);
+        // The sinks have what the samples before these led to.
+        drop(receipts);
         if let Some(delta) = surfaces.problem_delta() {
             health.problems(delta);
         }

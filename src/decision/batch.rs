@@ -4,6 +4,7 @@ use std::sync::mpsc::Sender;
 
 use super::context::ServingContext;
 use crate::model::answers::Answers;
+use crate::signal::Receipt;
 use crate::stream::StreamEvent;
 
 /// A batch of stream events with the model's answers to its windows.
@@ -16,6 +17,8 @@ pub struct InferredBatch {
     pub context: Option<Box<ServingContext>>,
     /// The events, in order.
     pub events: Vec<StreamEvent>,
+    /// The receipts of samples all of whose events are in this batch or in those before it.
+    pub receipts: Vec<Receipt>,
     /// The answers to the N windows among the events, in their order.
     pub answers: Answers,
     /// The right to be on its way, which ends with the batch.

@@ -207,6 +207,12 @@ impl DecisionFilter {
         self.surface = None;
     }
 
+    /// Takes a surface for the one that was named before the first window, so that it needs less evidence than the others.
+    /// `surface` is an index among the labels.
+    pub(super) fn expect(&mut self, surface: usize) {
+        self.surface = Some(surface);
+    }
+
     /// Decides. `unknown` is the probability that the model does not know the surface.
     fn decide(&mut self, unknown: f64) -> Decision {
         let likeliest = (0..self.posterior.len())

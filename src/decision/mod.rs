@@ -4,6 +4,7 @@
 //! - [`DecisionFilter`] decides the surface of one stream from the probabilities and the novelty of its windows over time.
 //!   `unknown_state` is its state for a surface that the model does not know.
 //! - [`SurfaceTable`] does so for all streams, and emits [`Outcome`]s for the sinks.
+//! - `published_surfaces` has what other nodes have published, for the streams that this one takes over.
 //! - `candidates` has the surfaces that a window may be of; [`Withheld`] is why none was decided.
 //! - [`ServingContext`] is the model and the decision settings in force.
 //!
@@ -14,6 +15,7 @@ mod candidates;
 mod context;
 mod filter;
 mod outcome;
+mod published_surfaces;
 mod surface_table;
 mod unknown_state;
 mod withheld;
@@ -22,5 +24,7 @@ pub(crate) use candidates::candidates;
 pub use context::ServingContext;
 pub use filter::{Decision, DecisionFilter, DecisionOptions};
 pub use outcome::{Outcome, Prediction, SurfaceChange};
+pub(crate) use published_surfaces::{PublishedSurface, PublishedSurfaces};
+pub(crate) use surface_table::ENDED;
 pub use surface_table::SurfaceTable;
 pub use withheld::Withheld;

@@ -9,9 +9,10 @@ use super::candidates::candidates;
 use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
 use super::outcome::{Outcome, Prediction, SurfaceChange};
+use super::published_surfaces::{PublishedSurface, PublishedSurfaces};
 use super::withheld::Withheld;
 use crate::model::answers::Answer;
-use crate::signal::{StreamId, Time};
+use crate::signal::{Receipt, StreamId, Time};
 use crate::stream::{
     EventKind, Problem, ProblemDelta, Problems, RateFault, ResetReason, StreamEvent, Window,
 };
@@ -22,6 +23,14 @@ const NO_NUMBERS: &str = "the model's answer is not a number";
 const NO_NOVELTY: &str = "the model's novelty is not a number from 0 to 1";
 /// Why the surface is unknown when it is probably one that the model does not know.
 const NOVEL: &str = "novel";
+
+/// Why the surface is unknown when the stream has ended.
+pub(crate) const ENDED: &str = "the stream ended";
+/// Why the surface is unknown when another node followed the stream before.
+const FAILOVER: &str = "failover";
+/// A published surface that is newer than the stream by up to this long is of the same time on its clock: the samples
+/// are delivered again. If it is newer by more, the clock has started again since.
+const REDELIVERED: i64 = 120_000_000_000;
 
 /// Decides the surfaces of all streams, and collects the problems of their input.
 ///
@@ -39,6 +48,8 @@ pub struct SurfaceTable {
     out_of_order: BTreeMap<u64, InferredBatch>,
     /// The sequence number of the next batch to be handled.
     next_sequence: u64,
+    /// The surfaces that were published last, if other nodes publish some, too.
+    published: Option<Arc<PublishedSurfaces>>,
 }
 
 /// The state of one stream.
@@ -49,6 +60,8 @@ struct SurfaceEntry {
     time: Time,
     /// The change that was emitted last.
     last_change: SurfaceChange,
+    /// The time of the surface that another node has published. Changes that are not after it are not emitted.
+    published_until: Option<Time>,
 }
 
 impl SurfaceTable {
@@ -62,7 +75,13 @@ impl SurfaceTable {
             problems: Problems::default(),
             out_of_order: BTreeMap::new(),
             next_sequence: 0,
+            published: None,
         }
+    }
+
+    /// Begins new streams with the surfaces that were published last.
+    pub(crate) fn with_published(self, published: Option<Arc<PublishedSurfaces>>) -> Self {
+        Self { published, ..self }
     }
 
     /// How the problems of the streams' input changed since this was last called. `None` if they did not.
@@ -70,8 +89,9 @@ impl SurfaceTable {
         self.problems.delta()
     }
 
-    /// Adds a batch, and emits the outcomes of every batch whose turn it is.
-    pub fn push(&mut self, batch: InferredBatch, mut emit: impl FnMut(Outcome)) {
+    /// Adds a batch, and emits the outcomes of every batch whose turn it is. Returns the receipts of what is decided.
+    pub fn push(&mut self, batch: InferredBatch, mut emit: impl FnMut(Outcome)) -> Vec<Receipt> {
+        let mut receipts = Vec::new();
         self.out_of_order.insert(batch.sequence, batch);
         while let Some(batch) = self.out_of_order.remove(&self.next_sequence) {
             self.next_sequence += 1;
@@ -83,7 +103,9 @@ impl SurfaceTable {
             for event in batch.events {
                 self.handle(event, &mut answers, &mut emit);
             }
+            receipts.extend(batch.receipts);
         }
+        receipts
     }
 
     /// Handles one event. `answers` are those to the windows that have not been handled yet.
@@ -116,18 +138,35 @@ impl SurfaceTable {
             }
             EventKind::End { time } => {
                 if let Some(mut entry) = self.streams.remove(&stream) {
-                    entry.change(time, Decision::UNKNOWN, Some("the stream ended".into()), None, emit);
+                    entry.change(time, Decision::UNKNOWN, Some(ENDED.into()), None, emit);
                 }
+                emit(Outcome::End(stream));
+            }
+            EventKind::Moved => {
+                self.streams.remove(&stream);
                 emit(Outcome::End(stream));
             }
         }
     }
 
     fn start(&mut self, stream: StreamId, time: Time, emit: &mut impl FnMut(Outcome)) {
-        let last_change = SurfaceChange::unknown(stream.clone(), time, "no window is complete yet");
+        let mut filter = self.initial_filter.clone();
+        let published = self.published.as_ref().and_then(|published| published.get(&stream));
+        let (mut last_change, mut published_until) =
+            (SurfaceChange::unknown(stream.clone(), time, "no window is complete yet"), None);
+        if let Some(PublishedSurface { surface, time: until }) = published {
+            let index = self.context.card.labels.iter().position(|label| **label == *surface);
+            index.into_iter().for_each(|index| filter.expect(index));
+            last_change.reason = Some(FAILOVER.into());
+            last_change.previous = Some(index);
+            if (0..REDELIVERED).contains(&until.since(time)) {
+                // The change follows the one that was published, whatever samples come again.
+                (last_change.time, last_change.since) = (until, until);
+                published_until = Some(until);
+            }
+        }
         emit(Outcome::Change(last_change.clone()));
-        let filter = self.initial_filter.clone();
-        self.streams.insert(stream, SurfaceEntry { filter, time, last_change });
+        self.streams.insert(stream, SurfaceEntry { filter, time, last_change, published_until });
     }
 
     fn window(
@@ -248,6 +287,9 @@ impl SurfaceEntry {
         decided: Option<(Answer<'_>, Option<f64>)>,
         emit: &mut impl FnMut(Outcome),
     ) {
+        if self.published_until.is_some_and(|until| time <= until) {
+            return;
+        }
         let last = &mut self.last_change;
         if surface == last.surface {
             if reason == last.reason {
@@ -291,6 +333,7 @@ mod tests {
             sequence,
             context: None,
             events,
+            receipts: Vec::new(),
             answers: Answers { probabilities: probabilities.to_vec(), novelty: Vec::new() },
             slot: BatchSlot::unlimited(),
         }
@@ -355,6 +398,55 @@ mod tests {
         );
         let delta = surfaces.problem_delta().unwrap();
         assert_eq!((delta.begun.len(), delta.ended.len(), delta.count), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_node_that_takes_over_begins_with_what_was_published_and_publishes_nothing_older() {
+        let published = Arc::new(PublishedSurfaces::new(8));
+        let at = |seconds: f64| Time::from_seconds(seconds).unwrap();
+        let (stream, surface) = (StreamId::new("rover").unwrap(), "b".into());
+        published.set(stream, PublishedSurface { surface, time: at(2.0) });
+        let mut surfaces = surfaces().with_published(Some(published));
+        let mut found = Vec::new();
+        // The samples of the first two windows are delivered again.
+        let kinds = vec![EventKind::Start { time: at(0.5) }, window(1.5), window(2.0), window(2.5)];
+        surfaces.push(batch(0, kinds, &[0.9, 0.1, 0.9, 0.1, 0.1, 0.9]), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.surface, change.time, change.reason));
+            }
+        });
+        assert_eq!(found, [(None, at(2.0), Some("failover".into())), (Some(1), at(2.5), None)]);
+        // Another node follows the stream again: nothing is said, and it is only forgotten.
+        let mut outcomes = Vec::new();
+        surfaces.push(batch(1, vec![EventKind::Moved], &[]), |outcome| outcomes.push(outcome));
+        assert!(matches!(outcomes.as_slice(), [Outcome::End(_)]), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_published_surface_of_before_a_restart_of_the_clock_holds_nothing_back() {
+        let published = Arc::new(PublishedSurfaces::new(8));
+        let at = |seconds: f64| Time::from_seconds(seconds).unwrap();
+        let surface = PublishedSurface { surface: "b".into(), time: at(5000.0) };
+        published.set(StreamId::new("rover").unwrap(), surface);
+        let mut surfaces = surfaces().with_published(Some(published));
+        let kinds = vec![EventKind::Start { time: at(0.5) }, window(1.5)];
+        assert_eq!(changes(&mut surfaces, vec![batch(0, kinds, &[0.9, 0.1])]), [None, Some(0)]);
+    }
+
+    #[test]
+    fn receipts_come_back_when_everything_before_them_is_decided() {
+        let released = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let receipt = || {
+            let released = released.clone();
+            Receipt::new(move || {
+                released.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })
+        };
+        let with = |sequence| InferredBatch { receipts: vec![receipt()], ..batch(sequence, vec![], &[]) };
+        let mut surfaces = surfaces();
+        assert!(surfaces.push(with(1), |_| {}).is_empty(), "a batch before it is still on its way");
+        assert_eq!(surfaces.push(with(0), |_| {}).len(), 2);
+        assert_eq!(released.load(std::sync::atomic::Ordering::Relaxed), 2);
     }
 
     /// The outcomes of windows a second apart with these answers, of a model with candidates.

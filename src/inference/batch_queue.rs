@@ -83,10 +83,11 @@ impl BatchQueue {
         // The queue keeps a sender, so that this only ends when a slot is free.
         let _ = state.free.recv();
         let slot = BatchSlot::new(state.freed.clone());
-        let (mut context, mut events) = (None, Vec::new());
+        let (mut context, mut events, mut receipts) = (None, Vec::new(), Vec::new());
         while events.len() < limit {
             match state.received.pop_front() {
                 Some(QueueItem::Event(event)) => events.push(event),
+                Some(QueueItem::Receipt(receipt)) => receipts.push(receipt),
                 Some(QueueItem::Handover(handover)) if events.is_empty() => {
                     context = Some(Box::new(state.apply(*handover)))
                 }
@@ -105,7 +106,7 @@ impl BatchQueue {
         }
         let sequence = state.next_sequence;
         state.next_sequence += 1;
-        Ok(Some(InferredBatch { sequence, context, events, answers: Answers::default(), slot }))
+        Ok(Some(InferredBatch { sequence, context, events, receipts, answers: Answers::default(), slot }))
     }
 }
 

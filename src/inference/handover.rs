@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::decision::ServingContext;
 use crate::model::session::Model;
+use crate::signal::Receipt;
 use crate::stream::{StreamEvent, StreamTableOptions};
 
 /// The handover to another model, or to other settings of the same one.
@@ -29,4 +30,6 @@ pub(crate) enum QueueItem {
     Event(StreamEvent),
     /// A handover, which applies to everything behind it.
     Handover(Box<Handover>),
+    /// The receipt of the samples before it.
+    Receipt(Receipt),
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::handover::{Handover, QueueItem};
-use crate::signal::{DropReason, Drops};
+use crate::signal::{DropReason, Drops, Receipt};
 use crate::stream::{EventKind, StreamEvent};
 
 /// A queue of items in order, with a limit.
@@ -37,6 +37,11 @@ impl WorkQueue {
     pub(crate) fn handover(&mut self, handover: Box<Handover>) {
         self.limit = handover.queue_limit;
         self.items.push_back(QueueItem::Handover(handover));
+    }
+
+    /// Adds a receipt at the end. It is never dropped before what is in front of it.
+    pub(crate) fn receipt(&mut self, receipt: Receipt) {
+        self.items.push_back(QueueItem::Receipt(receipt));
     }
 
     /// Removes the first item.
@@ -77,7 +82,7 @@ impl WorkQueue {
             return;
         }
         let excess = self.drop_oldest(excess, |kind| matches!(kind, EventKind::Window { .. }));
-        self.drop_oldest(excess, |kind| !matches!(kind, EventKind::End { .. }));
+        self.drop_oldest(excess, |kind| !matches!(kind, EventKind::End { .. } | EventKind::Moved));
     }
 
     /// Drops the `excess` oldest events of the kinds for which `may_drop` is true. Returns how many could not

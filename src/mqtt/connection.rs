@@ -14,7 +14,7 @@ use super::fault::{BrokerFault, explain_refusal};
 use super::limits::{ACKNOWLEDGEMENT, TIMEOUT};
 use super::publisher::BrokerState;
 use super::reconnect::{ConnectionFault, ReconnectPolicy};
-use super::subscription::{LabelTopic, Receiver, Subscribed};
+use super::subscription::{ReceivedTopics, Receiver, Subscribed};
 use crate::config::MqttConfig;
 use crate::health::{Health, SourceState};
 use crate::shutdown::Shutdown;
@@ -76,12 +76,12 @@ impl Connection {
 
     /// Keeps the connection until the client asks to disconnect, and connects again after each failure.
     ///
-    /// Received samples go to `subscribed` and labels to `labels` until the shutdown. After the shutdown the connection
+    /// Received samples go to `subscribed` and other messages to `topics` until the shutdown. After the shutdown the connection
     /// only publishes, until the client asks to disconnect or the connection fails.
     pub(crate) async fn run(
         mut self,
         subscribed: Vec<Subscribed>,
-        labels: Option<LabelTopic>,
+        topics: ReceivedTopics,
         mut shutdown: Shutdown,
         health: Arc<Health>,
     ) {
@@ -89,7 +89,7 @@ impl Connection {
             tracing::warn!("{warning}");
         }
         let (broker, shared) = (self.broker.clone(), self.shared.clone());
-        let mut receiver = Some(Receiver::new(subscribed, labels));
+        let mut receiver = Some(Receiver::new(subscribed, topics));
         let mut policy = self.policy();
         let mut connections = 0;
         let [least, most] = ACKNOWLEDGEMENT;
@@ -225,7 +225,7 @@ impl Connection {
             }
         }
         if let Some(receiver) = receiver {
-            if let Some(labels) = &mut receiver.labels {
+            if let Some(labels) = &mut receiver.topics.labels {
                 labels.disconnected().await;
             }
             receiver.set_state(SourceState::Connecting);

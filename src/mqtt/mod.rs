@@ -40,5 +40,5 @@ pub(crate) use self::credentials::Credentials;
 pub(crate) use self::listener::{BrokerEvent, Message};
 pub(crate) use self::publisher::Publisher;
 pub(crate) use self::role::Role;
-pub(crate) use self::subscription::{LabelTopic, Subscribed, Subscription};
+pub(crate) use self::subscription::{LabelTopic, ReceivedTopics, Subscribed, Subscription, SurfaceTopic};
 pub(crate) use self::topics::DaemonTopics;

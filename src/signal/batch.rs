@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::arrival_clock::{ArrivalClock, time};
 use super::label::LabelChange;
+use super::receipt::Receipt;
 use super::samples::Samples;
 use super::stream_id::StreamId;
 use super::time::Time;
@@ -15,8 +16,12 @@ pub enum SourceEvent {
     Samples(SampleBatch),
     /// The stream has ended: no samples of it follow.
     End(StreamId),
+    /// Another node follows the stream from here on. Nothing is said about it any more.
+    Moved(StreamId),
     /// What is said about the surface under a robot changes, for the samples that follow.
     Label(LabelChange),
+    /// Is dropped when everything before it has been decided.
+    Receipt(Receipt),
 }
 
 /// Samples of one stream that arrived together.

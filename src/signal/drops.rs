@@ -38,11 +38,13 @@ pub enum DropReason {
     LabelName,
     /// Labels change too often, or there are too many of them.
     LabelLimit,
+    /// A message was delivered again, after it or a newer one had been used.
+    Redelivered,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [DropReason; 17] = [
+    pub const ALL: [DropReason; 18] = [
         DropReason::Malformed,
         DropReason::CorruptFrame,
         DropReason::LostFrame,
@@ -60,6 +62,7 @@ impl DropReason {
         DropReason::UnknownChannel,
         DropReason::LabelName,
         DropReason::LabelLimit,
+        DropReason::Redelivered,
     ];
 
     /// The name of the reason in metrics and messages.
@@ -82,6 +85,7 @@ impl DropReason {
             DropReason::UnknownChannel => "unknown_channel",
             DropReason::LabelName => "label_name",
             DropReason::LabelLimit => "label_limit",
+            DropReason::Redelivered => "redelivered",
         }
     }
 }

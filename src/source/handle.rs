@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::queue::EventSender;
 pub(crate) use super::queue::PipelineClosed;
 use crate::health::{Health, SourceState};
-use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::signal::{Arrival, ArrivalClock, Drops, Receipt, SampleBatch, Samples, SourceEvent, StreamId};
 use crate::stream::Problem;
 
 /// What one source uses to send its samples to the pipeline and to report its state.
@@ -66,6 +66,22 @@ impl SourceHandle {
     /// [`PipelineClosed`] when the pipeline has ended.
     pub(crate) async fn end(&self, stream: &StreamId) -> Result<(), PipelineClosed> {
         self.events.send(SourceEvent::End(stream.clone())).await
+    }
+
+    /// Reports that another node follows a stream from here on; waits while the pipeline's queue is full.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended.
+    pub(crate) async fn moved(&self, stream: StreamId) -> Result<(), PipelineClosed> {
+        self.events.send(SourceEvent::Moved(stream)).await
+    }
+
+    /// Sends a receipt after the samples so far; waits while the pipeline's queue is full.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended. The receipt is then released.
+    pub(crate) async fn receipt(&self, receipt: Receipt) -> Result<(), PipelineClosed> {
+        self.events.send(SourceEvent::Receipt(receipt)).await
     }
 
     /// Counts what was dropped, and leaves `drops` empty.

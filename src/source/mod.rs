@@ -11,13 +11,16 @@
 //!   `rounds` repeats them.
 //! - [`simulator`] sends the samples of a simulated robot.
 //!
-//! The MQTT source is not here: its samples arrive over the connection of [`mqtt`](crate::mqtt), which also
-//! publishes.
+//! - [`message_decoder`] turns the messages of a source with many streams into samples.
+//!
+//! The sources of messages are not here, because they have connections of their own: [`mqtt`](crate::mqtt), which also
+//! publishes, and [`nats`](crate::nats).
 
 pub(crate) mod backoff;
 pub(crate) mod bytes;
 pub(crate) mod file;
 pub(crate) mod handle;
+pub(crate) mod message_decoder;
 pub(crate) mod port_holder;
 mod progress;
 pub(crate) mod queue;

@@ -67,7 +67,9 @@ impl EventSender {
     pub(crate) async fn send(&self, event: SourceEvent) -> Result<(), PipelineClosed> {
         let bytes = match &event {
             SourceEvent::Samples(batch) => batch.samples.len() * (8 + 4 * batch.samples.channels()),
-            SourceEvent::End(_) | SourceEvent::Label(_) => 0,
+            SourceEvent::End(_) | SourceEvent::Moved(_) | SourceEvent::Label(_) | SourceEvent::Receipt(_) => {
+                0
+            }
         };
         let kib = u32::try_from((bytes / 1024).min(KIB)).unwrap_or(0);
         let room = self.room.clone().acquire_many_owned(kib).await.map_err(|_| PipelineClosed)?;

@@ -42,4 +42,6 @@ pub enum EventKind {
         /// The time of the stream's newest sample.
         time: Time,
     },
+    /// Another node follows the stream from here on, so that nothing more is said about it.
+    Moved,
 }

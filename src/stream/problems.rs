@@ -82,7 +82,7 @@ impl Problems {
                 missing.map(|(_, channel)| silent(Some(channel), detail(&channel.name))).collect()
             }
             EventKind::Reset { reason: ResetReason::Rate(fault), .. } => vec![rate(stream, *fault, card)],
-            EventKind::End { .. } => Vec::new(),
+            EventKind::End { .. } | EventKind::Moved => Vec::new(),
             // These events say nothing about the quality of the input. The next window will.
             EventKind::Start { .. } | EventKind::Reset { .. } | EventKind::Window { .. } => return,
         };

@@ -157,6 +157,14 @@ impl StreamTable {
         }
     }
 
+    /// Leaves a stream to another node: what is known about it is forgotten, and nothing is said about it.
+    pub fn hand_over(&mut self, stream: &StreamId, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
+        if let Some(mut entry) = self.entries.remove(stream) {
+            entry.leaps.finish(drops);
+            emit(StreamEvent { stream: stream.clone(), kind: EventKind::Moved });
+        }
+    }
+
     /// Ends every stream, in the order of their names.
     pub fn end_all(&mut self, drops: &mut Drops, mut emit: impl FnMut(StreamEvent)) {
         let mut streams: Vec<_> = self.entries.keys().cloned().collect();

@@ -110,9 +110,12 @@ impl<'a> Decisions<'a> {
             let windows: Vec<&[f32]> = windows.collect();
             let answers = if windows.is_empty() { Answers::default() } else { answer(&windows)? };
             let slot = BatchSlot::unlimited();
-            surfaces.push(InferredBatch { sequence, context: None, events, answers, slot }, |outcome| {
-                self.evaluation.take(&outcome);
-            });
+            surfaces.push(
+                InferredBatch { sequence, context: None, events, receipts: Vec::new(), answers, slot },
+                |outcome| {
+                    self.evaluation.take(&outcome);
+                },
+            );
             if !is_open {
                 break;
             }

@@ -1,18 +1,21 @@
 //! Builds the parts of a pipeline from a configuration.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
 
 use crate::command::failure::Failure;
+use crate::config::subject::PartitionedSubject;
 use crate::config::topic::SampleTopic;
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::parts::{BrokerConnection, SourceTask};
-use crate::decision::ServingContext;
+use crate::decision::{PublishedSurfaces, ServingContext};
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::mqtt::{self, DaemonTopics, Role, Subscription};
+use crate::nats::NatsSource;
 use crate::recordings;
 use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
@@ -130,6 +133,18 @@ fn build_source(
                 hold: config.limits.silence,
             })
         }
+        SourceKind::Nats => SourceTask::Nats(Box::new(NatsSource {
+            config: config.nats.clone(),
+            node: config.node.name.clone().unwrap_or_default(),
+            base: config.publish.base.clone(),
+            jetstream: source.jetstream.clone().unwrap_or_default(),
+            subject: PartitionedSubject::new(source.subject.as_deref().unwrap_or_default()),
+            partitions: source.partitions.unwrap_or(1),
+            format: source.message_format().map_err(Failure::config)?,
+            input,
+            max_payload: config.limits.payload,
+            max_streams: config.limits.streams,
+        })),
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
             baud: source.baud.unwrap_or(DEFAULT_BAUD),
@@ -162,6 +177,12 @@ fn build_source(
 pub(crate) fn silence_limits(config: &Config) -> impl Iterator<Item = (String, Duration)> {
     let silence = config.limits.silence;
     config.sources.iter().enumerate().map(move |(index, source)| (source.name(index), silence))
+}
+
+/// Where the surfaces are kept that other nodes publish; `None` if none follows robots of this daemon.
+pub(crate) fn published_surfaces(config: &Config) -> Option<Arc<PublishedSurfaces>> {
+    let is_shared = config.sources.iter().any(|source| source.kind == SourceKind::Nats);
+    is_shared.then(|| Arc::new(PublishedSurfaces::new(config.limits.streams)))
 }
 
 /// The options of the stream table for live streams.

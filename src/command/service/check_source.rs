@@ -10,6 +10,7 @@ use crate::daemon::parts::{BrokerConnection, SourceTask};
 use crate::daemon::pipeline::Pipeline;
 use crate::health::Health;
 use crate::model::card::Card;
+use crate::nats::NatsFault;
 use crate::signal::{Channel, DropReason, Drops};
 use crate::source::file::Faults;
 use crate::source::port_holder::PortHolder;
@@ -53,6 +54,13 @@ impl SourceCheck {
     pub(super) async fn read(self, config: &Config, card: Option<&Card>) -> SourceFindings {
         let Self { name, source, channels, broker } = self;
         let findings = |result, warnings| SourceFindings { name: name.clone(), result, warnings };
+        if let SourceTask::Nats(nats) = &source {
+            let failure = |fault: NatsFault| match fault.is_permanent() {
+                true => Failure::config(fault.to_string()),
+                false => Failure::failed(fault.to_string()),
+            };
+            return findings(nats.check().await.map_err(failure), Vec::new());
+        }
         let (source, kind, mut warnings) = match prepare(source) {
             Ok(prepared) => prepared,
             Err(failure) => return findings(Err(failure), Vec::new()),
@@ -155,6 +163,8 @@ fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, V
             files.speed = f64::INFINITY;
             SourceTask::Files(files)
         }
+        // It is checked without reading it.
+        SourceTask::Nats(_) => return Ok((None, kind, warnings)),
         SourceTask::Simulator(simulator) => {
             kind.description = "a simulated robot".into();
             SourceTask::Simulator(simulator)

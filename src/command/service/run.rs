@@ -123,6 +123,7 @@ async fn serve(
         queue_limit: config.limits.windows,
         streams,
         context: context.clone(),
+        published: assemble::published_surfaces(&config),
         sinks,
         ends_with_output: broker.is_none() && server.is_none() && recorder.is_none(),
     };

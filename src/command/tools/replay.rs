@@ -115,6 +115,7 @@ impl ReplayArgs {
                 silence_limits: None,
             },
             context,
+            published: None,
             sinks,
             // With --report, the scores are wanted, whoever reads the predictions.
             ends_with_output: self.report.is_none(),

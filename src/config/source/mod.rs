@@ -1,5 +1,6 @@
 //! The section `[[source]]`: where samples come from, and which keys each kind of source needs.
 
+pub(crate) mod subject;
 pub(crate) mod topic;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Config;
 use super::error::{TomlText, ValueError};
 use crate::decode::StreamFormat;
 use crate::decode::csv::CsvFormat;
@@ -33,6 +35,16 @@ pub struct SourceConfig {
     /// subscription a shared one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// nats: the JetStream stream that has the messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jetstream: Option<String>,
+    /// nats: the subject, in which the token `{partition}` stands for the number of a partition, and `{stream}` for the
+    /// name of any stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// nats: the number of partitions into which the servers divide the streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<u16>,
     /// serial: the path of the port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
@@ -42,14 +54,14 @@ pub struct SourceConfig {
     /// file: a recording, or a folder of recordings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// serial, stdin, mqtt: the encoding of the samples.
+    /// serial, stdin, mqtt, nats: the encoding of the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// serial, stdin, mqtt: what separates the fields of CSV; a space for any number of blanks. If `None`, it is
+    /// serial, stdin, mqtt, nats: what separates the fields of CSV; a space for any number of blanks. If `None`, it is
     /// worked out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
-    /// serial, stdin, mqtt: the decimal separator of CSV. If `None`, it is a point, or a comma where the comma
+    /// serial, stdin, mqtt, nats: the decimal separator of CSV. If `None`, it is a point, or a comma where the comma
     /// does not separate fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<char>,
@@ -83,6 +95,8 @@ fn is_default(time: &TimeInput) -> bool {
 pub enum SourceKind {
     /// Messages from the broker of `[mqtt]`; any number of streams.
     Mqtt,
+    /// Messages of a JetStream stream on the servers of `[nats]`; any number of streams.
+    Nats,
     /// A serial port; one stream.
     Serial,
     /// Recordings; each of them is one stream.
@@ -96,9 +110,10 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// The name of the kind in the configuration.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             SourceKind::Mqtt => "mqtt",
+            SourceKind::Nats => "nats",
             SourceKind::Serial => "serial",
             SourceKind::File => "file",
             SourceKind::Stdin => "stdin",
@@ -181,10 +196,10 @@ impl SourceConfig {
         Ok(SourceInput { columns, time: self.time.clone(), csv })
     }
 
-    /// Checks every key; `has_broker` says whether `mqtt.host` is set.
-    pub(super) fn validate(&self, index: usize, has_broker: bool) -> Result<(), ValueError> {
+    /// Checks every key, in this configuration.
+    pub(super) fn validate(&self, index: usize, config: &Config) -> Result<(), ValueError> {
         self.validate_keys_of_other_kinds()?;
-        self.validate_keys_of_kind(index, has_broker)?;
+        self.validate_keys_of_kind(index, config)?;
         if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
             return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
         }
@@ -200,9 +215,12 @@ impl SourceConfig {
 
     /// Checks that no key is given that belongs to other kinds of sources.
     fn validate_keys_of_other_kinds(&self) -> Result<(), ValueError> {
-        use SourceKind::{File, Mqtt, Serial, Simulator, Stdin};
-        let given: [(&str, Option<String>, &[SourceKind]); 12] = [
+        use SourceKind::{File, Mqtt, Nats, Serial, Simulator, Stdin};
+        let given: [(&str, Option<String>, &[SourceKind]); 15] = [
             ("topic", self.topic.as_ref().map(TomlText::toml_text), &[Mqtt]),
+            ("jetstream", self.jetstream.as_ref().map(TomlText::toml_text), &[Nats]),
+            ("subject", self.subject.as_ref().map(TomlText::toml_text), &[Nats]),
+            ("partitions", self.partitions.map(|count| count.to_string()), &[Nats]),
             ("port", self.port.as_ref().map(TomlText::toml_text), &[Serial]),
             ("baud", self.baud.map(|baud| baud.to_string()), &[Serial]),
             ("silence", self.silence.as_ref().map(TomlText::toml_text), &[Serial]),
@@ -215,9 +233,9 @@ impl SourceConfig {
                 self.stream.as_ref().map(|stream| stream.as_str().toml_text()),
                 &[Serial, Stdin, Simulator],
             ),
-            ("format", self.format.as_ref().map(TomlText::toml_text), &[Serial, Stdin, Mqtt]),
-            ("delimiter", self.delimiter.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
-            ("decimal", self.decimal.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt]),
+            ("format", self.format.as_ref().map(TomlText::toml_text), &[Serial, Stdin, Mqtt, Nats]),
+            ("delimiter", self.delimiter.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt, Nats]),
+            ("decimal", self.decimal.map(|it| it.to_string().toml_text()), &[Serial, Stdin, Mqtt, Nats]),
         ];
         for (key, value, kinds) in given {
             if let Some(value) = value.filter(|_| !kinds.contains(&self.kind)) {
@@ -234,19 +252,23 @@ impl SourceConfig {
     }
 
     /// Checks the keys that this kind of source needs.
-    fn validate_keys_of_kind(&self, index: usize, has_broker: bool) -> Result<(), ValueError> {
+    fn validate_keys_of_kind(&self, index: usize, config: &Config) -> Result<(), ValueError> {
         let missing = |key: &str, fix: &str| {
             Err(ValueError::missing(key, format!("{fix} (for the source {:?})", self.name(index))))
         };
         match self.kind {
             SourceKind::Mqtt => {
-                if !has_broker {
+                if config.mqtt.host.is_none() {
                     return missing("mqtt.host", "set it to the broker's host name or address");
                 }
                 let Some(topic) = &self.topic else {
                     return missing("source.topic", "set it to a topic such as \"robots/{stream}/current\"");
                 };
                 topic::validate(topic)?;
+                self.message_format()?;
+            }
+            SourceKind::Nats => {
+                subject::validate(self, index, config)?;
                 self.message_format()?;
             }
             SourceKind::Serial => {

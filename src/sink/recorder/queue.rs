@@ -53,8 +53,8 @@ impl RecordQueue {
         let mut state = self.lock();
         let (stream, batch) = match event {
             SourceEvent::Samples(batch) => (&batch.stream, Some(batch)),
-            SourceEvent::End(stream) => (stream, None),
-            SourceEvent::Label(_) => return 0,
+            SourceEvent::End(stream) | SourceEvent::Moved(stream) => (stream, None),
+            SourceEvent::Label(_) | SourceEvent::Receipt(_) => return 0,
         };
         let bytes = batch.map_or(0, |batch| batch.samples.len() * (8 + 4 * batch.samples.channels()));
         // A single batch always finds room, because its source bounds it.

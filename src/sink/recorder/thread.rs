@@ -76,7 +76,7 @@ impl RecordSender {
                     Unlabelled::NotRecorded => 0,
                 },
             },
-            SourceEvent::End(stream) => {
+            SourceEvent::End(stream) | SourceEvent::Moved(stream) => {
                 self.labels.forget(stream);
                 if let Some(stays) = &mut self.stays {
                     stays.forget(stream);
@@ -91,6 +91,7 @@ impl RecordSender {
                 }
                 0
             }
+            SourceEvent::Receipt(_) => 0,
         };
         drops.add_many(DropReason::NotRecorded, refused as u64, || {
             format!(

@@ -78,6 +78,7 @@ pub(super) async fn run(
         queue_limit: config.limits.windows,
         streams: assemble::stream_options(&config, &card),
         context,
+        published: None,
         sinks,
         ends_with_output: false,
     };

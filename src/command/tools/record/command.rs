@@ -143,6 +143,7 @@ fn source_names(config: &Config) -> String {
         let what = match source.kind {
             SourceKind::Serial => source.port.clone(),
             SourceKind::Mqtt => source.topic.clone(),
+            SourceKind::Nats => source.subject.clone(),
             SourceKind::File => path,
             SourceKind::Stdin => Some("standard input".into()),
             SourceKind::Simulator => Some("a simulated robot".into()),

@@ -1,12 +1,13 @@
 //! The section `[mqtt]`: the broker, the user, and TLS.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::ValueError;
 use super::secret::Secret;
+use super::secret_file;
+use crate::config::error::ValueError;
 
 /// The systemd credential that has the broker's password, for a daemon whose configuration has none.
 const CREDENTIAL: &str = "underfoot.mqtt-password";
@@ -74,7 +75,7 @@ impl Default for MqttConfig {
 
 impl MqttConfig {
     /// Checks the host, the password and the TLS files; the files are not read.
-    pub(super) fn validate(&self) -> Result<(), ValueError> {
+    pub(in crate::config) fn validate(&self) -> Result<(), ValueError> {
         if self.host.as_deref().is_some_and(str::is_empty) {
             return Err(ValueError::new("mqtt.host", "", "set it to the broker's host name or address"));
         }
@@ -113,7 +114,7 @@ impl MqttConfig {
         match (&self.certificate_file, &self.key_file) {
             (Some(_), None) => missing("mqtt.key_file", "mqtt.certificate_file"),
             (None, Some(_)) => missing("mqtt.certificate_file", "mqtt.key_file"),
-            (_, Some(path)) => validate_permissions("mqtt.key_file", path),
+            (_, Some(path)) => secret_file::check("mqtt.key_file", path),
             (None, None) => Ok(()),
         }
     }
@@ -147,29 +148,6 @@ impl MqttConfig {
         let Some(path) = file.or_else(|| credential().filter(|_| self.password.is_none())) else {
             return Ok(self.password.clone());
         };
-        validate_permissions("mqtt.password_file", &path)?;
-        let text = std::fs::read_to_string(&path);
-        let text = text.map_err(|why| {
-            let fix = format!("the file cannot be read: {why}; check its path and its permissions");
-            ValueError::new("mqtt.password_file", &path, fix)
-        })?;
-        Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+        secret_file::read("mqtt.password_file", &path).map(Some)
     }
-}
-
-/// Checks that not every user of this computer can read a file with a secret.
-///
-/// A file that does not exist is no error here: the code that reads it reports that.
-fn validate_permissions(key: &str, path: &Path) -> Result<(), ValueError> {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
-    let mode = metadata.permissions().mode() & 0o777;
-    if metadata.is_file() && mode & 0o007 != 0 {
-        let fix = format!(
-            "every user of this computer can read the file (mode {mode:03o}); run `chmod o= {}`",
-            path.display()
-        );
-        return Err(ValueError::new(key, path, fix));
-    }
-    Ok(())
 }

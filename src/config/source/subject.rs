@@ -1,0 +1,159 @@
+//! The subject of a NATS source: its tokens, and the messages of which partition and stream it stands for.
+
+use super::SourceConfig;
+use crate::config::Config;
+use crate::config::error::ValueError;
+
+/// The token of a subject that stands for the number of a partition.
+const PARTITION: &str = "{partition}";
+/// The token of a subject that stands for the name of any stream.
+const STREAM: &str = "{stream}";
+/// The largest number of partitions: each has a consumer of its own on the servers.
+const MOST: u16 = 1024;
+
+/// The subjects of a NATS source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PartitionedSubject {
+    /// The subject, in which `{partition}` and `{stream}` stand for a number and a name.
+    pattern: String,
+}
+
+impl PartitionedSubject {
+    /// The subjects of a pattern that was checked by [`validate`].
+    pub(crate) fn new(pattern: &str) -> Self {
+        Self { pattern: pattern.to_owned() }
+    }
+
+    /// The subjects of one partition, with `*` in place of the stream.
+    pub(crate) fn filter(&self, partition: u16) -> String {
+        self.replaced(&partition.to_string())
+    }
+
+    /// The subjects of all partitions, with `*` in place of the partition and the stream.
+    pub(crate) fn filter_of_all(&self) -> String {
+        self.replaced("*")
+    }
+
+    /// The number of the partition and the name of the stream in a subject, which has not been checked yet; `None` if the
+    /// subject is another one.
+    pub(crate) fn names<'a>(&self, subject: &'a str) -> Option<(u16, &'a str)> {
+        let (mut partition, mut stream) = (None, None);
+        let mut tokens = subject.split('.');
+        for wanted in self.pattern.split('.') {
+            let token = tokens.next()?;
+            match wanted {
+                PARTITION => partition = token.parse().ok(),
+                STREAM => stream = Some(token),
+                wanted if wanted != token => return None,
+                _ => {}
+            }
+        }
+        tokens.next().is_none().then_some((partition?, stream?))
+    }
+
+    fn replaced(&self, partition: &str) -> String {
+        let token = |token| match token {
+            PARTITION => partition,
+            STREAM => "*",
+            other => other,
+        };
+        self.pattern.split('.').map(token).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// Checks the keys of a source of the kind `nats`, and that `[nats]` and `[node]` have what it needs.
+pub(super) fn validate(source: &SourceConfig, index: usize, config: &Config) -> Result<(), ValueError> {
+    let missing = |key: &str, fix: &str| {
+        Err(ValueError::missing(key, format!("{fix} (for the source {:?})", source.name(index))))
+    };
+    if config.nats.url.is_none() {
+        return missing("nats.url", "set it to the servers, such as \"nats://127.0.0.1:4222\"");
+    }
+    if config.node.name.is_none() {
+        return missing("node.name", "set it to a name that no other daemon at these servers has");
+    }
+    let is_token = |token: &str| {
+        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !b".*>/\\{}".contains(&byte))
+    };
+    match &source.jetstream {
+        None => {
+            return missing(
+                "source.jetstream",
+                "set it to the name of the JetStream stream, such as \"FLEET\"",
+            );
+        }
+        Some(name) if !is_token(name) => {
+            let fix = "it must be the name of a JetStream stream, such as \"FLEET\"";
+            return Err(ValueError::new("source.jetstream", name, fix));
+        }
+        Some(_) => {}
+    }
+    let example = "such as \"fleet.{partition}.robots.{stream}.current\"";
+    let Some(subject) = &source.subject else {
+        return missing("source.subject", &format!("set it to the subject of the messages, {example}"));
+    };
+    let count = |name: &str| subject.split('.').filter(|token| *token == name).count();
+    let is_valid = |token: &str| matches!(token, PARTITION | STREAM) || is_token(token);
+    if count(PARTITION) != 1 || count(STREAM) != 1 || !subject.split('.').all(is_valid) {
+        let fix = format!(
+            "it must have {{partition}} and {{stream}} as exactly one of its tokens each, and no \"*\" or \">\", {example}"
+        );
+        return Err(ValueError::new("source.subject", subject, fix));
+    }
+    match source.partitions {
+        None => {
+            missing("source.partitions", "set it to the number of partitions in the servers' subject mapping")
+        }
+        Some(count) if !(1..=MOST).contains(&count) => Err(ValueError::new(
+            "source.partitions",
+            usize::from(count),
+            format!("it must be from 1 to {MOST}"),
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load::parse;
+
+    #[test]
+    fn a_subject_has_the_partition_and_the_stream_in_one_token_each() {
+        let subject = PartitionedSubject::new("fleet.{partition}.robots.{stream}.current");
+        assert_eq!(subject.filter(7), "fleet.7.robots.*.current");
+        assert_eq!(subject.filter_of_all(), "fleet.*.robots.*.current");
+        assert_eq!(subject.names("fleet.7.robots.rover.current"), Some((7, "rover")));
+        for other in
+            ["fleet.7.robots.rover", "fleet.x.robots.rover.current", "fleet.7.robots.a.b.current", "fleet"]
+        {
+            assert_eq!(subject.names(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn each_key_that_is_missing_or_wrong_is_named_with_an_example() {
+        const SOURCE: &str = "[[source]]\nkind = 'nats'\njetstream = 'FLEET'\n\
+            subject = 'fleet.{partition}.robots.{stream}.current'\npartitions = 64\n";
+        let servers = "[nats]\nurl = 'nats://h'\n[node]\nname = 'a'\n";
+        let check = |text: String| parse(&text, "x").and_then(|config| config.validate().map_err(Into::into));
+        assert!(check(format!("{servers}{SOURCE}")).is_ok());
+        for (text, message) in [
+            (SOURCE.to_owned(), "nats.url is missing"),
+            (format!("[nats]\nurl = 'nats://h'\n{SOURCE}"), "node.name is missing"),
+            (
+                format!("{servers}{}", SOURCE.replace("jetstream = 'FLEET'\n", "")),
+                "source.jetstream is missing",
+            ),
+            (format!("{servers}{}", SOURCE.replace("FLEET", "A.B")), "source.jetstream is \"A.B\""),
+            (
+                format!("{servers}{}", SOURCE.replace("{stream}", "*")),
+                "source.subject is \"fleet.{partition}.robots.*.cur",
+            ),
+            (format!("{servers}{}", SOURCE.replace("= 64", "= 0")), "source.partitions is 0"),
+        ] {
+            let error = check(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A message of a JetStream stream as it was delivered.
+
+use bytes::Bytes;
+
+/// A message of a JetStream stream as it was delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Delivery {
+    /// The subject that it was published on.
+    pub subject: String,
+    /// The payload.
+    pub payload: Bytes,
+    /// The subject on which it is acknowledged.
+    pub reply: String,
+    /// Its number in the stream.
+    pub sequence: u64,
+    /// How often it was delivered, this time included.
+    pub count: u64,
+    /// The name under which the servers have given the partition to this node.
+    pub pin: String,
+}
+
+/// What the subject on which a message is acknowledged says: how often it was delivered, and its number in the stream.
+/// `None` if it is no such subject.
+///
+/// It is `$JS.ACK.<stream>.<consumer>.<delivered>.<number in the stream>.<number of the delivery>.<time>.<pending>`, with
+/// a domain and an account after `ACK`, and a token at the end, on servers of another layout (ADR-15 of NATS).
+pub(super) fn numbers(reply: &str) -> Option<(u64, u64)> {
+    let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+    let at = match tokens.len() {
+        7 => 2,
+        9.. => 4,
+        _ => return None,
+    };
+    Some((tokens.get(at)?.parse().ok()?, tokens.get(at + 1)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_of_an_acknowledgement_has_the_numbers_of_the_message() {
+        assert_eq!(numbers("$JS.ACK.FLEET.underfoot-1.2.14.7.1795710469961819254.1"), Some((2, 14)));
+        assert_eq!(
+            numbers("$JS.ACK.hub.AB12.FLEET.underfoot-1.2.14.7.1795710469961819254.1.tok"),
+            Some((2, 14))
+        );
+        for other in ["$JS.ACK.FLEET.underfoot-1.2.14", "_INBOX.a.b", "$JS.ACK.a.b.c.d.e.f.g"] {
+            assert_eq!(numbers(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What tells a source that everything before it has been decided.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Follows the samples that were sent before it through the pipeline, and tells the source when their last clone is
+/// dropped: then everything that these samples completed has been decided, and handed to the sinks.
+///
+/// A source that can have samples delivered again, should this daemon die, acknowledges them then.
+#[derive(Clone)]
+pub struct Receipt(Arc<Release>);
+
+/// What is called at the end of a receipt.
+struct Release(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Receipt {
+    /// A receipt that calls `release` when its last clone is dropped, in whatever thread that is. It must not wait.
+    pub(crate) fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Release(Some(Box::new(release)))))
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.take() {
+            release();
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receipt")
+    }
+}
+
+impl PartialEq for Receipt {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_released_once_with_its_last_clone() {
+        let released = Arc::new(AtomicUsize::new(0));
+        let count = released.clone();
+        let receipt = Receipt::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let clone = receipt.clone();
+        drop(receipt);
+        assert_eq!(released.load(Ordering::Relaxed), 0);
+        drop(clone);
+        assert_eq!(released.load(Ordering::Relaxed), 1);
+    }
+}
