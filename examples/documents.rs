@@ -96,6 +96,10 @@ fn extra_sections(name: &str) -> Roff {
                         "More configuration files, which are read after it in the order of their names.",
                     ),
                     (
+                        "/etc/underfoot/NAME.toml",
+                        "The configuration of the service underfoot@NAME, of which there may be several.",
+                    ),
+                    (
                         "/etc/credstore/underfoot.mqtt-password",
                         "The broker's password, which the service uses if the configuration has none.",
                     ),
@@ -103,6 +107,7 @@ fn extra_sections(name: &str) -> Roff {
                         "/var/lib/underfoot",
                         "The state folder of the service, for the model and for recordings.",
                     ),
+                    ("/var/lib/underfoot-instances/NAME", "The state folder of the service underfoot@NAME."),
                     (
                         "/usr/share/underfoot/simulated.onnx",
                         "A model for simulated robots, to try the service without a board.",

@@ -17,6 +17,7 @@ pub(crate) mod limits;
 pub mod load;
 pub(crate) mod model;
 pub(crate) mod mqtt;
+pub(crate) mod node;
 pub(crate) mod publish;
 pub(crate) mod secret;
 pub(crate) mod source;
@@ -31,9 +32,11 @@ pub use self::http::HttpConfig;
 pub use self::limits::LimitsConfig;
 pub use self::model::{ModelConfig, WindowConfig};
 pub use self::mqtt::MqttConfig;
+pub use self::node::NodeConfig;
 pub use self::publish::{PublishConfig, RecordConfig};
 pub use self::secret::Secret;
 pub(crate) use self::source::parse_speed;
+pub(crate) use self::source::topic;
 pub use self::source::{SourceConfig, SourceInput, SourceKind};
 
 use crate::decision::DecisionOptions;
@@ -50,6 +53,8 @@ pub struct Config {
     pub model: ModelConfig,
     /// The broker, for MQTT sources and for publishing.
     pub mqtt: MqttConfig,
+    /// What tells this daemon apart from others at the same broker.
+    pub node: NodeConfig,
     /// How windows are cut.
     pub window: WindowConfig,
     /// How the probabilities of windows become surfaces.

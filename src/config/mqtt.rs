@@ -21,7 +21,7 @@ pub struct MqttConfig {
     /// The broker's port.
     pub port: u16,
     /// The name of this client at the broker; if `None`, it is made from `publish.base`, the name of this
-    /// computer and [`instance`](Self::instance).
+    /// computer, [`instance`](Self::instance) and `node.name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// The user, if the broker requires one.

@@ -24,6 +24,7 @@ impl Config {
         validate_topic("publish.base", &self.publish.base, "underfoot")?;
         self.home_assistant.validate(self.mqtt.host.is_some())?;
         self.mqtt.validate()?;
+        self.node.validate()?;
         self.http.validate()?;
         self.record.validate(self.mqtt.host.is_some())?;
         if self.record.novel && self.decide.novelty <= 0.0 {
@@ -242,6 +243,12 @@ mod tests {
             ("[[source]]\nkind = 'serial'", "source.port is missing"),
             ("[[source]]\nkind = 'mqtt'\ntopic = 'a/{stream}'", "mqtt.host is missing"),
             ("[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = 'a/#'", "source.topic is \"a/#\""),
+            ("[node]\nname = 'a/b'", "node.name is \"a/b\"; the name has a character that is not allowed"),
+            ("[node]\nname = ''", "node.name is \"\"; the name is empty; use 1 to 64 bytes"),
+            (
+                "[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = '$share/{stream}'",
+                "source.topic is \"$share/{stream}\"; a shared subscription begins with \"$share\"",
+            ),
             (
                 "[mqtt]\nhost = 'h'\n[[source]]\nkind = 'mqtt'\ntopic = '{channel}/{stream}/{channel}'",
                 "source.topic is \"{channel}/{stream}/{channel}\"; it must have {stream} as exactly one",

@@ -33,6 +33,17 @@ pub(crate) enum SourceTask {
     Simulator(SimulatorSource),
 }
 
+impl SourceTask {
+    /// The same source for a tool that reads beside the daemons: it is in no group of a shared subscription, so that it
+    /// takes no message from them.
+    pub(crate) fn without_group(self) -> Self {
+        match self {
+            Self::Mqtt(subscription) => Self::Mqtt(subscription.without_group()),
+            other => other,
+        }
+    }
+}
+
 /// The two sides of the connection to the broker, which does not run yet.
 pub(crate) struct BrokerConnection {
     /// The network side.

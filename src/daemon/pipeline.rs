@@ -258,7 +258,7 @@ async fn publish_health(
         tokio::select! {
             Ok(()) = interval.changed() => ticks = tokio::time::interval(*interval.borrow_and_update()),
             _ = ticks.tick() => {
-                publisher.retain("health", serde_json::to_vec(&health.report()).unwrap_or_default());
+                publisher.retain_at(publisher.topics().health(), serde_json::to_vec(&health.report()).unwrap_or_default());
             }
             () = shutdown.requested() => return,
         }

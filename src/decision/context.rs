@@ -13,6 +13,8 @@ pub struct ServingContext {
     pub card: Card,
     /// The model's name, which is published with each surface.
     pub model: String,
+    /// The name of this daemon among several at one broker, which is published with each surface; `None` without one.
+    pub node: Option<String>,
     /// Steps between two windows.
     pub hop: usize,
     /// How probabilities become a surface.
@@ -24,16 +26,18 @@ impl ServingContext {
     /// A context for tests, of a model with these labels.
     pub(crate) fn of_test(labels: &[&str], model: &str) -> Self {
         let card = Card::of_test(10, 1, labels);
-        Self { card, model: model.into(), hop: 1, decision: DecisionOptions::default() }
+        Self { card, model: model.into(), node: None, hop: 1, decision: DecisionOptions::default() }
     }
 }
 
 impl ServingContext {
-    /// The JSON payload of the topic `underfoot/info`.
+    /// The JSON payload of the topic `info`.
     pub fn info(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Info<'a> {
             underfoot: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            node: Option<&'a str>,
             model: &'a str,
             labels: &'a [String],
             channels: &'a [Channel],
@@ -43,6 +47,7 @@ impl ServingContext {
         }
         let info = Info {
             underfoot: env!("CARGO_PKG_VERSION"),
+            node: self.node.as_deref(),
             model: &self.model,
             labels: &self.card.labels,
             channels: &self.card.channels,

@@ -277,7 +277,7 @@ mod tests {
 
     fn context(model: &str, labels: &[&str]) -> ServingContext {
         let card = Card::of_test(10, 1, labels);
-        ServingContext { card, model: model.into(), hop: 1, decision: DecisionOptions::default() }
+        ServingContext { card, model: model.into(), node: None, hop: 1, decision: DecisionOptions::default() }
     }
 
     fn surfaces() -> SurfaceTable {

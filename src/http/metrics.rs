@@ -94,10 +94,11 @@ impl Exposition<'_> {
 }
 
 fn build_and_model(text: &mut Exposition<'_>, about: &About) -> fmt::Result {
+    let node = about.node.as_deref().map(|node| ("node", node));
     text.single(
         "underfoot_build",
-        "The version of underfoot; always 1.",
-        &Info::new([("version", about.version)]),
+        "The version of underfoot, and the name of this node if it has one; always 1.",
+        &Info::new(node.into_iter().chain([("version", about.version)]).collect::<Vec<_>>()),
     )?;
     let (rate, window, hop) = (about.rate.to_string(), about.window.to_string(), about.hop.to_string());
     let labels = [("model", about.model.as_str()), ("rate_hz", &rate), ("window", &window), ("hop", &hop)];
@@ -275,6 +276,17 @@ mod tests {
             "underfoot_latency_seconds_count 0\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_node_is_a_label_of_the_build_if_there_is_one() {
+        let version = env!("CARGO_PKG_VERSION");
+        for (node, labels) in [(None, ""), (Some("west"), "node=\"west\",")] {
+            let about = About { node: node.map(str::to_owned), ..about() };
+            let text = write(Health::new([]).into(), about, 0);
+            let line = format!("underfoot_build_info{{{labels}version=\"{version}\"}} 1\n");
+            assert!(text.contains(&line), "{line}{text}");
         }
     }
 

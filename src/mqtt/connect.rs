@@ -9,14 +9,21 @@ use super::connection::Connection;
 use super::limits::{MAX_RECEIVED, MAX_SENT, REQUESTS, TIMEOUT};
 use super::publisher::{BrokerState, Publisher};
 use super::role::Role;
+use super::topics::DaemonTopics;
 use crate::config::MqttConfig;
 
 /// Creates a connection and its publisher. Nothing is sent before [`Connection::run`] or another of its
 /// methods is called.
 ///
-/// `base` is the first part of every topic that is published.
-pub(crate) fn connect(config: &MqttConfig, host: &str, base: &str, role: Role) -> (Connection, Publisher) {
-    let name = config.client_id.clone().unwrap_or_else(|| default_name(base, config.instance.as_deref()));
+/// `topics` has the base of every topic that is published, and the topics of the daemon itself.
+pub(crate) fn connect(
+    config: &MqttConfig,
+    host: &str,
+    topics: DaemonTopics,
+    role: Role,
+) -> (Connection, Publisher) {
+    let name = config.client_id.clone();
+    let name = name.unwrap_or_else(|| default_name(&topics, config.instance.as_deref(), &host_name()));
     let client_id = match role {
         Role::Daemon => name,
         Role::Tool(tool) => format!("{name}-{tool}-{}", std::process::id()),
@@ -25,8 +32,7 @@ pub(crate) fn connect(config: &MqttConfig, host: &str, base: &str, role: Role) -
     options.set_keep_alive(config.keep_alive);
     options.set_max_packet_size(MAX_RECEIVED, MAX_SENT);
     if role == Role::Daemon {
-        let status = format!("{base}/status");
-        options.set_last_will(LastWill::new(status, "offline", QoS::AtLeastOnce, true));
+        options.set_last_will(LastWill::new(topics.status(), "offline", QoS::AtLeastOnce, true));
     }
     let (client, mut events) = AsyncClient::new(options, REQUESTS);
     // Without this, the system may hold a prediction back until the one before it has been acknowledged.
@@ -37,22 +43,38 @@ pub(crate) fn connect(config: &MqttConfig, host: &str, base: &str, role: Role) -
     let connection = Connection {
         broker: format!("{host}:{}", config.port),
         config: config.clone(),
-        health_topic: (role == Role::Daemon).then(|| format!("{base}/health")),
+        health_topic: (role == Role::Daemon).then(|| topics.health()),
         events,
         accepted,
         shared: shared.clone(),
     };
-    let publisher = Publisher { client, base: base.to_owned(), role, accepted: accepted_receiver, shared };
+    let publisher = Publisher { client, topics, role, accepted: accepted_receiver, shared };
     (connection, publisher)
 }
 
-/// The client's name if none is configured: from the base, the name of this computer and the instance, so that
-/// two daemons of one computer have names of their own.
-fn default_name(base: &str, instance: Option<&str>) -> String {
+/// The client's name if none is configured: from the base, the name of this computer, the instance and the node, so
+/// that two daemons of one computer have names of their own, and so have nodes on computers of the same name.
+fn default_name(topics: &DaemonTopics, instance: Option<&str>, host: &str) -> String {
     let instance = instance.map(|instance| format!("-{instance}")).unwrap_or_default();
-    format!("{base}-{}{instance}", host_name())
+    // No host and no instance has this character, so that no instance is taken for a node.
+    let node = topics.node().map(|node| format!("@{node}")).unwrap_or_default();
+    format!("{}-{host}{instance}{node}", topics.base())
 }
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemons_on_one_computer_have_client_ids_of_their_own_without_one_being_configured() {
+        let name = |node, instance| default_name(&DaemonTopics::new("underfoot", node), instance, "robot");
+        assert_eq!(name(None, None), "underfoot-robot");
+        assert_eq!(name(None, Some("a")), "underfoot-robot-a");
+        assert_eq!(name(Some("a"), None), "underfoot-robot@a");
+        assert_eq!(name(Some("a"), Some("b")), "underfoot-robot-b@a");
+    }
 }

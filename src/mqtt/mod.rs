@@ -14,6 +14,8 @@
 //! only requests to the MQTT client pass between them. Tools use the same two values for one task each: `check`
 //! connects once, [`listener`] only receives, and [`clear`] removes retained topics.
 //!
+//! [`topics`] names the topics on which the daemon says how it is.
+//!
 //! [`credentials`] reads the password and the certificates at each attempt, [`tls`] the latter, and `fault.rs`
 //! explains what went wrong in plain words. The protocol is MQTT 3.1.1.
 
@@ -30,6 +32,7 @@ mod retained;
 pub(crate) mod role;
 pub(crate) mod subscription;
 pub(crate) mod tls;
+pub(crate) mod topics;
 
 pub(crate) use self::connect::connect;
 pub(crate) use self::connection::Connection;
@@ -38,3 +41,4 @@ pub(crate) use self::listener::{BrokerEvent, Message};
 pub(crate) use self::publisher::Publisher;
 pub(crate) use self::role::Role;
 pub(crate) use self::subscription::{LabelTopic, Subscribed, Subscription};
+pub(crate) use self::topics::DaemonTopics;

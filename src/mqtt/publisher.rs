@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::limits::{REFUSED_RETRY, TIMEOUT};
 use super::retained::Retained;
 use super::role::Role;
+use super::topics::DaemonTopics;
 
 /// How long to wait before a request is tried again that found no room in the queue of requests.
 const NO_ROOM: Duration = Duration::from_millis(20);
@@ -22,8 +23,8 @@ const NO_ROOM: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Publisher {
     pub(super) client: AsyncClient,
-    /// The first part of every topic.
-    pub(super) base: String,
+    /// The base of every topic, and the topics of the daemon itself.
+    pub(super) topics: DaemonTopics,
     pub(super) role: Role,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Receiver<u64>,
@@ -68,7 +69,7 @@ impl Publisher {
         connected
             && self
                 .client
-                .try_publish(format!("{}/{topic}", self.base), QoS::AtMostOnce, false, payload)
+                .try_publish(format!("{}/{topic}", self.base()), QoS::AtMostOnce, false, payload)
                 .is_ok()
     }
 
@@ -76,7 +77,7 @@ impl Publisher {
     ///
     /// Returns the number of topics that were dropped because all of them together would take too much memory.
     pub fn retain(&self, topic: &str, payload: Vec<u8>) -> u64 {
-        self.retain_at(format!("{}/{topic}", self.base), payload)
+        self.retain_at(format!("{}/{topic}", self.base()), payload)
     }
 
     /// Sets the payload of a retained topic that is given in full, not below the base.
@@ -99,14 +100,19 @@ impl Publisher {
 
     /// The first part of every topic.
     pub fn base(&self) -> &str {
-        &self.base
+        self.topics.base()
+    }
+
+    /// The topics on which the daemon says how it is.
+    pub(crate) fn topics(&self) -> &DaemonTopics {
+        &self.topics
     }
 
     /// Forgets a retained topic below the base, so that it is not published again after the next outage.
     ///
     /// The broker keeps its last payload. A payload that has not been published yet is published first.
     pub fn forget(&self, topic: &str) {
-        self.forget_at(&format!("{}/{topic}", self.base));
+        self.forget_at(&format!("{}/{topic}", self.base()));
     }
 
     /// Forgets a retained topic that is given in full, as [`forget`](Self::forget) does.
@@ -155,7 +161,7 @@ impl Publisher {
     /// connection's task to disconnect.
     pub async fn close(&self) {
         if self.role == Role::Daemon {
-            self.retain("status", b"offline".to_vec());
+            self.retain_at(self.topics.status(), b"offline".to_vec());
         }
         let mut accepted = self.accepted.clone();
         let flush = async {

@@ -34,6 +34,7 @@ pub(crate) use hold::Hold;
 pub(crate) use label::is_folder_name;
 pub use label::{Label, LabelChange, UNLABELLED};
 pub use samples::{Samples, SensorLimits};
+pub(crate) use stream_id::{LEVEL_RULE, NODES, level_fault};
 pub use stream_id::{StreamId, StreamNameError};
 pub use time::Time;
 pub use time_input::{TimeInput, TimeInputError, TimePart, TimeUnit};

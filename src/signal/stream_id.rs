@@ -15,13 +15,32 @@ pub struct StreamId(Arc<str>);
 
 /// Why a text is not a valid [`StreamId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "stream name {name:?} {why}; use 1 to {max} bytes without \"/\", \"+\", \"#\" and control characters",
-    max = StreamId::MAX_BYTES
-)]
+#[error("stream name {name:?} {why}; {fix}")]
 pub struct StreamNameError {
     name: String,
     why: &'static str,
+    fix: &'static str,
+}
+
+/// The level of topics under which the topics of nodes are, beside those of streams.
+pub(crate) const NODES: &str = "nodes";
+/// What is required of a name that becomes a level of topics.
+pub(crate) const LEVEL_RULE: &str =
+    "use 1 to 64 bytes without \"/\", \"+\", \"#\" and control characters, and no \"$\" at the start";
+
+/// Why a name cannot be one level of an MQTT topic, as the predicate of a sentence; `None` if it can.
+pub(crate) fn level_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("is empty")
+    } else if name.len() > StreamId::MAX_BYTES {
+        Some("is too long")
+    } else if name.starts_with('$') {
+        Some("starts with \"$\"")
+    } else if name.chars().any(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
+        Some("has a character that is not allowed in a topic level")
+    } else {
+        None
+    }
 }
 
 impl StreamId {
@@ -32,28 +51,23 @@ impl StreamId {
     ///
     /// # Errors
     /// [`StreamNameError`] if the name is empty, is longer than [`StreamId::MAX_BYTES`], contains `/`, `+`,
-    /// `#` or a control character, or starts with `$`.
+    /// `#` or a control character, starts with `$`, or is `nodes`, under which the topics of nodes are.
     pub fn new(name: &str) -> Result<Self, StreamNameError> {
-        let why = if name.is_empty() {
-            "is empty"
-        } else if name.len() > Self::MAX_BYTES {
-            "is too long"
-        } else if name.starts_with('$') {
-            "starts with \"$\""
-        } else if name.chars().any(|c| matches!(c, '/' | '+' | '#') || c.is_control()) {
-            "has a character that is not allowed in a topic level"
-        } else {
-            return Ok(Self(name.into()));
+        let (why, fix) = match level_fault(name) {
+            Some(why) => (why, LEVEL_RULE),
+            None if name == NODES => ("is reserved for the topics of nodes", "give the robot another name"),
+            None => return Ok(Self(name.into())),
         };
         // A hostile name may be megabytes long, so the message quotes only its start.
         let name = name.chars().take(Self::MAX_BYTES).collect();
-        Err(StreamNameError { name, why })
+        Err(StreamNameError { name, why, fix })
     }
 
     /// Makes a valid name from any text, such as a path.
     ///
     /// Each character that is not allowed becomes `-`, a `$` at the start is removed, and the name is
-    /// truncated to [`StreamId::MAX_BYTES`]. If nothing is left, the name is `stream`.
+    /// truncated to [`StreamId::MAX_BYTES`]. If nothing is left, the name is `stream`. The reserved name `nodes`
+    /// becomes `nodes-`.
     pub fn from_text(text: &str) -> Self {
         let mut name = String::new();
         for c in text.trim_start_matches('$').chars() {
@@ -63,7 +77,11 @@ impl StreamId {
             }
             name.push(c);
         }
-        if name.is_empty() { Self("stream".into()) } else { Self(name.into()) }
+        match name.as_str() {
+            "" => Self("stream".into()),
+            NODES => Self("nodes-".into()),
+            name => Self(name.into()),
+        }
     }
 
     /// The name as a string slice.
@@ -103,12 +121,18 @@ mod tests {
             let error = StreamId::new(bad).unwrap_err().to_string();
             assert!(error.contains("use 1 to 64 bytes"), "{error}");
         }
+        let error = StreamId::new("nodes").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "stream name \"nodes\" is reserved for the topics of nodes; give the robot another name"
+        );
+        assert_eq!(StreamId::new("Nodes").unwrap().as_str(), "Nodes");
         assert_eq!(StreamId::new("rover-1 å").unwrap().as_str(), "rover-1 å");
     }
 
     #[test]
     fn any_text_becomes_a_valid_stream_name() {
-        for text in ["green/d195", "", "$SYS/#", &"ä".repeat(100)] {
+        for text in ["green/d195", "", "nodes", "$nodes", "$SYS/#", &"ä".repeat(100)] {
             let id = StreamId::from_text(text);
             assert_eq!(StreamId::new(id.as_str()).unwrap(), id);
         }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::config;
 use crate::decision::ServingContext;
 use crate::model::card::UNKNOWN;
-use crate::mqtt::Publisher;
+use crate::mqtt::{DaemonTopics, Publisher};
 use crate::signal::StreamId;
 
 /// The payload that Home Assistant publishes on its status topic when it has started.
@@ -104,9 +104,9 @@ impl HomeAssistantDiscovery {
     }
 
     fn announce(&self, stream: &StreamId) {
-        let base = self.publisher.base();
-        let payload = device(base, stream, &self.options, &self.model).to_string();
-        self.publisher.retain_at(topic(&self.prefix, base, stream), payload.into_bytes());
+        let topics = self.publisher.topics();
+        let payload = device(topics, stream, &self.options, &self.model).to_string();
+        self.publisher.retain_at(topic(&self.prefix, topics.base(), stream), payload.into_bytes());
     }
 }
 
@@ -121,11 +121,12 @@ pub(crate) fn topic(prefix: &str, base: &str, stream: &StreamId) -> String {
 }
 
 /// The discovery message of a stream: a device with two sensors, the surface and its confidence.
-fn device(base: &str, stream: &StreamId, options: &[String], model: &str) -> Value {
+fn device(topics: &DaemonTopics, stream: &StreamId, options: &[String], model: &str) -> Value {
+    let base = topics.base();
     let id = id(base, stream);
     let version = env!("CARGO_PKG_VERSION");
     let surface = format!("{base}/{stream}/surface");
-    let status = format!("{base}/status");
+    let status = topics.status();
     json!({
         "dev": { "ids": [id], "name": stream, "mf": "underfoot", "mdl": model, "sw": version },
         "o": { "name": "underfoot", "sw": version },
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn a_device_has_an_enum_sensor_with_every_label_and_unknown() {
         let options = ["tile".to_owned(), UNKNOWN.to_owned()];
-        let device = device("base", &stream("rover"), &options, "m");
+        let device = device(&DaemonTopics::new("base", None), &stream("rover"), &options, "m");
         let surface = &device["cmps"]["surface"];
         assert_eq!(surface["dev_cla"], "enum");
         assert_eq!(surface["ops"], json!(["tile", "unknown"]));
@@ -205,6 +206,17 @@ mod tests {
         );
         assert_eq!(device["cmps"]["confidence"]["avty_t"], "base/status");
         assert_eq!(device["dev"]["ids"], json!(["base_rover"]));
+    }
+
+    #[test]
+    fn the_device_of_a_node_is_the_same_one_and_available_while_that_node_is_online() {
+        let of = |node| device(&DaemonTopics::new("base", node), &stream("rover"), &[], "m");
+        let (unnamed, mut node) = (of(None), of(Some("a")));
+        for part in ["surface", "confidence"] {
+            assert_eq!(node["cmps"][part]["avty_t"], "base/nodes/a/status");
+            node["cmps"][part]["avty_t"] = "base/status".into();
+        }
+        assert_eq!(node, unnamed, "a robot that moves to another node is the same device");
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::stream::{ChannelFault, Quality, RateFault};
 pub struct JsonWriter {
     labels: Vec<String>,
     model: String,
+    /// The name of the daemon's node; `None` without one.
+    node: Option<String>,
     /// The least probability of a candidate; `None` if the model's card does not say it.
     least_candidate: Option<f64>,
 }
@@ -24,13 +26,14 @@ impl JsonWriter {
     /// Creates a writer with the labels and the model name of a serving context.
     pub fn of(context: &ServingContext) -> Self {
         let least_candidate = context.card.candidates;
-        Self { least_candidate, ..Self::new(&context.card.labels, &context.model) }
+        let node = context.node.clone();
+        Self { least_candidate, node, ..Self::new(&context.card.labels, &context.model) }
     }
 
     /// Creates a writer with these labels, for a model whose windows have no candidates. `model` is the name that surface
     /// changes carry in their `model` field.
     pub fn new(labels: &[String], model: &str) -> Self {
-        Self { labels: labels.to_vec(), model: model.to_owned(), least_candidate: None }
+        Self { labels: labels.to_vec(), model: model.to_owned(), node: None, least_candidate: None }
     }
 
     /// The label of a surface by its index; `unknown` for `None` and for an index that the model does not
@@ -115,6 +118,8 @@ impl JsonWriter {
             previous: Option<&'a str>,
             model: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
+            node: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<&'a str>,
         }
         let body = Body {
@@ -126,6 +131,7 @@ impl JsonWriter {
             t: micros(change.time),
             previous: change.previous.map(|previous| self.name(previous)),
             model: &self.model,
+            node: self.node.as_deref(),
             reason: change.reason.as_deref(),
         };
         let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Publishes outcomes over MQTT.
 //!
 //! Below the base topic, each prediction goes to `<stream>/prediction` and each surface change, retained, to
-//! `<stream>/surface`. `info`, retained, describes the model in use. The connection itself is in
+//! `<stream>/surface`. The daemon's topic `info`, retained, describes the model in use. The connection itself is in
 //! [`crate::mqtt`].
 
 use super::home_assistant::HomeAssistantDiscovery;
@@ -21,7 +21,7 @@ impl MqttSink {
     /// Creates a sink that publishes below the publisher's base topic, and publishes `info` for this serving
     /// context.
     pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
-        publisher.retain("info", context.info());
+        publisher.retain_at(publisher.topics().info(), context.info());
         Self { publisher, json: JsonWriter::of(context), home_assistant: None }
     }
 
@@ -69,7 +69,8 @@ impl MqttSink {
                 if let Some(home_assistant) = &mut self.home_assistant {
                     home_assistant.set_context(context);
                 }
-                self.publisher.retain("info", context.info());
+                let info = self.publisher.topics().info();
+                self.publisher.retain_at(info, context.info());
             }
         }
     }

@@ -82,6 +82,7 @@ impl<'a> Decisions<'a> {
         let context = ServingContext {
             card: self.card.clone(),
             model: String::new(),
+            node: None,
             hop: self.card.hop,
             decision: DecisionOptions::default(),
         };

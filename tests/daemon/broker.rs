@@ -225,6 +225,7 @@ fn invalid_stream_names_and_payloads_are_counted_and_other_streams_lose_nothing(
     for (index, object) in recording.objects().enumerate() {
         match index {
             100 => client.publish("robots/$SYS/current", "1"),
+            150 => client.publish("robots/nodes/current", "1"),
             200 => client.publish(&format!("robots/{long}/current"), "1"),
             300 => client.publish("robots//current", "1"),
             400 => client.publish("robots/big/current", vec![b'1'; 10_000_000]),
@@ -237,7 +238,7 @@ fn invalid_stream_names_and_payloads_are_counted_and_other_streams_lose_nothing(
     let expected = recording.replayed();
     daemon.wait_for_output(expected.len());
     let report = client.health(|report| report["dropped"]["malformed"] == 2);
-    assert_eq!((&report["dropped"]["stream_name"], &report["dropped"]["too_large"]), (&3.into(), &1.into()));
+    assert_eq!((&report["dropped"]["stream_name"], &report["dropped"]["too_large"]), (&4.into(), &1.into()));
     assert_eq!(report["streams"], 1);
     let ended = daemon.terminate();
     assert_same(&ended.stdout, &expected);

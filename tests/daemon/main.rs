@@ -12,6 +12,7 @@ mod home_assistant;
 mod http;
 mod labels;
 mod logging;
+mod nodes;
 mod novel_recordings;
 mod novelty;
 mod package;

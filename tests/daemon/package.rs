@@ -70,6 +70,8 @@ fn files_are_installed_where_the_program_and_the_units_look_for_them() {
         ("target/release/deb/bin/*", "usr/bin/"),
         ("target/release/deb/libonnxruntime.so", "usr/lib/underfoot/"),
         ("deploy/debian/underfoot.toml", "etc/underfoot/"),
+        ("deploy/underfoot.service", "usr/lib/systemd/system/"),
+        ("deploy/underfoot@.service", "usr/lib/systemd/system/"),
     ] {
         assert!(assets.contains(&(source.into(), folder.into())), "{source} in {folder}");
     }

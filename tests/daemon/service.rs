@@ -138,9 +138,11 @@ fn a_model_that_never_returns_stops_the_watchdog_messages() {
 #[test]
 fn the_units_are_valid_and_restrict_the_service() {
     let folder = folder();
-    for (unit, name) in
-        [("underfoot.service", "underfoot.service"), ("underfoot@.service", "underfoot@rover.service")]
-    {
+    for (unit, name) in [
+        ("underfoot.service", "underfoot.service"),
+        ("underfoot@.service", "underfoot@a.service"),
+        ("underfoot@.service", "underfoot@b.service"),
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(unit);
         let text = std::fs::read_to_string(path).unwrap();
         // The unit names the installed program, so it is replaced by the program that was built here.
@@ -155,6 +157,46 @@ fn the_units_are_valid_and_restrict_the_service() {
             security.args(["security", "--offline=true", "--threshold=20"]).arg(&unit).output().unwrap();
         let output = String::from_utf8_lossy(&rated.stdout);
         assert!(rated.status.success(), "{output}{}", String::from_utf8_lossy(&rated.stderr));
+    }
+}
+
+/// The lines of a unit file without comments.
+fn settings(unit: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(unit);
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_unit_of_an_instance_differs_only_in_its_configuration_its_user_and_its_folder() {
+    let (plain, instance) = (settings("underfoot.service"), settings("underfoot@.service"));
+    let only = |these: &[String], others: &[String]| -> Vec<String> {
+        these.iter().filter(|line| !others.contains(line)).skip(1).cloned().collect()
+    };
+    // The first line that differs is the description.
+    assert_eq!(
+        only(&plain, &instance),
+        [
+            "ExecStart=/usr/bin/underfoot run",
+            "User=underfoot",
+            "StateDirectory=underfoot",
+            "WorkingDirectory=/var/lib/underfoot"
+        ]
+    );
+    // No folder is inside that of the other unit, whose user would get it as well.
+    assert_eq!(
+        only(&instance, &plain),
+        [
+            "ExecStart=/usr/bin/underfoot run -c /etc/underfoot/%i.toml",
+            "User=underfoot-%i",
+            "StateDirectory=underfoot-instances/%i",
+            "WorkingDirectory=/var/lib/underfoot-instances/%i"
+        ]
+    );
+    let purge = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/debian/postrm");
+    let purge = std::fs::read_to_string(purge).unwrap();
+    for folder in ["underfoot", "underfoot-instances"] {
+        assert_says(&purge, &[&format!("rm -rf /var/lib/{folder} /var/lib/private/{folder}\n")]);
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use sha2::Digest as _;
 
 use crate::command::failure::Failure;
+use crate::config::topic::SampleTopic;
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::parts::{BrokerConnection, SourceTask};
 use crate::decision::ServingContext;
 use crate::model::card::Card;
 use crate::model::session::Model;
-use crate::mqtt::{self, Role, Subscription};
+use crate::mqtt::{self, DaemonTopics, Role, Subscription};
 use crate::recordings;
 use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
@@ -117,14 +118,18 @@ fn build_source(
         Ok(ByteSource { stream: source.stream(index), format, input: input.clone(), silence, is_mid_line })
     };
     Ok(match source.kind {
-        SourceKind::Mqtt => SourceTask::Mqtt(Subscription {
-            topic: source.topic.clone().unwrap_or_default(),
-            format: source.message_format().map_err(Failure::config)?,
-            input,
-            max_payload: config.limits.payload,
-            max_streams: config.limits.streams,
-            hold: config.limits.silence,
-        }),
+        SourceKind::Mqtt => {
+            let topic = SampleTopic::new(source.topic.as_deref().unwrap_or_default());
+            SourceTask::Mqtt(Subscription {
+                group: topic.group.map(str::to_owned),
+                topic: topic.pattern.to_owned(),
+                format: source.message_format().map_err(Failure::config)?,
+                input,
+                max_payload: config.limits.payload,
+                max_streams: config.limits.streams,
+                hold: config.limits.silence,
+            })
+        }
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
             baud: source.baud.unwrap_or(DEFAULT_BAUD),
@@ -182,11 +187,16 @@ pub(crate) fn broker(config: &Config, role: Role) -> Result<Option<BrokerConnect
     let Some(host) = &config.mqtt.host else { return Ok(None) };
     // The connection reads these files again at each attempt. A fault at the start is reported at once.
     mqtt::Credentials::read(&config.mqtt).map_err(Failure::config)?;
-    let (connection, publisher) = mqtt::connect(&config.mqtt, host, &config.publish.base, role);
+    let (connection, publisher) = mqtt::connect(&config.mqtt, host, daemon_topics(config), role);
     let health = (role == Role::Daemon).then_some(config.publish.health);
     // Labels are for recordings.
     let labels = role == Role::Daemon && config.record.folder.is_some();
     Ok(Some(BrokerConnection { connection, publisher, health, labels }))
+}
+
+/// The topics on which a daemon with this configuration says how it is.
+pub(crate) fn daemon_topics(config: &Config) -> DaemonTopics {
+    DaemonTopics::new(&config.publish.base, config.node.name.as_deref())
 }
 
 /// Builds the announcements to Home Assistant; `None` if they are not enabled.
@@ -203,5 +213,6 @@ pub(crate) fn home_assistant(
 pub(crate) fn context(config: &Config, card: Card) -> ServingContext {
     let model = config.model.path.as_ref().and_then(|path| path.file_stem()).unwrap_or_default();
     let hop = config.window.hop.unwrap_or(card.hop);
-    ServingContext { card, model: model.to_string_lossy().into_owned(), hop, decision: config.decide }
+    let (model, node) = (model.to_string_lossy().into_owned(), config.node.name.clone());
+    ServingContext { card, model, node, hop, decision: config.decide }
 }

@@ -90,7 +90,7 @@ impl CheckArgs {
                 Ok(Some(broker)) => {
                     let result = broker.connection.try_once().await;
                     let findings = read_all(checks, &config, card.as_ref(), result.is_ok()).await;
-                    let result = result.map(|()| "it accepts the connection".into()).map_err(Failure::failed);
+                    let result = result.map(|()| accepted(&config)).map_err(Failure::failed);
                     (findings, Some(result))
                 }
                 Err(failure) => (read_all(checks, &config, card.as_ref(), false).await, Some(Err(failure))),
@@ -125,6 +125,13 @@ impl CheckArgs {
             Some(worst) => Err(Failure { message: String::new(), code: worst.code }),
         }
     }
+}
+
+/// What it means that the broker accepts the connection.
+fn accepted(config: &Config) -> String {
+    let node = config.node.name.as_ref();
+    let node = node.map(|_| format!("; status of this node: {}", assemble::daemon_topics(config).status()));
+    format!("it accepts the connection{}", node.unwrap_or_default())
 }
 
 /// What to do when everything works.

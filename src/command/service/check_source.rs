@@ -100,7 +100,8 @@ impl SourceCheck {
             return findings(result, warnings);
         }
         if let Some(fault) = card.and_then(|card| inspection.fault(card)) {
-            return findings(Err(Failure::failed(fault)), inspection.warnings(card));
+            warnings.extend(inspection.warnings(card));
+            return findings(Err(Failure::failed(fault)), warnings);
         }
         let source = report.sources.into_iter().next();
         let samples = source.as_ref().map_or(0, |source| source.samples);
@@ -124,7 +125,9 @@ fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, V
     let source = match source {
         SourceTask::Mqtt(subscription) => {
             kind.description = subscription.describe();
-            SourceTask::Mqtt(subscription)
+            warnings.extend(subscription.sharing_warning());
+            // A running daemon is to lose no message to this check.
+            SourceTask::Mqtt(subscription.without_group())
         }
         SourceTask::Serial(serial) => {
             serial.open().map_err(Failure::failed)?;

@@ -91,7 +91,7 @@ async fn serve(
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
     if let Some(broker) = &broker {
-        broker.publisher.retain("status", b"online".to_vec());
+        broker.publisher.retain_at(broker.publisher.topics().status(), b"online".to_vec());
         let mqtt = MqttSink::new(broker.publisher.clone(), &context);
         sinks.push(Sink::Mqtt(mqtt.with_home_assistant(assemble::home_assistant(&config, broker, &context))));
     }

@@ -68,6 +68,7 @@ const showDropped = (counts) => {
 const decimals = (number) => String(Number(number.toPrecision(3)));
 
 const showFacts = (report) => setDefinitions(byId('facts'), [
+  ...(about.node ? [['Node', about.node]] : []),
   ['Version', about.version],
   ['Running for', formatDuration(1000 * report.uptime)],
   ['Model', about.model],

@@ -1,86 +1,25 @@
-//! The topics on which samples arrive, and how their messages become samples; `labels.rs` has the topic of labels.
+//! The topics on which samples arrive, and how their messages become samples; `sample_topics.rs` has these topics, and
+//! `labels.rs` that of labels.
 
 mod labels;
+mod sample_topics;
 mod topic;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rumqttc::Publish;
 
 pub(crate) use self::labels::LabelTopic;
+pub(crate) use self::sample_topics::Subscription;
 use self::topic::quoted;
-use crate::config::SourceInput;
 use crate::decode::message::{self, MessageFormat};
 use crate::decode::{ChannelJoiner, MessageUnit, UNITS};
 use crate::health::SourceState;
 use crate::signal::{DropReason, Drops, Samples, StreamId, Time, TimeInput, TimeUnit};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
-/// The level of a topic that stands for the name of any stream.
-const STREAM: &str = "{stream}";
-/// The level of a topic that stands for the name of a column.
-const CHANNEL: &str = "{channel}";
-
-/// A source of samples from the broker: the topics of any number of streams, with one topic for each stream or for
-/// each channel of a stream.
-#[derive(Clone, Debug)]
-pub(crate) struct Subscription {
-    /// The topic, in which the level `{stream}` stands for the name of any stream, and the level `{channel}`, if
-    /// there is one, for the name of a column.
-    pub topic: String,
-    /// The encoding of the payloads.
-    pub format: MessageFormat,
-    /// The channels of a sample, and where its time is.
-    pub input: SourceInput,
-    /// The largest payload, in bytes; larger ones are dropped.
-    pub max_payload: usize,
-    /// Maximum number of streams whose channels are joined at the same time.
-    pub max_streams: usize,
-    /// How long the value of a channel is used for samples of the other channels.
-    pub hold: Duration,
-}
-
 /// A subscription, and the handle to which its samples go.
 pub(crate) type Subscribed = (Subscription, SourceHandle);
-
-impl Subscription {
-    /// The topic filter to subscribe to: the topic with `+` in place of `{stream}` and `{channel}`.
-    pub(crate) fn filter(&self) -> String {
-        self.topic.replace(STREAM, "+").replace(CHANNEL, "+")
-    }
-
-    /// What the subscription receives, in words.
-    pub(crate) fn describe(&self) -> String {
-        let filter = self.filter();
-        if self.has_channels() {
-            let names = self.input.columns.names().join(", ");
-            format!("it will subscribe to {filter:?} and join the channels {names}")
-        } else {
-            format!("it will subscribe to {filter:?}")
-        }
-    }
-
-    fn has_channels(&self) -> bool {
-        self.topic.split('/').any(|level| level == CHANNEL)
-    }
-
-    /// The names of the stream and of the channel in a topic, which have not been checked yet; `None` if the topic
-    /// does not match this subscription.
-    fn names<'a>(&self, topic: &'a str) -> Option<(&'a str, Option<&'a str>)> {
-        let (mut stream, mut channel) = (None, None);
-        let mut levels = topic.split('/');
-        for wanted in self.topic.split('/') {
-            let level = levels.next()?;
-            match wanted {
-                STREAM => stream = Some(level),
-                CHANNEL => channel = Some(level),
-                wanted if wanted != level => return None,
-                _ => {}
-            }
-        }
-        levels.next().is_none().then_some((stream?, channel))
-    }
-}
 
 /// Decodes messages for all subscriptions, and sends the samples to the pipeline.
 pub(super) struct Receiver {
@@ -292,44 +231,5 @@ impl ReceivedTopic {
         let values = message::decode_channel(*format, payload, channel, &input.time, input.csv, drops);
         joiner.push(stream, index, &values, Instant::now(), &mut samples, drops);
         samples
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decode::csv::CsvFormat;
-    use crate::signal::{Channel, Columns, TimeInput};
-
-    fn subscription(topic: &str) -> Subscription {
-        let columns = Columns::of(&[Channel::in_ampere("current")]).unwrap();
-        Subscription {
-            topic: topic.into(),
-            format: MessageFormat::Auto,
-            input: SourceInput { columns, time: TimeInput::default(), csv: CsvFormat::default() },
-            max_payload: 1 << 20,
-            max_streams: 8,
-            hold: Duration::from_secs(5),
-        }
-    }
-
-    #[test]
-    fn a_topic_has_its_streams_name_in_one_level() {
-        let robots = subscription("robots/{stream}/current");
-        assert_eq!(robots.filter(), "robots/+/current");
-        assert_eq!(robots.names("robots/rover/current"), Some(("rover", None)));
-        assert_eq!(robots.names("robots/a/b/current"), None);
-        assert_eq!(robots.names("robots/rover/voltage"), None);
-        assert_eq!(robots.names("robots/rover"), None);
-        assert_eq!(robots.names("robots//current"), Some(("", None)), "the name is checked after this");
-    }
-
-    #[test]
-    fn a_topic_may_have_its_channels_name_in_another_level() {
-        let robots = subscription("{channel}/of/{stream}");
-        assert_eq!(robots.filter(), "+/of/+");
-        assert_eq!(robots.names("current/of/rover"), Some(("rover", Some("current"))));
-        assert_eq!(robots.names("current/of/rover/x"), None);
-        assert_eq!(robots.describe(), "it will subscribe to \"+/of/+\" and join the channels current");
     }
 }

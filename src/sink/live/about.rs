@@ -9,6 +9,9 @@ use crate::signal::Channel;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct About {
     pub(crate) version: &'static str,
+    /// The name of this daemon among several at one broker; `None` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) node: Option<String>,
     /// The name of the model, as surface changes carry it.
     pub(crate) model: String,
     pub(crate) labels: Vec<String>,
@@ -28,9 +31,10 @@ pub(crate) struct About {
 impl About {
     /// Describes a daemon that serves under `context` and publishes to `broker`.
     pub(crate) fn new(context: &ServingContext, broker: Option<String>) -> Self {
-        let ServingContext { card, model, hop, .. } = context;
+        let ServingContext { card, model, node, hop, .. } = context;
         Self {
             version: env!("CARGO_PKG_VERSION"),
+            node: node.clone(),
             model: model.clone(),
             labels: card.labels.clone(),
             channels: card.channels.clone(),

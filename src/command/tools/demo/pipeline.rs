@@ -49,10 +49,12 @@ pub(super) async fn run(
     let mut sinks = vec![Sink::Channel(sender)];
     let connection = assemble::broker(&config, Role::Daemon)?;
     let sources: Vec<_> = if let Some(connection) = &connection {
-        connection.publisher.retain("status", b"online".to_vec());
+        let publisher = &connection.publisher;
+        publisher.retain_at(publisher.topics().status(), b"online".to_vec());
         sinks.push(Sink::Mqtt(MqttSink::new(connection.publisher.clone(), &context)));
         let columns = Columns::of(&card.channels).map_err(Failure::failed)?;
         let subscription = Subscription {
+            group: None,
             topic: "robots/{stream}/current".into(),
             format: MessageFormat::Auto,
             input: SourceInput { columns, time: Default::default(), csv: Default::default() },

@@ -66,7 +66,8 @@ impl RecordArgs {
         config.record.novel = false;
         config.validate().map_err(Failure::config)?;
         let channels = channels(&config)?;
-        let sources = assemble::sources(&config, Some(&channels))?;
+        let sources = assemble::sources(&config, Some(&channels))?.into_iter();
+        let sources = sources.map(|(name, source)| (name, source.without_group())).collect();
         let options = RecorderOptions {
             folder: self.out.clone(),
             label: self.label.clone(),

@@ -1,11 +1,12 @@
-//! What is known about the broker, the daemon and its robots.
+//! What is known about the broker, the daemons and their robots.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::message::{Candidates, HealthMessage, Plain, SurfaceMessage, read, sentence};
+use super::daemons::{DaemonUpdate, WatchedDaemons, daemon_name};
+use super::message::{Candidates, Plain, SurfaceMessage, read, sentence};
 use super::robot::WatchedRobot;
-use crate::mqtt::{BrokerEvent, Message};
+use crate::mqtt::{BrokerEvent, DaemonTopics, Message};
 use crate::signal::StreamId;
 
 /// Maximum number of robots shown.
@@ -15,9 +16,7 @@ pub(crate) const MAX_ROBOTS: usize = 1024;
 pub(crate) struct Fleet {
     base: String,
     pub(crate) link: Link,
-    pub(crate) daemon: Option<Daemon>,
-    /// The newest health report, and when it arrived.
-    pub(crate) health: Option<(HealthMessage, Instant)>,
+    pub(crate) daemons: WatchedDaemons,
     pub(crate) robots: BTreeMap<StreamId, WatchedRobot>,
     /// Whether there are more than [`MAX_ROBOTS`] robots.
     pub(crate) over_limit: bool,
@@ -35,13 +34,6 @@ pub(crate) enum Link {
     Lost(Instant, String),
 }
 
-/// The daemon's state, as its retained status topic says.
-pub(crate) struct Daemon {
-    pub(crate) online: bool,
-    /// When it changed; `None` if that was before this program connected.
-    pub(crate) since: Option<Instant>,
-}
-
 /// A change that is worth a line of output where no table is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FleetUpdate {
@@ -54,18 +46,17 @@ pub(crate) enum FleetUpdate {
         candidates: Candidates,
         previous: Option<Plain>,
     },
-    /// The connection to the broker or the state of the daemon changed; as text.
+    /// The connection to the broker or the state of a daemon changed; as text.
     State(String),
 }
 
 impl Fleet {
-    /// Starts without any knowledge. `base` is the base of the daemon's topics.
+    /// Starts without any knowledge. `base` is the base of all topics.
     pub(crate) fn new(base: &str) -> Self {
         Self {
             base: base.to_owned(),
             link: Link::Connecting,
-            daemon: None,
-            health: None,
+            daemons: WatchedDaemons::default(),
             robots: BTreeMap::new(),
             over_limit: false,
             unrecognised: 0,
@@ -74,12 +65,13 @@ impl Fleet {
 
     /// The topics to subscribe to.
     pub(crate) fn filters(base: &str) -> Vec<String> {
-        ["+/surface", "+/prediction", "status", "health"].iter().map(|end| format!("{base}/{end}")).collect()
+        let robots = ["+/surface", "+/prediction"].map(|end| format!("{base}/{end}"));
+        robots.into_iter().chain(DaemonTopics::filters(base)).collect()
     }
 
-    /// The name by which the daemon is shown: the base of its topics.
-    pub(crate) fn name(&self) -> Plain {
-        Plain::new(&self.base)
+    /// The name by which a daemon is shown.
+    pub(crate) fn name(&self, node: Option<&str>) -> String {
+        daemon_name(node, &self.base)
     }
 
     /// Applies an event of the connection. Returns the change that it makes, if it is worth a line.
@@ -107,35 +99,25 @@ impl Fleet {
 
     fn message(&mut self, message: &Message, now: Instant) -> Option<FleetUpdate> {
         let topic = message.topic.strip_prefix(&self.base)?.strip_prefix('/')?;
-        match topic.rsplit_once('/') {
-            None if topic == "status" => return self.status(message, now),
-            None if topic == "health" => match read(&message.payload) {
-                Some(health) => self.health = Some((health, now)),
-                None => self.unrecognised += 1,
-            },
-            Some((stream, kind @ ("surface" | "prediction"))) => match StreamId::new(stream) {
-                Ok(stream) => return self.robot(stream, kind, message, now),
-                Err(_) => self.unrecognised += 1,
-            },
-            _ => {}
-        }
-        None
-    }
-
-    fn status(&mut self, message: &Message, now: Instant) -> Option<FleetUpdate> {
-        let online = match message.payload.as_slice() {
-            b"online" => true,
-            b"offline" => false,
-            _ => {
+        match self.daemons.take(topic, message, now) {
+            None => {}
+            Some(DaemonUpdate::Nothing) => return None,
+            Some(DaemonUpdate::Status(node, online)) => {
+                let word = if online { "online" } else { "offline" };
+                return Some(FleetUpdate::State(format!("{} is {word}", self.name(node.as_deref()))));
+            }
+            Some(DaemonUpdate::Unrecognised) => {
                 self.unrecognised += 1;
                 return None;
             }
-        };
-        if self.daemon.as_ref().is_some_and(|daemon| daemon.online == online) {
-            return None;
         }
-        self.daemon = Some(Daemon { online, since: (!message.retained).then_some(now) });
-        Some(FleetUpdate::State(format!("{} is {}", self.name(), if online { "online" } else { "offline" })))
+        if let Some((stream, kind @ ("surface" | "prediction"))) = topic.rsplit_once('/') {
+            match StreamId::new(stream) {
+                Ok(stream) => return self.robot(stream, kind, message, now),
+                Err(_) => self.unrecognised += 1,
+            }
+        }
+        None
     }
 
     fn robot(

@@ -147,6 +147,13 @@ pub(crate) struct HealthMessage {
     pub(crate) dropped: BTreeMap<Plain, u64>,
 }
 
+impl HealthMessage {
+    /// Whether the daemon says that all is well.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.state.as_ref().map_or(self.healthy, |state| state.as_str() == "ok")
+    }
+}
+
 /// A problem with the input of a stream, as `health` lists it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct ProblemMessage {

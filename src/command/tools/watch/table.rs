@@ -267,6 +267,44 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_nodes_has_a_line_and_those_with_a_problem_come_first() {
+        let now = Instant::now();
+        let mut fleet = fleet(1, now);
+        let mut send = |topic: &str, payload: &str| {
+            let topic = format!("underfoot/{topic}");
+            fleet
+                .take(BrokerEvent::Message(Message { topic, payload: payload.into(), retained: false }), now);
+        };
+        send("status", "");
+        let ok = r#"{"healthy":true,"state":"ok","uptime":60,"streams":1}"#.to_owned();
+        let stuck = |stream: &str| {
+            format!(
+                r#"{{"healthy":true,"state":"degraded","uptime":60,"streams":1,"problem_count":1,"problems":[{{"stream":"{stream}","problem":"stuck","detail":"current stays at 1 A; check it"}}]}}"#
+            )
+        };
+        for (node, status, health) in [
+            ("east", "online", ok.clone()),
+            ("north", "online", stuck("rover")),
+            ("south", "offline", stuck("gone")),
+            ("west", "online", ok),
+        ] {
+            send(&format!("nodes/{node}/status"), status);
+            send(&format!("nodes/{node}/health"), &health);
+        }
+        let later = now + Duration::from_secs(3);
+        let lines = texts(&fleet, later, 24, 120);
+        assert_eq!(lines[0], "broker here:1883 connected, 4 daemons, 1 not online");
+        assert_eq!(lines[1], "node south offline for 3 s, degraded, 1 problem, up 60 s, streams 1");
+        assert_eq!(lines[2], "node north online for 3 s, degraded, 1 problem, up 63 s, streams 1");
+        assert_eq!(lines[3], "node east online for 3 s, ok, up 63 s, streams 1");
+        assert_eq!(lines[5], "! rover: current stays at 1 A; check it");
+        assert!(!lines.iter().any(|line| line.contains("gone")), "{lines:?}");
+        let small = texts(&fleet, later, 12, 120);
+        assert_eq!((small[2].starts_with("node north"), small[3].as_str()), (true, "and 2 more daemons"));
+        assert!(small.iter().any(|line| line.trim_start().starts_with("robot-00")), "{small:?}");
+    }
+
+    #[test]
     fn lines_fit_into_any_screen() {
         let now = Instant::now();
         for robots in [0, 1, 5, 40] {

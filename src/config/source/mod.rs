@@ -1,5 +1,7 @@
 //! The section `[[source]]`: where samples come from, and which keys each kind of source needs.
 
+pub(crate) mod topic;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,7 +29,8 @@ pub struct SourceConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamId>,
     /// mqtt: the topic, in which the level `{stream}` stands for the name of any stream. If each channel has a topic
-    /// of its own, the level `{channel}` stands for the name of a column.
+    /// of its own, the level `{channel}` stands for the name of a column. `$share/GROUP/` in front of it makes the
+    /// subscription a shared one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// serial: the path of the port.
@@ -243,7 +246,7 @@ impl SourceConfig {
                 let Some(topic) = &self.topic else {
                     return missing("source.topic", "set it to a topic such as \"robots/{stream}/current\"");
                 };
-                validate_topic_levels(topic)?;
+                topic::validate(topic)?;
                 self.message_format()?;
             }
             SourceKind::Serial => {
@@ -268,19 +271,6 @@ impl SourceConfig {
         }
         Ok(())
     }
-}
-
-/// Checks that a topic has the level `{stream}` once and the level `{channel}` at most once, and no other wildcard.
-fn validate_topic_levels(topic: &str) -> Result<(), ValueError> {
-    let count = |name: &str| topic.split('/').filter(|level| *level == name).count();
-    let is_name = |level: &str| matches!(level, "{stream}" | "{channel}");
-    let invalid = topic.split('/').any(|level| !is_name(level) && level.contains(['+', '#', '{', '}', '\0']));
-    if count("{stream}") == 1 && count("{channel}") <= 1 && !invalid {
-        return Ok(());
-    }
-    let fix = "it must have {stream} as exactly one of its levels, may have {channel} as another one, and must have \
-               no \"+\" or \"#\", such as \"robots/{stream}/current\" or \"robots/{stream}/{channel}\"";
-    Err(ValueError::new("source.topic", topic, fix))
 }
 
 /// Parses a speed, as a factor; `max` is infinite. `None` if it is neither `max` nor a number above 0.
