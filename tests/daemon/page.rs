@@ -66,7 +66,7 @@ fn the_page_shows_every_stream_and_reconnects_when_the_daemon_is_back() {
     browser.go(&format!("http://{address}/"));
 
     wait_for("three streams", || (names(&browser) == NAMES).then_some(()));
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     wait_for_surfaces(&browser, &daemon);
     for kind in ["trace", "likely", "times"] {
         let before = pictures(&browser, kind);
@@ -95,7 +95,7 @@ fn the_page_shows_every_stream_and_reconnects_when_the_daemon_is_back() {
     wait_for("the page to reconnect", || {
         (browser.text("document.getElementById('lost').hidden") == "true").then_some(())
     });
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     assert_eq!(names(&browser), NAMES);
     wait_for_surfaces(&browser, &daemon);
     assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
@@ -364,7 +364,7 @@ fn a_page_left_open_for_ten_minutes_uses_no_more_memory() {
     let address = address(&mut daemon);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     let started = Instant::now();
     let mut used = Vec::new();
     for minute in 0..=10 {

@@ -88,7 +88,7 @@ fn problems(health: &HealthMessage, room: usize) -> Vec<String> {
         let shown = lines.len().min(room.saturating_sub(1));
         let more = (lines.len() - shown) as u64 + unlisted;
         lines.truncate(shown);
-        lines.push(format!("! and {more} more problems"));
+        lines.push(format!("! and {more} more problem{}", if more == 1 { "" } else { "s" }));
         lines.truncate(room);
     }
     lines
