@@ -155,7 +155,7 @@ fn the_card_of_a_stuck_robot_says_why_and_how_to_fix_it_and_names_no_surface() {
     wait_for_text(&browser, ".card.bad .changes", "unknown: current is stuck");
     assert_eq!(browser.text("document.querySelector('.card .confidence').textContent"), "");
     assert_eq!(browser.text("document.querySelector('.card').classList.contains('undecided')"), "true");
-    wait_for_text(&browser, ".card .share-of", "What the last window alone looks like");
+    wait_for_text(&browser, ".card .share-of", "Probability of each surface, by the last window; no surface");
     let grey = browser.text("getComputedStyle(document.querySelector('.card .fill')).backgroundColor");
     assert_eq!(grey, "rgb(87, 96, 106)", "the bars do not have the colours of surfaces");
     wait_for_overall(&browser, "zebra: current is stuck");
@@ -289,7 +289,7 @@ fn the_space_bar_stops_the_charts_while_data_arrives_and_the_range_and_the_time_
     };
     key(" ");
     wait_for_text(&browser, "#pause", "Resume");
-    wait_for_text(&browser, "#stands", "data goes on arriving");
+    wait_for_text(&browser, "#stands", "new samples still arrive");
     wait_for_reports();
     let stopped = ["trace", "likely", "times"].map(|kind| pictures(&browser, kind));
     wait_for_reports();
