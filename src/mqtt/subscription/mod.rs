@@ -147,8 +147,8 @@ impl ReceivedTopic {
         if publish.retain {
             drops.add(DropReason::Retained, || {
                 format!(
-                    "the broker had kept a message on {}, which is no sample of now; publish samples without the \
-                     retain flag, and remove the old one with `mosquitto_pub -r -n`",
+                    "the broker delivered a retained message on {}, which is not a current sample; publish samples \
+                     without the retain flag, and remove the old one with `mosquitto_pub -r -n`",
                     topic()
                 )
             });
@@ -221,7 +221,8 @@ impl ReceivedTopic {
         let Some(index) = columns.names().iter().position(|name| name == channel) else {
             drops.add(DropReason::UnknownChannel, || {
                 format!(
-                    "a topic of stream \"{stream}\" is of the channel {}, which is none of {}",
+                    "a topic of stream \"{stream}\" names the channel {}, which the source does not have; its \
+                     channels are {}",
                     quoted(channel),
                     columns.names().join(", ")
                 )

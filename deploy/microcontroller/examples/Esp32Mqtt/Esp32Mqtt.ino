@@ -83,7 +83,7 @@ void loop() {
   memcpy(message + length, line.data(), added);
   length += added;
   if (++held < BATCH) return;
-  // Without a connection the message is dropped, because the surface of a while ago is of no use.
+  // Without a connection the message is dropped, because samples from the past are of no use.
   broker.publish(TOPIC, reinterpret_cast<const uint8_t*>(message), length);
   length = 0;
   held = 0;
