@@ -25,7 +25,7 @@ pub(super) fn line(recording: &FinishedRecording) -> String {
 
 /// How many drives the folder has by now, and what is to be done next.
 pub(super) fn next_step(folder: &Path) -> String {
-    let fit = format!("`underfoot-train fit {}`", shell_word(&folder.to_string_lossy()));
+    let fit = format!("`underfoot-train fit {} --out model.onnx`", shell_word(&folder.to_string_lossy()));
     let drives = drives(folder);
     let listed: Vec<String> =
         drives.iter().take(MAX_LISTED).map(|(surface, count)| format!("{count} of {surface}")).collect();
@@ -100,7 +100,10 @@ mod tests {
                 asks,
                 "{said}"
             );
-            assert!(said.contains(&format!("`underfoot-train fit {}`", folder.path().display())), "{said}");
+            assert!(
+                said.contains(&format!("`underfoot-train fit {} --out model.onnx`", folder.path().display())),
+                "{said}"
+            );
         }
     }
 }
