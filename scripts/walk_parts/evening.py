@@ -113,7 +113,8 @@ class Evening:
 
     def record_new(self):
         """docs/tutorial.md, "Test it on new drives"."""
-        self.record_drives(" --out new-drives", 1)
+        said = self.record_drives(" --out new-drives", 1)
+        self.evaluate_line = suggested(said, r"`(underfoot-train evaluate [^`]*)`", "underfoot-train evaluate")
 
     def fit(self):
         said = self.run(self.fit_line)
@@ -123,7 +124,7 @@ class Evening:
 
     def evaluate(self):
         """docs/tutorial.md, "Test it on new drives"."""
-        said = self.run("underfoot-train evaluate model.onnx new-drives")
+        said = self.run(self.evaluate_line)
         if f"{len(SURFACES)} recordings" not in said or "accuracy" not in said:
             raise Failed(f"evaluate does not score {len(SURFACES)} recordings: {said.strip()}")
 
