@@ -1,6 +1,6 @@
 // A simulation of the parts of a board that the sketches use: a clock that advances with each reading, a
 // converter that returns known values, and a serial port that writes to standard output. The program's
-// argument is the number of seconds for which the sketch runs.
+// argument is the number of seconds for which the sketch runs, or `-` to take readings from standard input.
 
 #ifndef ARDUINO_H
 #define ARDUINO_H
@@ -32,17 +32,36 @@ inline void start(uint64_t period, void (*fire)()) {
   timer.fire = fire;
 }
 
+// Readings from standard input, in the place of known ones. Each line is the number of steps that a pin reads above
+// zero current during the next 10 ms, so whoever writes them sets the pace.
+struct Feed {
+  bool on = false;
+  uint64_t due = 0;
+  double steps = 0;
+  uint32_t noise = 1;
+};
+static Feed feed;
+
 // Advances the clock, and fires the timer when it is due.
 inline void pass(uint64_t micros) {
   now += micros;
+  if (feed.on && ready && now >= feed.due) {
+    if (scanf("%lf", &feed.steps) != 1) exit(0);
+    feed.due += 10000;
+  }
   if (timer.period != 0 && !masked && now >= timer.due) {
     timer.due += timer.period;
     timer.fire();
   }
 }
 
-// The reading of pin `i`: 512 when no current flows, and more when the motors turn.
-inline int reading(int i) { return 512 + (ready ? 20 * (i + 1) : 0); }
+// The reading of pin `i`: 512 when no current flows, and more when the motors turn. Readings from standard input have
+// the noise of a step, as those of a converter have.
+inline int reading(int i) {
+  if (!ready || !feed.on) return 512 + (ready ? 20 * (i + 1) : 0);
+  feed.noise = feed.noise * 1664525u + 1013904223u;
+  return 512 + static_cast<int>(floor(feed.steps + feed.noise / 4294967296.0));
+}
 
 }  // namespace board
 
@@ -94,8 +113,15 @@ void setup();
 void loop();
 
 int main(int, char** args) {
+  board::feed.on = strcmp(args[1], "-") == 0;
+  // Whoever sets the pace gets each line at once.
+  if (board::feed.on) setvbuf(stdout, nullptr, _IONBF, 0);
   setup();
+  board::feed.due = board::now;
   board::ready = true;
+  if (board::feed.on) {
+    for (;;) loop();
+  }
   const uint64_t end = board::now + static_cast<uint64_t>(atof(args[1]) * 1e6);
   while (board::now < end) loop();
 }

@@ -136,7 +136,11 @@ impl LiveRows {
         let example = || advice::example(&fields.columns, fields.format);
         match problem.filter(|_| !is_text(line.text, splitter, fields)) {
             Some((reason @ DropReason::Malformed, problem)) => {
-                drops.add(reason, || format!("{line}: {problem}; {}", example()));
+                let has_more = splitter
+                    .split(line.text, fields.delimiter)
+                    .is_some_and(|row| row.trimmed().count() > fields.raw.len() + 1);
+                let more = if has_more { advice::MORE_CHANNELS } else { "" };
+                drops.add(reason, || format!("{line}: {problem}; {}{more}", example()));
             }
             Some((reason, problem)) => drops.add(reason, || format!("{line}: {problem}")),
             None => drops.add(DropReason::Malformed, || {

@@ -346,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn a_row_with_more_numbers_than_channels_says_how_to_name_them() {
+        let mut rows = live(&["current"]);
+        let (_, drops) = decode(&mut rows, "0.1,1,2\n0.2,1,2\n", 100);
+        assert_eq!(
+            drops.first().unwrap(),
+            (
+                DropReason::Malformed,
+                "line 1: the row has 3 fields instead of 1 (current), or 2 with the time first; print 1.26 \
+                 (current), or 12.3,1.26 with the time first; or name every channel that the board sends, with \
+                 --channels or under [[source.channel]]"
+            )
+        );
+    }
+
+    #[test]
     fn a_board_that_prints_a_header_may_order_its_columns_freely() {
         let mut rows = live(&["m1", "m2"]);
         let (samples, drops) = decode(&mut rows, "boot v1\nm2,volts,t,m1\n20,12,1,10\n", 100);

@@ -45,7 +45,7 @@ impl Display for NoveltyFigures {
             };
             row(&format!("mean of {}", left_out.surfaces.len()), left_out.auroc, left_out.noticed)?;
             if let Some(worst) = left_out.worst() {
-                row(&worst.surface, worst.auroc, worst.noticed)?;
+                row(&format!("worst: {}", worst.surface), worst.auroc, worst.noticed)?;
             }
         }
         if let Some(allowance) = self.allowance {
@@ -94,7 +94,7 @@ mod tests {
             "mean of 2",
             "0.870",
             "75 %",
-            "wood",
+            "worst: wood",
             "0.750",
             "50 %",
             "allowance is 0.65 nats",
