@@ -529,6 +529,25 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_a_header_without_the_channels_is_not_taken_for_a_channel() {
+        let rows: String = (0..20).map(|row| format!("{},1.5\n", 10_000 * row)).collect();
+        // The header may also come after some rows, when the board starts again.
+        for before in ["", &rows] {
+            let text = format!("{before}t,current\n{rows}");
+            let (samples, drops) = decode(&mut live(&["left", "right"]), &text, 9);
+            assert_eq!((samples.len(), drops.total()), (before.lines().count(), 21), "{samples:?}");
+        }
+        let (_, drops) = decode(&mut live(&["left", "right"]), &format!("t,current\n\n{rows}"), 9);
+        let first = &drops.first().unwrap().1;
+        assert!(
+            first.starts_with("the line \"t,current\" is neither a row of numbers nor a header"),
+            "{first}"
+        );
+        let last = decode(&mut live(&["left"]), "t,current\n0.0,1.5\n0.1,1.5\n0.2,1.5\n", 9).0;
+        assert_eq!(last.len(), 3, "a header with as many columns and other names leaves the order");
+    }
+
+    #[test]
     fn a_row_of_another_length_than_the_header_is_malformed() {
         let header: Vec<_> = (0..16).map(|column| format!("ch{column}_ma")).collect();
         let row =
