@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench deb test-deb deny faults fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model references onnxruntime build clean
+.PHONY: help demo test test-tools lint bench deb test-deb deny faults walk fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model references onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -65,6 +65,9 @@ mutate: ## look for such inputs on the stable toolchain, SECONDS (60) or INPUTS 
 
 faults: build ## break brokers, boards, disks and files around the daemon for 20 minutes and measure what is lost
 	scripts/faults $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
+
+walk: build ## walk a new user's first evening with each kind of board, and print the seconds of each step
+	scripts/walk $(if $(BOARDS),--boards $(BOARDS))
 
 diagnose-suite: build ## introduce known faults into trainings and count how often diagnose finds them, in an hour
 	scripts/diagnose-suite

@@ -8,7 +8,7 @@ use underfoot::command::service::{check, config, run};
 use underfoot::command::tools::{demo, forget, model, record, replay, simulate, watch};
 use underfoot::log;
 
-/// Classifies the surface under a robot from the current its motors draw.
+/// Classifies the surface under a robot from the current that its motors draw.
 ///
 /// Exit codes: 0 success, 1 failure, 2 wrong usage, 78 a configuration or model that cannot work.
 #[derive(Parser)]

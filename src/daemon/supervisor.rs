@@ -70,9 +70,10 @@ pub(crate) fn status(report: &HealthReport) -> String {
     }
     if let Some(problem) = report.problems.first() {
         let channel = problem.channel.as_ref().map(|channel| format!("{channel} of ")).unwrap_or_default();
-        line += &format!(", {channel}{} is {}", problem.stream, problem.problem);
+        line += &format!(", {channel}{}: {}", problem.stream, problem.problem);
         if report.problem_count > 1 {
-            line += &format!(" and {} more problems", report.problem_count - 1);
+            let more = report.problem_count - 1;
+            line += &format!(" and {more} more problem{}", if more == 1 { "" } else { "s" });
         }
     }
     let dropped: u64 = report.dropped.values().sum();

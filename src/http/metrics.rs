@@ -178,7 +178,8 @@ fn pipeline(text: &mut Exposition<'_>, health: &Health, report: &HealthReport, a
     )?;
     text.family(
         "underfoot_withheld",
-        "Predictions with an unknown surface, by reason: no surface is likely enough, the windows are novel, a fault of the input, or an answer of the model that is no number.",
+        "Predictions with an unknown surface, by reason: no surface is likely enough, the windows are novel, a fault \
+         of the input, or an answer of the model that is not a number.",
         counters.all_withheld().map(|(reason, count)| ([("reason", reason)], ConstCounter::new(count))),
     )?;
     text.single(

@@ -218,7 +218,7 @@ impl Card {
             Some(format!("window is {} steps; it must be 1 to 100000", self.window))
         } else if self.window as f64 / self.rate > MAX_SECONDS {
             Some(format!(
-                "rate is {} Hz and window {} steps, which is longer than {MAX_SECONDS} s",
+                "rate is {} Hz and window {} steps, which is longer than {MAX_SECONDS} s; lower window or raise rate",
                 self.rate, self.window
             ))
         } else if self.hop == 0 || self.hop > 10_000_000 {

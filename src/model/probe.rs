@@ -66,8 +66,8 @@ pub(super) fn probe(
         let largest = rows.iter().flat_map(|row| difference(row, &rows[0])).fold(0.0, f32::max);
         let warning = (largest <= NO_DIFFERENCE).then(|| {
             format!(
-                "the model answers every window in the same way, {}: its output does not depend on its input; check \
-                 that it was trained, and exported with its weights",
+                "the model gives the same output for every window, {}: its output does not depend on its input; \
+                 check that it was trained, and exported with its weights",
                 shown(&rows[0])
             )
         });
@@ -91,7 +91,7 @@ pub(super) fn probe_novelty(
     let is_wrong = |row: &Vec<f32>| row.iter().any(|novelty| !(0.0..=1.0).contains(novelty));
     if let Some((window, row)) = windows.iter().zip(&rows).find(|(_, row)| is_wrong(row)) {
         return Err(format!(
-            "its output \"novelty\" answers {} to a window of {}, and it must be a number from 0 to 1, one minus the \
+            "its output \"novelty\" gives {} for a window of {}, and it must be a number from 0 to 1, one minus the \
              conformal p-value; export it so, or give an output that means something else another name",
             shown(row),
             window.name
@@ -138,8 +138,8 @@ fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
     let answers = || windows.iter().zip(rows);
     if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(|value| !value.is_finite())) {
         return Some(format!(
-            "answers {} to a window of {}, which are not numbers; look for a division by a deviation of 0 or an \
-             exp() that overflows, and use the softmax of the framework",
+            "gives {} for a window of {}, which are not numbers; look for a division by a deviation of 0 or an exp() \
+             that overflows, and use the softmax of the framework",
             shown(row),
             window.name
         ));
@@ -159,7 +159,7 @@ fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
     let is_outside = |value: &f32| *value < -TOLERANCE || *value > 1.0 + TOLERANCE;
     if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(is_outside)) {
         return Some(format!(
-            "answers {} to a window of {}, which are logits and no probabilities; end the network with a softmax \
+            "gives {} for a window of {}, which are logits and not probabilities; end the network with a softmax \
              over the labels (activation=\"softmax\" in Keras, torch.softmax(x, dim=1) in PyTorch), and export it \
              again",
             shown(row),
@@ -168,7 +168,7 @@ fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
     }
     let (window, row) = answers().find(|(_, row)| (sum(row) - 1.0).abs() > TOLERANCE)?;
     Some(format!(
-        "answers {} to a window of {}, which sum to {} and not to 1, as with a sigmoid for each label; end the \
+        "gives {} for a window of {}, which sum to {} and not to 1, as with a sigmoid for each label; end the \
          network with a softmax over the labels in place of it, and export it again",
         shown(row),
         window.name,
@@ -203,7 +203,7 @@ fn check_batch(
     if largest <= BATCH_TOLERANCE {
         return Ok(());
     }
-    Err(format!("its answer to a window changes by {largest} when another window is run with it; {FIX}"))
+    Err(format!("its output for a window changes by {largest} when another window is run with it; {FIX}"))
 }
 
 fn difference(one: &[f32], other: &[f32]) -> impl Iterator<Item = f32> {
@@ -243,8 +243,8 @@ mod tests {
         let log: fn(f32) -> [f32; 2] = |x| softmax(x.clamp(-5.0, 5.0)).map(f32::ln);
         for (output, expected) in [
             (sigmoids as fn(f32) -> [f32; 2], "and not to 1, as with a sigmoid for each label"),
-            (|x| [x, 0.5], "which are logits and no probabilities"),
-            (|x| if x > 3.0 { [f32::NAN; 2] } else { [0.5, 0.5] }, "answers [NaN, NaN] to a window of ones"),
+            (|x| [x, 0.5], "which are logits and not probabilities"),
+            (|x| if x > 3.0 { [f32::NAN; 2] } else { [0.5, 0.5] }, "gives [NaN, NaN] for a window of ones"),
             (|x| [x.abs().exp() / x.abs().exp(), 0.0], "exp() that overflows"),
             (log, "has the logarithms of probabilities"),
         ] {
@@ -262,16 +262,16 @@ mod tests {
         };
         probe(|x| 1.0 - (-x.abs()).exp()).unwrap();
         for (error, expected) in [
-            (probe(|x| x), "to a window of usual values, and it must be a number from 0 to 1"),
-            (probe(|x| if x == 1.0 { f32::NAN } else { 0.5 }), "answers [NaN] to a window of ones"),
-            (probe(|x| 2.0 * f32::from(x == 0.0)), "answers [2.0] to a window of zeros"),
+            (probe(|x| x), "for a window of usual values, and it must be a number from 0 to 1"),
+            (probe(|x| if x == 1.0 { f32::NAN } else { 0.5 }), "gives [NaN] for a window of ones"),
+            (probe(|x| 2.0 * f32::from(x == 0.0)), "gives [2.0] for a window of zeros"),
         ] {
             let error = error.unwrap_err();
             assert!(error.starts_with("its output \"novelty\" ") && error.contains(expected), "{error}");
         }
         let of_all = |windows: &[f32]| Ok(vec![windows.len() as f32 / 8.0; windows.len() / 4]);
         let error = probe_novelty(&card, false, of_all).unwrap_err();
-        assert!(error.starts_with("its answer to a window changes by 0.5"), "{error}");
+        assert!(error.starts_with("its output for a window changes by 0.5"), "{error}");
         probe_novelty(&card, true, of_all).unwrap();
     }
 
@@ -279,7 +279,7 @@ mod tests {
     fn a_constant_answer_is_a_warning() {
         let warning = probe_of(&[|_| [0.25, 0.75]]).unwrap().warning.unwrap();
         assert!(
-            warning.starts_with("the model answers every window in the same way, [0.25, 0.75]: "),
+            warning.starts_with("the model gives the same output for every window, [0.25, 0.75]: "),
             "{warning}"
         );
     }

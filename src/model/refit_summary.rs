@@ -38,7 +38,7 @@ impl std::fmt::Display for RefitSummary {
         match held_out {
             Some(HeldOutChange { drives, before, after }) => write!(
                 f,
-                "; {drives} held-out drives: {:.1} % of the windows of each right, {:.1} % before",
+                "; {drives} held-out drives: {:.1} % of the windows of each correct, {:.1} % before",
                 100.0 * after,
                 100.0 * before
             ),
@@ -74,8 +74,8 @@ mod tests {
         let held_out = Some(HeldOutChange { drives: 8, before: 0.75, after: 0.875 });
         let until = Some("2026-11-26".into());
         let once = RefitSummary { count: 1, base: "0123".into(), recordings: 9, until, held_out };
-        let expected = "once, last on 9 recordings up to 2026-11-26, from the model 0123; 8 held-out drives: 87.5 % of the \
-                        windows of each right, 75.0 % before";
+        let expected = "once, last on 9 recordings up to 2026-11-26, from the model 0123; 8 held-out drives: 87.5 % \
+                        of the windows of each correct, 75.0 % before";
         assert_eq!(once.to_string(), expected);
         let twice = RefitSummary { count: 2, until: None, held_out: None, ..once };
         assert_eq!(

@@ -221,7 +221,7 @@ fn candidates(card: &Card, outputs: &[GraphValue], novelty: Option<usize>) -> Re
     let other_count = outputs.iter().find(|output| output.is_float() && output.shape.len() == 2);
     Err(if let Some(output) = each_step {
         format!(
-            "its output {} has an answer for each step, and one for the whole window is needed; use \
+            "its output {} has a value for each step, and one for the whole window is needed; use \
              return_sequences=False in the last LSTM layer of Keras, or take output[:, -1] in PyTorch",
             output.describe()
         )
@@ -324,7 +324,7 @@ mod tests {
         }
         let window = [float("x", &[-1, 100, 2])];
         for (output, expected) in [
-            (float("y", &[-1, 100, 3]), "has an answer for each step"),
+            (float("y", &[-1, 100, 3]), "has a value for each step"),
             (float("y", &[-1, 4]), "has 4 numbers for a window, and its card has 3 labels"),
             (GraphValue { element: "i64".into(), ..float("y", &[-1, 3]) }, "is i64; export it for float32"),
             (float("y", &[3]), "none of its outputs (\"y\" [3]) is [N, 3]"),

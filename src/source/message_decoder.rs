@@ -148,7 +148,8 @@ impl MessageDecoder {
         let Some(index) = columns.names().iter().position(|name| name == channel) else {
             drops.add(DropReason::UnknownChannel, || {
                 format!(
-                    "a topic of stream \"{stream}\" is of the channel {}, which is none of {}",
+                    "a topic of stream \"{stream}\" names the channel {}, which the source does not have; its \
+                     channels are {}",
                     text::quoted(channel, SHOWN),
                     columns.names().join(", ")
                 )

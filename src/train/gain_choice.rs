@@ -62,8 +62,9 @@ impl std::fmt::Display for GainChoice {
         let chosen = if self.gain() > 0.0 { "with" } else { "without" };
         write!(
             f,
-            "trained on early recordings, a network is right in {with:.1} % of a surface's later windows with random gains \
-             of the channels and in {without:.1} % without; training goes on {chosen} them (--gain)"
+            "a network that was trained on early recordings has a balanced accuracy of {with:.1} % on later windows \
+             with random gains of the channels, and of {without:.1} % without; the model is trained {chosen} them \
+             (--gain)"
         )
     }
 }
@@ -77,8 +78,6 @@ mod tests {
         let gain = |without, with| GainChoice { without, with }.gain();
         assert_eq!([gain(0.80, 0.81), gain(0.80, 0.801), gain(0.80, 0.70)], [GAIN, 0.0, 0.0]);
         let said = GainChoice { without: 0.8, with: 0.85 }.to_string();
-        assert!(
-            said.contains("85.0 % of a surface's later windows with") && said.contains("goes on with them")
-        );
+        assert!(said.contains("85.0 % on later windows with") && said.contains("is trained with them"));
     }
 }

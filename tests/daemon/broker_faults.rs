@@ -24,7 +24,7 @@ fn a_retained_message_of_any_size_is_no_sample_and_does_not_end_the_connection()
     let line = daemon.wait_for_line("larger than limits.payload");
     assert_says(&line, &["40000000 bytes", "\"robots/huge/current\"", "it is retained"]);
     assert_says(
-        &daemon.wait_for_line("had kept a message"),
+        &daemon.wait_for_line("delivered a retained message"),
         &["\"robots/ghost/current\"", "without the retain flag"],
     );
     let recording = Recording::tour(31, 1.0);

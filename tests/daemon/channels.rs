@@ -28,7 +28,10 @@ fn channels_of_their_own_topics_are_joined_into_the_samples_of_a_robot() {
     assert_same(&daemon.wait_for_output(expected.len()), &expected);
     client.health(|report| report["dropped"] == serde_json::json!({"unknown_channel": 1}));
     let log = daemon.terminate().stderr.join("\n");
-    assert_says(&log, &["the channel \"voltage\", which is none of left, right"]);
+    assert_says(
+        &log,
+        &["the channel \"voltage\", which the source does not have; its channels are left, right"],
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn the_demo_is_redrawn_in_place_on_a_small_terminal_and_ends_with_one_table_and_
     let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
     for once in [
         "actual    window",
-        "On one surface: ",
+        "Away from boundaries: ",
         "A new surface is decided ",
         "decided: what underfoot publishes",
     ] {

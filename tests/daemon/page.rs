@@ -66,7 +66,7 @@ fn the_page_shows_every_stream_and_reconnects_when_the_daemon_is_back() {
     browser.go(&format!("http://{address}/"));
 
     wait_for("three streams", || (names(&browser) == NAMES).then_some(()));
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     wait_for_surfaces(&browser, &daemon);
     for kind in ["trace", "likely", "times"] {
         let before = pictures(&browser, kind);
@@ -95,7 +95,7 @@ fn the_page_shows_every_stream_and_reconnects_when_the_daemon_is_back() {
     wait_for("the page to reconnect", || {
         (browser.text("document.getElementById('lost').hidden") == "true").then_some(())
     });
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     assert_eq!(names(&browser), NAMES);
     wait_for_surfaces(&browser, &daemon);
     assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
@@ -155,7 +155,7 @@ fn the_card_of_a_stuck_robot_says_why_and_how_to_fix_it_and_names_no_surface() {
     wait_for_text(&browser, ".card.bad .changes", "unknown: current is stuck");
     assert_eq!(browser.text("document.querySelector('.card .confidence').textContent"), "");
     assert_eq!(browser.text("document.querySelector('.card').classList.contains('undecided')"), "true");
-    wait_for_text(&browser, ".card .share-of", "What the last window alone looks like");
+    wait_for_text(&browser, ".card .share-of", "Probability of each surface, by the last window; no surface");
     let grey = browser.text("getComputedStyle(document.querySelector('.card .fill')).backgroundColor");
     assert_eq!(grey, "rgb(87, 96, 106)", "the bars do not have the colours of surfaces");
     wait_for_overall(&browser, "zebra: current is stuck");
@@ -289,7 +289,7 @@ fn the_space_bar_stops_the_charts_while_data_arrives_and_the_range_and_the_time_
     };
     key(" ");
     wait_for_text(&browser, "#pause", "Resume");
-    wait_for_text(&browser, "#stands", "data goes on arriving");
+    wait_for_text(&browser, "#stands", "new samples still arrive");
     wait_for_reports();
     let stopped = ["trace", "likely", "times"].map(|kind| pictures(&browser, kind));
     wait_for_reports();
@@ -364,7 +364,7 @@ fn a_page_left_open_for_ten_minutes_uses_no_more_memory() {
     let address = address(&mut daemon);
     let browser = Browser::open(1280, 900);
     browser.go(&format!("http://{address}/"));
-    wait_for_overall(&browser, "All is well: 3 streams");
+    wait_for_overall(&browser, "No problems: 3 streams");
     let started = Instant::now();
     let mut used = Vec::new();
     for minute in 0..=10 {

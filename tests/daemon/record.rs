@@ -152,7 +152,7 @@ fn a_recording_ends_after_its_duration() {
     let begun = format!("recording \"gravel\" into {}; Ctrl-C stops", out.join("gravel").display());
     let last = format!("{}: 2.0 s, 200 samples, 100 Hz", file.display());
     let next = format!(
-        "1 of gravel; record at least 5 drives on each of two or more surfaces, then run `underfoot-train fit {}`",
+        "1 of gravel; record at least 5 drives on each of two or more surfaces, then run `underfoot-train fit {} --out ",
         out.display()
     );
     assert_says(&said, &[&begun, &last, &next]);

@@ -71,11 +71,36 @@ fn a_simulated_board_says_on_which_surface_it_is_and_check_reads_it_without_a_co
     let mut board = Daemon::command(underfoot(["simulate", "--pty", port, "--seconds", "1"]));
     let surfaces = board.wait_for_lines("the robot is on", 2);
     assert_eq!(surfaces[..2], ["0 s: the robot is on concrete", "1 s: the robot is on tile"]);
-    let checked = run(["check", "--port", port, "--channels", "current"]).ok();
+    let ran = run(["check", "--port", port, "--channels", "current"]);
+    let next = format!(
+        "next: drive over a surface, such as gravel, and run underfoot record --label gravel --port {port}\n"
+    );
+    assert_says(&ran.stderr, &[&next]);
+    let checked = ran.ok();
     assert_says(&checked, &["ok      source serial0: ", "\"rover\" at 100 Hz, last \"current\" "]);
     assert_eq!(checked.lines().count(), 1, "{checked}");
     let wrong = run(["check", "--port", port, "--channels", "left,right"]).ok();
     assert_says(&wrong, &["warning source serial0: ", "channel \"left\" only ever rises"]);
+    assert_eq!(board.interrupt().code, Some(0));
+}
+
+#[test]
+fn check_says_how_to_name_the_channels_of_a_board_that_sends_several() {
+    let folder = support::folder();
+    let link = folder.path().join("board");
+    let port = link.to_str().unwrap();
+    let mut board = Daemon::command(underfoot(["simulate", "--pty", port, "--channels", "2"]));
+    board.wait_for_line("the robot is on");
+    let checked = run(["check", "--port", port]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    let hint = "or name every channel that the board sends, with --channels or under [[source.channel]]";
+    assert_says(&checked.stdout, &["the row has 3 fields instead of 1 (current)", hint]);
+    let ran = run(["check", "--port", port, "--channels", "left,right"]);
+    assert_says(
+        &ran.stderr,
+        &[&format!("underfoot record --label gravel --port {port} --channels left,right\n")],
+    );
+    assert_says(&ran.ok(), &["last \"left\" ", "\"right\" "]);
     assert_eq!(board.interrupt().code, Some(0));
 }
 

@@ -11,13 +11,38 @@ use underfoot::decode::{StreamDecoder, StreamFormat, binary};
 use underfoot::signal::{Channel, Columns, DropReason, Drops, Samples, TimeInput, TimeUnit};
 use underfoot::stream::{Placement, TimeUnwrapper};
 
-use crate::support::{folder, program};
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::daemon::Daemon;
+use crate::support::markdown::Page;
+use crate::support::pty::Pty;
+use crate::support::{assert_says, folder, private, program, underfoot, wait_for};
 
 const LIBRARY: &str = "deploy/microcontroller";
 /// The number of seconds for which a sketch runs. The board's counter wraps after the first.
 const SECONDS: usize = 5;
-/// The current of one step of the sketches' converter, in A.
-const AMPERES: f32 = 5.0 / 1023.0 / 0.1;
+/// The board of a sketch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Board {
+    Uno,
+    Esp32,
+}
+
+impl Board {
+    /// The current of one step of the board's converter, in A: an Uno has 1,024 steps for 5 V and an ACS712 with 185 mV/A,
+    /// and an ESP32 reads millivolts of an ACS725 with 264 mV/A.
+    fn amperes(self) -> f32 {
+        match self {
+            Board::Uno => 5.0 / 1024.0 / 0.185,
+            Board::Esp32 => 0.001 / 0.264,
+        }
+    }
+
+    /// The currents of this number of motors, as tests/arduino/Arduino.h has them.
+    fn currents(self, motors: usize) -> Vec<f32> {
+        (1..=motors).map(|motor| 20.0 * motor as f32 * self.amperes()).collect()
+    }
+}
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -189,15 +214,31 @@ fn the_header_writes_values_with_four_decimals_and_nan_for_missing_values() {
     }
 }
 
-/// Compiles and runs a sketch, and returns the bytes that it sends in [`SECONDS`].
-fn sketch(name: &str) -> Vec<u8> {
-    let source = format!("{LIBRARY}/examples/{name}/{name}.ino");
-    Built::new(&source, &["-include", "Arduino.h"]).run(&[&SECONDS.to_string()], Vec::new())
+/// Compiles a sketch for a board with this number of motors, runs it, and returns the bytes that it sends in
+/// [`SECONDS`].
+fn sketch(name: &str, board: Board, motors: usize) -> Vec<u8> {
+    let mut text =
+        std::fs::read_to_string(path(LIBRARY).join(format!("examples/{name}/{name}.ino"))).unwrap();
+    // As the README says: one, two, three or four of each.
+    for (two, four) in [
+        ("{A0, A1}", ["A0", "A1", "A2", "A3"]),
+        ("{34, 35}", ["34", "35", "32", "33"]),
+        ("{0.0f, 0.0f}", ["0.0f"; 4]),
+        ("{\"left\", \"right\"}", ["\"left\"", "\"right\"", "\"third\"", "\"fourth\""]),
+    ] {
+        text = text.replace(two, &format!("{{{}}}", four[..motors].join(", ")));
+    }
+    assert!(motors == 2 || !text.contains("{0.0f, 0.0f}"), "{name} has another AT_REST");
+    let folder = folder();
+    let source = folder.path().join("sketch.ino");
+    std::fs::write(&source, text).unwrap();
+    let board: &[&str] = if board == Board::Esp32 { &["-DESP32"] } else { &[] };
+    let options = [&["-include", "Arduino.h"], board].concat();
+    Built::new(source.to_str().unwrap(), &options).run(&[&SECONDS.to_string()], Vec::new())
 }
 
-/// Fails unless the samples have this rate without gaps, and all but the first have these values. The motors
-/// start during the first.
-fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
+/// Fails unless the samples have this rate without gaps, and these values up to `error`.
+fn assert_steady(samples: &Samples, rate: usize, values: &[f32], error: f32) {
     let expected = SECONDS * rate;
     assert!((expected - 20..=expected + 1).contains(&samples.len()), "{} of {expected}", samples.len());
     let period = 1_000_000_000 / rate as i64;
@@ -206,8 +247,8 @@ fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
     for (index, (time, row)) in samples.iter().enumerate() {
         let Placement::Next(placed) = clock.place(time) else { panic!("sample {index} is out of order") };
         times.push(placed);
-        let close = row.iter().zip(values).all(|(value, expected)| (value - expected).abs() < 1e-4);
-        assert!(close || index == 0, "sample {index} is {row:?}, not {values:?}");
+        let close = row.iter().zip(values).all(|(value, expected)| (value - expected).abs() < error);
+        assert!(close, "sample {index} is {row:?}, not {values:?}");
     }
     let steps: Vec<_> = times.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     assert!(steps.iter().all(|step| (step - period).abs() < period / 10), "{steps:?}");
@@ -218,53 +259,150 @@ fn assert_steady(samples: &Samples, rate: usize, values: &[f32]) {
 }
 
 #[test]
-fn the_csv_sketch_sends_a_hundred_samples_per_second_in_ampere() {
-    let bytes = sketch("SerialCsv");
-    assert!(bytes.starts_with(b"t,current\n"));
-    let mut stream = StreamDecoder::new(
-        StreamFormat::Csv,
-        Columns::of(&[Channel::in_ampere("current")]).unwrap(),
-        micros(),
-    );
-    let (mut samples, mut drops) = (Samples::new(1), Drops::default());
-    stream.feed(&bytes, &mut samples, &mut drops);
-    assert_eq!(drops.total(), 0, "{:?}", drops.first());
-    assert_steady(&samples, 100, &[20.0 * AMPERES]);
+fn the_csv_sketch_sends_the_mean_currents_of_one_to_four_motors_from_an_uno_and_an_esp32() {
+    const NAMES: [&str; 4] = ["left", "right", "third", "fourth"];
+    for board in [Board::Uno, Board::Esp32] {
+        for motors in 1..=4 {
+            let bytes = sketch("SerialCsv", board, motors);
+            let header = format!("t,{}\n", NAMES[..motors].join(","));
+            assert!(bytes.starts_with(header.as_bytes()), "{board:?}, {motors} motors");
+            // Two readings of the simulated pins differ by 16 steps; the mean of many is right to half a step.
+            let (samples, drops) = read(StreamFormat::Csv, &bytes[header.len()..], motors);
+            assert_eq!(drops.total(), 0, "{:?}", drops.first());
+            assert_steady(&samples, 100, &board.currents(motors), board.amperes() / 2.0);
+        }
+    }
 }
 
 #[test]
-fn the_binary_sketch_sends_two_hundred_samples_per_second_in_ampere() {
-    let bytes = sketch("SerialBinary");
-    let (samples, drops) = read(StreamFormat::Binary, &bytes, 2);
-    assert_eq!(drops.total(), 0, "{:?}", drops.first());
-    assert_steady(&samples, 200, &[20.0 * AMPERES, 40.0 * AMPERES]);
+fn the_binary_sketch_sends_two_hundred_samples_per_second_of_one_to_four_motors() {
+    for motors in 1..=4 {
+        let bytes = sketch("SerialBinary", Board::Uno, motors);
+        let (samples, drops) = read(StreamFormat::Binary, &bytes, motors);
+        assert_eq!(drops.total(), 0, "{:?}", drops.first());
+        // With four motors there are eleven readings of each in a sample.
+        assert_steady(&samples, 200, &Board::Uno.currents(motors), Board::Uno.amperes());
+    }
 }
 
-#[test]
-fn the_mqtt_sketch_sends_batches_on_the_robots_topic() {
-    let bytes = sketch("Esp32Mqtt");
-    let (mut rest, mut samples, mut drops) = (bytes.as_slice(), Samples::new(1), Drops::default());
-    let mut messages = 0;
-    while let Some((head, after)) = rest.split_at_checked(8) {
+/// The messages of the MQTT sketch: their topics and payloads.
+fn messages(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut messages = Vec::new();
+    while let Some((head, after)) = bytes.split_at_checked(8) {
         let length = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize;
         let (topic, after) = after.split_at(length(0));
         let (payload, after) = after.split_at(length(4));
-        assert_eq!(topic, b"robots/rover/current");
-        message::decode(
-            MessageFormat::Csv,
-            payload,
-            &columns(1),
-            &micros(),
-            CsvFormat::default(),
-            &mut samples,
-            &mut drops,
-        );
-        rest = after;
-        messages += 1;
+        messages.push((String::from_utf8(topic.to_vec()).unwrap(), payload.to_vec()));
+        bytes = after;
     }
-    assert_eq!(drops.total(), 0, "{:?}", drops.first());
-    assert_eq!(samples.len(), 20 * messages);
-    assert_steady(&samples, 100, &[20.0 / 264.0]);
+    messages
+}
+
+#[test]
+fn the_mqtt_sketch_sends_the_mean_currents_of_one_to_four_motors_on_the_robots_topic() {
+    for motors in 1..=4 {
+        let messages = messages(&sketch("Esp32Mqtt", Board::Esp32, motors));
+        let (mut samples, mut drops) = (Samples::new(motors), Drops::default());
+        for (topic, payload) in &messages {
+            assert_eq!(topic, "robots/rover/current");
+            message::decode(
+                MessageFormat::Csv,
+                payload,
+                &columns(motors),
+                &micros(),
+                CsvFormat::default(),
+                &mut samples,
+                &mut drops,
+            );
+        }
+        assert_eq!(drops.total(), 0, "{:?}", drops.first());
+        assert_eq!(samples.len(), 20 * messages.len());
+        assert_steady(&samples, 100, &Board::Esp32.currents(motors), 1e-4);
+    }
+}
+
+/// The rows of the only recording of gravel below a folder, without the header, which must name both motors.
+fn recorded(out: &Path) -> Option<Vec<Vec<f64>>> {
+    let file = std::fs::read_dir(out.join("gravel")).ok()?.next()?.unwrap().path();
+    let text = std::fs::read_to_string(file).unwrap();
+    let whole = &text[..text.rfind('\n')?];
+    let (header, rows) = whole.split_once('\n')?;
+    assert_eq!(header, "t,left,right");
+    Some(rows.lines().map(|row| row.split(',').map(|field| field.parse().unwrap()).collect()).collect())
+}
+
+/// Waits until a recording has this number of rows, and fails unless they have this rate and these values.
+#[track_caller]
+fn assert_recorded(out: &Path, count: usize, rate: f64, values: &[f32], error: f32) {
+    let rows = wait_for("the rows", || recorded(out).filter(|rows| rows.len() >= count));
+    for pair in rows.windows(2) {
+        assert!((pair[1][0] - pair[0][0] - 1.0 / rate).abs() < 0.1 / rate, "{pair:?}");
+        let close = |(value, expected): (&f64, &f32)| (value - f64::from(*expected)).abs() < f64::from(error);
+        assert!(pair[1][1..].iter().zip(values).all(close), "{:?} is not {values:?}", pair[1]);
+    }
+}
+
+#[test]
+fn record_takes_what_the_serial_sketches_send_with_the_commands_of_their_readme() {
+    let page = Page::read(&format!("{LIBRARY}/README.md"));
+    for (name, board, rate) in [
+        ("SerialCsv", Board::Uno, 100.0),
+        ("SerialCsv", Board::Esp32, 100.0),
+        ("SerialBinary", Board::Uno, 200.0),
+    ] {
+        let blocks = page.blocks(Some(name), "sh");
+        let line = blocks.iter().flatten().find(|line| line.starts_with("underfoot record")).unwrap();
+        let folder = folder();
+        let mut pty = Pty::open(&folder.path().join("board"));
+        let words = line.replace("/dev/serial/by-id/usb-…", pty.link.to_str().unwrap());
+        let mut command = underfoot(words.split_whitespace().skip(1));
+        command.current_dir(folder.path());
+        let mut daemon = Daemon::command(command);
+        daemon.wait_for_line("the serial port is open");
+        let bytes = sketch(name, board, 2);
+        pty.send(&bytes);
+        let count = SECONDS * rate as usize - 20;
+        let out = folder.path().join("recordings");
+        assert_recorded(&out, count, rate, &board.currents(2), board.amperes());
+        let ended = daemon.interrupt();
+        assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    }
+}
+
+#[test]
+fn record_takes_what_the_mqtt_sketch_sends_to_a_broker_with_passwords() {
+    let access = std::fs::read_to_string(path("deploy/mosquitto/plain.conf")).unwrap();
+    // The listener and the files are those of this test.
+    let access =
+        access.lines().filter(|line| !line.starts_with("listener") && !line.contains("/etc/mosquitto/"));
+    let access = access.map(|line| format!("{line}\n")).collect::<String>();
+    let acl = path("deploy/mosquitto/acl");
+    let access = format!("{access}acl_file {}\n", acl.display());
+    let broker = Broker::with_users(&access, &[("underfoot", "moon"), ("rover", "sun")]);
+    let folder = folder();
+    let page = Page::read(&format!("{LIBRARY}/README.md"));
+    let toml = page.blocks(Some("Esp32Mqtt"), "toml").remove(0).join("\n");
+    let secret = private(folder.path(), "moon");
+    let toml = toml
+        .replace("mqtt-password", secret.to_str().unwrap())
+        .replace("host = \"127.0.0.1\"", &format!("host = \"127.0.0.1\"\nport = {}", broker.port));
+    std::fs::write(folder.path().join("robots.toml"), toml).unwrap();
+    let blocks = page.blocks(Some("Esp32Mqtt"), "sh");
+    let line = blocks.iter().flatten().find(|line| line.starts_with("underfoot record")).unwrap();
+    let mut command = underfoot(line.split_whitespace().skip(1));
+    command.current_dir(folder.path());
+    let daemon = Daemon::command(command);
+    broker.wait_for_subscription("robots/+/current");
+    let robot = Client::with_user(&broker, Some("rover"), "underfoot/rover/surface");
+    let messages = messages(&sketch("Esp32Mqtt", Board::Esp32, 2));
+    for (topic, payload) in &messages {
+        robot.publish(topic, payload.as_slice());
+    }
+    let out = folder.path().join("recordings");
+    assert_recorded(&out, 20 * messages.len(), 100.0, &Board::Esp32.currents(2), 1e-4);
+    let ended = daemon.interrupt();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_says(&ended.stderr.join("\n"), &["recording \"gravel\""]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn rows_that_repeat_a_time_are_counted_and_named_before_training() {
     let said = before_training(&stderr);
     assert!(said.contains("dropped: 300 duplicate of 600 rows in data/tile/drive0.csv\n"), "{said}");
     assert!(
-        said.contains("dropped: 1,200 duplicate of 2,400 rows in all; 1 more recordings have such rows"),
+        said.contains("dropped: 1,200 duplicate of 2,400 rows in all, also in 1 more recording"),
         "{said}"
     );
     assert!(

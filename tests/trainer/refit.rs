@@ -191,5 +191,5 @@ fn each_wrong_input_is_one_line_that_names_it() {
     assert!(error.contains("--out is the model m.onnx itself"), "{error}");
     std::fs::rename(root.join("m.onnx"), root.join("moved.onnx")).unwrap();
     let error = fails(root, &["refit", "moved.onnx", "new", "--out", "m.onnx"]);
-    assert!(error.contains("the run folder m.run of an earlier training is beside --out"), "{error}");
+    assert!(error.contains("the run folder m.run beside --out belongs to an earlier model"), "{error}");
 }

@@ -74,7 +74,7 @@ fn a_surface_that_changes_from_day_to_day_has_a_low_score_by_session_and_later()
     let score = |key: &str| scores[key]["balanced_accuracy"].as_f64().unwrap();
     let lowest = ["windows", "later", "session"].map(score).into_iter().fold(1.0, f64::min);
     assert_eq!(score(scores["expect"].as_str().unwrap()), lowest);
-    let expected = format!("Tomorrow, expect about {:.1} %", 100.0 * lowest);
+    let expected = format!("On another day, expect about {:.1} %", 100.0 * lowest);
     assert!(stderr.contains(&expected), "{expected} in {stderr}");
     let page =
         std::fs::read_to_string(folder.path().join("m.run/report.html")).unwrap().replace('\u{a0}', " ");
@@ -132,12 +132,12 @@ fn what_cannot_be_known_about_other_sessions_is_told_in_one_line() {
     ] {
         let (scores, stderr) = fit(folder.path(), "");
         let told: Vec<&str> = stderr.lines().filter(|line| line.starts_with(expected)).collect();
-        assert!(told.len() == 1 && told[0].contains(".88 by recording became .64"), "{stderr}");
+        assert!(told.len() == 1 && told[0].contains(".88 by recording fell to .64"), "{stderr}");
         let warnings = scores["warnings"].as_array().unwrap();
         assert!(warnings.iter().any(|warning| told[0].ends_with(warning.as_str().unwrap())), "{scores}");
         assert_eq!((scores["session"].is_null(), scores["later"].is_null()), (true, !later), "{scores}");
         let networks = stderr.contains("training 1 network for the scores");
-        assert_eq!((networks, stderr.contains("Tomorrow, expect less")), (later, !later), "{stderr}");
+        assert_eq!((networks, stderr.contains("On another day, expect less")), (later, !later), "{stderr}");
         assert_eq!(model_show(folder.path(), &[]).contains("not known"), !later);
     }
 }

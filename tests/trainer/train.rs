@@ -51,7 +51,7 @@ fn a_model_says_how_novel_a_window_is_and_which_surfaces_are_candidates_unless_i
     };
     let (stderr, has_output, model, scores, page) = fitted("with", &[]);
     assert!(has_output && model.contains("\"candidates\":0."), "no output or candidates");
-    assert!(stderr.contains("each left out in turn") && stderr.contains("mean of 3"), "{stderr}");
+    assert!(stderr.contains("each surface was left out in turn") && stderr.contains("mean of 3"), "{stderr}");
     assert!(stderr.contains("candidates are surfaces with a probability of at least 0."), "{stderr}");
     assert_eq!(scores["output"], true);
     assert_eq!(scores["left_out"]["surfaces"].as_array().unwrap().len(), 3, "{scores}");
@@ -79,8 +79,8 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
     let stderr = text(&done.stderr);
     assert!(done.status.success(), "{stderr}");
     for expected in [
-        "scores on 12 held-out recordings, each answered by 2 networks that were not trained on it",
-        "these recordings chose nothing else",
+        "scores on 12 held-out recordings, each predicted by 2 networks that were not trained on it",
+        "these recordings were used for nothing else",
         "windows, each counted by itself: accuracy",
         "decisions, as `underfoot replay` makes and counts them: accuracy",
         "each of these recordings is on one surface, so no decision had to follow a change",
@@ -115,10 +115,13 @@ fn the_configuration_in_the_run_folder_reproduces_the_model() {
     // The page and the terminal come to the same conclusion, with the same figures as the scores.
     let page = page.replace('\u{a0}', " ");
     let published = 100.0 * scores["decisions"]["balanced_accuracy"].as_f64().unwrap();
-    let headline = stderr.lines().find(|line| line.contains("of what is published is")).unwrap();
+    let headline = stderr.lines().find(|line| line.contains("of the published surfaces are")).unwrap();
     assert!(page.contains(&format!("<h1>{headline}</h1>")), "{headline} in {page}");
-    assert!(headline.contains("is unknown") || headline.contains(&format!("{published:.1} %")), "{headline}");
-    for expected in ["What to do next", "Compared with what", "How certain is this?", "For experts"] {
+    assert!(
+        headline.contains("are unknown") || headline.contains(&format!("{published:.1} %")),
+        "{headline}"
+    );
+    for expected in ["What to do next", "Comparison", "How certain is this?", "For experts"] {
         assert!(page.contains(expected), "{expected}");
     }
     let model = std::fs::read(folder.path().join("m.onnx")).unwrap();
@@ -203,7 +206,10 @@ fn scores_on_recordings_that_the_model_was_trained_on_are_warned_of() {
     let arguments = ["data", "--out", "m.onnx", "--validation", "0.25", "--schedule", "plateau"];
     let done = fit(root, &arguments);
     let stderr = text(&done.stderr);
-    assert!(stderr.contains("these recordings also chose the learning rate, so the scores"), "{stderr}");
+    assert!(
+        stderr.contains("these recordings were also used to choose the learning rate, so the scores"),
+        "{stderr}"
+    );
     assert_eq!(scores(&root.join("m.run"))["validation_chose"], serde_json::json!(["learning_rate"]));
     assert_eq!(card(root, "m.onnx")["training"]["recording_digests"].as_array().unwrap().len(), 9);
     let shown = Command::new(env!("CARGO_BIN_EXE_underfoot"))
@@ -213,7 +219,10 @@ fn scores_on_recordings_that_the_model_was_trained_on_are_warned_of() {
         .unwrap();
     let shown = text(&shown.stdout);
     assert!(shown.contains("known drives 9, which are recognised"), "{shown}");
-    assert!(shown.contains("windows of 3 recordings that were held out, which also chose the learning rate"));
+    assert!(shown.contains(
+        "windows of 3 recordings that were held out, which were also used to choose the learning \
+                            rate"
+    ));
     let warning = "warning: the model was trained on 9 of these 12 recordings, first data/concrete/";
     let evaluated = text(&trainer(&["evaluate", "m.onnx", "data"], root).stderr);
     assert!(evaluated.contains(warning), "{evaluated}");
@@ -241,7 +250,10 @@ fn a_search_reports_its_trials_and_labels_its_score_as_a_validation_score() {
     let done = fit(folder.path(), &["data", "--out", "m.onnx", "--folds", "2", "--budget", "2s"]);
     let stderr = text(&done.stderr);
     assert!(done.status.success() && stderr.contains("the best of "), "{stderr}");
-    assert!(stderr.contains("these recordings also chose the settings, so the scores on new"), "{stderr}");
+    assert!(
+        stderr.contains("these recordings were also used to choose the settings, so the scores on new"),
+        "{stderr}"
+    );
     assert!(!stderr.contains("--epochs"), "{stderr}");
     let scores = std::fs::read(folder.path().join("m.run/scores.json")).unwrap();
     let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
@@ -278,7 +290,7 @@ fn an_interrupted_training_keeps_the_model_and_writes_the_unfinished_one_beside_
         last.contains("the unfinished model is in m.partial.onnx, its report in m.partial.run/report.html"),
         "{rest}"
     );
-    assert!(!rest.contains("wrote ") && !rest.contains("held-out recordings, each answered"), "{rest}");
+    assert!(!rest.contains("wrote ") && !rest.contains("held-out recordings, each predicted"), "{rest}");
     assert_eq!(std::fs::read_to_string(folder.path().join("m.onnx")).unwrap(), "a good model");
     assert!(folder.path().join("m.partial.onnx").is_file() && !folder.path().join("m.run").exists());
     let run = folder.path().join("m.partial.run");

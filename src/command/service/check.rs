@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::assemble;
 use super::check_source::{SourceCheck, SourceFindings};
-use super::port::PortArgs;
+use super::port::{PortArgs, shell_word};
 use crate::command::block_on;
 use crate::command::failure::Failure;
 use crate::config::Config;
@@ -118,7 +118,7 @@ impl CheckArgs {
         }
         match worst {
             None => {
-                eprintln!("{}", next_step(self.config.as_deref()));
+                eprintln!("{}", next_step(self.config.as_deref(), &self.port));
                 Ok(())
             }
             // Each fault has been printed on its own line.
@@ -135,9 +135,13 @@ fn accepted(config: &Config) -> String {
 }
 
 /// What to do when everything works.
-fn next_step(config: Option<&Path>) -> String {
+fn next_step(config: Option<&Path>, port: &PortArgs) -> String {
     match config {
-        Some(config) => format!("next: underfoot run -c {}", config.display()),
+        // A board that is only tried has no model yet.
+        _ if port.is_given() => {
+            format!("next: drive over a surface, such as gravel, and run {}", port.record_command("gravel"))
+        }
+        Some(config) => format!("next: underfoot run -c {}", shell_word(&config.to_string_lossy())),
         None => "next: sudo systemctl enable --now underfoot, or underfoot run to see what it does".into(),
     }
 }

@@ -72,7 +72,17 @@ impl PortArgs {
 
     /// The command that checks what these flags, or the configuration in `file`, describe.
     pub(crate) fn check_command(&self, file: Option<&Path>) -> String {
-        let mut words = vec!["underfoot".to_owned(), "check".to_owned()];
+        self.command("underfoot check", file)
+    }
+
+    /// The command that records a drive on a surface from what these flags describe.
+    pub(crate) fn record_command(&self, surface: &str) -> String {
+        self.command(&format!("underfoot record --label {}", shell_word(surface)), None)
+    }
+
+    /// A command with these flags, or with the configuration in `file` if the flags name no port.
+    fn command(&self, begin: &str, file: Option<&Path>) -> String {
+        let mut words = vec![begin.to_owned()];
         let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), shell_word(value)]);
         match (&self.port, file) {
             (None, None) => {}
@@ -147,6 +157,10 @@ mod tests {
             assert!(flags.port.is_none() || parsed.is_ok(), "{check} has a flag that does not exist");
         }
         assert_eq!(parse("").check_command(None), "underfoot check");
+        assert_eq!(
+            parse("--port a --channels left,right").record_command("wet tile"),
+            "underfoot record --label 'wet tile' --port a --channels left,right"
+        );
         assert!(Line::try_parse_from(["record", "--config", "a", "--channels", "left"]).is_err());
     }
 

@@ -95,7 +95,7 @@ fn expectation(by_recording: &Scores, training: &TrainingSummary) -> String {
         Some((name, lowest)) if others.count() > 0 => {
             format!("expect a balanced accuracy of about {lowest:.3}, the lowest of these scores ({name})")
         }
-        _ => "expect less than that: scores in other sessions or later are not known".into(),
+        _ => "expect a lower score: those in other sessions and of later recordings are not known".into(),
     }
 }
 
@@ -114,7 +114,13 @@ fn describe(card: &Card) -> String {
     );
     line("labels", card.labels.join(", "));
     if let Some(least) = card.candidates {
-        line("candidates", format!("the likeliest label, and others from a probability of {least} on"));
+        line(
+            "candidates",
+            format!(
+                "the most probable label, and every label with a probability of at least \
+                                    {least:.3}"
+            ),
+        );
     }
     line("made by", card.made_by.clone());
     if let Some(training) = &card.training {
@@ -148,9 +154,11 @@ fn describe(card: &Card) -> String {
         }
         if let Some(scores) = &training.validation_scores {
             let chosen = match ValidationChoice::in_words(&training.validation_chose) {
-                Some(chosen) => format!("which also chose {chosen}"),
-                None if training.chosen_on_validation => "which also chose the epoch or the settings".into(),
-                None => "which chose nothing else".into(),
+                Some(chosen) => format!("which were also used to choose {chosen}"),
+                None if training.chosen_on_validation => {
+                    "which were also used to choose the epoch or the settings".into()
+                }
+                None => "which were used for nothing else".into(),
             };
             line(
                 "validation",
@@ -174,7 +182,7 @@ fn describe(card: &Card) -> String {
             }
         }
         if let Some(scores) = &training.validation_scores {
-            line("tomorrow", expectation(scores, training));
+            line("another day", expectation(scores, training));
         }
         for (channel, s) in card.channels.iter().zip(&training.statistics) {
             line(

@@ -163,7 +163,8 @@ impl ReplayArgs {
         let report = health.report();
         if let Some(conclusion) = report.sources.iter().find_map(|source| source.conclusion.as_ref()) {
             eprintln!(
-                "{conclusion}, by how far apart the samples are; set [time] unit in a dataset.toml if that is wrong"
+                "{conclusion}, as the intervals between the samples suggest; set [time] unit in a dataset.toml if \
+                 that is wrong"
             );
         }
         let drops = health.drops();

@@ -169,14 +169,14 @@ fn print_verdict(diagnosis: &Diagnosis, data: &[PathBuf]) {
         eprintln!("   -> {}", finding.fix);
     }
     if !diagnosis.healthy() && !diagnosis.tendencies.is_empty() {
-        eprintln!("not certain, the largest first:");
+        eprintln!("possible improvements that are not certain, the largest first:");
         for tendency in &diagnosis.tendencies {
             eprintln!("   {}; if so, {}", tendency.sentence(), tendency.fix);
         }
     }
     if diagnosis.healthy() {
         let tried = diagnosis.trials.iter().filter(|trial| trial.effect.is_some()).count();
-        eprintln!("none of the {tried} changes that were tried improves it beyond chance");
+        eprintln!("none of the {tried} changes that were tried improves the training run beyond chance");
     }
     for condition in diagnosis.conditions.iter().filter(|_| diagnosis.findings.is_empty()) {
         let mark = match condition.met {

@@ -118,8 +118,8 @@ fn export_or_withdraw<M>(
         Err(ExportError::NoveltyDiffers { difference, allowed }) => {
             withdraw(model);
             let why = format!(
-                "ONNX Runtime's differs from the trainer's by {difference:.0e}, more than {allowed:.0e}, as it may with few \
-                 or very similar recordings"
+                "the novelty of ONNX Runtime differs from that of the trainer by {difference:.0e}, more than \
+                 {allowed:.0e}, as it may with few or very similar recordings"
             );
             (export(model), Some(why))
         }

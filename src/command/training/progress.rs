@@ -27,7 +27,7 @@ impl TrainingProgress {
     /// Shows an empty bar for a training run with these settings and numbers of networks.
     pub(crate) fn new(options: &FitOptions, members: usize, companions: usize) -> Self {
         let epochs = options.epochs();
-        let style = ProgressStyle::with_template("{bar:20} {percent}%, {eta} left: {msg}").ok();
+        let style = ProgressStyle::with_template("{bar:20} {percent} %, {eta} left: {msg}").ok();
         let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
             let bar = ProgressBar::new((epochs * (members + companions)) as u64).with_style(style);
             bar.enable_steady_tick(std::time::Duration::from_millis(500));

@@ -25,7 +25,7 @@ use crate::train::refit::wording::RefitWords;
 use crate::train::rehearsal::RehearsalWindows;
 use crate::train::report::run_folder;
 
-/// Train a model further on a few new recordings, in seconds, and say by held-out drives whether it got better
+/// Train a model further on a few new recordings, in seconds, and tell from held-out drives whether it got better
 #[derive(Clone, Debug, clap::Args)]
 pub struct RefitArgs {
     /// The model, an ONNX file that `fit` or `refit` wrote
@@ -125,7 +125,9 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
     match calibration {
         Some(calibration) => eprintln!("on the held-out new drives, {calibration}"),
         None => {
-            eprintln!("the confidence keeps the model's temperature, because too few drives were held out")
+            eprintln!(
+                "the temperature of the confidence was kept, because too few drives were held out to fit it"
+            )
         }
     }
     eprintln!(
@@ -135,10 +137,11 @@ pub fn run(args: RefitArgs) -> anyhow::Result<()> {
         card.labels.len(),
     );
     if let Some(why) = no_novelty {
-        eprintln!("it has no output for novelty, because {why}");
+        eprintln!("the model has no output for novelty, because {why}");
     }
     eprintln!(
-        "it lists no candidates of a window: only fit, which holds out every drive once, can measure how probable a candidate has to be"
+        "the model lists no candidates: only fit, which holds out every recording once, can find the probability \
+         from which a surface is a candidate"
     );
     if json {
         println!("{}", serde_json::to_string(&report(comparison, *calibration))?);
@@ -153,15 +156,16 @@ fn check_out(out: &Path, model: &Path) -> anyhow::Result<()> {
     let absolute = |path: &Path| path.canonicalize().ok();
     if absolute(out).is_some_and(|out| absolute(model) == Some(out)) {
         anyhow::bail!(
-            "--out is the model {} itself; name another file, so that the old model is there if the new one is worse",
+            "--out is the model {} itself; name another file, so that the old model is kept in case the new one is \
+             worse",
             model.display()
         );
     }
     let folder = run_folder::default_folder(out);
     if folder.exists() {
         anyhow::bail!(
-            "the run folder {} of an earlier training is beside --out and would not be that of the new model; choose \
-             another --out, or move the folder away",
+            "the run folder {} beside --out belongs to an earlier model; choose another --out, or move the folder \
+             away",
             folder.display()
         );
     }
@@ -191,8 +195,8 @@ fn describe(material: &Material, labels: usize) {
     let mut present = dataset.card.labels.iter().zip(counts).filter(|(_, count)| *count > 0);
     if let (Some((label, _)), None) = (present.next(), present.next()) {
         notes.push(format!(
-            "all new recordings are on {label}, so the refit cannot tell what changed with the day from what is {label}; \
-             record a second surface on the same day"
+            "all new recordings are on {label}, so the refit cannot separate what has changed since the old \
+             recordings from what is typical of {label}; record a second surface on the same day"
         ));
     }
     if !material.known.is_empty() {
@@ -204,7 +208,7 @@ fn describe(material: &Material, labels: usize) {
     }
     if material.repeated > 0 {
         notes.push(format!(
-            "{} recordings are among the new ones as well as the old ones; they are taken as new",
+            "{} recordings are among both the new and the old ones; they count as new",
             material.repeated
         ));
     }

@@ -31,33 +31,29 @@ impl Display for Scored<'_> {
         let Self { trained, dataset, decisions, trees, leaky, in_time } = *self;
         let (windows, out_of_fold) = (trained.window_confusion(dataset), &trained.out_of_fold);
         if windows.total() == 0 {
-            writeln!(f, "no recordings were held out by recording, so there is no score of the model")?;
+            writeln!(f, "no recordings were held out, so the model has no score by recording")?;
             return write!(f, "{}", InTime(in_time));
         }
         let held_out: BTreeSet<usize> =
             out_of_fold.windows.iter().map(|window| dataset.recording_of_window[*window]).collect();
         writeln!(
             f,
-            "scores on {} held-out recordings, each answered by {}:",
+            "scores on {} held-out recordings, each predicted by {}:",
             held_out.len(),
             networks(&out_of_fold.networks)
         )?;
         match ValidationChoice::in_words(&trained.validation_chose()) {
             Some(chosen) => writeln!(
                 f,
-                "  these recordings also chose {chosen}, so the scores on new recordings will be lower"
+                "  these recordings were also used to choose {chosen}, so the scores on new recordings will be lower"
             )?,
-            None => writeln!(f, "  these recordings chose nothing else")?,
+            None => writeln!(f, "  these recordings were used for nothing else")?,
         }
         writeln!(f, "  {} windows, each counted by itself: {}", windows.total(), windows.scores())?;
         let folds = trained.fold_scores(dataset);
         if folds.len() > 1 {
             let balanced = folds.iter().map(|scores| format!("{:.3}", scores.balanced_accuracy));
-            writeln!(
-                f,
-                "    balanced accuracy of each part that was held out: {}",
-                balanced.collect::<Vec<_>>().join(" ")
-            )?;
+            writeln!(f, "    balanced accuracy of each fold: {}", balanced.collect::<Vec<_>>().join(" "))?;
         }
         if let Some(decisions) = decisions {
             writeln!(

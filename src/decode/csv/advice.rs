@@ -74,6 +74,10 @@ pub(super) fn of_time(text: &[u8], unit: TimeUnit) -> &'static str {
     }
 }
 
+/// What else to do about rows with more numbers than there are channels.
+pub(super) const MORE_CHANNELS: &str =
+    "; or name every channel that the board sends, with --channels or under [[source.channel]]";
+
 /// What is wrong with rows such as `1,21`, which are one number with a decimal comma or a time and a number.
 pub(super) const DECIMAL_COMMA: &str = "rows such as \"1,21\" are read as a time and a number, but then their \
     times repeat or go back; if they are numbers with a decimal comma, set decimal = \",\", otherwise \

@@ -6,7 +6,7 @@ use super::format::Delimiter;
 use super::header::{HeaderError, Names, TimeFields};
 use super::number::is_number;
 use super::row::{FieldSplitter, Row, text};
-use crate::signal::Time;
+use crate::signal::{Time, time_name};
 
 /// The form of rows without a header.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +25,33 @@ pub(super) struct HeldRow {
     pub(super) line: u64,
     /// Whether the row is of two whole numbers, so that it may be one number with a decimal comma.
     pub(super) is_integers: bool,
+}
+
+/// A header whose first name is that of a time, and which lacks a column that is wanted.
+#[derive(Debug)]
+pub(super) struct ForeignHeader {
+    /// The number of its fields.
+    width: usize,
+    /// Which column it lacks, and which it has.
+    pub(super) why: String,
+}
+
+impl ForeignHeader {
+    /// Finds such a header in a line, with any of the possible delimiters.
+    pub(super) fn find(line: &[u8], splitter: &mut FieldSplitter, fields: &FieldReader) -> Option<Self> {
+        fields.format.candidates().find_map(|delimiter| {
+            let row = splitter.split(line, delimiter).filter(|row| row.len() > 1)?;
+            let names: Vec<String> = row.trimmed().map(text).collect();
+            time_name::recognise(names.first()?)?;
+            let error = Names::find(&names, &fields.columns, &fields.input, &[]).err()?;
+            Some(Self { width: names.len(), why: error.of_header(&names) })
+        })
+    }
+
+    /// Whether a row that is taken for one of this form has the time of this header in the place of a channel.
+    pub(super) fn contradicts(&self, form: RowForm, row: Row<'_>) -> bool {
+        !form.timed && row.len() == self.width
+    }
 }
 
 /// Whether a line has no number, so that it is not a damaged row.

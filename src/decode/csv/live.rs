@@ -8,7 +8,8 @@
 use super::advice;
 use super::fields::{Fault, FieldReader};
 use super::form::{
-    HeldRow, RowForm, begins_cut, find_header, find_position, is_text, is_two_integers, repeat_or_go_back,
+    ForeignHeader, HeldRow, RowForm, begins_cut, find_header, find_position, is_text, is_two_integers,
+    repeat_or_go_back,
 };
 use super::format::Delimiter;
 use super::header::{HeaderError, Names};
@@ -41,6 +42,8 @@ pub(super) struct LiveRows {
     candidate: Option<RowForm>,
     /// Another form than that in force, and how many rows in a row had it.
     rival: Option<(RowForm, u32)>,
+    /// A header that names a time but not every channel. Its time is not taken for a channel.
+    foreign: Option<ForeignHeader>,
     /// Whether rows such as `1,21` are not believed to be a time and a number.
     integers_are_refused: bool,
     /// Whether the stream may begin within a line, and this line may be the first row.
@@ -133,10 +136,18 @@ impl LiveRows {
             let timed = self.candidate.map_or(is_longer, |candidate| candidate.timed);
             fields.read_by_position(row, timed).err().filter(|_| has_numbers)
         });
+        if let Some(foreign) = ForeignHeader::find(line.text, splitter, fields) {
+            self.foreign = Some(foreign);
+            self.form.take_if(|form| matches!(form, Form::Order(RowForm { timed: false, .. })));
+        }
         let example = || advice::example(&fields.columns, fields.format);
         match problem.filter(|_| !is_text(line.text, splitter, fields)) {
             Some((reason @ DropReason::Malformed, problem)) => {
-                drops.add(reason, || format!("{line}: {problem}; {}", example()));
+                let has_more = splitter
+                    .split(line.text, fields.delimiter)
+                    .is_some_and(|row| row.trimmed().count() > fields.raw.len() + 1);
+                let more = if has_more { advice::MORE_CHANNELS } else { "" };
+                drops.add(reason, || format!("{line}: {problem}; {}{more}", example()));
             }
             Some((reason, problem)) => drops.add(reason, || format!("{line}: {problem}")),
             None => drops.add(DropReason::Malformed, || {
@@ -165,6 +176,13 @@ impl LiveRows {
         samples: &mut Samples,
         drops: &mut Drops,
     ) {
+        let row = splitter.split(line.text, position.delimiter.unwrap_or(fields.delimiter));
+        if let (Some(foreign), Some(row)) = (&self.foreign, row)
+            && foreign.contradicts(position, row)
+        {
+            drops.add(DropReason::Malformed, || format!("{line}: {}", foreign.why));
+            return;
+        }
         if let Some((reason, problem)) = fault {
             let count = match self.rival {
                 Some((rival, count)) if rival == position => count + 1,
@@ -179,7 +197,6 @@ impl LiveRows {
             }
             return;
         }
-        let row = splitter.split(line.text, position.delimiter.unwrap_or(fields.delimiter));
         let may_be_one = position.timed && fields.raw.len() == 1 && fields.format.is_open();
         let is_integers = may_be_one && row.is_some_and(is_two_integers);
         if is_integers && self.integers_are_refused {
@@ -235,6 +252,7 @@ impl LiveRows {
         (self.candidate, self.rival, self.integers_are_refused) = (None, None, false);
         self.may_begin_cut = false;
         self.form = Some(form);
+        self.foreign = None;
     }
 
     fn drop_held(&mut self, drops: &mut Drops, why: &str) {

@@ -346,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn a_row_with_more_numbers_than_channels_says_how_to_name_them() {
+        let mut rows = live(&["current"]);
+        let (_, drops) = decode(&mut rows, "0.1,1,2\n0.2,1,2\n", 100);
+        assert_eq!(
+            drops.first().unwrap(),
+            (
+                DropReason::Malformed,
+                "line 1: the row has 3 fields instead of 1 (current), or 2 with the time first; print 1.26 \
+                 (current), or 12.3,1.26 with the time first; or name every channel that the board sends, with \
+                 --channels or under [[source.channel]]"
+            )
+        );
+    }
+
+    #[test]
     fn a_board_that_prints_a_header_may_order_its_columns_freely() {
         let mut rows = live(&["m1", "m2"]);
         let (samples, drops) = decode(&mut rows, "boot v1\nm2,volts,t,m1\n20,12,1,10\n", 100);
@@ -511,6 +526,25 @@ mod tests {
         // Noise that is text makes another header. It is given up when rows do not have its form.
         let (samples, drops) = decode(&mut live(&["current"]), &format!("x,y4t,current\n{rows}"), 9);
         assert_eq!((samples.len(), drops.total(), samples[0].0), (46, 4, 0.04));
+    }
+
+    #[test]
+    fn the_time_of_a_header_without_the_channels_is_not_taken_for_a_channel() {
+        let rows: String = (0..20).map(|row| format!("{},1.5\n", 10_000 * row)).collect();
+        // The header may also come after some rows, when the board starts again.
+        for before in ["", &rows] {
+            let text = format!("{before}t,current\n{rows}");
+            let (samples, drops) = decode(&mut live(&["left", "right"]), &text, 9);
+            assert_eq!((samples.len(), drops.total()), (before.lines().count(), 21), "{samples:?}");
+        }
+        let (_, drops) = decode(&mut live(&["left", "right"]), &format!("t,current\n\n{rows}"), 9);
+        let first = &drops.first().unwrap().1;
+        assert!(
+            first.starts_with("the line \"t,current\" is neither a row of numbers nor a header"),
+            "{first}"
+        );
+        let last = decode(&mut live(&["left"]), "t,current\n0.0,1.5\n0.1,1.5\n0.2,1.5\n", 9).0;
+        assert_eq!(last.len(), 3, "a header with as many columns and other names leaves the order");
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl JsonDecoder<'_> {
                 None if rest.starts_with(b"[") => return self.list(rest),
                 // The value has no end. What follows on other lines may be whole again.
                 None if rest.starts_with(b"{") => return self.lines(rest),
-                None => return self.malformed(|| format!("a text has no end: {}", quote(rest))),
+                None => return self.malformed(|| format!("a text in quotes has no end: {}", quote(rest))),
             }
         }
     }

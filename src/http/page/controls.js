@@ -12,7 +12,7 @@ const showAt = (end) => {
   const frozen = view.end !== null;
   setText(byId('pause'), frozen ? 'Resume' : 'Pause');
   byId('ahead').disabled = !frozen;
-  setText(byId('stands'), frozen ? `The charts stand at ${formatTime(view.end)}; data goes on arriving.` : '');
+  setText(byId('stands'), frozen ? `The charts are paused at ${formatTime(view.end)}; new samples still arrive.` : '');
   drawSoon();
 };
 

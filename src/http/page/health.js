@@ -10,7 +10,7 @@ const showHealth = (report) => {
   const faults = faultsIn(report);
   const count = report.streams === 1 ? '1 stream' : `${report.streams} streams`;
   byId('overall').dataset.state = faults.length ? 'bad' : 'good';
-  setText(byId('overall'), faults.length ? faults.join(', ') : `All is well: ${count}`);
+  setText(byId('overall'), faults.length ? faults.join(', ') : `No problems: ${count}`);
   byId('sources').replaceChildren(...report.sources.map((source) => sourceRow(source, report.now)));
   previousReport = report;
   showProblems(report.problems);
@@ -33,7 +33,7 @@ const showProblems = (problems) => {
 const faultsIn = (report) => {
   const bad = report.sources.filter((source) => !isGood(source));
   const faults = bad.map((source) => `${source.name} is ${source.state}`);
-  if (about.broker && !report.broker.connected) faults.push('the broker is away');
+  if (about.broker && !report.broker.connected) faults.push('the broker is not connected');
   if (!report.moves) faults.push('the pipeline makes no progress');
   const problems = report.problems.map((problem) => `${problem.stream}: ${describeProblem(problem)}`);
   if (problems.length > MAX_NAMED) faults.push(`${formatCount(report.problem_count)} problems`);
@@ -77,5 +77,5 @@ const showFacts = (report) => setDefinitions(byId('facts'), [
   ['Window', `${about.window} steps at ${about.rate} Hz (${decimals(about.window / about.rate)} s)`],
   ['Rate', `a prediction every ${decimals(about.hop / about.rate)} s`],
   ['Predictions', formatCount(report.predictions)],
-  ['Broker', about.broker ? `${about.broker}, ${report.broker.connected ? 'connected' : 'away'}` : 'none'],
+  ['Broker', about.broker ? `${about.broker}, ${report.broker.connected ? 'connected' : 'not connected'}` : 'none'],
 ]);

@@ -84,8 +84,8 @@ fn change(stream: &str, publish: &Publish, drops: &mut Drops) -> Option<LabelCha
     if publish.retain {
         drops.add(DropReason::Retained, || {
             format!(
-                "the broker had kept a label on {}, and nobody knows whether the robot is still there; publish labels \
-                 without the retain flag, and remove the old one with `mosquitto_pub -r -n`",
+                "the broker delivered a retained label on {}, which may be out of date; publish labels without the \
+                 retain flag, and remove the old one with `mosquitto_pub -r -n`",
                 topic()
             )
         });

@@ -127,8 +127,8 @@ impl ReceivedTopic {
         if publish.retain {
             drops.add(DropReason::Retained, || {
                 format!(
-                    "the broker had kept a message on {}, which is no sample of now; publish samples without the \
-                     retain flag, and remove the old one with `mosquitto_pub -r -n`",
+                    "the broker delivered a retained message on {}, which is not a current sample; publish samples \
+                     without the retain flag, and remove the old one with `mosquitto_pub -r -n`",
                     topic()
                 )
             });

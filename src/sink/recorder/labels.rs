@@ -107,7 +107,10 @@ impl LiveLabels {
             let idle = self.idle;
             self.streams.retain(|_, live| now.saturating_duration_since(live.used) <= idle);
             if self.streams.len() >= self.max_streams {
-                return Err(format!("limits.streams = {} streams have had one; raise it", self.max_streams));
+                return Err(format!(
+                    "limits.streams = {} streams have had a label; raise the limit",
+                    self.max_streams
+                ));
             }
         }
         let live = self.streams.entry(stream.clone()).or_insert_with(|| LiveLabel {
@@ -120,7 +123,8 @@ impl LiveLabels {
             if !live.budget.spend(now) {
                 let interval = CHANGE_INTERVAL.as_secs();
                 return Err(format!(
-                    "it has changed {CHANGES} times in a short time; one may begin each {interval} s"
+                    "the label of this stream has changed {CHANGES} times in a short time; from then on, it may \
+                     change once in {interval} s"
                 ));
             }
             live.label = Some(label.clone());

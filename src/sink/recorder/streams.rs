@@ -138,8 +138,8 @@ impl Recorder {
                     drops.add(DropReason::NotRecorded, || {
                         format!(
                             "the clock of the stream \"{}\" goes back again and again, so only one recording a \
-                             minute begins, and samples before the newest row are left out; if two boards have \
-                             this name, give each its own",
+                             minute begins, and samples before the newest row are dropped; if two boards have this \
+                             name, give each its own",
                             batch.stream
                         )
                     });

@@ -69,8 +69,8 @@ impl RateFault {
                     thousands.into_iter().find(|factor| (0.3..3.0).contains(&(measured * factor / rate)));
                 let cause = match unit {
                     Some(factor) => format!(
-                        "the times are read {factor:.0} times too long: set unit under [source.time] to the unit that \
-                         the board sends"
+                        "the unit of the times is {factor:.0} times too long: set unit under [source.time] to the \
+                         unit that the board sends"
                     ),
                     None => {
                         "raise the rate of the source, or train a model on recordings at its rate".to_owned()

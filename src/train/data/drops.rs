@@ -85,9 +85,10 @@ impl DropSummary {
         if self.recordings.len() > MAX_LISTED {
             let more = self.recordings.len() - MAX_LISTED;
             lines.push(format!(
-                "dropped: {} of {} rows in all; {more} more recordings have such rows",
+                "dropped: {} of {} rows in all, also in {more} more recording{}",
                 counts(&self.samples),
-                grouped(self.rows)
+                grouped(self.rows),
+                if more == 1 { "" } else { "s" }
             ));
         }
         let windows = [
@@ -213,10 +214,7 @@ mod tests {
         let lines = DropSummary::of(&all).lines();
         assert_eq!(lines.len(), 5, "{lines:#?}");
         assert_eq!(lines[0], "dropped: 500 duplicate of 30,000 rows in tile/5.csv");
-        assert_eq!(
-            lines[3],
-            "dropped: 1,500 duplicate of 180,000 rows in all; 2 more recordings have such rows"
-        );
+        assert_eq!(lines[3], "dropped: 1,500 duplicate of 180,000 rows in all, also in 2 more recordings");
         assert_eq!(lines[4], "dropped: 12 windows to 2 gaps between samples");
         assert!(DropSummary::of(&all[1..1]).lines().is_empty());
     }

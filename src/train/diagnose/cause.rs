@@ -161,8 +161,8 @@ impl Cause {
                  have in common."
             }
             Self::NetworkBehindTrees => {
-                "Trees on summary statistics of the same windows are right more often on the same drives, so the windows \
-                 hold more than this network has learned from them."
+                "Trees on summary statistics of the same windows are correct more often on the same drives, so this \
+                 network has not learned everything that the windows show."
             }
             Self::WrongOptimizer => {
                 "With the same learning rate, another optimiser reaches a better network in as many epochs."

@@ -22,7 +22,7 @@ impl Diagnosis {
             }
             (DiagnosisState::Healthy, _) => "Nothing is wrong with this training run".into(),
             _ if self.defaults_do_better() => {
-                "No single setting explains it, but the default settings do better than these".into()
+                "No single cause was found, but the default settings do better than these".into()
             }
             _ if !self.conclusive() => "Too little was measured to be certain of anything".into(),
             _ if self.tendencies.is_empty() => "No cause was found, but not everything was measured".into(),
@@ -40,18 +40,19 @@ impl Diagnosis {
         };
         let guessing = format!("guessing in {:.1} %", 100.0 / labels);
         let compared = match trees.is_finite() {
-            true => format!("trees on summary statistics in {:.1} %, {guessing}", 100.0 * trees),
+            true => format!("trees on summary statistics in {:.1} %, and {guessing}", 100.0 * trees),
             false => guessing,
         };
         let network = mean(&self.control, |outcome| outcome.accuracy);
         if network.is_finite() {
             format!(
-                "On drives that were held out, this network is right in {:.1} % of a surface's windows, {compared}.",
+                "On held-out drives, this network is correct in {:.1} % of a surface's windows, {compared}.",
                 100.0 * network
             )
         } else {
             format!(
-                "There was no time to train the network once. For comparison, right on held-out drives: {compared}."
+                "There was no time to train the network even once. For comparison, the windows of held-out drives \
+                 are predicted correctly by {compared}."
             )
         }
     }
@@ -62,7 +63,7 @@ impl Diagnosis {
             (Some([low, high]), seeds) if finding.effect != 0.0 => {
                 let what = match finding.cause {
                     Cause::LeakySplit => "the score is too high by",
-                    Cause::TooFewRecordings => "half of the recordings cost",
+                    Cause::TooFewRecordings => "training on half of the recordings costs",
                     Cause::NetworkBehindTrees => "the trees are ahead by",
                     _ => "fixing it changes the balanced accuracy by",
                 };
@@ -86,9 +87,9 @@ impl Diagnosis {
                 "likely: trees that were not trained on these drives show it"
             }
             Cause::GradientSpikes if finding.effect == 0.0 => {
-                "certain: continued from before a spike, a smaller rate ends it"
+                "certain: continued from before a spike with a smaller learning rate, the training run has no spike"
             }
-            _ => "certain beyond chance",
+            _ => "certain: the effect is larger than chance explains",
         };
         match measured.is_empty() {
             true => why.into(),
@@ -108,7 +109,7 @@ impl Diagnosis {
         );
         let rise = fixed.rise.map_or(String::new(), |rise| {
             format!(
-                "; a drive gains {:+.1} points (90 % interval over the drives {:+.1} to {:+.1})",
+                "; the gain per drive is {:+.1} points (90 % interval over the drives {:+.1} to {:+.1})",
                 100.0 * rise.mean,
                 100.0 * rise.low,
                 100.0 * rise.high
@@ -116,10 +117,13 @@ impl Diagnosis {
         });
         Some(match fixed.reserved {
             0 => format!(
-                "On held-out drives, {figures}. These drives also chose the settings, so a new drive may gain less; with \
-                 four recordings of each surface, some are kept apart for this."
+                "On held-out drives, {figures}. These drives were also used to choose the settings, so a new drive \
+                 may gain less; with at least four recordings of each surface, some are reserved for this \
+                 comparison."
             ),
-            drives => format!("On {drives} drives that chose nothing, {figures}{rise}."),
+            drives => format!(
+                "On {drives} reserved drives, which were not used to choose anything, {figures}{rise}."
+            ),
         })
     }
 

@@ -44,7 +44,7 @@ impl std::fmt::Display for ServingCost {
         let Self { in_batch, alone } = self;
         write!(
             f,
-            "one core of this machine answers a window in {} µs, or in {} µs each when {BATCH} are answered at once",
+            "on one core of this machine, a window takes {} µs alone and {} µs in a batch of {BATCH}",
             alone.as_micros(),
             in_batch.as_micros(),
         )
@@ -73,7 +73,7 @@ mod tests {
         let cost = ServingCost { in_batch: Duration::from_nanos(61_900), alone: Duration::from_micros(215) };
         assert_eq!(
             cost.to_string(),
-            "one core of this machine answers a window in 215 µs, or in 61 µs each when 64 are answered at once"
+            "on one core of this machine, a window takes 215 µs alone and 61 µs in a batch of 64"
         );
     }
 }

@@ -93,15 +93,15 @@ impl std::fmt::Display for Calibration {
             write!(
                 f,
                 "the confidence was calibrated with temperature {temperature:.2}: expected calibration error \
-                 {error_before:.3} before, {error_after:.3} after, on recordings that the temperature was not \
-                 fitted to, with answers of {networks}"
+                 {error_before:.3} before, {error_after:.3} after, on recordings that the temperature was not fitted \
+                 to, with predictions of {networks}"
             )
         } else {
             write!(
                 f,
                 "the confidence was left as it is, with an expected calibration error of {error_before:.3}: \
-                 temperature {temperature:.2}, which fits best, is no reliable improvement (error \
-                 {error_after:.3} on recordings that it was not fitted to, with answers of {networks})"
+                 temperature {temperature:.2}, which fits best, does not reliably lower it (error {error_after:.3} \
+                 on recordings that it was not fitted to, with predictions of {networks})"
             )
         }
     }

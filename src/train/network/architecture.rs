@@ -61,7 +61,7 @@ pub enum InputScaling {
     /// To a mean of 0 and a standard deviation of 1 over all training windows, wrong values included; nothing is
     /// clipped.
     Standard,
-    /// Not at all: the values go into the network in the units of the channels; nothing is clipped.
+    /// They are not scaled: the values go into the network in the units of the channels; nothing is clipped.
     None,
 }
 

@@ -29,36 +29,38 @@ impl Display for NoveltyFigures {
         match (&self.why_not, self.output) {
             (Some(why), false) => writeln!(f, "the model has no output for novelty, because {why}")?,
             (Some(why), true) => {
-                writeln!(f, "it was not measured how well unknown surfaces stand out, because {why}")?;
+                writeln!(f, "how well novelty detects unknown surfaces was not measured, because {why}")?;
             }
             (None, _) => {}
         }
         if let Some(left_out) = &self.left_out {
-            writeln!(f, "surfaces that the model does not know, by its novelty, each left out in turn:")?;
             writeln!(
                 f,
-                "                    AUROC of windows   drives noticed, with 5 % of known ones withheld"
+                "how well novelty detects surfaces that the model does not know (each surface was left out \
+                         in turn):"
             )?;
+            writeln!(f, "                    AUROC of windows   drives noticed, at 5 % false alarms")?;
             let mut row = |name: &str, auroc: f64, noticed: f64| {
                 writeln!(f, "  {name:<18}{auroc:>16.3}   {:>14.0} %", 100.0 * noticed)
             };
             row(&format!("mean of {}", left_out.surfaces.len()), left_out.auroc, left_out.noticed)?;
             if let Some(worst) = left_out.worst() {
-                row(&worst.surface, worst.auroc, worst.noticed)?;
+                row(&format!("worst: {}", worst.surface), worst.auroc, worst.noticed)?;
             }
         }
         if let Some(allowance) = self.allowance {
             writeln!(
                 f,
-                "decisions make an allowance of {allowance} for novelty, with which at most 1 % of them are withheld on held-out \
-                 recordings of known surfaces"
+                "the novelty allowance is {allowance} nats, so that at most 1 % of the decisions on held-out \
+                 recordings of known surfaces are withheld"
             )?;
         }
         if let Some(CandidateSets { least, inside, size }) = self.candidates {
             writeln!(
                 f,
-                "candidates are surfaces with a probability of at least {least:.3}: the right one is among them in \
-                 {:.1} % of the windows of a held-out recording, with {size:.2} candidates on average",
+                "candidates are surfaces with a probability of at least {least:.3}: the actual surface is a \
+                 candidate in {:.1} % of the windows of a held-out recording, and a window has {size:.2} candidates \
+                 on average",
                 100.0 * inside
             )?;
         }
@@ -92,10 +94,10 @@ mod tests {
             "mean of 2",
             "0.870",
             "75 %",
-            "wood",
+            "worst: wood",
             "0.750",
             "50 %",
-            "an allowance of 0.65",
+            "allowance is 0.65 nats",
             "at least 0.123",
             "95.5 %",
             "1.12",

@@ -56,8 +56,8 @@ impl NoveltyScore {
         let experts = experts.ok_or("the summary statistics of the surfaces do not differ")?;
         let calibration = Calibrated::by(windows, &held_out).ok_or_else(|| {
             format!(
-                "fewer than {MIN_CALIBRATED} windows are of recordings whose surface was recorded in others, too; \
-                 record each surface in three drives or more"
+                "fewer than {MIN_CALIBRATED} windows belong to surfaces with two recordings or more; record each \
+                 surface in three drives or more"
             )
         })?;
         let novelty = calibration.novelty(&held_out.measures);

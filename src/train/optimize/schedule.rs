@@ -8,11 +8,11 @@
 pub enum Schedule {
     /// The learning rate does not change.
     Constant,
-    /// Falls along half a cosine to 0 at the end of the last epoch (Loshchilov and Hutter 2017, without
+    /// It falls along half a cosine to 0 at the end of the last epoch (Loshchilov and Hutter 2017, without
     /// restarts).
     #[default]
     Cosine,
-    /// Is multiplied by a factor each time that the loss has not fallen for some epochs, as in Keras's
+    /// It is multiplied by a factor each time that the loss has not fallen for some epochs, as in Keras's
     /// ReduceLROnPlateau.
     Plateau,
 }

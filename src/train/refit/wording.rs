@@ -16,14 +16,14 @@ impl Display for RefitWords<'_> {
         let Self { comparison, material } = self;
         self.headline(f)?;
         if comparison.is_lower() {
-            writeln!(f, "keep the old model: these drives speak against the new one")?;
+            writeln!(f, "keep the old model: on these drives, it is better than the new one")?;
         }
         if let Some(drives) = comparison.drives() {
             let networks = comparison.networks;
             writeln!(
                 f,
-                "each of the {} drives was answered by {networks} network{} of the model, before and after a refit without \
-                 it; drives of another day will be answered worse",
+                "each of the {} drives was predicted by {networks} network{} of the model, before and after a refit \
+                 without that drive; expect a lower accuracy on drives of another day",
                 drives.recordings,
                 if networks == 1 { "" } else { "s" },
             )?;
@@ -38,11 +38,14 @@ impl Display for RefitWords<'_> {
         match (material.old, comparison.old()) {
             (OldWindows::None, _) => writeln!(
                 f,
-                "the model has no rehearsal windows and no old recordings were given, so it may have forgotten surfaces that \
-                 the new recordings do not have, and that was not measured; give old recordings with --old"
+                "the model has no rehearsal windows and no old recordings were given, so surfaces that are not in \
+                 the new recordings may have got worse, and that was not measured; give old recordings with --old"
             ),
             (_, None) => {
-                writeln!(f, "what was forgotten was not measured, because no old window was held out")
+                writeln!(
+                    f,
+                    "whether old surfaces got worse was not measured, because no old window was held out"
+                )
             }
             (old, Some(change)) => {
                 let (what, why) = match old {
@@ -70,7 +73,7 @@ impl RefitWords<'_> {
             return writeln!(f, "whether the model got better is not known: {}", self.why_not_measured());
         };
         let shares = format!(
-            "{} of the windows of a held-out new drive are right, {} before",
+            "{} of the windows of a held-out new drive are correct, {} before",
             percent(drives.after),
             percent(drives.before)
         );
@@ -197,8 +200,8 @@ mod tests {
             words(&drives, OldWindows::None)
         };
         let better = new(&[(5, 8), (6, 9), (5, 9)]);
-        let expected = "the model got better: 86.7 % of the windows of a held-out new drive are right, 53.3 % before \
-                        (+33.3 points, 90 % interval +23.6 to +43.1 over 3 drives)\n";
+        let expected = "the model got better: 86.7 % of the windows of a held-out new drive are correct, 53.3 % \
+                        before (+33.3 points, 90 % interval +23.6 to +43.1 over 3 drives)\n";
         assert!(better.starts_with(expected), "{better}");
         assert!(better.contains("wood has a single new recording (or group)"), "{better}");
         assert!(better.contains("that was not measured; give old recordings with --old"), "{better}");

@@ -60,7 +60,7 @@ impl FitReport<'_> {
                 h1 { "This model is unfinished." }
                 p.warn {
                     "Training was interrupted after " (interrupted) ". The model has no score; the figures below are "
-                    "those of the networks as far as they were trained. Train it again to its end."
+                    "those of the networks up to that point. Train it again to its end."
                 }
             } @else if let Some(judgement) = &judgement {
                 (summary(judgement, self.leaky, self.model, self.folder))
@@ -109,8 +109,8 @@ impl FitReport<'_> {
             }
             h2 { "Which surfaces are confused" }
             p.soft {
-                "Each row is a surface that the robot was on, and adds up to 100 %: the columns are what was named instead. "
-                "Correct answers are on the diagonal."
+                "Each row is an actual surface and adds up to 100 %; the columns are the surfaces that were \
+                 predicted. Correct predictions are on the diagonal."
             }
             div.pair {
                 @if let Some(decisions) = decisions {
@@ -131,7 +131,7 @@ impl FitReport<'_> {
         html! {
             h2 { "For experts" }
             @if scored { h3 { "Scores" } (scores_table(trained, dataset, [self.decisions, self.trees, self.leaky])) }
-            h3 { "Loss and accuracy, every epoch" }
+            h3 { "Loss and accuracy in every epoch" }
             (learning_curves(trained))
             @if *self.novelty != NoveltyFigures::default() { h3 { "Unknown surfaces, and candidates" } (novelty_table(self.novelty)) }
             @if scored { h3 { "Confidence and accuracy" } (reliability_diagram(trained, dataset)) }

@@ -143,32 +143,36 @@ impl<'a> Judgement<'a> {
         let published = percent(self.published);
         let seen = "that it was not trained on";
         match self.grade() {
-            Grade::Good => format!("Good: on drives {seen}, {published} of what is published is correct"),
+            Grade::Good => {
+                format!("Good: on drives {seen}, {published} of the published surfaces are correct")
+            }
             Grade::Usable => {
                 format!(
-                    "Usable, with mistakes: on drives {seen}, {published} of what is published is correct"
+                    "Usable, with mistakes: on drives {seen}, {published} of the published surfaces are correct"
                 )
             }
             Grade::Falling => format!(
-                "Good on the day only: on drives {seen}, {published} of what is published is correct, but of windows at \
-                 another time only {}",
+                "Good only at the time of the recordings: on drives {seen}, {published} of the published surfaces \
+                 are correct, but at another time only {} of the windows",
                 percent(self.windows - self.fall())
             ),
             Grade::Uneven => {
                 let weakest = self.weakest().map_or("", |score| self.name(score.label));
                 format!(
-                    "Usable, but not for {weakest}: on drives {seen}, {published} of what is published is correct"
+                    "Usable, but not for {weakest}: on drives {seen}, {published} of the published surfaces are \
+                     correct"
                 )
             }
             Grade::Weak => {
-                format!("Weak: on drives {seen}, only {published} of what is published is correct")
+                format!("Weak: on drives {seen}, only {published} of the published surfaces are correct")
             }
             Grade::Chance if self.unknown > 0.5 => format!(
-                "Not usable: on drives {seen}, {} of what is published is unknown",
+                "Not usable: on drives {seen}, {} of the published surfaces are unknown",
                 percent(self.unknown)
             ),
             Grade::Chance => format!(
-                "Not usable: on drives {seen}, {published} of what is published is correct, and guessing gets {}",
+                "Not usable: on drives {seen}, {published} of the published surfaces are correct, which is not \
+                 clearly better than guessing ({})",
                 percent(self.guessing())
             ),
         }
@@ -177,13 +181,13 @@ impl<'a> Judgement<'a> {
     /// The surface that is confused most, in one sentence.
     pub(super) fn weakest_surface(&self) -> String {
         let Some(score) = self.weakest().filter(|score| score.recall < 1.0) else {
-            return "No surface was published wrongly.".into();
+            return "Every published surface was correct.".into();
         };
         let (name, correct) = (self.name(score.label), percent(score.recall));
         let instead = score.instead(self.labels);
-        let instead = instead.map(|(other, share)| format!(", and {} is {other}", percent(share)));
+        let instead = instead.map(|(other, share)| format!(", and {} are {other}", percent(share)));
         format!(
-            "{name} is confused most: on {name}, {correct} of what is published is correct{}.",
+            "{name} is confused most: on {name}, {correct} of the published surfaces are correct{}.",
             instead.unwrap_or_default()
         )
     }
@@ -196,17 +200,22 @@ impl<'a> Judgement<'a> {
         let most = self.recordings.iter().max().copied().unwrap_or(0);
         let few = fewest < ENOUGH_RECORDINGS;
         let several = self.parts.len() > 1;
-        let sure = if few || !several || high - low > LARGE_RANGE { "Not very." } else { "Fairly." };
+        let sure = if few || !several || high - low > LARGE_RANGE {
+            "The score is not very certain."
+        } else {
+            "The score is fairly certain."
+        };
         let range = if several {
             format!(
-                "The recordings were held out in {} parts, in turn. Window by window, the worst part scored {} and \
-                 the best {}: a new drive may do as badly as the worst.",
+                "The recordings were divided into {} folds, and each fold was held out in turn. By single windows, \
+                 the worst fold scored {} and the best {}; a new drive may score as low as the worst.",
                 self.parts.len(),
                 percent(low),
                 percent(high)
             )
         } else {
-            "One part of the recordings was held out, so how much the score changes from drive to drive is not known."
+            "Only one part of the recordings was held out, so how much the score changes from drive to drive is not \
+             known."
                 .into()
         };
         let count = if fewest == most { format!("{fewest}") } else { format!("{fewest} to {most}") };
@@ -221,14 +230,16 @@ impl<'a> Judgement<'a> {
     pub(super) fn cautions(&self) -> Vec<String> {
         let mut cautions = Vec::new();
         if let Some(chosen) = &self.chosen {
-            cautions
-                .push(format!("The held-out drives also chose {chosen}, so a new drive will score lower."));
+            cautions.push(format!(
+                "The held-out drives were also used to choose {chosen}, so a new drive will score \
+                               lower."
+            ));
         }
         if self.window > LONG_WINDOW {
             cautions.push(format!(
-                "A window takes {:.1} s. A robot has to stay on a surface for longer than that before it is named, and \
-                 surfaces that it crosses faster are missed or named wrongly. A smaller --window answers sooner; the \
-                 score may fall.",
+                "A window takes {:.1} s. A robot has to stay on a surface for longer than that before it is named, \
+                 and surfaces that it crosses faster are missed or named wrongly. With a smaller --window, surfaces \
+                 are named sooner, but the score may fall.",
                 self.window
             ));
         }
@@ -301,10 +312,7 @@ pub(super) mod tests {
             "{headline}"
         );
         let headline = judgement([0.52, 0.5], [9, 9], 0.5, &labels).headline();
-        assert!(
-            headline.starts_with("Not usable") && headline.ends_with("guessing gets 50.0 %"),
-            "{headline}"
-        );
+        assert!(headline.starts_with("Not usable") && headline.ends_with("guessing (50.0 %)"), "{headline}");
     }
 
     #[test]
@@ -319,7 +327,7 @@ pub(super) mod tests {
         assert!(cautions.len() == 2 && cautions[1].starts_with("A window takes 15.4 s."), "{cautions:?}");
         assert_eq!(
             cautions[0],
-            "The held-out drives also chose the last epoch, so a new drive will score lower."
+            "The held-out drives were also used to choose the last epoch, so a new drive will score lower."
         );
     }
 }

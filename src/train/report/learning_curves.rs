@@ -70,8 +70,8 @@ pub(super) fn learning_curves(trained: &Trained) -> Markup {
         @if let Some(ended_early) = ended_early(trained) { p.soft { (ended_early) "." } }
         @if several {
             p.soft {
-                "One line for each network. Each was trained without one part of the recordings and is validated "
-                "on that part."
+                "There is one line for each network. Each network was trained without one fold of the recordings and \
+                 is validated on that fold."
             }
         }
     }

@@ -51,15 +51,16 @@ impl Judgement<'_> {
         let trees = self.trees.filter(|trees| *trees > self.windows + TREES_GAIN);
         if let Some(trees) = trees {
             steps.push(diagnose(format!(
-                "Find out why the network learns less than the recordings hold. Extra trees, a simpler kind of model, \
-                 score {} on the same windows, and the network {}.",
+                "Find out why the network learns less than it could from these recordings: extra trees, a simpler \
+                 kind of model, score {} on the same windows, and the network scores {}.",
                 percent(trees),
                 percent(self.windows)
             )));
         }
         if self.fall() > LARGE_FALL {
-            let text = "Record every surface again, at other times and on other days, and train on all of it: the score \
-                        falls from one session to another, and more drives of the same session do not help.";
+            let text = "Record every surface again, at other times and on other days, and train on all recordings: \
+                        the score falls from one session to another, and more drives of the same session do not \
+                        help.";
             steps.push(NextStep { text: text.into(), command: None });
         }
         let weak = self.weakest().filter(|score| score.recall < GOOD_SURFACE);
@@ -68,21 +69,23 @@ impl Judgement<'_> {
         }
         if steps.is_empty() && (weak.is_some() || !matches!(self.grade(), Grade::Good | Grade::Usable)) {
             steps.push(diagnose(
-                "Find out what is wrong: the settings, a label, or a sensor. Every surface has recordings enough to \
-                 tell."
+                "Find out what is wrong: the settings, a label, or a sensor. There are enough recordings of every \
+                 surface to find out."
                     .into(),
             ));
         }
         if weak.is_none() {
             steps.extend(self.too_few_recordings());
         }
-        if self.chosen.is_some() {
-            let text =
-                "Score the model on drives that chose nothing, because these did, and the score is too high.";
-            steps.push(NextStep { text: text.into(), command: Some(RecommendedCommand::Evaluate) });
+        if let Some(chosen) = &self.chosen {
+            let text = format!(
+                "Score the model on new drives: the held-out drives were also used to choose {chosen}, so their score \
+                 is too high."
+            );
+            steps.push(NextStep { text, command: Some(RecommendedCommand::Evaluate) });
         } else if steps.is_empty() {
-            let text = "Nothing: use the model. To be sure, drive over each surface on another day, and score the model \
-                        on those drives.";
+            let text = "The model is ready to use. To be certain, drive over each surface on another day, and score \
+                        the model on those drives.";
             steps.push(NextStep { text: text.into(), command: Some(RecommendedCommand::Evaluate) });
         }
         steps
@@ -95,8 +98,9 @@ impl Judgement<'_> {
         if own >= ENOUGH_RECORDINGS && 2 * own >= most {
             return None;
         }
-        let with =
-            score.taken_for.map(|(other, _)| format!(" and of {}, which it is taken for", self.named(other)));
+        let with = score
+            .taken_for
+            .map(|(other, _)| format!(" and of {}, with which it is confused", self.named(other)));
         let text = format!(
             "Record more drives of {}{}. Then train again.",
             self.named(score.label),
@@ -138,8 +142,8 @@ mod tests {
         let labels = labels();
         let good = judgement([0.99, 0.98], [9, 9], 0.98, &labels);
         let steps = good.next_steps();
-        assert!(steps.len() == 1 && steps[0].text.starts_with("Nothing"), "{steps:?}");
-        assert!(good.certainty().starts_with("Fairly.") && good.cautions().is_empty());
+        assert!(steps.len() == 1 && steps[0].text.starts_with("The model is ready"), "{steps:?}");
+        assert!(good.certainty().starts_with("The score is fairly certain.") && good.cautions().is_empty());
         let beaten = judgement([0.93, 0.92], [9, 9], 0.98, &labels);
         let steps = beaten.next_steps();
         assert!(steps.len() == 1 && steps[0].command == Some(RecommendedCommand::Diagnose), "{steps:?}");
@@ -152,7 +156,7 @@ mod tests {
         let weak = judgement([1.0, 0.7], [12, 3], 0.8, &labels);
         assert_eq!(
             weak.weakest_surface(),
-            "tile is confused most: on tile, 70.0 % of what is published is correct, and 30.0 % is carpet."
+            "tile is confused most: on tile, 70.0 % of the published surfaces are correct, and 30.0 % are carpet."
         );
         let steps = weak.next_steps();
         assert!(
@@ -160,7 +164,8 @@ mod tests {
             "{steps:?}"
         );
         assert!(
-            weak.certainty().starts_with("Not very.") && weak.certainty().contains("only 3 to 12 recordings")
+            weak.certainty().starts_with("The score is not very certain.")
+                && weak.certainty().contains("only 3 to 12 recordings")
         );
         let plenty = judgement([1.0, 0.7], [12, 12], 0.8, &labels).next_steps();
         assert!(plenty.len() == 1 && plenty[0].command == Some(RecommendedCommand::Diagnose), "{plenty:?}");

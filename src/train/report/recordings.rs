@@ -83,7 +83,7 @@ pub(super) fn recordings_table(trained: &Trained, dataset: &Dataset) -> Markup {
             }
         } }
         @if scores.len() > MAX_ROWS {
-            p.soft { (scores.len() - MAX_ROWS) " more recordings score at least as well." }
+            p.soft { "Recordings that score at least as well and are not shown: " (scores.len() - MAX_ROWS) "." }
         }
     }
 }

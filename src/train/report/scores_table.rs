@@ -28,7 +28,7 @@ pub(super) fn scores_table(
             (row("each window alone", trained.window_confusion(dataset).scores()))
             @if folds.len() > 1 {
                 @for (index, scores) in folds.iter().enumerate() {
-                    (row(&format!("each window alone, held-out part {}", index + 1), *scores))
+                    (row(&format!("each window alone, fold {}", index + 1), *scores))
                 }
             }
             @if let Some(trees) = trees.map(Confusion::scores) { (row("extra trees on summary statistics", trees)) }
@@ -37,9 +37,9 @@ pub(super) fn scores_table(
         p.soft {
             "Accuracy is the share of correct windows. Balanced accuracy is its average over the surfaces, and macro F1 "
             "the average of the surfaces' F1 scores. "
-            "Each held-out recording was answered by networks that were not trained on it. "
+            "Each held-out recording was predicted by networks that were not trained on it. "
             @if let Some(chosen) = ValidationChoice::in_words(&trained.validation_chose()) {
-                "These recordings also chose " (chosen) ", so a new drive will score lower."
+                "These recordings were also used to choose " (chosen) ", so a new drive will score lower."
             }
         }
     }

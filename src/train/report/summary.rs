@@ -40,11 +40,11 @@ pub(super) fn summary(
     html! {
         h1 { (judgement.headline()) "." }
         p {
-            "This is the average over the surfaces. What is published is smoothed over several windows, as "
-            code { "underfoot run" } " does it. " (judgement.weakest_surface())
+            "This share is averaged over the surfaces. Each published surface is decided from several windows, as in "
+            code { "underfoot run" } ". " (judgement.weakest_surface())
             @if judgement.unknown >= 0.01 {
-                " For " (percent(judgement.unknown)) " of all windows, nothing was certain enough to be named, and "
-                code { "unknown" } " is published, which counts as not correct."
+                " For " (percent(judgement.unknown)) " of all windows, no surface was certain enough, so "
+                code { "unknown" } " was published, which counts as wrong."
             }
         }
         p { (judgement.expectation()) }
@@ -63,7 +63,7 @@ pub(super) fn summary(
                 }
             }
         }
-        h2 { "Compared with what" }
+        h2 { "Comparison" }
         (comparison(judgement, leaky))
         h2 { "How certain is this?" }
         p { (judgement.certainty()) }
@@ -81,16 +81,19 @@ fn comparison(judgement: &Judgement<'_>, leaky: Option<&Confusion>) -> Markup {
         rows.push(bar("extra trees on summary statistics, each window alone", trees, false));
     }
     if let Some(leaky) = leaky {
-        rows.push(bar("with a leaky split: too optimistic", leaky.balanced_accuracy(), false));
+        rows.push(bar(
+            "with a leaky split by window, which is too optimistic",
+            leaky.balanced_accuracy(),
+            false,
+        ));
     }
     rows.push(bar("guessing, or naming always the same surface", judgement.guessing(), false));
     let (label, share) = judgement.most_frequent;
     html! {
         (bars(&rows))
         p.soft {
-            "Each is the share of correct answers, averaged over the surfaces, on the same held-out drives. Without the "
-            "average, " (percent(judgement.published_of_all)) " of what is published is correct; always naming "
-            (judgement.name(label)) ", the most frequent surface, gets " (percent(share)) "."
+            "Each bar is the share of correct windows or decisions, averaged over the surfaces, on the same held-out drives. Without this average, " (percent(judgement.published_of_all)) " of the published surfaces are correct; always naming "
+            (judgement.name(label)) ", the most frequent surface, would be correct in " (percent(share)) "."
         }
     }
 }

@@ -15,22 +15,22 @@ impl Judgement<'_> {
         let why = match held_out {
             _ if !self.in_time.is_measured() => {
                 return format!(
-                    "Tomorrow, expect less: {by_recording} of the windows are right by recording, and how many are in \
-                     another session is not known."
+                    "On another day, expect less: {by_recording} of the windows of held-out recordings are correct, \
+                     and how many are in another session is not known."
                 );
             }
             HeldOut::Later => format!(
-                "so many are right of recordings that were made later than those trained on, and {by_recording} by \
-                 recording"
+                "this is the score on recordings that were made later than those trained on; by recording, it is \
+                 {by_recording}"
             ),
             HeldOut::Session => {
                 format!(
-                    "so many are right in sessions that were not trained on, and {by_recording} by recording"
+                    "this is the score in sessions that were not trained on; by recording, it is {by_recording}"
                 )
             }
-            HeldOut::Recordings => "no fewer were right later or in other sessions".into(),
+            HeldOut::Recordings => "the score was no lower on later recordings or in other sessions".into(),
         };
-        format!("Tomorrow, expect about {} of the windows to be right: {why}.", percent(lowest))
+        format!("On another day, expect about {} of the windows to be correct: {why}.", percent(lowest))
     }
 }
 
@@ -52,14 +52,14 @@ pub(super) fn time_table(by_recording: Option<(f64, Option<f64>)>, in_time: &Tim
         div.scroll { table {
             tr { th { "each window alone" } th { "network" } th { "extra trees" } th { "held out" } }
             @if let Some((windows, trees)) = by_recording {
-                (row("by recording", windows, trees, "recordings from among those trained on".into()))
+                (row("by recording", windows, trees, "recordings made between those trained on".into()))
             }
             @if let Some(later) = in_time.later { (measured("from earlier to later", later)) }
             @if let Some(session) = in_time.session { (measured("by session", session)) }
         } }
         p.soft {
             "Shares of correct windows, averaged over the surfaces. From earlier to later, a network is trained on the "
-            "first 60 % of each surface's recordings by time and asked about the others; by session, whole sessions "
+            "first 60 % of each surface's recordings by time and scored on the others; by session, whole sessions "
             "are held out. The lowest is the one to expect at another time."
         }
     }
@@ -90,11 +90,15 @@ mod tests {
         let judged = Judgement { in_time: &fading, ..good.clone() };
         let expected = judged.expectation();
         assert!(
-            expected.starts_with("Tomorrow, expect about 64.0 %") && expected.contains("later"),
+            expected.starts_with("On another day, expect about 64.0 %") && expected.contains("later"),
             "{expected}"
         );
         assert_eq!((good.grade(), judged.grade()), (Grade::Good, Grade::Falling));
-        assert!(judged.headline().ends_with("at another time only 64.0 %"), "{}", judged.headline());
+        assert!(
+            judged.headline().ends_with("at another time only 64.0 % of the windows"),
+            "{}",
+            judged.headline()
+        );
         assert!(judged.next_steps()[0].text.starts_with("Record every surface again"));
         let steady =
             TimeScores { session: Some(score(0.98 - 0.9 * LARGE_FALL, 0.9)), ..TimeScores::default() };
@@ -103,7 +107,7 @@ mod tests {
         assert_eq!(judged.grade(), Grade::Good);
         assert!(
             good.expectation()
-                .starts_with("Tomorrow, expect less: 98.0 % of the windows are right by recording")
+                .starts_with("On another day, expect less: 98.0 % of the windows of held-out recordings")
         );
         let page = time_table(Some((0.98, Some(0.97))), &fading).into_string();
         for expected in ["by recording", "from earlier to later", "by session", "64.0 %", "70.0 %", "80.0 %"]

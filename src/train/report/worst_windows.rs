@@ -48,13 +48,13 @@ pub(super) fn worst_windows(trained: &Trained, dataset: &Dataset) -> Markup {
     let wrong = wrong_windows(trained, dataset);
     html! {
         @if wrong.is_empty() {
-            p { "None: every held-out window was predicted correctly." }
+            p { "There are none: every held-out window was predicted correctly." }
         } @else {
-            p.soft { "The worst window of each recording." }
+            p.soft { "These are the worst windows, one from each recording." }
             div.charts { @for one in wrong.iter().take(MAX_WINDOWS) { (captioned_chart(dataset, *one)) } }
         }
         @if wrong.len() > MAX_WINDOWS {
-            p.soft { (wrong.len() - MAX_WINDOWS) " more recordings have windows that were predicted wrongly." }
+            p.soft { "Further recordings with windows that were predicted wrongly: " (wrong.len() - MAX_WINDOWS) "." }
         }
     }
 }

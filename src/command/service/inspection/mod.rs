@@ -55,7 +55,11 @@ impl SourceInspection {
             .collect();
         let more = self.streams.len().saturating_sub(MAX_SHOWN);
         let text = shown.join("; ");
-        if more == 0 { text } else { format!("{text}; and {more} more streams") }
+        match more {
+            0 => text,
+            1 => format!("{text}; and 1 more stream"),
+            more => format!("{text}; and {more} more streams"),
+        }
     }
 
     /// What is not plausible, a sentence with the fix for each; `card` is the card of the model, if there is one.

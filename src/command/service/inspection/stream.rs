@@ -85,7 +85,7 @@ impl StreamInspection {
             .collect();
         let rate = match self.interval() {
             Some(interval) => format!("at {} Hz", rate(1e9 / interval as f64)),
-            None if self.times.is_some() => "with times that stand still".to_owned(),
+            None if self.times.is_some() => "with times that do not change".to_owned(),
             None => {
                 let elapsed =
                     self.arrived.map_or(Duration::ZERO, |(first, _)| now.saturating_duration_since(first));

@@ -17,7 +17,7 @@ pub(crate) type TimedOutcomes = Receiver<(Instant, Outcome)>;
 
 /// What the columns are.
 const LEGEND: [&str; 2] = [
-    "actual: under the robot; window: the model's answer to the last second alone;",
+    "actual: under the robot; window: predicted from the last second alone;",
     "decided: what underfoot publishes, from the last windows together.",
 ];
 
@@ -237,7 +237,7 @@ impl std::fmt::Display for Tally {
         let percent = |part: u64| 100.0 * part as f64 / self.windows.max(1) as f64;
         write!(
             f,
-            "On one surface: {:.1} % of decisions right ({:.1} % of single windows).",
+            "Away from boundaries: {:.1} % of decisions correct ({:.1} % of single windows).",
             percent(self.correct_decisions),
             percent(self.correct_windows)
         )?;
@@ -268,7 +268,7 @@ mod tests {
         assert!(text.lines().all(|line| console::measure_text_width(line) < 80), "{text}");
         for part in [
             "actual  ",
-            "100.0 % of decisions right (90.0 % of single windows)",
+            "100.0 % of decisions correct (90.0 % of single windows)",
             "1.2 s after it begins",
             LEGEND[1],
         ] {

@@ -34,7 +34,7 @@ pub struct RecordArgs {
     #[arg(short, long)]
     label: String,
     /// The folder for the recordings of all labels
-    #[arg(short, long, value_name = "FOLDER", default_value = "recordings")]
+    #[arg(short, long, value_name = "FOLDER", default_value = summary::DEFAULT_FOLDER)]
     out: PathBuf,
     /// The configuration file with the sources to record, if no --port is given
     /// [default: /etc/underfoot/underfoot.toml]

@@ -13,6 +13,8 @@ use crate::sink::recorder::FinishedRecording;
 const DRIVES: usize = 5;
 /// The most surfaces that are listed.
 const MAX_LISTED: usize = 8;
+/// The folder of recordings to train on, unless `--out` names another.
+pub(super) const DEFAULT_FOLDER: &str = "recordings";
 /// The folder of samples without a label, on which nothing is trained.
 const UNLABELLED: &str = "unlabelled";
 
@@ -25,7 +27,12 @@ pub(super) fn line(recording: &FinishedRecording) -> String {
 
 /// How many drives the folder has by now, and what is to be done next.
 pub(super) fn next_step(folder: &Path) -> String {
-    let fit = format!("`underfoot-train fit {}`", shell_word(&folder.to_string_lossy()));
+    let is_default = folder == Path::new(DEFAULT_FOLDER);
+    // Drives in a folder of their own may be there to score a model, which training on them must not overwrite.
+    let name =
+        folder.file_name().filter(|_| !is_default).map_or("model".into(), |name| name.to_string_lossy());
+    let data = shell_word(&folder.to_string_lossy());
+    let fit = format!("`underfoot-train fit {data} --out {}`", shell_word(&format!("{name}.onnx")));
     let drives = drives(folder);
     let listed: Vec<String> =
         drives.iter().take(MAX_LISTED).map(|(surface, count)| format!("{count} of {surface}")).collect();
@@ -37,10 +44,14 @@ pub(super) fn next_step(folder: &Path) -> String {
         true => String::new(),
         false => format!("{} has these recordings by now: {}{more}; ", folder.display(), listed.join(", ")),
     };
+    let score = match is_default {
+        true => String::new(),
+        false => format!("; to score a model on them, run `underfoot-train evaluate model.onnx {data}`"),
+    };
     if drives.len() > 1 && drives.values().all(|count| *count >= DRIVES) {
-        format!("{has}run {fit} to train a model")
+        format!("{has}run {fit} to train a model{score}")
     } else {
-        format!("{has}record at least {DRIVES} drives on each of two or more surfaces, then run {fit}")
+        format!("{has}record at least {DRIVES} drives on each of two or more surfaces, then run {fit}{score}")
     }
 }
 
@@ -100,7 +111,21 @@ mod tests {
                 asks,
                 "{said}"
             );
-            assert!(said.contains(&format!("`underfoot-train fit {}`", folder.path().display())), "{said}");
+            assert!(
+                said.contains(&format!("`underfoot-train fit {} --out ", folder.path().display())),
+                "{said}"
+            );
         }
+    }
+
+    #[test]
+    fn drives_in_a_folder_of_their_own_are_no_reason_to_overwrite_the_model() {
+        assert!(
+            next_step(Path::new(DEFAULT_FOLDER))
+                .ends_with("`underfoot-train fit recordings --out model.onnx`")
+        );
+        let said = next_step(Path::new("new drives"));
+        assert!(said.contains("run `underfoot-train fit 'new drives' --out 'new drives.onnx'`;"), "{said}");
+        assert!(said.ends_with("run `underfoot-train evaluate model.onnx 'new drives'`"), "{said}");
     }
 }

@@ -111,12 +111,11 @@ impl Fleet {
                 return None;
             }
         }
-        match topic.rsplit_once('/') {
-            Some((stream, kind @ ("surface" | "prediction"))) => match StreamId::new(stream) {
+        if let Some((stream, kind @ ("surface" | "prediction"))) = topic.rsplit_once('/') {
+            match StreamId::new(stream) {
                 Ok(stream) => return self.robot(stream, kind, message, now),
                 Err(_) => self.unrecognised += 1,
-            },
-            _ => {}
+            }
         }
         None
     }

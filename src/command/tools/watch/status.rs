@@ -132,7 +132,7 @@ fn problems(reports: &[&HealthMessage], room: usize) -> Vec<String> {
         let shown = lines.len().min(room.saturating_sub(1));
         let more = unlisted.saturating_add((lines.len() - shown) as u64);
         lines.truncate(shown);
-        lines.push(format!("! and {more} more problems"));
+        lines.push(format!("! and {more} more problem{}", if more == 1 { "" } else { "s" }));
         lines.truncate(room);
     }
     lines

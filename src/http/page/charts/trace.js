@@ -59,7 +59,7 @@ const drawTrace = (canvas, history, unit, stream) => {
   const { ring: spans, begin, end, step } = history.select(endTime - view.range.length, endTime);
   if (!spans.hasTimeIn(begin, end, endTime - view.range.length, endTime)) {
     drawTimeAxis(area, AXIS_WIDTH, view.range);
-    drawNote(area, view.end === null ? 'no samples' : 'this card has no samples of this time');
+    drawNote(area, view.end === null ? 'no samples' : 'this card has no samples from this time');
     describeChart(canvas, `${stream}: no samples ${describeView()}`);
     return;
   }

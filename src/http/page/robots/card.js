@@ -72,7 +72,7 @@ class Card {
     setText(this.part('candidates'), listNames(candidates, 'or'));
     this.element.classList.toggle('undecided', unknown);
     setText(this.part('share-of'), unknown
-      ? 'What the last window alone looks like; no surface is decided'
+      ? 'Probability of each surface, by the last window; no surface is decided'
       : 'Probability of each surface, by the last window');
     this.showTrouble();
   }

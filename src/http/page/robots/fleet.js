@@ -131,7 +131,7 @@ const toggleCard = (robot) => {
   if (opened.size > MAX_CARDS) {
     const [first] = opened;
     opened.delete(first);
-    setText(byId('more'), `At most ${MAX_CARDS} cards are open at once: that of ${first} was closed.`);
+    setText(byId('more'), `At most ${MAX_CARDS} cards can be open at once, so the card of ${first} was closed.`);
   }
   rememberOpened();
   arrange();

@@ -116,12 +116,12 @@ class Robot {
 /** The daemon's reason of an unknown surface, in words that stand by themselves. */
 const describeReason = (reason) => {
   if (reason === 'novel') return 'unlike the training data';
-  return reason === 'rate' ? 'the samples come at a wrong rate' : reason;
+  return reason === 'rate' ? 'the samples arrive at a wrong rate' : reason;
 };
 
 /** A problem of the health report in a few words. */
 const describeProblem = ({ channel, problem }) => {
   if (problem === 'novel') return 'unlike the training data';
-  if (problem === 'rate') return 'wrong rate of samples';
+  if (problem === 'rate') return 'the samples arrive at a wrong rate';
   return `${channel ?? 'the stream'} ${problem === 'drifted' ? 'has' : 'is'} ${problem}`;
 };

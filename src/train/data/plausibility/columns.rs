@@ -27,8 +27,8 @@ pub(super) fn warnings(recordings: &[LoadedRecording], card: &Card) -> Vec<Strin
                 "a counter or a time".to_owned()
             };
             warnings.push(format!(
-                "channel {:?} only ever rises, from {} to {} in {}, as {kind} does and no current; {others}, or name \
-                 it under [time] column in dataset.toml if it is the time",
+                "channel {:?} only ever rises, from {} to {} in {}, like {kind} and unlike a current; {others}, or \
+                 name it under [time] column in dataset.toml if it is the time",
                 channel.name,
                 low.unwrap_or_default(),
                 high.unwrap_or_default(),
@@ -112,7 +112,10 @@ mod tests {
         let found = warnings(&[drive("tile/a"), drive("wood/a")], &card(&["left", "index", "right"]));
         assert_eq!(found.len(), 2, "{found:#?}");
         assert!(
-            found[0].starts_with("channel \"left\" only ever rises, from 12340 to 16529.5 in tile/a.csv, as a counter or a time"),
+            found[0].starts_with(
+                "channel \"left\" only ever rises, from 12340 to 16529.5 in tile/a.csv, like a \
+                                  counter or a time"
+            ),
             "{found:#?}"
         );
         assert!(found[0].contains("--channels index,right"), "{found:#?}");

@@ -67,8 +67,8 @@ fn unit_note(recordings: &[LoadedRecording]) -> Option<String> {
         recordings.iter().filter_map(|recording| recording.unit_conclusion.as_ref()).collect();
     let first = conclusions.first()?;
     Some(format!(
-        "{first} in {} of {} recordings, by how far apart the samples are; set [time] unit in a dataset.toml if that is \
-         wrong",
+        "{first} in {} of {} recordings, as the intervals between the samples suggest; set [time] unit in a \
+         dataset.toml if that is wrong",
         conclusions.len(),
         recordings.len()
     ))

@@ -97,7 +97,7 @@ pub(super) fn difference_to_card(recordings: &[LoadedRecording], card: &Card) ->
             .into_iter()
             .find(|(.., factor)| (card.rate / MAX_RATIO..=card.rate * MAX_RATIO).contains(&(rate * factor)));
         let fix = unit.map_or_else(
-            || "a model answers wrongly where its input is slower than in training".to_owned(),
+            || "a model is often wrong where its input is slower than in training".to_owned(),
             |(name, unit, _)| question((name, unit)),
         );
         format!(

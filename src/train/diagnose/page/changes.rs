@@ -20,14 +20,14 @@ impl DiagnosisPage<'_> {
             } @else {
                 p {
                     "Without a change, balanced accuracy on held-out recordings is " b { (percent(accuracy(&found.control))) }
-                    ". Each row changes one thing and uses the same seeds. A dot right of the line is better, by so many "
-                    "points (percentage points); the bar is the 90 % confidence interval of the mean. A hollow dot is of one or two "
-                    "seeds, which are too few for an interval."
+                    ". Each row changes one thing and uses the same seeds. A dot to the right of the line is better, \
+                     by the number of percentage points on the axis; the bar is the 90 % confidence interval of the \
+                     mean. A hollow dot is the mean of one or two seeds, which are too few for an interval."
                 }
                 (effect_chart(&measured(&found.trials)))
                 p.soft {
-                    "Of many changes that do nothing, a few look as if they helped. A cause is named only if its effect is "
-                    "certain in spite of that: the threshold is corrected for all " (found.tests) " tests."
+                    "Of many changes without an effect, a few seem to help by chance. So a cause is named only if \
+                     its effect passes a threshold that is corrected for all " (found.tests) " tests."
                 }
             }
             @if let Some(second) = &found.second_round {
@@ -38,7 +38,7 @@ impl DiagnosisPage<'_> {
                 }
                 (effect_chart(&measured(&second.trials)))
             }
-            @if let Some(unfinished) = found.unfinished() { h3 { "What there was no time for" } p { (sentence(&unfinished)) } }
+            @if let Some(unfinished) = found.unfinished() { h3 { "What was not measured for lack of time" } p { (sentence(&unfinished)) } }
         }
     }
 

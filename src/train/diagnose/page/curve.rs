@@ -62,21 +62,24 @@ impl DiagnosisPage<'_> {
         let batch = self.diagnosis.options.batch_size;
         let ratio = spread.seen / spread.sampling.max(1e-12);
         if spread.seen < SMOOTH {
-            format!("Its loss hardly fluctuates: by {:.4} nats from epoch to epoch.", spread.seen)
+            format!("The loss hardly fluctuates: by {:.4} nats from epoch to epoch.", spread.seen)
         } else if ratio <= 2.0 && self.diagnosis.findings.iter().any(|one| one.cause == Cause::GradientSpikes)
         {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch, and by {:.3} between different orders of the windows: it spikes in any order.",
+                "The loss fluctuates by {:.3} nats from epoch to epoch, and by {:.3} between different orders of the \
+                 windows: it spikes in any order.",
                 spread.seen, spread.sampling
             )
         } else if ratio <= 2.0 {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch. The order of the windows alone explains {:.3}: that is normal for batches of {batch}.",
+                "The loss fluctuates by {:.3} nats from epoch to epoch. The order of the windows alone explains \
+                 {:.3}: that is normal for batches of {batch}.",
                 spread.seen, spread.sampling
             )
         } else {
             format!(
-                "Its loss fluctuates by {:.3} nats from epoch to epoch, {ratio:.1} times the {:.3} that the order of the windows alone explains with batches of {batch}.",
+                "The loss fluctuates by {:.3} nats from epoch to epoch, {ratio:.1} times the {:.3} that the order of \
+                 the windows alone explains with batches of {batch}.",
                 spread.seen, spread.sampling
             )
         }
@@ -86,11 +89,12 @@ impl DiagnosisPage<'_> {
     pub(super) fn normal_fluctuation(&self) -> Markup {
         let found = self.diagnosis;
         html! {
-            h3 { "How much of its fluctuation is normal" }
+            h3 { "How much of the fluctuation is normal" }
             p { (self.fluctuation()) }
             @if let Some(spread) = found.spread {
                 p.soft {
-                    "To measure this, the epoch after 70 % of the run was repeated from the same weights with different orders of the windows. The standard deviation of its loss is "
+                    "To measure this, the epoch after 70 % of the run was repeated from the same weights with \
+                     different orders of the windows. The standard deviation of the loss of that epoch is "
                     (format!("{:.4}", spread.sampling)) " nats. In the 30 epochs after that point, the loss fluctuates by " (format!("{:.4}", spread.seen)) " nats."
                 }
             }

@@ -51,7 +51,8 @@ impl DiagnosisPage<'_> {
             (self.suspects())
             h2 { "For experts" }
             p.soft {
-                "Losses are cross-entropies in nats: 0 is a network that is certain and right, and guessing among "
+                "Losses are cross-entropies in nats: 0 is the loss of a network that is always certain and correct, \
+                 and guessing among "
                 (self.dataset.card.labels.len()) " surfaces has " (format!("{:.2}", (self.dataset.card.labels.len() as f64).ln())) "."
             }
             (self.curve())

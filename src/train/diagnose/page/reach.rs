@@ -63,15 +63,19 @@ impl DiagnosisPage<'_> {
             } }
             p.soft {
                 "With infinitely many windows, this error of the nearest neighbour would mean that no classifier on these features is correct for more than "
-                (percent(1.0 - found.inspection.neighbours.low)) " of them (Cover and Hart, 1967). With so few windows it is only a hint, because the error still changes with their number."
+                (percent(1.0 - found.inspection.neighbours.low)) " of them (Cover and Hart, 1967). With so few \
+                                                                  windows, this is only a hint, because the error \
+                                                                  still changes with the number of windows."
             }
             h3 { "Can these settings learn anything?" }
             @match &found.artificial {
                 Some(outcome) => {
                     p {
                         "On an easy artificial task, telling cos(x) from arccos(x) with noise, the same settings reach " b { (percent(outcome.accuracy)) } " with as many windows. "
-                        @if outcome.accuracy > 0.95 { "So the settings can learn; the difficulty is in the recordings." }
-                        @else { "Settings that cannot learn this cannot learn anything: fix the settings before you look at the recordings." }
+                        @if outcome.accuracy > 0.95 { "So the settings can learn, and the difficulty is in the \
+                                                       recordings." }
+                        @else { "Settings that cannot learn this task will not learn the surfaces either: correct \
+                                 the settings before you look at the recordings." }
                     }
                 }
                 None => { p.soft { "There was no time for the artificial task, cos(x) against arccos(x)." } }

@@ -43,7 +43,12 @@ impl DiagnosisPage<'_> {
             @if found.inspection.duplicates.is_empty() {
                 p { "No two recordings hold the same drive." }
             } @else {
-                p.warn { (found.inspection.duplicates.len()) " pairs of recordings hold the same drive:" }
+                p.warn {
+                    @match found.inspection.duplicates.len() {
+                        1 => "One pair of recordings holds the same drive:",
+                        count => { (count) " pairs of recordings hold the same drive:" }
+                    }
+                }
                 ul {
                     @for pair in found.inspection.duplicates.iter().take(MAX_LISTED) {
                         li { (dataset.recordings[pair.one].name) " and " (dataset.recordings[pair.other].name) }
@@ -68,7 +73,9 @@ impl DiagnosisPage<'_> {
                 p { "Every recording looks like the surface that it is labelled with." }
             } @else {
                 p {
-                    "To trees that were not trained on them, these recordings look like another surface (confident learning; Northcutt and others, 2021). Some may only be difficult: check before you move them."
+                    "To trees that were not trained on them, these recordings look like another surface (confident \
+                     learning; Northcutt and others, 2021). Some of them may only be difficult: check each recording \
+                     before you move it."
                 }
                 div.scroll { table {
                     tr { th { "recording" } th { "labelled" } th { "looks like" } th { "probability of each" } }
@@ -79,7 +86,8 @@ impl DiagnosisPage<'_> {
                         }
                     }
                 } }
-                @if suspects.len() > MAX_LISTED { p.soft { (suspects.len() - MAX_LISTED) " more are in the JSON." } }
+                @if suspects.len() > MAX_LISTED { p.soft { (suspects.len() - MAX_LISTED) " more are in the JSON \
+                                                                                          output (--json)." } }
                 div.charts { @for one in suspects.iter().take(MAX_CHARTS) { (self.stretch_chart(one)) } }
             }
         }

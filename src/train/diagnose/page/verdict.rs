@@ -43,13 +43,14 @@ impl DiagnosisPage<'_> {
                 } @else if let Some(first) = found.findings.first() {
                     p { (sentence(&first.fix)) }
                 } @else if found.state() == DiagnosisState::Healthy {
-                    p { "Nothing: none of the changes that were tried improves it beyond chance." }
+                    p { "Nothing has to be changed: none of the changes that were tried improves the training run \
+                         beyond chance." }
                 } @else if let Some(likeliest) = found.tendencies.first() {
-                    p { "Perhaps: " (likeliest.fix) "." }
+                    p { "This may help: " (likeliest.fix) "." }
                 }
                 @if found.state() == DiagnosisState::Uncertain {
                     @if let Some(unfinished) = found.unfinished() {
-                        p { "To be certain, measure again what there was no time for. " (sentence(&unfinished)) }
+                        p { "To be certain, run the diagnosis again with more time. " (sentence(&unfinished)) }
                     }
                 }
             }
@@ -127,9 +128,9 @@ fn tendencies(tendencies: &[Tendency]) -> Markup {
     html! {
         @if !tendencies.is_empty() {
             h2 { "What may be wrong, but is not certain" }
-            p { "These seem to help, by so many points of balanced accuracy. It may be chance." }
+            p { "These changes seem to help, by the shown number of points of balanced accuracy. This may be chance." }
             (effect_chart(&tendencies.iter().map(row).collect::<Vec<_>>()))
-            ul { @for one in tendencies { li { "If it holds that it is better with " (one.change) ": " (one.fix) "." } } }
+            ul { @for one in tendencies { li { "If training is really better with " (one.change) ": " (one.fix) "." } } }
         }
     }
 }

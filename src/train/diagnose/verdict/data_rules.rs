@@ -126,7 +126,7 @@ pub(crate) fn not_separable(evidence: &Evidence<'_>) -> Option<Finding> {
             100.0 * guess
         );
         let fix = "check how the recordings got their labels; if these are right, add a channel that depends on the \
-                   floor";
+                   surface";
         finding(evidence, Cause::NotSeparable, Priority::MeaninglessScores, text, fix.into())
     })
 }
@@ -136,15 +136,17 @@ pub(crate) fn inseparable_surfaces(evidence: &Evidence<'_>) -> Option<Finding> {
     let pairs = inseparable_pairs(&evidence.inspection.stretches);
     let (one, other) = pairs.first()?;
     let text = format!(
-        "trees on summary statistics that were not trained on a drive tell {one} from {other} no better than a coin does{}",
+        "trees on summary statistics that were not trained on a drive tell {one} from {other} no better than \
+         guessing{}",
         match pairs.len() - 1 {
             0 => String::new(),
-            1 => ", and so it is with 1 more pair of surfaces".to_owned(),
-            more => format!(", and so it is with {more} more pairs of surfaces"),
+            1 => "; the same holds for 1 more pair of surfaces".to_owned(),
+            more => format!("; the same holds for {more} more pairs of surfaces"),
         }
     );
     let fix = format!(
-        "if {one} and {other} are the same floor, give them one name; if not, add a channel that depends on the floor"
+        "if {one} and {other} are the same surface, give both one name; if not, add a channel that depends on the \
+         surface"
     );
     let title = "Two surfaces cannot be told apart by these channels";
     Some(Finding { title, ..finding(evidence, Cause::NotSeparable, Priority::MeaninglessScores, text, fix) })
@@ -167,8 +169,9 @@ pub(crate) fn session_confounded(evidence: &Evidence<'_>) -> Option<Finding> {
             100.0 * in_time,
             if held_out == HeldOut::Session { "other sessions" } else { "earlier ones" }
         ),
-        fix: "record every surface in each of several sessions, in turns and on several days, and train on all of them; \
-              until then, believe the scores later or by session that fit prints, and not those by recording"
+        fix: "record every surface in each of several sessions, in turns and on several days, and train on all of \
+              them; until then, rely on the scores of later recordings or by session that fit prints, and not on \
+              those by recording"
             .into(),
         after_first: false,
         score: by_recording - in_time,

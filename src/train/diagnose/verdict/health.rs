@@ -42,7 +42,7 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             measured: match &trees {
                 Some(ahead) => {
                     format!(
-                        "trees on summary statistics of the same drives: {} against the network",
+                        "trees on summary statistics of the same drives: {} compared with the network",
                         points(ahead)
                     )
                 }
@@ -54,7 +54,8 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             cause: Cause::TooManyEpochs,
             measured: match &climb {
                 Some(lost) => format!(
-                    "the validation loss climbs after its minimum; the accuracy there is {} against the end",
+                    "the validation loss climbs after its minimum; the accuracy at the minimum is {} compared with \
+                     the end",
                     points(lost)
                 ),
                 None => "the validation loss does not climb".into(),
@@ -67,7 +68,10 @@ pub(crate) fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             cause: Cause::TooFewRecordings,
             measured: match &half {
                 Some(lost) => {
-                    format!("half of the recordings: {} of balanced accuracy", points(&lost.negated()))
+                    format!(
+                        "training on half of the recordings: {} of balanced accuracy",
+                        points(&lost.negated())
+                    )
                 }
                 None => "training on half of the recordings was not tried".into(),
             },

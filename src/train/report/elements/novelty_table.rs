@@ -28,13 +28,13 @@ pub(crate) fn novelty_table(figures: &NoveltyFigures) -> Markup {
             }
         }
         @if let Some(why) = &figures.why_not {
-            p { @if figures.output { "How well unknown surfaces stand out was not measured. " } @else { "The model has no output for novelty. " } (sentence(why)) }
+            p { @if figures.output { "How well novelty detects unknown surfaces was not measured. " } @else { "The model has no output for novelty. " } (sentence(why)) }
         }
         @if let Some(candidates) = &figures.candidates {
             p {
                 "Candidates are all surfaces with a probability of at least " (format!("{:.3}", candidates.least))
-                ", and the most probable one. The right surface is among them in " (percent(candidates.inside))
-                " of the windows of a held-out drive, and there are " (format!("{:.2}", candidates.size)) " on average."
+                ", and the most probable one. The actual surface is a candidate in " (percent(candidates.inside))
+                " of the windows of a held-out drive, and a window has " (format!("{:.2}", candidates.size)) " candidates on average."
             }
         }
     }
