@@ -38,6 +38,7 @@
 //! | `shutdown` | the request to shut down, and waiting for threads to end |
 //! | `thread` | threads with a name, and panics that are noticed |
 //! | `print` | printing on standard output and standard error, which a reader may have closed |
+//! | [`receipt`] | what tells a source that its samples have been decided |
 //! | `text` | text from outside in messages for people |
 //! | `daemon` | the pipeline, which spawns every task; its loops, reloads, and the service manager |
 //! | [`train`] | labelled recordings to a model: dataset, network, training, export, reports, diagnosis |
@@ -65,6 +66,7 @@ pub mod log;
 pub mod model;
 pub(crate) mod mqtt;
 pub(crate) mod nats;
+pub mod receipt;
 pub mod recordings;
 pub(crate) mod score;
 pub(crate) mod shutdown;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Config;
 use super::error::ValueError;
 use super::publish::validate_topic;
-use super::source::{SourceConfig, SourceKind};
+use super::source::{GivenKeys, SourceConfig, SourceKind};
 use crate::decision::DecisionOptions;
 use crate::signal::TimeInputError;
 use crate::stream::QualityOptions;
@@ -78,9 +78,14 @@ impl Config {
     }
 
     fn validate_sources(&self) -> Result<(), ValueError> {
+        let given = GivenKeys {
+            mqtt_host: self.mqtt.host.is_some(),
+            nats_url: self.nats.url.is_some(),
+            node_name: self.node.name.is_some(),
+        };
         let mut names = BTreeSet::new();
         for (index, source) in self.sources.iter().enumerate() {
-            source.validate(index, self)?;
+            source.validate(index, given)?;
             let name = source.name(index);
             if !names.insert(name.clone()) {
                 return Err(ValueError::new(

@@ -4,7 +4,7 @@ use std::sync::mpsc::Sender;
 
 use super::context::ServingContext;
 use crate::model::answers::Answers;
-use crate::signal::Receipt;
+use crate::receipt::Receipt;
 use crate::stream::StreamEvent;
 
 /// A batch of stream events with the model's answers to its windows.

@@ -16,6 +16,7 @@ mod context;
 mod filter;
 mod outcome;
 mod published_surfaces;
+mod surface_entry;
 mod surface_table;
 mod unknown_state;
 mod withheld;

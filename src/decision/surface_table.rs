@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::InferredBatch;
-use super::candidates::candidates;
 use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
 use super::outcome::{Outcome, Prediction, SurfaceChange};
 use super::published_surfaces::{PublishedSurface, PublishedSurfaces};
+use super::surface_entry::SurfaceEntry;
 use super::withheld::Withheld;
 use crate::model::answers::Answer;
-use crate::signal::{Receipt, StreamId, Time};
+use crate::receipt::Receipt;
+use crate::signal::{StreamId, Time};
 use crate::stream::{
     EventKind, Problem, ProblemDelta, Problems, RateFault, ResetReason, StreamEvent, Window,
 };
@@ -30,7 +31,7 @@ pub(crate) const ENDED: &str = "the stream ended";
 const FAILOVER: &str = "failover";
 /// A published surface that is newer than the stream by up to this long is of the same time on its clock: the samples
 /// are delivered again. If it is newer by more, the clock has started again since.
-const REDELIVERED: i64 = 120_000_000_000;
+const REDELIVERED: i64 = 30_000_000_000;
 
 /// Decides the surfaces of all streams, and collects the problems of their input.
 ///
@@ -50,18 +51,6 @@ pub struct SurfaceTable {
     next_sequence: u64,
     /// The surfaces that were published last, if other nodes publish some, too.
     published: Option<Arc<PublishedSurfaces>>,
-}
-
-/// The state of one stream.
-#[derive(Debug)]
-struct SurfaceEntry {
-    filter: DecisionFilter,
-    /// The time of the newest window, or of the stream's start.
-    time: Time,
-    /// The change that was emitted last.
-    last_change: SurfaceChange,
-    /// The time of the surface that another node has published. Changes that are not after it are not emitted.
-    published_until: Option<Time>,
 }
 
 impl SurfaceTable {
@@ -125,6 +114,9 @@ impl SurfaceTable {
             EventKind::Reset { time, reason } => {
                 if let Some(entry) = self.streams.get_mut(&stream) {
                     entry.filter.reset();
+                    if reason == ResetReason::Restart {
+                        entry.published_until = None;
+                    }
                     let reason = match reason {
                         ResetReason::Gap => "samples are missing",
                         ResetReason::Restart => "the clock started again",
@@ -272,38 +264,6 @@ fn novel(change: &SurfaceChange) -> Problem {
             "its windows are unlike the training data (novelty {novelty:.3} at the decision), so it is probably on a surface \
              that the model does not know; record it with its label and fit the model again"
         ),
-    }
-}
-
-impl SurfaceEntry {
-    /// Emits a change if the surface, or the reason why it is unknown, differs from the last change. `decided` is the
-    /// answer to the window at which it was decided, with the least probability of a candidate; `None` if no window
-    /// decided.
-    fn change(
-        &mut self,
-        time: Time,
-        Decision { surface, confidence, .. }: Decision,
-        reason: Option<String>,
-        decided: Option<(Answer<'_>, Option<f64>)>,
-        emit: &mut impl FnMut(Outcome),
-    ) {
-        if self.published_until.is_some_and(|until| time <= until) {
-            return;
-        }
-        let last = &mut self.last_change;
-        if surface == last.surface {
-            if reason == last.reason {
-                return;
-            }
-            (last.time, last.reason) = (time, reason);
-        } else {
-            (last.previous, last.surface, last.confidence) = (Some(last.surface), surface, confidence);
-            (last.time, last.since, last.reason) = (time, time, reason);
-        }
-        last.novelty = decided.and_then(|(answer, _)| answer.novelty);
-        last.candidates =
-            decided.and_then(|(answer, least)| Some(candidates(answer.probabilities, least?).collect()));
-        emit(Outcome::Change(last.clone()));
     }
 }
 

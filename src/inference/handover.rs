@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::decision::ServingContext;
 use crate::model::session::Model;
-use crate::signal::Receipt;
+use crate::receipt::Receipt;
 use crate::stream::{StreamEvent, StreamTableOptions};
 
 /// The handover to another model, or to other settings of the same one.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::handover::{Handover, QueueItem};
-use crate::signal::{DropReason, Drops, Receipt};
+use crate::receipt::Receipt;
+use crate::signal::{DropReason, Drops};
 use crate::stream::{EventKind, StreamEvent};
 
 /// A queue of items in order, with a limit.

@@ -18,12 +18,12 @@ const CAPACITY: usize = 1 << 19;
 
 /// A connection, with what the servers have refused last.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(super) struct NatsConnection {
     pub client: Client,
     refused: Arc<Mutex<Option<String>>>,
 }
 
-impl Connection {
+impl NatsConnection {
     /// Connects to one of the servers.
     ///
     /// # Errors

@@ -20,11 +20,15 @@ mod connection;
 mod delivery;
 mod fault;
 mod members;
+mod options;
 mod partition;
 mod reader;
+mod requests;
 mod setup;
 pub(crate) mod source;
+mod streams;
 mod timing;
 
 pub(crate) use self::fault::NatsFault;
+pub(crate) use self::options::NatsOptions;
 pub(crate) use self::source::NatsSource;

@@ -47,7 +47,7 @@ enum Phase {
 
 /// What follows from the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PartitionStep {
     /// Request [`BATCH`] messages under the pin, if there is one.
     Pull,
     /// Forget the streams of the partition: another node may have it.
@@ -111,7 +111,7 @@ impl Partition {
     }
 
     /// What is to be done now; `None` if there is nothing to do.
-    pub(super) fn step(&mut self, now: Duration) -> Option<Step> {
+    pub(super) fn step(&mut self, now: Duration) -> Option<PartitionStep> {
         let has_ended = now >= self.until + self.timing.idle;
         if has_ended {
             // The servers say when a request ends; if that word is lost, it has ended all the same.
@@ -121,19 +121,19 @@ impl Partition {
             Phase::Idle => None,
             Phase::Reading if self.pin.is_some() && now > self.heard + self.timing.give_up => {
                 self.forget();
-                Some(Step::GiveUp)
+                Some(PartitionStep::GiveUp)
             }
             Phase::Reading => (self.open < BATCH / 2 || now >= self.until).then(|| {
                 self.open += BATCH;
                 self.until = now + self.timing.pull;
-                Step::Pull
+                PartitionStep::Pull
             }),
             Phase::Leaving(since) => {
                 let is_done = self.open == 0 && self.acknowledged >= self.newest;
                 (is_done || now > since + self.timing.give_up).then(|| {
                     self.phase = Phase::Idle;
                     self.forget();
-                    Step::Release
+                    PartitionStep::Release
                 })
             }
         }
@@ -242,7 +242,7 @@ mod tests {
         let mut partition = Partition::new(Timing::new(FAILOVER));
         assert_eq!(partition.step(at(0)), None);
         partition.want(true, at(0));
-        assert_eq!(partition.step(at(0)), Some(Step::Pull));
+        assert_eq!(partition.step(at(0)), Some(PartitionStep::Pull));
         assert_eq!(partition.step(at(10)), None);
         partition
     }
@@ -284,13 +284,13 @@ mod tests {
             partition.delivered(message(sequence, 1, "p"), at(20));
         }
         partition.delivered(message(1000, 1, "p"), at(20));
-        assert_eq!(partition.step(at(20)), Some(Step::Pull));
+        assert_eq!(partition.step(at(20)), Some(PartitionStep::Pull));
         assert_eq!(partition.step(at(1019)), None);
-        assert_eq!(partition.step(at(1020)), Some(Step::Pull));
+        assert_eq!(partition.step(at(1020)), Some(PartitionStep::Pull));
         partition.status(TIMED_OUT, BATCH, at(1030));
         assert_eq!(partition.step(at(1031)), None, "the new one lasts");
         // No word of its end came.
-        assert_eq!(partition.step(at(2020)), Some(Step::Pull));
+        assert_eq!(partition.step(at(2020)), Some(PartitionStep::Pull));
     }
 
     #[test]
@@ -302,11 +302,11 @@ mod tests {
         for millis in (100..3000).step_by(100) {
             steps.extend(partition.step(at(millis)).map(|step| (millis, step)));
         }
-        let given_up = steps.iter().find(|(_, step)| *step == Step::GiveUp).unwrap().0;
+        let given_up = steps.iter().find(|(_, step)| *step == PartitionStep::GiveUp).unwrap().0;
         assert!(at(given_up) <= at(200) + timing.give_up, "{steps:?}");
         assert_eq!(partition.pin(), None);
         // It is asked for again, and whoever has it meanwhile is not disturbed.
-        assert!(steps.iter().any(|(millis, step)| *millis > given_up && *step == Step::Pull));
+        assert!(steps.iter().any(|(millis, step)| *millis > given_up && *step == PartitionStep::Pull));
         let back = partition.delivered(message(2, 1, "r"), at(3000));
         assert_eq!((back.has_moved, sequences(&back)), (false, vec![2]), "its streams were forgotten then");
     }
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!((taken.has_moved, sequences(&taken)), (true, vec![9]));
         let taken = partition.status(WRONG_PIN, 0, at(30));
         assert_eq!((taken.has_moved, partition.pin()), (true, None));
-        assert_eq!(partition.step(at(30)), Some(Step::Pull));
+        assert_eq!(partition.step(at(30)), Some(PartitionStep::Pull));
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
         partition.acknowledged(5);
         assert_eq!(partition.step(at(1000)), None);
         partition.acknowledged(6);
-        assert_eq!(partition.step(at(1010)), Some(Step::Release));
+        assert_eq!(partition.step(at(1010)), Some(PartitionStep::Release));
         assert_eq!((partition.step(at(1020)), partition.is_read()), (None, false));
         // A message that was on its way is left to the next node.
         assert_eq!(partition.delivered(message(7, 1, "p"), at(1030)), Taken::default());
@@ -341,6 +341,6 @@ mod tests {
         let mut stuck = read();
         stuck.delivered(message(5, 1, "p"), at(10));
         stuck.want(false, at(20));
-        assert_eq!(stuck.step(at(2030)), Some(Step::Release));
+        assert_eq!(stuck.step(at(2030)), Some(PartitionStep::Release));
     }
 }

@@ -1,27 +1,26 @@
 //! The loop of a node: requests and messages, acknowledgements, and the words of the other nodes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use async_nats::{Message, Subscriber};
+use async_nats::{Message, SubscribeError, Subscriber};
 use futures_util::{FutureExt, StreamExt};
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::beat::Beat;
-use super::connection::Connection;
+use super::connection::NatsConnection;
 use super::delivery::{Delivery, numbers};
 use super::fault::NatsFault;
 use super::members::Members;
-use super::partition::{BATCH, Partition, Step, Taken};
-use super::setup::GROUP;
-use super::source::NatsSource;
+use super::options::NatsOptions;
+use super::partition::{Partition, PartitionStep, Taken};
+use super::requests::Requests;
+use super::streams::PartitionStreams;
 use super::timing::Timing;
 use crate::health::SourceState;
+use crate::receipt::Receipt;
 use crate::shutdown::Shutdown;
-use crate::signal::{DropReason, Drops, Receipt, StreamId};
 use crate::source::handle::{PipelineClosed, SourceHandle};
-use crate::source::message_decoder::MessageDecoder;
 
 /// Messages that are handled before acknowledgements and the words of other nodes get their turn.
 const AT_ONCE: usize = 512;
@@ -31,27 +30,24 @@ type Released = (usize, u64, String);
 
 /// A node that reads some of the partitions.
 pub(super) struct Reader {
-    source: NatsSource,
-    connection: Connection,
-    decoder: MessageDecoder,
+    options: NatsOptions,
+    requests: Requests,
     timing: Timing,
     /// When the node started. All times are counted from here.
     started: Instant,
     partitions: Vec<Partition>,
-    /// The streams of each partition that were seen since this node has it.
-    streams: Vec<HashSet<StreamId>>,
+    streams: PartitionStreams,
     members: Members,
-    /// This process in the words to the others.
-    process: String,
     /// Whether it was said that another process has this node's name.
     is_namesake_told: bool,
-    /// The first part of the subjects on which messages are delivered; the partition is the last one.
-    inbox: String,
     messages: Subscriber,
     beats: Subscriber,
     releases: mpsc::UnboundedSender<Released>,
     released: mpsc::UnboundedReceiver<Released>,
 }
+
+/// The newest message of each partition among those that were just used: its number, and where it is acknowledged.
+type Newest = BTreeMap<usize, (u64, String)>;
 
 impl Reader {
     /// Subscribes to the messages and to the words of the other nodes.
@@ -59,40 +55,35 @@ impl Reader {
     /// # Errors
     /// [`NatsFault`] if the servers do not take the subscriptions.
     pub(super) async fn new(
-        source: NatsSource,
-        connection: Connection,
+        options: NatsOptions,
+        connection: NatsConnection,
         handle: SourceHandle,
     ) -> Result<Self, NatsFault> {
-        let inbox = connection.client.new_inbox();
-        let fault = |why: String| NatsFault::NoAnswer {
-            url: source.config.url.clone().unwrap_or_default(),
+        let client = connection.client.clone();
+        let requests = Requests::new(connection, options.clone());
+        let fault = |why: SubscribeError| NatsFault::NoAnswer {
+            url: options.config.url.clone().unwrap_or_default(),
             subject: "SUB".into(),
-            why: Some(why),
+            why: Some(why.to_string()),
         };
-        let messages = connection.client.subscribe(format!("{inbox}.*")).await;
-        let messages = messages.map_err(|why| fault(why.to_string()))?;
-        let beats = connection.client.subscribe(source.beats()).await;
-        let beats = beats.map_err(|why| fault(why.to_string()))?;
-        let timing = Timing::new(source.config.failover);
+        let messages = client.subscribe(requests.deliveries()).await.map_err(fault)?;
+        let beats = client.subscribe(options.beats()).await.map_err(fault)?;
+        let timing = Timing::new(options.config.failover);
         let (releases, released) = mpsc::unbounded_channel();
-        let count = usize::from(source.partitions);
         handle.set_state(SourceState::Silent);
         Ok(Self {
-            decoder: MessageDecoder::new(source.format, source.input.clone(), None, handle),
+            requests,
             timing,
             started: Instant::now(),
-            partitions: (0..count).map(|_| Partition::new(timing)).collect(),
-            streams: vec![HashSet::new(); count],
-            members: Members::new(&source.node, timing.gone),
-            process: connection.client.new_inbox(),
+            partitions: (0..options.partitions).map(|_| Partition::new(timing)).collect(),
+            streams: PartitionStreams::new(options.clone(), handle),
+            members: Members::new(&options.node, timing.gone),
             is_namesake_told: false,
-            inbox,
             messages,
             beats,
             releases,
             released,
-            source,
-            connection,
+            options,
         })
     }
 
@@ -108,7 +99,7 @@ impl Reader {
             let done = tokio::select! {
                 () = shutdown.requested(), if leaving.is_none() => {
                     leaving = Some(self.now());
-                    self.beat(true).await;
+                    self.requests.beat(true).await;
                     Ok(())
                 }
                 message = self.messages.next() => match message {
@@ -126,7 +117,7 @@ impl Reader {
                 _ = ticks.tick() => {
                     beat = !beat;
                     if !beat && leaving.is_none() {
-                        self.beat(false).await;
+                        self.requests.beat(false).await;
                     }
                     self.tick(leaving.is_some()).await
                 }
@@ -135,7 +126,7 @@ impl Reader {
             let is_left = leaving.is_some() && !self.partitions.iter().any(Partition::is_read);
             // The pipeline has ended, and with it everything that was to be said.
             if done.is_err() || is_over || is_left {
-                let _ = tokio::time::timeout(self.timing.give_up, self.connection.client.flush()).await;
+                self.requests.flush().await;
                 return Ok(());
             }
         }
@@ -153,7 +144,7 @@ impl Reader {
         }
         // Until the others have had time to say that they are there, it is not known what is theirs.
         let knows_others = now > self.timing.gone;
-        let wanted = self.members.wanted(self.source.partitions);
+        let wanted = self.members.wanted(self.options.partitions);
         for (partition, wanted) in self.partitions.iter_mut().zip(wanted) {
             partition.want(wanted && knows_others && !leaves, now);
         }
@@ -169,54 +160,29 @@ impl Reader {
         let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
         match partition.step(now) {
             None => {}
-            Some(Step::Pull) => {
+            Some(PartitionStep::Pull) => {
                 let pin = partition.pin().map(str::to_owned);
-                self.pull(index, pin.as_deref()).await;
+                self.requests.pull(index, pin.as_deref()).await;
             }
-            Some(Step::GiveUp) => {
+            Some(PartitionStep::GiveUp) => {
                 tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
-                self.forget(index).await?;
+                self.streams.forget(index).await?;
             }
-            Some(Step::Release) => {
+            Some(PartitionStep::Release) => {
                 // Without another node, the streams end with this daemon, which is said then.
                 if self.members.len() > 1 {
-                    self.forget(index).await?;
+                    self.streams.forget(index).await?;
                 }
-                let subject =
-                    format!("$JS.API.CONSUMER.UNPIN.{}.{}", self.source.jetstream, self.consumer(index));
-                let body = json!({ "group": GROUP }).to_string();
-                let _ = self.connection.client.publish(subject, body.into()).await;
+                self.requests.unpin(index).await;
             }
         }
         Ok(())
     }
 
-    /// Requests messages of a partition.
-    async fn pull(&self, index: usize, pin: Option<&str>) {
-        let Timing { pull, idle, .. } = self.timing;
-        let mut body = json!({
-            "batch": BATCH,
-            "expires": pull.as_nanos() as u64,
-            "idle_heartbeat": idle.as_nanos() as u64,
-            "group": GROUP,
-        });
-        if let (Some(pin), Some(body)) = (pin, body.as_object_mut()) {
-            body.insert("id".into(), pin.into());
-        }
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.source.jetstream, self.consumer(index));
-        let reply = format!("{}.{index}", self.inbox);
-        // Without a connection it is lost, and asked again when its time has passed.
-        let _ = self.connection.client.publish_with_reply(subject, reply, body.to_string().into()).await;
-    }
-
-    fn consumer(&self, index: usize) -> String {
-        self.source.consumer(u16::try_from(index).unwrap_or(u16::MAX))
-    }
-
     /// Takes a message and those that are there already, sends their samples to the pipeline, and a receipt for each
     /// partition behind them.
     async fn receive(&mut self, first: Message) -> Result<(), PipelineClosed> {
-        let mut newest: BTreeMap<usize, (u64, String)> = BTreeMap::new();
+        let mut newest = Newest::new();
         let mut next = Some(first);
         for _ in 0..AT_ONCE {
             let Some(message) = next else { break };
@@ -230,18 +196,14 @@ impl Reader {
             let releases = self.releases.clone();
             // This fails only if the reader has ended.
             let release = move || drop(releases.send((index, sequence, reply)));
-            self.decoder.handle().receipt(Receipt::new(release)).await?;
+            self.streams.receipt(Receipt::new(release)).await?;
             self.step(index).await?;
         }
         Ok(())
     }
 
     /// Takes a message, or a word of the servers about a request.
-    async fn take(
-        &mut self,
-        message: Message,
-        newest: &mut BTreeMap<usize, (u64, String)>,
-    ) -> Result<(), PipelineClosed> {
+    async fn take(&mut self, message: Message, newest: &mut Newest) -> Result<(), PipelineClosed> {
         let now = self.now();
         let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
         let (index, taken) = match message.status {
@@ -260,7 +222,7 @@ impl Reader {
                 let pin = header("Nats-Pin-Id").unwrap_or_default();
                 let reply = message.reply.map(|reply| reply.to_string()).unwrap_or_default();
                 let index =
-                    self.source.subject.names(&message.subject).map(|(partition, _)| usize::from(partition));
+                    self.options.subject.names(&message.subject).map(|(partition, _)| usize::from(partition));
                 let Some(((count, sequence), index)) = numbers(&reply).zip(index) else { return Ok(()) };
                 let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
                 let (subject, payload) = (message.subject.to_string(), message.payload);
@@ -276,71 +238,32 @@ impl Reader {
         &mut self,
         index: usize,
         Taken { has_moved, messages, repeated }: Taken,
-        newest: &mut BTreeMap<usize, (u64, String)>,
+        newest: &mut Newest,
     ) -> Result<(), PipelineClosed> {
         if has_moved {
-            self.forget(index).await?;
+            self.streams.forget(index).await?;
         }
-        let mut drops = Drops::default();
-        drops.add_many(DropReason::Redelivered, repeated, || {
-            format!("messages of the partition {index} were delivered again, because they were acknowledged too late")
-        });
+        self.streams.repeated(index, repeated);
         for message in messages {
+            self.streams.take(index, &message).await?;
             newest.insert(index, (message.sequence, message.reply));
-            let name = self.source.subject.names(&message.subject).map_or("", |(_, stream)| stream);
-            match StreamId::new(name) {
-                Err(why) => drops.add(DropReason::StreamName, || why.to_string()),
-                Ok(stream) if message.payload.len() > self.source.max_payload => {
-                    drops.add(DropReason::TooLarge, || {
-                        let (bytes, most) = (message.payload.len(), self.source.max_payload);
-                        format!(
-                            "a payload of {bytes} bytes for stream \"{stream}\" is larger than limits.payload = {most}; send \
-                             fewer samples at once, or raise limits.payload"
-                        )
-                    });
-                }
-                Ok(stream) => {
-                    let has_room =
-                        self.streams.iter().map(HashSet::len).sum::<usize>() < self.source.max_streams;
-                    if let Some(streams) = self.streams.get_mut(index).filter(|_| has_room) {
-                        streams.insert(stream.clone());
-                    }
-                    self.decoder.take(stream, None, &message.payload).await?;
-                }
-            }
-        }
-        self.decoder.handle().dropped(&mut drops);
-        Ok(())
-    }
-
-    /// Forgets the streams of a partition, which another node reads from here on.
-    async fn forget(&mut self, index: usize) -> Result<(), PipelineClosed> {
-        let streams = self.streams.get_mut(index).map(std::mem::take).unwrap_or_default();
-        for stream in streams {
-            self.decoder.handle().moved(stream).await?;
         }
         Ok(())
     }
 
     /// Acknowledges a message and all before it in its partition.
     async fn acknowledge(&mut self, (index, sequence, reply): Released) {
-        let Some(partition) = self.partitions.get_mut(index) else { return };
-        partition.acknowledged(sequence);
-        // Without a connection it is lost, and the message is delivered again.
-        let _ = self.connection.client.publish(reply, "+ACK".into()).await;
-    }
-
-    /// Says that this node is there, or that it leaves.
-    async fn beat(&self, leaves: bool) {
-        let beat = Beat { node: self.source.node.clone(), process: self.process.clone(), leaves };
-        let _ = self.connection.client.publish(self.source.beats(), beat.bytes().into()).await;
+        if let Some(partition) = self.partitions.get_mut(index) {
+            partition.acknowledged(sequence);
+        }
+        self.requests.acknowledge(reply).await;
     }
 
     /// Takes the word of a node.
     fn hear(&mut self, message: &Message) {
         let Some(Beat { node, process, leaves }) = Beat::read(&message.payload) else { return };
-        if node == self.source.node {
-            if process != self.process && !std::mem::replace(&mut self.is_namesake_told, true) {
+        if node == self.options.node {
+            if process != self.requests.process() && !std::mem::replace(&mut self.is_namesake_told, true) {
                 tracing::error!(
                     node,
                     "another daemon has this node's name, and takes its robots from it; give each a node.name of its own"
@@ -357,7 +280,7 @@ impl Reader {
 
     fn ended(&self) -> NatsFault {
         NatsFault::Unreachable {
-            url: self.source.config.url.clone().unwrap_or_default(),
+            url: self.options.config.url.clone().unwrap_or_default(),
             why: "the connection has ended".into(),
         }
     }

@@ -7,10 +7,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connection::Connection;
+use super::connection::NatsConnection;
 use super::fault::NatsFault;
+use super::options::NatsOptions;
 use super::partition::BATCH;
-use super::source::NatsSource;
 use super::timing::Timing;
 
 /// The group of nodes to one of which a consumer delivers.
@@ -27,9 +27,9 @@ const NOT_ENABLED: [u64; 2] = [10039, 10076];
 
 /// An answer of the JetStream API, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
-struct Answer {
+struct ApiAnswer {
     error: Option<ApiError>,
-    config: Option<AnswerConfig>,
+    config: Option<ApiConfig>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ struct ApiError {
 
 /// The configuration of a stream or of a consumer.
 #[derive(Debug, Deserialize)]
-struct AnswerConfig {
+struct ApiConfig {
     #[serde(default)]
     subjects: Vec<String>,
     #[serde(default)]
@@ -54,22 +54,25 @@ struct AnswerConfig {
     ack_wait: u64,
 }
 
-/// Checks that the stream has the subjects of the source.
+/// Checks that the stream has the subjects of the options.
 ///
 /// # Errors
 /// [`NatsFault`] if JetStream is off, there is no such stream, or it has other subjects.
-pub(super) async fn check_stream(source: &NatsSource, connection: &Connection) -> Result<(), NatsFault> {
-    let subject = format!("$JS.API.STREAM.INFO.{}", source.jetstream);
-    let answer = request(source, connection, subject, Value::Null).await?;
+pub(super) async fn check_stream(
+    options: &NatsOptions,
+    connection: &NatsConnection,
+) -> Result<(), NatsFault> {
+    let subject = format!("$JS.API.STREAM.INFO.{}", options.jetstream);
+    let answer = request(options, connection, subject, Value::Null).await?;
     if let Some(error) = answer.error {
-        return Err(api_fault(source, error, &source.jetstream));
+        return Err(api_fault(options, error, &options.jetstream));
     }
     let (subjects, wanted) =
-        (answer.config.map(|config| config.subjects).unwrap_or_default(), source.subject.filter_of_all());
+        (answer.config.map(|config| config.subjects).unwrap_or_default(), options.subject.filter_of_all());
     if subjects.iter().any(|subject| overlaps(subject, &wanted)) {
         return Ok(());
     }
-    Err(NatsFault::OtherSubjects { stream: source.jetstream.clone(), subjects, wanted })
+    Err(NatsFault::OtherSubjects { stream: options.jetstream.clone(), subjects, wanted })
 }
 
 /// Looks at the consumer of each partition, and makes those that do not exist if `make` is true. Returns how many there
@@ -78,40 +81,40 @@ pub(super) async fn check_stream(source: &NatsSource, connection: &Connection) -
 /// # Errors
 /// [`NatsFault`] if a consumer was made for another number of partitions, or cannot be made.
 pub(super) async fn consumers(
-    source: &NatsSource,
-    connection: &Connection,
+    options: &NatsOptions,
+    connection: &NatsConnection,
     make: bool,
 ) -> Result<usize, NatsFault> {
-    let partitions = stream::iter(0..source.partitions);
+    let partitions = stream::iter(0..options.partitions);
     let found =
-        partitions.map(|partition| consumer(source, connection, partition, make)).buffer_unordered(AT_ONCE);
+        partitions.map(|partition| consumer(options, connection, partition, make)).buffer_unordered(AT_ONCE);
     found.try_fold(0, async |sum, found| Ok(sum + usize::from(found))).await
 }
 
 async fn consumer(
-    source: &NatsSource,
-    connection: &Connection,
+    options: &NatsOptions,
+    connection: &NatsConnection,
     partition: u16,
     make: bool,
 ) -> Result<bool, NatsFault> {
-    let (stream, name) = (&source.jetstream, source.consumer(partition));
+    let (stream, name) = (&options.jetstream, options.consumer(partition));
     let found =
-        request(source, connection, format!("$JS.API.CONSUMER.INFO.{stream}.{name}"), Value::Null).await?;
-    let wanted = config(source, partition, &name);
+        request(options, connection, format!("$JS.API.CONSUMER.INFO.{stream}.{name}"), Value::Null).await?;
+    let wanted = config(options, partition, &name);
     let config = match (found.error, found.config) {
         (Some(error), _) if error.err_code != Some(NO_CONSUMER) => {
-            return Err(api_fault(source, error, &name));
+            return Err(api_fault(options, error, &name));
         }
         (_, config) => config,
     };
     if let Some(config) = &config {
         let partitions = config.metadata.get(PARTITIONS).cloned().unwrap_or_else(|| "another purpose".into());
-        if partitions != source.partitions.to_string()
-            || config.filter_subject != source.subject.filter(partition)
+        if partitions != options.partitions.to_string()
+            || config.filter_subject != options.subject.filter(partition)
         {
             return Err(NatsFault::OtherPartitions {
                 consumer: name,
-                wanted: source.partitions,
+                wanted: options.partitions,
                 found: partitions,
             });
         }
@@ -122,21 +125,21 @@ async fn consumer(
     if make {
         let subject = format!("$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{name}");
         let made =
-            request(source, connection, subject, json!({ "stream_name": stream, "config": wanted })).await?;
+            request(options, connection, subject, json!({ "stream_name": stream, "config": wanted })).await?;
         if let Some(error) = made.error {
-            return Err(api_fault(source, error, &name));
+            return Err(api_fault(options, error, &name));
         }
     }
     Ok(config.is_some())
 }
 
 /// The configuration of a consumer.
-fn config(source: &NatsSource, partition: u16, name: &str) -> Value {
-    let timing = Timing::new(source.config.failover);
+fn config(options: &NatsOptions, partition: u16, name: &str) -> Value {
+    let timing = Timing::new(options.config.failover);
     json!({
         "durable_name": name,
         "description": "samples of the robots in one partition, for the underfoot node that reads it",
-        "filter_subject": source.subject.filter(partition),
+        "filter_subject": options.subject.filter(partition),
         // What was published before the first node came is too old.
         "deliver_policy": "new",
         "ack_policy": "all",
@@ -145,24 +148,24 @@ fn config(source: &NatsSource, partition: u16, name: &str) -> Value {
         "priority_groups": [GROUP],
         "priority_policy": "pinned_client",
         "priority_timeout": timing.pinned.as_nanos() as u64,
-        "metadata": { PARTITIONS: source.partitions.to_string() },
+        "metadata": { PARTITIONS: options.partitions.to_string() },
     })
 }
 
 /// Whether a consumer has the times that are wanted; `nats.failover` may have changed.
-fn is_same(found: &AnswerConfig, wanted: &Value) -> bool {
+fn is_same(found: &ApiConfig, wanted: &Value) -> bool {
     let is = |key: &str, value: u64| wanted.get(key).and_then(Value::as_u64) == Some(value);
     is("priority_timeout", found.priority_timeout) && is("ack_wait", found.ack_wait)
 }
 
 async fn request(
-    source: &NatsSource,
-    connection: &Connection,
+    options: &NatsOptions,
+    connection: &NatsConnection,
     subject: String,
     body: Value,
-) -> Result<Answer, NatsFault> {
+) -> Result<ApiAnswer, NatsFault> {
     let payload = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap_or_default() };
-    let url = || source.config.url.clone().unwrap_or_default();
+    let url = || options.config.url.clone().unwrap_or_default();
     connection.refused();
     match connection.client.request(subject.clone(), payload.into()).await {
         Ok(message) => serde_json::from_slice(&message.payload).map_err(|why| NatsFault::NoAnswer {
@@ -182,11 +185,11 @@ async fn request(
     }
 }
 
-fn api_fault(source: &NatsSource, error: ApiError, name: &str) -> NatsFault {
+fn api_fault(options: &NatsOptions, error: ApiError, name: &str) -> NatsFault {
     match error.err_code {
-        Some(NO_STREAM) => NatsFault::NoStream { stream: source.jetstream.clone() },
+        Some(NO_STREAM) => NatsFault::NoStream { stream: options.jetstream.clone() },
         Some(code) if NOT_ENABLED.contains(&code) => {
-            NatsFault::NoJetStream { url: source.config.url.clone().unwrap_or_default() }
+            NatsFault::NoJetStream { url: options.config.url.clone().unwrap_or_default() }
         }
         _ => NatsFault::Consumer { consumer: name.to_owned(), why: error.description },
     }

@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::connection::NatsConnection;
 use super::fault::NatsFault;
+use super::options::NatsOptions;
 use super::reader::Reader;
 use super::setup;
-use crate::config::subject::PartitionedSubject;
-use crate::config::{NatsConfig, SourceInput};
-use crate::decode::message::MessageFormat;
 use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 use crate::signal::StreamId;
@@ -19,28 +17,7 @@ use crate::source::handle::SourceHandle;
 
 /// A JetStream stream as a source of any number of streams of samples.
 #[derive(Clone, Debug)]
-pub(crate) struct NatsSource {
-    /// The servers, and what this node logs in with.
-    pub config: NatsConfig,
-    /// The name of this node.
-    pub node: String,
-    /// The first part of every topic, which tells fleets apart.
-    pub base: String,
-    /// The name of the stream.
-    pub jetstream: String,
-    /// The subjects of its messages.
-    pub subject: PartitionedSubject,
-    /// The number of partitions.
-    pub partitions: u16,
-    /// The encoding of the payloads.
-    pub format: MessageFormat,
-    /// The channels of a sample, and where its time is.
-    pub input: SourceInput,
-    /// The largest payload, in bytes; larger ones are dropped.
-    pub max_payload: usize,
-    /// Maximum number of streams.
-    pub max_streams: usize,
-}
+pub(crate) struct NatsSource(pub NatsOptions);
 
 impl NatsSource {
     /// Connects, and checks that the stream and its consumers are as they have to be. No message is read, because that
@@ -49,15 +26,15 @@ impl NatsSource {
     /// # Errors
     /// [`NatsFault`] if something is not as it has to be.
     pub(crate) async fn check(&self) -> Result<String, NatsFault> {
-        let connection = Connection::new(&self.config, &self.node).await?;
-        setup::check_stream(self, &connection).await?;
-        let consumers = setup::consumers(self, &connection, false).await?;
+        let connection = NatsConnection::new(&self.0.config, &self.0.node).await?;
+        setup::check_stream(&self.0, &connection).await?;
+        let consumers = setup::consumers(&self.0, &connection, false).await?;
         Ok(format!(
             "the JetStream stream \"{}\" has messages of {}; {consumers} of {} consumers exist, and a node makes the others. \
              No sample is read, because that would take it from the nodes that run",
-            self.jetstream,
-            self.subject.filter_of_all(),
-            self.partitions
+            self.0.jetstream,
+            self.0.subject.filter_of_all(),
+            self.0.partitions
         ))
     }
 
@@ -78,7 +55,7 @@ impl NatsSource {
                 },
                 () = shutdown.requested() => return,
             };
-            if started.elapsed() > self.config.failover {
+            if started.elapsed() > self.0.config.failover {
                 delays = backoff();
             }
             let name = StreamId::from_text(handle.name());
@@ -96,24 +73,9 @@ impl NatsSource {
 
     /// Connects, and makes the consumers that do not exist yet.
     async fn open(&self, handle: &SourceHandle) -> Result<Reader, NatsFault> {
-        let connection = Connection::new(&self.config, &self.node).await?;
-        setup::check_stream(self, &connection).await?;
-        setup::consumers(self, &connection, true).await?;
-        Reader::new(self.clone(), connection, handle.clone()).await
-    }
-
-    /// The name of the consumer of a partition.
-    pub(super) fn consumer(&self, partition: u16) -> String {
-        format!("{}-{partition}", self.prefix())
-    }
-
-    /// The subject on which the nodes of the fleet say that they are there.
-    pub(super) fn beats(&self) -> String {
-        format!("{}.nodes.{}", self.prefix(), self.jetstream)
-    }
-
-    /// The base as a part of names at NATS.
-    fn prefix(&self) -> String {
-        self.base.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+        let connection = NatsConnection::new(&self.0.config, &self.0.node).await?;
+        setup::check_stream(&self.0, &connection).await?;
+        setup::consumers(&self.0, &connection, true).await?;
+        Reader::new(self.0.clone(), connection, handle.clone()).await
     }
 }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::arrival_clock::{ArrivalClock, time};
 use super::label::LabelChange;
-use super::receipt::Receipt;
 use super::samples::Samples;
 use super::stream_id::StreamId;
 use super::time::Time;
+use crate::receipt::Receipt;
 
 /// A message from a source.
 #[derive(Clone, Debug, PartialEq)]

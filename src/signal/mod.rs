@@ -7,7 +7,6 @@
 //! - A [`Label`] is the surface that somebody says a robot is on, and a [`LabelChange`] a change of that.
 //! - [`Samples`] are times and values; a [`SampleBatch`] is samples that arrived together, as sources pass
 //!   them on.
-//! - A [`Receipt`] follows samples through the pipeline, and tells their source when they have been decided.
 //! - [`Drops`] counts what is dropped, by [`DropReason`].
 //!
 //! Nothing here does any input or output; only [`Arrival::now`] and [`ArrivalClock`] read a clock.
@@ -19,7 +18,6 @@ mod columns;
 mod drops;
 mod hold;
 mod label;
-mod receipt;
 pub(crate) mod rfc3339;
 mod samples;
 mod stream_id;
@@ -35,7 +33,6 @@ pub use drops::{DropReason, Drops};
 pub(crate) use hold::Hold;
 pub(crate) use label::is_folder_name;
 pub use label::{Label, LabelChange, UNLABELLED};
-pub use receipt::Receipt;
 pub use samples::{Samples, SensorLimits};
 pub(crate) use stream_id::{LEVEL_RULE, NODES, level_fault};
 pub use stream_id::{StreamId, StreamNameError};

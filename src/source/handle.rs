@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::queue::EventSender;
 pub(crate) use super::queue::PipelineClosed;
 use crate::health::{Health, SourceState};
-use crate::signal::{Arrival, ArrivalClock, Drops, Receipt, SampleBatch, Samples, SourceEvent, StreamId};
+use crate::receipt::Receipt;
+use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
 use crate::stream::Problem;
 
 /// What one source uses to send its samples to the pipeline and to report its state.

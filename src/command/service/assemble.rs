@@ -15,7 +15,7 @@ use crate::decision::{PublishedSurfaces, ServingContext};
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::mqtt::{self, DaemonTopics, Role, Subscription};
-use crate::nats::NatsSource;
+use crate::nats::{NatsOptions, NatsSource};
 use crate::recordings;
 use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
@@ -133,7 +133,7 @@ fn build_source(
                 hold: config.limits.silence,
             })
         }
-        SourceKind::Nats => SourceTask::Nats(Box::new(NatsSource {
+        SourceKind::Nats => SourceTask::Nats(Box::new(NatsSource(NatsOptions {
             config: config.nats.clone(),
             node: config.node.name.clone().unwrap_or_default(),
             base: config.publish.base.clone(),
@@ -144,7 +144,7 @@ fn build_source(
             input,
             max_payload: config.limits.payload,
             max_streams: config.limits.streams,
-        })),
+        }))),
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
             baud: source.baud.unwrap_or(DEFAULT_BAUD),

@@ -1,5 +1,6 @@
 //! The section `[[source]]`: where samples come from, and which keys each kind of source needs.
 
+mod kind;
 pub(crate) mod subject;
 pub(crate) mod topic;
 
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+pub use self::kind::SourceKind;
+use self::subject::NatsKeys;
 use super::error::{TomlText, ValueError};
 use crate::decode::StreamFormat;
 use crate::decode::csv::CsvFormat;
@@ -89,37 +91,12 @@ fn is_default(time: &TimeInput) -> bool {
     *time == TimeInput::default()
 }
 
-/// The kinds of sources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceKind {
-    /// Messages from the broker of `[mqtt]`; any number of streams.
-    Mqtt,
-    /// Messages of a JetStream stream on the servers of `[nats]`; any number of streams.
-    Nats,
-    /// A serial port; one stream.
-    Serial,
-    /// Recordings; each of them is one stream.
-    File,
-    /// Standard input; one stream.
-    #[default]
-    Stdin,
-    /// The built-in simulator; one stream.
-    Simulator,
-}
-
-impl SourceKind {
-    /// The name of the kind in the configuration.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            SourceKind::Mqtt => "mqtt",
-            SourceKind::Nats => "nats",
-            SourceKind::Serial => "serial",
-            SourceKind::File => "file",
-            SourceKind::Stdin => "stdin",
-            SourceKind::Simulator => "simulator",
-        }
-    }
+/// Which keys of other sections, which sources need, are set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GivenKeys {
+    pub mqtt_host: bool,
+    pub nats_url: bool,
+    pub node_name: bool,
 }
 
 /// What a source decodes: the channels and the time of its samples, and the form of its text.
@@ -196,10 +173,10 @@ impl SourceConfig {
         Ok(SourceInput { columns, time: self.time.clone(), csv })
     }
 
-    /// Checks every key, in this configuration.
-    pub(super) fn validate(&self, index: usize, config: &Config) -> Result<(), ValueError> {
+    /// Checks every key.
+    pub(super) fn validate(&self, index: usize, given: GivenKeys) -> Result<(), ValueError> {
         self.validate_keys_of_other_kinds()?;
-        self.validate_keys_of_kind(index, config)?;
+        self.validate_keys_of_kind(index, given)?;
         if let Some(silence) = self.silence.filter(|silence| *silence < Duration::from_millis(100)) {
             return Err(ValueError::new("source.silence", silence, "it must be at least \"100ms\""));
         }
@@ -252,13 +229,13 @@ impl SourceConfig {
     }
 
     /// Checks the keys that this kind of source needs.
-    fn validate_keys_of_kind(&self, index: usize, config: &Config) -> Result<(), ValueError> {
+    fn validate_keys_of_kind(&self, index: usize, given: GivenKeys) -> Result<(), ValueError> {
         let missing = |key: &str, fix: &str| {
             Err(ValueError::missing(key, format!("{fix} (for the source {:?})", self.name(index))))
         };
         match self.kind {
             SourceKind::Mqtt => {
-                if config.mqtt.host.is_none() {
+                if !given.mqtt_host {
                     return missing("mqtt.host", "set it to the broker's host name or address");
                 }
                 let Some(topic) = &self.topic else {
@@ -268,7 +245,14 @@ impl SourceConfig {
                 self.message_format()?;
             }
             SourceKind::Nats => {
-                subject::validate(self, index, config)?;
+                subject::validate(&NatsKeys {
+                    source: &self.name(index),
+                    jetstream: self.jetstream.as_ref(),
+                    subject: self.subject.as_ref(),
+                    partitions: self.partitions,
+                    has_url: given.nats_url,
+                    has_node: given.node_name,
+                })?;
                 self.message_format()?;
             }
             SourceKind::Serial => {

@@ -1,7 +1,5 @@
 //! The subject of a NATS source: its tokens, and the messages of which partition and stream it stands for.
 
-use super::SourceConfig;
-use crate::config::Config;
 use crate::config::error::ValueError;
 
 /// The token of a subject that stands for the number of a partition.
@@ -61,21 +59,33 @@ impl PartitionedSubject {
     }
 }
 
-/// Checks the keys of a source of the kind `nats`, and that `[nats]` and `[node]` have what it needs.
-pub(super) fn validate(source: &SourceConfig, index: usize, config: &Config) -> Result<(), ValueError> {
+/// The keys of a source of the kind `nats`, and those of other sections that it needs.
+pub(super) struct NatsKeys<'a> {
+    /// The name of the source, for messages.
+    pub source: &'a str,
+    pub jetstream: Option<&'a String>,
+    pub subject: Option<&'a String>,
+    pub partitions: Option<u16>,
+    /// Whether `nats.url` and `node.name` are set.
+    pub has_url: bool,
+    pub has_node: bool,
+}
+
+/// Checks the keys of a source of the kind `nats`.
+pub(super) fn validate(keys: &NatsKeys<'_>) -> Result<(), ValueError> {
     let missing = |key: &str, fix: &str| {
-        Err(ValueError::missing(key, format!("{fix} (for the source {:?})", source.name(index))))
+        Err(ValueError::missing(key, format!("{fix} (for the source {:?})", keys.source)))
     };
-    if config.nats.url.is_none() {
+    if !keys.has_url {
         return missing("nats.url", "set it to the servers, such as \"nats://127.0.0.1:4222\"");
     }
-    if config.node.name.is_none() {
+    if !keys.has_node {
         return missing("node.name", "set it to a name that no other daemon at these servers has");
     }
     let is_token = |token: &str| {
         !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !b".*>/\\{}".contains(&byte))
     };
-    match &source.jetstream {
+    match keys.jetstream {
         None => {
             return missing(
                 "source.jetstream",
@@ -89,7 +99,7 @@ pub(super) fn validate(source: &SourceConfig, index: usize, config: &Config) -> 
         Some(_) => {}
     }
     let example = "such as \"fleet.{partition}.robots.{stream}.current\"";
-    let Some(subject) = &source.subject else {
+    let Some(subject) = keys.subject else {
         return missing("source.subject", &format!("set it to the subject of the messages, {example}"));
     };
     let count = |name: &str| subject.split('.').filter(|token| *token == name).count();
@@ -100,7 +110,7 @@ pub(super) fn validate(source: &SourceConfig, index: usize, config: &Config) -> 
         );
         return Err(ValueError::new("source.subject", subject, fix));
     }
-    match source.partitions {
+    match keys.partitions {
         None => {
             missing("source.partitions", "set it to the number of partitions in the servers' subject mapping")
         }

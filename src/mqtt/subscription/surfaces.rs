@@ -23,7 +23,7 @@ pub(crate) struct SurfaceTopic {
 
 /// What is read of a published surface.
 #[derive(Deserialize)]
-struct Body {
+struct PublishedBody {
     surface: Box<str>,
     t: f64,
     #[serde(default)]
@@ -48,7 +48,7 @@ impl SurfaceTopic {
             return;
         }
         // A retained topic that is removed has an empty payload.
-        let body = serde_json::from_slice::<Body>(&publish.payload).ok();
+        let body = serde_json::from_slice::<PublishedBody>(&publish.payload).ok();
         let body = body.filter(|body| body.reason.as_deref() != Some(ENDED));
         match body.and_then(|body| Some((body.surface, Time::from_seconds(body.t)?))) {
             Some((surface, time)) => {

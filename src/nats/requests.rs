@@ -1,0 +1,87 @@
+//! What a node sends to the servers: requests for messages, acknowledgements, and its word to the other nodes.
+
+use serde_json::json;
+
+use super::beat::Beat;
+use super::connection::NatsConnection;
+use super::options::NatsOptions;
+use super::partition::BATCH;
+use super::setup::GROUP;
+use super::timing::Timing;
+
+/// Sends what a node has to say. Without a connection it is lost: what needs an answer is sent again when that does not
+/// come.
+pub(super) struct Requests {
+    connection: NatsConnection,
+    options: NatsOptions,
+    timing: Timing,
+    /// The first part of the subjects on which messages are delivered; the partition is the last one.
+    inbox: String,
+    /// This process in the words to the others.
+    process: String,
+}
+
+impl Requests {
+    /// Sends over this connection. The messages are delivered on the subjects of [`Requests::deliveries`].
+    pub(super) fn new(connection: NatsConnection, options: NatsOptions) -> Self {
+        let (inbox, process) = (connection.client.new_inbox(), connection.client.new_inbox());
+        let timing = Timing::new(options.config.failover);
+        Self { connection, options, timing, inbox, process }
+    }
+
+    /// The subjects on which messages are delivered, those of all partitions.
+    pub(super) fn deliveries(&self) -> String {
+        format!("{}.*", self.inbox)
+    }
+
+    /// This process in the words to the others.
+    pub(super) fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Requests messages of a partition, under the name by which the servers know this node, if they have given one.
+    pub(super) async fn pull(&self, partition: usize, pin: Option<&str>) {
+        let Timing { pull, idle, .. } = self.timing;
+        let mut body = json!({
+            "batch": BATCH,
+            "expires": pull.as_nanos() as u64,
+            "idle_heartbeat": idle.as_nanos() as u64,
+            "group": GROUP,
+        });
+        if let (Some(pin), Some(body)) = (pin, body.as_object_mut()) {
+            body.insert("id".into(), pin.into());
+        }
+        let subject =
+            format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.options.jetstream, self.consumer(partition));
+        let reply = format!("{}.{partition}", self.inbox);
+        let _ = self.connection.client.publish_with_reply(subject, reply, body.to_string().into()).await;
+    }
+
+    /// Tells the servers that a partition is free for another node.
+    pub(super) async fn unpin(&self, partition: usize) {
+        let subject =
+            format!("$JS.API.CONSUMER.UNPIN.{}.{}", self.options.jetstream, self.consumer(partition));
+        let body = json!({ "group": GROUP }).to_string();
+        let _ = self.connection.client.publish(subject, body.into()).await;
+    }
+
+    /// Acknowledges a message and all before it in its partition.
+    pub(super) async fn acknowledge(&self, reply: String) {
+        let _ = self.connection.client.publish(reply, "+ACK".into()).await;
+    }
+
+    /// Says that this node is there, or that it leaves.
+    pub(super) async fn beat(&self, leaves: bool) {
+        let beat = Beat { node: self.options.node.clone(), process: self.process.clone(), leaves };
+        let _ = self.connection.client.publish(self.options.beats(), beat.bytes().into()).await;
+    }
+
+    /// Waits until everything is sent, for a bounded time.
+    pub(super) async fn flush(&self) {
+        let _ = tokio::time::timeout(self.timing.give_up, self.connection.client.flush()).await;
+    }
+
+    fn consumer(&self, partition: usize) -> String {
+        self.options.consumer(u16::try_from(partition).unwrap_or(u16::MAX))
+    }
+}
