@@ -74,9 +74,13 @@ pub(super) fn of_time(text: &[u8], unit: TimeUnit) -> &'static str {
     }
 }
 
-/// What else to do about rows with more numbers than there are channels.
-pub(super) const MORE_CHANNELS: &str =
-    "; or name every channel that the board sends, with --channels or under [[source.channel]]";
+/// What else to do about a row that has more fields than a time and these channels; empty for any other row.
+pub(super) fn of_more_fields(fields: usize, channels: usize) -> &'static str {
+    match fields > channels + 1 {
+        true => "; or name every channel that the board sends, with --channels or under [[source.channel]]",
+        false => "",
+    }
+}
 
 /// What is wrong with rows such as `1,21`, which are one number with a decimal comma or a time and a number.
 pub(super) const DECIMAL_COMMA: &str = "rows such as \"1,21\" are read as a time and a number, but then their \

@@ -143,10 +143,9 @@ impl LiveRows {
         let example = || advice::example(&fields.columns, fields.format);
         match problem.filter(|_| !is_text(line.text, splitter, fields)) {
             Some((reason @ DropReason::Malformed, problem)) => {
-                let has_more = splitter
-                    .split(line.text, fields.delimiter)
-                    .is_some_and(|row| row.trimmed().count() > fields.raw.len() + 1);
-                let more = if has_more { advice::MORE_CHANNELS } else { "" };
+                let row = splitter.split(line.text, fields.delimiter);
+                let more =
+                    advice::of_more_fields(row.map_or(0, |row| row.trimmed().count()), fields.raw.len());
                 drops.add(reason, || format!("{line}: {problem}; {}{more}", example()));
             }
             Some((reason, problem)) => drops.add(reason, || format!("{line}: {problem}")),
