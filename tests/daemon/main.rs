@@ -7,6 +7,7 @@ mod broker_faults;
 mod channels;
 mod config;
 mod demo;
+mod fleet;
 mod fuzz;
 mod home_assistant;
 mod http;
