@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod fake_broker;
+pub(crate) mod fleet;
 pub(crate) mod http;
 pub(crate) mod manager;
 pub(crate) mod markdown;

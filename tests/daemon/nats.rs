@@ -1,0 +1,158 @@
+//! Samples over NATS: nodes that share the robots of a cluster, and take over from each other.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::daemon::{Daemon, config};
+use crate::support::fleet::{Cluster, nats_server};
+use crate::support::recording::Recording;
+use crate::support::{Ran, assert_same, assert_says, folder, json, underfoot, wait_for};
+
+/// What `check` says about the source of a configuration.
+fn checked(sections: &str) -> Ran {
+    let folder = folder();
+    let file = folder.path().join("underfoot.toml");
+    std::fs::write(&file, config(sections)).unwrap();
+    underfoot(["check", "-c"]).arg(file).output().unwrap().into()
+}
+
+/// The surfaces of a robot in the lines of a subscriber, oldest first.
+fn surfaces(subscriber: &Daemon, robot: &str) -> Vec<Value> {
+    let topic = format!("underfoot/{robot}/surface ");
+    subscriber.stdout.all().iter().filter_map(|line| line.strip_prefix(topic.as_str()).map(json)).collect()
+}
+
+/// Waits for a decided surface that a node other than `before` has published, and returns the name of that node.
+fn wait_for_surface(subscriber: &Daemon, robot: &str, before: &[&str]) -> String {
+    wait_for(&format!("a surface of {robot}"), || {
+        let newest = surfaces(subscriber, robot).pop()?;
+        let node = newest["node"].as_str()?.to_owned();
+        (newest["surface"] != "unknown" && !before.contains(&node.as_str())).then_some(node)
+    })
+}
+
+#[test]
+fn predictions_of_samples_over_a_cluster_are_those_of_a_replay_byte_for_byte() {
+    let recording = Recording::tour(120, 1.0);
+    let cluster = Cluster::start(&[&recording.stream]);
+    let daemon = Daemon::run(&(cluster.node("a") + "[publish]\nstdout = true\n"));
+    let info = |partition: usize| format!("$JS.API.CONSUMER.INFO.FLEET.underfoot-{partition}");
+    // Its consumers deliver what is published after they are made.
+    wait_for("the consumers", || {
+        let found = cluster.request(0, &info(63), "").ok().map(json)?;
+        found.get("config").is_some().then_some(())
+    });
+    let found = json(cluster.request(0, &info(44), "").unwrap());
+    assert_eq!(found["config"]["priority_policy"], "pinned_client");
+    let mut robot = cluster.robot(&recording.stream);
+    recording.objects().for_each(|object| robot.feed(object + "\n"));
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len());
+    // Everything is acknowledged when it has been decided.
+    wait_for("the acknowledgements", || {
+        let all: Vec<Value> =
+            (0..64).map(|index| json(cluster.request(0, &info(index), "").unwrap())).collect();
+        all.iter().all(|info| info["num_ack_pending"] == 0 && info["num_pending"] == 0).then_some(())
+    });
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_same(&ended.stdout, &expected);
+}
+
+#[test]
+fn a_node_that_dies_or_leaves_is_followed_by_another_and_no_surface_is_older_than_the_one_before() {
+    let cluster = Cluster::start(&["r1"]);
+    let results = cluster.subscribe(0, "reader", "underfoot/+/surface");
+    let mut nodes: Vec<(String, Daemon)> =
+        ["a", "b", "c"].map(|name| (name.to_owned(), Daemon::run(&cluster.node(name)))).into();
+    for (_, node) in &mut nodes {
+        node.wait_for_lines("a node is there", 2);
+    }
+    let mut take = |name: &str| {
+        let index = nodes.iter().position(|(other, _)| other == name).unwrap();
+        nodes.remove(index).1
+    };
+    let recording = Recording::tour(121, 3.0);
+    let objects: Vec<_> = recording.objects().collect();
+    let mut robot = cluster.robot("r1");
+    let mut feed = |range: std::ops::Range<usize>| {
+        objects[range].iter().for_each(|object| robot.feed(format!("{object}\n")));
+    };
+    feed(0..300);
+    let first = wait_for_surface(&results, "r1", &[]);
+    take(&first).kill();
+    // What comes in the meantime waits for the next node.
+    feed(300..900);
+    let second = wait_for_surface(&results, "r1", &[&first]);
+    assert_eq!(take(&second).terminate().code, Some(0));
+    feed(900..1500);
+    wait_for_surface(&results, "r1", &[&first, &second]);
+
+    let published = surfaces(&results, "r1");
+    let times: Vec<f64> = published.iter().map(|surface| surface["t"].as_f64().unwrap()).collect();
+    assert!(times.is_sorted(), "{published:?}");
+    let reasons: Vec<&str> = published.iter().filter_map(|surface| surface["reason"].as_str()).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == "failover").count(), 2, "{published:?}");
+    assert!(!reasons.contains(&"the stream ended"), "the robot has not ended: {published:?}");
+    let changes = published.windows(2).filter(|pair| pair[1]["reason"] == "failover");
+    for pair in changes.clone() {
+        assert_eq!(pair[1]["previous"], pair[0]["surface"], "it begins with what was published");
+    }
+    assert_eq!(changes.count(), 2);
+}
+
+#[test]
+fn whatever_is_wrong_with_the_servers_or_the_configuration_is_one_clear_line() {
+    let cluster = Cluster::start(&["r1"]);
+    let sections = cluster.node("a");
+    let line = |sections: &str, parts: &[&str]| {
+        let checked = checked(sections);
+        assert_ne!(checked.code, Some(0), "{checked:?}");
+        let lines: Vec<_> =
+            checked.stdout.lines().filter(|line| line.starts_with("failed  source fleet: ")).collect();
+        assert_eq!(lines.len(), 1, "{checked:?}");
+        assert_says(lines[0], parts);
+        assert!(!checked.stderr.contains("ERROR"), "{checked:?}");
+    };
+    let found = checked(&sections);
+    assert_says(&found.stdout, &["messages of fleet.*.robots.*.current", "0 of 64 consumers exist"]);
+    line(
+        &sections.replacen("username = 'node'", "username = 'robot'", 2),
+        &["refuse the login of the user \"robot\"", "nats.username"],
+    );
+    line(&sections.replace("'FLEET'", "'FLEAT'"), &["lacks a permission", "FLEAT"]);
+    line(
+        &sections.replace("subject = 'fleet.", "subject = 'carts."),
+        &["has the subjects fleet.*.robots.*.current", "carts.*.robots.*.current", "source.subject"],
+    );
+    line(
+        &sections.replace("ca_file", "#ca_file").replace("#ca_file = '", "ca_file = '/nowhere"),
+        &["ca_file", "/nowhere"],
+    );
+    let mut node = Daemon::run(&sections);
+    node.wait_for_line("connected to the NATS servers");
+    let pull = "$JS.API.CONSUMER.INFO.FLEET.underfoot-31";
+    wait_for("the consumers", || {
+        cluster.request(0, pull, "").ok().filter(|answer| answer.contains("pinned_client"))
+    });
+    line(
+        &sections.replace("partitions = 64", "partitions = 32"),
+        &["source.partitions is 32", "was made for 64", "the same at each node"],
+    );
+    // A server without JetStream.
+    let plain = folder();
+    let mut command = Command::new(nats_server());
+    command.args(["-a", "127.0.0.1", "-p", "-1", "--ports_file_dir"]).arg(plain.path());
+    let _server = Daemon::command(command);
+    let port = wait_for("the port of the server", || {
+        let file = std::fs::read_dir(plain.path()).unwrap().next()?.unwrap().path();
+        let ports: Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        ports["nats"][0].as_str()?.rsplit(':').next().map(str::to_owned)
+    });
+    let source = sections.split_once("[[source]]").unwrap().1;
+    let plain = format!("[node]\nname = 'a'\n[nats]\nurl = 'nats://127.0.0.1:{port}'\n[[source]]{source}");
+    line(&plain, &["JetStream is not available"]);
+    let gone = plain.replace(&port, "1");
+    line(&gone, &["cannot be reached", "refused", "nats.url"]);
+}
