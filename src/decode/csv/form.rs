@@ -48,9 +48,10 @@ impl ForeignHeader {
         })
     }
 
-    /// Whether a row that is taken for one of this form has the time of this header in the place of a channel.
-    pub(super) fn contradicts(&self, form: RowForm, row: Row<'_>) -> bool {
-        !form.timed && row.len() == self.width
+    /// What is wrong with a row that is taken for one of this form, if it has the time of this header in the place of a
+    /// channel; `None` if it has not.
+    pub(super) fn contradiction(&self, form: RowForm, row: Row<'_>) -> Option<&str> {
+        (!form.timed && row.len() == self.width).then_some(&self.why)
     }
 }
 

@@ -143,9 +143,9 @@ impl LiveRows {
         let example = || advice::example(&fields.columns, fields.format);
         match problem.filter(|_| !is_text(line.text, splitter, fields)) {
             Some((reason @ DropReason::Malformed, problem)) => {
-                let row = splitter.split(line.text, fields.delimiter);
-                let more =
-                    advice::of_more_fields(row.map_or(0, |row| row.trimmed().count()), fields.raw.len());
+                let count =
+                    splitter.split(line.text, fields.delimiter).map_or(0, |row| row.trimmed().count());
+                let more = advice::of_more_fields(count, fields.raw.len());
                 drops.add(reason, || format!("{line}: {problem}; {}{more}", example()));
             }
             Some((reason, problem)) => drops.add(reason, || format!("{line}: {problem}")),
@@ -176,11 +176,9 @@ impl LiveRows {
         drops: &mut Drops,
     ) {
         let row = splitter.split(line.text, position.delimiter.unwrap_or(fields.delimiter));
-        if let (Some(foreign), Some(row)) = (&self.foreign, row)
-            && foreign.contradicts(position, row)
-        {
-            drops.add(DropReason::Malformed, || format!("{line}: {}", foreign.why));
-            return;
+        let foreign = self.foreign.as_ref().zip(row);
+        if let Some(why) = foreign.and_then(|(foreign, row)| foreign.contradiction(position, row)) {
+            return drops.add(DropReason::Malformed, || format!("{line}: {why}"));
         }
         if let Some((reason, problem)) = fault {
             let count = match self.rival {
