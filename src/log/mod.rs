@@ -69,7 +69,8 @@ pub enum LoggingError {
 pub fn start(default: &str) -> Result<(), LoggingError> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let filter = match variable(FILTER) {
-        None => EnvFilter::new(default),
+        // What happens to the NATS connection is logged in words of our own.
+        None => EnvFilter::new(format!("{default},async_nats=off")),
         Some(value) => {
             parse_filter(&value.to_string_lossy()).map_err(|why| LoggingError::Filter(value, why))?
         }

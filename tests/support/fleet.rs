@@ -121,7 +121,9 @@ impl Cluster {
     /// A command of Mosquitto's clients that connects to the MQTT gateway of a server as this user.
     fn client(&self, tool: &str, server: usize, user: &str) -> Command {
         let password = std::fs::read_to_string(self.folder.path().join("secrets").join(user)).unwrap();
-        let mut command = program(tool, "mosquitto-clients");
+        // What the subscriber prints goes into a pipe, where it would be held back until there is more of it.
+        let mut command = program("stdbuf", "coreutils");
+        command.arg("-oL").arg(program(tool, "mosquitto-clients").get_program());
         command.args(["-h", "127.0.0.1", "-V", "mqttv311", "-q", "1", "-u", user, "-P", password.trim()]);
         command
             .args(["-p", &self.ports[server].mqtt.to_string(), "--cafile"])
