@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Follows the samples that were sent before it through the pipeline, and tells the source when their last clone is
-/// dropped: then everything that these samples completed has been decided, and handed to the sinks.
+/// dropped: then everything that these samples completed has been decided, and published as far as it is retained.
 ///
 /// A source that can have samples delivered again, should this daemon die, acknowledges them then.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::inference::{Handover, InferenceError, QueueItem, WorkQueue};
 use crate::signal::{DropReason, Drops, SourceEvent};
 use crate::sink::live::events::LiveEvents;
 use crate::sink::recorder::RecordSender;
-use crate::sink::{Sink, flush_all, take_all};
+use crate::sink::{self, Sink, flush_all, take_all};
 use crate::source::queue::{EventReceiver, QueuedEvent};
 use crate::stream::{EventKind, StreamTable};
 use crate::thread::test_panic;
@@ -154,8 +154,7 @@ pub(crate) async fn decide(
         // Only what came out counts: a batch that waits for another one is no progress.
         health.count_predictions(predictions);
         flush_all(&mut sinks, &mut drops, health);
-        // The sinks have what the samples before these led to.
-        drop(receipts);
+        sink::hold(&sinks, receipts);
         if let Some(delta) = surfaces.problem_delta() {
             health.problems(delta);
         }

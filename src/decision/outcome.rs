@@ -17,6 +17,8 @@ pub enum Outcome {
     Change(SurfaceChange),
     /// The stream ended.
     End(StreamId),
+    /// Another node follows the stream from here on.
+    Moved(StreamId),
     /// Another serving context is in force from here on, perhaps with other labels.
     Context(Arc<ServingContext>),
 }

@@ -136,7 +136,7 @@ impl SurfaceTable {
             }
             EventKind::Moved => {
                 self.streams.remove(&stream);
-                emit(Outcome::End(stream));
+                emit(Outcome::Moved(stream));
             }
         }
     }
@@ -379,7 +379,7 @@ mod tests {
         // Another node follows the stream again: nothing is said, and it is only forgotten.
         let mut outcomes = Vec::new();
         surfaces.push(batch(1, vec![EventKind::Moved], &[]), |outcome| outcomes.push(outcome));
-        assert!(matches!(outcomes.as_slice(), [Outcome::End(_)]), "{outcomes:?}");
+        assert!(matches!(outcomes.as_slice(), [Outcome::Moved(_)]), "{outcomes:?}");
     }
 
     #[test]

@@ -213,6 +213,8 @@ impl Connection {
     async fn end(&mut self, receiver: &mut Option<Receiver>, health: &Health) {
         self.accepted.send_replace(0);
         self.events.clean();
+        // Surfaces that were on their way are sent anew if they still hold, and not if another node publishes them now.
+        self.events.pending.retain(|request| !matches!(request, Request::Publish(_)));
         // rumqttc keeps a collision of packet ids across connections, and would send nothing on the next
         // connection because of it.
         self.events.state.collision = None;

@@ -11,6 +11,7 @@ use super::limits::{REFUSED_RETRY, TIMEOUT};
 use super::retained::Retained;
 use super::role::Role;
 use super::topics::DaemonTopics;
+use crate::receipt::Receipt;
 
 /// How long to wait before a request is tried again that found no room in the queue of requests.
 const NO_ROOM: Duration = Duration::from_millis(20);
@@ -113,6 +114,17 @@ impl Publisher {
     /// The broker keeps its last payload. A payload that has not been published yet is published first.
     pub fn forget(&self, topic: &str) {
         self.forget_at(&format!("{}/{topic}", self.base()));
+    }
+
+    /// Discards a retained topic below the base: its payload is not published any more, because another client publishes
+    /// the topic from here on.
+    pub(crate) fn discard(&self, topic: &str) {
+        self.shared.retained().discard(&format!("{}/{topic}", self.base()));
+    }
+
+    /// Holds receipts until the broker has acknowledged everything that was retained before.
+    pub(crate) fn hold(&self, receipts: Vec<Receipt>) {
+        self.shared.retained().hold(receipts);
     }
 
     /// Forgets a retained topic that is given in full, as [`forget`](Self::forget) does.

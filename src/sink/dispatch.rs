@@ -11,6 +11,7 @@ use super::recorder::NovelStreams;
 use super::text::TextSink;
 use crate::decision::Outcome;
 use crate::health::Health;
+use crate::receipt::Receipt;
 use crate::signal::Drops;
 
 /// A destination for outcomes.
@@ -66,6 +67,17 @@ impl Sink {
 pub(crate) fn take_all(sinks: &mut [Sink], outcome: &Outcome, drops: &mut Drops) {
     for sink in sinks {
         sink.take(outcome, drops);
+    }
+}
+
+/// Holds receipts until the outcomes so far have arrived where they are published; without such a sink, they are released.
+pub(crate) fn hold(sinks: &[Sink], receipts: Vec<Receipt>) {
+    let published = sinks.iter().find_map(|sink| match sink {
+        Sink::Mqtt(mqtt) => Some(mqtt),
+        _ => None,
+    });
+    if let Some(mqtt) = published {
+        mqtt.hold(receipts);
     }
 }
 

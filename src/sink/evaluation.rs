@@ -128,7 +128,7 @@ impl EvaluationSink {
         match outcome {
             Outcome::Prediction(prediction) => self.count(prediction),
             Outcome::Change(_) | Outcome::Context(_) => {}
-            Outcome::End(stream) => self.truth.forget(stream),
+            Outcome::End(stream) | Outcome::Moved(stream) => self.truth.forget(stream),
         }
     }
 

@@ -8,6 +8,7 @@ use super::home_assistant::HomeAssistantDiscovery;
 use super::json::JsonWriter;
 use crate::decision::{Outcome, ServingContext};
 use crate::mqtt::Publisher;
+use crate::receipt::Receipt;
 use crate::signal::{DropReason, Drops};
 
 /// Publishes predictions and surface changes, and announces streams to Home Assistant if that is enabled.
@@ -28,6 +29,11 @@ impl MqttSink {
     /// Also announces each stream to Home Assistant, unless `home_assistant` is `None`.
     pub fn with_home_assistant(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
         Self { home_assistant, ..self }
+    }
+
+    /// Holds receipts until the broker has acknowledged the surfaces so far.
+    pub(super) fn hold(&self, receipts: Vec<Receipt>) {
+        self.publisher.hold(receipts);
     }
 
     /// Publishes an outcome. Predictions that the broker cannot take now are dropped and counted.
@@ -60,6 +66,12 @@ impl MqttSink {
             // forgets it.
             Outcome::End(stream) => {
                 self.publisher.forget(&format!("{stream}/surface"));
+                if let Some(home_assistant) = &mut self.home_assistant {
+                    home_assistant.forget(stream);
+                }
+            }
+            Outcome::Moved(stream) => {
+                self.publisher.discard(&format!("{stream}/surface"));
                 if let Some(home_assistant) = &mut self.home_assistant {
                     home_assistant.forget(stream);
                 }

@@ -36,7 +36,7 @@ fn wait_for_surface(subscriber: &Daemon, robot: &str, before: &[&str]) -> String
 fn predictions_of_samples_over_a_cluster_are_those_of_a_replay_byte_for_byte() {
     let recording = Recording::tour(120, 1.0);
     let cluster = Cluster::start(&[&recording.stream]);
-    let daemon = Daemon::run(&(cluster.node("a") + "[publish]\nstdout = true\n"));
+    let daemon = Daemon::run(&cluster.node("a"));
     let info = |partition: usize| format!("$JS.API.CONSUMER.INFO.FLEET.underfoot-{partition}");
     // Its consumers deliver what is published after they are made.
     wait_for("the consumers", || {

@@ -34,7 +34,7 @@ impl LiveSink {
                 self.live.prediction(prediction, &self.json, latency);
             }
             Outcome::Change(change) => self.live.change(change, &self.json),
-            Outcome::End(stream) => self.live.end(stream),
+            Outcome::End(stream) | Outcome::Moved(stream) => self.live.end(stream),
             Outcome::Context(context) => {
                 self.json = JsonWriter::of(context);
                 self.live.set_context(context);

@@ -28,7 +28,7 @@ impl NovelStreams {
             // The prediction that follows says whether it is novel. Where none follows, a gap, a restart or another
             // model has made an end of all that was known.
             Outcome::Change(change) => self.forget(&change.stream),
-            Outcome::End(stream) => self.forget(stream),
+            Outcome::End(stream) | Outcome::Moved(stream) => self.forget(stream),
             Outcome::Context(_) => {}
         }
     }

@@ -1,12 +1,18 @@
 //! The retained topics: which of them still have to be sent, which the broker has not acknowledged yet, and which
 //! are only kept until then.
 //!
-//! This does no I/O. The [`Publisher`](super::Publisher) sends what [`Retained::next`] returns, and the
+//! This does no I/O. `settlement.rs` has the receipts that wait until everything before them is published. The
+//! [`Publisher`](super::Publisher) sends what [`Retained::next`] returns, and the
 //! [`Connection`](super::Connection) reports what the broker acknowledged.
+
+mod settlement;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use self::settlement::Settlement;
+use crate::receipt::Receipt;
 
 /// Maximum size of all topics together with their payloads, in bytes.
 pub(super) const MAX_BYTES: usize = 64 << 20;
@@ -25,11 +31,20 @@ pub(super) struct Retained {
     topics: HashMap<Arc<str>, RetainedTopic>,
     /// The topics that still have to be sent, in order.
     dirty: VecDeque<Arc<str>>,
-    /// The topics that were sent and are not acknowledged, in order, each with when it was sent.
-    sent: VecDeque<(Arc<str>, Instant)>,
+    /// The topics that were sent and are not acknowledged, in order.
+    sent: VecDeque<SentTopic>,
     /// The topics that were forgotten before they left, oldest first. Some may be in use again.
     leaving: VecDeque<Arc<str>>,
     bytes: usize,
+    settlement: Settlement,
+}
+
+#[derive(Debug)]
+struct SentTopic {
+    topic: Arc<str>,
+    at: Instant,
+    /// The oldest change that it publishes; `None` if it publishes an old payload again.
+    change: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -37,6 +52,8 @@ struct RetainedTopic {
     payload: Vec<u8>,
     /// Whether the payload still has to be sent.
     is_dirty: bool,
+    /// The oldest change that was not sent.
+    change: Option<u64>,
     /// The number of messages that were sent and are not acknowledged.
     in_flight: u32,
     /// Whether the topic leaves once its payload is acknowledged.
@@ -52,6 +69,9 @@ impl Retained {
             self.bytes = self.bytes + payload.len() - entry.payload.len();
             entry.payload = payload;
             entry.is_leaving = false;
+            if entry.change.is_none() {
+                entry.change = Some(self.settlement.begin());
+            }
             if !std::mem::replace(&mut entry.is_dirty, true)
                 && let Some((name, _)) = self.topics.get_key_value(topic.as_str())
             {
@@ -71,7 +91,8 @@ impl Retained {
         let topic: Arc<str> = topic.into();
         self.bytes += size;
         self.dirty.push_back(topic.clone());
-        let entry = RetainedTopic { payload, is_dirty: true, in_flight: 0, is_leaving: false };
+        let change = Some(self.settlement.begin());
+        let entry = RetainedTopic { payload, is_dirty: true, change, in_flight: 0, is_leaving: false };
         self.topics.insert(topic, entry);
         self.trim();
         dropped
@@ -89,6 +110,16 @@ impl Retained {
             self.leaving.push_back(name.clone());
             self.trim();
         }
+    }
+
+    /// Discards a topic with a payload that may not be sent any more, because another client publishes it from here on.
+    pub(super) fn discard(&mut self, topic: &str) {
+        self.remove(topic);
+    }
+
+    /// Holds receipts until everything that was set before is acknowledged.
+    pub(super) fn hold(&mut self, receipts: Vec<Receipt>) {
+        self.settlement.hold(receipts);
     }
 
     /// The next topic to send with its payload, if the broker has acknowledged enough of those before.
@@ -110,16 +141,19 @@ impl Retained {
     /// Notes that the topic of [`next`](Self::next) was sent.
     pub(super) fn sent(&mut self, now: Instant) {
         let Some(topic) = self.dirty.pop_front() else { return };
+        let mut change = None;
         if let Some(entry) = self.topics.get_mut(&topic) {
             entry.is_dirty = false;
             entry.in_flight += 1;
+            change = entry.change.take();
         }
-        self.sent.push_back((topic, now));
+        self.sent.push_back(SentTopic { topic, at: now, change });
     }
 
     /// Notes that the broker has acknowledged a message. It does so in the order in which they were sent.
     pub(super) fn acknowledged(&mut self) {
-        let Some((topic, _)) = self.sent.pop_front() else { return };
+        let Some(SentTopic { topic, change, .. }) = self.sent.pop_front() else { return };
+        change.into_iter().for_each(|change| self.settlement.settle(change));
         let Some(entry) = self.topics.get_mut(&topic) else { return };
         entry.in_flight = entry.in_flight.saturating_sub(1);
         if entry.is_leaving && !entry.is_dirty && entry.in_flight == 0 {
@@ -149,7 +183,17 @@ impl Retained {
 
     /// Begins with a new connection: nothing is in flight, and every topic has to be sent.
     pub(super) fn reconnected(&mut self) {
-        self.sent.clear();
+        for SentTopic { topic, change, .. } in std::mem::take(&mut self.sent) {
+            let Some(change) = change else { continue };
+            match self.topics.get_mut(&topic) {
+                // It is not known whether the broker has it.
+                Some(entry) => {
+                    let newer = entry.change.replace(change);
+                    newer.into_iter().for_each(|newer| self.settlement.settle(newer));
+                }
+                None => self.settlement.settle(change),
+            }
+        }
         self.dirty.clear();
         for (topic, entry) in &mut self.topics {
             (entry.is_dirty, entry.in_flight) = (true, 0);
@@ -174,17 +218,18 @@ impl Retained {
 
     /// When the oldest message that is not acknowledged was sent; `None` if all are.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
-        self.sent.front().map(|(_, sent)| *sent)
+        self.sent.front().map(|sent| sent.at)
     }
 
     /// Adds a time in which nothing could be received to the time of every message that is not acknowledged.
     pub(super) fn postpone(&mut self, time: Duration) {
-        self.sent.iter_mut().for_each(|(_, sent)| *sent += time);
+        self.sent.iter_mut().for_each(|sent| sent.at += time);
     }
 
     fn remove(&mut self, topic: &str) {
         if let Some((topic, entry)) = self.topics.remove_entry(topic) {
             self.bytes -= topic.len() + entry.payload.len() + OVERHEAD;
+            entry.change.into_iter().for_each(|change| self.settlement.settle(change));
         }
     }
 }
@@ -278,6 +323,33 @@ mod tests {
             retained.forget(&topic);
         }
         assert!(retained.dirty.len() + retained.leaving.len() < 4 * (retained.topics.len() + WINDOW));
+    }
+
+    #[test]
+    fn receipts_are_released_when_everything_before_them_is_acknowledged_also_over_an_outage() {
+        let released = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let receipt = || {
+            let released = released.clone();
+            vec![Receipt::new(move || {
+                released.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            })]
+        };
+        let count = || released.load(std::sync::atomic::Ordering::Relaxed);
+        let mut retained = Retained::default();
+        set(&mut retained, "rover", "gravel");
+        retained.hold(receipt());
+        assert_eq!(send(&mut retained), ["rover"]);
+        set(&mut retained, "rover", "tile");
+        retained.hold(receipt());
+        retained.reconnected();
+        assert_eq!((send(&mut retained), count()), (vec!["rover".to_owned()], 0));
+        set(&mut retained, "cart", "wood");
+        retained.hold(receipt());
+        retained.acknowledged();
+        assert_eq!(count(), 2, "the second payload has replaced the first");
+        // Another client publishes it from here on.
+        retained.discard("cart");
+        assert_eq!((send(&mut retained).len(), count()), (0, 3));
     }
 
     #[test]
