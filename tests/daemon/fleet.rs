@@ -142,7 +142,7 @@ fn the_shipped_users_write_only_what_is_theirs_and_samples_outlive_the_loss_of_a
     cluster.kill(lost);
     let left = (lost + 1) % 3;
     let stored = wait_for("samples after the loss of a server", || {
-        cluster.publish(left, "r1", "robots/r1/current", "second", false);
+        cluster.try_publish(left, "r1", "robots/r1/current", "second", false).ok()?;
         cluster
             .request(left, get, &of("r1"))
             .ok()
