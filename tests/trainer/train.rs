@@ -307,7 +307,7 @@ fn an_interrupted_search_keeps_the_model() {
     let folder = simulated();
     let mut command = Command::new(env!("CARGO_BIN_EXE_underfoot-train"));
     command.args(["fit", "data", "--out", "m.onnx", "--folds", "2", "--budget", "1h"]).args(QUICK);
-    let ended = interrupted(command.current_dir(folder.path()), "balanced accuracy");
+    let ended = interrupted(command.current_dir(folder.path()), ": the initial settings");
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     let last = ended.stderr.lines().last().unwrap();
     assert!(
