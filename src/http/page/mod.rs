@@ -82,7 +82,7 @@ mod tests {
         let (list, _) = list.split_once("])").unwrap();
         let table = include_str!("../../decision/surface_table.rs");
         let reasons: Vec<_> = list.split('\'').skip(1).step_by(2).collect();
-        assert_eq!(reasons.len(), 6);
+        assert_eq!(reasons.len(), 7);
         for reason in reasons {
             assert!(table.contains(&format!("\"{reason}\"")), "{reason}");
         }

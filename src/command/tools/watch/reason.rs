@@ -3,10 +3,11 @@
 use super::message::Plain;
 
 /// Reasons that pass by themselves, or with which nothing is wrong with the robot.
-const PASSING: [&str; 6] = [
+const PASSING: [&str; 7] = [
     "no window is complete yet",
     "no surface is likely enough",
     "another model took over",
+    "failover",
     "the stream ended",
     "samples are missing",
     "the clock started again",
@@ -17,6 +18,7 @@ pub(crate) fn reason_in_words(reason: &Plain) -> String {
     match reason.as_str() {
         "novel" => "unlike the training data".into(),
         "rate" => "samples at a wrong rate".into(),
+        "failover" => "another node took over".into(),
         other => other.into(),
     }
 }

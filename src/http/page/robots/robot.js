@@ -5,7 +5,7 @@ const MAX_CHANGES = 200;
 
 /** Reasons of an unknown surface that pass by themselves, or with which nothing is wrong with the robot. */
 const PASSING_REASONS = new Set([
-  'no window is complete yet', 'no surface is likely enough', 'another model took over', 'the stream ended',
+  'no window is complete yet', 'no surface is likely enough', 'another model took over', 'the stream ended', 'failover',
   'samples are missing', 'the clock started again',
 ]);
 
@@ -116,6 +116,7 @@ class Robot {
 /** The daemon's reason of an unknown surface, in words that stand by themselves. */
 const describeReason = (reason) => {
   if (reason === 'novel') return 'unlike the training data';
+  if (reason === 'failover') return 'another node took over';
   return reason === 'rate' ? 'the samples arrive at a wrong rate' : reason;
 };
 
