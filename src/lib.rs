@@ -65,6 +65,7 @@ pub(crate) mod inference;
 pub mod log;
 pub mod model;
 pub(crate) mod mqtt;
+#[cfg(feature = "nats")]
 pub(crate) mod nats;
 pub mod receipt;
 pub mod recordings;

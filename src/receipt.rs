@@ -15,7 +15,7 @@ struct Release(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Receipt {
     /// A receipt that calls `release` when its last clone is dropped, in whatever thread that is. It must not wait.
-    pub(crate) fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
+    pub fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Release(Some(Box::new(release)))))
     }
 }

@@ -36,8 +36,10 @@ pub use self::model::{ModelConfig, WindowConfig};
 pub use self::node::NodeConfig;
 pub use self::publish::{PublishConfig, RecordConfig};
 pub(crate) use self::source::parse_speed;
+#[cfg(feature = "nats")]
+pub(crate) use self::source::subject;
+pub(crate) use self::source::topic;
 pub use self::source::{SourceConfig, SourceInput, SourceKind};
-pub(crate) use self::source::{subject, topic};
 
 use crate::decision::DecisionOptions;
 use crate::stream::QualityOptions;

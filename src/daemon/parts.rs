@@ -8,6 +8,7 @@ use crate::decision::{PublishedSurfaces, ServingContext};
 use crate::inference::InferenceError;
 use crate::model::session::{Model, ModelError};
 use crate::mqtt::{Connection, Publisher, Subscription};
+#[cfg(feature = "nats")]
 use crate::nats::NatsSource;
 use crate::signal::SourceEvent;
 use crate::sink::Sink;
@@ -26,6 +27,7 @@ pub(crate) enum SourceTask {
     /// Messages on the broker's connection.
     Mqtt(Subscription),
     /// A JetStream stream on the servers of `[nats]`.
+    #[cfg(feature = "nats")]
     Nats(Box<NatsSource>),
     /// A serial port.
     Serial(SerialSource),

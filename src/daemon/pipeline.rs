@@ -194,6 +194,7 @@ fn spawn_source(
     let (name, stop) = (format!("source {}", handle.name()), stop.clone());
     match source {
         SourceTask::Mqtt(subscription) => subscribed.push((subscription, handle)),
+        #[cfg(feature = "nats")]
         SourceTask::Nats(nats) => tasks.spawn(name, TaskEnd::AfterShutdown, nats.run(handle, stop)),
         SourceTask::Serial(serial) => tasks.spawn(name, TaskEnd::AfterShutdown, serial.run(handle, stop)),
         SourceTask::Stdin(bytes) => tasks.spawn(name, TaskEnd::Any, stdin::run(bytes, handle, stop)),

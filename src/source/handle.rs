@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::queue::EventSender;
 pub(crate) use super::queue::PipelineClosed;
 use crate::health::{Health, SourceState};
+#[cfg(feature = "nats")]
 use crate::receipt::Receipt;
 use crate::signal::{Arrival, ArrivalClock, Drops, SampleBatch, Samples, SourceEvent, StreamId};
 use crate::stream::Problem;
@@ -73,6 +74,7 @@ impl SourceHandle {
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
+    #[cfg(feature = "nats")]
     pub(crate) async fn moved(&self, stream: StreamId) -> Result<(), PipelineClosed> {
         self.events.send(SourceEvent::Moved(stream)).await
     }
@@ -81,6 +83,7 @@ impl SourceHandle {
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended. The receipt is then released.
+    #[cfg(feature = "nats")]
     pub(crate) async fn receipt(&self, receipt: Receipt) -> Result<(), PipelineClosed> {
         self.events.send(SourceEvent::Receipt(receipt)).await
     }

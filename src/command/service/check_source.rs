@@ -10,6 +10,7 @@ use crate::daemon::parts::{BrokerConnection, SourceTask};
 use crate::daemon::pipeline::Pipeline;
 use crate::health::Health;
 use crate::model::card::Card;
+#[cfg(feature = "nats")]
 use crate::nats::NatsFault;
 use crate::signal::{Channel, DropReason, Drops};
 use crate::source::file::Faults;
@@ -54,6 +55,7 @@ impl SourceCheck {
     pub(super) async fn read(self, config: &Config, card: Option<&Card>) -> SourceFindings {
         let Self { name, source, channels, broker } = self;
         let findings = |result, warnings| SourceFindings { name: name.clone(), result, warnings };
+        #[cfg(feature = "nats")]
         if let SourceTask::Nats(nats) = &source {
             let failure = |fault: NatsFault| match fault.is_permanent() {
                 true => Failure::config(fault.to_string()),
@@ -164,6 +166,7 @@ fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, V
             SourceTask::Files(files)
         }
         // It is checked without reading it.
+        #[cfg(feature = "nats")]
         SourceTask::Nats(_) => return Ok((None, kind, warnings)),
         SourceTask::Simulator(simulator) => {
             kind.description = "a simulated robot".into();

@@ -109,6 +109,7 @@ impl NatsConfig {
     ///
     /// # Errors
     /// The file cannot be read, or every user of this computer can read it.
+    #[cfg(feature = "nats")]
     pub(crate) fn read_password(&self) -> Result<Option<Secret>, ValueError> {
         let file = self.password_file.as_deref();
         let read = file.map(|path| secret_file::read("nats.password_file", path)).transpose()?;

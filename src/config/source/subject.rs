@@ -10,12 +10,14 @@ const STREAM: &str = "{stream}";
 const MOST: u16 = 1024;
 
 /// The subjects of a NATS source.
+#[cfg(feature = "nats")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PartitionedSubject {
     /// The subject, in which `{partition}` and `{stream}` stand for a number and a name.
     pattern: String,
 }
 
+#[cfg(feature = "nats")]
 impl PartitionedSubject {
     /// The subjects of a pattern that was checked by [`validate`].
     pub(crate) fn new(pattern: &str) -> Self {

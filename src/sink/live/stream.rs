@@ -94,7 +94,7 @@ impl LiveStream {
 
     /// Keeps a prediction that came at this time, in milliseconds since 1970.
     pub(super) fn keep_prediction(&mut self, at: u64, prediction: &Prediction) {
-        let novelty = prediction.novelty.map_or(f32::NAN, |novelty| novelty as f32);
+        let novelty = prediction.novelty.unwrap_or(f32::NAN);
         let decided = if prediction.surface.is_some() { 1.0 } else { 0.0 };
         let row: Vec<f32> = prediction.probabilities.iter().copied().chain([novelty, decided]).collect();
         self.predictions.push(i64::try_from(at).unwrap_or_default(), row.into_iter());
