@@ -106,12 +106,13 @@ mod tests {
             })
             .collect();
         let mut config = load::parse(&with_every_key, "sample").unwrap();
-        assert_eq!(config.sources.len(), 5);
-        // The sample shows both ways to give a password, of which only one is valid.
+        assert_eq!(config.sources.len(), 6);
+        // The sample shows every way to log in, of which only one is valid.
         let mqtt = MqttConfig { password_file: None, tls: true, ..config.mqtt.clone() };
+        let nats = NatsConfig { password_file: None, credentials: None, ..config.nats.clone() };
         // It also shows both ways to say where the time is.
         config.sources.iter_mut().for_each(|source| source.time.sum.clear());
-        let config = Config { mqtt, ..config };
+        let config = Config { mqtt, nats, ..config };
         config.validate().unwrap();
     }
 

@@ -47,8 +47,8 @@ impl DemoArgs {
         let broker = if self.no_broker { None } else { DemoBroker::start().map_err(Failure::failed)? };
         match &broker {
             Some(broker) => println!(
-                "A private broker listens on port {0}. To see its topics, run in another terminal:\n\
-                 \x20 mosquitto_sub -p {0} -v -t 'underfoot/#'\n",
+                "Surfaces are published at a private broker. To see them in another terminal:\n\
+                 \x20 mosquitto_sub -p {0} -v -t 'underfoot/+/surface'\n",
                 broker.port
             ),
             None if self.no_broker => {}
