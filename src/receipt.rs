@@ -3,26 +3,40 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Follows the samples that were sent before it through the pipeline, and tells the source when their last clone is
-/// dropped: then everything that these samples completed has been decided, and published as far as it is retained.
+/// Follows the samples that were sent before it through the pipeline, and tells the source when its last clone is
+/// dropped: when everything that these samples completed has been decided and handed to the sinks, or, if the receipt is
+/// to wait for that, when it has been published as well.
 ///
 /// A source that can have samples delivered again, should this daemon die, acknowledges them then.
 #[derive(Clone)]
 pub struct Receipt(Arc<Release>);
 
 /// What is called at the end of a receipt.
-struct Release(Option<Box<dyn FnOnce() + Send + Sync>>);
+struct Release {
+    call: Option<Box<dyn FnOnce() + Send + Sync>>,
+    is_of_publishing: bool,
+}
 
 impl Receipt {
     /// A receipt that calls `release` when its last clone is dropped, in whatever thread that is. It must not wait.
     pub fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Release(Some(Box::new(release)))))
+        Self(Arc::new(Release { call: Some(Box::new(release)), is_of_publishing: false }))
+    }
+
+    /// The same for a receipt that is held until what was decided before it is published.
+    pub fn of_publishing(release: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Release { call: Some(Box::new(release)), is_of_publishing: true }))
+    }
+
+    /// Whether it is to be held until what was decided before it is published.
+    pub fn is_of_publishing(&self) -> bool {
+        self.0.is_of_publishing
     }
 }
 
 impl Drop for Release {
     fn drop(&mut self) {
-        if let Some(release) = self.0.take() {
+        if let Some(release) = self.call.take() {
             release();
         }
     }

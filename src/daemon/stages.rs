@@ -154,7 +154,7 @@ pub(crate) async fn decide(
         // Only what came out counts: a batch that waits for another one is no progress.
         health.count_predictions(predictions);
         flush_all(&mut sinks, &mut drops, health);
-        sink::hold(&sinks, receipts);
+        sink::release(&sinks, receipts);
         if let Some(delta) = surfaces.problem_delta() {
             health.problems(delta);
         }

@@ -11,8 +11,8 @@
 //!   which node reads which partition; `timing` has the times of both. They do no I/O and know no clock.
 //! - `delivery` and `beat` are what arrives: a message with its numbers, and the word of another node.
 //!
-//! A message is acknowledged when everything that its samples completed is decided, and the broker has acknowledged the
-//! surfaces. A node that
+//! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
+//! is left to another node when the broker has acknowledged the surfaces. A node that
 //! takes over gets the others again, and begins with the surface that was published last
 //! ([`published_surfaces`](crate::decision)).
 

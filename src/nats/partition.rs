@@ -6,7 +6,7 @@ use super::delivery::Delivery;
 use super::timing::Timing;
 
 /// Messages that one request asks for.
-pub(super) const BATCH: usize = 256;
+pub(super) const BATCH: usize = 64;
 /// Maximum size of the messages that wait for those delivered again, in bytes, and their number.
 const MAX_HELD: (usize, usize) = (4 << 20, 2048);
 
@@ -41,8 +41,20 @@ enum Phase {
     Idle,
     /// This node is to read it.
     Reading,
-    /// Another node is to read it from this moment on, as soon as what this one has is decided.
-    Leaving(Duration),
+    /// Another node is to read it from this moment on, as soon as what this one has is decided and published. The second
+    /// value says how far that is.
+    Leaving(Duration, Leaving),
+}
+
+/// How far a node is that leaves a partition to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    /// What was delivered is being decided.
+    Deciding,
+    /// What was decided is being published.
+    Publishing,
+    /// Everything is published.
+    Published,
 }
 
 /// What follows from the time.
@@ -50,6 +62,8 @@ enum Phase {
 pub(super) enum PartitionStep {
     /// Request [`BATCH`] messages under the pin, if there is one.
     Pull,
+    /// Send a receipt of publishing, and call [`Partition::published`] when it is released.
+    AskPublished,
     /// Forget the streams of the partition: another node may have it.
     GiveUp,
     /// Forget the streams of the partition, and tell the servers that it is free for another node.
@@ -100,11 +114,11 @@ impl Partition {
                 (self.heard, self.until) = (now, now);
                 Phase::Reading
             }
-            (Phase::Leaving(_), true) => Phase::Reading,
+            (Phase::Leaving(..), true) => Phase::Reading,
             (Phase::Reading, false) => {
                 // They are not acknowledged, so that the next node gets them.
                 self.held = None;
-                Phase::Leaving(now)
+                Phase::Leaving(now, Leaving::Deciding)
             }
             (phase, _) => phase,
         };
@@ -128,15 +142,30 @@ impl Partition {
                 self.until = now + self.timing.pull;
                 PartitionStep::Pull
             }),
-            Phase::Leaving(since) => {
-                let is_done = self.open == 0 && self.acknowledged >= self.newest;
-                (is_done || now > since + self.timing.give_up).then(|| {
-                    self.phase = Phase::Idle;
-                    self.forget();
-                    PartitionStep::Release
+            Phase::Leaving(since, _) if now > since + self.timing.give_up => Some(self.release()),
+            Phase::Leaving(since, Leaving::Deciding) => {
+                let is_decided = self.open == 0 && self.acknowledged >= self.newest;
+                is_decided.then(|| {
+                    self.phase = Phase::Leaving(since, Leaving::Publishing);
+                    PartitionStep::AskPublished
                 })
             }
+            Phase::Leaving(_, Leaving::Publishing) => None,
+            Phase::Leaving(_, Leaving::Published) => Some(self.release()),
         }
+    }
+
+    /// Notes that everything is published that was decided before [`PartitionStep::AskPublished`].
+    pub(super) fn published(&mut self) {
+        if let Phase::Leaving(since, Leaving::Publishing) = self.phase {
+            self.phase = Phase::Leaving(since, Leaving::Published);
+        }
+    }
+
+    fn release(&mut self) -> PartitionStep {
+        self.phase = Phase::Idle;
+        self.forget();
+        PartitionStep::Release
     }
 
     /// Takes a message.
@@ -333,7 +362,10 @@ mod tests {
         partition.acknowledged(5);
         assert_eq!(partition.step(at(1000)), None);
         partition.acknowledged(6);
-        assert_eq!(partition.step(at(1010)), Some(PartitionStep::Release));
+        assert_eq!(partition.step(at(1010)), Some(PartitionStep::AskPublished));
+        assert_eq!(partition.step(at(1011)), None);
+        partition.published();
+        assert_eq!(partition.step(at(1012)), Some(PartitionStep::Release));
         assert_eq!((partition.step(at(1020)), partition.is_read()), (None, false));
         // A message that was on its way is left to the next node.
         assert_eq!(partition.delivered(message(7, 1, "p"), at(1030)), Taken::default());

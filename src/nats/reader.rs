@@ -15,18 +15,14 @@ use super::members::Members;
 use super::options::NatsOptions;
 use super::partition::{Partition, PartitionStep, Taken};
 use super::requests::Requests;
-use super::streams::PartitionStreams;
+use super::streams::{PartitionStreams, Released};
 use super::timing::Timing;
 use crate::health::SourceState;
-use crate::receipt::Receipt;
 use crate::shutdown::Shutdown;
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
 /// Messages that are handled before acknowledgements and the words of other nodes get their turn.
 const AT_ONCE: usize = 512;
-
-/// An acknowledgement that may be sent: the partition, the number of the message, and the subject.
-type Released = (usize, u64, String);
 
 /// A node that reads some of the partitions.
 pub(super) struct Reader {
@@ -42,7 +38,6 @@ pub(super) struct Reader {
     is_namesake_told: bool,
     messages: Subscriber,
     beats: Subscriber,
-    releases: mpsc::UnboundedSender<Released>,
     released: mpsc::UnboundedReceiver<Released>,
 }
 
@@ -76,12 +71,11 @@ impl Reader {
             timing,
             started: Instant::now(),
             partitions: (0..options.partitions).map(|_| Partition::new(timing)).collect(),
-            streams: PartitionStreams::new(options.clone(), handle),
+            streams: PartitionStreams::new(options.clone(), handle, releases),
             members: Members::new(&options.node, timing.gone),
             is_namesake_told: false,
             messages,
             beats,
-            releases,
             released,
             options,
         })
@@ -107,7 +101,7 @@ impl Reader {
                     None => return Err(self.ended()),
                 },
                 Some(released) = self.released.recv() => {
-                    self.acknowledge(released).await;
+                    self.released(released).await;
                     Ok(())
                 }
                 Some(message) = self.beats.next() => {
@@ -164,6 +158,9 @@ impl Reader {
                 let pin = partition.pin().map(str::to_owned);
                 self.requests.pull(index, pin.as_deref()).await;
             }
+            Some(PartitionStep::AskPublished) => {
+                self.streams.ask_published(index).await?;
+            }
             Some(PartitionStep::GiveUp) => {
                 tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
                 self.streams.forget(index).await?;
@@ -193,10 +190,7 @@ impl Reader {
             self.take(message, &mut newest).await?;
         }
         for (index, (sequence, reply)) in newest {
-            let releases = self.releases.clone();
-            // This fails only if the reader has ended.
-            let release = move || drop(releases.send((index, sequence, reply)));
-            self.streams.receipt(Receipt::new(release)).await?;
+            self.streams.ask_decided(index, sequence, reply).await?;
             self.step(index).await?;
         }
         Ok(())
@@ -251,12 +245,19 @@ impl Reader {
         Ok(())
     }
 
-    /// Acknowledges a message and all before it in its partition.
-    async fn acknowledge(&mut self, (index, sequence, reply): Released) {
-        if let Some(partition) = self.partitions.get_mut(index) {
-            partition.acknowledged(sequence);
+    /// Acknowledges a message and all before it in its partition, or goes on with leaving one.
+    async fn released(&mut self, released: Released) {
+        match released {
+            Released::Decided(index, sequence, reply) => {
+                if let Some(partition) = self.partitions.get_mut(index) {
+                    partition.acknowledged(sequence);
+                }
+                self.requests.acknowledge(reply).await;
+            }
+            Released::Published(index) => {
+                self.partitions.get_mut(index).into_iter().for_each(Partition::published)
+            }
         }
-        self.requests.acknowledge(reply).await;
     }
 
     /// Takes the word of a node.

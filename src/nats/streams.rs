@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::delivery::Delivery;
 use super::options::NatsOptions;
 use crate::receipt::Receipt;
@@ -9,20 +11,33 @@ use crate::signal::{DropReason, Drops, StreamId};
 use crate::source::handle::{PipelineClosed, SourceHandle};
 use crate::source::message_decoder::MessageDecoder;
 
+/// A receipt that was released.
+pub(super) enum Released {
+    /// A message may be acknowledged: its partition, its number, and the subject.
+    Decided(usize, u64, String),
+    /// What was decided of a partition is published.
+    Published(usize),
+}
+
 /// The streams of the partitions that a node reads.
 pub(super) struct PartitionStreams {
     options: NatsOptions,
     decoder: MessageDecoder,
     /// The streams of each partition that were seen since this node has it.
     streams: Vec<HashSet<StreamId>>,
+    releases: UnboundedSender<Released>,
 }
 
 impl PartitionStreams {
-    /// No streams yet. Their samples go to `handle`.
-    pub(super) fn new(options: NatsOptions, handle: SourceHandle) -> Self {
+    /// No streams yet. Their samples go to `handle`, and receipts that were released to `releases`.
+    pub(super) fn new(
+        options: NatsOptions,
+        handle: SourceHandle,
+        releases: UnboundedSender<Released>,
+    ) -> Self {
         let decoder = MessageDecoder::new(options.format, options.input.clone(), None, handle);
         let streams = vec![HashSet::new(); usize::from(options.partitions)];
-        Self { options, decoder, streams }
+        Self { options, decoder, streams, releases }
     }
 
     /// Sends the samples of a message to the pipeline.
@@ -51,12 +66,31 @@ impl PartitionStreams {
         self.decoder.handle().dropped(&mut drops);
     }
 
-    /// Sends a receipt after the samples so far.
+    /// Asks for a word when everything that the samples so far completed is decided, to acknowledge this message of a
+    /// partition and all before it.
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
-    pub(super) async fn receipt(&self, receipt: Receipt) -> Result<(), PipelineClosed> {
-        self.decoder.handle().receipt(receipt).await
+    pub(super) async fn ask_decided(
+        &self,
+        partition: usize,
+        sequence: u64,
+        reply: String,
+    ) -> Result<(), PipelineClosed> {
+        let releases = self.releases.clone();
+        // This fails only if the reader has ended.
+        let release = move || drop(releases.send(Released::Decided(partition, sequence, reply)));
+        self.decoder.handle().receipt(Receipt::new(release)).await
+    }
+
+    /// Asks for a word when everything that was decided so far is published.
+    ///
+    /// # Errors
+    /// [`PipelineClosed`] when the pipeline has ended.
+    pub(super) async fn ask_published(&self, partition: usize) -> Result<(), PipelineClosed> {
+        let releases = self.releases.clone();
+        let release = move || drop(releases.send(Released::Published(partition)));
+        self.decoder.handle().receipt(Receipt::of_publishing(release)).await
     }
 
     /// Forgets the streams of a partition, which another node reads from here on.

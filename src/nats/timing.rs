@@ -34,7 +34,7 @@ impl Timing {
             pull: share(0.2),
             idle: share(0.1),
             give_up: share(0.4),
-            acknowledge: share(0.4),
+            acknowledge: share(0.5),
             gone: share(0.5),
             pinned: share(0.7),
         }

@@ -70,8 +70,10 @@ pub(crate) fn take_all(sinks: &mut [Sink], outcome: &Outcome, drops: &mut Drops)
     }
 }
 
-/// Holds receipts until the outcomes so far have arrived where they are published; without such a sink, they are released.
-pub(crate) fn hold(sinks: &[Sink], receipts: Vec<Receipt>) {
+/// Releases receipts, except those that wait until the outcomes so far are published: these are held until then, if there is
+/// a sink that publishes.
+pub(crate) fn release(sinks: &[Sink], mut receipts: Vec<Receipt>) {
+    receipts.retain(Receipt::is_of_publishing);
     let published = sinks.iter().find_map(|sink| match sink {
         Sink::Mqtt(mqtt) => Some(mqtt),
         _ => None,

@@ -22,4 +22,4 @@ pub mod recorder;
 pub(crate) mod text;
 
 pub use self::dispatch::Sink;
-pub(crate) use self::dispatch::{flush_all, hold, take_all};
+pub(crate) use self::dispatch::{flush_all, release, take_all};

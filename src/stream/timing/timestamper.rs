@@ -10,9 +10,12 @@ const DEFAULT_SPACING: i64 = 1_000_000;
 /// After a longer pause they get the default spacing.
 const MAX_SPREAD: i64 = 1_000_000_000;
 
-/// If the times counted at the nominal rate differ from the arrival by more than this, in nanoseconds,
-/// counting starts again at the arrival.
-const MAX_CLOCK_ERROR: f64 = 500e6;
+/// If a batch arrives later than the times counted at the nominal rate say by more than this, in nanoseconds, samples
+/// are missing, and counting starts again at the arrival.
+const MAX_LATER: f64 = 500e6;
+/// If it arrives earlier by more than this, counting starts again, too. It is longer: after a batch that the network held
+/// up, which was taken for a gap, the next ones come earlier than counted, and to start again would drop them as late.
+const MAX_EARLIER: f64 = 2e9;
 
 /// The share of the difference between counted time and arrival that each batch corrects. The clock of a
 /// board is wrong by some per mille, so the correction may be slow.
@@ -56,7 +59,7 @@ impl Timestamper {
             (Some(rate), Some(last)) => {
                 let period = 1e9 / rate;
                 let error = arrived.since(last) as f64 - count * period;
-                if error.abs() > MAX_CLOCK_ERROR {
+                if !(-MAX_EARLIER..=MAX_LATER).contains(&error) {
                     ending_at_arrival(period)
                 } else {
                     (last, (period + CORRECTION * error / count).max(period / 10.0))
@@ -108,6 +111,24 @@ mod tests {
         }
         assert!(times.windows(2).all(|pair| (pair[1] - pair[0] - 0.01).abs() < 1e-3));
         assert!((times[999] - 9.9).abs() < 0.05, "{}", times[999]);
+    }
+
+    #[test]
+    fn a_batch_that_the_network_held_up_makes_no_sample_of_the_next_ones_late() {
+        let mut timestamper = Timestamper::default();
+        let arrivals = [1.0, 2.0, 3.7, 4.0, 5.0, 6.0];
+        let times: Vec<f64> = arrivals
+            .iter()
+            .flat_map(|arrived| stamped(&mut timestamper, 100, *arrived, Some(100.0)))
+            .collect();
+        assert!(times.is_sorted());
+        assert!((times[599] - 6.7).abs() < 0.1, "{}", times[599]);
+        // Counting does not stay ahead for ever.
+        let later = (7..400).map(|second| stamped(&mut timestamper, 100, f64::from(second), Some(100.0))[99]);
+        let last = later.last().unwrap();
+        assert!((last - 399.0).abs() < 0.05, "{last}");
+        // A clock that was set back by more than that is followed.
+        assert!((stamped(&mut timestamper, 100, 300.0, Some(100.0))[99] - 300.0).abs() < 1e-6);
     }
 
     #[test]
