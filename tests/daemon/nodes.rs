@@ -148,6 +148,8 @@ fn a_daemon_without_a_name_has_its_topics_directly_below_the_base_and_names_no_n
     let broker = Broker::start();
     let client = Client::new(&broker, "underfoot/#");
     let mut daemon = Daemon::run(&(broker.section() + "[[source]]\nkind = 'stdin'\nstream = 'cart'\n"));
+    // Predictions are lost while there is no connection.
+    client.wait_for("underfoot/status", |message| message.payload == "online");
     daemon.feed(Recording::tour(84, 1.0).csv(0..300));
     client.wait_for("underfoot/cart/prediction", |_| true);
     daemon.close();
