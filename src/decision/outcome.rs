@@ -8,6 +8,9 @@ use super::withheld::Withheld;
 use crate::signal::{StreamId, Time};
 use crate::stream::Quality;
 
+/// Why the surface is unknown when the stream has ended.
+pub(crate) const ENDED: &str = "the stream ended";
+
 /// A result for the sinks. The outcomes of a stream are emitted in the order of its windows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {

@@ -3,7 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::outcome::{ENDED, SurfaceChange};
+use crate::model::card::UNKNOWN;
 use crate::signal::{StreamId, Time};
+
+/// A surface that is newer than a sample or another surface by up to this long, in nanoseconds, is of the same time on the
+/// stream's clock: the samples are delivered again, or the message was held up. If it is newer by more, the clock has
+/// started again since.
+const SAME_CLOCK: i64 = 30_000_000_000;
 
 /// The surface of one stream as it was published last.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,20 +31,41 @@ pub(crate) struct PublishedSurfaces {
     surfaces: Mutex<HashMap<StreamId, PublishedSurface>>,
 }
 
+impl PublishedSurface {
+    /// Whether it is of a later moment of the same clock, so that nothing of this time may be published any more.
+    pub(super) fn is_later_than(&self, time: Time) -> bool {
+        (1..SAME_CLOCK).contains(&self.time.since(time))
+    }
+}
+
 impl PublishedSurfaces {
     /// No surfaces yet; those of at most `most` streams are kept.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, surfaces: Mutex::default() }
     }
 
-    /// Keeps the surface of a stream. Returns false if there are too many streams already.
+    /// Keeps the surface of a stream, unless a newer one of the same clock is kept. Returns false if there are too many
+    /// streams already.
     pub(crate) fn set(&self, stream: StreamId, surface: PublishedSurface) -> bool {
         let mut surfaces = self.lock();
+        if surfaces.get(&stream).is_some_and(|kept| kept.is_later_than(surface.time)) {
+            return true;
+        }
         let has_room = surfaces.len() < self.most || surfaces.contains_key(&stream);
         if has_room {
             surfaces.insert(stream, surface);
         }
         has_room
+    }
+
+    /// Keeps a change that this node publishes; `labels` are those of its model.
+    pub(super) fn note(&self, change: &SurfaceChange, labels: &[String]) {
+        if change.reason.as_deref() == Some(ENDED) {
+            return self.forget(&change.stream);
+        }
+        let name = change.surface.and_then(|index| labels.get(index)).map_or(UNKNOWN, String::as_str);
+        // If there are too many streams, the pipeline refuses further ones as well.
+        self.set(change.stream.clone(), PublishedSurface { surface: name.into(), time: change.time });
     }
 
     /// Forgets a stream that has ended.
@@ -68,5 +96,14 @@ mod tests {
         assert!(published.set(a.clone(), surface("tile")) && published.set(a.clone(), surface("wood")));
         assert!(!published.set(b.clone(), surface("tile")));
         assert_eq!((published.get(&a), published.get(&b)), (Some(surface("wood")), None));
+        // A message that was held up does not count, and one of a clock that has started again does.
+        let at = |name: &str, seconds: f64| PublishedSurface {
+            surface: name.into(),
+            time: Time::from_seconds(seconds).unwrap(),
+        };
+        assert!(published.set(a.clone(), at("tile", 50.0)) && published.set(a.clone(), at("wood", 40.0)));
+        assert_eq!(published.get(&a), Some(at("tile", 50.0)));
+        assert!(published.set(a.clone(), at("wood", 0.5)));
+        assert_eq!(published.get(&a), Some(at("wood", 0.5)));
     }
 }

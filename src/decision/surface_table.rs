@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::batch::InferredBatch;
 use super::context::ServingContext;
 use super::filter::{Decision, DecisionFilter};
-use super::outcome::{Outcome, Prediction, SurfaceChange};
+use super::outcome::{ENDED, Outcome, Prediction, SurfaceChange};
 use super::published_surfaces::{PublishedSurface, PublishedSurfaces};
 use super::surface_entry::SurfaceEntry;
 use super::withheld::Withheld;
@@ -25,14 +25,8 @@ const NO_NOVELTY: &str = "the model's novelty is not a number from 0 to 1";
 /// Why the surface is unknown when it is probably one that the model does not know.
 const NOVEL: &str = "novel";
 
-/// Why the surface is unknown when the stream has ended.
-pub(crate) const ENDED: &str = "the stream ended";
 /// Why the surface is unknown when another node followed the stream before.
 const FAILOVER: &str = "failover";
-/// A published surface that is newer than the stream by up to this long is of the same time on its clock: the samples
-/// are delivered again. If it is newer by more, the clock has started again since.
-const REDELIVERED: i64 = 30_000_000_000;
-
 /// Decides the surfaces of all streams, and collects the problems of their input.
 ///
 /// Batches are handled in the order of their sequence numbers, whatever the order in which inference threads
@@ -81,6 +75,15 @@ impl SurfaceTable {
     /// Adds a batch, and emits the outcomes of every batch whose turn it is. Returns the receipts of what is decided.
     pub fn push(&mut self, batch: InferredBatch, mut emit: impl FnMut(Outcome)) -> Vec<Receipt> {
         let mut receipts = Vec::new();
+        let (published, mut context) = (self.published.clone(), self.context.clone());
+        let mut emit = |outcome: Outcome| {
+            match (&published, &outcome) {
+                (Some(published), Outcome::Change(change)) => published.note(change, &context.card.labels),
+                (_, Outcome::Context(next)) => context = next.clone(),
+                _ => {}
+            }
+            emit(outcome);
+        };
         self.out_of_order.insert(batch.sequence, batch);
         while let Some(batch) = self.out_of_order.remove(&self.next_sequence) {
             self.next_sequence += 1;
@@ -146,12 +149,14 @@ impl SurfaceTable {
         let published = self.published.as_ref().and_then(|published| published.get(&stream));
         let (mut last_change, mut published_until) =
             (SurfaceChange::unknown(stream.clone(), time, "no window is complete yet"), None);
-        if let Some(PublishedSurface { surface, time: until }) = published {
+        if let Some(published) = published {
+            let is_later = published.is_later_than(time);
+            let PublishedSurface { surface, time: until } = published;
             let index = self.context.card.labels.iter().position(|label| **label == *surface);
             index.into_iter().for_each(|index| filter.expect(index));
             last_change.reason = Some(FAILOVER.into());
             last_change.previous = Some(index);
-            if (0..REDELIVERED).contains(&until.since(time)) {
+            if is_later || until == time {
                 // The change follows the one that was published, whatever samples come again.
                 (last_change.time, last_change.since) = (until, until);
                 published_until = Some(until);
@@ -380,6 +385,22 @@ mod tests {
         let mut outcomes = Vec::new();
         surfaces.push(batch(1, vec![EventKind::Moved], &[]), |outcome| outcomes.push(outcome));
         assert!(matches!(outcomes.as_slice(), [Outcome::Moved(_)]), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_node_that_gets_a_stream_back_knows_what_it_has_published_itself() {
+        let at = |seconds: f64| Time::from_seconds(seconds).unwrap();
+        let mut surfaces = surfaces().with_published(Some(Arc::new(PublishedSurfaces::new(8))));
+        let kinds = vec![EventKind::Start { time: at(0.5) }, window(9.0), EventKind::Moved];
+        surfaces.push(batch(0, kinds, &[0.9, 0.1]), |_| {});
+        let mut found = Vec::new();
+        let kinds = vec![EventKind::Start { time: at(7.5) }, window(8.5), window(9.5)];
+        surfaces.push(batch(1, kinds, &[0.1, 0.9].repeat(2)), |outcome| {
+            if let Outcome::Change(change) = outcome {
+                found.push((change.surface, change.time, change.previous));
+            }
+        });
+        assert_eq!(found, [(None, at(9.0), Some(Some(0))), (Some(1), at(9.5), Some(None))]);
     }
 
     #[test]

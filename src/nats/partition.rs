@@ -32,6 +32,10 @@ pub(super) struct Partition {
     acknowledged: u64,
     /// The messages that wait until everything that is delivered again is here; `None` once it is.
     held: Option<Vec<Delivery>>,
+    /// The number of the newest delivery; `None` if the next one may have any number.
+    delivery: Option<u64>,
+    /// Until when no message is used, because one was delivered and did not arrive.
+    paused: Option<Duration>,
 }
 
 /// What a node does with a partition.
@@ -94,6 +98,8 @@ impl Partition {
             newest: 0,
             acknowledged: 0,
             held: None,
+            delivery: None,
+            paused: None,
         }
     }
 
@@ -130,6 +136,13 @@ impl Partition {
         if has_ended {
             // The servers say when a request ends; if that word is lost, it has ended all the same.
             self.open = 0;
+        }
+        if let Some(until) = self.paused {
+            if now < until {
+                return None;
+            }
+            // What was not acknowledged is delivered again now, also what did not arrive.
+            (self.paused, self.held, self.heard) = (None, Some(Vec::new()), now);
         }
         match self.phase {
             Phase::Idle => None,
@@ -172,14 +185,23 @@ impl Partition {
     pub(super) fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
         self.heard = now;
         self.open = self.open.saturating_sub(1);
-        if self.phase == Phase::Idle {
+        if self.phase == Phase::Idle || self.paused.is_some() {
             return Taken::default();
         }
         let mut taken = Taken::default();
         if self.pin.as_ref() != Some(&message.pin) {
             taken.has_moved = self.pin.replace(message.pin.clone()).is_some();
             (self.newest, self.acknowledged, self.held) = (0, 0, Some(Vec::new()));
+            self.delivery = None;
         }
+        // An acknowledgement covers all messages before it, so that one that a server took with it when it died would be
+        // lost with the acknowledgement of the next one.
+        if self.delivery.is_some_and(|last| message.delivery != last + 1) {
+            self.delivery = None;
+            self.paused = Some(now + self.timing.acknowledge + self.timing.idle);
+            return taken;
+        }
+        self.delivery = Some(message.delivery);
         match &mut self.held {
             // New messages come after everything that is delivered again.
             Some(held) => {
@@ -239,7 +261,7 @@ impl Partition {
     }
 
     fn forget(&mut self) {
-        (self.pin, self.held) = (None, None);
+        (self.pin, self.held, self.delivery, self.paused) = (None, None, None, None);
         (self.open, self.newest, self.acknowledged) = (0, 0, 0);
     }
 }
@@ -263,17 +285,42 @@ mod tests {
 
     fn message(sequence: u64, count: u64, pin: &str) -> Delivery {
         let (subject, reply) = ("fleet.1.robots.a.current".into(), format!("ack {sequence}"));
-        Delivery { subject, payload: bytes::Bytes::new(), reply, sequence, count, pin: pin.into() }
+        let payload = bytes::Bytes::new();
+        Delivery { subject, payload, reply, sequence, count, delivery: 0, pin: pin.into() }
+    }
+
+    /// A partition that gets messages with consecutive numbers of delivery.
+    struct Counting(Partition, u64);
+
+    impl Counting {
+        fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
+            self.1 += 1;
+            self.0.delivered(Delivery { delivery: self.1, ..message }, now)
+        }
+    }
+
+    impl std::ops::Deref for Counting {
+        type Target = Partition;
+
+        fn deref(&self) -> &Partition {
+            &self.0
+        }
+    }
+
+    impl std::ops::DerefMut for Counting {
+        fn deref_mut(&mut self) -> &mut Partition {
+            &mut self.0
+        }
     }
 
     /// A partition that is read, with its first request.
-    fn read() -> Partition {
+    fn read() -> Counting {
         let mut partition = Partition::new(Timing::new(FAILOVER));
         assert_eq!(partition.step(at(0)), None);
         partition.want(true, at(0));
         assert_eq!(partition.step(at(0)), Some(PartitionStep::Pull));
         assert_eq!(partition.step(at(10)), None);
-        partition
+        Counting(partition, 100)
     }
 
     fn sequences(taken: &Taken) -> Vec<u64> {
@@ -303,6 +350,31 @@ mod tests {
         partition.delivered(message(5, 2, "q"), at(20));
         partition.delivered(message(4, 3, "q"), at(20));
         assert_eq!(sequences(&partition.status(IDLE, 0, at(40))), [4, 5]);
+    }
+
+    #[test]
+    fn a_message_that_did_not_arrive_is_waited_for_and_used_in_its_place() {
+        let mut partition = read();
+        assert_eq!(sequences(&partition.delivered(message(3, 1, "p"), at(20))), [3]);
+        // The server that had the next one died with it.
+        partition.1 += 1;
+        for sequence in [7, 9] {
+            assert_eq!(partition.delivered(message(sequence, 1, "p"), at(30)), Taken::default());
+        }
+        let timing = Timing::new(FAILOVER);
+        let again = at(30) + timing.acknowledge + timing.idle;
+        assert!(again < timing.pinned, "the partition is not given to another node meanwhile");
+        assert_eq!(
+            partition.step(again - at(1)),
+            None,
+            "nothing is asked for, and the partition is not given up"
+        );
+        assert_eq!(partition.step(again), Some(PartitionStep::Pull));
+        for sequence in [9, 3, 5, 7] {
+            assert_eq!(partition.delivered(message(sequence, 2, "p"), again), Taken::default());
+        }
+        let taken = partition.delivered(message(10, 1, "p"), again);
+        assert_eq!((sequences(&taken), taken.has_moved, taken.repeated), (vec![5, 7, 9, 10], false, 1));
     }
 
     #[test]

@@ -217,10 +217,12 @@ impl Reader {
                 let reply = message.reply.map(|reply| reply.to_string()).unwrap_or_default();
                 let index =
                     self.options.subject.names(&message.subject).map(|(partition, _)| usize::from(partition));
-                let Some(((count, sequence), index)) = numbers(&reply).zip(index) else { return Ok(()) };
+                let Some(([count, sequence, delivery], index)) = numbers(&reply).zip(index) else {
+                    return Ok(());
+                };
                 let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
                 let (subject, payload) = (message.subject.to_string(), message.payload);
-                let delivery = Delivery { subject, payload, reply, sequence, count, pin };
+                let delivery = Delivery { subject, payload, reply, sequence, count, delivery, pin };
                 (index, partition.delivered(delivery, now))
             }
         };

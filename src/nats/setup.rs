@@ -24,6 +24,8 @@ const NO_CONSUMER: u64 = 10014;
 const NO_STREAM: u64 = 10059;
 /// JetStream's codes for an account or a server without it.
 const NOT_ENABLED: [u64; 2] = [10039, 10076];
+/// JetStream's code while a cluster has no leader.
+const UNAVAILABLE: u64 = 10008;
 
 /// An answer of the JetStream API, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -191,6 +193,11 @@ fn api_fault(options: &NatsOptions, error: ApiError, name: &str) -> NatsFault {
         Some(code) if NOT_ENABLED.contains(&code) => {
             NatsFault::NoJetStream { url: options.config.url.clone().unwrap_or_default() }
         }
+        Some(UNAVAILABLE) => NatsFault::NoAnswer {
+            url: options.config.url.clone().unwrap_or_default(),
+            subject: name.to_owned(),
+            why: Some(error.description),
+        },
         _ => NatsFault::Consumer { consumer: name.to_owned(), why: error.description },
     }
 }
