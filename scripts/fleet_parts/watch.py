@@ -23,14 +23,18 @@ class Predictions:
         self.surface.append(self.names.setdefault(surface, len(self.names)))
 
 
-def subscriber(pipe, stop, which, ports):
-    """Reads surfaces and predictions from one server, and from another one when it is gone. Notes when it was blind."""
+def subscriber(pipe, stop, which, ports, places):
+    """Reads surfaces and predictions from one server, and from another one when it is gone. Notes when it was blind.
+
+    `places` has the servers of both subscribers, so that they avoid each other.
+    """
     predictions, surfaces, blind, problems = Predictions(), [], [], []
     client, waiting, turn, lost = None, bytearray(), which, time.monotonic()
     told = False
     while not stop.is_set():
         if client is None:
             try:
+                turn += turn % 3 == places[1 - which]
                 client = mqtt.connect(("127.0.0.1", ports[turn % 3]), f"fleet-faults-{os.getpid()}-{which}-{len(blind)}", timeout=3)
                 mqtt.subscribe(client, FILTERS)
                 answer = client.recv(1 << 16)
@@ -38,6 +42,7 @@ def subscriber(pipe, stop, which, ports):
                     raise ConnectionError("closed")
                 waiting[:] = answer
                 blind.append((lost, time.monotonic()))
+                places[which] = turn % 3
                 client.settimeout(0.2)
                 if not told:
                     pipe.send("ready")
@@ -83,19 +88,25 @@ def subscriber(pipe, stop, which, ports):
     pipe.send((predictions, surfaces, blind, problems))
 
 
-def retained(port):
-    """The retained surface of each robot, as a new subscriber of this server gets it."""
-    client = mqtt.connect(("127.0.0.1", port), f"fleet-faults-{os.getpid()}-end", timeout=10)
-    mqtt.subscribe(client, FILTERS[:1])
-    client.settimeout(2)
-    found = {}
-    for kind, packet in mqtt.packets(client):
-        if kind >> 4 == 3 and kind & 1:
-            size = int.from_bytes(packet[:2], "big")
-            name = packet[2:2 + size].decode().split("/")[1]
-            found[int(name[1:])] = json.loads(packet[2 + size:])
-    client.close()
-    return found
+def retained(ports):
+    """The retained surface of each robot, as a new subscriber of the first server that answers gets it."""
+    for port in ports:
+        try:
+            client = mqtt.connect(("127.0.0.1", port), f"fleet-faults-{os.getpid()}-end", timeout=6)
+        except OSError:
+            continue
+        with client:
+            mqtt.subscribe(client, FILTERS[:1])
+            client.settimeout(2)
+            found = {}
+            for kind, packet in mqtt.packets(client):
+                if kind >> 4 == 3 and kind & 1:
+                    size = int.from_bytes(packet[:2], "big")
+                    name = packet[2:2 + size].decode().split("/")[1]
+                    found[int(name[1:])] = json.loads(packet[2 + size:])
+        if found:
+            return found
+    return {}
 
 
 def reader(pipe, stop, paths):
