@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-tools lint bench fleet-bench deb test-deb deny faults walk fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model references onnxruntime build clean
+.PHONY: help demo test test-tools lint bench fleet-bench fleet-faults deb test-deb deny faults walk fuzz mutate diagnose-suite diagnose-problems coverage fluctuating-loss model references onnxruntime build clean
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 OLD_ONNXRUNTIME := 1.20.1
@@ -47,6 +47,9 @@ bench: onnxruntime ## run the micro-benchmarks, then compare the programs with P
 
 fleet-bench: build test-tools ## measure how many robots a daemon can follow, ROBOTS (2000,5000,10000,20000) for MINUTES (1)
 	scripts/fleet-bench $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGUMENTS)
+
+fleet-faults: build ## kill the nodes and NATS servers of a fleet for MINUTES (20) while ROBOTS (3000) send, and check what is promised
+	scripts/fleet-faults $(if $(ROBOTS),--robots $(ROBOTS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGUMENTS)
 
 deb: ## build the Debian package
 	@scripts/make-deb

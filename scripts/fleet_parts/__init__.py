@@ -1,0 +1,1 @@
+"""What scripts/fleet-bench and scripts/fleet-faults are made of."""
