@@ -80,7 +80,10 @@ mod tests {
     fn the_reasons_that_pass_by_themselves_are_reasons_of_the_daemon() {
         let (_, list) = SCRIPT.split_once("const PASSING_REASONS = new Set([").unwrap();
         let (list, _) = list.split_once("])").unwrap();
-        let table = include_str!("../../decision/surface_table.rs");
+        let table = concat!(
+            include_str!("../../decision/surface_table.rs"),
+            include_str!("../../decision/outcome.rs")
+        );
         let reasons: Vec<_> = list.split('\'').skip(1).step_by(2).collect();
         assert_eq!(reasons.len(), 7);
         for reason in reasons {

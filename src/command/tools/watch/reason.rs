@@ -34,7 +34,10 @@ mod tests {
 
     #[test]
     fn the_reasons_that_pass_by_themselves_are_reasons_of_the_daemon() {
-        let table = include_str!("../../../decision/surface_table.rs");
+        let table = concat!(
+            include_str!("../../../decision/surface_table.rs"),
+            include_str!("../../../decision/outcome.rs")
+        );
         for reason in PASSING {
             assert!(table.contains(&format!("\"{reason}\"")), "{reason}");
         }
