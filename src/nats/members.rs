@@ -8,34 +8,45 @@ use sha2::{Digest, Sha256};
 /// Maximum number of nodes. Beats of further ones are ignored.
 const MOST: usize = 256;
 
-/// The nodes whose beats were heard lately, this one included.
+/// The nodes whose heartbeats were heard lately, this one included.
 ///
 /// Times are counted from the start of this node, by its own clock: those of the nodes need not agree.
 #[derive(Debug)]
 pub(super) struct Members {
     /// The name of this node.
     own: String,
-    /// After this long without a beat, a node counts as gone.
+    /// After this long without a heartbeat, a node counts as gone.
     gone: Duration,
     /// When each of the other nodes was heard last.
     heard: BTreeMap<String, Duration>,
+    /// Whether this node is to read each partition. It changes only with the nodes.
+    wanted: Vec<bool>,
 }
 
 impl Members {
-    /// Only this node.
-    pub(super) fn new(own: &str, gone: Duration) -> Self {
-        Self { own: own.to_owned(), gone, heard: BTreeMap::new() }
+    /// Only this node, which is to read all of so many partitions.
+    pub(super) fn new(own: &str, partitions: u16, gone: Duration) -> Self {
+        let wanted = vec![true; usize::from(partitions)];
+        Self { own: own.to_owned(), gone, heard: BTreeMap::new(), wanted }
     }
 
-    /// Takes the beat of another node. Returns whether the node is new.
-    pub(super) fn beat(&mut self, name: &str, now: Duration) -> bool {
+    /// Takes the heartbeat of another node. Returns whether the node is new.
+    pub(super) fn heartbeat(&mut self, name: &str, now: Duration) -> bool {
         let has_room = self.heard.len() < MOST || self.heard.contains_key(name);
-        name != self.own && has_room && self.heard.insert(name.to_owned(), now).is_none()
+        let is_new = name != self.own && has_room && self.heard.insert(name.to_owned(), now).is_none();
+        if is_new {
+            self.assign();
+        }
+        is_new
     }
 
-    /// Takes the farewell of a node. Returns whether it was there.
+    /// Takes the last heartbeat of a node that leaves. Returns whether it was there.
     pub(super) fn left(&mut self, name: &str) -> bool {
-        self.heard.remove(name).is_some()
+        let was_there = self.heard.remove(name).is_some();
+        if was_there {
+            self.assign();
+        }
+        was_there
     }
 
     /// Removes the nodes that are gone, and returns their names.
@@ -43,7 +54,10 @@ impl Members {
         let is_gone = |heard: &Duration| now.saturating_sub(*heard) > self.gone;
         let gone: Vec<String> =
             self.heard.iter().filter(|(_, heard)| is_gone(heard)).map(|(name, _)| name.clone()).collect();
-        self.heard.retain(|name, _| !gone.contains(name));
+        if !gone.is_empty() {
+            self.heard.retain(|name, _| !gone.contains(name));
+            self.assign();
+        }
         gone
     }
 
@@ -53,9 +67,14 @@ impl Members {
     }
 
     /// Whether this node is to read each partition.
-    pub(super) fn wanted(&self, partitions: u16) -> Vec<bool> {
+    pub(super) fn wanted(&self) -> &[bool] {
+        &self.wanted
+    }
+
+    fn assign(&mut self) {
         let names: Vec<&str> = self.heard.keys().map(String::as_str).chain([self.own.as_str()]).collect();
-        assigned(partitions, names).into_iter().map(|name| name == self.own).collect()
+        let partitions = u16::try_from(self.wanted.len()).unwrap_or(u16::MAX);
+        self.wanted = assigned(partitions, names).into_iter().map(|name| name == self.own).collect();
     }
 }
 
@@ -117,22 +136,26 @@ mod tests {
     #[test]
     fn a_node_without_a_beat_is_gone_and_its_partitions_are_wanted_by_the_others() {
         let at = Duration::from_millis;
-        let mut members = Members::new("a", at(2500));
-        assert_eq!(members.wanted(4), [true; 4]);
-        assert!(members.beat("b", at(100)) && !members.beat("b", at(600)) && !members.beat("a", at(600)));
-        assert_eq!((members.len(), members.wanted(4).iter().filter(|wanted| **wanted).count()), (2, 2));
+        let mut members = Members::new("a", 4, at(2500));
+        assert_eq!(members.wanted(), [true; 4]);
+        assert!(
+            members.heartbeat("b", at(100))
+                && !members.heartbeat("b", at(600))
+                && !members.heartbeat("a", at(600))
+        );
+        assert_eq!((members.len(), members.wanted().iter().filter(|wanted| **wanted).count()), (2, 2));
         assert_eq!(members.expire(at(3100)), Vec::<String>::new());
         assert_eq!(members.expire(at(3101)), ["b"]);
-        assert_eq!(members.wanted(4), [true; 4]);
-        members.beat("c", at(4000));
+        assert_eq!(members.wanted(), [true; 4]);
+        members.heartbeat("c", at(4000));
         assert!(members.left("c") && !members.left("c"));
     }
 
     #[test]
     fn names_that_never_end_do_not_fill_the_memory() {
-        let mut members = Members::new("a", Duration::from_secs(1));
+        let mut members = Members::new("a", 4, Duration::from_secs(1));
         for index in 0..10_000 {
-            members.beat(&index.to_string(), Duration::ZERO);
+            members.heartbeat(&index.to_string(), Duration::ZERO);
         }
         assert_eq!(members.len(), MOST + 1);
     }

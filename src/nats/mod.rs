@@ -9,17 +9,17 @@
 //!   the stream and makes the consumers, `connection` connects, and `fault` says in plain words what is wrong.
 //! - `partition` decides which messages are used in which order, and when a partition changes hands; `members` decides
 //!   which node reads which partition; `timing` has the times of both. They do no I/O and know no clock.
-//! - `delivery` and `beat` are what arrives: a message with its numbers, and the word of another node.
+//! - `delivery` and `heartbeat` are what arrives: a message with its numbers, and the heartbeat of another node.
 //!
 //! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
 //! is left to another node when the broker has acknowledged the surfaces. A node that
 //! takes over gets the others again, and begins with the surface that was published last
 //! ([`published_surfaces`](crate::decision)).
 
-mod beat;
 mod connection;
 mod delivery;
 mod fault;
+mod heartbeat;
 mod members;
 mod options;
 mod partition;

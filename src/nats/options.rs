@@ -36,7 +36,7 @@ impl NatsOptions {
     }
 
     /// The subject on which the nodes of the fleet say that they are there.
-    pub(super) fn beats(&self) -> String {
+    pub(super) fn heartbeats(&self) -> String {
         format!("{}.nodes.{}", self.prefix(), self.jetstream)
     }
 

@@ -74,7 +74,7 @@ pub(super) enum PartitionStep {
     Release,
 }
 
-/// What follows from a word of the servers.
+/// What follows from a message or a status of the servers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Whether the streams of the partition are to be forgotten first, because another node had it meanwhile.
@@ -134,7 +134,7 @@ impl Partition {
     pub(super) fn step(&mut self, now: Duration) -> Option<PartitionStep> {
         let has_ended = now >= self.until + self.timing.idle;
         if has_ended {
-            // The servers say when a request ends; if that word is lost, it has ended all the same.
+            // The servers say when a request ends; if that status is lost, it has ended all the same.
             self.open = 0;
         }
         if let Some(until) = self.paused {
@@ -217,7 +217,7 @@ impl Partition {
         taken
     }
 
-    /// Takes a word of the servers that is no message: its code, and how many of the messages that were asked for they
+    /// Takes a status of the servers: its code, and how many of the messages that were asked for they
     /// will not deliver any more.
     pub(super) fn status(&mut self, code: u16, pending: usize, now: Duration) -> Taken {
         let mut taken = Taken::default();

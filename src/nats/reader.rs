@@ -1,4 +1,4 @@
-//! The loop of a node: requests and messages, acknowledgements, and the words of the other nodes.
+//! The loop of a node: requests and messages, acknowledgements, and the heartbeats of the other nodes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use async_nats::{Message, SubscribeError, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
-use super::beat::Beat;
 use super::connection::NatsConnection;
 use super::delivery::{Delivery, numbers};
 use super::fault::NatsFault;
+use super::heartbeat::Heartbeat;
 use super::members::Members;
 use super::options::NatsOptions;
 use super::partition::{Partition, PartitionStep, Taken};
@@ -21,7 +21,7 @@ use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 use crate::source::handle::{PipelineClosed, SourceHandle};
 
-/// Messages that are handled before acknowledgements and the words of other nodes get their turn.
+/// Messages that are handled before acknowledgements and the heartbeats of other nodes get their turn.
 const AT_ONCE: usize = 512;
 
 /// A node that reads some of the partitions.
@@ -37,7 +37,7 @@ pub(super) struct Reader {
     /// Whether it was said that another process has this node's name.
     is_namesake_told: bool,
     messages: Subscriber,
-    beats: Subscriber,
+    heartbeats: Subscriber,
     released: mpsc::UnboundedReceiver<Released>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Reader {
 type Newest = BTreeMap<usize, (u64, String)>;
 
 impl Reader {
-    /// Subscribes to the messages and to the words of the other nodes.
+    /// Subscribes to the messages and to the heartbeats of the other nodes.
     ///
     /// # Errors
     /// [`NatsFault`] if the servers do not take the subscriptions.
@@ -62,7 +62,7 @@ impl Reader {
             why: Some(why.to_string()),
         };
         let messages = client.subscribe(requests.deliveries()).await.map_err(fault)?;
-        let beats = client.subscribe(options.beats()).await.map_err(fault)?;
+        let heartbeats = client.subscribe(options.heartbeats()).await.map_err(fault)?;
         let timing = Timing::new(options.config.failover);
         let (releases, released) = mpsc::unbounded_channel();
         handle.set_state(SourceState::Silent);
@@ -72,10 +72,10 @@ impl Reader {
             started: Instant::now(),
             partitions: (0..options.partitions).map(|_| Partition::new(timing)).collect(),
             streams: PartitionStreams::new(options.clone(), handle, releases),
-            members: Members::new(&options.node, timing.gone),
+            members: Members::new(&options.node, options.partitions, timing.gone),
             is_namesake_told: false,
             messages,
-            beats,
+            heartbeats,
             released,
             options,
         })
@@ -87,13 +87,13 @@ impl Reader {
     /// # Errors
     /// [`NatsFault`] if the connection has ended for good.
     pub(super) async fn run(mut self, mut shutdown: Shutdown) -> Result<(), NatsFault> {
-        let mut ticks = tokio::time::interval(self.timing.beat / 2);
-        let (mut leaving, mut beat) = (None, true);
+        let mut ticks = tokio::time::interval(self.timing.heartbeat / 2);
+        let (mut leaving, mut heartbeat) = (None, true);
         loop {
             let done = tokio::select! {
                 () = shutdown.requested(), if leaving.is_none() => {
                     leaving = Some(self.now());
-                    self.requests.beat(true).await;
+                    self.requests.heartbeat(true).await;
                     Ok(())
                 }
                 message = self.messages.next() => match message {
@@ -104,14 +104,14 @@ impl Reader {
                     self.released(released).await;
                     Ok(())
                 }
-                Some(message) = self.beats.next() => {
+                Some(message) = self.heartbeats.next() => {
                     self.hear(&message);
                     Ok(())
                 }
                 _ = ticks.tick() => {
-                    beat = !beat;
-                    if !beat && leaving.is_none() {
-                        self.requests.beat(false).await;
+                    heartbeat = !heartbeat;
+                    if !heartbeat && leaving.is_none() {
+                        self.requests.heartbeat(false).await;
                     }
                     self.tick(leaving.is_some()).await
                 }
@@ -138,9 +138,8 @@ impl Reader {
         }
         // Until the others have had time to say that they are there, it is not known what is theirs.
         let knows_others = now > self.timing.gone;
-        let wanted = self.members.wanted(self.options.partitions);
-        for (partition, wanted) in self.partitions.iter_mut().zip(wanted) {
-            partition.want(wanted && knows_others && !leaves, now);
+        for (partition, wanted) in self.partitions.iter_mut().zip(self.members.wanted()) {
+            partition.want(*wanted && knows_others && !leaves, now);
         }
         for index in 0..self.partitions.len() {
             self.step(index).await?;
@@ -180,13 +179,9 @@ impl Reader {
     /// partition behind them.
     async fn receive(&mut self, first: Message) -> Result<(), PipelineClosed> {
         let mut newest = Newest::new();
-        let mut next = Some(first);
-        for _ in 0..AT_ONCE {
-            let Some(message) = next else { break };
-            self.take(message, &mut newest).await?;
-            next = self.messages.next().now_or_never().flatten();
-        }
-        if let Some(message) = next {
+        self.take(first, &mut newest).await?;
+        for _ in 1..AT_ONCE {
+            let Some(message) = self.messages.next().now_or_never().flatten() else { break };
             self.take(message, &mut newest).await?;
         }
         for (index, (sequence, reply)) in newest {
@@ -196,7 +191,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes a message, or a word of the servers about a request.
+    /// Takes a message, or a status of the servers about a request.
     async fn take(&mut self, message: Message, newest: &mut Newest) -> Result<(), PipelineClosed> {
         let now = self.now();
         let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
@@ -262,9 +257,9 @@ impl Reader {
         }
     }
 
-    /// Takes the word of a node.
+    /// Takes the heartbeat of a node.
     fn hear(&mut self, message: &Message) {
-        let Some(Beat { node, process, leaves }) = Beat::read(&message.payload) else { return };
+        let Some(Heartbeat { node, process, leaves }) = Heartbeat::read(&message.payload) else { return };
         if node == self.options.node {
             if process != self.requests.process() && !std::mem::replace(&mut self.is_namesake_told, true) {
                 tracing::error!(
@@ -276,7 +271,7 @@ impl Reader {
             if self.members.left(&node) {
                 tracing::info!(node, "a node leaves; the others read its robots");
             }
-        } else if self.members.beat(&node, self.now()) {
+        } else if self.members.heartbeat(&node, self.now()) {
             tracing::info!(node, "a node is there, and reads its share of the robots");
         }
     }

@@ -1,9 +1,9 @@
-//! What a node sends to the servers: requests for messages, acknowledgements, and its word to the other nodes.
+//! What a node sends to the servers: requests for messages, acknowledgements, and heartbeats.
 
 use serde_json::json;
 
-use super::beat::Beat;
 use super::connection::NatsConnection;
+use super::heartbeat::Heartbeat;
 use super::options::NatsOptions;
 use super::partition::BATCH;
 use super::setup::GROUP;
@@ -17,7 +17,7 @@ pub(super) struct Requests {
     timing: Timing,
     /// The first part of the subjects on which messages are delivered; the partition is the last one.
     inbox: String,
-    /// This process in the words to the others.
+    /// This process in the heartbeats.
     process: String,
 }
 
@@ -34,7 +34,7 @@ impl Requests {
         format!("{}.*", self.inbox)
     }
 
-    /// This process in the words to the others.
+    /// This process in the heartbeats.
     pub(super) fn process(&self) -> &str {
         &self.process
     }
@@ -71,9 +71,9 @@ impl Requests {
     }
 
     /// Says that this node is there, or that it leaves.
-    pub(super) async fn beat(&self, leaves: bool) {
-        let beat = Beat { node: self.options.node.clone(), process: self.process.clone(), leaves };
-        let _ = self.connection.client.publish(self.options.beats(), beat.bytes().into()).await;
+    pub(super) async fn heartbeat(&self, leaves: bool) {
+        let heartbeat = Heartbeat { node: self.options.node.clone(), process: self.process.clone(), leaves };
+        let _ = self.connection.client.publish(self.options.heartbeats(), heartbeat.bytes().into()).await;
     }
 
     /// Waits until everything is sent, for a bounded time.

@@ -49,8 +49,10 @@ impl PartitionStreams {
         let stream = self.accept(message, &mut drops);
         self.decoder.handle().dropped(&mut drops);
         let Some(stream) = stream else { return Ok(()) };
+        let is_new = self.streams.get(partition).is_some_and(|streams| !streams.contains(&stream));
         // The pipeline refuses the samples of a stream over the limit.
-        let has_room = self.streams.iter().map(HashSet::len).sum::<usize>() < self.options.max_streams;
+        let count = || self.streams.iter().map(HashSet::len).sum::<usize>();
+        let has_room = is_new && count() < self.options.max_streams;
         if let Some(streams) = self.streams.get_mut(partition).filter(|_| has_room) {
             streams.insert(stream.clone());
         }
@@ -66,7 +68,7 @@ impl PartitionStreams {
         self.decoder.handle().dropped(&mut drops);
     }
 
-    /// Asks for a word when everything that the samples so far completed is decided, to acknowledge this message of a
+    /// Asks for a receipt when everything that the samples so far completed is decided, to acknowledge this message of a
     /// partition and all before it.
     ///
     /// # Errors
@@ -83,7 +85,7 @@ impl PartitionStreams {
         self.decoder.handle().receipt(Receipt::new(release)).await
     }
 
-    /// Asks for a word when everything that was decided so far is published.
+    /// Asks for a receipt when everything that was decided so far is published.
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.

@@ -10,16 +10,16 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timing {
     /// How often a node says that it is there.
-    pub beat: Duration,
+    pub heartbeat: Duration,
     /// How long a request for messages lasts. A new one also tells the servers that the node is there.
     pub pull: Duration,
     /// How often the servers say, while a request lasts, that there is no message.
     pub idle: Duration,
-    /// After this long without a word from the servers about a partition, the node gives it up.
+    /// After this long without a message or a status from the servers about a partition, the node gives it up.
     pub give_up: Duration,
     /// After this long without an acknowledgement, a message is delivered again.
     pub acknowledge: Duration,
-    /// After this long without a beat, a node counts as gone.
+    /// After this long without a heartbeat, a node counts as gone.
     pub gone: Duration,
     /// After this long without a request of the node that has a partition, the servers give it to another one.
     pub pinned: Duration,
@@ -30,7 +30,7 @@ impl Timing {
     pub(super) fn new(failover: Duration) -> Self {
         let share = |share: f64| failover.mul_f64(share);
         Self {
-            beat: share(0.1),
+            heartbeat: share(0.1),
             pull: share(0.2),
             idle: share(0.1),
             give_up: share(0.4),
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn a_node_that_is_cut_off_stops_before_another_one_begins() {
         let timing = Timing::new(Duration::from_secs(5));
-        // The servers take the last request for the last word of a node, which may be as old as one request lasts.
+        // The servers take the last request for the last sign of a node, which may be as old as one request lasts.
         assert!(timing.give_up < timing.pinned - timing.pull);
         assert!(timing.acknowledge < timing.pinned && timing.idle < timing.pull);
         assert!(timing.pinned + timing.pull < Duration::from_secs(5), "the bound holds");
-        assert!(timing.gone > 3 * timing.beat, "a lost beat does not matter");
+        assert!(timing.gone > 3 * timing.heartbeat, "a lost heartbeat does not matter");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rumqttc::Publish;
 
-use super::topic::quoted;
+use super::topic::{RobotTopic, quoted};
 use crate::decode::{LabelFault, MAX_LABEL_PAYLOAD, decode_label};
 use crate::health::Health;
 use crate::signal::{DropReason, Drops, LabelChange, SourceEvent, StreamId};
@@ -20,8 +20,7 @@ const NAME: &str = "labels";
 ///
 /// Its sender does not keep the pipeline open: labels are of no use without samples.
 pub(crate) struct LabelTopic {
-    /// The first part of the topic.
-    base: String,
+    topic: RobotTopic,
     events: WeakEventSender,
     health: Arc<Health>,
     /// Whether a label may have begun on this connection.
@@ -31,12 +30,12 @@ pub(crate) struct LabelTopic {
 impl LabelTopic {
     /// The topic below `base`, whose labels go to `events`.
     pub(crate) fn new(base: &str, events: WeakEventSender, health: Arc<Health>) -> Self {
-        Self { base: base.to_owned(), events, health, any: false }
+        Self { topic: RobotTopic::new(base, LEVEL), events, health, any: false }
     }
 
     /// The topic filter to subscribe to.
     pub(crate) fn filter(&self) -> String {
-        format!("{}/+/{LEVEL}", self.base)
+        self.topic.filter()
     }
 
     /// Takes a message, if it is on the topic.
@@ -44,7 +43,7 @@ impl LabelTopic {
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
     pub(super) async fn take(&mut self, publish: &Publish) -> Result<(), PipelineClosed> {
-        let Some(stream) = self.stream(&publish.topic) else { return Ok(()) };
+        let Some(stream) = self.topic.stream(&publish.topic) else { return Ok(()) };
         let mut drops = Drops::default();
         let change = change(stream, publish, &mut drops);
         self.health.dropped(NAME, &mut drops);
@@ -60,12 +59,6 @@ impl LabelTopic {
             // This fails only if the pipeline has ended, and the labels with it.
             let _ = self.events.send(SourceEvent::Label(LabelChange::EndAll)).await;
         }
-    }
-
-    /// The name of the stream in a topic, which has not been checked yet; `None` for another topic.
-    fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let rest = topic.strip_prefix(&self.base)?.strip_prefix('/')?;
-        rest.strip_suffix(LEVEL)?.strip_suffix('/').filter(|stream| !stream.contains('/'))
     }
 }
 
@@ -126,12 +119,12 @@ mod tests {
         let (events, _receiver) = event_queue();
         let topic = LabelTopic::new("site/a", events.downgrade(), Arc::new(Health::new([])));
         assert_eq!(topic.filter(), "site/a/+/label");
-        assert_eq!(topic.stream("site/a/rover/label"), Some("rover"));
-        assert_eq!(topic.stream("site/a//label"), Some(""), "the name is checked after this");
+        assert_eq!(topic.topic.stream("site/a/rover/label"), Some("rover"));
+        assert_eq!(topic.topic.stream("site/a//label"), Some(""), "the name is checked after this");
         for other in
             ["site/a/label", "site/a/rover/x/label", "site/a/rover/labels", "site/b/rover/label", "label"]
         {
-            assert_eq!(topic.stream(other), None, "{other}");
+            assert_eq!(topic.topic.stream(other), None, "{other}");
         }
     }
 }

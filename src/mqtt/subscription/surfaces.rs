@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rumqttc::Publish;
 use serde::Deserialize;
 
+use super::topic::RobotTopic;
 use crate::decision::{ENDED, PublishedSurface, PublishedSurfaces};
 use crate::signal::{StreamId, Time};
 
@@ -16,8 +17,7 @@ const MAX_PAYLOAD: usize = 4096;
 /// Receives the surfaces that were published on `BASE/<stream>/surface`, also those that the broker has retained, for
 /// the streams that this node takes over.
 pub(crate) struct SurfaceTopic {
-    /// The first part of the topic.
-    base: String,
+    topic: RobotTopic,
     published: Arc<PublishedSurfaces>,
 }
 
@@ -33,17 +33,17 @@ struct PublishedBody {
 impl SurfaceTopic {
     /// The topic below `base`, whose surfaces are kept in `published`.
     pub(crate) fn new(base: &str, published: Arc<PublishedSurfaces>) -> Self {
-        Self { base: base.to_owned(), published }
+        Self { topic: RobotTopic::new(base, LEVEL), published }
     }
 
     /// The topic filter to subscribe to.
     pub(crate) fn filter(&self) -> String {
-        format!("{}/+/{LEVEL}", self.base)
+        self.topic.filter()
     }
 
     /// Takes a message, if it is on the topic. One that no node can have published is ignored: nothing follows from it.
     pub(super) fn take(&self, publish: &Publish) {
-        let Some(Ok(stream)) = self.stream(&publish.topic).map(StreamId::new) else { return };
+        let Some(Ok(stream)) = self.topic.stream(&publish.topic).map(StreamId::new) else { return };
         if publish.payload.len() > MAX_PAYLOAD {
             return;
         }
@@ -59,12 +59,6 @@ impl SurfaceTopic {
             }
             None => self.published.forget(&stream),
         }
-    }
-
-    /// The name of the stream in a topic, which has not been checked yet; `None` for another topic.
-    fn stream<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let rest = topic.strip_prefix(&self.base)?.strip_prefix('/')?;
-        rest.strip_suffix(LEVEL)?.strip_suffix('/').filter(|stream| !stream.contains('/'))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The longest word of a node that is read, in bytes.
+/// The longest heartbeat that is read, in bytes.
 const MAX_BYTES: usize = 512;
 
-/// The word of a node to the others.
+/// The heartbeat of a node: that it is there, or that it leaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Beat {
+pub(super) struct Heartbeat {
     /// The name of the node.
     pub node: String,
     /// What tells two processes with the same name apart.
@@ -16,15 +16,15 @@ pub(super) struct Beat {
     pub leaves: bool,
 }
 
-impl Beat {
-    /// Reads a word; `None` if it is none.
+impl Heartbeat {
+    /// Reads a heartbeat; `None` if it is none.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         Some(payload)
             .filter(|payload| payload.len() <= MAX_BYTES)
             .and_then(|payload| serde_json::from_slice(payload).ok())
     }
 
-    /// The word as it is sent.
+    /// The heartbeat as it is sent.
     pub(super) fn bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -35,10 +35,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_read_as_it_was_sent_and_anything_else_is_none() {
-        let beat = Beat { node: "a".into(), process: "1".into(), leaves: false };
-        assert_eq!(Beat::read(&beat.bytes()), Some(beat.clone()));
-        let long = Beat { node: "x".repeat(MAX_BYTES), ..beat };
-        assert_eq!([Beat::read(b"online"), Beat::read(b""), Beat::read(&long.bytes())], [None, None, None]);
+    fn a_heartbeat_is_read_as_it_was_sent_and_anything_else_is_none() {
+        let heartbeat = Heartbeat { node: "a".into(), process: "1".into(), leaves: false };
+        assert_eq!(Heartbeat::read(&heartbeat.bytes()), Some(heartbeat.clone()));
+        let long = Heartbeat { node: "x".repeat(MAX_BYTES), ..heartbeat };
+        assert_eq!(
+            [Heartbeat::read(b"online"), Heartbeat::read(b""), Heartbeat::read(&long.bytes())],
+            [None, None, None]
+        );
     }
 }
