@@ -1,5 +1,5 @@
 """The text protocol of NATS, a cluster of three servers, and a balancer in front of their MQTT gateways."""
-import json, multiprocessing, re, socket, subprocess, threading, time
+import json, multiprocessing, os, re, socket, subprocess, threading, time
 
 from .processes import REPO, Running, free_ports
 
@@ -76,7 +76,9 @@ class Cluster:
     def start(self, index):
         self.starts[index] += 1
         log = self.folder / f"n{index + 1}.{self.starts[index]}.log"
-        self.servers[index] = Running([self.program, "-c", self.folder / f"n{index + 1}" / "nats.conf"], log)
+        # The Go runtime collects garbage half as often: a computer that carries everything has more memory than processors.
+        environment = {**os.environ, "GOGC": "200"}
+        self.servers[index] = Running([self.program, "-c", self.folder / f"n{index + 1}" / "nats.conf"], log, env=environment)
 
     def make_stream(self):
         """Makes the stream with the shipped file, as soon as the servers have a leader."""

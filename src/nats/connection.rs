@@ -1,5 +1,6 @@
 //! The connection to the servers, which is made again by itself after each failure.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,12 +16,23 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_DELAY: Duration = Duration::from_secs(1);
 /// Messages that may wait for the source: two requests of each partition, of the most partitions.
 const CAPACITY: usize = 1 << 19;
+/// Messages that may wait for the network: about a second of predictions of ten thousand robots, as for the broker.
+const SENT: usize = 16 << 10;
 
-/// A connection, with what the servers have refused last.
+/// A connection, and what happened to it.
 #[derive(Clone)]
 pub(super) struct NatsConnection {
     pub client: Client,
-    refused: Arc<Mutex<Option<String>>>,
+    events: Arc<Events>,
+}
+
+/// What happened to a connection.
+#[derive(Default)]
+struct Events {
+    /// What the servers have refused last.
+    refused: Mutex<Option<String>>,
+    /// How often the connection was made.
+    connections: AtomicU64,
 }
 
 impl NatsConnection {
@@ -30,8 +42,8 @@ impl NatsConnection {
     /// [`NatsFault`] if a file cannot be read, no server can be reached, or the login is refused.
     pub(super) async fn new(config: &NatsConfig, node: &str) -> Result<Self, NatsFault> {
         let url = config.url.clone().unwrap_or_default();
-        let refused = Arc::new(Mutex::new(None));
-        let options = options(config, node, refused.clone()).await?;
+        let events = Arc::new(Events::default());
+        let options = options(config, node, events.clone()).await?;
         let servers: Vec<String> = url.split(',').map(str::to_owned).collect();
         let client = options.connect(servers).await.map_err(|why| match why.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -40,20 +52,21 @@ impl NatsConnection {
             ConnectErrorKind::Tls => NatsFault::Tls { url, why: root(&why) },
             _ => NatsFault::Unreachable { url, why: root(&why) },
         })?;
-        Ok(Self { client, refused })
+        Ok(Self { client, events })
     }
 
     /// What the servers have refused last, and forgets it.
     pub(super) fn refused(&self) -> Option<String> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.events.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// How often the connection was made: it grows when it is made anew.
+    pub(super) fn connections(&self) -> u64 {
+        self.events.connections.load(Ordering::Relaxed)
     }
 }
 
-async fn options(
-    config: &NatsConfig,
-    node: &str,
-    refused: Arc<Mutex<Option<String>>>,
-) -> Result<ConnectOptions, NatsFault> {
+async fn options(config: &NatsConfig, node: &str, events: Arc<Events>) -> Result<ConnectOptions, NatsFault> {
     let password = config.read_password().map_err(|why| NatsFault::File(why.to_string()))?;
     let url = config.url.as_deref().unwrap_or_default();
     let mut options = ConnectOptions::new()
@@ -63,13 +76,14 @@ async fn options(
         // A server that hangs is left as soon as a partition of it would be given up.
         .ping_interval(Timing::new(config.failover).give_up)
         .subscription_capacity(CAPACITY)
+        .client_capacity(SENT)
         .require_tls(url.split(',').any(|server| server.starts_with("tls://")))
         .reconnect_delay_callback(|attempts| {
             MOST_DELAY.min(Duration::from_millis(50) * u32::try_from(attempts).unwrap_or(u32::MAX).min(100))
         })
         .event_callback(move |event| {
-            let refused = refused.clone();
-            async move { log(&event, &refused) }
+            let events = events.clone();
+            async move { log(&event, &events) }
         });
     if let Some(user) = &config.username {
         let password = password.as_ref().map(Secret::reveal).unwrap_or_default();
@@ -109,9 +123,12 @@ async fn options(
 }
 
 /// Logs what happens to the connection, and keeps what the servers refuse.
-fn log(event: &Event, refused: &Mutex<Option<String>>) {
+fn log(event: &Event, events: &Events) {
     match event {
-        Event::Connected => tracing::info!("connected to the NATS servers"),
+        Event::Connected => {
+            events.connections.fetch_add(1, Ordering::Relaxed);
+            tracing::info!("connected to the NATS servers");
+        }
         Event::Disconnected => tracing::warn!("the connection to the NATS servers was lost; trying again"),
         Event::SlowConsumer(_) => tracing::warn!(
             "messages of the NATS servers were dropped, because this daemon is too slow; they are delivered again"
@@ -119,7 +136,7 @@ fn log(event: &Event, refused: &Mutex<Option<String>>) {
         Event::ServerError(error) => {
             let text = error.to_string();
             tracing::debug!("the NATS server says: {text}");
-            *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            *events.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         }
         Event::ClientError(error) => tracing::debug!("NATS: {error}"),
         Event::LameDuckMode | Event::Draining | Event::Closed => {}

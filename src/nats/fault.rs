@@ -71,6 +71,28 @@ pub(crate) enum NatsFault {
         /// The name of the stream.
         stream: String,
     },
+    /// The messages of the stream can be read only through its leader.
+    #[error(
+        "the JetStream stream \"{stream}\" does not allow to read its messages from each server, which a node does when the \
+         server that leads a consumer is lost; allow it with `nats stream edit {stream} --allow-direct`"
+    )]
+    NotDirect {
+        /// The name of the stream.
+        stream: String,
+    },
+    /// The servers have lost the stream, and begun it anew.
+    #[error(
+        "the servers have lost the messages of the JetStream stream \"{stream}\" and begun it anew: its newest message has the \
+         number {newest}, but number {read} was read; what it held is missing"
+    )]
+    BegunAnew {
+        /// The name of the stream.
+        stream: String,
+        /// The number of its newest message.
+        newest: u64,
+        /// The number of a message that was read.
+        read: u64,
+    },
     /// The stream has other subjects.
     #[error(
         "the JetStream stream \"{stream}\" has the subjects {}, and so no messages of {wanted}; correct source.subject, or \

@@ -7,22 +7,25 @@
 //!
 //! - [`source`] is the task, and `reader` its loop: requests, messages on their way to the pipeline, acknowledgements. `setup` checks
 //!   the stream and makes the consumers, `connection` connects, and `fault` says in plain words what is wrong.
-//! - `partition` decides which messages are used in which order, and when a partition changes hands; `members` decides
-//!   which node reads which partition; `timing` has the times of both. They do no I/O and know no clock.
-//! - `delivery` and `heartbeat` are what arrives: a message with its numbers, and the heartbeat of another node.
+//! - `partition` decides when a partition changes hands, and which of its messages are used in which order; when its consumer
+//!   does not deliver them, they are read from the stream itself. `members` decides which node reads which partition, and
+//!   `timing` has the times of both. They do no I/O and know no clock.
+//! - `publisher` publishes predictions over the connection of a source.
+//! - `arrival` and `heartbeat` are what arrives: something about a partition, and the heartbeat of another node.
 //!
 //! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
 //! is left to another node when the broker has acknowledged the surfaces. A node that
 //! takes over gets the others again, and begins with the surface that was published last
 //! ([`published_surfaces`](crate::decision)).
 
+mod arrival;
 mod connection;
-mod delivery;
 mod fault;
 mod heartbeat;
 mod members;
 mod options;
 mod partition;
+mod publisher;
 mod reader;
 mod requests;
 mod setup;
@@ -32,4 +35,5 @@ mod timing;
 
 pub(crate) use self::fault::NatsFault;
 pub(crate) use self::options::NatsOptions;
+pub(crate) use self::publisher::NatsPublisher;
 pub(crate) use self::source::NatsSource;

@@ -1,20 +1,24 @@
 //! The loop of a node: requests and messages, acknowledgements, and the heartbeats of the other nodes.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, SubscribeError, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
+use super::arrival::Arrival;
 use super::connection::NatsConnection;
-use super::delivery::{Delivery, numbers};
 use super::fault::NatsFault;
 use super::heartbeat::Heartbeat;
 use super::members::Members;
 use super::options::NatsOptions;
 use super::partition::{Partition, PartitionStep, Taken};
 use super::requests::Requests;
+use super::setup;
 use super::streams::{PartitionStreams, Released};
 use super::timing::Timing;
 use crate::health::SourceState;
@@ -34,6 +38,10 @@ pub(super) struct Reader {
     partitions: Vec<Partition>,
     streams: PartitionStreams,
     members: Members,
+    /// The number of the newest message that was read.
+    read: Arc<AtomicU64>,
+    /// How often the connection had been made at the last tick.
+    connections: u64,
     /// Whether it was said that another process has this node's name.
     is_namesake_told: bool,
     messages: Subscriber,
@@ -41,8 +49,9 @@ pub(super) struct Reader {
     released: mpsc::UnboundedReceiver<Released>,
 }
 
-/// The newest message of each partition among those that were just used: its number, and where it is acknowledged.
-type Newest = BTreeMap<usize, (u64, String)>;
+/// The partitions of which messages were just taken, each with the number of the newest one that was used, and where it is
+/// acknowledged.
+type Touched = BTreeMap<usize, Option<(u64, String)>>;
 
 impl Reader {
     /// Subscribes to the messages and to the heartbeats of the other nodes.
@@ -73,6 +82,8 @@ impl Reader {
             partitions: (0..options.partitions).map(|_| Partition::new(timing)).collect(),
             streams: PartitionStreams::new(options.clone(), handle, releases),
             members: Members::new(&options.node, options.partitions, timing.gone),
+            read: Arc::default(),
+            connections: 0,
             is_namesake_told: false,
             messages,
             heartbeats,
@@ -85,9 +96,12 @@ impl Reader {
     /// free for other nodes at once.
     ///
     /// # Errors
-    /// [`NatsFault`] if the connection has ended for good.
+    /// [`NatsFault`] if the connection has ended for good, or the servers have begun the stream anew.
     pub(super) async fn run(mut self, mut shutdown: Shutdown) -> Result<(), NatsFault> {
         let mut ticks = tokio::time::interval(self.timing.heartbeat / 2);
+        let (options, connection, read) =
+            (self.options.clone(), self.requests.connection(), self.read.clone());
+        let mut begun_anew = pin!(setup::begun_anew(&options, &connection, || read.load(Ordering::Relaxed)));
         let (mut leaving, mut heartbeat) = (None, true);
         loop {
             let done = tokio::select! {
@@ -104,6 +118,7 @@ impl Reader {
                     self.released(released).await;
                     Ok(())
                 }
+                fault = &mut begun_anew => return Err(fault),
                 Some(message) = self.heartbeats.next() => {
                     self.hear(&message);
                     Ok(())
@@ -136,6 +151,10 @@ impl Reader {
         for name in self.members.expire(now) {
             tracing::warn!(node = name, "a node is gone; the others read its robots");
         }
+        let connections = self.requests.connections();
+        if std::mem::replace(&mut self.connections, connections) != connections {
+            self.partitions.iter_mut().for_each(Partition::reconnected);
+        }
         // Until the others have had time to say that they are there, it is not known what is theirs.
         let knows_others = now > self.timing.gone;
         for (partition, wanted) in self.partitions.iter_mut().zip(self.members.wanted()) {
@@ -150,26 +169,26 @@ impl Reader {
     /// Does what one partition needs now.
     async fn step(&mut self, index: usize) -> Result<(), PipelineClosed> {
         let now = self.now();
-        let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
-        match partition.step(now) {
-            None => {}
-            Some(PartitionStep::Pull) => {
-                let pin = partition.pin().map(str::to_owned);
-                self.requests.pull(index, pin.as_deref()).await;
-            }
-            Some(PartitionStep::AskPublished) => {
-                self.streams.ask_published(index).await?;
-            }
-            Some(PartitionStep::GiveUp) => {
-                tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
-                self.streams.forget(index).await?;
-            }
-            Some(PartitionStep::Release) => {
-                // Without another node, the streams end with this daemon, which is said then.
-                if self.members.len() > 1 {
+        while let Some(partition) = self.partitions.get_mut(index) {
+            match partition.step(now) {
+                None => break,
+                Some(PartitionStep::Pull) => {
+                    let pin = partition.pin().map(str::to_owned);
+                    self.requests.pull(index, pin.as_deref()).await;
+                }
+                Some(PartitionStep::Read(sequence)) => self.requests.read(index, sequence).await,
+                Some(PartitionStep::AskPublished) => self.streams.ask_published(index).await?,
+                Some(PartitionStep::GiveUp) => {
+                    tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
                     self.streams.forget(index).await?;
                 }
-                self.requests.unpin(index).await;
+                Some(PartitionStep::Release) => {
+                    // Without another node, the streams end with this daemon, which is said then.
+                    if self.members.len() > 1 {
+                        self.streams.forget(index).await?;
+                    }
+                    self.requests.unpin(index).await;
+                }
             }
         }
         Ok(())
@@ -178,66 +197,61 @@ impl Reader {
     /// Takes a message and those that are there already, sends their samples to the pipeline, and a receipt for each
     /// partition behind them.
     async fn receive(&mut self, first: Message) -> Result<(), PipelineClosed> {
-        let mut newest = Newest::new();
-        self.take(first, &mut newest).await?;
+        let mut touched = Touched::new();
+        self.take(first, &mut touched).await?;
         for _ in 1..AT_ONCE {
             let Some(message) = self.messages.next().now_or_never().flatten() else { break };
-            self.take(message, &mut newest).await?;
+            self.take(message, &mut touched).await?;
         }
-        for (index, (sequence, reply)) in newest {
-            self.streams.ask_decided(index, sequence, reply).await?;
+        for (index, newest) in touched {
+            if let Some((sequence, reply)) = newest {
+                self.streams.ask_decided(index, sequence, reply).await?;
+            }
             self.step(index).await?;
         }
         Ok(())
     }
 
     /// Takes a message, or a status of the servers about a request.
-    async fn take(&mut self, message: Message, newest: &mut Newest) -> Result<(), PipelineClosed> {
+    async fn take(&mut self, message: Message, touched: &mut Touched) -> Result<(), PipelineClosed> {
         let now = self.now();
-        let header = |name: &str| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
-        let (index, taken) = match message.status {
-            Some(status) => {
-                let index = message.subject.rsplit('.').next().and_then(|token| token.parse::<usize>().ok());
-                let Some((index, partition)) =
-                    index.and_then(|index| Some((index, self.partitions.get_mut(index)?)))
-                else {
-                    return Ok(());
-                };
-                let pending =
-                    header("Nats-Pending-Messages").and_then(|count| count.parse().ok()).unwrap_or(0);
-                (index, partition.status(status.as_u16(), pending, now))
+        let Some((index, arrival)) = Arrival::of(message, &self.options.subject) else { return Ok(()) };
+        let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
+        let taken = match arrival {
+            Arrival::Delivered(message) => partition.delivered(message, now),
+            Arrival::Stored(message) => partition.stored(message, now),
+            Arrival::StoredEnd(left) => {
+                partition.stored_ended(left);
+                Taken::default()
             }
-            None => {
-                let pin = header("Nats-Pin-Id").unwrap_or_default();
-                let reply = message.reply.map(|reply| reply.to_string()).unwrap_or_default();
-                let index =
-                    self.options.subject.names(&message.subject).map(|(partition, _)| usize::from(partition));
-                let Some(([count, sequence, delivery], index)) = numbers(&reply).zip(index) else {
-                    return Ok(());
-                };
-                let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
-                let (subject, payload) = (message.subject.to_string(), message.payload);
-                let delivery = Delivery { subject, payload, reply, sequence, count, delivery, pin };
-                (index, partition.delivered(delivery, now))
+            // What follows from it is done at the next tick, because the same status may be the answer.
+            Arrival::Status(code, pending) => {
+                let taken = partition.status(code, pending, now);
+                return self.pass(index, taken, touched).await;
             }
         };
-        self.pass(index, taken, newest).await
+        touched.entry(index).or_default();
+        self.pass(index, taken, touched).await
     }
 
     /// Passes the messages of a partition on to the pipeline.
     async fn pass(
         &mut self,
         index: usize,
-        Taken { has_moved, messages, repeated }: Taken,
-        newest: &mut Newest,
+        Taken { has_moved, messages, repeated, used_before }: Taken,
+        touched: &mut Touched,
     ) -> Result<(), PipelineClosed> {
         if has_moved {
             self.streams.forget(index).await?;
         }
         self.streams.repeated(index, repeated);
         for message in messages {
+            self.read.fetch_max(message.sequence, Ordering::Relaxed);
             self.streams.take(index, &message).await?;
-            newest.insert(index, (message.sequence, message.reply));
+            touched.insert(index, Some((message.sequence, message.reply)));
+        }
+        if let Some(message) = used_before {
+            touched.insert(index, Some((message.sequence, message.reply)));
         }
         Ok(())
     }
@@ -249,7 +263,10 @@ impl Reader {
                 if let Some(partition) = self.partitions.get_mut(index) {
                     partition.acknowledged(sequence);
                 }
-                self.requests.acknowledge(reply).await;
+                // What was read from the stream itself is acknowledged with what the consumer delivers later.
+                if !reply.is_empty() {
+                    self.requests.acknowledge(reply).await;
+                }
             }
             Released::Published(index) => {
                 self.partitions.get_mut(index).into_iter().for_each(Partition::published)

@@ -2,12 +2,16 @@
 
 use serde_json::json;
 
+use super::arrival::READ;
 use super::connection::NatsConnection;
 use super::heartbeat::Heartbeat;
 use super::options::NatsOptions;
 use super::partition::BATCH;
 use super::setup::GROUP;
 use super::timing::Timing;
+
+/// Maximum size of the messages that the stream itself answers with at once, in bytes.
+const MAX_READ: usize = 4 << 20;
 
 /// Sends what a node has to say. Without a connection it is lost: what needs an answer is sent again when that does not
 /// come.
@@ -34,6 +38,16 @@ impl Requests {
         format!("{}.*", self.inbox)
     }
 
+    /// The connection.
+    pub(super) fn connection(&self) -> NatsConnection {
+        self.connection.clone()
+    }
+
+    /// How often the connection was made.
+    pub(super) fn connections(&self) -> u64 {
+        self.connection.connections()
+    }
+
     /// This process in the heartbeats.
     pub(super) fn process(&self) -> &str {
         &self.process
@@ -55,6 +69,16 @@ impl Requests {
             format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.options.jetstream, self.consumer(partition));
         let reply = format!("{}.{partition}", self.inbox);
         let _ = self.connection.client.publish_with_reply(subject, reply, body.to_string().into()).await;
+    }
+
+    /// Asks the stream itself for the messages of a partition from this number on.
+    pub(super) async fn read(&self, partition: usize, sequence: u64) {
+        let filter = self.options.subject.filter(number(partition));
+        let body = json!({ "seq": sequence, "batch": BATCH, "max_bytes": MAX_READ, "next_by_subj": filter })
+            .to_string();
+        let subject = format!("$JS.API.DIRECT.GET.{}", self.options.jetstream);
+        let reply = format!("{}.{READ}{partition}", self.inbox);
+        let _ = self.connection.client.publish_with_reply(subject, reply, body.into()).await;
     }
 
     /// Tells the servers that a partition is free for another node.
@@ -82,6 +106,11 @@ impl Requests {
     }
 
     fn consumer(&self, partition: usize) -> String {
-        self.options.consumer(u16::try_from(partition).unwrap_or(u16::MAX))
+        self.options.consumer(number(partition))
     }
+}
+
+/// The number of a partition by its index.
+fn number(partition: usize) -> u16 {
+    u16::try_from(partition).unwrap_or(u16::MAX)
 }

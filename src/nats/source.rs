@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::connection::NatsConnection;
 use super::fault::NatsFault;
 use super::options::NatsOptions;
+use super::publisher::NatsPublisher;
 use super::reader::Reader;
 use super::setup;
 use crate::health::SourceState;
@@ -17,24 +18,39 @@ use crate::source::handle::SourceHandle;
 
 /// A JetStream stream as a source of any number of streams of samples.
 #[derive(Clone, Debug)]
-pub(crate) struct NatsSource(pub NatsOptions);
+pub(crate) struct NatsSource {
+    options: NatsOptions,
+    /// Publishes predictions over the same connection; `None` if they go elsewhere.
+    publisher: Option<NatsPublisher>,
+}
 
 impl NatsSource {
+    /// A source with these options, over whose connection predictions are published, unless `publisher` is `None`.
+    pub(crate) fn new(options: NatsOptions, publisher: Option<NatsPublisher>) -> Self {
+        Self { options, publisher }
+    }
+
+    /// What publishes predictions over its connection; `None` if they go elsewhere.
+    pub(crate) fn publisher(&self) -> Option<&NatsPublisher> {
+        self.publisher.as_ref()
+    }
+
     /// Connects, and checks that the stream and its consumers are as they have to be. No message is read, because that
     /// would take it from the nodes. Returns what was found, in words.
     ///
     /// # Errors
     /// [`NatsFault`] if something is not as it has to be.
     pub(crate) async fn check(&self) -> Result<String, NatsFault> {
-        let connection = NatsConnection::new(&self.0.config, &self.0.node).await?;
-        setup::check_stream(&self.0, &connection).await?;
-        let consumers = setup::consumers(&self.0, &connection, false).await?;
+        let connection = NatsConnection::new(&self.options.config, &self.options.node).await?;
+        setup::check_stream(&self.options, &connection).await?;
+        let consumers = setup::consumers(&self.options, &connection).await?;
+        let exist = consumers.iter().filter(|consumer| consumer.exists()).count();
         Ok(format!(
-            "the JetStream stream \"{}\" has messages of {}; {consumers} of {} consumers exist, and a node makes the others. \
+            "the JetStream stream \"{}\" has messages of {}; {exist} of {} consumers exist, and a node makes the others. \
              No sample is read, because that would take it from the nodes that run",
-            self.0.jetstream,
-            self.0.subject.filter_of_all(),
-            self.0.partitions
+            self.options.jetstream,
+            self.options.subject.filter_of_all(),
+            self.options.partitions
         ))
     }
 
@@ -55,7 +71,7 @@ impl NatsSource {
                 },
                 () = shutdown.requested() => return,
             };
-            if started.elapsed() > self.0.config.failover {
+            if started.elapsed() > self.options.config.failover {
                 delays = backoff();
             }
             let name = StreamId::from_text(handle.name());
@@ -73,9 +89,12 @@ impl NatsSource {
 
     /// Connects, and makes the consumers that do not exist yet.
     async fn open(&self, handle: &SourceHandle) -> Result<Reader, NatsFault> {
-        let connection = NatsConnection::new(&self.0.config, &self.0.node).await?;
-        setup::check_stream(&self.0, &connection).await?;
-        setup::consumers(&self.0, &connection, true).await?;
-        Reader::new(self.0.clone(), connection, handle.clone()).await
+        let connection = NatsConnection::new(&self.options.config, &self.options.node).await?;
+        let newest = setup::check_stream(&self.options, &connection).await?;
+        setup::make_consumers(&self.options, &connection, newest).await?;
+        if let Some(publisher) = &self.publisher {
+            publisher.connected(connection.client.clone());
+        }
+        Reader::new(self.options.clone(), connection, handle.clone()).await
     }
 }

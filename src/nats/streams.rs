@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::delivery::Delivery;
 use super::options::NatsOptions;
+use super::partition::Delivery;
 use crate::receipt::Receipt;
 use crate::signal::{DropReason, Drops, StreamId};
 use crate::source::handle::{PipelineClosed, SourceHandle};

@@ -15,6 +15,10 @@ pub(super) struct Timing {
     pub pull: Duration,
     /// How often the servers say, while a request lasts, that there is no message.
     pub idle: Duration,
+    /// After this long without a message or a status of its consumer, a partition is read from the stream itself.
+    pub silent: Duration,
+    /// How often the stream itself is asked for messages.
+    pub direct: Duration,
     /// After this long without a message or a status from the servers about a partition, the node gives it up.
     pub give_up: Duration,
     /// After this long without an acknowledgement, a message is delivered again.
@@ -33,6 +37,8 @@ impl Timing {
             heartbeat: share(0.1),
             pull: share(0.2),
             idle: share(0.1),
+            silent: share(0.25),
+            direct: share(0.05),
             give_up: share(0.4),
             acknowledge: share(0.5),
             gone: share(0.5),
@@ -51,6 +57,7 @@ mod tests {
         // The servers take the last request for the last sign of a node, which may be as old as one request lasts.
         assert!(timing.give_up < timing.pinned - timing.pull);
         assert!(timing.acknowledge < timing.pinned && timing.idle < timing.pull);
+        assert!(2 * timing.idle < timing.silent && timing.silent + timing.direct < timing.give_up);
         assert!(timing.pinned + timing.pull < Duration::from_secs(5), "the bound holds");
         assert!(timing.gone > 3 * timing.heartbeat, "a lost heartbeat does not matter");
     }

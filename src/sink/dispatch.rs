@@ -7,6 +7,8 @@ use std::time::Instant;
 use super::evaluation::EvaluationSink;
 use super::live::LiveSink;
 use super::mqtt::MqttSink;
+#[cfg(feature = "nats")]
+use super::nats::NatsSink;
 use super::recorder::NovelStreams;
 use super::text::TextSink;
 use crate::decision::Outcome;
@@ -18,6 +20,9 @@ use crate::signal::Drops;
 pub enum Sink {
     /// Publishes to the MQTT broker.
     Mqtt(MqttSink),
+    /// Publishes predictions on a subject of NATS.
+    #[cfg(feature = "nats")]
+    Nats(NatsSink),
     /// Writes text, usually to standard output.
     Text(TextSink),
     /// Feeds the live page and the metrics.
@@ -36,6 +41,8 @@ impl Sink {
     pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
         match self {
             Sink::Mqtt(mqtt) => mqtt.take(outcome, drops),
+            #[cfg(feature = "nats")]
+            Sink::Nats(nats) => nats.take(outcome, drops),
             Sink::Text(text) => text.take(outcome, drops),
             Sink::Live(live) => live.take(outcome),
             Sink::Evaluation(evaluation) => evaluation.take(outcome),

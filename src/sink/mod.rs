@@ -18,6 +18,8 @@ pub(crate) mod home_assistant;
 pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod mqtt;
+#[cfg(feature = "nats")]
+pub(crate) mod nats;
 pub mod recorder;
 pub(crate) mod text;
 

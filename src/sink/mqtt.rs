@@ -16,6 +16,8 @@ pub struct MqttSink {
     publisher: Publisher,
     json: JsonWriter,
     home_assistant: Option<HomeAssistantDiscovery>,
+    /// Whether predictions are published; if not, another sink does.
+    predictions: bool,
 }
 
 impl MqttSink {
@@ -23,12 +25,17 @@ impl MqttSink {
     /// context.
     pub fn new(publisher: Publisher, context: &ServingContext) -> Self {
         publisher.retain_at(publisher.topics().info(), context.info());
-        Self { publisher, json: JsonWriter::of(context), home_assistant: None }
+        Self { publisher, json: JsonWriter::of(context), home_assistant: None, predictions: true }
     }
 
     /// Also announces each stream to Home Assistant, unless `home_assistant` is `None`.
     pub fn with_home_assistant(self, home_assistant: Option<HomeAssistantDiscovery>) -> Self {
         Self { home_assistant, ..self }
+    }
+
+    /// Publishes predictions only if `predictions` is true.
+    pub fn with_predictions(self, predictions: bool) -> Self {
+        Self { predictions, ..self }
     }
 
     /// Holds receipts until the broker has acknowledged the surfaces so far.
@@ -39,6 +46,7 @@ impl MqttSink {
     /// Publishes an outcome. Predictions that the broker cannot take now are dropped and counted.
     pub fn take(&mut self, outcome: &Outcome, drops: &mut Drops) {
         match outcome {
+            Outcome::Prediction(_) if !self.predictions => {}
             Outcome::Prediction(prediction) => {
                 let mut payload = Vec::with_capacity(256);
                 self.json.prediction(prediction, false, &mut payload);

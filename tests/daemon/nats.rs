@@ -102,6 +102,93 @@ fn a_node_that_dies_or_leaves_is_followed_by_another_and_no_surface_is_older_tha
     assert_eq!(changes.count(), 2);
 }
 
+/// Waits until a server leads what a request of the JetStream API is about, and returns its number.
+fn leader(cluster: &Cluster, request: &str) -> usize {
+    wait_for(&format!("the leader of {request}"), || {
+        let found = cluster.request(0, request, "").ok().map(json)?;
+        let name = found["cluster"]["leader"].as_str()?;
+        name.strip_prefix('n')?.parse::<usize>().ok().map(|number| number - 1)
+    })
+}
+
+/// Has another server lead it, if necessary.
+fn lead(cluster: &Cluster, info: &str, server: usize) {
+    let step_down = info.replace("STREAM.INFO", "STREAM.LEADER.STEPDOWN");
+    let step_down = step_down.replace("CONSUMER.INFO", "CONSUMER.LEADER.STEPDOWN");
+    let preferred = format!(r#"{{"placement": {{"preferred": "n{}"}}}}"#, server + 1);
+    wait_for(&format!("{info} at server {server}"), || {
+        let is_there = leader(cluster, info) == server;
+        // This fails while the server that is to lead is behind.
+        let _ = is_there || cluster.request(0, &step_down, &preferred).is_ok();
+        is_there.then_some(())
+    });
+}
+
+/// The partition of a robot: the servers take the FNV-1a hash of its name.
+fn partition(robot: &str) -> u32 {
+    robot.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)) % 64
+}
+
+#[test]
+fn without_the_server_that_delivers_them_the_messages_of_a_robot_are_read_from_another_one() {
+    let recording = Recording::tour(122, 3.0);
+    let robot = recording.stream.as_str();
+    let mut cluster = Cluster::start(&[robot]);
+    // Predictions go over the connection to NATS, and come over MQTT all the same.
+    let subject = "[nats]\npredictions = 'underfoot.{stream}.prediction'\n";
+    let sections = cluster.node("a").replace("[nats]\n", subject).replace("'2s'", "'5s'");
+    // It stays connected to this server, so that no prediction is lost.
+    let sections = cluster.with_server(&sections, 0);
+    let subscriber = cluster.subscribe(0, "reader", "underfoot/+/prediction");
+    wait_for("the subscription", || (subscriber.stdout.count("Subscribed") > 0).then_some(()));
+    let daemon = Daemon::run(&sections);
+    let consumer = format!("$JS.API.CONSUMER.INFO.FLEET.underfoot-{}", partition(robot));
+    lead(&cluster, &consumer, 1);
+    lead(&cluster, "$JS.API.STREAM.INFO.FLEET", 2);
+    let (expected, mut objects) = (recording.replayed(), recording.objects());
+    let mut sender = cluster.robot(robot);
+    let mut feed = |count: usize| {
+        objects.by_ref().take(count).for_each(|object| sender.feed(format!("{object}\n")));
+    };
+    feed(300);
+    daemon.wait_for_output(10);
+    cluster.kill(1);
+    // Each prediction is waited for, so that this lasts until another server leads the consumer.
+    for count in 21..expected.len() {
+        feed(10);
+        daemon.wait_for_output(count);
+    }
+    assert_ne!(leader(&cluster, &consumer), 1);
+    feed(usize::MAX);
+    daemon.wait_for_output(expected.len());
+    let seen = format!("underfoot/{robot}/prediction {{");
+    wait_for("the predictions over MQTT", || {
+        (subscriber.stdout.count(&seen) >= expected.len()).then_some(())
+    });
+    let ended = daemon.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    assert_same(&ended.stdout, &expected);
+}
+
+#[test]
+fn after_the_loss_of_the_whole_stream_a_node_says_so_and_goes_on_with_what_comes() {
+    let cluster = Cluster::start(&["r1"]);
+    let mut node = Daemon::run(&cluster.node("a"));
+    node.wait_for_line("connected to the NATS servers");
+    wait_for("the consumers", || cluster.request(0, "$JS.API.CONSUMER.INFO.FLEET.underfoot-63", "").ok());
+    let recording = Recording::tour(123, 1.0);
+    let mut robot = cluster.robot("r1");
+    let objects: Vec<_> = recording.objects().map(|object| object + "\n").collect();
+    objects[..250].iter().for_each(|object| robot.feed(object.clone()));
+    node.wait_for_output(10);
+    cluster.request(0, "$JS.API.STREAM.DELETE.FLEET", "").unwrap();
+    cluster.make_stream();
+    node.wait_for_line("begun it anew: its newest message has the number 0, but number 250 was read");
+    wait_for("the consumers", || cluster.request(0, "$JS.API.CONSUMER.INFO.FLEET.underfoot-63", "").ok());
+    objects[250..].iter().for_each(|object| robot.feed(object.clone()));
+    node.wait_for_output(20);
+}
+
 #[test]
 fn whatever_is_wrong_with_the_servers_or_the_configuration_is_one_clear_line() {
     let cluster = Cluster::start(&["r1"]);

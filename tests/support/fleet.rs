@@ -26,7 +26,8 @@ pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     ports: Vec<Ports>,
     authority: Authority,
-    servers: Vec<Daemon>,
+    configs: Vec<PathBuf>,
+    servers: Vec<Option<Daemon>>,
 }
 
 impl Cluster {
@@ -35,20 +36,26 @@ impl Cluster {
         let folder = folder();
         let authority = Authority::new(folder.path());
         let files = authority.sign("127.0.0.1");
-        let mut cluster = Self { folder, ports: free_ports(), authority, servers: Vec::new() };
+        let mut cluster =
+            Self { folder, ports: free_ports(), authority, configs: Vec::new(), servers: Vec::new() };
         cluster.make_users(robots);
         for index in 0..3 {
             let config = cluster.configure(index, &files);
-            let mut command = Command::new(nats_server());
-            command.arg("-c").arg(config);
-            cluster.servers.push(Daemon::command(command));
+            cluster.configs.push(config);
+            cluster.servers.push(None);
+            cluster.restart(index);
         }
-        for server in &mut cluster.servers {
+        for server in cluster.servers.iter_mut().flatten() {
             server.wait_for_line("Server is ready");
         }
-        let stream = std::fs::read_to_string(shipped("stream.json")).unwrap().replace('\n', "");
-        wait_for("the stream of samples", || cluster.request(0, "$JS.API.STREAM.CREATE.FLEET", &stream).ok());
+        cluster.make_stream();
         cluster
+    }
+
+    /// Makes the stream of samples with the shipped file.
+    pub(crate) fn make_stream(&self) {
+        let stream = std::fs::read_to_string(shipped("stream.json")).unwrap().replace('\n', "");
+        wait_for("the stream of samples", || self.request(0, "$JS.API.STREAM.CREATE.FLEET", &stream).ok());
     }
 
     /// Writes users.conf with the shipped script.
@@ -176,21 +183,38 @@ impl Cluster {
         )
     }
 
+    /// The sections of [`Cluster::node`] for a node that knows only this server at first.
+    pub(crate) fn with_server(&self, sections: &str, server: usize) -> String {
+        let url = format!("nats://127.0.0.1:{}", self.ports[server].nats);
+        let lines = sections
+            .lines()
+            .map(|line| if line.starts_with("url = ") { format!("url = '{url}'") } else { line.to_owned() });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    }
+
     /// A robot that publishes each line of its input as a message with samples.
     pub(crate) fn robot(&self, name: &str) -> Daemon {
         let mut command = self.client("mosquitto_pub", 0, name);
-        command.args(["-l", "-t", &format!("robots/{name}/current")]).stdin(Stdio::piped());
+        // With QoS 1, the gateway would wait for a stream of its own that has no leader while a server is lost.
+        command.args(["-q", "0", "-l", "-t", &format!("robots/{name}/current")]).stdin(Stdio::piped());
         Daemon::command(command)
     }
 
     /// Kills a server, as the loss of its computer does.
     pub(crate) fn kill(&mut self, server: usize) {
-        self.servers.remove(server).kill();
+        self.servers[server].take().unwrap().kill();
+    }
+
+    /// Starts a server that was killed.
+    pub(crate) fn restart(&mut self, server: usize) {
+        let mut command = Command::new(nats_server());
+        command.arg("-c").arg(&self.configs[server]);
+        self.servers[server] = Some(Daemon::command(command));
     }
 
     /// Waits until at least `count` lines in the log of a server contain this text.
     pub(crate) fn wait_for_lines(&mut self, server: usize, text: &str, count: usize) {
-        self.servers[server].wait_for_lines(text, count);
+        self.servers[server].as_mut().unwrap().wait_for_lines(text, count);
     }
 }
 

@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use sha2::Digest as _;
 
+use super::nats;
 use crate::command::failure::Failure;
-#[cfg(feature = "nats")]
-use crate::config::subject::PartitionedSubject;
 use crate::config::topic::SampleTopic;
-use crate::config::{Config, SourceConfig, SourceInput, SourceKind};
+use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::parts::{BrokerConnection, SourceTask};
 use crate::decision::{PublishedSurfaces, ServingContext};
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::mqtt::{self, DaemonTopics, Role, Subscription};
-#[cfg(feature = "nats")]
-use crate::nats::{NatsOptions, NatsSource};
 use crate::recordings;
 use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
@@ -135,7 +132,7 @@ fn build_source(
                 hold: config.limits.silence,
             })
         }
-        SourceKind::Nats => nats_source(config, source, input)?,
+        SourceKind::Nats => nats::source(config, source, input)?,
         SourceKind::Serial => SourceTask::Serial(SerialSource {
             port: source.port.clone().unwrap_or_default(),
             baud: source.baud.unwrap_or(DEFAULT_BAUD),
@@ -162,31 +159,6 @@ fn build_source(
             SourceTask::Simulator(SimulatorSource::new(source.stream(index), source.seed.unwrap_or_default()))
         }
     })
-}
-
-/// Builds a source of kind `nats`.
-#[cfg(feature = "nats")]
-fn nats_source(config: &Config, source: &SourceConfig, input: SourceInput) -> Result<SourceTask, Failure> {
-    Ok(SourceTask::Nats(Box::new(NatsSource(NatsOptions {
-        config: config.nats.clone(),
-        node: config.node.name.clone().unwrap_or_default(),
-        base: config.publish.base.clone(),
-        jetstream: source.jetstream.clone().unwrap_or_default(),
-        subject: PartitionedSubject::new(source.subject.as_deref().unwrap_or_default()),
-        partitions: source.partitions.unwrap_or(1),
-        format: source.message_format().map_err(Failure::config)?,
-        input,
-        max_payload: config.limits.payload,
-        max_streams: config.limits.streams,
-    }))))
-}
-
-/// Says that this program has no such source.
-#[cfg(not(feature = "nats"))]
-fn nats_source(_: &Config, _: &SourceConfig, _: SourceInput) -> Result<SourceTask, Failure> {
-    Err(Failure::config(
-        "source.kind is \"nats\", but this program was built without the feature \"nats\"; build it with `make build`",
-    ))
 }
 
 /// The name of each source, with the time without samples after which it counts as silent.

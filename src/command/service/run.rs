@@ -90,11 +90,13 @@ async fn serve(
     let server = server(&config, &context, &health)?;
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
+    let nats = super::nats::sink(&sources, &context);
     if let Some(broker) = &broker {
         broker.publisher.retain_at(broker.publisher.topics().status(), b"online".to_vec());
-        let mqtt = MqttSink::new(broker.publisher.clone(), &context);
+        let mqtt = MqttSink::new(broker.publisher.clone(), &context).with_predictions(nats.is_none());
         sinks.push(Sink::Mqtt(mqtt.with_home_assistant(assemble::home_assistant(&config, broker, &context))));
     }
+    sinks.extend(nats);
     if config.publish.stdout || broker.is_none() {
         let labels = &context.card.labels;
         sinks.push(Sink::Text(TextSink::new(

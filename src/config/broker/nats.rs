@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use super::secret_file;
 use crate::config::error::ValueError;
+use crate::config::subject::validate_predictions;
 
 /// The section `[nats]`: the servers for sources of the kind `nats`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,10 @@ pub struct NatsConfig {
     /// The private key of that certificate, in PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
+    /// The subject on which predictions are published instead of over MQTT, with the token `{stream}` for the name of a
+    /// stream; if `None`, they are published over MQTT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predictions: Option<String>,
     /// How long the robots of a node that has died wait at most until another node takes them over.
     #[serde(with = "humantime_serde")]
     pub failover: Duration,
@@ -54,13 +59,14 @@ impl Default for NatsConfig {
             ca_file: None,
             certificate_file: None,
             key_file: None,
+            predictions: None,
             failover: Duration::from_secs(5),
         }
     }
 }
 
 impl NatsConfig {
-    /// Checks the servers, the user, the files and the time; the files are not read.
+    /// Checks the servers, the user, the files, the subject and the time; the files are not read.
     pub(in crate::config) fn validate(&self) -> Result<(), ValueError> {
         if let Some(url) = &self.url {
             let is_server = |server: &str| {
@@ -98,6 +104,7 @@ impl NatsConfig {
             (Some(_), Some(key)) => secret_file::check("nats.key_file", key)?,
             (None, None) => {}
         }
+        self.predictions.as_deref().map_or(Ok(()), validate_predictions)?;
         let limits = Duration::from_secs(2)..=Duration::from_secs(60);
         if !limits.contains(&self.failover) {
             return Err(ValueError::new("nats.failover", self.failover, "it must be from \"2s\" to \"60s\""));

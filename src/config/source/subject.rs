@@ -61,6 +61,45 @@ impl PartitionedSubject {
     }
 }
 
+/// The subjects of the predictions of each stream.
+#[cfg(feature = "nats")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StreamSubject {
+    /// The subject, in which `{stream}` stands for a name.
+    pattern: String,
+}
+
+#[cfg(feature = "nats")]
+impl StreamSubject {
+    /// The subjects of a pattern that was checked by [`validate_predictions`].
+    pub(crate) fn new(pattern: &str) -> Self {
+        Self { pattern: pattern.to_owned() }
+    }
+
+    /// The subject of a stream. A dot in its name becomes `//`, as the MQTT gateway of NATS writes it. `None` if the name has
+    /// a character that no subject has.
+    pub(crate) fn of(&self, stream: &str) -> Option<String> {
+        let is_valid = !stream.contains(|c: char| c.is_whitespace() || matches!(c, '*' | '>'));
+        is_valid.then(|| self.pattern.replace(STREAM, &stream.replace('.', "//")))
+    }
+}
+
+/// Checks the subject of predictions, the value of `nats.predictions`.
+pub(in crate::config) fn validate_predictions(subject: &str) -> Result<(), ValueError> {
+    let count = subject.split('.').filter(|token| *token == STREAM).count();
+    if count == 1 && subject.split('.').all(|token| token == STREAM || is_token(token)) {
+        return Ok(());
+    }
+    let fix = "it must have {stream} as exactly one of its tokens, and no \"*\" or \">\", such as \
+               \"underfoot.{stream}.prediction\"";
+    Err(ValueError::new("nats.predictions", subject, fix))
+}
+
+/// Whether a token of a subject stands for itself.
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !b".*>/\\{}".contains(&byte))
+}
+
 /// The keys of a source of the kind `nats`, and those of other sections that it needs.
 pub(super) struct NatsKeys<'a> {
     /// The name of the source, for messages.
@@ -84,9 +123,6 @@ pub(super) fn validate(keys: &NatsKeys<'_>) -> Result<(), ValueError> {
     if !keys.has_node {
         return missing("node.name", "set it to a name that no other daemon at these servers has");
     }
-    let is_token = |token: &str| {
-        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && !b".*>/\\{}".contains(&byte))
-    };
     match keys.jetstream {
         None => {
             return missing(
@@ -144,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn predictions_have_the_stream_in_one_token() {
+        let subject = StreamSubject::new("underfoot.{stream}.prediction");
+        assert_eq!(subject.of("rover").as_deref(), Some("underfoot.rover.prediction"));
+        assert_eq!(subject.of("a.b").as_deref(), Some("underfoot.a//b.prediction"));
+        assert_eq!([subject.of("a b"), subject.of("a*"), subject.of(">")], [None, None, None]);
+        assert_eq!(validate_predictions("underfoot.{stream}.prediction"), Ok(()));
+        for wrong in
+            ["", "underfoot.prediction", "a.{stream}.{stream}", "a.*.{stream}", "a..{stream}", "{stream}.>"]
+        {
+            let error = validate_predictions(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("nats.predictions is"), "{error}");
+        }
+    }
+
+    #[test]
     fn each_key_that_is_missing_or_wrong_is_named_with_an_example() {
         const SOURCE: &str = "[[source]]\nkind = 'nats'\njetstream = 'FLEET'\n\
             subject = 'fleet.{partition}.robots.{stream}.current'\npartitions = 64\n";
@@ -163,6 +214,11 @@ mod tests {
                 "source.subject is \"fleet.{partition}.robots.*.cur",
             ),
             (format!("{servers}{}", SOURCE.replace("= 64", "= 0")), "source.partitions is 0"),
+            (
+                format!("{servers}{SOURCE}").replace("[node]", "predictions = 'a.{robot}'\n[node]"),
+                "nats.predictions is \"a",
+            ),
+            ("[nats]\npredictions = 'a.{stream}'\n".to_owned(), "but no source has kind = \"nats\""),
         ] {
             let error = check(text).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

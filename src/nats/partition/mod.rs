@@ -1,20 +1,26 @@
 //! One partition: which of its messages are used, in which order, and when it changes hands.
 
+mod delivery;
+mod direct;
+mod order;
+
 use std::time::Duration;
 
-use super::delivery::Delivery;
+pub(super) use self::delivery::{Delivery, numbers};
+use self::direct::Direct;
+use self::order::MessageOrder;
+pub(super) use self::order::Taken;
 use super::timing::Timing;
 
 /// Messages that one request asks for.
 pub(super) const BATCH: usize = 64;
-/// Maximum size of the messages that wait for those delivered again, in bytes, and their number.
-const MAX_HELD: (usize, usize) = (4 << 20, 2048);
-
 /// The state of one partition on this node. It does no I/O, and times are counted from the start of the node.
 ///
 /// The servers deliver the messages of a partition to one node at a time, the one whose requests have the name that they
 /// gave it, its pin. When another node gets the partition, they first deliver again what was not acknowledged, in any
 /// order; these messages are put in order before they are used.
+///
+/// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself.
 #[derive(Debug)]
 pub(super) struct Partition {
     timing: Timing,
@@ -25,17 +31,14 @@ pub(super) struct Partition {
     open: usize,
     /// Until when the newest request lasts.
     until: Duration,
-    /// When the servers last said anything about the partition.
+    /// When the consumer was last heard.
     heard: Duration,
-    /// The number of the newest message that was used, and of the newest that is acknowledged.
-    newest: u64,
-    acknowledged: u64,
-    /// The messages that wait until everything that is delivered again is here; `None` once it is.
-    held: Option<Vec<Delivery>>,
+    /// The messages that were used.
+    order: MessageOrder,
     /// The number of the newest delivery; `None` if the next one may have any number.
     delivery: Option<u64>,
-    /// Until when no message is used, because one was delivered and did not arrive.
-    paused: Option<Duration>,
+    /// How far reading from the stream itself is; `None` while the consumer delivers.
+    direct: Option<Direct>,
 }
 
 /// What a node does with a partition.
@@ -66,23 +69,14 @@ enum Leaving {
 pub(super) enum PartitionStep {
     /// Request [`BATCH`] messages under the pin, if there is one.
     Pull,
+    /// Ask the stream itself for the messages from this number on, at most [`BATCH`].
+    Read(u64),
     /// Send a receipt of publishing, and call [`Partition::published`] when it is released.
     AskPublished,
     /// Forget the streams of the partition: another node may have it.
     GiveUp,
     /// Forget the streams of the partition, and tell the servers that it is free for another node.
     Release,
-}
-
-/// What follows from a message or a status of the servers.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Taken {
-    /// Whether the streams of the partition are to be forgotten first, because another node had it meanwhile.
-    pub has_moved: bool,
-    /// The messages to be used, in order.
-    pub messages: Vec<Delivery>,
-    /// The number of messages that were delivered again although they or newer ones were used.
-    pub repeated: u64,
 }
 
 impl Partition {
@@ -95,11 +89,9 @@ impl Partition {
             open: 0,
             until: Duration::ZERO,
             heard: Duration::ZERO,
-            newest: 0,
-            acknowledged: 0,
-            held: None,
+            order: MessageOrder::default(),
             delivery: None,
-            paused: None,
+            direct: None,
         }
     }
 
@@ -122,12 +114,19 @@ impl Partition {
             }
             (Phase::Leaving(..), true) => Phase::Reading,
             (Phase::Reading, false) => {
-                // They are not acknowledged, so that the next node gets them.
-                self.held = None;
+                self.order.leave();
                 Phase::Leaving(now, Leaving::Deciding)
             }
             (phase, _) => phase,
         };
+    }
+
+    /// Notes that the connection was made anew: what was asked for on the old one does not come.
+    pub(super) fn reconnected(&mut self) {
+        self.open = 0;
+        if let Some(direct) = &mut self.direct {
+            direct.ask_again();
+        }
     }
 
     /// What is to be done now; `None` if there is nothing to do.
@@ -137,27 +136,12 @@ impl Partition {
             // The servers say when a request ends; if that status is lost, it has ended all the same.
             self.open = 0;
         }
-        if let Some(until) = self.paused {
-            if now < until {
-                return None;
-            }
-            // What was not acknowledged is delivered again now, also what did not arrive.
-            (self.paused, self.held, self.heard) = (None, Some(Vec::new()), now);
-        }
         match self.phase {
             Phase::Idle => None,
-            Phase::Reading if self.pin.is_some() && now > self.heard + self.timing.give_up => {
-                self.forget();
-                Some(PartitionStep::GiveUp)
-            }
-            Phase::Reading => (self.open < BATCH / 2 || now >= self.until).then(|| {
-                self.open += BATCH;
-                self.until = now + self.timing.pull;
-                PartitionStep::Pull
-            }),
+            Phase::Reading => self.read(now),
             Phase::Leaving(since, _) if now > since + self.timing.give_up => Some(self.release()),
             Phase::Leaving(since, Leaving::Deciding) => {
-                let is_decided = self.open == 0 && self.acknowledged >= self.newest;
+                let is_decided = self.open == 0 && self.order.is_acknowledged();
                 is_decided.then(|| {
                     self.phase = Phase::Leaving(since, Leaving::Publishing);
                     PartitionStep::AskPublished
@@ -165,6 +149,37 @@ impl Partition {
             }
             Phase::Leaving(_, Leaving::Publishing) => None,
             Phase::Leaving(_, Leaving::Published) => Some(self.release()),
+        }
+    }
+
+    fn read(&mut self, now: Duration) -> Option<PartitionStep> {
+        if now > self.heard + self.timing.silent {
+            self.read_directly();
+        }
+        let is_lost = match &self.direct {
+            Some(direct) => direct.is_lost(&self.timing, now),
+            None => self.pin.is_some() && now > self.heard + self.timing.give_up,
+        };
+        if is_lost {
+            self.forget();
+            return Some(PartitionStep::GiveUp);
+        }
+        if let Some((direct, newest)) = self.direct.as_mut().zip(self.order.newest())
+            && direct.ask(&self.timing, now)
+        {
+            return Some(PartitionStep::Read(newest + 1));
+        }
+        (self.open < BATCH / 2 || now >= self.until).then(|| {
+            self.open += BATCH;
+            self.until = now + self.timing.pull;
+            PartitionStep::Pull
+        })
+    }
+
+    /// Begins to read from the stream itself, if it is known from which message on.
+    fn read_directly(&mut self) {
+        if self.pin.is_some() && self.order.newest().is_some() {
+            self.direct.get_or_insert_with(|| Direct::new(self.heard));
         }
     }
 
@@ -181,88 +196,111 @@ impl Partition {
         PartitionStep::Release
     }
 
-    /// Takes a message.
+    /// Takes a message that the consumer has delivered.
     pub(super) fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
+        let mut taken = Taken::default();
         self.heard = now;
         self.open = self.open.saturating_sub(1);
-        if self.phase == Phase::Idle || self.paused.is_some() {
-            return Taken::default();
-        }
-        let mut taken = Taken::default();
-        if self.pin.as_ref() != Some(&message.pin) {
-            taken.has_moved = self.pin.replace(message.pin.clone()).is_some();
-            (self.newest, self.acknowledged, self.held) = (0, 0, Some(Vec::new()));
-            self.delivery = None;
-        }
-        // An acknowledgement covers all messages before it, so that one that a server took with it when it died would be
-        // lost with the acknowledgement of the next one.
-        if self.delivery.is_some_and(|last| message.delivery != last + 1) {
-            self.delivery = None;
-            self.paused = Some(now + self.timing.acknowledge + self.timing.idle);
+        if self.phase == Phase::Idle {
             return taken;
         }
-        self.delivery = Some(message.delivery);
-        match &mut self.held {
-            // New messages come after everything that is delivered again.
-            Some(held) => {
-                let is_last = message.count == 1;
-                held.push(message);
-                let bytes: usize = held.iter().map(|message| message.payload.len()).sum();
-                if is_last || bytes > MAX_HELD.0 || held.len() > MAX_HELD.1 {
-                    self.settle(&mut taken);
+        if self.pin.as_ref() != Some(&message.pin) {
+            let had_pin = self.pin.replace(message.pin.clone()).is_some();
+            self.delivery = None;
+            match &mut self.direct {
+                // Whoever had the partition meanwhile, this node has read all of its messages.
+                Some(direct) => direct.pinned(true, now),
+                None => {
+                    taken.has_moved = had_pin;
+                    self.order = MessageOrder::at_takeover();
                 }
             }
-            None => self.take(message, &mut taken),
+        }
+        let is_missing = self.delivery.is_some_and(|last| message.delivery != last + 1);
+        self.delivery = Some(message.delivery);
+        // A server took the deliveries before this one with it when it died. They must not be skipped: an acknowledgement
+        // covers all messages before it.
+        if is_missing {
+            self.read_directly();
+            if self.direct.is_none() {
+                // All that is not acknowledged is delivered again, under another pin.
+                self.forget();
+                return taken;
+            }
+        }
+        if let Some(direct) = &mut self.direct {
+            direct.heard(message.sequence);
+            return taken;
+        }
+        self.order.delivered(message, &mut taken);
+        taken
+    }
+
+    /// Takes a message that was read from the stream itself.
+    pub(super) fn stored(&mut self, message: Delivery, now: Duration) -> Taken {
+        let mut taken = Taken::default();
+        if let Some(direct) = self.direct.as_mut().filter(|_| self.phase == Phase::Reading) {
+            direct.received(now);
+            self.order.stored(message, &mut taken);
         }
         taken
     }
 
-    /// Takes a status of the servers: its code, and how many of the messages that were asked for they
-    /// will not deliver any more.
+    /// Notes the end of what was read from the stream itself, and how many messages are left there.
+    pub(super) fn stored_ended(&mut self, left: u64) {
+        let newest = self.order.newest().unwrap_or(0);
+        if self.direct.as_mut().is_some_and(|direct| direct.ended(left, newest)) {
+            self.direct = None;
+        }
+    }
+
+    /// Takes a status of the consumer, or that there is none: its code, and how many of the messages that were asked for
+    /// will not be delivered any more.
     pub(super) fn status(&mut self, code: u16, pending: usize, now: Duration) -> Taken {
         let mut taken = Taken::default();
+        if code == NO_LEADER {
+            self.open = 0;
+            self.read_directly();
+            return taken;
+        }
         self.heard = now;
         match code {
             // There is no message, so everything that is delivered again is here.
-            IDLE => self.settle(&mut taken),
+            IDLE => self.order.settle(&mut taken),
             TIMED_OUT => {
                 self.open = self.open.saturating_sub(pending);
-                self.settle(&mut taken);
+                self.order.settle(&mut taken);
             }
-            WRONG_PIN => {
-                taken.has_moved = self.pin.is_some();
-                self.forget();
-            }
+            WRONG_PIN => match &mut self.direct {
+                Some(direct) => {
+                    direct.pinned(false, now);
+                    (self.pin, self.open) = (None, 0);
+                }
+                None => {
+                    taken.has_moved = self.pin.is_some();
+                    self.forget();
+                }
+            },
             // The request has failed for another reason, such as another leader of the consumer.
             _ => self.open = 0,
+        }
+        // Only a consumer that has a leader answers in this way, and only to the node that has the pin.
+        if let Some(direct) =
+            self.direct.as_mut().filter(|_| matches!(code, IDLE | TIMED_OUT) && self.pin.is_some())
+        {
+            direct.heard(0);
         }
         taken
     }
 
     /// Notes that everything up to this number is acknowledged.
     pub(super) fn acknowledged(&mut self, sequence: u64) {
-        self.acknowledged = self.acknowledged.max(sequence);
-    }
-
-    /// Puts the messages that wait in order, and passes them on.
-    fn settle(&mut self, taken: &mut Taken) {
-        let mut held = self.held.take().unwrap_or_default();
-        held.sort_by_key(|message| message.sequence);
-        held.into_iter().for_each(|message| self.take(message, taken));
-    }
-
-    fn take(&mut self, message: Delivery, taken: &mut Taken) {
-        if message.sequence <= self.newest {
-            taken.repeated += 1;
-        } else {
-            self.newest = message.sequence;
-            taken.messages.push(message);
-        }
+        self.order.acknowledged(sequence);
     }
 
     fn forget(&mut self) {
-        (self.pin, self.held, self.delivery, self.paused) = (None, None, None, None);
-        (self.open, self.newest, self.acknowledged) = (0, 0, 0);
+        (self.pin, self.delivery, self.direct) = (None, None, None);
+        (self.open, self.order) = (0, MessageOrder::default());
     }
 }
 
@@ -272,6 +310,8 @@ const IDLE: u16 = 100;
 const TIMED_OUT: u16 = 408;
 /// Another node has the partition.
 const WRONG_PIN: u16 = 423;
+/// No server leads the consumer now.
+const NO_LEADER: u16 = 503;
 
 #[cfg(test)]
 mod tests {
@@ -352,8 +392,13 @@ mod tests {
         assert_eq!(sequences(&partition.status(IDLE, 0, at(40))), [4, 5]);
     }
 
+    /// A message of the stream itself.
+    fn stored(sequence: u64) -> Delivery {
+        Delivery { reply: String::new(), ..message(sequence, 1, "") }
+    }
+
     #[test]
-    fn a_message_that_did_not_arrive_is_waited_for_and_used_in_its_place() {
+    fn a_message_that_did_not_arrive_is_read_from_the_stream_itself() {
         let mut partition = read();
         assert_eq!(sequences(&partition.delivered(message(3, 1, "p"), at(20))), [3]);
         // The server that had the next one died with it.
@@ -361,20 +406,107 @@ mod tests {
         for sequence in [7, 9] {
             assert_eq!(partition.delivered(message(sequence, 1, "p"), at(30)), Taken::default());
         }
-        let timing = Timing::new(FAILOVER);
-        let again = at(30) + timing.acknowledge + timing.idle;
-        assert!(again < timing.pinned, "the partition is not given to another node meanwhile");
+        assert_eq!(partition.step(at(30)), Some(PartitionStep::Read(4)));
+        assert_eq!(sequences(&partition.stored(stored(5), at(40))), [5]);
+        assert_eq!(sequences(&partition.stored(stored(7), at(40))), [7]);
+        // This server does not have the last one yet.
+        partition.stored_ended(0);
+        assert_eq!(partition.step(at(280)), Some(PartitionStep::Read(8)));
+        assert_eq!(sequences(&partition.stored(stored(9), at(290))), [9]);
+        partition.stored_ended(0);
+        assert_eq!(sequences(&partition.delivered(message(10, 1, "p"), at(300))), [10]);
+        // What was not acknowledged is delivered again.
+        let again = partition.delivered(message(9, 2, "p"), at(310));
+        let used_before = again.used_before.as_ref().map(|message| message.sequence);
+        assert_eq!((again.repeated, again.messages.len(), used_before), (0, 0, Some(9)));
+    }
+
+    #[test]
+    fn without_a_leader_of_the_consumer_the_stream_itself_is_read_and_no_robot_moves() {
+        let mut partition = read();
+        partition.delivered(message(3, 1, "p"), at(20));
+        assert_eq!(partition.status(NO_LEADER, 0, at(100)), Taken::default());
+        assert_eq!(partition.step(at(100)), Some(PartitionStep::Read(4)));
         assert_eq!(
-            partition.step(again - at(1)),
-            None,
-            "nothing is asked for, and the partition is not given up"
+            partition.step(at(100)),
+            Some(PartitionStep::Pull),
+            "a new leader learns that this node is there"
         );
-        assert_eq!(partition.step(again), Some(PartitionStep::Pull));
-        for sequence in [9, 3, 5, 7] {
-            assert_eq!(partition.delivered(message(sequence, 2, "p"), again), Taken::default());
+        assert_eq!(sequences(&partition.stored(stored(8), at(110))), [8]);
+        partition.stored_ended(5);
+        assert_eq!(partition.step(at(110)), Some(PartitionStep::Read(9)), "there are more");
+        partition.stored_ended(0);
+        assert_eq!(partition.step(at(120)), None);
+        for second in 1..8 {
+            assert_eq!(partition.step(at(1000 * second)), Some(PartitionStep::Read(8 + second)));
+            let taken = partition.stored(stored(8 + second), at(1000 * second));
+            assert_eq!(sequences(&taken), [8 + second]);
+            partition.stored_ended(0);
         }
-        let taken = partition.delivered(message(10, 1, "p"), again);
-        assert_eq!((sequences(&taken), taken.has_moved, taken.repeated), (vec![5, 7, 9, 10], false, 1));
+        // The new leader does not know the pin, and gives another one.
+        assert_eq!(partition.status(409, 0, at(7050)), Taken::default());
+        partition.stored_ended(0);
+        assert_eq!(partition.status(WRONG_PIN, BATCH, at(7100)), Taken::default());
+        assert_eq!(partition.pin(), None);
+        assert_eq!(partition.step(at(7900)), Some(PartitionStep::Read(16)));
+        assert_eq!(partition.step(at(7900)), Some(PartitionStep::Pull));
+        partition.stored_ended(0);
+        for (sequence, count) in [(3, 2), (8, 1), (9, 1)] {
+            assert_eq!(partition.delivered(message(sequence, count, "q"), at(7950)), Taken::default());
+        }
+        assert_eq!(partition.step(at(7950)), Some(PartitionStep::Read(16)));
+        partition.stored_ended(0);
+        let taken = partition.delivered(message(10, 1, "q"), at(7960));
+        assert_eq!(taken.used_before.map(|message| message.sequence), Some(10));
+        for sequence in 11..=15 {
+            partition.delivered(message(sequence, 1, "q"), at(7970));
+        }
+        let taken = partition.delivered(message(16, 1, "q"), at(7980));
+        assert_eq!((taken.has_moved, sequences(&taken)), (false, vec![16]));
+    }
+
+    #[test]
+    fn a_partition_is_given_up_when_the_stream_has_nothing_new_either_or_another_node_may_have_it() {
+        let timing = Timing::new(FAILOVER);
+        let steps = |partition: &mut Counting, has_news: bool| {
+            let given_up = (100..9000).step_by(100).find(|millis| {
+                let step = partition.step(at(*millis));
+                if step == Some(PartitionStep::Read(*millis)) && has_news {
+                    partition.stored(stored(*millis), at(*millis));
+                }
+                step == Some(PartitionStep::GiveUp)
+            });
+            at(given_up.unwrap())
+        };
+        let mut silent = read();
+        silent.delivered(message(99, 1, "p"), at(50));
+        silent.status(NO_LEADER, 0, at(60));
+        assert!(steps(&mut silent, false) <= at(60 + 200) + timing.give_up);
+        let mut taken = read();
+        taken.delivered(message(99, 1, "p"), at(50));
+        taken.status(NO_LEADER, 0, at(60));
+        taken.status(WRONG_PIN, BATCH, at(80));
+        assert!(steps(&mut taken, true) <= at(80 + 200) + timing.give_up);
+        assert_eq!(taken.status(NO_LEADER, 0, at(9000)), Taken::default());
+        assert_eq!(
+            taken.step(at(9000)),
+            Some(PartitionStep::Pull),
+            "it is not known from which message on to read"
+        );
+    }
+
+    #[test]
+    fn a_takeover_of_which_a_message_did_not_arrive_begins_anew() {
+        let mut partition = read();
+        partition.delivered(message(3, 2, "p"), at(20));
+        partition.1 += 1;
+        assert_eq!(partition.delivered(message(9, 1, "p"), at(30)), Taken::default());
+        assert_eq!(partition.pin(), None);
+        assert_eq!(partition.step(at(40)), Some(PartitionStep::Pull));
+        for sequence in [9, 3, 5] {
+            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(3000)), Taken::default());
+        }
+        assert_eq!(sequences(&partition.delivered(message(10, 1, "q"), at(3000))), [3, 5, 9, 10]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// A message of a JetStream stream as it was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Delivery {
+pub(in crate::nats) struct Delivery {
     /// The subject that it was published on.
     pub subject: String,
     /// The payload.
@@ -26,7 +26,7 @@ pub(super) struct Delivery {
 ///
 /// It is `$JS.ACK.<stream>.<consumer>.<delivered>.<number in the stream>.<number of the delivery>.<time>.<pending>`, with
 /// a domain and an account after `ACK`, and a token at the end, on servers of another layout (ADR-15 of NATS).
-pub(super) fn numbers(reply: &str) -> Option<[u64; 3]> {
+pub(in crate::nats) fn numbers(reply: &str) -> Option<[u64; 3]> {
     let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
     let at = match tokens.len() {
         7 => 2,

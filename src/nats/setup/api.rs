@@ -1,0 +1,117 @@
+//! Requests to the JetStream API of the servers, and their answers as far as they are read.
+
+use std::collections::BTreeMap;
+
+use async_nats::RequestErrorKind;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::nats::connection::NatsConnection;
+use crate::nats::fault::NatsFault;
+use crate::nats::options::NatsOptions;
+
+/// JetStream's code for a consumer that does not exist.
+pub(super) const NO_CONSUMER: u64 = 10014;
+/// JetStream's code for a stream that does not exist.
+const NO_STREAM: u64 = 10059;
+/// JetStream's codes for an account or a server without it.
+const NOT_ENABLED: [u64; 2] = [10039, 10076];
+/// JetStream's code while a cluster has no leader.
+const UNAVAILABLE: u64 = 10008;
+
+/// An answer of the JetStream API, as far as it is read.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ApiAnswer {
+    pub error: Option<ApiError>,
+    pub config: Option<ApiConfig>,
+    /// The messages of a stream.
+    #[serde(default)]
+    pub state: ApiState,
+    /// What a consumer has delivered.
+    #[serde(default)]
+    pub delivered: ApiPosition,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ApiState {
+    #[serde(default)]
+    pub last_seq: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ApiPosition {
+    #[serde(default)]
+    pub stream_seq: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiError {
+    pub err_code: Option<u64>,
+    #[serde(default)]
+    pub description: String,
+}
+
+/// The configuration of a stream or of a consumer.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ApiConfig {
+    #[serde(default)]
+    pub subjects: Vec<String>,
+    #[serde(default)]
+    pub filter_subject: String,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    #[serde(default)]
+    pub priority_timeout: u64,
+    #[serde(default)]
+    pub ack_wait: u64,
+    #[serde(default)]
+    pub allow_direct: bool,
+    pub deliver_policy: Option<String>,
+}
+
+/// Sends a request, and waits for its answer.
+///
+/// # Errors
+/// [`NatsFault`] if there is none.
+pub(super) async fn request(
+    options: &NatsOptions,
+    connection: &NatsConnection,
+    subject: String,
+    body: Value,
+) -> Result<ApiAnswer, NatsFault> {
+    let payload = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap_or_default() };
+    let url = || options.config.url.clone().unwrap_or_default();
+    connection.refused();
+    match connection.client.request(subject.clone(), payload.into()).await {
+        Ok(message) => serde_json::from_slice(&message.payload).map_err(|why| NatsFault::NoAnswer {
+            url: url(),
+            subject,
+            why: Some(why.to_string()),
+        }),
+        Err(error) if error.kind() == RequestErrorKind::NoResponders => {
+            Err(NatsFault::NoJetStream { url: url() })
+        }
+        Err(error) => {
+            Err(match connection.refused().filter(|why| why.to_lowercase().contains("permission")) {
+                Some(why) => NatsFault::Permission { why },
+                None => NatsFault::NoAnswer { url: url(), subject, why: Some(error.to_string()) },
+            })
+        }
+    }
+}
+
+/// What an error of the API means; `name` is what was asked for.
+pub(super) fn api_fault(options: &NatsOptions, error: ApiError, name: &str) -> NatsFault {
+    match error.err_code {
+        Some(NO_STREAM) => NatsFault::NoStream { stream: options.jetstream.clone() },
+        Some(code) if NOT_ENABLED.contains(&code) => {
+            NatsFault::NoJetStream { url: options.config.url.clone().unwrap_or_default() }
+        }
+        Some(UNAVAILABLE) => NatsFault::NoAnswer {
+            url: options.config.url.clone().unwrap_or_default(),
+            subject: name.to_owned(),
+            why: Some(error.description),
+        },
+        _ => NatsFault::Consumer { consumer: name.to_owned(), why: error.description },
+    }
+}

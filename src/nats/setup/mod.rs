@@ -1,0 +1,8 @@
+//! The stream and the consumers on the servers: whether they are as this node needs them.
+
+mod api;
+mod consumers;
+mod stream;
+
+pub(super) use self::consumers::{GROUP, consumers, make_consumers};
+pub(super) use self::stream::{begun_anew, check_stream};
