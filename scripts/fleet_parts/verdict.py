@@ -142,7 +142,7 @@ def judge(robots, load, begun, printed, watchers, lives, events, final, warm, no
         broken.append(f"{late} predictions were decided after a later one of the same robot")
 
     # Surfaces.
-    back, stale, back_examples, reasons, last_surface = 0, 0, [], collections.Counter(), {}
+    back, stale, back_examples, stale_examples, reasons, last_surface = 0, 0, [], [], collections.Counter(), {}
     known = {}
     for watcher in watchers:
         for robot, at, came, kept_one, surface, previous, reason, node in watcher[1]:
@@ -157,18 +157,18 @@ def judge(robots, load, begun, printed, watchers, lives, events, final, warm, no
                 before = max((time for moment, time in known.get(robot, ()) if moment < came - 1), default=-math.inf)
                 if at < before - 1e-6:
                     stale += 1
-                    back_examples.append(("retained", round(came - begun, 2), robot, before, at, node, reason))
+                    stale_examples.append((round(came - begun, 2), robot, before, at, node, reason))
                 continue
             if at < last.get(robot, (-math.inf,))[0] - 1e-6:
                 back += 1
-                back_examples.append(("live", round(came - begun, 2), robot, last[robot], (at, node, reason)))
+                back_examples.append((round(came - begun, 2), robot, last[robot], (at, node, reason)))
             last[robot] = at, node, reason
             reasons[reason or "decided"] += which == 0
             if came > last_surface.get(robot, (-math.inf,))[0]:
                 last_surface[robot] = came, at, surface, previous, reason
     row |= {"surfaces seen": sum(reasons.values()), "surfaces whose time went back": back, "older ones at a new subscription": stale}
     details["surfaces by reason"] = reasons
-    details["surfaces that went back"] = back_examples[:40]
+    details["surfaces that went back"], details["older surfaces at a new subscription"] = back_examples[:100], stale_examples[:40]
     if back:
         broken.append(f"the time of {back} surfaces went back")
     wrong, lost, examples = 0, 0, []

@@ -6,21 +6,22 @@
 //! follows from who is there: each node says so several times a second, and all come to the same answer.
 //!
 //! - [`source`] is the task, and `reader` its loop: requests, messages on their way to the pipeline, acknowledgements. `setup` checks
-//!   the stream and makes the consumers, `connection` connects, and `fault` says in plain words what is wrong.
+//!   the stream and makes the consumers, `connection` connects, `fault` says in plain words what is wrong, and `fleet_log` what happens.
 //! - `partition` decides when a partition changes hands, and which of its messages are used in which order; when its consumer
 //!   does not deliver them, they are read from the stream itself. `members` decides which node reads which partition, and
 //!   `timing` has the times of both. They do no I/O and know no clock.
 //! - `publisher` publishes predictions over the connection of a source.
-//! - `arrival` and `heartbeat` are what arrives: something about a partition, and the heartbeat of another node.
+//! - `event` and `heartbeat` are what arrives: what the servers say about a partition, and the heartbeat of another node.
 //!
 //! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
 //! is left to another node when the broker has acknowledged the surfaces. A node that
 //! takes over gets the others again, and begins with the surface that was published last
 //! ([`published_surfaces`](crate::decision)).
 
-mod arrival;
 mod connection;
+mod event;
 mod fault;
+mod fleet_log;
 mod heartbeat;
 mod members;
 mod options;

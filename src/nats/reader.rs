@@ -10,9 +10,10 @@ use async_nats::{Message, SubscribeError, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
-use super::arrival::Arrival;
 use super::connection::NatsConnection;
+use super::event::PartitionEvent;
 use super::fault::NatsFault;
+use super::fleet_log::FleetLog;
 use super::heartbeat::Heartbeat;
 use super::members::Members;
 use super::options::NatsOptions;
@@ -42,8 +43,7 @@ pub(super) struct Reader {
     read: Arc<AtomicU64>,
     /// How often the connection had been made at the last tick.
     connections: u64,
-    /// Whether it was said that another process has this node's name.
-    is_namesake_told: bool,
+    log: FleetLog,
     messages: Subscriber,
     heartbeats: Subscriber,
     released: mpsc::UnboundedReceiver<Released>,
@@ -84,7 +84,7 @@ impl Reader {
             members: Members::new(&options.node, options.partitions, timing.gone),
             read: Arc::default(),
             connections: 0,
-            is_namesake_told: false,
+            log: FleetLog::default(),
             messages,
             heartbeats,
             released,
@@ -99,9 +99,8 @@ impl Reader {
     /// [`NatsFault`] if the connection has ended for good, or the servers have begun the stream anew.
     pub(super) async fn run(mut self, mut shutdown: Shutdown) -> Result<(), NatsFault> {
         let mut ticks = tokio::time::interval(self.timing.heartbeat / 2);
-        let (options, connection, read) =
-            (self.options.clone(), self.requests.connection(), self.read.clone());
-        let mut begun_anew = pin!(setup::begun_anew(&options, &connection, || read.load(Ordering::Relaxed)));
+        let (options, connection) = (self.options.clone(), self.requests.connection());
+        let mut begun_anew = pin!(setup::begun_anew(options, connection, self.read.clone()));
         let (mut leaving, mut heartbeat) = (None, true);
         loop {
             let done = tokio::select! {
@@ -149,7 +148,7 @@ impl Reader {
     async fn tick(&mut self, leaves: bool) -> Result<(), PipelineClosed> {
         let now = self.now();
         for name in self.members.expire(now) {
-            tracing::warn!(node = name, "a node is gone; the others read its robots");
+            self.log.gone(&name);
         }
         let connections = self.requests.connections();
         if std::mem::replace(&mut self.connections, connections) != connections {
@@ -163,6 +162,8 @@ impl Reader {
         for index in 0..self.partitions.len() {
             self.step(index).await?;
         }
+        let directly = self.partitions.iter().filter(|partition| partition.is_read_directly()).count();
+        self.log.directly(directly);
         Ok(())
     }
 
@@ -215,17 +216,16 @@ impl Reader {
     /// Takes a message, or a status of the servers about a request.
     async fn take(&mut self, message: Message, touched: &mut Touched) -> Result<(), PipelineClosed> {
         let now = self.now();
-        let Some((index, arrival)) = Arrival::of(message, &self.options.subject) else { return Ok(()) };
+        let Some((index, arrival)) = PartitionEvent::of(message, &self.options.subject) else {
+            return Ok(());
+        };
         let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
         let taken = match arrival {
-            Arrival::Delivered(message) => partition.delivered(message, now),
-            Arrival::Stored(message) => partition.stored(message, now),
-            Arrival::StoredEnd(left) => {
-                partition.stored_ended(left);
-                Taken::default()
-            }
+            PartitionEvent::Delivered(message) => partition.delivered(message, now),
+            PartitionEvent::Stored(message) => partition.stored(message, now),
+            PartitionEvent::StoredEnd(left) => partition.stored_ended(left),
             // What follows from it is done at the next tick, because the same status may be the answer.
-            Arrival::Status(code, pending) => {
+            PartitionEvent::Status(code, pending) => {
                 let taken = partition.status(code, pending, now);
                 return self.pass(index, taken, touched).await;
             }
@@ -278,18 +278,15 @@ impl Reader {
     fn hear(&mut self, message: &Message) {
         let Some(Heartbeat { node, process, leaves }) = Heartbeat::read(&message.payload) else { return };
         if node == self.options.node {
-            if process != self.requests.process() && !std::mem::replace(&mut self.is_namesake_told, true) {
-                tracing::error!(
-                    node,
-                    "another daemon has this node's name, and takes its robots from it; give each a node.name of its own"
-                );
+            if process != self.requests.process() {
+                self.log.namesake(&node);
             }
         } else if leaves {
             if self.members.left(&node) {
-                tracing::info!(node, "a node leaves; the others read its robots");
+                self.log.left(&node);
             }
         } else if self.members.heartbeat(&node, self.now()) {
-            tracing::info!(node, "a node is there, and reads its share of the robots");
+            self.log.joined(&node);
         }
     }
 

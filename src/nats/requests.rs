@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::arrival::READ;
 use super::connection::NatsConnection;
+use super::event::READ;
 use super::heartbeat::Heartbeat;
 use super::options::NatsOptions;
 use super::partition::BATCH;

@@ -31,7 +31,7 @@ pub fn digest(recordings: &[Recording]) -> Result<String, RecordingError> {
         let failed = RecordingError::reading(path);
         let mut files = vec![path.clone()];
         if recording.layout.label.from == LabelFrom::Intervals {
-            files.push(path.with_extension("labels.csv"));
+            files.push(recording.labels_path());
         }
         hasher.update(recording.name.as_bytes());
         for file in files {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::error::RecordingError;
 use super::folders;
 use super::layout::Layout;
-use super::recording::Recording;
+use super::recording::{Recording, bare};
 
 /// The maximum number of recordings that one command reads.
 const MAX_RECORDINGS: usize = 100_000;
 
-/// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also in subfolders, is a
-/// recording.
+/// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also compressed as `.csv.gz` and in
+/// subfolders, is a recording.
 ///
 /// The recordings of a folder are in the order of their names. Files and folders whose names start with a
 /// dot, and files of labels (`.labels.csv`), are ignored. `dataset` is the path of a `dataset.toml` that is
@@ -44,9 +44,9 @@ pub fn find(paths: &[PathBuf], dataset: Option<&Path>) -> Result<Vec<Recording>,
         }
         for file in files {
             let name = if file == *path {
-                file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+                bare(&file).file_name().unwrap_or_default().to_string_lossy().into_owned()
             } else {
-                file.strip_prefix(path).unwrap_or(&file).with_extension("").to_string_lossy().into_owned()
+                bare(file.strip_prefix(path).unwrap_or(&file)).to_string_lossy().into_owned()
             };
             let (label_folder, session_folder) = (None, None);
             recordings.push(Recording {
@@ -80,7 +80,7 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Recordin
         // Links to folders are ignored, because they could form a circle. Links to files are read like files.
         if path.is_dir() && !path.is_symlink() {
             collect_files(&path, files)?;
-        } else if path.is_file() && name.ends_with(".csv") && !name.ends_with(".labels.csv") {
+        } else if path.is_file() && is_recording(&name) {
             files.push(path);
         }
         if files.len() > MAX_RECORDINGS {
@@ -88,4 +88,10 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Recordin
         }
     }
     Ok(())
+}
+
+/// Whether a file of a folder is a recording, by its name in small letters.
+fn is_recording(name: &str) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.ends_with(".csv") && !name.ends_with(".labels.csv")
 }

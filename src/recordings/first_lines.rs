@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::bytes::RecordingBytes;
 use super::error::RecordingError;
 use crate::decode::csv::{CsvFormat, Preview};
 
@@ -21,7 +22,7 @@ pub(super) fn read(
 ) -> Result<Preview, RecordingError> {
     let failed = RecordingError::reading(path);
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(failed)?.take(BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    RecordingBytes::open(path).map_err(failed)?.take(BYTES).read_to_end(&mut bytes).map_err(failed)?;
     Preview::read(&bytes, format, header_row)
         .map_err(|why| RecordingError::Form { path: path.into(), why: why.to_string() })
 }

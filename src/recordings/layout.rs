@@ -240,6 +240,7 @@ impl Layout {
         let reason = |(name, kind): (&String, ColumnKind)| {
             let why = match kind {
                 ColumnKind::RowNumber => "counts the rows",
+                ColumnKind::OtherTime => "is another time",
                 ColumnKind::Text => "is not of numbers",
                 ColumnKind::Empty if !name.is_empty() => "is empty",
                 ColumnKind::Empty | ColumnKind::Time | ColumnKind::Numbers => return None,
@@ -247,7 +248,12 @@ impl Layout {
             let is_used = channels.contains(name) || self.text_columns().contains(&Some(name.as_str()));
             (!is_used).then(|| format!("{name:?} {why}"))
         };
-        let unused: Vec<_> = preview.names.iter().zip(preview.kinds(&self.time)).filter_map(reason).collect();
+        let unused: Vec<_> = preview
+            .names
+            .iter()
+            .zip(preview.kinds(&preview.time_input(&self.time)))
+            .filter_map(reason)
+            .collect();
         if unused.is_empty() { String::new() } else { format!("; not channels: {}", unused.join(", ")) }
     }
 
@@ -270,7 +276,7 @@ impl Layout {
             return Ok(self.channels.clone());
         }
         let used = [self.label.column.as_deref(), self.split.column.as_deref()];
-        let kinds = preview.kinds(&self.time);
+        let kinds = preview.kinds(&preview.time_input(&self.time));
         let numeric = preview.names.iter().zip(kinds).filter(|(name, kind)| {
             *kind == ColumnKind::Numbers && !name.is_empty() && !used.contains(&Some(name.as_str()))
         });

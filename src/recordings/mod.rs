@@ -9,6 +9,7 @@
 //!   started.
 //! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
 
+mod bytes;
 mod digest;
 mod error;
 mod find;
@@ -93,6 +94,102 @@ pub(crate) mod tests {
         let channels = [Channel::in_ampere("a"), Channel::in_ampere("b")];
         let (samples, _) = read_all(&recordings[0], Some(&channels)).unwrap();
         assert_eq!(samples.len(), 1);
+    }
+
+    /// A text as a gzip file.
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_recording_that_is_compressed_with_gzip_is_read_like_any_other() {
+        let text: String =
+            (0..20_000).map(|row| format!("{}.{},{}\n", row / 10, row % 10, row % 7)).collect();
+        let whole = gzip(&format!("t,current\n{text}"));
+        let cut = whole[..whole.len() / 2].to_vec();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 0xff;
+        // `cat a.csv.gz b.csv.gz` is a gzip file, too.
+        let two = [gzip("t,current\n0,1\n"), gzip("0.1,2\n")].concat();
+        let folder = folder(&[
+            ("wood/a.csv.gz", whole),
+            ("wood/b.CSV.GZ", two),
+            ("wood/c.csv.gz", cut),
+            ("wood/d.csv.gz", damaged),
+            ("wood/a.labels.csv.gz", Vec::new()),
+            ("wood/notes.gz", Vec::new()),
+        ]);
+        let recordings = find(&[folder.path().into()], None).unwrap();
+        let names: Vec<_> = recordings.iter().map(|recording| recording.name.as_str()).collect();
+        assert_eq!(names, ["wood/a", "wood/b", "wood/c", "wood/d"]);
+        assert_eq!(recordings[0].labels_path(), folder.path().join("wood/a.labels.csv"));
+        let (_, samples, reader) = read_to_end(&recordings[0], None);
+        assert_eq!((samples.len(), samples.values()[6], reader.warning()), (20_000, 6.0, None));
+        assert_eq!(read_to_end(&recordings[1], None).1.values(), [1.0, 2.0]);
+        let (_, samples, reader) = read_to_end(&recordings[2], None);
+        assert!((5_000..20_000).contains(&samples.len()), "{}", samples.len());
+        assert!(reader.warning().unwrap().starts_with("the file ends in the middle of its gzip data"));
+        let error = read_all(&recordings[3], None).unwrap_err().to_string();
+        assert!(
+            error.contains("its gzip data are damaged") || error.contains("rows cannot be read"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn recordings_are_read_as_other_programs_write_them() {
+        let rows = |row: &dyn Fn(u32) -> String| (0..300).map(row).collect::<String>();
+        let value = |index: u32| f64::from(index) / 64.0;
+        let second = |index: u32| format!("{}.{:02}", 1_700_000_000 + index / 100, index % 100);
+        let echoed = rows(&|index| {
+            let (second, nano) = (1_700_000_000 + index / 100, index % 100 * 10_000_000);
+            format!("{second},{nano},,left,right,0.1,0.1,0.0,0.0,{},2.5\n", value(index))
+        });
+        let plotted = rows(&|index| {
+            let battery = if index % 10 == 0 { "7.5" } else { "" };
+            format!("{}0000000,{},{battery}\n", second(index), value(index))
+        });
+        let shown = rows(&|index| {
+            format!(
+                "{},{},{},/joint_states.effort[0],{}\n",
+                f64::from(index) / 100.0,
+                second(index),
+                second(index),
+                value(index)
+            )
+        });
+        let indexed = rows(&|index| {
+            format!("2023-11-14 22:13:{:02}.{:02}0,{},wet\n", 20 + index / 100, index % 100, value(index))
+        });
+        let channel = |column: &str| format!("[[channel]]\ncolumn = '{column}'\nname = 'm'\n");
+        for (text, layout, names) in [
+            (echoed, channel("10"), vec!["6", "7", "8", "9", "10", "11"]),
+            (
+                format!("__time,/joint_states/left/effort,/battery/current\n{plotted}"),
+                channel("/joint_states/left/effort"),
+                vec!["/joint_states/left/effort", "/battery/current"],
+            ),
+            (
+                format!("elapsed time (seconds),receive time,header.stamp,topic,value\n{shown}"),
+                channel("value") + "[time]\ncolumn = 'header.stamp'\n",
+                vec!["value"],
+            ),
+            (format!(",current,weather\n{indexed}"), channel("current"), vec!["current"]),
+        ] {
+            let folder = folder(&[("a/x.csv", &text), ("b/x.csv", &text), ("b/dataset.toml", &layout)]);
+            let recordings = find(&[folder.path().join("a"), folder.path().join("b")], None).unwrap();
+            let inputs = recordings[0].layout.channels_of(&recordings[0].path).unwrap();
+            assert_eq!(
+                inputs.iter().map(|input| input.column.as_deref().unwrap()).collect::<Vec<_>>(),
+                names
+            );
+            let (samples, _) = read_all(&recordings[1], Some(&[Channel::in_ampere("m")])).unwrap();
+            assert_eq!((samples.len(), samples.values()[299]), (300, value(299) as f32), "{layout}");
+            let time = samples.times()[299].nanos();
+            assert!((time - 1_700_000_002_990_000_000).abs() < 1000, "{time} {layout}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Reads one recording in bounded memory.
 
-use std::fs::File;
 use std::io::Read;
 
+use super::bytes::RecordingBytes;
 use super::error::RecordingError;
 use super::labels::Labels;
 use super::layout::{GroupBy, LabelFrom};
@@ -29,7 +29,7 @@ const MANY_DAMAGED: u64 = 10;
 /// the other lines have one.
 pub struct RecordingReader<'a> {
     recording: &'a Recording,
-    file: File,
+    file: RecordingBytes,
     buffer: Vec<u8>,
     rows: CsvRows,
     preview: Preview,
@@ -55,8 +55,8 @@ impl<'a> RecordingReader<'a> {
     pub fn open(recording: &'a Recording, wanted: Option<&[Channel]>) -> Result<Self, RecordingError> {
         let path = &recording.path;
         let failed = RecordingError::reading(path);
-        let file = File::open(path).map_err(failed)?;
-        if file.metadata().map_err(failed)?.len() == 0 {
+        let file = RecordingBytes::open(path).map_err(failed)?;
+        if std::fs::metadata(path).map_err(failed)?.len() == 0 {
             return Err(RecordingError::Empty { path: path.clone() });
         }
         let layout = &recording.layout;
@@ -72,8 +72,9 @@ impl<'a> RecordingReader<'a> {
             Some(wanted) => columns.select(wanted, &path.display().to_string()).map_err(invalid)?,
             None => columns,
         };
-        let assumed = assumed_unit(path, layout, &preview, &columns)?;
-        let time = TimeInput { assumed, ..layout.time.clone() };
+        let time = preview.time_input(&layout.time);
+        let assumed = assumed_unit(path, &time, &preview, &columns)?;
+        let time = TimeInput { assumed, ..time };
         let texts = layout.text_columns();
         let texts = texts.into_iter().flatten().map(TextColumn::new).collect();
         Ok(Self {
@@ -216,6 +217,9 @@ impl<'a> RecordingReader<'a> {
         if !self.ended {
             return None;
         }
+        if self.file.is_cut() {
+            return Some("the file ends in the middle of its gzip data; what is before that was read".into());
+        }
         // Rows that repeat a time are counted as duplicates by whoever uses them.
         let parts = self.preview.split_time().filter(|_| self.recording.layout.time.sum.is_empty());
         if let (Some(repeated), Some([(whole, unit), (part, part_unit)])) =
@@ -258,7 +262,7 @@ impl<'a> RecordingReader<'a> {
                     TimeUnit::None => TimeUnit::S,
                     unit => unit,
                 };
-                Labels::read_intervals(&recording.path.with_extension("labels.csv"), unit)
+                Labels::read_intervals(&recording.labels_path(), unit)
             }
         }
     }

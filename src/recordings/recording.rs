@@ -41,6 +41,11 @@ impl Recording {
         Some([name(inner.parent()?)?, name(inner)?])
     }
 
+    /// The path of the file with the intervals of its labels, `NAME.labels.csv` beside `NAME.csv` or `NAME.csv.gz`.
+    pub(super) fn labels_path(&self) -> PathBuf {
+        bare(&self.path).with_extension("labels.csv")
+    }
+
     /// When the recording was started, if its first sample has a time of the calendar or its name says so. `first` is
     /// the time of its first sample.
     pub fn start(&self, first: Option<Time>) -> Option<Time> {
@@ -52,4 +57,11 @@ impl Recording {
     pub fn stream(&self) -> StreamId {
         StreamId::from_text(&self.name)
     }
+}
+
+/// The path of a recording without `.csv` or `.csv.gz`.
+pub(super) fn bare(path: &Path) -> PathBuf {
+    let is_gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let path = if is_gzip { path.with_extension("") } else { path.to_owned() };
+    path.with_extension("")
 }

@@ -1,11 +1,10 @@
 //! Works out the unit of the times in a recording that does not say it.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::bytes::RecordingBytes;
 use super::error::RecordingError;
-use super::layout::Layout;
 use crate::decode::csv::{CsvRows, Preview};
 use crate::decode::{UNITS, UnitChoice, choose_unit};
 use crate::signal::{Columns, Drops, TimeInput, TimeUnit};
@@ -20,18 +19,18 @@ const START_BYTES: u64 = 16 * 1024;
 /// [`RecordingError::Read`] if the file cannot be read.
 pub(super) fn assumed_unit(
     path: &Path,
-    layout: &Layout,
+    time: &TimeInput,
     preview: &Preview,
     columns: &Columns,
 ) -> Result<TimeUnit, RecordingError> {
-    if layout.time.unit.is_some() || !layout.time.sum.is_empty() {
+    if time.unit.is_some() || !time.sum.is_empty() {
         return Ok(TimeUnit::S);
     }
     let failed = RecordingError::reading(path);
     let mut start = Vec::new();
-    File::open(path).map_err(failed)?.take(START_BYTES).read_to_end(&mut start).map_err(failed)?;
+    RecordingBytes::open(path).map_err(failed)?.take(START_BYTES).read_to_end(&mut start).map_err(failed)?;
     let decoded = UNITS.map(|unit| {
-        let time = TimeInput { assumed: unit, ..layout.time.clone() };
+        let time = TimeInput { assumed: unit, ..time.clone() };
         let mut rows = CsvRows::recorded(columns.clone(), time, preview.format, preview.header, Vec::new());
         let (mut samples, mut drops) = (columns.samples(), Drops::default());
         rows.feed(&start, &mut samples, &mut drops);

@@ -19,9 +19,9 @@ const TIMES: [&str; 12] = [
 ];
 
 /// Words that may stand beside a word that names a time.
-const BESIDE: [&str; 14] = [
+const BESIDE: [&str; 17] = [
     "header", "field", "device", "board", "system", "sys", "unix", "sample", "start", "since", "boot", "ros",
-    "in", "date",
+    "in", "date", "receive", "log", "publish",
 ];
 
 /// What the name of a column says about a time: `None` if it does not name one, otherwise the unit, if the
@@ -108,6 +108,8 @@ mod tests {
             ("Time", None),
             ("timestamp", None),
             ("header.stamp", None),
+            ("receive time", None),
+            ("log_time", None),
             ("time_ms", Some(TimeUnit::Ms)),
             ("timeMs", Some(TimeUnit::Ms)),
             ("time (ms)", Some(TimeUnit::Ms)),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use super::secret_file;
 use crate::config::error::ValueError;
-use crate::config::subject::validate_predictions;
+use crate::config::source::subject::validate_predictions;
 
 /// The section `[nats]`: the servers for sources of the kind `nats`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod delivery;
 mod direct;
 mod order;
+mod phase;
 
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ pub(super) use self::delivery::{Delivery, numbers};
 use self::direct::Direct;
 use self::order::MessageOrder;
 pub(super) use self::order::Taken;
+pub(super) use self::phase::PartitionStep;
+use self::phase::{IDLE, Leaving, NO_LEADER, Phase, TIMED_OUT, WRONG_PIN};
 use super::timing::Timing;
 
 /// Messages that one request asks for.
@@ -41,44 +44,6 @@ pub(super) struct Partition {
     direct: Option<Direct>,
 }
 
-/// What a node does with a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Another node is to read it.
-    Idle,
-    /// This node is to read it.
-    Reading,
-    /// Another node is to read it from this moment on, as soon as what this one has is decided and published. The second
-    /// value says how far that is.
-    Leaving(Duration, Leaving),
-}
-
-/// How far a node is that leaves a partition to another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leaving {
-    /// What was delivered is being decided.
-    Deciding,
-    /// What was decided is being published.
-    Publishing,
-    /// Everything is published.
-    Published,
-}
-
-/// What follows from the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PartitionStep {
-    /// Request [`BATCH`] messages under the pin, if there is one.
-    Pull,
-    /// Ask the stream itself for the messages from this number on, at most [`BATCH`].
-    Read(u64),
-    /// Send a receipt of publishing, and call [`Partition::published`] when it is released.
-    AskPublished,
-    /// Forget the streams of the partition: another node may have it.
-    GiveUp,
-    /// Forget the streams of the partition, and tell the servers that it is free for another node.
-    Release,
-}
-
 impl Partition {
     /// A partition that another node is to read.
     pub(super) fn new(timing: Timing) -> Self {
@@ -103,6 +68,11 @@ impl Partition {
     /// Whether this node reads the partition.
     pub(super) fn is_read(&self) -> bool {
         self.phase != Phase::Idle
+    }
+
+    /// Whether its messages are read from the stream itself, because its consumer does not deliver them.
+    pub(super) fn is_read_directly(&self) -> bool {
+        self.direct.is_some()
     }
 
     /// Says whether this node is to read the partition.
@@ -247,11 +217,12 @@ impl Partition {
     }
 
     /// Notes the end of what was read from the stream itself, and how many messages are left there.
-    pub(super) fn stored_ended(&mut self, left: u64) {
+    pub(super) fn stored_ended(&mut self, left: u64) -> Taken {
         let newest = self.order.newest().unwrap_or(0);
         if self.direct.as_mut().is_some_and(|direct| direct.ended(left, newest)) {
             self.direct = None;
         }
+        Taken::default()
     }
 
     /// Takes a status of the consumer, or that there is none: its code, and how many of the messages that were asked for
@@ -303,15 +274,6 @@ impl Partition {
         (self.open, self.order) = (0, MessageOrder::default());
     }
 }
-
-/// There is no message now.
-const IDLE: u16 = 100;
-/// A request has lasted its time.
-const TIMED_OUT: u16 = 408;
-/// Another node has the partition.
-const WRONG_PIN: u16 = 423;
-/// No server leads the consumer now.
-const NO_LEADER: u16 = 503;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,8 @@
 //! The stream: whether it is the one that this node needs, and whether it is still the same.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::Value;
 
 use super::api::{ApiConfig, api_fault, request};
@@ -32,24 +35,27 @@ pub(in crate::nats) async fn check_stream(
     }
 }
 
-/// Waits until the servers have begun the stream anew: its newest message is before one that was read, whose number `read`
-/// returns. This happens to a stream in memory when too many servers are lost.
+/// How often in a row the newest message of a stream must be before one that was read. A leader that is busy may be behind
+/// the others for some seconds.
+const TIMES_BEFORE: u32 = 4;
+
+/// Waits until the servers have begun the stream anew: its newest message is before the newest one that was read, whose
+/// number is in `read`, and stays so. This happens to a stream in memory when too many servers are lost.
 pub(in crate::nats) async fn begun_anew(
-    options: &NatsOptions,
-    connection: &NatsConnection,
-    read: impl Fn() -> u64,
+    options: NatsOptions,
+    connection: NatsConnection,
+    read: Arc<AtomicU64>,
 ) -> NatsFault {
-    // A new leader may answer before it has the newest messages.
-    let mut was_before = false;
+    let mut before = None;
     loop {
         tokio::time::sleep(options.config.failover).await;
-        let read = read();
+        let (read, times) = before.unwrap_or_else(|| (read.load(Ordering::Relaxed), 0));
         // What is wrong otherwise shows itself elsewhere.
-        let Ok(newest) = check_stream(options, connection).await else { continue };
-        if newest < read && was_before {
+        let Ok(newest) = check_stream(&options, &connection).await else { continue };
+        before = (newest < read).then_some((read, times + 1));
+        if before.is_some_and(|(_, times)| times >= TIMES_BEFORE) {
             return NatsFault::BegunAnew { stream: options.jetstream.clone(), newest, read };
         }
-        was_before = newest < read;
     }
 }
 

@@ -1,16 +1,21 @@
 //! Looks at the first lines of a recording: its delimiter, its header, and what its columns hold.
 
+mod first_rows;
+
+use self::first_rows::{NumberedText, delimiter_of, is_like, is_row, lines};
 use super::advice;
 use super::format::{CsvFormat, Delimiter};
 use super::header::time_column;
-use super::line::{LineSplitter, ReadLine};
-use super::number::{self, NumberStyle, is_number};
+use super::number::{self, NumberStyle};
 use super::reader::Header;
 use super::row::{FieldSplitter, text};
-use crate::signal::{TimeInput, TimeUnit, time_name};
+use crate::signal::{TimeInput, TimePart, TimeUnit, time_name};
 
 /// The number of rows that are looked at.
 const ROWS: usize = 100;
+
+/// Seconds since 1970 that are a time of the calendar: the years 2001 to 2286.
+const CALENDAR: std::ops::Range<u64> = 1_000_000_000..10_000_000_000;
 
 /// A column counts rows, and is not a channel, only if this number of rows shows it.
 const COUNTED_ROWS: usize = 4;
@@ -33,6 +38,8 @@ pub struct Preview {
 pub enum ColumnKind {
     /// The time.
     Time,
+    /// Another time, by its name.
+    OtherTime,
     /// Numbers.
     Numbers,
     /// The number of the row, as tools that write tables add it.
@@ -54,14 +61,12 @@ pub enum PreviewError {
     NoHeader(u64),
 }
 
-/// A line that is not empty, with its number.
-type NumberedText = (u64, Vec<u8>);
-
 impl Preview {
     /// Looks at the first bytes of a recording.
     ///
     /// `header_row` is the number of the line with the header, counted from 1, or 0 if there is none. For
-    /// `None`, the header is the first line that is not empty, unless it consists of numbers.
+    /// `None`, the header is the first line that is not empty, unless it consists of numbers, or has numbers
+    /// wherever the lines below have some.
     ///
     /// # Errors
     /// [`PreviewError`]: the text is in UTF-16, or there is no line with that number.
@@ -70,7 +75,7 @@ impl Preview {
             return Err(PreviewError::Utf16);
         }
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let mut lines = lines(bytes, header_row.unwrap_or(0), ROWS + 1, false);
+        let lines = lines(bytes, header_row.unwrap_or(0), ROWS + 1, false);
         let header = match header_row {
             None => None,
             Some(0) => Some(Header::Missing),
@@ -87,9 +92,10 @@ impl Preview {
         };
         let style = NumberStyle::of(CsvFormat { delimiter: Some(delimiter), ..format }, delimiter);
         let first = lines.first().map(|(number, line)| (*number, split(line)));
+        let mut rows: Vec<Vec<Vec<u8>>> = lines.iter().map(|(_, line)| split(line)).collect();
         let header = header.unwrap_or_else(|| match &first {
             // A header of numbers would name nothing.
-            Some((_, fields)) if is_row(fields, style) => Header::Missing,
+            Some((_, fields)) if is_row(fields, style) || is_like(fields, &rows, style) => Header::Missing,
             Some((number, _)) => Header::Line(*number),
             None => Header::Line(1),
         });
@@ -101,10 +107,9 @@ impl Preview {
             }
             (None, _) => Vec::new(),
         };
-        if matches!(header, Header::Line(_)) && !lines.is_empty() {
-            lines.remove(0);
+        if matches!(header, Header::Line(_)) && !rows.is_empty() {
+            rows.remove(0);
         }
-        let rows = lines.iter().map(|(_, line)| split(line)).collect();
         Ok(Self { format: CsvFormat { delimiter: Some(delimiter), ..format }, header, names, rows })
     }
 
@@ -118,6 +123,12 @@ impl Preview {
         let kind =
             |(index, name)| if is_time(index, name) { ColumnKind::Time } else { self.kind(index, name) };
         let mut kinds: Vec<_> = self.names.iter().enumerate().map(kind).collect();
+        let names_a_time = |name: &str| time_name::recognise(name).is_some() && time_name::resembles(name);
+        for (kind, name) in kinds.iter_mut().zip(&self.names) {
+            if *kind == ColumnKind::Numbers && names_a_time(name) {
+                *kind = ColumnKind::OtherTime;
+            }
+        }
         // What counts may be all there is.
         if !kinds.contains(&ColumnKind::Numbers)
             && let Some(only) = kinds.iter_mut().find(|kind| **kind == ColumnKind::RowNumber)
@@ -125,6 +136,41 @@ impl Preview {
             *only = ColumnKind::Numbers;
         }
         kinds
+    }
+
+    /// Where the time is: as `input` says, or if that leaves it open and no name says it, as the rows show it. It is in a
+    /// column of dates, such as the index of a table, or in the first two columns without a header, as seconds and
+    /// nanoseconds of the calendar, as `ros2 topic echo --csv` prints a stamp.
+    pub fn time_input(&self, input: &TimeInput) -> TimeInput {
+        let is_open =
+            input.column.is_none() && input.sum.is_empty() && input.unit.is_none() && input.rate.is_none();
+        let is_named = matches!(self.header, Header::Line(_)) && time_column(&self.names, &[]).is_some();
+        let mut found = input.clone();
+        if !is_open || is_named || self.rows.is_empty() {
+            return found;
+        }
+        let holds = |index: usize, is_it: &dyn Fn(&[u8]) -> bool| {
+            self.rows.iter().all(|row| row.get(index).is_some_and(|field| is_it(field)))
+        };
+        let whole = |field: &[u8]| std::str::from_utf8(field).ok().and_then(|text| text.parse::<u64>().ok());
+        let is_second = |field: &[u8]| whole(field).is_some_and(|second| CALENDAR.contains(&second));
+        let is_nano = |field: &[u8]| whole(field).is_some_and(|nano| nano < 1_000_000_000);
+        let is_date = |field: &[u8]| TimeUnit::Rfc3339.parse(field).is_some();
+        match (self.header, self.names.as_slice()) {
+            (Header::Missing, [seconds, nanos, _, ..]) if holds(0, &is_second) && holds(1, &is_nano) => {
+                let part = |column: &String, unit| TimePart { column: column.clone(), unit };
+                found.sum = vec![part(seconds, TimeUnit::S), part(nanos, TimeUnit::Ns)];
+            }
+            (Header::Line(_), names) => {
+                found.column = names
+                    .iter()
+                    .enumerate()
+                    .find(|(index, _)| holds(*index, &is_date))
+                    .map(|(_, name)| name.clone());
+            }
+            _ => {}
+        }
+        found
     }
 
     /// The index of the column that holds the time although none is configured.
@@ -215,66 +261,6 @@ pub(crate) fn read_table(bytes: &[u8], limit: usize) -> Result<(Vec<TableRow>, D
 /// The number of a line, and its fields.
 pub(crate) type TableRow = (u64, Vec<String>);
 
-/// Up to `limit` lines that are not empty, from the line with the number `first` on.
-///
-/// A last line without an end may be cut, so that it counts only if it is alone or `with_last` is set.
-fn lines(bytes: &[u8], first: u64, limit: usize, with_last: bool) -> Vec<NumberedText> {
-    let (mut splitter, mut rest, mut lines) = (LineSplitter::default(), bytes, Vec::new());
-    let take = |line: ReadLine<'_>| match line {
-        ReadLine::Complete(line) if line.number >= first && !line.text.trim_ascii().is_empty() => {
-            Some((line.number, line.text.to_vec()))
-        }
-        _ => None,
-    };
-    while !rest.is_empty() && lines.len() < limit {
-        let (line, after) = splitter.read(rest);
-        rest = after;
-        lines.extend(take(line));
-    }
-    if lines.is_empty() || (with_last && lines.len() < limit) {
-        lines.extend(splitter.finish().and_then(take));
-    }
-    lines
-}
-
-/// Whether these are the fields of a row of numbers, not of a header.
-fn is_row(fields: &[Vec<u8>], style: NumberStyle) -> bool {
-    let is_value = |field: &Vec<u8>| {
-        number::parse(field, style).is_some()
-            || number::parse_with_unit(field, style).is_some()
-            || TimeUnit::Rfc3339.parse(field).is_some()
-    };
-    let has_number = |field: &Vec<u8>| number::parse(field, style).is_some_and(|value| !value.is_nan());
-    fields.iter().all(is_value)
-        && (fields.iter().any(has_number) || fields.iter().any(|field| is_number(field)))
-}
-
-/// The delimiter of these lines: the first that splits the first line, and the others into as many fields.
-fn delimiter_of(lines: &[NumberedText], format: CsvFormat) -> Delimiter {
-    let mut splitter = FieldSplitter::default();
-    let mut widest = (1, None);
-    for delimiter in format.candidates() {
-        let mut widths = lines.iter().map(|(_, line)| {
-            splitter
-                .split(line, delimiter)
-                .map_or(0, |row| row.len() - usize::from(row.ends_empty() && row.len() > 1))
-        });
-        let width = widths.next().unwrap_or(0);
-        let (same, all) =
-            widths.fold((0, 0), |(same, all), other| (same + usize::from(other == width), all + 1));
-        if width > 1 && 10 * same >= 9 * all {
-            return delimiter;
-        }
-        if width > widest.0 && delimiter != Delimiter::Blanks {
-            widest = (width, Some(delimiter));
-        }
-    }
-    // With one column, a comma can only be a decimal separator.
-    let has_commas = |(_, line): &NumberedText| line.contains(&b',');
-    let decimal_commas = widest.1.is_none() && lines.len() > 1 && lines.iter().skip(1).all(has_commas);
-    widest.1.unwrap_or(if decimal_commas { Delimiter::Character(b';') } else { format.assumed() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +304,40 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_begin_with_a_stamp_and_hold_text_are_not_a_header() {
+        let row = |nano: u32| format!("1700000000,{nano},,left_wheel,right_wheel,0.1,1.5,{nano}\n");
+        let echoed = preview(&[row(0), row(10_000_000), row(20_000_000)].concat());
+        assert_eq!((echoed.header, echoed.names.len()), (Header::Missing, 8));
+        let time = echoed.time_input(&TimeInput::default());
+        let parts: Vec<_> = time.sum.iter().map(|part| (part.column.as_str(), part.unit)).collect();
+        assert_eq!(parts, [("1", TimeUnit::S), ("2", TimeUnit::Ns)]);
+        use ColumnKind::{Empty, Numbers, Text, Time};
+        assert_eq!(echoed.kinds(&time), [Time, Time, Empty, Text, Text, Numbers, Numbers, Numbers]);
+        assert_eq!(preview("left,1.5,2\nleft,3,4\nleft,5,6\n").header, Header::Missing);
+        for header in [
+            "t,1,2\n0,3,4\n1,5,6\n",
+            "label,0,1\nwood,3,4\nwood,5,6\n",
+            "name,current\nx,1\ny,2\n",
+            "t,current,\n0,1,x\n",
+        ] {
+            assert_eq!(preview(header).header, Header::Line(1), "{header}");
+        }
+        // Whole numbers that are no stamps.
+        assert_eq!(preview("0,1,2\n1,5,6\n").time_input(&TimeInput::default()), TimeInput::default());
+    }
+
+    #[test]
+    fn an_index_of_dates_is_the_time() {
+        let text = ",current,made\n2026-11-20 12:00:00.010,1.5,x\n2026-11-20 12:00:00.020,1.6,x\n";
+        let time = preview(text).time_input(&TimeInput::default());
+        assert_eq!(time.column.as_deref(), Some(""));
+        let named = preview(&text.replace(",current", "t,current")).time_input(&TimeInput::default());
+        assert_eq!(named, TimeInput::default());
+        let rate = TimeInput { rate: Some(100.0), ..TimeInput::default() };
+        assert_eq!(preview(text).time_input(&rate), rate);
+    }
+
+    #[test]
     fn a_column_that_counts_or_holds_text_is_not_one_of_numbers() {
         use ColumnKind::{Empty, Numbers, RowNumber, Text, Time};
         let rows: String = (0..9).map(|row| format!("{row},{row},{}.5,dry,,x{row}\n", 9 - row)).collect();
@@ -332,6 +352,17 @@ mod tests {
             preview("t,current\n0,\n1,1\n2,2\n3,3\n4,4\n").kinds(&TimeInput::default()),
             [Time, Numbers]
         );
+    }
+
+    #[test]
+    fn a_second_time_is_not_a_channel() {
+        use ColumnKind::{Numbers, OtherTime, Text, Time};
+        let row = |second: u32| {
+            format!("{second},170000000{second}.5,170000000{second}.4,/joint_states.effort[0],1.5\n")
+        };
+        let header = "elapsed time (seconds),receive time,header.stamp,topic,value\n";
+        let found = preview(&(header.to_owned() + &row(0) + &row(1) + &row(2))).kinds(&TimeInput::default());
+        assert_eq!(found, [Time, OtherTime, OtherTime, Text, Numbers]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::config::subject::PartitionedSubject;
 pub(super) const READ: &str = "read-";
 
 /// What arrives from the servers about a partition.
-pub(super) enum Arrival {
+pub(super) enum PartitionEvent {
     /// A message that the consumer has delivered.
     Delivered(Delivery),
     /// A status of a request to the consumer: its code, and how many messages will not be delivered any more.
@@ -20,7 +20,7 @@ pub(super) enum Arrival {
     StoredEnd(u64),
 }
 
-impl Arrival {
+impl PartitionEvent {
     /// What a message is, and the index of its partition; `None` if it is nothing that was asked for.
     ///
     /// Messages of a consumer have the subject that they were published on. Its statuses, and everything that the stream
@@ -71,7 +71,7 @@ mod tests {
         reply: Option<&str>,
         status: Option<u16>,
         headers: &[(&str, &str)],
-    ) -> Option<(usize, Arrival)> {
+    ) -> Option<(usize, PartitionEvent)> {
         let mut map = HeaderMap::new();
         headers.iter().for_each(|(name, value)| map.insert(*name, *value));
         let message = Message {
@@ -83,7 +83,7 @@ mod tests {
             description: None,
             length: 1,
         };
-        Arrival::of(message, &PartitionedSubject::new("fleet.{partition}.robots.{stream}.current"))
+        PartitionEvent::of(message, &PartitionedSubject::new("fleet.{partition}.robots.{stream}.current"))
     }
 
     #[test]
@@ -91,17 +91,17 @@ mod tests {
         let reply = "$JS.ACK.FLEET.underfoot-7.2.14.9.1795710469961819254.1";
         let delivered = arrival("fleet.7.robots.r1.current", Some(reply), None, &[("Nats-Pin-Id", "p")]);
         assert!(
-            matches!(delivered, Some((7, Arrival::Delivered(Delivery { sequence: 14, count: 2, delivery: 9, pin, .. }))) if pin == "p")
+            matches!(delivered, Some((7, PartitionEvent::Delivered(Delivery { sequence: 14, count: 2, delivery: 9, pin, .. }))) if pin == "p")
         );
         let status = arrival("_INBOX.a.7", None, Some(408), &[("Nats-Pending-Messages", "3")]);
-        assert!(matches!(status, Some((7, Arrival::Status(408, 3)))));
+        assert!(matches!(status, Some((7, PartitionEvent::Status(408, 3)))));
         let headers = [("Nats-Subject", "fleet.7.robots.r1.current"), ("Nats-Sequence", "15")];
         let stored = arrival("_INBOX.a.read-7", None, None, &headers);
         assert!(
-            matches!(stored, Some((7, Arrival::Stored(Delivery { sequence: 15, subject, .. }))) if subject.ends_with("r1.current"))
+            matches!(stored, Some((7, PartitionEvent::Stored(Delivery { sequence: 15, subject, .. }))) if subject.ends_with("r1.current"))
         );
         let end = arrival("_INBOX.a.read-7", None, Some(204), &[("Nats-Num-Pending", "5")]);
-        assert!(matches!(end, Some((7, Arrival::StoredEnd(5)))));
+        assert!(matches!(end, Some((7, PartitionEvent::StoredEnd(5)))));
         for (to, reply, status) in [
             ("_INBOX.a.x", None, Some(100)),
             ("_INBOX.a.read-", None, Some(204)),
