@@ -30,6 +30,11 @@ pub(crate) struct NatsOptions {
 }
 
 impl NatsOptions {
+    /// The servers, for messages.
+    pub(super) fn url(&self) -> String {
+        self.config.url.clone().unwrap_or_default()
+    }
+
     /// The name of the consumer of a partition.
     pub(super) fn consumer(&self, partition: u16) -> String {
         format!("{}-{partition}", self.prefix())

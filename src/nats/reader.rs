@@ -66,7 +66,7 @@ impl Reader {
         let client = connection.client.clone();
         let requests = Requests::new(connection, options.clone());
         let fault = |why: SubscribeError| NatsFault::NoAnswer {
-            url: options.config.url.clone().unwrap_or_default(),
+            url: options.url(),
             subject: "SUB".into(),
             why: Some(why.to_string()),
         };
@@ -162,8 +162,7 @@ impl Reader {
         for index in 0..self.partitions.len() {
             self.step(index).await?;
         }
-        let directly = self.partitions.iter().filter(|partition| partition.is_read_directly()).count();
-        self.log.directly(directly);
+        self.log.directly(self.partitions.iter().filter(|partition| partition.is_read_directly()).count());
         Ok(())
     }
 
@@ -216,14 +215,16 @@ impl Reader {
     /// Takes a message, or a status of the servers about a request.
     async fn take(&mut self, message: Message, touched: &mut Touched) -> Result<(), PipelineClosed> {
         let now = self.now();
-        let Some((index, arrival)) = PartitionEvent::of(message, &self.options.subject) else {
-            return Ok(());
-        };
+        let event = PartitionEvent::of(message, &self.options.subject);
+        let Some((index, event)) = event else { return Ok(()) };
         let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
-        let taken = match arrival {
+        let taken = match event {
             PartitionEvent::Delivered(message) => partition.delivered(message, now),
             PartitionEvent::Stored(message) => partition.stored(message, now),
-            PartitionEvent::StoredEnd(left) => partition.stored_ended(left),
+            PartitionEvent::StoredEnd(left) => {
+                partition.stored_ended(left);
+                Taken::default()
+            }
             // What follows from it is done at the next tick, because the same status may be the answer.
             PartitionEvent::Status(code, pending) => {
                 let taken = partition.status(code, pending, now);
@@ -291,9 +292,6 @@ impl Reader {
     }
 
     fn ended(&self) -> NatsFault {
-        NatsFault::Unreachable {
-            url: self.options.config.url.clone().unwrap_or_default(),
-            why: "the connection has ended".into(),
-        }
+        NatsFault::Unreachable { url: self.options.url(), why: "the connection has ended".into() }
     }
 }

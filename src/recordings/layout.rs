@@ -248,12 +248,7 @@ impl Layout {
             let is_used = channels.contains(name) || self.text_columns().contains(&Some(name.as_str()));
             (!is_used).then(|| format!("{name:?} {why}"))
         };
-        let unused: Vec<_> = preview
-            .names
-            .iter()
-            .zip(preview.kinds(&preview.time_input(&self.time)))
-            .filter_map(reason)
-            .collect();
+        let unused: Vec<_> = preview.names.iter().zip(preview.kinds(&self.time)).filter_map(reason).collect();
         if unused.is_empty() { String::new() } else { format!("; not channels: {}", unused.join(", ")) }
     }
 
@@ -276,7 +271,7 @@ impl Layout {
             return Ok(self.channels.clone());
         }
         let used = [self.label.column.as_deref(), self.split.column.as_deref()];
-        let kinds = preview.kinds(&preview.time_input(&self.time));
+        let kinds = preview.kinds(&self.time);
         let numeric = preview.names.iter().zip(kinds).filter(|(name, kind)| {
             *kind == ColumnKind::Numbers && !name.is_empty() && !used.contains(&Some(name.as_str()))
         });

@@ -55,9 +55,14 @@ impl Direct {
         }
     }
 
-    /// Notes that the consumer has given the node a pin, or that it has another one.
-    pub(super) fn pinned(&mut self, is_pinned: bool, now: Duration) {
-        self.unpinned = if is_pinned { None } else { Some(self.unpinned.unwrap_or(now)) };
+    /// Notes that the consumer has given the node a pin.
+    pub(super) fn pinned(&mut self) {
+        self.unpinned = None;
+    }
+
+    /// Notes that the consumer does not know the pin of the node.
+    pub(super) fn unpinned(&mut self, now: Duration) {
+        self.unpinned.get_or_insert(now);
     }
 
     /// Notes the end of an answer, after which so many messages are left in the partition. Returns whether the node can go

@@ -17,6 +17,7 @@ use super::timing::Timing;
 
 /// Messages that one request asks for.
 pub(super) const BATCH: usize = 64;
+
 /// The state of one partition on this node. It does no I/O, and times are counted from the start of the node.
 ///
 /// The servers deliver the messages of a partition to one node at a time, the one whose requests have the name that they
@@ -179,7 +180,7 @@ impl Partition {
             self.delivery = None;
             match &mut self.direct {
                 // Whoever had the partition meanwhile, this node has read all of its messages.
-                Some(direct) => direct.pinned(true, now),
+                Some(direct) => direct.pinned(),
                 None => {
                     taken.has_moved = had_pin;
                     self.order = MessageOrder::at_takeover();
@@ -217,12 +218,11 @@ impl Partition {
     }
 
     /// Notes the end of what was read from the stream itself, and how many messages are left there.
-    pub(super) fn stored_ended(&mut self, left: u64) -> Taken {
+    pub(super) fn stored_ended(&mut self, left: u64) {
         let newest = self.order.newest().unwrap_or(0);
         if self.direct.as_mut().is_some_and(|direct| direct.ended(left, newest)) {
             self.direct = None;
         }
-        Taken::default()
     }
 
     /// Takes a status of the consumer, or that there is none: its code, and how many of the messages that were asked for
@@ -244,7 +244,7 @@ impl Partition {
             }
             WRONG_PIN => match &mut self.direct {
                 Some(direct) => {
-                    direct.pinned(false, now);
+                    direct.unpinned(now);
                     (self.pin, self.open) = (None, 0);
                 }
                 None => {

@@ -80,21 +80,20 @@ pub(super) async fn request(
     body: Value,
 ) -> Result<ApiAnswer, NatsFault> {
     let payload = if body.is_null() { Vec::new() } else { serde_json::to_vec(&body).unwrap_or_default() };
-    let url = || options.config.url.clone().unwrap_or_default();
     connection.refused();
     match connection.client.request(subject.clone(), payload.into()).await {
         Ok(message) => serde_json::from_slice(&message.payload).map_err(|why| NatsFault::NoAnswer {
-            url: url(),
+            url: options.url(),
             subject,
             why: Some(why.to_string()),
         }),
         Err(error) if error.kind() == RequestErrorKind::NoResponders => {
-            Err(NatsFault::NoJetStream { url: url() })
+            Err(NatsFault::NoJetStream { url: options.url() })
         }
         Err(error) => {
             Err(match connection.refused().filter(|why| why.to_lowercase().contains("permission")) {
                 Some(why) => NatsFault::Permission { why },
-                None => NatsFault::NoAnswer { url: url(), subject, why: Some(error.to_string()) },
+                None => NatsFault::NoAnswer { url: options.url(), subject, why: Some(error.to_string()) },
             })
         }
     }
@@ -104,14 +103,10 @@ pub(super) async fn request(
 pub(super) fn api_fault(options: &NatsOptions, error: ApiError, name: &str) -> NatsFault {
     match error.err_code {
         Some(NO_STREAM) => NatsFault::NoStream { stream: options.jetstream.clone() },
-        Some(code) if NOT_ENABLED.contains(&code) => {
-            NatsFault::NoJetStream { url: options.config.url.clone().unwrap_or_default() }
+        Some(code) if NOT_ENABLED.contains(&code) => NatsFault::NoJetStream { url: options.url() },
+        Some(UNAVAILABLE) => {
+            NatsFault::NoAnswer { url: options.url(), subject: name.to_owned(), why: Some(error.description) }
         }
-        Some(UNAVAILABLE) => NatsFault::NoAnswer {
-            url: options.config.url.clone().unwrap_or_default(),
-            subject: name.to_owned(),
-            why: Some(error.description),
-        },
         _ => NatsFault::Consumer { consumer: name.to_owned(), why: error.description },
     }
 }

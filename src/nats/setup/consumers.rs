@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::api::{ApiConfig, NO_CONSUMER, api_fault, request};
-use super::stream::check_stream;
+use super::stream::{PATIENCE, check_stream};
 use crate::nats::connection::NatsConnection;
 use crate::nats::fault::NatsFault;
 use crate::nats::options::NatsOptions;
@@ -15,8 +15,6 @@ use crate::nats::timing::Timing;
 pub(in crate::nats) const GROUP: &str = "underfoot";
 /// The key in a consumer's metadata that has the number of partitions.
 const PARTITIONS: &str = "underfoot.partitions";
-/// A consumer counts as ahead of its stream if it is so for this many times `nats.failover`.
-const PATIENCE: u32 = 3;
 /// How many consumers are looked at or made at the same time.
 const AT_ONCE: usize = 16;
 
@@ -88,7 +86,7 @@ pub(in crate::nats) async fn make_consumers(
     let mut consumers = consumers(options, connection).await?;
     consumers.iter_mut().for_each(|consumer| consumer.is_ahead = consumer.delivered > newest);
     if consumers.iter().any(|consumer| consumer.is_ahead) {
-        // Messages may have come since, and a leader that is busy may be behind the others for some seconds.
+        // Messages may have come since.
         tokio::time::sleep(PATIENCE * options.config.failover).await;
         let newest = check_stream(options, connection).await?;
         consumers.iter_mut().for_each(|consumer| consumer.is_ahead &= consumer.delivered > newest);

@@ -10,6 +10,10 @@ use crate::nats::connection::NatsConnection;
 use crate::nats::fault::NatsFault;
 use crate::nats::options::NatsOptions;
 
+/// For this many times `nats.failover`, a stream must be behind what was read or delivered of it to count as begun anew: a
+/// leader that is busy may be behind the others for some seconds.
+pub(super) const PATIENCE: u32 = 3;
+
 /// Checks that the stream has the subjects of the options, and that its messages can be read from each server. Returns the
 /// number of its newest message.
 ///
@@ -35,10 +39,6 @@ pub(in crate::nats) async fn check_stream(
     }
 }
 
-/// How often in a row the newest message of a stream must be before one that was read. A leader that is busy may be behind
-/// the others for some seconds.
-const TIMES_BEFORE: u32 = 4;
-
 /// Waits until the servers have begun the stream anew: its newest message is before the newest one that was read, whose
 /// number is in `read`, and stays so. This happens to a stream in memory when too many servers are lost.
 pub(in crate::nats) async fn begun_anew(
@@ -53,7 +53,7 @@ pub(in crate::nats) async fn begun_anew(
         // What is wrong otherwise shows itself elsewhere.
         let Ok(newest) = check_stream(&options, &connection).await else { continue };
         before = (newest < read).then_some((read, times + 1));
-        if before.is_some_and(|(_, times)| times >= TIMES_BEFORE) {
+        if before.is_some_and(|(_, times)| times > PATIENCE) {
             return NatsFault::BegunAnew { stream: options.jetstream.clone(), newest, read };
         }
     }

@@ -56,9 +56,14 @@ pub(super) fn is_like(first: &[Vec<u8>], rows: &[Vec<Vec<u8>>], style: NumberSty
         numbers.map(|index| first.get(index).and_then(|field| number::parse(field, style))).collect();
     let Some(values) = values.filter(|values| values.len() > 1) else { return false };
     // Programs call columns without a name 0, 1, 2 and so on.
-    let begin = values.first().copied().unwrap_or_default();
-    let counts = values.iter().zip(0u32..).all(|(value, place)| *value == begin + f64::from(place));
-    values.iter().all(|value| !value.is_nan()) && !(counts && (begin == 0.0 || begin == 1.0))
+    values.iter().all(|value| !value.is_nan()) && !count_up(&values)
+}
+
+/// Whether values count up by one, from 0 or from 1.
+pub(super) fn count_up(values: &[f64]) -> bool {
+    let counts_from =
+        |first: f64| values.iter().zip(0u32..).all(|(value, place)| *value == first + f64::from(place));
+    counts_from(0.0) || counts_from(1.0)
 }
 
 /// The delimiter of these lines: the first that splits the first line, and the others into as many fields.

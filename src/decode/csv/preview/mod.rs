@@ -2,7 +2,7 @@
 
 mod first_rows;
 
-use self::first_rows::{NumberedText, delimiter_of, is_like, is_row, lines};
+use self::first_rows::{NumberedText, count_up, delimiter_of, is_like, is_row, lines};
 use super::advice;
 use super::format::{CsvFormat, Delimiter};
 use super::header::time_column;
@@ -115,6 +115,7 @@ impl Preview {
 
     /// What each column holds. `input` says where the time is, as far as that is configured.
     pub fn kinds(&self, input: &TimeInput) -> Vec<ColumnKind> {
+        let input = &self.time_input(input);
         let is_time = |index: usize, name: &String| {
             input.column.as_ref() == Some(name)
                 || input.sum.iter().any(|part| part.column == *name)
@@ -195,13 +196,12 @@ impl Preview {
         };
         let values: Vec<f64> = given.iter().filter_map(value).collect();
         let is_named = name.is_empty() || name.starts_with("Unnamed:") || name.eq_ignore_ascii_case("index");
-        let first = values.first().copied().unwrap_or(-1.0);
-        let counts = values.iter().zip(0u32..).all(|(value, row)| *value == first + f64::from(row));
+        let counts = count_up(&values);
         if given.is_empty() {
             ColumnKind::Empty
         } else if values.len() < given.len() {
             ColumnKind::Text
-        } else if is_named || (counts && (first == 0.0 || first == 1.0) && values.len() >= COUNTED_ROWS) {
+        } else if is_named || (counts && values.len() >= COUNTED_ROWS) {
             ColumnKind::RowNumber
         } else {
             ColumnKind::Numbers
