@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, config};
-use crate::support::fleet::{Cluster, nats_server};
+use crate::support::fleet::{Cluster, nats_server, shipped};
 use crate::support::recording::Recording;
 use crate::support::{Ran, assert_same, assert_says, folder, json, underfoot, wait_for};
 
@@ -217,6 +217,11 @@ fn whatever_is_wrong_with_the_servers_or_the_configuration_is_one_clear_line() {
         &sections.replace("ca_file", "#ca_file").replace("#ca_file = '", "ca_file = '/nowhere"),
         &["ca_file", "/nowhere"],
     );
+    let stream = std::fs::read_to_string(shipped("stream.json")).unwrap().replace('\n', "");
+    let update = |stream: &str| cluster.request(0, "$JS.API.STREAM.UPDATE.FLEET", stream).unwrap();
+    update(&stream.replace("\"allow_direct\": true", "\"allow_direct\": false"));
+    line(&sections, &["does not allow to read its messages from each server", "--allow-direct"]);
+    update(&stream);
     let mut node = Daemon::run(&sections);
     node.wait_for_line("connected to the NATS servers");
     let pull = "$JS.API.CONSUMER.INFO.FLEET.underfoot-31";
