@@ -80,7 +80,7 @@ impl Config {
     fn validate_sources(&self) -> Result<(), ValueError> {
         let has_nats = self.sources.iter().any(|source| source.kind == SourceKind::Nats);
         if let Some(subject) = self.nats.predictions.as_ref().filter(|_| !has_nats) {
-            let fix = "but no source has kind = \"nats\", whose connection they take; remove it, or add such a source";
+            let fix = "no source has kind = \"nats\", over whose connection predictions would go; remove it, or add such a source";
             return Err(ValueError::new("nats.predictions", subject, fix));
         }
         let given = GivenKeys {

@@ -20,6 +20,11 @@ enum Packing {
     Gzip(Box<MultiGzDecoder<BufReader<File>>>),
 }
 
+/// What is wrong with gzip data, inside of an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct DamagedGzip(String);
+
 impl RecordingBytes {
     /// Opens a file at its start.
     ///
@@ -54,9 +59,7 @@ impl Read for RecordingBytes {
                     self.is_cut = true;
                     Ok(0)
                 }
-                Err(error) => {
-                    Err(io::Error::new(error.kind(), format!("its gzip data are damaged ({error})")))
-                }
+                Err(error) => Err(io::Error::new(error.kind(), DamagedGzip(error.to_string()))),
                 read => read,
             },
         }

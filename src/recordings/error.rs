@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::bytes::DamagedGzip;
 use crate::signal::ChannelError;
 
 /// Why recordings cannot be read. Each message names the file and the fix.
@@ -13,6 +14,17 @@ pub enum RecordingError {
         /// The path of the file or folder.
         path: PathBuf,
         /// The message of the system.
+        why: String,
+    },
+    /// The gzip data of a file are damaged.
+    #[error(
+        "the gzip data of \"{path}\" are damaged ({why}); copy the file again, or read what `zcat` can still unpack of it",
+        path = path.display()
+    )]
+    Gzip {
+        /// The path of the file.
+        path: PathBuf,
+        /// What is wrong.
         why: String,
     },
     /// A folder contains no recording.
@@ -125,8 +137,15 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
-    /// A function that converts a system error about `path` to [`RecordingError::Read`].
+    /// A function that converts an error in reading `path` to [`RecordingError::Read`] or [`RecordingError::Gzip`].
     pub(super) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + Copy {
-        move |why| RecordingError::Read { path: path.into(), why: why.to_string() }
+        move |error| {
+            let (path, why) = (path.to_owned(), error.to_string());
+            if error.get_ref().is_some_and(|inner| inner.is::<DamagedGzip>()) {
+                RecordingError::Gzip { path, why }
+            } else {
+                RecordingError::Read { path, why }
+            }
+        }
     }
 }

@@ -132,10 +132,7 @@ pub(crate) mod tests {
         assert!((5_000..20_000).contains(&samples.len()), "{}", samples.len());
         assert!(reader.warning().unwrap().starts_with("the file ends in the middle of its gzip data"));
         let error = read_all(&recordings[3], None).unwrap_err().to_string();
-        assert!(
-            error.contains("its gzip data are damaged") || error.contains("rows cannot be read"),
-            "{error}"
-        );
+        assert!(error.contains("are damaged (") || error.contains("rows cannot be read"), "{error}");
     }
 
     #[test]

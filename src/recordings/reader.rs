@@ -102,7 +102,7 @@ impl<'a> RecordingReader<'a> {
     /// Reads the next bytes and adds their samples. Returns whether more samples may follow.
     ///
     /// # Errors
-    /// - [`RecordingError::Read`] if the file cannot be read.
+    /// - [`RecordingError::Read`] if the file cannot be read, [`RecordingError::Gzip`] if its gzip data are damaged.
     /// - [`RecordingError::Row`] if the header lacks a column, or too many rows are damaged.
     /// - [`RecordingError::NoTime`] if a sample has no time and the layout has no sample rate.
     /// - [`RecordingError::NoSamples`] if the recording has ended without a sample.

@@ -218,7 +218,7 @@ mod tests {
                 format!("{servers}{SOURCE}").replace("[node]", "predictions = 'a.{robot}'\n[node]"),
                 "nats.predictions is \"a",
             ),
-            ("[nats]\npredictions = 'a.{stream}'\n".to_owned(), "but no source has kind = \"nats\""),
+            ("[nats]\npredictions = 'a.{stream}'\n".to_owned(), "no source has kind = \"nats\""),
         ] {
             let error = check(text).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
