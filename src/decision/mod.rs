@@ -24,8 +24,9 @@ pub use batch::{BatchSlot, InferredBatch};
 pub(crate) use candidates::candidates;
 pub use context::ServingContext;
 pub use filter::{Decision, DecisionFilter, DecisionOptions};
-pub(crate) use outcome::ENDED;
 pub use outcome::{Outcome, Prediction, SurfaceChange};
-pub(crate) use published_surfaces::{PublishedSurface, PublishedSurfaces};
+#[cfg(test)]
+pub(crate) use published_surfaces::PublishedSurface;
+pub(crate) use published_surfaces::PublishedSurfaces;
 pub use surface_table::SurfaceTable;
 pub use withheld::Withheld;

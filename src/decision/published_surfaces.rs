@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
+
 use super::outcome::{ENDED, SurfaceChange};
 use crate::model::card::UNKNOWN;
 use crate::signal::{StreamId, Time};
@@ -11,6 +13,9 @@ use crate::signal::{StreamId, Time};
 /// stream's clock: the samples are delivered again, or the message was held up. If it is newer by more, the clock has
 /// started again since.
 const SAME_CLOCK: i64 = 30_000_000_000;
+
+/// The longest payload that is read, in bytes; those of nodes are far shorter.
+const MAX_PAYLOAD: usize = 4096;
 
 /// The surface of one stream as it was published last.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +34,15 @@ pub(crate) struct PublishedSurface {
 pub(crate) struct PublishedSurfaces {
     most: usize,
     surfaces: Mutex<HashMap<StreamId, PublishedSurface>>,
+}
+
+/// What is read of a published surface.
+#[derive(Deserialize)]
+struct PublishedBody {
+    surface: Box<str>,
+    t: f64,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 impl PublishedSurface {
@@ -56,6 +70,25 @@ impl PublishedSurfaces {
             surfaces.insert(stream, surface);
         }
         has_room
+    }
+
+    /// Takes the surface of a stream as a node has published it, or the empty payload of one that was removed. Anything else is
+    /// ignored, apart from what was kept of the stream, because no node can have published it.
+    pub(crate) fn take(&self, stream: StreamId, payload: &[u8]) {
+        if payload.len() > MAX_PAYLOAD {
+            return;
+        }
+        let body = serde_json::from_slice::<PublishedBody>(payload).ok();
+        let body = body.filter(|body| body.reason.as_deref() != Some(ENDED));
+        match body.and_then(|body| Some((body.surface, Time::from_seconds(body.t)?))) {
+            Some((surface, time)) => {
+                let is_kept = self.set(stream, PublishedSurface { surface, time });
+                if !is_kept {
+                    tracing::debug!("too many published surfaces are kept already");
+                }
+            }
+            None => self.forget(&stream),
+        }
     }
 
     /// Keeps a change that this node publishes; `labels` are those of its model.
@@ -86,6 +119,24 @@ impl PublishedSurfaces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_node_has_published_is_kept_until_its_stream_ends() {
+        let published = PublishedSurfaces::new(8);
+        let rover = StreamId::new("rover").unwrap();
+        let take = |payload: &str| published.take(rover.clone(), payload.as_bytes());
+        take(r#"{"surface":"tile","confidence":0.9,"since":1.5,"t":2.5,"model":"m"}"#);
+        let time = Time::from_seconds(2.5).unwrap();
+        assert_eq!(published.get(&rover), Some(PublishedSurface { surface: "tile".into(), time }));
+        take(&"[".repeat(MAX_PAYLOAD + 1));
+        assert!(published.get(&rover).is_some());
+        take(r#"{"surface":"unknown","t":3.5,"reason":"the stream ended"}"#);
+        assert_eq!(published.get(&rover), None);
+        for payload in ["", "no JSON", r#"{"surface":"tile","t":1e300}"#] {
+            take(payload);
+            assert_eq!(published.get(&rover), None, "{payload}");
+        }
+    }
 
     #[test]
     fn the_newest_surface_of_a_bounded_number_of_streams_is_kept() {

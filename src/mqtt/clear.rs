@@ -22,10 +22,12 @@ impl Connection {
             match polled {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     for topic in topics {
-                        let sent = publisher.client.try_publish(topic, QoS::AtLeastOnce, true, Vec::new());
-                        sent.map_err(|_| {
-                            format!("{} topics are too many at once; name fewer streams", topics.len())
-                        })?;
+                        if !publisher.requests.publish(topic.clone(), QoS::AtLeastOnce, true, Vec::new()) {
+                            return Err(format!(
+                                "{} topics are too many at once; name fewer streams",
+                                topics.len()
+                            ));
+                        }
                     }
                 }
                 Ok(Event::Incoming(Packet::PubAck(_))) => unacknowledged -= 1,

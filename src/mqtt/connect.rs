@@ -1,13 +1,15 @@
 //! Creates the connection and its publisher from the configuration.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rumqttc::{AsyncClient, LastWill, MqttOptions, QoS};
+use rumqttc::{EventLoop, LastWill, MqttOptions, QoS};
 use tokio::sync::watch;
 
 use super::connection::Connection;
-use super::limits::{MAX_RECEIVED, MAX_SENT, REQUESTS, TIMEOUT};
+use super::limits::{MAX_RECEIVED, MAX_SENT, TIMEOUT};
 use super::publisher::{BrokerState, Publisher};
+use super::requests::request_queue;
 use super::role::Role;
 use super::topics::DaemonTopics;
 use crate::config::MqttConfig;
@@ -34,10 +36,11 @@ pub(crate) fn connect(
     if role == Role::Daemon {
         options.set_last_will(LastWill::new(topics.status(), "offline", QoS::AtLeastOnce, true));
     }
-    let (client, mut events) = AsyncClient::new(options, REQUESTS);
+    let mut events = EventLoop::new(options, 0);
     // Without this, the system may hold a prediction back until the one before it has been acknowledged.
     events.network_options.set_tcp_nodelay(true);
     events.network_options.set_connection_timeout(TIMEOUT.as_secs());
+    let (sender, requests) = request_queue();
     let (accepted, accepted_receiver) = watch::channel(0);
     let shared = Arc::new(BrokerState::default());
     let connection = Connection {
@@ -45,10 +48,12 @@ pub(crate) fn connect(
         config: config.clone(),
         health_topic: (role == Role::Daemon).then(|| topics.health()),
         events,
+        unacknowledged: VecDeque::new(),
+        requests,
         accepted,
         shared: shared.clone(),
     };
-    let publisher = Publisher { client, topics, role, accepted: accepted_receiver, shared };
+    let publisher = Publisher { requests: sender, topics, role, accepted: accepted_receiver, shared };
     (connection, publisher)
 }
 

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Maximum number of requests that wait for the network: about a second of predictions of ten thousand robots, of some
-/// hundred bytes each.
-pub(super) const REQUESTS: usize = 16 << 10;
 /// The largest packet that is written, in bytes.
 pub(super) const MAX_SENT: usize = 32 << 20;
 /// The largest packet that is received, in bytes: the largest one that MQTT has.

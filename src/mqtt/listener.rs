@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rumqttc::{ConnectionError, Event, Packet, QoS, SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{ConnectionError, Event, Packet, SubscribeReasonCode};
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
@@ -54,10 +54,8 @@ impl Connection {
             let event = match self.poll().await {
                 Ok(Event::Incoming(Packet::ConnAck(_))) => {
                     policy.accepted(Instant::now());
-                    let all =
-                        filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtMostOnce));
                     // The queue of requests is empty now.
-                    let _ = publisher.client.try_subscribe_many(all);
+                    let _ = publisher.requests.subscribe(filters);
                     BrokerEvent::Accepted
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer)))

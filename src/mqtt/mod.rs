@@ -11,7 +11,7 @@
 //!   acknowledge them is made anew.
 //!
 //! The two share a counter of accepted connections, the retained topics and the subscriptions; apart from these,
-//! only requests to the MQTT client pass between them. Tools use the same two values for one task each: `check`
+//! only requests to send something pass between them (`requests.rs`). Tools use the same two values for one task each: `check`
 //! connects once, [`listener`] only receives, and [`clear`] removes retained topics.
 //!
 //! [`topics`] names the topics on which the daemon says how it is.
@@ -28,6 +28,7 @@ pub(crate) mod limits;
 pub(crate) mod listener;
 pub(crate) mod publisher;
 pub(crate) mod reconnect;
+mod requests;
 mod retained;
 pub(crate) mod role;
 pub(crate) mod subscription;

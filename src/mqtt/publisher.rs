@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use rumqttc::{AsyncClient, QoS, SubscribeFilter};
+use rumqttc::QoS;
 use tokio::sync::{Notify, watch};
 
 use super::limits::{REFUSED_RETRY, TIMEOUT};
+use super::requests::RequestSender;
 use super::retained::Retained;
 use super::role::Role;
 use super::topics::DaemonTopics;
@@ -23,7 +24,7 @@ const NO_ROOM: Duration = Duration::from_millis(20);
 /// connection.
 #[derive(Clone)]
 pub struct Publisher {
-    pub(super) client: AsyncClient,
+    pub(super) requests: RequestSender,
     /// The base of every topic, and the topics of the daemon itself.
     pub(super) topics: DaemonTopics,
     pub(super) role: Role,
@@ -68,10 +69,7 @@ impl Publisher {
     pub fn send(&self, topic: &str, payload: Vec<u8>) -> bool {
         let connected = *self.accepted.borrow() > 0;
         connected
-            && self
-                .client
-                .try_publish(format!("{}/{topic}", self.base()), QoS::AtMostOnce, false, payload)
-                .is_ok()
+            && self.requests.publish(format!("{}/{topic}", self.base()), QoS::AtMostOnce, false, payload)
     }
 
     /// Sets the payload of a retained topic below the base. It is published again after each outage.
@@ -188,7 +186,7 @@ impl Publisher {
         };
         // A broker that does not answer gets no more of the time for the shutdown than this.
         let _ = tokio::time::timeout(TIMEOUT, flush).await;
-        let _ = tokio::time::timeout(TIMEOUT, self.client.disconnect()).await;
+        let _ = tokio::time::timeout(TIMEOUT, self.requests.disconnect()).await;
     }
 
     /// Asks for all of `wanted` at once, and empties it. Returns false if there was no room for the request.
@@ -196,8 +194,7 @@ impl Publisher {
         if wanted.is_empty() {
             return true;
         }
-        let filters = wanted.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtMostOnce));
-        let sent = self.client.try_subscribe_many(filters).is_ok();
+        let sent = self.requests.subscribe(&*wanted);
         if sent {
             self.shared.subscriptions().sent.push_back((std::mem::take(wanted), Instant::now()));
         }
@@ -209,7 +206,7 @@ impl Publisher {
     fn flush(&self) -> bool {
         let mut retained = self.shared.retained();
         while let Some((topic, payload)) = retained.next() {
-            if self.client.try_publish(&*topic, QoS::AtLeastOnce, true, payload.to_vec()).is_err() {
+            if !self.requests.publish(topic.to_string(), QoS::AtLeastOnce, true, payload.to_vec()) {
                 return false;
             }
             retained.sent(Instant::now());

@@ -1,6 +1,9 @@
 //! What a node reads from NATS, and what things are called there.
 
-use crate::config::subject::PartitionedSubject;
+use async_nats::SubscribeError;
+
+use super::fault::NatsFault;
+use crate::config::subject::{PartitionedSubject, STREAM};
 use crate::config::{NatsConfig, SourceInput};
 use crate::decode::message::MessageFormat;
 
@@ -43,6 +46,16 @@ impl NatsOptions {
     /// The subject on which the nodes of the fleet say that they are there.
     pub(super) fn heartbeats(&self) -> String {
         format!("{}.nodes.{}", self.prefix(), self.jetstream)
+    }
+
+    /// The subjects on which the nodes of the fleet tell each other the surfaces that they publish, a pattern with `{stream}`.
+    pub(crate) fn surfaces(&self) -> String {
+        format!("{}.surfaces.{STREAM}", self.heartbeats())
+    }
+
+    /// What is wrong if a subscription is not taken.
+    pub(super) fn not_subscribed(&self, why: &SubscribeError) -> NatsFault {
+        NatsFault::NoAnswer { url: self.url(), subject: "SUB".into(), why: Some(why.to_string()) }
     }
 
     /// The base as a part of names at NATS.

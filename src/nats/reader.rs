@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_nats::{Message, SubscribeError, Subscriber};
+use async_nats::{Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
 use super::connection::NatsConnection;
 use super::event::PartitionEvent;
 use super::fault::NatsFault;
-use super::fleet_log::FleetLog;
-use super::heartbeat::Heartbeat;
-use super::members::Members;
+use super::nodes::Nodes;
 use super::options::NatsOptions;
 use super::partition::{Partition, PartitionStep, Taken};
 use super::requests::Requests;
@@ -38,14 +36,14 @@ pub(super) struct Reader {
     started: Instant,
     partitions: Vec<Partition>,
     streams: PartitionStreams,
-    members: Members,
+    nodes: Nodes,
     /// The number of the newest message that was read.
     read: Arc<AtomicU64>,
     /// How often the connection had been made at the last tick.
     connections: u64,
-    log: FleetLog,
+    /// Whether a partition was left or given up since the last heartbeat.
+    has_left: bool,
     messages: Subscriber,
-    heartbeats: Subscriber,
     released: mpsc::UnboundedReceiver<Released>,
 }
 
@@ -54,24 +52,20 @@ pub(super) struct Reader {
 type Touched = BTreeMap<usize, Option<(u64, String)>>;
 
 impl Reader {
-    /// Subscribes to the messages and to the heartbeats of the other nodes.
+    /// Subscribes to the messages.
     ///
     /// # Errors
-    /// [`NatsFault`] if the servers do not take the subscriptions.
+    /// [`NatsFault`] if the servers do not take the subscription.
     pub(super) async fn new(
         options: NatsOptions,
         connection: NatsConnection,
         handle: SourceHandle,
+        nodes: Nodes,
     ) -> Result<Self, NatsFault> {
         let client = connection.client.clone();
         let requests = Requests::new(connection, options.clone());
-        let fault = |why: SubscribeError| NatsFault::NoAnswer {
-            url: options.url(),
-            subject: "SUB".into(),
-            why: Some(why.to_string()),
-        };
-        let messages = client.subscribe(requests.deliveries()).await.map_err(fault)?;
-        let heartbeats = client.subscribe(options.heartbeats()).await.map_err(fault)?;
+        let messages = client.subscribe(requests.deliveries()).await;
+        let messages = messages.map_err(|why| options.not_subscribed(&why))?;
         let timing = Timing::new(options.config.failover);
         let (releases, released) = mpsc::unbounded_channel();
         handle.set_state(SourceState::Silent);
@@ -81,12 +75,11 @@ impl Reader {
             started: Instant::now(),
             partitions: (0..options.partitions).map(|_| Partition::new(timing)).collect(),
             streams: PartitionStreams::new(options.clone(), handle, releases),
-            members: Members::new(&options.node, options.partitions, timing.gone),
+            nodes,
             read: Arc::default(),
             connections: 0,
-            log: FleetLog::default(),
+            has_left: false,
             messages,
-            heartbeats,
             released,
             options,
         })
@@ -106,7 +99,7 @@ impl Reader {
             let done = tokio::select! {
                 () = shutdown.requested(), if leaving.is_none() => {
                     leaving = Some(self.now());
-                    self.requests.heartbeat(true).await;
+                    self.say(true).await;
                     Ok(())
                 }
                 message = self.messages.next() => match message {
@@ -118,22 +111,27 @@ impl Reader {
                     Ok(())
                 }
                 fault = &mut begun_anew => return Err(fault),
-                Some(message) = self.heartbeats.next() => {
-                    self.hear(&message);
-                    Ok(())
-                }
+                is_there = self.nodes.hear(|| self.started.elapsed()) => match is_there {
+                    true => Ok(()),
+                    false => return Err(self.ended()),
+                },
                 _ = ticks.tick() => {
                     heartbeat = !heartbeat;
-                    if !heartbeat && leaving.is_none() {
-                        self.requests.heartbeat(false).await;
+                    let done = self.tick(leaving.is_some()).await;
+                    // What was left is said at once, so that the next node need not wait.
+                    if std::mem::take(&mut self.has_left) || !heartbeat {
+                        self.say(leaving.is_some()).await;
                     }
-                    self.tick(leaving.is_some()).await
+                    done
                 }
             };
             let is_over = leaving.is_some_and(|since| self.now() > since + 2 * self.timing.give_up);
             let is_left = leaving.is_some() && !self.partitions.iter().any(Partition::is_read);
             // The pipeline has ended, and with it everything that was to be said.
             if done.is_err() || is_over || is_left {
+                if leaving.is_some() {
+                    self.say(true).await;
+                }
                 self.requests.flush().await;
                 return Ok(());
             }
@@ -147,22 +145,23 @@ impl Reader {
     /// Decides which partitions this node reads, and asks for their messages.
     async fn tick(&mut self, leaves: bool) -> Result<(), PipelineClosed> {
         let now = self.now();
-        for name in self.members.expire(now) {
-            self.log.gone(&name);
-        }
         let connections = self.requests.connections();
         if std::mem::replace(&mut self.connections, connections) != connections {
             self.partitions.iter_mut().for_each(Partition::reconnected);
         }
         // Until the others have had time to say that they are there, it is not known what is theirs.
         let knows_others = now > self.timing.gone;
-        for (partition, wanted) in self.partitions.iter_mut().zip(self.members.wanted()) {
+        for (partition, wanted) in self.partitions.iter_mut().zip(self.nodes.wanted(now)) {
             partition.want(*wanted && knows_others && !leaves, now);
+        }
+        for (index, partition) in self.partitions.iter_mut().enumerate() {
+            partition.told(self.nodes.elsewhere(index, partition.decided()));
         }
         for index in 0..self.partitions.len() {
             self.step(index).await?;
         }
-        self.log.directly(self.partitions.iter().filter(|partition| partition.is_read_directly()).count());
+        self.nodes
+            .read_directly(self.partitions.iter().filter(|partition| partition.is_read_directly()).count());
         Ok(())
     }
 
@@ -170,6 +169,8 @@ impl Reader {
     async fn step(&mut self, index: usize) -> Result<(), PipelineClosed> {
         let now = self.now();
         while let Some(partition) = self.partitions.get_mut(index) {
+            // What is decided is forgotten with the partition.
+            partition.told(self.nodes.elsewhere(index, partition.decided()));
             match partition.step(now) {
                 None => break,
                 Some(PartitionStep::Pull) => {
@@ -180,11 +181,13 @@ impl Reader {
                 Some(PartitionStep::AskPublished) => self.streams.ask_published(index).await?,
                 Some(PartitionStep::GiveUp) => {
                     tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
+                    self.has_left = true;
                     self.streams.forget(index).await?;
                 }
                 Some(PartitionStep::Release) => {
+                    self.has_left = true;
                     // Without another node, the streams end with this daemon, which is said then.
-                    if self.members.len() > 1 {
+                    if self.nodes.are_several() {
                         self.streams.forget(index).await?;
                     }
                     self.requests.unpin(index).await;
@@ -243,6 +246,7 @@ impl Reader {
         touched: &mut Touched,
     ) -> Result<(), PipelineClosed> {
         if has_moved {
+            tracing::debug!(partition = index, "another node had a partition meanwhile");
             self.streams.forget(index).await?;
         }
         self.streams.repeated(index, repeated);
@@ -275,20 +279,10 @@ impl Reader {
         }
     }
 
-    /// Takes the heartbeat of a node.
-    fn hear(&mut self, message: &Message) {
-        let Some(Heartbeat { node, process, leaves }) = Heartbeat::read(&message.payload) else { return };
-        if node == self.options.node {
-            if process != self.requests.process() {
-                self.log.namesake(&node);
-            }
-        } else if leaves {
-            if self.members.left(&node) {
-                self.log.left(&node);
-            }
-        } else if self.members.heartbeat(&node, self.now()) {
-            self.log.joined(&node);
-        }
+    /// Tells the other nodes that this one is there or leaves, and which partitions it reads.
+    async fn say(&self, leaves: bool) {
+        let held = (0..).zip(&self.partitions).filter(|(_, partition)| partition.is_held());
+        self.nodes.say(leaves, held.map(|(index, _)| index).collect()).await;
     }
 
     fn ended(&self) -> NatsFault {

@@ -1,10 +1,9 @@
-//! What a node sends to the servers: requests for messages, acknowledgements, and heartbeats.
+//! What a node sends to the servers: requests for messages, and acknowledgements.
 
 use serde_json::json;
 
 use super::connection::NatsConnection;
 use super::event::READ;
-use super::heartbeat::Heartbeat;
 use super::options::NatsOptions;
 use super::partition::BATCH;
 use super::setup::GROUP;
@@ -21,16 +20,14 @@ pub(super) struct Requests {
     timing: Timing,
     /// The first part of the subjects on which messages are delivered; the partition is the last one.
     inbox: String,
-    /// This process in the heartbeats.
-    process: String,
 }
 
 impl Requests {
     /// Sends over this connection. The messages are delivered on the subjects of [`Requests::deliveries`].
     pub(super) fn new(connection: NatsConnection, options: NatsOptions) -> Self {
-        let (inbox, process) = (connection.client.new_inbox(), connection.client.new_inbox());
+        let inbox = connection.client.new_inbox();
         let timing = Timing::new(options.config.failover);
-        Self { connection, options, timing, inbox, process }
+        Self { connection, options, timing, inbox }
     }
 
     /// The subjects on which messages are delivered, those of all partitions.
@@ -46,11 +43,6 @@ impl Requests {
     /// How often the connection was made.
     pub(super) fn connections(&self) -> u64 {
         self.connection.connections()
-    }
-
-    /// This process in the heartbeats.
-    pub(super) fn process(&self) -> &str {
-        &self.process
     }
 
     /// Requests messages of a partition, under the name by which the servers know this node, if they have given one.
@@ -92,12 +84,6 @@ impl Requests {
     /// Acknowledges a message and all before it in its partition.
     pub(super) async fn acknowledge(&self, reply: String) {
         let _ = self.connection.client.publish(reply, "+ACK".into()).await;
-    }
-
-    /// Says that this node is there, or that it leaves.
-    pub(super) async fn heartbeat(&self, leaves: bool) {
-        let heartbeat = Heartbeat { node: self.options.node.clone(), process: self.process.clone(), leaves };
-        let _ = self.connection.client.publish(self.options.heartbeats(), heartbeat.bytes().into()).await;
     }
 
     /// Waits until everything is sent, for a bounded time.

@@ -1,15 +1,18 @@
 //! The source of samples from JetStream: the task that requests messages and sends their samples to the pipeline.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use super::connection::NatsConnection;
 use super::fault::NatsFault;
+use super::nodes::Nodes;
 use super::options::NatsOptions;
 use super::publisher::NatsPublisher;
 use super::reader::Reader;
 use super::setup;
+use crate::decision::PublishedSurfaces;
 use crate::health::SourceState;
 use crate::shutdown::Shutdown;
 use crate::signal::StreamId;
@@ -20,19 +23,26 @@ use crate::source::handle::SourceHandle;
 #[derive(Clone, Debug)]
 pub(crate) struct NatsSource {
     options: NatsOptions,
-    /// Publishes predictions over the same connection; `None` if they go elsewhere.
-    publisher: Option<NatsPublisher>,
+    /// Publishes over the same connection.
+    publisher: NatsPublisher,
+    /// Where the surfaces are kept that other nodes publish; `None` for a daemon that decides nothing.
+    published: Option<Arc<PublishedSurfaces>>,
 }
 
 impl NatsSource {
-    /// A source with these options, over whose connection predictions are published, unless `publisher` is `None`.
-    pub(crate) fn new(options: NatsOptions, publisher: Option<NatsPublisher>) -> Self {
-        Self { options, publisher }
+    /// A source with these options, over whose connection `publisher` publishes.
+    pub(crate) fn new(options: NatsOptions, publisher: NatsPublisher) -> Self {
+        Self { options, publisher, published: None }
     }
 
-    /// What publishes predictions over its connection; `None` if they go elsewhere.
-    pub(crate) fn publisher(&self) -> Option<&NatsPublisher> {
-        self.publisher.as_ref()
+    /// Keeps the surfaces that other nodes publish.
+    pub(crate) fn keep_published(&mut self, published: Arc<PublishedSurfaces>) {
+        self.published = Some(published);
+    }
+
+    /// What publishes over its connection.
+    pub(crate) fn publisher(&self) -> &NatsPublisher {
+        &self.publisher
     }
 
     /// Connects, and checks that the stream and its consumers are as they have to be. No message is read, because that
@@ -90,11 +100,12 @@ impl NatsSource {
     /// Connects, and makes the consumers that do not exist yet.
     async fn open(&self, handle: &SourceHandle) -> Result<Reader, NatsFault> {
         let connection = NatsConnection::new(&self.options.config, &self.options.node).await?;
-        let newest = setup::check_stream(&self.options, &connection).await?;
-        setup::make_consumers(&self.options, &connection, newest).await?;
-        if let Some(publisher) = &self.publisher {
-            publisher.connected(connection.client.clone());
-        }
-        Reader::new(self.options.clone(), connection, handle.clone()).await
+        let stream = setup::check_stream(&self.options, &connection).await?;
+        setup::make_consumers(&self.options, &connection, stream.newest).await?;
+        self.publisher.connected(connection.client.clone());
+        let (client, surfaces) = (connection.client.clone(), self.publisher.surfaces());
+        let nodes = Nodes::new(&self.options, client, &stream, surfaces, self.published.clone()).await;
+        let nodes = nodes.map_err(|why| self.options.not_subscribed(&why))?;
+        Reader::new(self.options.clone(), connection, handle.clone(), nodes).await
     }
 }

@@ -6,7 +6,7 @@ use crate::support::client::Client;
 use crate::support::daemon::Daemon;
 use crate::support::fake_broker::{Answers, FakeBroker};
 use crate::support::recording::Recording;
-use crate::support::{self, assert_same, assert_says, json, wait_for};
+use crate::support::{self, assert_same, assert_says, folder, json, wait_for};
 
 const ROBOTS: &str = "[[source]]\nkind = 'mqtt'\ntopic = 'robots/{stream}/current'\n";
 const SIMULATOR: &str = "[[source]]\nkind = 'simulator'\nstream = 'rover'\n";
@@ -64,13 +64,30 @@ fn a_payload_may_have_many_objects_and_a_bad_one_costs_only_itself() {
 
 #[test]
 fn a_broker_that_does_not_acknowledge_messages_is_connected_again() {
-    let fake = FakeBroker::start(Answers { puback: false, ..Answers::ALL });
+    let fake = FakeBroker::start(Answers { puback: 0, ..Answers::ALL });
     let mut daemon = Daemon::run(&(fake.section() + SIMULATOR));
     let line = daemon.wait_for_line("has not acknowledged");
     assert_says(&line, &["WARN", "for 2s", "trying again"]);
     fake.wait_for("CONNECT", 2);
     fake.wait_for("PUBLISH underfoot/status online", 2);
     assert_eq!(daemon.terminate().code, Some(0));
+}
+
+#[test]
+fn a_broker_that_drops_acknowledgements_because_it_is_too_busy_gets_everything_all_the_same() {
+    let fake = FakeBroker::start(Answers { puback: 2, ..Answers::ALL });
+    // More surfaces than there are identifiers of messages.
+    let (recording, folder) = (Recording::tour(125, 1.0), folder());
+    for robot in 0..150 {
+        std::fs::copy(&recording.path, folder.path().join(format!("r{robot}.csv"))).unwrap();
+    }
+    let source = format!("[[source]]\nkind = 'file'\npath = {:?}\nspeed = 'max'\n", folder.path());
+    let mut daemon = Daemon::run(&(fake.section() + &source));
+    daemon.wait_for_line("ended predictions");
+    for robot in 0..150 {
+        fake.wait_for(&format!("PUBLISH underfoot/r{robot}/surface"), 1);
+    }
+    assert_eq!(fake.wait_for("CONNECT", 1).len(), 1, "{:?}", daemon.stderr.all());
 }
 
 #[test]

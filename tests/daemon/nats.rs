@@ -171,6 +171,54 @@ fn without_the_server_that_delivers_them_the_messages_of_a_robot_are_read_from_a
 }
 
 #[test]
+fn a_node_takes_over_although_the_server_that_delivers_the_messages_has_died_as_well() {
+    let recording = Recording::tour(124, 10.0);
+    let robot = recording.stream.as_str();
+    let mut cluster = Cluster::start(&[robot]);
+    let [mut a, mut b] = ["a", "b"].map(|name| Daemon::run(&cluster.with_server(&cluster.node(name), 0)));
+    a.wait_for_line("a node is there");
+    b.wait_for_line("a node is there");
+    let consumer = format!("$JS.API.CONSUMER.INFO.FLEET.underfoot-{}", partition(robot));
+    lead(&cluster, &consumer, 1);
+    lead(&cluster, "$JS.API.STREAM.INFO.FLEET", 2);
+    let mut objects = recording.objects();
+    let mut sender = cluster.robot(robot);
+    let mut feed = |count: usize| {
+        objects.by_ref().take(count).for_each(|object| sender.feed(format!("{object}\n")));
+    };
+    feed(300);
+    let has_it = wait_for("predictions of one of them", || {
+        let (a, b) = (a.stdout.all().len(), b.stdout.all().len());
+        (a + b >= 10).then_some(a > b)
+    });
+    let (first, mut second) = if has_it { (a, b) } else { (b, a) };
+    cluster.kill(1);
+    let ended = first.terminate();
+    assert_eq!(ended.code, Some(0), "{:?}", ended.stderr);
+    // Its window is full after a second.
+    feed(100);
+    second.wait_for_line("their messages are read from the stream itself");
+    // Each prediction is waited for, until another server leads the consumer, and then a second more.
+    let mut count = 0;
+    let mut follow = |second: &Daemon| {
+        count += 1;
+        second.wait_for_output(count);
+        feed(10);
+    };
+    while second.stderr.count("all consumers deliver again") == 0 {
+        follow(&second);
+    }
+    assert_ne!(leader(&cluster, &consumer), 1);
+    (0..10).for_each(|_| follow(&second));
+    let time = |line: &String| json(line)["t"].as_f64().unwrap();
+    let [before, after] =
+        [&ended.stdout, &second.stdout.all()].map(|lines| lines.iter().map(time).collect::<Vec<_>>());
+    // Nothing but the window that the second node had to fill first is missing.
+    assert!(after[0] - before[before.len() - 1] < 1.5, "{before:?} and then {after:?}");
+    assert!(after.windows(2).all(|pair| (pair[1] - pair[0] - 0.1).abs() < 1e-6), "{after:?}");
+}
+
+#[test]
 fn after_the_loss_of_the_whole_stream_a_node_says_so_and_goes_on_with_what_comes() {
     let cluster = Cluster::start(&["r1"]);
     let mut node = Daemon::run(&cluster.node("a"));

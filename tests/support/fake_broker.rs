@@ -9,8 +9,8 @@ use super::wait_for;
 /// What the broker answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answers {
-    /// Whether it acknowledges messages with QoS 1.
-    pub(crate) puback: bool,
+    /// It acknowledges one of so many messages with QoS 1; 0 for none.
+    pub(crate) puback: usize,
     /// The return code for each subscription; `None` for no answer.
     pub(crate) suback: Option<u8>,
     /// Whether it answers pings. If not, it sends a sample in place of each answer.
@@ -19,7 +19,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// All answers, as a broker should give them.
-    pub(crate) const ALL: Self = Self { puback: true, suback: Some(0), pingresp: true };
+    pub(crate) const ALL: Self = Self { puback: 1, suback: Some(0), pingresp: true };
 }
 
 pub(crate) struct FakeBroker {
@@ -62,6 +62,7 @@ impl FakeBroker {
 
 /// Answers the packets of one client until its connection ends.
 fn serve(mut stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut acknowledgeable = 0;
     loop {
         let mut first = [0];
         stream.read_exact(&mut first)?;
@@ -90,7 +91,8 @@ fn serve(mut stream: TcpStream, answers: Answers, log: &Mutex<Vec<String>>) -> s
                 let has_id = first[0] & 6 != 0;
                 let payload = String::from_utf8_lossy(&body[end + 2 * usize::from(has_id)..]).into_owned();
                 log.lock().unwrap().push(format!("PUBLISH {topic} {payload}"));
-                if has_id && answers.puback {
+                acknowledgeable += usize::from(has_id);
+                if has_id && answers.puback > 0 && acknowledgeable.is_multiple_of(answers.puback) {
                     stream.write_all(&[0x40, 2, body[end], body[end + 1]])?;
                 }
             }

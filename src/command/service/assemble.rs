@@ -1,7 +1,6 @@
 //! Builds the parts of a pipeline from a configuration.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
@@ -11,7 +10,7 @@ use crate::command::failure::Failure;
 use crate::config::topic::SampleTopic;
 use crate::config::{Config, SourceConfig, SourceKind};
 use crate::daemon::parts::{BrokerConnection, SourceTask};
-use crate::decision::{PublishedSurfaces, ServingContext};
+use crate::decision::ServingContext;
 use crate::model::card::Card;
 use crate::model::session::Model;
 use crate::mqtt::{self, DaemonTopics, Role, Subscription};
@@ -165,12 +164,6 @@ fn build_source(
 pub(crate) fn silence_limits(config: &Config) -> impl Iterator<Item = (String, Duration)> {
     let silence = config.limits.silence;
     config.sources.iter().enumerate().map(move |(index, source)| (source.name(index), silence))
-}
-
-/// Where the surfaces are kept that other nodes publish; `None` if none follows robots of this daemon.
-pub(crate) fn published_surfaces(config: &Config) -> Option<Arc<PublishedSurfaces>> {
-    let is_shared = config.sources.iter().any(|source| source.kind == SourceKind::Nats);
-    is_shared.then(|| Arc::new(PublishedSurfaces::new(config.limits.streams)))
 }
 
 /// The options of the stream table for live streams.

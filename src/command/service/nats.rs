@@ -1,11 +1,13 @@
 //! Builds the source of kind `nats` and the sink for its connection from a configuration.
 
+use std::sync::Arc;
+
 use crate::command::failure::Failure;
 #[cfg(feature = "nats")]
 use crate::config::subject::{PartitionedSubject, StreamSubject};
 use crate::config::{Config, SourceConfig, SourceInput};
 use crate::daemon::parts::SourceTask;
-use crate::decision::ServingContext;
+use crate::decision::{PublishedSurfaces, ServingContext};
 #[cfg(feature = "nats")]
 use crate::nats::{NatsOptions, NatsPublisher, NatsSource};
 use crate::sink::Sink;
@@ -35,19 +37,39 @@ pub(super) fn source(
         max_streams: config.limits.streams,
     };
     let predictions = config.nats.predictions.as_deref();
-    let publisher = predictions.map(|subject| NatsPublisher::new(StreamSubject::new(subject)));
+    let surfaces = StreamSubject::new(&options.surfaces());
+    let publisher = NatsPublisher::new(predictions.map(StreamSubject::new), surfaces);
     Ok(SourceTask::Nats(Box::new(NatsSource::new(options, publisher))))
 }
 
-/// The sink that publishes predictions over the connection of a source; `None` if they go elsewhere.
+/// The sink that publishes over the connection of a source, and whether it takes the predictions; `None` without such a source.
 #[cfg(feature = "nats")]
-pub(super) fn sink(sources: &[(String, SourceTask)], context: &ServingContext) -> Option<Sink> {
+pub(super) fn sink(sources: &[(String, SourceTask)], context: &ServingContext) -> Option<(Sink, bool)> {
     sources.iter().find_map(|(_, source)| match source {
         SourceTask::Nats(nats) => {
-            nats.publisher().map(|publisher| Sink::Nats(NatsSink::new(publisher.clone(), context)))
+            let publisher = nats.publisher();
+            let sink = Sink::Nats(NatsSink::new(publisher.clone(), context));
+            Some((sink, publisher.has_predictions()))
         }
         _ => None,
     })
+}
+
+/// Makes the place where the sources keep the surfaces that other nodes publish; `None` if none follows robots of this daemon.
+#[cfg(feature = "nats")]
+pub(super) fn keep_published(
+    config: &Config,
+    sources: &mut [(String, SourceTask)],
+) -> Option<Arc<PublishedSurfaces>> {
+    let published = Arc::new(PublishedSurfaces::new(config.limits.streams));
+    let mut is_kept = false;
+    for (_, source) in sources {
+        if let SourceTask::Nats(nats) = source {
+            nats.keep_published(published.clone());
+            is_kept = true;
+        }
+    }
+    is_kept.then_some(published)
 }
 
 /// Says that this program has no such source.
@@ -63,6 +85,12 @@ pub(super) fn source(_: &Config, _: &SourceConfig, _: SourceInput) -> Result<Sou
 
 /// There is no such sink in this program.
 #[cfg(not(feature = "nats"))]
-pub(super) fn sink(_: &[(String, SourceTask)], _: &ServingContext) -> Option<Sink> {
+pub(super) fn sink(_: &[(String, SourceTask)], _: &ServingContext) -> Option<(Sink, bool)> {
+    None
+}
+
+/// No other node follows robots of this program.
+#[cfg(not(feature = "nats"))]
+pub(super) fn keep_published(_: &Config, _: &mut [(String, SourceTask)]) -> Option<Arc<PublishedSurfaces>> {
     None
 }

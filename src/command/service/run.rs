@@ -81,7 +81,8 @@ async fn serve(
     if let Some(warning) = assemble::novelty_warning(&config, &models) {
         tracing::warn!("{warning}");
     }
-    let sources = assemble::sources(&config, Some(&card.channels))?;
+    let mut sources = assemble::sources(&config, Some(&card.channels))?;
+    let published = super::nats::keep_published(&config, &mut sources);
     let streams = assemble::stream_options(&config, &card);
     let context = assemble::context(&config, card);
     let recorder = recorder(&config, &context.card)?;
@@ -91,12 +92,14 @@ async fn serve(
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
     let nats = super::nats::sink(&sources, &context);
+    let has_predictions = nats.as_ref().is_some_and(|(_, has_predictions)| *has_predictions);
+    // Before the broker, so that the other nodes know a surface before anybody else does.
+    sinks.extend(nats.map(|(sink, _)| sink));
     if let Some(broker) = &broker {
         broker.publisher.retain_at(broker.publisher.topics().status(), b"online".to_vec());
-        let mqtt = MqttSink::new(broker.publisher.clone(), &context).with_predictions(nats.is_none());
+        let mqtt = MqttSink::new(broker.publisher.clone(), &context).with_predictions(!has_predictions);
         sinks.push(Sink::Mqtt(mqtt.with_home_assistant(assemble::home_assistant(&config, broker, &context))));
     }
-    sinks.extend(nats);
     if config.publish.stdout || broker.is_none() {
         let labels = &context.card.labels;
         sinks.push(Sink::Text(TextSink::new(
@@ -125,7 +128,7 @@ async fn serve(
         queue_limit: config.limits.windows,
         streams,
         context: context.clone(),
-        published: assemble::published_surfaces(&config),
+        published,
         sinks,
         ends_with_output: broker.is_none() && server.is_none() && recorder.is_none(),
     };

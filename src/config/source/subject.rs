@@ -5,7 +5,7 @@ use crate::config::error::ValueError;
 /// The token of a subject that stands for the number of a partition.
 const PARTITION: &str = "{partition}";
 /// The token of a subject that stands for the name of any stream.
-const STREAM: &str = "{stream}";
+pub(crate) const STREAM: &str = "{stream}";
 /// The largest number of partitions: each has a consumer of its own on the servers.
 const MOST: u16 = 1024;
 
@@ -61,7 +61,7 @@ impl PartitionedSubject {
     }
 }
 
-/// The subjects of the predictions of each stream.
+/// Subjects of which each stream has one.
 #[cfg(feature = "nats")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StreamSubject {
@@ -71,7 +71,7 @@ pub(crate) struct StreamSubject {
 
 #[cfg(feature = "nats")]
 impl StreamSubject {
-    /// The subjects of a pattern that was checked by [`validate_predictions`].
+    /// The subjects of a pattern that [`validate_predictions`] takes.
     pub(crate) fn new(pattern: &str) -> Self {
         Self { pattern: pattern.to_owned() }
     }
@@ -81,6 +81,18 @@ impl StreamSubject {
     pub(crate) fn of(&self, stream: &str) -> Option<String> {
         let is_valid = !stream.contains(|c: char| c.is_whitespace() || matches!(c, '*' | '>'));
         is_valid.then(|| self.pattern.replace(STREAM, &stream.replace('.', "//")))
+    }
+
+    /// The subjects of all streams, with `*` in place of the stream.
+    pub(crate) fn filter(&self) -> String {
+        self.pattern.replace(STREAM, "*")
+    }
+
+    /// The name of the stream in a subject, which has not been checked yet; `None` if the subject is another one.
+    pub(crate) fn stream(&self, subject: &str) -> Option<String> {
+        let (before, after) = self.pattern.split_once(STREAM)?;
+        let name = subject.strip_prefix(before)?.strip_suffix(after)?;
+        (!name.contains('.')).then(|| name.replace("//", "."))
     }
 }
 

@@ -8,7 +8,7 @@ const isGood = (source) => source.state === 'ok' || source.state === 'ended';
 const showHealth = (report) => {
   clockOffset = report.now - Date.now();
   const faults = faultsIn(report);
-  const count = report.streams === 1 ? '1 stream' : `${report.streams} streams`;
+  const count = report.streams === 1 ? '1 stream' : `${formatCount(report.streams)} streams`;
   byId('overall').dataset.state = faults.length ? 'bad' : 'good';
   setText(byId('overall'), faults.length ? faults.join(', ') : `No problems: ${count}`);
   byId('sources').replaceChildren(...report.sources.map((source) => sourceRow(source, report.now)));

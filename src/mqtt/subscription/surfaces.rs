@@ -3,31 +3,19 @@
 use std::sync::Arc;
 
 use rumqttc::Publish;
-use serde::Deserialize;
 
 use super::topic::RobotTopic;
-use crate::decision::{ENDED, PublishedSurface, PublishedSurfaces};
-use crate::signal::{StreamId, Time};
+use crate::decision::PublishedSurfaces;
+use crate::signal::StreamId;
 
 /// The last level of the topic.
 const LEVEL: &str = "surface";
-/// The longest payload that is read, in bytes; those of nodes are far shorter.
-const MAX_PAYLOAD: usize = 4096;
 
 /// Receives the surfaces that were published on `BASE/<stream>/surface`, also those that the broker has retained, for
 /// the streams that this node takes over.
 pub(crate) struct SurfaceTopic {
     topic: RobotTopic,
     published: Arc<PublishedSurfaces>,
-}
-
-/// What is read of a published surface.
-#[derive(Deserialize)]
-struct PublishedBody {
-    surface: Box<str>,
-    t: f64,
-    #[serde(default)]
-    reason: Option<String>,
 }
 
 impl SurfaceTopic {
@@ -41,23 +29,10 @@ impl SurfaceTopic {
         self.topic.filter()
     }
 
-    /// Takes a message, if it is on the topic. One that no node can have published is ignored: nothing follows from it.
+    /// Takes a message, if it is on the topic.
     pub(super) fn take(&self, publish: &Publish) {
-        let Some(Ok(stream)) = self.topic.stream(&publish.topic).map(StreamId::new) else { return };
-        if publish.payload.len() > MAX_PAYLOAD {
-            return;
-        }
-        // A retained topic that is removed has an empty payload.
-        let body = serde_json::from_slice::<PublishedBody>(&publish.payload).ok();
-        let body = body.filter(|body| body.reason.as_deref() != Some(ENDED));
-        match body.and_then(|body| Some((body.surface, Time::from_seconds(body.t)?))) {
-            Some((surface, time)) => {
-                let is_kept = self.published.set(stream, PublishedSurface { surface, time });
-                if !is_kept {
-                    tracing::debug!(topic = publish.topic, "too many published surfaces are kept already");
-                }
-            }
-            None => self.published.forget(&stream),
+        if let Some(Ok(stream)) = self.topic.stream(&publish.topic).map(StreamId::new) {
+            self.published.take(stream, &publish.payload);
         }
     }
 }
@@ -67,9 +42,11 @@ mod tests {
     use rumqttc::QoS;
 
     use super::*;
+    use crate::decision::PublishedSurface;
+    use crate::signal::Time;
 
     #[test]
-    fn published_surfaces_are_kept_until_their_stream_ends_and_other_messages_are_ignored() {
+    fn surfaces_are_kept_and_other_messages_are_ignored() {
         let published = Arc::new(PublishedSurfaces::new(8));
         let topic = SurfaceTopic::new("site", published.clone());
         assert_eq!(topic.filter(), "site/+/surface");
@@ -82,11 +59,7 @@ mod tests {
         take("site/rover/prediction", r#"{"surface":"wood","t":3.5}"#);
         take("other/rover/surface", r#"{"surface":"wood","t":3.5}"#);
         assert_eq!(published.get(&rover), tile);
-        take("site/rover/surface", r#"{"surface":"unknown","t":3.5,"reason":"the stream ended"}"#);
+        take("site/rover/surface", "");
         assert_eq!(published.get(&rover), None);
-        for payload in ["", "no JSON", r#"{"surface":"tile","t":1e300}"#, &"[".repeat(MAX_PAYLOAD + 1)] {
-            take("site/rover/surface", payload);
-            assert_eq!(published.get(&rover), None, "{payload}");
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod direct;
+mod elsewhere;
 mod order;
 mod phase;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub(super) use self::delivery::{Delivery, numbers};
 use self::direct::Direct;
+pub(super) use self::elsewhere::Elsewhere;
 use self::order::MessageOrder;
 pub(super) use self::order::Taken;
 pub(super) use self::phase::PartitionStep;
@@ -24,7 +26,9 @@ pub(super) const BATCH: usize = 64;
 /// gave it, its pin. When another node gets the partition, they first deliver again what was not acknowledged, in any
 /// order; these messages are put in order before they are used.
 ///
-/// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself.
+/// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself. So
+/// are those of a partition that the node takes over, if the others say up to which message it is decided and that none of them
+/// reads it.
 #[derive(Debug)]
 pub(super) struct Partition {
     timing: Timing,
@@ -43,6 +47,8 @@ pub(super) struct Partition {
     delivery: Option<u64>,
     /// How far reading from the stream itself is; `None` while the consumer delivers.
     direct: Option<Direct>,
+    /// What the other nodes say about the partition.
+    elsewhere: Elsewhere,
 }
 
 impl Partition {
@@ -58,7 +64,23 @@ impl Partition {
             order: MessageOrder::default(),
             delivery: None,
             direct: None,
+            elsewhere: Elsewhere::default(),
         }
+    }
+
+    /// Takes what the other nodes say about the partition.
+    pub(super) fn told(&mut self, elsewhere: Elsewhere) {
+        self.elsewhere = elsewhere;
+    }
+
+    /// Whether this node has the partition: no other node may read it.
+    pub(super) fn is_held(&self) -> bool {
+        self.pin.is_some() || self.direct.is_some()
+    }
+
+    /// Everything up to the message with this number is decided; 0 if this node has decided nothing.
+    pub(super) fn decided(&self) -> u64 {
+        self.order.decided()
     }
 
     /// The name under which the servers deliver the partition to this node.
@@ -95,15 +117,12 @@ impl Partition {
     /// Notes that the connection was made anew: what was asked for on the old one does not come.
     pub(super) fn reconnected(&mut self) {
         self.open = 0;
-        if let Some(direct) = &mut self.direct {
-            direct.ask_again();
-        }
+        self.direct.iter_mut().for_each(Direct::ask_again);
     }
 
     /// What is to be done now; `None` if there is nothing to do.
     pub(super) fn step(&mut self, now: Duration) -> Option<PartitionStep> {
-        let has_ended = now >= self.until + self.timing.idle;
-        if has_ended {
+        if now >= self.until + self.timing.idle {
             // The servers say when a request ends; if that status is lost, it has ended all the same.
             self.open = 0;
         }
@@ -125,10 +144,10 @@ impl Partition {
 
     fn read(&mut self, now: Duration) -> Option<PartitionStep> {
         if now > self.heard + self.timing.silent {
-            self.read_directly();
+            self.read_directly(now);
         }
         let is_lost = match &self.direct {
-            Some(direct) => direct.is_lost(&self.timing, now),
+            Some(direct) => direct.is_lost(&self.timing, now) || self.pin.is_none() && self.elsewhere.is_read,
             None => self.pin.is_some() && now > self.heard + self.timing.give_up,
         };
         if is_lost {
@@ -148,9 +167,15 @@ impl Partition {
     }
 
     /// Begins to read from the stream itself, if it is known from which message on.
-    fn read_directly(&mut self) {
-        if self.pin.is_some() && self.order.newest().is_some() {
-            self.direct.get_or_insert_with(|| Direct::new(self.heard));
+    fn read_directly(&mut self, now: Duration) {
+        if self.direct.is_some() {
+            return;
+        }
+        if self.pin.is_some() {
+            self.direct = self.order.newest().map(|_| Direct::new(self.heard));
+        } else if let Some(decided) = self.elsewhere.free_after().filter(|_| self.phase == Phase::Reading) {
+            self.order = MessageOrder::after(decided);
+            self.direct = Some(Direct::new(now));
         }
     }
 
@@ -192,7 +217,7 @@ impl Partition {
         // A server took the deliveries before this one with it when it died. They must not be skipped: an acknowledgement
         // covers all messages before it.
         if is_missing {
-            self.read_directly();
+            self.read_directly(now);
             if self.direct.is_none() {
                 // All that is not acknowledged is delivered again, under another pin.
                 self.forget();
@@ -220,9 +245,7 @@ impl Partition {
     /// Notes the end of what was read from the stream itself, and how many messages are left there.
     pub(super) fn stored_ended(&mut self, left: u64) {
         let newest = self.order.newest().unwrap_or(0);
-        if self.direct.as_mut().is_some_and(|direct| direct.ended(left, newest)) {
-            self.direct = None;
-        }
+        self.direct.take_if(|direct| direct.ended(left, newest));
     }
 
     /// Takes a status of the consumer, or that there is none: its code, and how many of the messages that were asked for
@@ -231,7 +254,7 @@ impl Partition {
         let mut taken = Taken::default();
         if code == NO_LEADER {
             self.open = 0;
-            self.read_directly();
+            self.read_directly(now);
             return taken;
         }
         self.heard = now;
@@ -425,6 +448,47 @@ mod tests {
         }
         let taken = partition.delivered(message(16, 1, "q"), at(7980));
         assert_eq!((taken.has_moved, sequences(&taken)), (false, vec![16]));
+    }
+
+    #[test]
+    fn a_node_that_takes_over_without_a_leader_of_the_consumer_begins_after_what_another_one_has_decided() {
+        let mut partition = read();
+        partition.told(Elsewhere { is_read: true, decided: Some(7) });
+        partition.status(NO_LEADER, 0, at(100));
+        assert_eq!((partition.step(at(100)), partition.is_held()), (Some(PartitionStep::Pull), false));
+        // The other node has left it, or is gone.
+        partition.told(Elsewhere { is_read: false, decided: Some(8) });
+        partition.status(NO_LEADER, 0, at(200));
+        assert_eq!((partition.step(at(200)), partition.is_held()), (Some(PartitionStep::Read(9)), true));
+        assert_eq!(sequences(&partition.stored(stored(9), at(210))), [9]);
+        assert_eq!(sequences(&partition.stored(stored(10), at(210))), [10]);
+        partition.stored_ended(0);
+        partition.acknowledged(10);
+        assert_eq!(partition.decided(), 10);
+        // The new leader delivers again what was not acknowledged, and goes on.
+        for (sequence, count) in [(8, 2), (6, 2), (9, 1), (10, 1)] {
+            let taken = partition.delivered(message(sequence, count, "q"), at(300));
+            assert_eq!((taken.messages.len(), taken.has_moved), (0, false));
+            while partition.step(at(300)).is_some() {}
+            partition.stored_ended(0);
+        }
+        let taken = partition.delivered(message(11, 1, "q"), at(310));
+        assert_eq!((taken.has_moved, sequences(&taken)), (false, vec![11]));
+    }
+
+    #[test]
+    fn of_two_nodes_that_read_a_partition_the_one_without_a_pin_gives_it_up() {
+        let mut partition = read();
+        partition.told(Elsewhere { is_read: false, decided: Some(8) });
+        assert_eq!(partition.step(at(1000)), Some(PartitionStep::Pull));
+        assert_eq!(
+            partition.step(at(1260)),
+            Some(PartitionStep::Read(9)),
+            "nothing is heard of the consumer"
+        );
+        partition.told(Elsewhere { is_read: true, decided: Some(8) });
+        assert_eq!(partition.step(at(1300)), Some(PartitionStep::GiveUp));
+        assert!(!partition.is_held());
     }
 
     #[test]

@@ -37,6 +37,17 @@ impl MessageOrder {
         Self { held: Some(Vec::new()), ..Self::default() }
     }
 
+    /// The order after everything up to this number was decided by another node: what the consumer delivers of it again was
+    /// used before.
+    pub(super) fn after(decided: u64) -> Self {
+        Self { newest: decided, acknowledged: decided, held: None, read: decided }
+    }
+
+    /// The number of the newest message that is acknowledged.
+    pub(super) fn decided(&self) -> u64 {
+        self.acknowledged
+    }
+
     /// The number of the newest message that was used; `None` while it is not known which ones come before it.
     pub(super) fn newest(&self) -> Option<u64> {
         (self.newest > 0 && self.held.is_none()).then_some(self.newest)

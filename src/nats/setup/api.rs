@@ -27,6 +27,9 @@ pub(super) struct ApiAnswer {
     /// The messages of a stream.
     #[serde(default)]
     pub state: ApiState,
+    /// When a stream was made.
+    #[serde(default)]
+    pub created: String,
     /// What a consumer has delivered.
     #[serde(default)]
     pub delivered: ApiPosition,

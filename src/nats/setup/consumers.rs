@@ -88,7 +88,7 @@ pub(in crate::nats) async fn make_consumers(
     if consumers.iter().any(|consumer| consumer.is_ahead) {
         // Messages may have come since.
         tokio::time::sleep(PATIENCE * options.config.failover).await;
-        let newest = check_stream(options, connection).await?;
+        let newest = check_stream(options, connection).await?.newest;
         consumers.iter_mut().for_each(|consumer| consumer.is_ahead &= consumer.delivered > newest);
     }
     let ahead = consumers.iter().filter(|consumer| consumer.is_ahead).count();

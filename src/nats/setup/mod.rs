@@ -5,4 +5,4 @@ mod consumers;
 mod stream;
 
 pub(super) use self::consumers::{GROUP, consumers, make_consumers};
-pub(super) use self::stream::{begun_anew, check_stream};
+pub(super) use self::stream::{StreamState, begun_anew, check_stream};

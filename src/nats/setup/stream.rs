@@ -14,28 +14,35 @@ use crate::nats::options::NatsOptions;
 /// leader that is busy may be behind the others for some seconds.
 pub(super) const PATIENCE: u32 = 3;
 
-/// Checks that the stream has the subjects of the options, and that its messages can be read from each server. Returns the
-/// number of its newest message.
+/// How the stream is now.
+pub(in crate::nats) struct StreamState {
+    /// The number of its newest message.
+    pub newest: u64,
+    /// When it was made.
+    pub created: String,
+}
+
+/// Checks that the stream has the subjects of the options, and that its messages can be read from each server.
 ///
 /// # Errors
 /// [`NatsFault`] if JetStream is off, there is no such stream, or it is another one.
 pub(in crate::nats) async fn check_stream(
     options: &NatsOptions,
     connection: &NatsConnection,
-) -> Result<u64, NatsFault> {
+) -> Result<StreamState, NatsFault> {
     let subject = format!("$JS.API.STREAM.INFO.{}", options.jetstream);
     let answer = request(options, connection, subject, Value::Null).await?;
     if let Some(error) = answer.error {
         return Err(api_fault(options, error, &options.jetstream));
     }
     let (stream, wanted) = (options.jetstream.clone(), options.subject.filter_of_all());
-    let newest = answer.state.last_seq;
+    let state = StreamState { newest: answer.state.last_seq, created: answer.created };
     match answer.config.unwrap_or_default() {
         ApiConfig { subjects, .. } if !subjects.iter().any(|subject| overlaps(subject, &wanted)) => {
             Err(NatsFault::OtherSubjects { stream, subjects, wanted })
         }
         ApiConfig { allow_direct: false, .. } => Err(NatsFault::NotDirect { stream }),
-        _ => Ok(newest),
+        _ => Ok(state),
     }
 }
 
@@ -51,7 +58,7 @@ pub(in crate::nats) async fn begun_anew(
         tokio::time::sleep(options.config.failover).await;
         let (read, times) = before.unwrap_or_else(|| (read.load(Ordering::Relaxed), 0));
         // What is wrong otherwise shows itself elsewhere.
-        let Ok(newest) = check_stream(&options, &connection).await else { continue };
+        let Ok(StreamState { newest, .. }) = check_stream(&options, &connection).await else { continue };
         before = (newest < read).then_some((read, times + 1));
         if before.is_some_and(|(_, times)| times > PATIENCE) {
             return NatsFault::BegunAnew { stream: options.jetstream.clone(), newest, read };

@@ -1,19 +1,25 @@
 //! The network side of the connection: it receives samples, and connects again after each failure.
+//!
+//! `exchange` sends and receives.
 
+mod exchange;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::{
-    ConnectionError, Disconnect, Event, EventLoop, Outgoing, Packet, Publish, Request, SubAck,
+    ConnectionError, Disconnect, Event, EventLoop, Outgoing, Packet, PubAck, Publish, Request, SubAck,
     SubscribeReasonCode,
 };
 use tokio::sync::watch;
 
-use super::credentials::{Credentials, plain_password_warning};
+use super::credentials::plain_password_warning;
 use super::fault::{BrokerFault, explain_refusal};
-use super::limits::{ACKNOWLEDGEMENT, TIMEOUT};
+use super::limits::ACKNOWLEDGEMENT;
 use super::publisher::BrokerState;
 use super::reconnect::{ConnectionFault, ReconnectPolicy};
+use super::requests::RequestQueue;
 use super::subscription::{ReceivedTopics, Receiver, Subscribed};
 use crate::config::MqttConfig;
 use crate::health::{Health, SourceState};
@@ -30,6 +36,10 @@ pub(crate) struct Connection {
     /// The topic of the health report; `None` for a tool, which publishes none.
     pub(super) health_topic: Option<String>,
     pub(super) events: EventLoop,
+    /// The identifiers of the messages that were sent and are not acknowledged, oldest first.
+    pub(super) unacknowledged: VecDeque<u16>,
+    /// What is to be sent, apart from what the protocol itself needs.
+    pub(super) requests: RequestQueue,
     /// The number of connections that the broker has accepted so far; 0 while there is no connection.
     pub(super) accepted: watch::Sender<u64>,
     pub(super) shared: Arc<BrokerState>,
@@ -51,27 +61,6 @@ impl Connection {
             Ok(_) => Ok(()),
             Err(fault) => Err(self.explain(&fault)),
         }
-    }
-
-    /// Polls the connection. An attempt to connect reads the password and the certificates first.
-    ///
-    /// The future must not be dropped while the connection is to go on: that could cut a packet in two.
-    pub(super) async fn poll(&mut self) -> Result<Event, BrokerFault> {
-        if self.events.network.is_none() {
-            let config = self.config.clone();
-            // The certificates that the system trusts are many, and reading them must not delay samples.
-            let read = tokio::task::spawn_blocking(move || Credentials::read(&config)).await;
-            if let Ok(read) = read {
-                read.map_err(BrokerFault::Files)?.apply(&self.config, &mut self.events.mqtt_options);
-            }
-        }
-        let polled = self.events.poll().await;
-        if let Ok(Event::Incoming(_)) = polled {
-            // Whatever the broker sends shows that it is there. Its answer to a ping may be behind many messages
-            // that have not been read yet.
-            self.events.state.await_pingresp = false;
-        }
-        polled.map_err(BrokerFault::Client)
     }
 
     /// Keeps the connection until the client asks to disconnect, and connects again after each failure.
@@ -128,7 +117,8 @@ impl Connection {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     receive(&publish, &mut receiver, &shared).await
                 }
-                Ok(Event::Incoming(Packet::PubAck(_))) => shared.acknowledged(),
+                Ok(Event::Outgoing(Outgoing::Publish(id))) if id != 0 => self.unacknowledged.push_back(id),
+                Ok(Event::Incoming(Packet::PubAck(PubAck { pkid }))) => self.acknowledged(pkid),
                 Ok(Event::Incoming(Packet::SubAck(answer))) => {
                     let refused = self.answered(&answer);
                     if !refused.is_empty() {
@@ -143,7 +133,7 @@ impl Connection {
                 Err(BrokerFault::Client(ConnectionError::RequestsDone)) => return,
                 Err(BrokerFault::Renewed) => {
                     tracing::info!(broker, "connecting again with the files as they are now");
-                    self.say_goodbye(&mut receiver).await;
+                    self.say_goodbye().await;
                     self.end(&mut receiver, &health).await;
                 }
                 Err(fault) => {
@@ -168,6 +158,23 @@ impl Connection {
         }
     }
 
+    /// Notes that the broker has acknowledged a message, and with it those before: a broker acknowledges in the order of the
+    /// messages (MQTT-4.6.0-2), but one that cannot get rid of samples fast enough drops acknowledgements, as Mosquitto does.
+    /// Without this, the identifier of such a message would never be free again, and nothing could be sent.
+    fn acknowledged(&mut self, id: u16) {
+        if !self.unacknowledged.contains(&id) {
+            return;
+        }
+        while let Some(sent) = self.unacknowledged.pop_front() {
+            self.shared.acknowledged();
+            if sent == id {
+                break;
+            }
+            // This fails only for an identifier that is free.
+            let _ = self.events.state.handle_incoming_packet(Packet::PubAck(PubAck { pkid: sent }));
+        }
+    }
+
     /// The filters of the request that `answer` belongs to which the broker refused. They are asked for again
     /// later.
     fn answered(&self, answer: &SubAck) -> Vec<String> {
@@ -189,30 +196,19 @@ impl Connection {
     }
 
     /// Sends a DISCONNECT packet, so that the broker does not publish the last will.
-    async fn say_goodbye(&mut self, receiver: &mut Option<Receiver>) {
+    async fn say_goodbye(&mut self) {
         if self.events.network.is_none() {
             return;
         }
-        self.events.pending.push_back(Request::Disconnect(Disconnect));
-        let deadline = tokio::time::Instant::now() + TIMEOUT;
-        let shared = self.shared.clone();
-        loop {
-            match tokio::time::timeout_at(deadline, self.events.poll()).await {
-                Ok(Ok(Event::Incoming(Packet::Publish(publish)))) => {
-                    receive(&publish, receiver, &shared).await
-                }
-                Ok(Ok(Event::Outgoing(Outgoing::Disconnect))) | Ok(Err(_)) => return,
-                Ok(Ok(_)) => {}
-                // A connection that is stuck ends without it.
-                Err(_) => return,
-            }
-        }
+        // A connection that is stuck ends without it.
+        let _ = self.write(vec![Request::Disconnect(Disconnect)]).await;
     }
 
     /// Ends the connection after a failure. Messages that arrived before it are still passed on.
     async fn end(&mut self, receiver: &mut Option<Receiver>, health: &Health) {
         self.accepted.send_replace(0);
         self.events.clean();
+        self.unacknowledged.clear();
         // Surfaces that were on their way are sent anew if they still hold, and not if another node publishes them now.
         self.events.pending.retain(|request| !matches!(request, Request::Publish(_)));
         // rumqttc keeps a collision of packet ids across connections, and would send nothing on the next

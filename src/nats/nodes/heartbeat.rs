@@ -1,11 +1,13 @@
-//! What nodes tell each other: that they are there, or that they leave.
+//! What nodes tell each other: that they are there or leave, and how far the partitions are read.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest heartbeat that is read, in bytes.
-const MAX_BYTES: usize = 512;
+/// The longest heartbeat that is read, in bytes; one of a stream with as many partitions as there may be is half as long.
+const MAX_BYTES: usize = 64 << 10;
 
-/// The heartbeat of a node: that it is there, or that it leaves.
+/// The heartbeat of a node: that it is there or leaves, which partitions it reads, and how far all are decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Heartbeat {
     /// The name of the node.
@@ -14,6 +16,12 @@ pub(super) struct Heartbeat {
     pub process: String,
     /// Whether the node leaves.
     pub leaves: bool,
+    /// When the stream was made: the numbers of its messages are those of no other stream.
+    pub stream: String,
+    /// The partitions that the node reads now.
+    pub reads: BTreeSet<u16>,
+    /// The number of the newest message that is decided in each partition, whichever node has told this one.
+    pub decided: BTreeMap<u16, u64>,
 }
 
 impl Heartbeat {
@@ -36,7 +44,14 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_read_as_it_was_sent_and_anything_else_is_none() {
-        let heartbeat = Heartbeat { node: "a".into(), process: "1".into(), leaves: false };
+        let heartbeat = Heartbeat {
+            node: "a".into(),
+            process: "1".into(),
+            leaves: false,
+            stream: "2026-11-26T22:00:00Z".into(),
+            reads: BTreeSet::from([3, 7]),
+            decided: BTreeMap::from([(3, 44), (7, 1 << 60)]),
+        };
         assert_eq!(Heartbeat::read(&heartbeat.bytes()), Some(heartbeat.clone()));
         let long = Heartbeat { node: "x".repeat(MAX_BYTES), ..heartbeat };
         assert_eq!(
