@@ -7,6 +7,7 @@ mod card;
 mod config;
 mod dataset;
 mod decoders;
+mod mcap;
 mod recorder;
 mod recording;
 mod windower;
@@ -15,6 +16,7 @@ pub use card::card;
 pub use config::config;
 pub use dataset::dataset;
 pub use decoders::{binary, csv, json, message, recorded_csv};
+pub use mcap::mcap;
 pub use recorder::recorder;
 pub use recording::recording;
 pub use windower::windower;
@@ -23,13 +25,14 @@ pub use windower::windower;
 pub type Body = fn(&[u8]);
 
 /// Every target by the name of its folder below `fuzz/seeds`.
-pub const TARGETS: [(&str, Body); 11] = [
+pub const TARGETS: [(&str, Body); 12] = [
     ("binary", binary),
     ("card", card),
     ("config", config),
     ("csv", csv),
     ("dataset", dataset),
     ("json", json),
+    ("mcap", mcap),
     ("message", message),
     ("recorded_csv", recorded_csv),
     ("recorder", recorder),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use underfoot::command::failure::{self, Failure};
 use underfoot::command::training::interrupt::Interrupted;
-use underfoot::command::training::{bench, diagnose, evaluate, fit, refit};
+use underfoot::command::training::{bench, diagnose, evaluate, fit, refit, topics};
 use underfoot::train::options::OptionError;
 use underfoot::train::options::settings::SettingsError;
 
@@ -23,6 +23,7 @@ enum Command {
     Refit(refit::RefitArgs),
     Diagnose(Box<diagnose::DiagnoseArgs>),
     Evaluate(evaluate::EvaluateArgs),
+    Topics(topics::TopicsArgs),
     Bench(bench::BenchArgs),
 }
 
@@ -52,6 +53,7 @@ fn run(command: Command, matches: Option<&ArgMatches>) -> anyhow::Result<()> {
         Command::Refit(args) => refit::run(args),
         Command::Diagnose(args) => diagnose::run(*args, matches.unwrap_or(&ArgMatches::default())),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Topics(args) => topics::run(args),
         Command::Bench(args) => bench::run(args),
     }
 }

@@ -22,6 +22,8 @@ mod label;
 mod live;
 pub mod message;
 mod message_unit;
+#[cfg(feature = "mcap")]
+pub(crate) mod ros;
 mod stream;
 mod unit_choice;
 

@@ -41,6 +41,8 @@ pub(super) struct Reader {
     read: Arc<AtomicU64>,
     /// How often the connection had been made at the last tick.
     connections: u64,
+    /// When it was asked whether what is decided is published, without an answer yet.
+    asked: Option<Duration>,
     /// Whether a partition was left or given up since the last heartbeat.
     has_left: bool,
     messages: Subscriber,
@@ -78,6 +80,7 @@ impl Reader {
             nodes,
             read: Arc::default(),
             connections: 0,
+            asked: None,
             has_left: false,
             messages,
             released,
@@ -111,10 +114,9 @@ impl Reader {
                     Ok(())
                 }
                 fault = &mut begun_anew => return Err(fault),
-                is_there = self.nodes.hear(|| self.started.elapsed()) => match is_there {
-                    true => Ok(()),
-                    false => return Err(self.ended()),
-                },
+                is_there = self.nodes.hear(|| self.started.elapsed()) => {
+                    if is_there { Ok(()) } else { return Err(self.ended()) }
+                }
                 _ = ticks.tick() => {
                     heartbeat = !heartbeat;
                     let done = self.tick(leaving.is_some()).await;
@@ -129,9 +131,7 @@ impl Reader {
             let is_left = leaving.is_some() && !self.partitions.iter().any(Partition::is_read);
             // The pipeline has ended, and with it everything that was to be said.
             if done.is_err() || is_over || is_left {
-                if leaving.is_some() {
-                    self.say(true).await;
-                }
+                self.say(true).await;
                 self.requests.flush().await;
                 return Ok(());
             }
@@ -151,8 +151,15 @@ impl Reader {
         }
         // Until the others have had time to say that they are there, it is not known what is theirs.
         let knows_others = now > self.timing.gone;
+        // Surfaces that are still on their way to the broker would come after those of the next node.
+        let is_behind = self.asked.is_some_and(|asked| now > asked + self.timing.silent);
         for (partition, wanted) in self.partitions.iter_mut().zip(self.nodes.wanted(now)) {
-            partition.want(*wanted && knows_others && !leaves, now);
+            let is_kept = *wanted || is_behind && partition.is_held();
+            partition.want(is_kept && knows_others && !leaves, now);
+        }
+        if self.asked.is_none() {
+            self.asked = Some(now);
+            self.streams.ask_published(usize::MAX).await?;
         }
         for (index, partition) in self.partitions.iter_mut().enumerate() {
             partition.told(self.nodes.elsewhere(index, partition.decided()));
@@ -273,6 +280,7 @@ impl Reader {
                     self.requests.acknowledge(reply).await;
                 }
             }
+            Released::Published(usize::MAX) => self.asked = None,
             Released::Published(index) => {
                 self.partitions.get_mut(index).into_iter().for_each(Partition::published)
             }

@@ -101,7 +101,7 @@ impl NatsSource {
     async fn open(&self, handle: &SourceHandle) -> Result<Reader, NatsFault> {
         let connection = NatsConnection::new(&self.options.config, &self.options.node).await?;
         let stream = setup::check_stream(&self.options, &connection).await?;
-        setup::make_consumers(&self.options, &connection, stream.newest).await?;
+        setup::make_consumers(&self.options, &connection).await?;
         self.publisher.connected(connection.client.clone());
         let (client, surfaces) = (connection.client.clone(), self.publisher.surfaces());
         let nodes = Nodes::new(&self.options, client, &stream, surfaces, self.published.clone()).await;

@@ -85,7 +85,7 @@ impl PartitionStreams {
         self.decoder.handle().receipt(Receipt::new(release)).await
     }
 
-    /// Asks for a receipt when everything that was decided so far is published.
+    /// Asks for a receipt when everything that was decided so far is published, for a partition or, with `usize::MAX`, for none.
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.

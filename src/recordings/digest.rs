@@ -29,7 +29,7 @@ pub fn digest(recordings: &[Recording]) -> Result<String, RecordingError> {
     for recording in recordings {
         let path = &recording.path;
         let failed = RecordingError::reading(path);
-        let mut files = vec![path.clone()];
+        let mut files = recording.files()?;
         if recording.layout.label.from == LabelFrom::Intervals {
             files.push(recording.labels_path());
         }
@@ -65,7 +65,9 @@ fn short(digest: &[u8]) -> String {
 fn short_digest(recording: &Recording) -> Result<String, RecordingError> {
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     let failed = RecordingError::reading(&recording.path);
-    hash_file(&recording.path, &mut hasher, &mut buffer).map_err(failed)?;
+    for file in recording.files()? {
+        hash_file(&file, &mut hasher, &mut buffer).map_err(failed)?;
+    }
     Ok(short(&hasher.finalize()))
 }
 

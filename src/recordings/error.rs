@@ -29,7 +29,7 @@ pub enum RecordingError {
     },
     /// A folder contains no recording.
     #[error(
-        "there is no .csv recording in \"{path}\" or its subfolders; record some with `underfoot record`, or \
+        "there is no .csv or .mcap recording in \"{path}\" or its subfolders; record some with `underfoot record`, or \
          give a different folder",
         path = path.display()
     )]

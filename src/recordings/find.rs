@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bag;
 use super::error::RecordingError;
 use super::folders;
 use super::layout::Layout;
@@ -11,8 +12,8 @@ use super::recording::{Recording, bare};
 /// The maximum number of recordings that one command reads.
 const MAX_RECORDINGS: usize = 100_000;
 
-/// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also compressed as `.csv.gz` and in
-/// subfolders, is a recording.
+/// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also compressed as `.csv.gz`, every `.mcap` file
+/// and every folder of a rosbag2 recording is a recording, also in subfolders.
 ///
 /// The recordings of a folder are in the order of their names. Files and folders whose names start with a
 /// dot, and files of labels (`.labels.csv`), are ignored. `dataset` is the path of a `dataset.toml` that is
@@ -34,7 +35,10 @@ pub fn find(paths: &[PathBuf], dataset: Option<&Path>) -> Result<Vec<Recording>,
             (None, None) => Arc::new(Layout::default()),
         };
         let mut files = Vec::new();
-        if absolute.is_dir() {
+        if bag::is_sqlite(&absolute) {
+            return Err(bag::sqlite(path, &absolute));
+        }
+        if absolute.is_dir() && !bag::is_bag(&absolute) {
             collect_files(path, &mut files)?;
             if files.is_empty() {
                 return Err(RecordingError::NoRecordings { path: path.clone() });
@@ -78,7 +82,9 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Recordin
             continue;
         }
         // Links to folders are ignored, because they could form a circle. Links to files are read like files.
-        if path.is_dir() && !path.is_symlink() {
+        if path.is_dir() && bag::is_bag(&path) {
+            files.push(path);
+        } else if path.is_dir() && !path.is_symlink() {
             collect_files(&path, files)?;
         } else if path.is_file() && is_recording(&name) {
             files.push(path);
@@ -93,5 +99,5 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Recordin
 /// Whether a file of a folder is a recording, by its name in small letters.
 fn is_recording(name: &str) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(name);
-    name.ends_with(".csv") && !name.ends_with(".labels.csv")
+    name.ends_with(".mcap") || name.ends_with(".csv") && !name.ends_with(".labels.csv")
 }

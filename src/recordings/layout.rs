@@ -1,8 +1,6 @@
-//! The layout of recordings: what a `dataset.toml` says about the recordings in its folder and the folders
-//! below.
+//! The layout of recordings: what a `dataset.toml` says about those in its folder and the folders below.
 //!
-//! Each struct here is a table of the file. Without a file, the defaults apply, which fit the files that
-//! `underfoot record` writes.
+//! Each struct here is a table of the file. Without a file, the defaults apply, which fit what `underfoot record` writes.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +20,8 @@ pub const FILE_NAME: &str = "dataset.toml";
 pub struct Layout {
     /// How the files are split into rows and fields.
     pub csv: CsvLayout,
+    /// Which topic of an MCAP file has the samples.
+    pub mcap: McapLayout,
     /// Which column holds the time.
     pub time: TimeInput,
     /// The channels; if none is listed, every numeric column is a channel. See [`Layout::channels_of`].
@@ -61,6 +61,15 @@ impl CsvLayout {
     pub fn format(&self) -> Result<CsvFormat, CsvFormatError> {
         CsvFormat::new(self.delimiter, self.decimal)
     }
+}
+
+/// Which topic of an MCAP file has the samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct McapLayout {
+    /// The name of the topic; if it is `None`, the file must have only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
 }
 
 /// Where the labels come from.
@@ -213,9 +222,8 @@ impl Layout {
     /// the row.
     ///
     /// # Errors
-    /// [`RecordingError::Read`] if the recording cannot be read, [`RecordingError::Form`] if it has no header
-    /// where the layout says, or [`RecordingError::NoChannels`] if no channel is listed and no column is
-    /// numeric.
+    /// [`RecordingError`] if the recording cannot be read, it has no header where the layout says, or no channel is listed and
+    /// no column is numeric.
     pub fn channels_of(&self, recording: &Path) -> Result<Vec<ChannelInput>, RecordingError> {
         if !self.channels.is_empty() {
             return Ok(self.channels.clone());

@@ -1,4 +1,4 @@
-//! Recordings: CSV files of samples with labels, which the daemon and the trainer read with the same code.
+//! Recordings: CSV and MCAP files of samples with labels, which the daemon and the trainer read with the same code.
 //!
 //! - [`find()`] finds the recordings in files and folders, and [`layout`] reads the `dataset.toml` that
 //!   describes their format.
@@ -9,6 +9,7 @@
 //!   started.
 //! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
 
+mod bag;
 mod bytes;
 mod digest;
 mod error;
@@ -401,7 +402,7 @@ pub(crate) mod tests {
             ("column", "column \"current\" is not in the header, which has t, m1"),
             ("time", "has no time column \"t\"; name it under [time] column"),
             ("toml", "line 2: unknown field `delimeter`"),
-            ("nothing", "there is no .csv recording in"),
+            ("nothing", "there is no .csv or .mcap recording in"),
             ("absent", "cannot be read: No such file"),
             ("wide", "the file is UTF-16; save it as UTF-8"),
             ("cut", "line 2 is the last one and has no line end"),

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bag;
+use super::error::RecordingError;
+use super::labels::Labels;
 use super::layout::Layout;
 use super::start_time;
-use crate::signal::{StreamId, Time};
+use crate::signal::{StreamId, Time, UNLABELLED};
 
-/// One file with the samples of one drive.
+/// One file with the samples of one drive, or the folder of a rosbag2 recording.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The path of the file.
+    /// The path of the file or folder.
     pub path: PathBuf,
     /// The path of the file relative to the folder that was given, without the extension, such as
     /// `gravel/drive03`. It is the name of the file without the extension if the file itself was given.
@@ -41,6 +44,32 @@ impl Recording {
         Some([name(inner.parent()?)?, name(inner)?])
     }
 
+    /// Whether it is an MCAP file, or the folder of a rosbag2 recording.
+    pub(crate) fn is_mcap(&self) -> bool {
+        bag::is_mcap(&self.path) || self.path.is_dir()
+    }
+
+    /// The files of the recording: one, or the parts of a rosbag2 recording in their order.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if the folder cannot be read, or its files are no MCAP files.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>, RecordingError> {
+        if self.path.is_dir() { bag::files(&self.path) } else { Ok(vec![self.path.clone()]) }
+    }
+
+    /// The surface that its folder names, over all of its time.
+    pub(super) fn folder_labels(&self) -> Labels {
+        let folder = self.label_folder.as_deref().filter(|folder| *folder != UNLABELLED);
+        folder.map(Labels::constant).unwrap_or_default()
+    }
+
+    /// That this program cannot read it.
+    #[cfg(not(feature = "mcap"))]
+    pub(super) fn no_mcap(&self) -> RecordingError {
+        let why = "this program was built without the feature \"mcap\"; build it with `make build`".into();
+        RecordingError::Form { path: self.path.clone(), why }
+    }
+
     /// The path of the file with the intervals of its labels, `NAME.labels.csv` beside `NAME.csv` or `NAME.csv.gz`.
     pub(super) fn labels_path(&self) -> PathBuf {
         bare(&self.path).with_extension("labels.csv")
@@ -59,8 +88,12 @@ impl Recording {
     }
 }
 
-/// The path of a recording without `.csv` or `.csv.gz`.
+/// The path of a recording without `.csv`, `.csv.gz` or `.mcap`.
 pub(super) fn bare(path: &Path) -> PathBuf {
+    // The folder of a bag may have dots in its name.
+    if path.is_dir() {
+        return path.to_owned();
+    }
     let is_gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
     let path = if is_gzip { path.with_extension("") } else { path.to_owned() };
     path.with_extension("")

@@ -45,6 +45,10 @@ pub struct ChannelInput {
     /// The column that holds the channel; `None` means the column called `name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// The field of a message that holds the channel in an MCAP file, such as `effort[left_wheel]`; `None` means the one called
+    /// like the column. In a CSV file, `column` counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// The columns whose sum is the channel; if it is not empty, `column` must be `None`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sum: Vec<String>,
@@ -84,7 +88,8 @@ impl ChannelInput {
         if self.column.is_some() && !self.sum.is_empty() {
             return Err(ChannelError::ColumnAndSum { name: self.name.clone().unwrap_or_default() });
         }
-        let name = self.name.clone().or_else(|| self.column.clone()).ok_or(ChannelError::NoName)?;
+        let given = [&self.name, &self.column, &self.field].into_iter().flatten().next();
+        let name = given.cloned().ok_or(ChannelError::NoName)?;
         if name.is_empty() {
             return Err(ChannelError::NoName);
         }

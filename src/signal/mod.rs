@@ -37,4 +37,4 @@ pub use samples::{Samples, SensorLimits};
 pub(crate) use stream_id::{LEVEL_RULE, NODES, level_fault};
 pub use stream_id::{StreamId, StreamNameError};
 pub use time::Time;
-pub use time_input::{TimeInput, TimeInputError, TimePart, TimeUnit};
+pub use time_input::{TimeInput, TimeInputError, TimePart, TimeSource, TimeUnit};

@@ -27,9 +27,25 @@ pub struct TimeInput {
     /// it out.
     #[serde(skip)]
     pub assumed: TimeUnit,
+    /// Which time of a message in an MCAP file is that of its samples; if it is `None`, the stamp in its header, or without one the
+    /// time at which it was logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<TimeSource>,
     /// The sample rate in Hz from which samples without a time get one; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+}
+
+/// The times of a message in an MCAP file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeSource {
+    /// The stamp in its header, `header.stamp`.
+    Header,
+    /// When it was logged.
+    Log,
+    /// When it was published.
+    Publish,
 }
 
 /// A column that holds a part of the time, in its own unit.

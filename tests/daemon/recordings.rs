@@ -1,6 +1,6 @@
 //! Recordings with faults are reported, and the other recordings are still replayed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::recording::{Recording, replay_args};
 use crate::support::{self, Ran, assert_same, assert_says, run};
@@ -67,7 +67,10 @@ fn a_folder_without_recordings_is_an_error_that_names_it() {
     let folder = support::folder();
     write(folder.path(), "notes.txt", "nothing to drive on");
     let line = run(replay_args(&[folder.path()], &[])).one_line(1);
-    assert_says(&line, &["no .csv recording in", folder.path().to_str().unwrap(), "underfoot record"]);
+    assert_says(
+        &line,
+        &["no .csv or .mcap recording in", folder.path().to_str().unwrap(), "underfoot record"],
+    );
 }
 
 #[test]
@@ -128,4 +131,53 @@ fn there_are_no_predictions_across_a_gap() {
     // The gap is from 4 s to 5 s, and a window is 1 s long.
     assert!(times.iter().all(|t| *t < 4.0 || *t > 5.95), "{times:?}");
     assert!(times.iter().any(|t| *t > 6.0));
+}
+
+/// A file that a reference writer has written.
+fn reference(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/mcap").join(name)
+}
+
+#[test]
+fn a_bag_is_replayed_like_the_same_data_as_csv_byte_for_byte() {
+    let layout = "[mcap]\ntopic = '/joint_states'\n[[channel]]\nname = 'current'\ncolumn = 'left'\nfield = 'effort[left]'\n";
+    let folder = support::folder();
+    write(folder.path(), "dataset.toml", layout);
+    let copy = |from: &str, to: &str| {
+        let path = folder.path().join(to);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::copy(reference(from), &path).unwrap();
+        path
+    };
+    let csv = copy("same.csv", "a/drive.csv");
+    let (zstd, lz4) = (copy("zstd.mcap", "b/drive.mcap"), copy("lz4.mcap", "c/drive.mcap"));
+    copy("bag/metadata.yaml", "d/drive/metadata.yaml");
+    // The parts of a drive are joined in the order of their numbers.
+    copy("bag/bag.mcap", "d/drive/bag_10.mcap");
+    let bag = folder.path().join("d/drive");
+    let replayed = |path: &Path| {
+        let ran = run(replay_args(&[path], &[])).ok();
+        ran.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = replayed(&csv);
+    assert!(expected.len() > 15, "{expected:?}");
+    for path in [&zstd, &lz4, &bag] {
+        assert_same(&replayed(path), &expected);
+    }
+}
+
+#[test]
+fn a_bag_in_sqlite_is_refused_with_the_command_that_converts_it() {
+    let folder = support::folder();
+    write(folder.path(), "bag/metadata.yaml", "rosbag2_bagfile_information:\n  version: 5\n");
+    let path = write(folder.path(), "bag/bag_0.db3", "SQLite format 3");
+    let bag = folder.path().join("bag");
+    for given in [Path::new(&path), &bag, folder.path()] {
+        let ran = run(replay_args(&[given], &[]));
+        let line = fault(&ran);
+        assert_says(
+            &line,
+            &["(.db3) are not read", &format!("`rosbags-convert --src \"{}\" --dst", bag.display())],
+        );
+    }
 }

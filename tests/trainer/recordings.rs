@@ -193,3 +193,26 @@ fn a_surface_of_a_single_drive_is_named_before_training() {
     let said = before_training(&stderr);
     assert!(said.contains("warning: label \"wood\" has only one recording (or group)"), "{said}");
 }
+
+#[test]
+fn the_topics_of_a_bag_are_listed_with_the_lines_of_a_dataset_toml_that_work() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/mcap");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("tile")).unwrap();
+    std::fs::copy(reference.join("zstd.mcap"), folder.path().join("tile/drive.mcap")).unwrap();
+    let listed = trainer(&["topics", "."], folder.path());
+    let text = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.status.success(), "{text}");
+    let line = "/joint_states (sensor_msgs/msg/JointState), 300 messages at 100.0 Hz: position[right], position[left], effort[right], effort[left]";
+    assert!(text.contains(line) && text.contains("/note (std_msgs/msg/String), 3 messages"), "{text}");
+    let (_, lines) = text.split_once("which names the channels:\n\n").unwrap();
+    std::fs::write(folder.path().join("dataset.toml"), lines).unwrap();
+    // Of one surface nothing can be learned, which is said when the drive has been read.
+    let done = trainer(&["fit", ".", "--out", "m.onnx"], folder.path());
+    let stderr = String::from_utf8(done.stderr).unwrap();
+    assert!(stderr.contains("all 21 windows are labelled \"tile\""), "{stderr}");
+
+    let nothing = trainer(&["topics", "dataset.toml"], folder.path());
+    let stderr = String::from_utf8(nothing.stderr).unwrap();
+    assert!(stderr.starts_with("error: there is no MCAP file"), "{stderr}");
+}

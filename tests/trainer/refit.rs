@@ -177,7 +177,7 @@ fn each_wrong_input_is_one_line_that_names_it() {
         ("m.onnx", "short", "a window of the model takes"),
         ("m.onnx", "alike", "differ only in case"),
         ("m.onnx", "unknown", "reserved"),
-        ("m.onnx", "empty", "there is no .csv recording in"),
+        ("m.onnx", "empty", "there is no .csv or .mcap recording in"),
         ("m.onnx", "absent", "absent"),
         ("absent.onnx", "new", "the model \"absent.onnx\" cannot be read"),
         ("text.onnx", "new", "is not an ONNX model"),

@@ -27,7 +27,7 @@ use crate::stream::{StreamTableOptions, WindowerOptions};
 /// Predictions go to standard output. If the recordings are labelled, scores go to standard error.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Recordings (.csv), or folders of them
+    /// Recordings (.csv, .csv.gz or .mcap), or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The model (.onnx)

@@ -1,4 +1,4 @@
-//! The commands of `underfoot-train`: `fit`, `refit`, `diagnose`, `evaluate` and `bench`.
+//! The commands of `underfoot-train`: `fit`, `refit`, `diagnose`, `evaluate`, `topics` and `bench`.
 //!
 //! Each command has its arguments, a function `run` that carries it out, and what it prints for people on
 //! stderr. Results for programs go to stdout. The work itself is in [`train`](crate::train).
@@ -15,3 +15,4 @@ mod novelty;
 mod progress;
 pub mod refit;
 mod scores;
+pub mod topics;

@@ -225,7 +225,17 @@ impl SourceConfig {
                 return Err(ValueError::in_words(format!("source.{key}"), value, fix));
             }
         }
-        Ok(())
+        let of_recordings = |key: &str, value| {
+            let fix = "only recordings have this key; set it in the dataset.toml beside them";
+            Err(ValueError::in_words(format!("source.{key}"), value, fix))
+        };
+        if let Some(field) = self.channels.iter().find_map(|channel| channel.field.as_ref()) {
+            return of_recordings("channel.field", field.toml_text());
+        }
+        match self.time.source {
+            Some(source) => of_recordings("time.source", format!("{source:?}").to_lowercase().toml_text()),
+            None => Ok(()),
+        }
     }
 
     /// Checks the keys that this kind of source needs.

@@ -73,17 +73,18 @@ async fn consumer(
     Ok(Consumer { partition, found: answer.config, delivered: answer.delivered.stream_seq, is_ahead: false })
 }
 
-/// Makes the consumers that do not exist or have other times, and makes those anew that wait for a message after `newest`,
-/// the newest one of a stream that the servers have begun anew.
+/// Makes the consumers that do not exist or have other times, and makes those anew that wait for a message after the newest one
+/// of a stream that the servers have begun anew.
 ///
 /// # Errors
 /// [`NatsFault`] if a consumer was made for another number of partitions, or cannot be made.
 pub(in crate::nats) async fn make_consumers(
     options: &NatsOptions,
     connection: &NatsConnection,
-    newest: u64,
 ) -> Result<(), NatsFault> {
     let mut consumers = consumers(options, connection).await?;
+    // After the consumers, because messages come all the time.
+    let newest = check_stream(options, connection).await?.newest;
     consumers.iter_mut().for_each(|consumer| consumer.is_ahead = consumer.delivered > newest);
     if consumers.iter().any(|consumer| consumer.is_ahead) {
         // Messages may have come since.

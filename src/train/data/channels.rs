@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::error::DatasetError;
 use crate::recordings::layout::Layout;
+use crate::recordings::reader::channels_of;
 use crate::recordings::{Recording, RecordingError};
 use crate::signal::{Channel, channel_names};
 
@@ -18,7 +19,7 @@ use crate::signal::{Channel, channel_names};
 pub(crate) fn channels_of_all(found: &[Recording], wanted: &[String]) -> Result<Vec<Channel>, DatasetError> {
     let mut first: Option<Vec<Channel>> = None;
     for recording in found {
-        let inputs = recording.layout.channels_of(&recording.path)?;
+        let inputs = channels_of(recording)?;
         let all = inputs.iter().map(|input| input.channel()).collect::<Result<Vec<_>, _>>();
         let all = all.map_err(|why| RecordingError::Channels { path: recording.path.clone(), why })?;
         let mut chosen = Vec::new();
@@ -63,7 +64,7 @@ pub(crate) fn permutations(
         if previous.replace(&recording.layout).is_some_and(|layout| Arc::ptr_eq(layout, &recording.layout)) {
             continue;
         }
-        let inputs = recording.layout.channels_of(&recording.path)?;
+        let inputs = channels_of(recording)?;
         let all: Vec<_> = inputs.iter().filter_map(|input| input.channel().ok()).collect();
         let mut own = Vec::new();
         for order in &recording.layout.augment.permutations {

@@ -1,16 +1,16 @@
-//! Reads one recording in bounded memory.
+//! CSV recordings.
 
 use std::io::Read;
 
-use super::bytes::RecordingBytes;
-use super::error::RecordingError;
-use super::labels::Labels;
-use super::layout::{GroupBy, LabelFrom};
-use super::recording::Recording;
-use super::row_counts::RowCounts;
-use super::unit::assumed_unit;
 use crate::decode::csv::{CsvRows, Preview, TextColumn};
-use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeInput, TimeUnit, UNLABELLED};
+use crate::recordings::bytes::RecordingBytes;
+use crate::recordings::error::RecordingError;
+use crate::recordings::labels::Labels;
+use crate::recordings::layout::LabelFrom;
+use crate::recordings::recording::Recording;
+use crate::recordings::row_counts::RowCounts;
+use crate::recordings::unit::assumed_unit;
+use crate::signal::{Channel, Columns, Drops, Hold, Samples, Time, TimeInput, TimeUnit};
 
 /// The number of bytes that are read and decoded at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -21,13 +21,13 @@ const DAMAGED: u64 = 100;
 /// With more damaged rows than this, reading ends as soon as they are too many.
 const MANY_DAMAGED: u64 = 10;
 
-/// Reads the samples of one recording, in the order of its rows.
+/// Reads the samples of one CSV recording, in the order of its rows.
 ///
 /// A recording is read by the same decoder as live samples. Up to one row in a hundred may be damaged, as by
 /// a crash in the middle of writing; such rows are dropped and counted. More of them are an error, because
 /// then something is wrong with the file or its layout. A last line without a line end is always dropped if
 /// the other lines have one.
-pub struct RecordingReader<'a> {
+pub(super) struct CsvRecording<'a> {
     recording: &'a Recording,
     file: RecordingBytes,
     buffer: Vec<u8>,
@@ -46,13 +46,13 @@ pub struct RecordingReader<'a> {
     ended: bool,
 }
 
-impl<'a> RecordingReader<'a> {
+impl<'a> CsvRecording<'a> {
     /// Opens a recording to read the channels in `wanted`, or all that it has if that is `None`.
     ///
     /// # Errors
     /// [`RecordingError`] if the file cannot be read or is empty, its layout has invalid channels, or it
     /// lacks a wanted channel.
-    pub fn open(recording: &'a Recording, wanted: Option<&[Channel]>) -> Result<Self, RecordingError> {
+    pub(super) fn open(recording: &'a Recording, wanted: Option<&[Channel]>) -> Result<Self, RecordingError> {
         let path = &recording.path;
         let failed = RecordingError::reading(path);
         let file = RecordingBytes::open(path).map_err(failed)?;
@@ -95,7 +95,7 @@ impl<'a> RecordingReader<'a> {
     }
 
     /// Empty [`Samples`] with the channels and sensor limits of the recording.
-    pub fn samples(&self) -> Samples {
+    pub(super) fn samples(&self) -> Samples {
         self.empty.clone()
     }
 
@@ -108,7 +108,7 @@ impl<'a> RecordingReader<'a> {
     /// - [`RecordingError::NoSamples`] if the recording has ended without a sample.
     /// - [`RecordingError::NeverTogether`] if it has ended without a row that has every channel.
     /// - [`RecordingError::Form`] if rows of `1,21` can only be numbers with a decimal comma.
-    pub fn next_batch(&mut self, samples: &mut Samples) -> Result<bool, RecordingError> {
+    pub(super) fn next_batch(&mut self, samples: &mut Samples) -> Result<bool, RecordingError> {
         if self.ended {
             return Ok(false);
         }
@@ -191,29 +191,29 @@ impl<'a> RecordingReader<'a> {
     }
 
     /// What was dropped: damaged rows, and an incomplete last row.
-    pub fn drops(&self) -> &Drops {
+    pub(super) fn drops(&self) -> &Drops {
         &self.drops
     }
 
     /// What was concluded about the form of the recording where its layout says nothing, in one sentence: once
     /// as soon as it is known, and again when it changes.
-    pub fn take_conclusion(&mut self) -> Option<String> {
+    pub(super) fn take_conclusion(&mut self) -> Option<String> {
         Some(self.rows.take_conclusion()? + &self.unused)
     }
 
     /// That the times are not in seconds, if that was worked out because nothing says their unit.
-    pub fn unit_conclusion(&self) -> Option<String> {
+    pub(super) fn unit_conclusion(&self) -> Option<String> {
         self.assumed.conclusion().filter(|_| !self.rows.unit_is_known())
     }
 
     /// Whether the layout or the recording itself says the unit of the times.
-    pub fn unit_is_known(&self) -> bool {
+    pub(super) fn unit_is_known(&self) -> bool {
         self.rows.unit_is_known()
     }
 
     /// What seems to be wrong with the recording although its rows can be read, with the fix; known when it
     /// has been read to its end.
-    pub fn warning(&self) -> Option<String> {
+    pub(super) fn warning(&self) -> Option<String> {
         if !self.ended {
             return None;
         }
@@ -246,13 +246,10 @@ impl<'a> RecordingReader<'a> {
     ///
     /// # Errors
     /// [`RecordingError`] if the file with the intervals cannot be read or is not valid.
-    pub fn labels(&self) -> Result<Labels, RecordingError> {
+    pub(super) fn labels(&self) -> Result<Labels, RecordingError> {
         let recording = self.recording;
         match recording.layout.label.from {
-            LabelFrom::Folder => {
-                let folder = recording.label_folder.as_deref().filter(|folder| *folder != UNLABELLED);
-                Ok(folder.map(Labels::constant).unwrap_or_default())
-            }
+            LabelFrom::Folder => Ok(recording.folder_labels()),
             LabelFrom::Column => {
                 let column = self.rows.texts().first();
                 Ok(column.map(|column| Labels::from_changes(column.changes())).unwrap_or_default())
@@ -267,19 +264,8 @@ impl<'a> RecordingReader<'a> {
         }
     }
 
-    /// The name of the recording's group. All recordings of a group go to either training or validation.
-    pub fn group(&self) -> String {
-        let recording = self.recording;
-        match recording.layout.split.group_by {
-            GroupBy::File => recording.name.clone(),
-            GroupBy::Folder => {
-                let folder = recording.session_folder.as_ref().or(recording.label_folder.as_ref());
-                folder.cloned().unwrap_or_default()
-            }
-            GroupBy::Column => {
-                let first = self.rows.texts().last().and_then(|column| column.changes().first());
-                first.map_or_else(|| recording.name.clone(), |(_, text)| text.clone())
-            }
-        }
+    /// The text in the column of the group, in the first row; `None` if there is none.
+    pub(super) fn group_text(&self) -> Option<String> {
+        self.rows.texts().last().and_then(|column| column.changes().first()).map(|(_, text)| text.clone())
     }
 }

@@ -1,0 +1,132 @@
+//! The records of one or more MCAP files, one after the other.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use mcap::McapError;
+use mcap::records::Record;
+use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
+
+use crate::recordings::error::RecordingError;
+
+/// The largest record that is read, and the largest part of a compressed chunk that is held, in bytes.
+const MAX_RECORD: usize = 256 << 20;
+/// The most bytes that are read at a time, so that no more memory is taken than a file has bytes, whatever it says.
+const AT_ONCE: usize = 256 << 10;
+
+/// The records that matter of MCAP files, in the order in which they were written.
+pub(super) struct McapFiles {
+    paths: Vec<PathBuf>,
+    /// The index of the file that is read, and how far it is.
+    index: usize,
+    open: Option<(File, LinearReader)>,
+    /// The path of a file that ends in the middle of a record.
+    cut: Option<PathBuf>,
+}
+
+/// A record of an MCAP file.
+pub(super) enum McapItem<'a> {
+    /// Another file begins: the numbers of schemas and channels are its own.
+    File,
+    /// A definition of messages.
+    Schema { id: u16, name: String, encoding: String, text: Cow<'a, [u8]> },
+    /// A topic with one kind of messages.
+    Topic { id: u16, schema: u16, name: String, encoding: String },
+    /// A message of a topic. Its times are in nanoseconds.
+    Message { topic: u16, logged: u64, published: u64, bytes: &'a [u8] },
+}
+
+impl McapFiles {
+    /// The records of these files.
+    pub(super) fn new(paths: Vec<PathBuf>) -> Self {
+        Self { paths, index: 0, open: None, cut: None }
+    }
+
+    /// The file that ends in the middle of a record, as after a crash; what is before that has been read.
+    pub(super) fn cut(&self) -> Option<&Path> {
+        self.cut.as_deref()
+    }
+
+    /// Passes the next record to `take`. Returns false at the end of the last file.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if a file cannot be read, is no MCAP file, or is damaged.
+    pub(super) fn next(&mut self, mut take: impl FnMut(McapItem<'_>)) -> Result<bool, RecordingError> {
+        loop {
+            let Some(path) = self.paths.get(self.index) else { return Ok(false) };
+            let failed = RecordingError::reading(path);
+            let Some((file, reader)) = &mut self.open else {
+                let options = LinearReaderOptions::default()
+                    .with_validate_chunk_crcs(true)
+                    .with_record_length_limit(MAX_RECORD);
+                let file = File::open(path).map_err(failed)?;
+                self.open = Some((file, LinearReader::new_with_options(options)));
+                take(McapItem::File);
+                return Ok(true);
+            };
+            match reader.next_event() {
+                Some(Ok(LinearReadEvent::ReadRequest(wanted))) => {
+                    let read = file.read(reader.insert(wanted.clamp(1, AT_ONCE))).map_err(failed)?;
+                    reader.notify_read(read);
+                }
+                Some(Ok(LinearReadEvent::Record { opcode, data })) => {
+                    if let Some(item) = item(opcode, data).map_err(|why| damaged(path, &why))? {
+                        take(item);
+                        return Ok(true);
+                    }
+                }
+                Some(Err(McapError::UnexpectedEof)) => {
+                    self.cut.get_or_insert_with(|| path.clone());
+                    (self.open, self.index) = (None, self.index + 1);
+                }
+                Some(Err(why)) => return Err(damaged(path, &why)),
+                None => (self.open, self.index) = (None, self.index + 1),
+            }
+        }
+    }
+}
+
+/// The record with this opcode; `None` if it does not matter.
+fn item(opcode: u8, data: &[u8]) -> Result<Option<McapItem<'_>>, McapError> {
+    use mcap::records::op;
+    if !matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE) {
+        return Ok(None);
+    }
+    Ok(match mcap::parse_record(opcode, data)? {
+        Record::Schema { header, data } => {
+            Some(McapItem::Schema { id: header.id, name: header.name, encoding: header.encoding, text: data })
+        }
+        Record::Channel(channel) => Some(McapItem::Topic {
+            id: channel.id,
+            schema: channel.schema_id,
+            name: channel.topic,
+            encoding: channel.message_encoding,
+        }),
+        Record::Message { header, data: Cow::Borrowed(bytes) } => Some(McapItem::Message {
+            topic: header.channel_id,
+            logged: header.log_time,
+            published: header.publish_time,
+            bytes,
+        }),
+        _ => None,
+    })
+}
+
+/// What is wrong with a file that cannot be read to its end.
+fn damaged(path: &Path, why: &McapError) -> RecordingError {
+    let why = match why {
+        McapError::BadMagic => "it is no MCAP file; give one, or a recording as CSV".into(),
+        McapError::UnsupportedCompression(name) => format!(
+            "its chunks are compressed or encrypted with {name:?}, which cannot be read; `mcap compress` writes them with zstd"
+        ),
+        McapError::RecordTooLarge { len, .. } | McapError::ChunkTooLarge(len) => format!(
+            "it has a record of {len} bytes, and at most {MAX_RECORD} are read; `mcap filter` copies only the topics that matter"
+        ),
+        other => {
+            format!("it is damaged ({other}); copy it again, or read what `mcap recover` can save of it")
+        }
+    };
+    RecordingError::Form { path: path.to_owned(), why }
+}
