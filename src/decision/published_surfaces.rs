@@ -54,6 +54,7 @@ impl PublishedSurface {
 
 impl PublishedSurfaces {
     /// No surfaces yet; those of at most `most` streams are kept.
+    #[cfg(any(test, feature = "nats"))]
     pub(crate) fn new(most: usize) -> Self {
         Self { most, surfaces: Mutex::default() }
     }
