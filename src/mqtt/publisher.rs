@@ -167,7 +167,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes the topics that are still dirty, and for a daemon also that it is offline. Then asks the
+    /// Publishes the topics that are still dirty, and for a daemon also that it is offline. Waits until the broker has
+    /// acknowledged them: a connection that is closed before everything is read may lose what was sent last. Then asks the
     /// connection's task to disconnect.
     pub async fn close(&self) {
         if self.role == Role::Daemon {
@@ -175,7 +176,7 @@ impl Publisher {
         }
         let mut accepted = self.accepted.clone();
         let flush = async {
-            while *accepted.borrow_and_update() > 0 && !self.shared.retained().is_clean() {
+            while *accepted.borrow_and_update() > 0 && !self.shared.retained().is_settled() {
                 self.flush();
                 tokio::select! {
                     changed = accepted.changed() => if changed.is_err() { return },

@@ -211,9 +211,10 @@ impl Retained {
         }
     }
 
-    /// Whether every topic has been sent.
-    pub(super) fn is_clean(&self) -> bool {
-        self.dirty.iter().all(|topic| self.topics.get(topic).is_none_or(|entry| !entry.is_dirty))
+    /// Whether every topic has been sent, and the broker has acknowledged all of them.
+    pub(super) fn is_settled(&self) -> bool {
+        self.sent.is_empty()
+            && self.dirty.iter().all(|topic| self.topics.get(topic).is_none_or(|entry| !entry.is_dirty))
     }
 
     /// When the oldest message that is not acknowledged was sent; `None` if all are.
@@ -260,7 +261,7 @@ mod tests {
         set(&mut retained, "b", "2");
         assert_eq!(retained.next().unwrap().1, b"2");
         assert_eq!(send(&mut retained), ["b", "a"]);
-        assert!(retained.is_clean() && retained.waiting_since().is_some());
+        assert!(!retained.is_settled() && retained.waiting_since().is_some());
         retained.acknowledged();
         retained.acknowledged();
         assert_eq!((send(&mut retained).len(), retained.waiting_since()), (0, None));
@@ -359,6 +360,6 @@ mod tests {
         assert_eq!(send(&mut retained).len(), WINDOW);
         retained.acknowledged();
         assert_eq!(send(&mut retained).len(), 1);
-        assert!(!retained.is_clean());
+        assert!(!retained.is_settled());
     }
 }
