@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use underfoot::recordings::{self, labels::Labels, reader::RecordingReader};
-use underfoot::signal::TimeUnit;
+use underfoot::signal::{Samples, TimeUnit};
 
 use super::split_first;
 
@@ -26,18 +26,25 @@ pub fn recording(data: &[u8]) {
         // The same bytes as a file of labels.
         let _ = Labels::read_intervals(&path, TimeUnit::S);
     }
-    let Ok(found) = recordings::find(&[folder.path().to_owned()], None) else { return };
+    read(folder.path(), rows.len(), |reader, samples| {
+        let _ = reader.labels().map(|labels| labels.at(samples.times().first().copied()?).map(str::len));
+        let _ = reader.group();
+    });
+}
+
+/// Reads the recordings of a folder to their ends, each of at most so many bytes, and passes the reader of each with its samples.
+pub(super) fn read(folder: &Path, bytes: usize, take: impl Fn(&RecordingReader<'_>, &Samples)) {
+    let Ok(found) = recordings::find(&[folder.to_owned()], None) else { return };
     for recording in &found {
         let Ok(mut reader) = RecordingReader::open(recording, None) else { continue };
         let mut samples = reader.samples();
         while let Ok(true) = reader.next_batch(&mut samples) {}
         assert_eq!(samples.values().len(), samples.len() * samples.channels());
-        assert!(samples.len() <= rows.len(), "a sample takes a byte or more");
-        let _ = reader.labels().map(|labels| labels.at(samples.times().first().copied()?).map(str::len));
-        let _ = reader.group();
+        assert!(samples.len() <= bytes, "a sample takes a byte or more");
+        take(&reader, &samples);
     }
 }
 
-fn write(path: &Path, data: &[u8]) {
+pub(super) fn write(path: &Path, data: &[u8]) {
     std::fs::write(path, data).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

@@ -73,8 +73,8 @@ impl PublishedSurfaces {
         has_room
     }
 
-    /// Takes the surface of a stream as a node has published it, or the empty payload of one that was removed. Anything else is
-    /// ignored, apart from what was kept of the stream, because no node can have published it.
+    /// Takes the surface of a stream as a node has published it. With any other payload, such as the empty one of a topic that was
+    /// removed, the stream is forgotten; one that is too long is ignored.
     pub(crate) fn take(&self, stream: StreamId, payload: &[u8]) {
         if payload.len() > MAX_PAYLOAD {
             return;

@@ -159,10 +159,7 @@ impl Reader {
         }
         if self.asked.is_none() {
             self.asked = Some(now);
-            self.streams.ask_published(usize::MAX).await?;
-        }
-        for (index, partition) in self.partitions.iter_mut().enumerate() {
-            partition.told(self.nodes.elsewhere(index, partition.decided()));
+            self.streams.ask_published(None).await?;
         }
         for index in 0..self.partitions.len() {
             self.step(index).await?;
@@ -185,7 +182,7 @@ impl Reader {
                     self.requests.pull(index, pin.as_deref()).await;
                 }
                 Some(PartitionStep::Read(sequence)) => self.requests.read(index, sequence).await,
-                Some(PartitionStep::AskPublished) => self.streams.ask_published(index).await?,
+                Some(PartitionStep::AskPublished) => self.streams.ask_published(Some(index)).await?,
                 Some(PartitionStep::GiveUp) => {
                     tracing::debug!(partition = index, "nothing is heard of a partition; it is given up");
                     self.has_left = true;
@@ -280,8 +277,8 @@ impl Reader {
                     self.requests.acknowledge(reply).await;
                 }
             }
-            Released::Published(usize::MAX) => self.asked = None,
-            Released::Published(index) => {
+            Released::Published(None) => self.asked = None,
+            Released::Published(Some(index)) => {
                 self.partitions.get_mut(index).into_iter().for_each(Partition::published)
             }
         }

@@ -15,8 +15,8 @@ use crate::source::message_decoder::MessageDecoder;
 pub(super) enum Released {
     /// A message may be acknowledged: its partition, its number, and the subject.
     Decided(usize, u64, String),
-    /// What was decided of a partition is published.
-    Published(usize),
+    /// What was decided is published; it was asked for a partition, or for none.
+    Published(Option<usize>),
 }
 
 /// The streams of the partitions that a node reads.
@@ -85,11 +85,11 @@ impl PartitionStreams {
         self.decoder.handle().receipt(Receipt::new(release)).await
     }
 
-    /// Asks for a receipt when everything that was decided so far is published, for a partition or, with `usize::MAX`, for none.
+    /// Asks for a receipt when everything that was decided so far is published, for a partition or for none.
     ///
     /// # Errors
     /// [`PipelineClosed`] when the pipeline has ended.
-    pub(super) async fn ask_published(&self, partition: usize) -> Result<(), PipelineClosed> {
+    pub(super) async fn ask_published(&self, partition: Option<usize>) -> Result<(), PipelineClosed> {
         let releases = self.releases.clone();
         let release = move || drop(releases.send(Released::Published(partition)));
         self.decoder.handle().receipt(Receipt::of_publishing(release)).await

@@ -66,12 +66,15 @@ impl RowCounts {
             .then(|| self.describe("no row has", channels))
     }
 
-    /// That fewer than half of the rows have all channels; `None` if it is not so.
+    /// That fewer than half of the rows have all channels, with the fix; `None` if it is not so.
     pub(super) fn rarely_together(&self, channels: &[Channel]) -> Option<String> {
         let is_rare = channels.len() > 1 && self.rows >= ENOUGH && self.complete * 2 < self.rows;
         is_rare.then(|| {
             let begin = format!("only {} of {} rows have", self.complete, self.rows);
-            self.describe(&begin, channels)
+            format!(
+                "{}; set hold of the slower channel under its [[channel]] in a dataset.toml, such as hold = \"500ms\"",
+                self.describe(&begin, channels)
+            )
         })
     }
 

@@ -42,15 +42,11 @@ pub(super) fn source(
     Ok(SourceTask::Nats(Box::new(NatsSource::new(options, publisher))))
 }
 
-/// The sink that publishes over the connection of a source, and whether it takes the predictions; `None` without such a source.
+/// The sink that publishes over the connection of a source; `None` without such a source.
 #[cfg(feature = "nats")]
-pub(super) fn sink(sources: &[(String, SourceTask)], context: &ServingContext) -> Option<(Sink, bool)> {
+pub(super) fn sink(sources: &[(String, SourceTask)], context: &ServingContext) -> Option<Sink> {
     sources.iter().find_map(|(_, source)| match source {
-        SourceTask::Nats(nats) => {
-            let publisher = nats.publisher();
-            let sink = Sink::Nats(NatsSink::new(publisher.clone(), context));
-            Some((sink, publisher.has_predictions()))
-        }
+        SourceTask::Nats(nats) => Some(Sink::Nats(NatsSink::new(nats.publisher().clone(), context))),
         _ => None,
     })
 }
@@ -85,7 +81,7 @@ pub(super) fn source(_: &Config, _: &SourceConfig, _: SourceInput) -> Result<Sou
 
 /// There is no such sink in this program.
 #[cfg(not(feature = "nats"))]
-pub(super) fn sink(_: &[(String, SourceTask)], _: &ServingContext) -> Option<(Sink, bool)> {
+pub(super) fn sink(_: &[(String, SourceTask)], _: &ServingContext) -> Option<Sink> {
     None
 }
 

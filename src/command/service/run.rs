@@ -91,13 +91,12 @@ async fn serve(
     let server = server(&config, &context, &health)?;
     let broker = assemble::broker(&config, Role::Daemon)?;
     let mut sinks = Vec::new();
-    let nats = super::nats::sink(&sources, &context);
-    let has_predictions = nats.as_ref().is_some_and(|(_, has_predictions)| *has_predictions);
     // Before the broker, so that the other nodes know a surface before anybody else does.
-    sinks.extend(nats.map(|(sink, _)| sink));
+    sinks.extend(super::nats::sink(&sources, &context));
     if let Some(broker) = &broker {
         broker.publisher.retain_at(broker.publisher.topics().status(), b"online".to_vec());
-        let mqtt = MqttSink::new(broker.publisher.clone(), &context).with_predictions(!has_predictions);
+        let mqtt = MqttSink::new(broker.publisher.clone(), &context)
+            .with_predictions(config.nats.predictions.is_none());
         sinks.push(Sink::Mqtt(mqtt.with_home_assistant(assemble::home_assistant(&config, broker, &context))));
     }
     if config.publish.stdout || broker.is_none() {

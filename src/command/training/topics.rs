@@ -42,7 +42,7 @@ pub fn run(args: TopicsArgs) -> anyhow::Result<()> {
         Some(lines) => {
             println!("\nA dataset.toml beside the recordings, which names the channels:\n\n{lines}")
         }
-        None => println!("\nNo topic has numbers that can be read."),
+        None => println!("\nNo topic has numbers that can be listed."),
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ const SHOWN: usize = 40;
 /// A topic in one line.
 #[cfg(feature = "mcap")]
 fn describe(topic: &TopicInfo) -> String {
-    let TopicInfo { name, kind, messages, seconds, fields, fault } = topic;
+    let TopicInfo { name, kind, messages, seconds, fields, is_json, fault } = topic;
     let rate = if *seconds > 0.0 {
         format!(" at {:.1} Hz", (*messages - 1) as f64 / seconds)
     } else {
@@ -72,7 +72,7 @@ fn describe(topic: &TopicInfo) -> String {
     let count = if *messages == 1 { "1 message".into() } else { format!("{messages} messages{rate}") };
     let has = match fault {
         Some(why) => format!("cannot be read: {why}"),
-        None if fields.is_empty() && kind == "json" => "JSON".into(),
+        None if *is_json => "messages in JSON, whose fields are not listed".into(),
         None if fields.is_empty() => "no numbers".into(),
         None => {
             let more = if fields.len() > SHOWN {

@@ -234,11 +234,7 @@ impl<'a> CsvRecording<'a> {
                 part_unit.name()
             ));
         }
-        let why = self.counts.rarely_together(&self.channels)?;
-        Some(format!(
-            "{why}; set hold of the slower channel under its [[channel]] in a dataset.toml, such as hold = \
-             \"500ms\""
-        ))
+        self.counts.rarely_together(&self.channels)
     }
 
     /// The labels of the recording. Those in a column are known only as far as the recording has been read,

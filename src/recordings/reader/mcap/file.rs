@@ -1,14 +1,15 @@
 //! The records of one or more MCAP files, one after the other.
 
-use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mcap::McapError;
-use mcap::records::Record;
+use mcap::records::{Record, op};
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
+use super::form::{TopicForm, TopicSchema};
 use crate::recordings::error::RecordingError;
 
 /// The largest record that is read, and the largest part of a compressed chunk that is held, in bytes.
@@ -22,18 +23,19 @@ pub(super) struct McapFiles {
     /// The index of the file that is read, and how far it is.
     index: usize,
     open: Option<(File, LinearReader)>,
+    /// The definitions of messages in the file that is read, and its topics so far, by their numbers.
+    schemas: HashMap<u16, TopicSchema>,
+    topics: HashSet<u16>,
     /// The path of a file that ends in the middle of a record.
     cut: Option<PathBuf>,
 }
 
 /// A record of an MCAP file.
 pub(super) enum McapItem<'a> {
-    /// Another file begins: the numbers of schemas and channels are its own.
+    /// Another file begins: the numbers of topics are its own.
     File,
-    /// A definition of messages.
-    Schema { id: u16, name: String, encoding: String, text: Cow<'a, [u8]> },
-    /// A topic with one kind of messages.
-    Topic { id: u16, schema: u16, name: String, encoding: String },
+    /// A topic with one form of messages. Each is passed once, although a file repeats it in its index.
+    Topic { id: u16, name: String, form: TopicForm },
     /// A message of a topic. Its times are in nanoseconds.
     Message { topic: u16, logged: u64, published: u64, bytes: &'a [u8] },
 }
@@ -41,7 +43,8 @@ pub(super) enum McapItem<'a> {
 impl McapFiles {
     /// The records of these files.
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        Self { paths, index: 0, open: None, cut: None }
+        let (schemas, topics) = (HashMap::new(), HashSet::new());
+        Self { paths, index: 0, open: None, schemas, topics, cut: None }
     }
 
     /// The file that ends in the middle of a record, as after a crash; what is before that has been read.
@@ -63,6 +66,8 @@ impl McapFiles {
                     .with_record_length_limit(MAX_RECORD);
                 let file = File::open(path).map_err(failed)?;
                 self.open = Some((file, LinearReader::new_with_options(options)));
+                self.schemas.clear();
+                self.topics.clear();
                 take(McapItem::File);
                 return Ok(true);
             };
@@ -72,9 +77,28 @@ impl McapFiles {
                     reader.notify_read(read);
                 }
                 Some(Ok(LinearReadEvent::Record { opcode, data })) => {
-                    if let Some(item) = item(opcode, data).map_err(|why| damaged(path, &why))? {
-                        take(item);
-                        return Ok(true);
+                    match record(opcode, data).map_err(|why| damaged(path, &why))? {
+                        Some(Record::Schema { header, data }) => {
+                            let (name, encoding, text) = (header.name, header.encoding, data.into_owned());
+                            self.schemas.insert(header.id, TopicSchema { name, encoding, text });
+                        }
+                        Some(Record::Channel(channel)) if self.topics.insert(channel.id) => {
+                            let schema = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+                            let form = TopicForm { encoding: channel.message_encoding, schema };
+                            take(McapItem::Topic { id: channel.id, name: channel.topic, form });
+                            return Ok(true);
+                        }
+                        Some(Record::Message { header, data }) => {
+                            let (logged, published) = (header.log_time, header.publish_time);
+                            take(McapItem::Message {
+                                topic: header.channel_id,
+                                logged,
+                                published,
+                                bytes: &data,
+                            });
+                            return Ok(true);
+                        }
+                        _ => {}
                     }
                 }
                 Some(Err(McapError::UnexpectedEof)) => {
@@ -89,29 +113,9 @@ impl McapFiles {
 }
 
 /// The record with this opcode; `None` if it does not matter.
-fn item(opcode: u8, data: &[u8]) -> Result<Option<McapItem<'_>>, McapError> {
-    use mcap::records::op;
-    if !matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE) {
-        return Ok(None);
-    }
-    Ok(match mcap::parse_record(opcode, data)? {
-        Record::Schema { header, data } => {
-            Some(McapItem::Schema { id: header.id, name: header.name, encoding: header.encoding, text: data })
-        }
-        Record::Channel(channel) => Some(McapItem::Topic {
-            id: channel.id,
-            schema: channel.schema_id,
-            name: channel.topic,
-            encoding: channel.message_encoding,
-        }),
-        Record::Message { header, data: Cow::Borrowed(bytes) } => Some(McapItem::Message {
-            topic: header.channel_id,
-            logged: header.log_time,
-            published: header.publish_time,
-            bytes,
-        }),
-        _ => None,
-    })
+fn record(opcode: u8, data: &[u8]) -> Result<Option<Record<'_>>, McapError> {
+    let matters = matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE);
+    matters.then(|| mcap::parse_record(opcode, data)).transpose()
 }
 
 /// What is wrong with a file that cannot be read to its end.

@@ -1,18 +1,18 @@
 //! MCAP recordings: bags of ROS 2, and files with messages in JSON.
 //!
-//! `file` has the records of the files, `probe` finds the topic and looks at its first messages, and `topic` decodes them.
+//! `file` has the records of the files, `form` is the form of a topic's messages, `probe` finds the topic and looks at its first messages, and `topic` decodes them.
 
 mod file;
+mod form;
 mod probe;
 mod topic;
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use self::file::{McapFiles, McapItem};
 use self::probe::{Probe, probe};
 pub(crate) use self::probe::{TopicInfo, list_topics};
-use self::topic::{TopicDecoder, TopicMessage, TopicSchema};
+use self::topic::{TopicDecoder, TopicMessage};
 use crate::recordings::error::RecordingError;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::{GroupBy, LabelFrom};
@@ -20,7 +20,7 @@ use crate::recordings::recording::Recording;
 use crate::recordings::row_counts::RowCounts;
 use crate::signal::{Channel, ChannelInput, Columns, Drops, Hold, Samples, TimeUnit};
 
-/// The number of messages that are decoded at a time.
+/// The number of records that are read at a time.
 const BATCH: usize = 2048;
 /// The share of messages that may be damaged: one of this number.
 const DAMAGED: u64 = 100;
@@ -32,11 +32,8 @@ pub(super) struct McapRecording<'a> {
     files: McapFiles,
     columns: Columns,
     empty: Samples,
-    schemas: HashMap<u16, TopicSchema>,
     /// The decoders of the topic in the file that is read, by the number that it has there.
     decoders: HashMap<u16, TopicDecoder>,
-    /// The numbers of other topics.
-    others: HashSet<u16>,
     hold: Option<Hold>,
     drops: Drops,
     counts: RowCounts,
@@ -101,9 +98,7 @@ impl<'a> McapRecording<'a> {
             hold: Hold::new(&columns, None),
             counts: RowCounts::new(columns.channels().len()),
             columns,
-            schemas: HashMap::new(),
             decoders: HashMap::new(),
-            others: HashSet::new(),
             drops: Drops::default(),
             conclusion: Some(conclusion),
             ended: false,
@@ -126,34 +121,21 @@ impl<'a> McapRecording<'a> {
                 break;
             }
             let mut fault = None;
-            let Self { files, schemas, decoders, others, columns, drops, topic, recording, .. } = self;
+            let Self { files, decoders, columns, drops, topic: wanted, recording, .. } = self;
             let time = &recording.layout.time;
             let has_more = files.next(|item| match item {
-                McapItem::File => {
-                    schemas.clear();
-                    decoders.clear();
-                    others.clear();
-                }
-                McapItem::Schema { id, name, encoding, text } => {
-                    schemas.insert(id, TopicSchema { name, encoding, text: text.into_owned() });
-                }
-                McapItem::Topic { id, schema, name, encoding } if name == *topic => {
-                    // It is repeated in the index of the file.
-                    if let Entry::Vacant(place) = decoders.entry(id) {
-                        let schema = schemas.get(&schema).cloned().unwrap_or_default();
-                        match TopicDecoder::new(&encoding, &schema, columns, time) {
-                            Ok(decoder) => drop(place.insert(decoder)),
-                            Err(why) => fault = Some(why),
-                        }
+                McapItem::File => decoders.clear(),
+                McapItem::Topic { id, name, form } if name == *wanted => {
+                    match TopicDecoder::new(&form, columns, time) {
+                        Ok(decoder) => drop(decoders.insert(id, decoder)),
+                        Err(why) => fault = Some(why),
                     }
                 }
-                McapItem::Topic { id, .. } => drop(others.insert(id)),
-                McapItem::Message { topic, .. } if others.contains(&topic) => {}
-                McapItem::Message { topic, .. } => {
-                    let message = TopicMessage::of(&item, time.source);
-                    if let Some((decoder, message)) = decoders.get_mut(&topic).zip(message) {
-                        decoder.decode(&message, columns, samples, drops);
-                    }
+                McapItem::Topic { .. } => {}
+                McapItem::Message { topic, logged, published, bytes } => {
+                    let Some(decoder) = decoders.get_mut(&topic) else { return };
+                    let message = TopicMessage::new(bytes, logged, published, time.source);
+                    decoder.decode(&message, columns, samples, drops);
                 }
             })?;
             if let Some(why) = fault {
@@ -211,10 +193,7 @@ impl<'a> McapRecording<'a> {
                 path.display()
             ));
         }
-        let why = self.counts.rarely_together(self.columns.channels())?;
-        Some(format!(
-            "{why}; set hold of the slower channel under its [[channel]] in a dataset.toml, such as hold = \"500ms\""
-        ))
+        self.counts.rarely_together(self.columns.channels())
     }
 
     /// The labels of the recording.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::file::{McapFiles, McapItem};
-use super::topic::{TopicDecoder, TopicMessage, TopicSchema, paths};
+use super::form::TopicForm;
+use super::topic::{TopicDecoder, TopicMessage};
 use crate::decode::ros::ValuePath;
 use crate::recordings::error::RecordingError;
 use crate::recordings::recording::Recording;
@@ -20,8 +21,7 @@ const SHOWN: usize = 20;
 /// A topic and its first messages.
 pub(super) struct Probe {
     pub topic: String,
-    encoding: String,
-    schema: TopicSchema,
+    form: TopicForm,
     /// The first messages, and the number of those that were seen.
     messages: Vec<Vec<u8>>,
     count: u64,
@@ -38,8 +38,10 @@ pub(crate) struct TopicInfo {
     pub messages: u64,
     /// The time between the first and the last one, in seconds.
     pub seconds: f64,
-    /// The fields with numbers that could be channels.
+    /// The fields with numbers that could be channels; none are listed of messages in JSON.
     pub fields: Vec<String>,
+    /// Whether its messages are in JSON.
+    pub is_json: bool,
     /// Why its messages cannot be read; `None` if they can.
     pub fault: Option<String>,
 }
@@ -51,24 +53,15 @@ pub(crate) struct TopicInfo {
 pub(super) fn probe(recording: &Recording, files: &[PathBuf]) -> Result<Probe, RecordingError> {
     let wanted = recording.layout.mcap.topic.as_deref();
     let mut records = McapFiles::new(files.to_vec());
-    let mut schemas = HashMap::new();
     // Those of the file that is read, by their numbers in it, and those of the files before.
     let (mut probes, mut found): (HashMap<u16, Probe>, Vec<Probe>) = (HashMap::new(), Vec::new());
     let (mut bytes_left, mut done) = (LOOKED_AT_BYTES, false);
     while !done
         && records.next(|item| match item {
-            McapItem::File => {
-                schemas.clear();
-                found.extend(probes.drain().map(|(_, probe)| probe));
-            }
-            McapItem::Schema { id, name, encoding, text } => {
-                schemas.insert(id, TopicSchema { name, encoding, text: text.into_owned() });
-            }
-            McapItem::Topic { id, schema, name, encoding } => {
-                if wanted.is_none_or(|wanted| wanted == name) && !probes.contains_key(&id) {
-                    let schema = schemas.get(&schema).cloned().unwrap_or_default();
-                    probes
-                        .insert(id, Probe { topic: name, encoding, schema, messages: Vec::new(), count: 0 });
+            McapItem::File => found.extend(probes.drain().map(|(_, probe)| probe)),
+            McapItem::Topic { id, name, form } => {
+                if wanted.is_none_or(|wanted| wanted == name) {
+                    probes.insert(id, Probe { topic: name, form, messages: Vec::new(), count: 0 });
                 }
             }
             McapItem::Message { topic, bytes, .. } => {
@@ -116,12 +109,12 @@ pub(super) fn probe(recording: &Recording, files: &[PathBuf]) -> Result<Probe, R
 impl Probe {
     /// The type of the messages, or their encoding if they have none.
     pub(super) fn kind(&self) -> &str {
-        kind(&self.encoding, &self.schema)
+        self.form.kind()
     }
 
     /// A channel of the topic as raw columns, whose names are the paths of fields.
     pub(super) fn input(&self, input: ChannelInput) -> ChannelInput {
-        let path = |text: String| match self.encoding.as_str() {
+        let path = |text: String| match self.form.encoding.as_str() {
             "json" => text.replace('[', ".").replace(']', ""),
             _ => text,
         };
@@ -136,7 +129,7 @@ impl Probe {
     /// # Errors
     /// What is wrong, without the topic.
     pub(super) fn decoder(&self, columns: &Columns, time: &TimeInput) -> Result<TopicDecoder, String> {
-        TopicDecoder::new(&self.encoding, &self.schema, columns, time)
+        TopicDecoder::new(&self.form, columns, time)
     }
 
     /// Checks that the first messages have each element that is looked for by its name or index.
@@ -144,7 +137,7 @@ impl Probe {
     /// # Errors
     /// Which one they do not have, and which ones they have.
     pub(super) fn check_elements(&self, columns: &Columns, time: &TimeInput) -> Result<(), String> {
-        if self.encoding != "cdr" || self.messages.is_empty() {
+        if self.form.encoding != "cdr" || self.messages.is_empty() {
             return Ok(());
         }
         let names = columns.names();
@@ -155,7 +148,7 @@ impl Probe {
                 .collect::<Vec<_>>(),
         );
         let raw = raw.map_err(|why| why.to_string())?;
-        let mut decoder = TopicDecoder::new(&self.encoding, &self.schema, &raw, time)?;
+        let mut decoder = self.decoder(&raw, time)?;
         let (mut samples, mut drops) = (raw.samples(), Drops::default());
         for bytes in &self.messages {
             let message = TopicMessage { time: Time::from_nanos(0), bytes };
@@ -171,7 +164,7 @@ impl Probe {
         }
         let mut has: Vec<String> = Vec::new();
         for bytes in &self.messages {
-            for path in paths(&self.encoding, &self.schema, bytes) {
+            for path in self.form.fields(bytes) {
                 if !has.contains(&path) && has.len() < 4 * SHOWN {
                     has.push(path);
                 }
@@ -189,29 +182,18 @@ impl Probe {
 /// [`RecordingError`] if a file cannot be read.
 pub(crate) fn list_topics(recording: &Recording) -> Result<Vec<TopicInfo>, RecordingError> {
     let mut records = McapFiles::new(recording.files()?);
-    let mut schemas: HashMap<u16, TopicSchema> = HashMap::new();
-    let mut names: HashMap<u16, (String, String, u16)> = HashMap::new();
+    let mut forms: HashMap<u16, (String, TopicForm)> = HashMap::new();
     let mut topics: BTreeMap<String, (TopicInfo, u64)> = BTreeMap::new();
     while records.next(|item| match item {
-        McapItem::File => {
-            schemas.clear();
-            names.clear();
-        }
-        McapItem::Schema { id, name, encoding, text } => {
-            schemas.insert(id, TopicSchema { name, encoding, text: text.into_owned() });
-        }
-        McapItem::Topic { id, schema, name, encoding } => drop(names.insert(id, (name, encoding, schema))),
+        McapItem::File => forms.clear(),
+        McapItem::Topic { id, name, form } => drop(forms.insert(id, (name, form))),
         McapItem::Message { topic, logged, bytes, .. } => {
-            let Some((name, encoding, schema)) = names.get(&topic) else { return };
+            let Some((name, form)) = forms.get(&topic) else { return };
             if !topics.contains_key(name) {
-                let schema = schemas.get(schema).cloned().unwrap_or_default();
-                let fault = match encoding.as_str() {
-                    "cdr" => schema.definition().err(),
-                    "json" => None,
-                    other => Some(format!("its messages are encoded in {other:?}")),
-                };
-                let (fields, kind) = (paths(encoding, &schema, bytes), kind(encoding, &schema).to_owned());
-                let info = TopicInfo { name: name.clone(), kind, fields, fault, ..TopicInfo::default() };
+                let (kind, fields, fault) = (form.kind().to_owned(), form.fields(bytes), form.fault());
+                let is_json = form.encoding == "json";
+                let info =
+                    TopicInfo { name: name.clone(), kind, fields, is_json, fault, ..TopicInfo::default() };
                 topics.insert(name.clone(), (info, logged));
             }
             let Some((info, first)) = topics.get_mut(name) else { return };
@@ -220,8 +202,4 @@ pub(crate) fn list_topics(recording: &Recording) -> Result<Vec<TopicInfo>, Recor
         }
     })? {}
     Ok(topics.into_values().map(|(info, _)| info).collect())
-}
-
-fn kind<'a>(encoding: &'a str, schema: &'a TopicSchema) -> &'a str {
-    if schema.name.is_empty() { encoding } else { &schema.name }
 }

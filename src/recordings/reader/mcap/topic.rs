@@ -1,9 +1,9 @@
 //! How the messages of a topic become samples.
 
-use super::file::McapItem;
+use super::form::TopicForm;
 use crate::decode::csv::CsvFormat;
 use crate::decode::message::{self, MessageFormat};
-use crate::decode::ros::{Definition, MessageReader, ValuePath, numbers};
+use crate::decode::ros::{MessageReader, ValuePath};
 use crate::signal::{Columns, DropReason, Drops, Samples, Time, TimeInput, TimeSource, TimeUnit};
 
 /// The fields with the stamp of a message, which most definitions have.
@@ -17,45 +17,15 @@ pub(super) enum TopicDecoder {
     Json(TimeInput),
 }
 
-/// A definition of messages, as the file has it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct TopicSchema {
-    pub name: String,
-    pub encoding: String,
-    pub text: Vec<u8>,
-}
-
-impl TopicSchema {
-    /// The definition of messages of ROS 2.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn definition(&self) -> Result<Definition, String> {
-        if self.encoding != "ros2msg" {
-            return Err(format!(
-                "its messages {:?} are defined in {:?}; ros2msg is read, and messages in JSON",
-                self.name, self.encoding
-            ));
-        }
-        let text = std::str::from_utf8(&self.text).map_err(|_| "its definition is no text".to_owned())?;
-        Definition::read(&self.name, text).map_err(|why| why.to_string())
-    }
-}
-
 impl TopicDecoder {
-    /// How messages with this encoding and schema are decoded.
+    /// How messages of this form are decoded.
     ///
     /// # Errors
     /// What is wrong with the topic, without its name.
-    pub(super) fn new(
-        encoding: &str,
-        schema: &TopicSchema,
-        columns: &Columns,
-        time: &TimeInput,
-    ) -> Result<Self, String> {
-        match encoding {
+    pub(super) fn new(form: &TopicForm, columns: &Columns, time: &TimeInput) -> Result<Self, String> {
+        match form.encoding.as_str() {
             "cdr" => {
-                let definition = schema.definition()?;
+                let definition = form.definition()?;
                 let paths: Result<Vec<_>, _> =
                     columns.names().iter().map(|name| ValuePath::read(name)).collect();
                 let mut paths = paths?;
@@ -117,7 +87,8 @@ impl TopicDecoder {
                     };
                     match time {
                         Some(time) => columns.push(time, values, samples),
-                        None => drops.add(DropReason::BadTime, || "a message has a time that is none".into()),
+                        None => drops
+                            .add(DropReason::BadTime, || "the time of a message is too far from 1970".into()),
                     }
                 }
                 Err(fault) => drops.add(DropReason::Malformed, || fault.to_string()),
@@ -142,11 +113,10 @@ pub(super) struct TopicMessage<'a> {
 }
 
 impl<'a> TopicMessage<'a> {
-    /// The message of a record, with the time that is wanted; `None` if the record is none.
-    pub(super) fn of(item: &McapItem<'a>, source: Option<TimeSource>) -> Option<Self> {
-        let McapItem::Message { logged, published, bytes, .. } = item else { return None };
-        let nanos = if source == Some(TimeSource::Publish) { *published } else { *logged };
-        Some(Self { time: i64::try_from(nanos).ok().and_then(Time::from_nanos), bytes })
+    /// A message that was logged and published at these times, in nanoseconds; `source` says which one counts.
+    pub(super) fn new(bytes: &'a [u8], logged: u64, published: u64, source: Option<TimeSource>) -> Self {
+        let nanos = if source == Some(TimeSource::Publish) { published } else { logged };
+        Self { time: i64::try_from(nanos).ok().and_then(Time::from_nanos), bytes }
     }
 }
 
@@ -155,15 +125,4 @@ fn stamp_time(second: f64, nano: f64) -> Option<Time> {
     // Both are whole numbers of at most 32 bits.
     let nanos = (second as i64).checked_mul(1_000_000_000)?.checked_add(nano as i64)?;
     (second.is_finite() && nano.is_finite()).then_some(nanos).and_then(Time::from_nanos)
-}
-
-/// The paths of the numbers in a message, as far as it can be decoded; with CDR those that could be channels.
-pub(super) fn paths(encoding: &str, schema: &TopicSchema, message: &[u8]) -> Vec<String> {
-    match encoding {
-        "cdr" => {
-            let found = schema.definition().map(|definition| numbers(&definition, message));
-            found.unwrap_or_default().into_iter().map(|(path, _)| path).collect()
-        }
-        _ => Vec::new(),
-    }
 }
