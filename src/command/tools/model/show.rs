@@ -1,86 +1,26 @@
-//! `underfoot model`: prints a model's card, or adds one to a model.
+//! `underfoot model show`: prints the card of a model.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::command::failure::Failure;
 use crate::model::card::{Card, Scores, ScoresWithTrees, TrainingSummary};
-use crate::model::card_file;
-use crate::model::onnx;
 use crate::model::session::Model;
 use crate::model::validation_choice::ValidationChoice;
-use crate::train::export;
 
-/// Print a model's card, or add one to a model from another program
-#[derive(Debug, clap::Subcommand)]
-pub enum ModelCommand {
-    /// Print a model's channels, window, labels, training data and scores
-    Show {
-        /// The model (.onnx)
-        model: PathBuf,
-        /// Print the card as JSON, with all its fields
-        #[arg(long)]
-        json: bool,
-    },
-    /// Add a card to a model made by another program, such as Keras or PyTorch, so that it can be served
-    Stamp {
-        /// The model (.onnx): its input is windows [N, steps, channels], its output probabilities [N, labels]
-        model: PathBuf,
-        /// The card as TOML: channels, rate (Hz), window and hop (steps), resample and labels
-        #[arg(long, value_name = "FILE")]
-        card: PathBuf,
-        /// The file to write: the model with its card
-        #[arg(long, short, value_name = "FILE")]
-        out: PathBuf,
-    },
-}
-
-impl ModelCommand {
-    /// Runs the subcommand.
-    ///
-    /// # Errors
-    /// [`Failure`] if a file cannot be read or written, the card is invalid, or it does not fit the model.
-    pub fn run(self) -> Result<(), Failure> {
-        match self {
-            ModelCommand::Show { model, json } => {
-                let model = Model::open(&model, None).map_err(Failure::failed)?;
-                if json {
-                    println!("{}", model.card().to_json());
-                } else {
-                    print!("{}", describe(model.card()));
-                    for warning in model.warnings() {
-                        eprintln!("warning: {warning}");
-                    }
-                }
-                Ok(())
-            }
-            ModelCommand::Stamp { model, card, out } => stamp(&model, &card, &out),
-        }
+/// Prints the card of the model in the file `model`, as text or as JSON.
+///
+/// # Errors
+/// [`Failure`] if the model cannot be loaded.
+pub(super) fn show(model: &Path, json: bool) -> Result<(), Failure> {
+    let model = Model::open(model, None).map_err(Failure::failed)?;
+    if json {
+        println!("{}", model.card().to_json());
+        return Ok(());
     }
-}
-
-fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
-    let bytes = std::fs::read(model).map_err(|error| {
-        Failure::failed(format!("the model \"{}\" cannot be read: {error}; check its path", model.display()))
-    })?;
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::failed(format!("the card \"{}\" cannot be read: {error}; check its path", file.display()))
-    })?;
-    let invalid =
-        |error: String| Failure::failed(format!("the card \"{}\" is not valid: {error}", file.display()));
-    let mut card = card_file::parse(&text).map_err(invalid)?;
-    if card.made_by.is_empty() {
-        card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
-    }
-    let stamped = onnx::stamp(&bytes, &card.to_json()).map_err(|error| {
-        Failure::failed(format!("no card can be added to \"{}\": {error}", model.display()))
-    })?;
-    // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
-    let loaded = Model::from_bytes(&stamped, model, None).map_err(Failure::failed)?;
-    for warning in loaded.warnings() {
+    print!("{}", describe(model.card()));
+    for warning in model.warnings() {
         eprintln!("warning: {warning}");
     }
-    export::write_file(out, &stamped).map_err(Failure::failed)?;
-    eprintln!("wrote {}", out.display());
     Ok(())
 }
 
