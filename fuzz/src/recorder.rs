@@ -28,6 +28,7 @@ pub fn recorder(data: &[u8]) {
     }
     let options = RecorderOptions {
         folder: folder.path().to_owned(),
+        format: underfoot::recordings::RecordingFormat::Csv,
         label: "tile".into(),
         unlabelled: Unlabelled::Recorded,
         channels: channels.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::ValueError;
+use crate::recordings::RecordingFormat;
 use crate::signal::{UNLABELLED, is_folder_name};
 
 /// The section `[publish]`: where surfaces and predictions go.
@@ -34,6 +35,8 @@ pub struct RecordConfig {
     /// The folder of the recordings; if `None`, nothing is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// The form of the recordings.
+    pub format: RecordingFormat,
     /// The surface that the robots drive on. Recordings go into a subfolder of this name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

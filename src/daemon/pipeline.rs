@@ -136,7 +136,16 @@ impl Pipeline {
             let mut stages = Box::pin(async {
                 match serving {
                     Some(parts) => {
-                        serving::serve(event_receiver, handover_receiver, parts, sender, live, &health).await
+                        serving::serve(
+                            event_receiver,
+                            handover_receiver,
+                            parts,
+                            sender,
+                            live,
+                            observer,
+                            &health,
+                        )
+                        .await
                     }
                     None => serving::record(event_receiver, sender, observer, &health).await,
                 }

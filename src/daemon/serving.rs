@@ -28,6 +28,7 @@ pub(super) async fn serve(
     serving: Serving,
     mut recording: Option<RecordSender>,
     live: Option<LiveEvents>,
+    observer: Option<Observer>,
     health: &Arc<Health>,
 ) -> Result<Vec<Sink>, PipelineError> {
     let Serving { models, batch, queue_limit, streams, context, published, sinks, ends_with_output: _ } =
@@ -47,7 +48,7 @@ pub(super) async fn serve(
     let surfaces = SurfaceTable::new(context).with_published(published);
     let streams = StreamTable::new(streams);
     let work_queue = WorkQueue::new(queue_limit, streams.is_live());
-    let observers = Observers { recording: recording.as_mut(), live: live.as_ref() };
+    let observers = Observers { recording: recording.as_mut(), live: live.as_ref(), other: observer };
     let stopped = |name: &str| PipelineError::Stopped(name.to_owned());
     let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let mut following = std::pin::pin!(caught(following));

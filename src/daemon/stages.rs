@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::parts::Observer;
 use crate::decision::{InferredBatch, Outcome, SurfaceTable};
 use crate::health::Health;
 use crate::inference::{Handover, InferenceError, QueueItem, WorkQueue};
@@ -20,12 +21,14 @@ use crate::thread::test_panic;
 /// How often the stream table looks for silent streams.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// The recorder and the live events, which receive samples after the stream table has set their times.
+/// The recorder, the live events and what else receives samples after the stream table has set their times.
 pub(crate) struct Observers<'a> {
     /// The recorder; `None` if samples are not recorded.
     pub(crate) recording: Option<&'a mut RecordSender>,
     /// The live events of the page; `None` if it is not served.
     pub(crate) live: Option<&'a LiveEvents>,
+    /// What else is called with each event; `None` if nothing is.
+    pub(crate) other: Option<Observer>,
 }
 
 impl Observers<'_> {
@@ -35,6 +38,9 @@ impl Observers<'_> {
         }
         if let Some(recording) = &mut self.recording {
             recording.take(event, drops);
+        }
+        if let Some(observer) = &mut self.other {
+            observer(event);
         }
     }
 }
@@ -156,6 +162,7 @@ pub(crate) async fn decide(
         flush_all(&mut sinks, &mut drops, health);
         sink::release(&sinks, receipts);
         if let Some(delta) = surfaces.problem_delta() {
+            sinks.iter().for_each(|sink| sink.problems(&delta));
             health.problems(delta);
         }
     }

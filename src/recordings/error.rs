@@ -137,6 +137,17 @@ pub enum RecordingError {
 }
 
 impl RecordingError {
+    /// That a file does not have the form that its layout says.
+    pub(super) fn form(path: &Path, why: &str) -> Self {
+        Self::Form { path: path.to_owned(), why: why.to_owned() }
+    }
+
+    /// That a topic of a file does not.
+    #[cfg(feature = "mcap")]
+    pub(super) fn topic(path: &Path, topic: &str, why: &str) -> Self {
+        Self::Form { path: path.to_owned(), why: format!("topic {topic:?}: {why}") }
+    }
+
     /// A function that converts an error in reading `path` to [`RecordingError::Read`] or [`RecordingError::Gzip`].
     pub(super) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + Copy {
         move |error| {

@@ -3,8 +3,8 @@
 //! - [`find()`] finds the recordings in files and folders, and [`layout`] reads the `dataset.toml` that
 //!   describes their format.
 //! - [`reader::RecordingReader`] reads the samples of a [`Recording`] in bounded memory.
-//! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, or a file of
-//!   intervals.
+//! - [`labels`] are the surfaces over the time of a recording: from its folder, a column, a topic, or a
+//!   file of intervals.
 //! - `folders` says which folder of a recording names its surface and which its session, and `start_time` when it was
 //!   started.
 //! - [`digest()`] identifies the data that a model was trained on, and [`short_digests`] its recordings.
@@ -16,6 +16,7 @@ mod error;
 mod find;
 mod first_lines;
 mod folders;
+mod format;
 pub mod labels;
 pub mod layout;
 pub mod reader;
@@ -28,6 +29,7 @@ pub(crate) use digest::{MAX_DIGESTS, short_digest_of};
 pub use digest::{digest, short_digests, trained_on_warning};
 pub use error::RecordingError;
 pub use find::find;
+pub use format::RecordingFormat;
 pub use recording::Recording;
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ pub struct ChannelInput {
     /// like the column. In a CSV file, `column` counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The topic of an MCAP file that has the field, if its channels are on several topics; `None` means the one of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     /// The columns whose sum is the channel; if it is not empty, `column` must be `None`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sum: Vec<String>,

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use super::evaluation::EvaluationSink;
 use super::live::LiveSink;
+#[cfg(feature = "mcap")]
+use super::mcap::ReplayResults;
 use super::mqtt::MqttSink;
 #[cfg(feature = "nats")]
 use super::nats::NatsSink;
@@ -15,6 +17,7 @@ use crate::decision::Outcome;
 use crate::health::Health;
 use crate::receipt::Receipt;
 use crate::signal::Drops;
+use crate::stream::ProblemDelta;
 
 /// A destination for outcomes.
 pub enum Sink {
@@ -29,6 +32,9 @@ pub enum Sink {
     Live(LiveSink),
     /// Scores predictions against known labels.
     Evaluation(EvaluationSink),
+    /// Writes the MCAP files of a replay.
+    #[cfg(feature = "mcap")]
+    Results(ReplayResults),
     /// Tells the recorder which streams are on a surface that the model does not know.
     Novel(NovelStreams),
     /// Sends each outcome to a channel, with the moment at which it was emitted. Outcomes are lost while the
@@ -46,11 +52,21 @@ impl Sink {
             Sink::Text(text) => text.take(outcome, drops),
             Sink::Live(live) => live.take(outcome),
             Sink::Evaluation(evaluation) => evaluation.take(outcome),
+            #[cfg(feature = "mcap")]
+            Sink::Results(results) => results.take(outcome),
             Sink::Novel(novel) => novel.take(outcome),
             Sink::Channel(sender) => {
                 // This channel feeds the display of the demo, where missing a few outcomes does no harm.
                 let _ = sender.try_send((Instant::now(), outcome.clone()));
             }
+        }
+    }
+
+    /// Takes how the problems of the input changed. Only the files of a replay have them; a daemon publishes its health.
+    pub(crate) fn problems(&self, _delta: &ProblemDelta) {
+        #[cfg(feature = "mcap")]
+        if let Sink::Results(results) = self {
+            results.problems(_delta);
         }
     }
 

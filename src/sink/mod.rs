@@ -5,6 +5,7 @@
 //! - `mqtt`: topics on the broker, with `home_assistant` discovery,
 //! - `text`: JSON lines, CSV or a table on standard output,
 //! - `live`: the live page and the metrics,
+//! - `mcap`: the MCAP files of a replay,
 //! - `evaluation`: scores against known labels,
 //! - `recorder::NovelStreams`: what the recorder has to know of the outcomes,
 //! - a channel, with which the demo shows the outcomes.
@@ -17,6 +18,8 @@ pub(crate) mod evaluation;
 pub(crate) mod home_assistant;
 pub(crate) mod json;
 pub(crate) mod live;
+#[cfg(feature = "mcap")]
+pub(crate) mod mcap;
 pub(crate) mod mqtt;
 #[cfg(feature = "nats")]
 pub(crate) mod nats;

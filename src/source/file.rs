@@ -3,7 +3,7 @@
 //!
 //! Each recording is a stream of its own. While reading, the source can also collect the labels of each
 //! stream ([`Truth`]), against which a sink scores the predictions, and the recordings that could not be read
-//! to their end ([`Faults`]).
+//! to their end ([`RecordingReports`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::handle::{PipelineClosed, SourceHandle};
+use super::recording_report::RecordingReports;
 use super::rounds::Rounds;
 use crate::health::SourceState;
 use crate::recordings::labels::Labels;
@@ -24,8 +25,8 @@ use crate::signal::{Channel, Drops, Samples, StreamId, Time};
 /// The recordings to read, and how.
 #[derive(Debug)]
 pub(crate) struct FileSource {
-    /// The recordings, in the order in which they are read.
-    pub recordings: Vec<Recording>,
+    /// The recordings with the names of their streams ([`named`]), in the order in which they are read.
+    pub recordings: Vec<(StreamId, Recording)>,
     /// The channels that the samples get: those of the model.
     pub channels: Vec<Channel>,
     /// How many times faster than recorded; infinite to read as fast as possible.
@@ -35,8 +36,8 @@ pub(crate) struct FileSource {
     pub repeat: bool,
     /// Collects the labels of each stream; `None` if they are not needed.
     pub truth: Option<Truth>,
-    /// Collects errors. Reading a recording ends at its first error, and the next recording follows.
-    pub faults: Faults,
+    /// Collects errors and warnings. Reading a recording ends at its first error, and the next recording follows.
+    pub reports: RecordingReports,
 }
 
 /// The labels of each stream, as far as they are known.
@@ -63,21 +64,6 @@ impl Truth {
     }
 }
 
-/// The errors of recordings, in the order in which they occurred. Clones share their contents.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Arc<Mutex<Vec<RecordingError>>>);
-
-impl Faults {
-    fn add(&self, error: RecordingError) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(error);
-    }
-
-    /// Removes and returns all errors so far.
-    pub(crate) fn take(&self) -> Vec<RecordingError> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// Recordings that one task reads, one after another.
 #[derive(Debug)]
 pub(crate) struct FileReader {
@@ -87,16 +73,13 @@ pub(crate) struct FileReader {
     speed: f64,
     repeat: bool,
     truth: Option<Truth>,
-    faults: Faults,
+    reports: RecordingReports,
 }
 
 impl FileSource {
     /// The parts that are read at the same time.
     pub(crate) fn parts(self) -> Vec<FileReader> {
-        let Self { recordings, channels, speed, repeat, truth, faults } = self;
-        let mut names = HashSet::new();
-        let name = |recording: Recording| (unique(recording.stream(), &mut names), recording);
-        let recordings: Vec<_> = recordings.into_iter().map(name).collect();
+        let Self { recordings, channels, speed, repeat, truth, reports } = self;
         let parts =
             if repeat { recordings.into_iter().map(|one| vec![one]).collect() } else { vec![recordings] };
         let part = |recordings| FileReader {
@@ -105,7 +88,7 @@ impl FileSource {
             speed,
             repeat,
             truth: truth.clone(),
-            faults: faults.clone(),
+            reports: reports.clone(),
         };
         parts.into_iter().map(part).collect()
     }
@@ -123,7 +106,7 @@ impl FileReader {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(source = handle.name(), "{error}");
-                    self.faults.add(error);
+                    self.reports.add_error(error);
                 }
                 Err(PipelineClosed) => return,
             }
@@ -172,8 +155,8 @@ impl FileReader {
             if let Some(conclusion) = reader.take_conclusion() {
                 handle.conclude(format!("{}: {conclusion}", recording.path.display()));
             }
-            // Labels in a column become known while the recording is read; all others are known at its start.
-            let labels_grow = recording.layout.label.from == LabelFrom::Column;
+            // Labels in a column or on a topic become known while the recording is read; all others are known at its start.
+            let labels_grow = matches!(recording.layout.label.from, LabelFrom::Column | LabelFrom::Topic);
             if let Some(truth) = self.truth.as_ref().filter(|_| !has_labels || labels_grow) {
                 match reader.labels() {
                     Ok(labels) => truth.set(stream, labels),
@@ -189,10 +172,12 @@ impl FileReader {
                 Ok(true) => {}
                 Ok(false) => {
                     if let Some(conclusion) = reader.unit_conclusion() {
+                        self.reports.add_unit(&conclusion);
                         handle.conclude(conclusion);
                     }
                     if let Some(warning) = reader.warning() {
                         tracing::warn!(source = handle.name(), %stream, "{warning}");
+                        self.reports.add_warning(recording, &warning);
                     }
                     handle.dropped(&mut reader.drops().clone());
                     return Ok(Ok(()));
@@ -201,6 +186,12 @@ impl FileReader {
             }
         }
     }
+}
+
+/// Gives each recording a stream of its own.
+pub(crate) fn named(recordings: Vec<Recording>) -> Vec<(StreamId, Recording)> {
+    let mut names = HashSet::new();
+    recordings.into_iter().map(|recording| (unique(recording.stream(), &mut names), recording)).collect()
 }
 
 /// Returns a stream name that is not in `names` yet, and adds it there. If the name is taken, a number is put

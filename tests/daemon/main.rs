@@ -13,6 +13,7 @@ mod home_assistant;
 mod http;
 mod labels;
 mod logging;
+mod mcap_files;
 mod nats;
 mod nodes;
 mod novel_recordings;

@@ -18,7 +18,8 @@ use crate::recordings;
 use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
 use crate::source::bytes::ByteSource;
-use crate::source::file::{Faults, FileSource};
+use crate::source::file::{FileSource, named};
+use crate::source::recording_report::RecordingReports;
 use crate::source::serial::SerialSource;
 use crate::source::simulator::SimulatorSource;
 use crate::stream::{SilenceLimits, StreamTableOptions, WindowerOptions};
@@ -139,12 +140,12 @@ fn build_source(
         }),
         SourceKind::Stdin => SourceTask::Stdin(bytes(None)?),
         SourceKind::File => SourceTask::Files(FileSource {
-            recordings: recordings::find(source.path.as_slice(), None).map_err(Failure::config)?,
+            recordings: named(recordings::find(source.path.as_slice(), None).map_err(Failure::config)?),
             channels,
             speed: source.speed().map_err(Failure::config)?,
             repeat: source.repeat.unwrap_or_default(),
             truth: None,
-            faults: Faults::default(),
+            reports: RecordingReports::default(),
         }),
         SourceKind::Simulator => {
             if channels != [SimulatorSource::channel()] {

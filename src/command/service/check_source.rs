@@ -13,8 +13,8 @@ use crate::model::card::Card;
 #[cfg(feature = "nats")]
 use crate::nats::NatsFault;
 use crate::signal::{Channel, DropReason, Drops};
-use crate::source::file::Faults;
 use crate::source::port_holder::PortHolder;
+use crate::source::recording_report::RecordingReports;
 
 /// How long a source is read.
 const READING: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ struct SourceKindCheck {
     /// The warning if nothing arrives; `None` if that is usual, as with messages.
     silence: Option<String>,
     /// The errors of recordings.
-    faults: Faults,
+    reports: RecordingReports,
 }
 
 impl SourceCheck {
@@ -93,7 +93,7 @@ impl SourceCheck {
         }
         let inspection = inspection.lock().unwrap_or_else(PoisonError::into_inner);
         let drops = health.drops();
-        if let Some(error) = kind.faults.take().into_iter().next() {
+        if let Some(error) = kind.reports.take().errors.into_iter().next() {
             return findings(Err(Failure::config(error)), warnings);
         }
         let report = health.report();
@@ -130,7 +130,8 @@ impl SourceCheck {
 
 /// Opens what can only be read by one program, and describes the source. The source is `None` if it is not read.
 fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, Vec<String>), Failure> {
-    let mut kind = SourceKindCheck { description: String::new(), silence: None, faults: Faults::default() };
+    let mut kind =
+        SourceKindCheck { description: String::new(), silence: None, reports: RecordingReports::default() };
     let mut warnings = Vec::new();
     let source = match source {
         SourceTask::Mqtt(subscription) => {
@@ -161,7 +162,7 @@ fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, V
         }
         SourceTask::Files(mut files) => {
             kind.description = format!("{} recordings", files.recordings.len());
-            kind.faults = files.faults.clone();
+            kind.reports = files.reports.clone();
             files.speed = f64::INFINITY;
             SourceTask::Files(files)
         }

@@ -182,6 +182,7 @@ fn server(
 fn recorder(config: &Config, card: &Card) -> Result<Option<Recorder>, Failure> {
     let Some(folder) = &config.record.folder else { return Ok(None) };
     let options = RecorderOptions {
+        format: config.record.format,
         folder: folder.clone(),
         label: config.record.label().to_owned(),
         unlabelled: match &config.record {

@@ -63,7 +63,7 @@ const SHOWN: usize = 40;
 /// A topic in one line.
 #[cfg(feature = "mcap")]
 fn describe(topic: &TopicInfo) -> String {
-    let TopicInfo { name, kind, messages, seconds, fields, is_json, fault } = topic;
+    let TopicInfo { name, kind, messages, seconds, fields, fault } = topic;
     let rate = if *seconds > 0.0 {
         format!(" at {:.1} Hz", (*messages - 1) as f64 / seconds)
     } else {
@@ -72,7 +72,6 @@ fn describe(topic: &TopicInfo) -> String {
     let count = if *messages == 1 { "1 message".into() } else { format!("{messages} messages{rate}") };
     let has = match fault {
         Some(why) => format!("cannot be read: {why}"),
-        None if *is_json => "messages in JSON, whose fields are not listed".into(),
         None if fields.is_empty() => "no numbers".into(),
         None => {
             let more = if fields.len() > SHOWN {

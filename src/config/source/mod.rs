@@ -225,12 +225,14 @@ impl SourceConfig {
                 return Err(ValueError::in_words(format!("source.{key}"), value, fix));
             }
         }
-        let of_recordings = |key: &str, value| {
-            let fix = "only recordings have this key; set it in the dataset.toml beside them";
-            Err(ValueError::in_words(format!("source.{key}"), value, fix))
-        };
-        if let Some(field) = self.channels.iter().find_map(|channel| channel.field.as_ref()) {
-            return of_recordings("channel.field", field.toml_text());
+        let fix = "only recordings have this key; set it in the dataset.toml beside them";
+        let of_recordings = |key: &str, value| Err(ValueError::in_words(format!("source.{key}"), value, fix));
+        let keys = self
+            .channels
+            .iter()
+            .flat_map(|channel| [("channel.topic", &channel.topic), ("channel.field", &channel.field)]);
+        if let Some((key, Some(value))) = keys.into_iter().find(|(_, value)| value.is_some()) {
+            return of_recordings(key, value.toml_text());
         }
         match self.time.source {
             Some(source) => of_recordings("time.source", format!("{source:?}").to_lowercase().toml_text()),

@@ -149,7 +149,8 @@ pub(super) fn count_of(field: &MessageField, reader: &mut CdrReader<'_>) -> Resu
     }
 }
 
-fn skip_field(
+/// Passes over a field.
+pub(super) fn skip_field(
     definition: &Definition,
     field: &MessageField,
     reader: &mut CdrReader<'_>,

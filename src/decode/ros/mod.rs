@@ -3,7 +3,7 @@
 //! - [`definition`] reads the text of a message definition with all types that it uses.
 //! - [`cdr`] reads numbers, texts and lengths from the bytes of a message.
 //! - [`path`] names a number in a message, such as `effort[left_wheel]`.
-//! - [`plan`] works out what to read for some paths, [`message`] reads the numbers from each message in one pass, and [`numbers()`] lists those that there are.
+//! - [`plan`] works out what to read for some paths, [`message`] reads the numbers from each message in one pass, [`numbers()`] lists those that there are, and [`text()`] reads a text.
 //!
 //! Nothing here trusts what it reads: no length is believed before as many bytes are there.
 
@@ -13,11 +13,13 @@ mod message;
 mod numbers;
 mod path;
 mod plan;
+mod text;
 
 pub(crate) use self::definition::Definition;
 pub(crate) use self::message::MessageReader;
 pub(crate) use self::numbers::numbers;
 pub(crate) use self::path::ValuePath;
+pub(crate) use self::text::text;
 
 #[cfg(test)]
 pub(crate) mod tests {

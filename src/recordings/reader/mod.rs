@@ -8,7 +8,9 @@ use self::csv::CsvRecording;
 #[cfg(feature = "mcap")]
 use self::mcap::McapRecording;
 #[cfg(feature = "mcap")]
-pub(crate) use self::mcap::{TopicInfo, list_topics};
+pub(crate) use self::mcap::{
+    McapFiles, McapItem, RecordingMetadata, SAMPLES_TOPIC, TopicForm, TopicInfo, list_topics, log_offset,
+};
 use super::error::RecordingError;
 use super::labels::Labels;
 use super::layout::GroupBy;
@@ -105,7 +107,7 @@ impl<'a> RecordingReader<'a> {
         of_form!(&self.form, recording => recording.warning())
     }
 
-    /// The labels of the recording. Those in a column are known only as far as the recording has been read,
+    /// The labels of the recording. Those in a column or on a topic are known only as far as the recording has been read,
     /// and so is the unit of those in intervals if the name of the time column says it.
     ///
     /// # Errors
@@ -130,7 +132,7 @@ impl<'a> RecordingReader<'a> {
 }
 
 /// The channels of a recording, as [`Layout::channels_of`](super::layout::Layout::channels_of) finds them in a CSV file; an MCAP
-/// file has those that its layout lists.
+/// file has those that its layout lists, or those that this program wrote into it.
 ///
 /// # Errors
 /// [`RecordingError`] if the file cannot be read, or there is no channel.

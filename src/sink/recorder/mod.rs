@@ -1,6 +1,6 @@
-//! Records samples as CSV files that the trainer reads without conversion.
+//! Records samples as CSV or MCAP files that the trainer reads without conversion.
 //!
-//! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv`, one file for each
+//! [`Recorder`] writes each stream's samples to `FOLDER/LABEL/<stream>-<time>.csv` or `.mcap`, one file for each
 //! uninterrupted run of the device's clock with one label. The label is the one that the stream has over MQTT
 //! (`labels.rs`), or else the one of the configuration. Streams without a label may also be left out, or be recorded only around stays on
 //! surfaces that the model does not know (`novel`). [`start`] runs a recorder on a thread of its own, so that a slow disk

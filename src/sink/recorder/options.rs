@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::recordings::RecordingFormat;
 use crate::signal::Channel;
 
 /// What a recorder does when it cannot write.
@@ -34,6 +35,8 @@ pub struct RecorderOptions {
     pub label: String,
     /// What becomes of the samples of robots without a label of their own.
     pub unlabelled: Unlabelled,
+    /// The form of the files.
+    pub format: RecordingFormat,
     /// The recorded channels, each of which is a column.
     pub channels: Vec<Channel>,
     /// Maximum number of streams recorded at once. Samples of further streams are dropped and counted.

@@ -120,7 +120,7 @@ impl Recorder {
             let open = OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
             self.files.insert(batch.stream.clone(), open);
         }
-        if self.files.get(&batch.stream).is_some_and(|open| open.label.as_ref() != label) {
+        if self.files.get(&batch.stream).is_some_and(|open| open.label.as_ref() != label || open.is_full()) {
             let next = OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
             self.go_on_in(next, &batch.stream)?;
         }
@@ -278,13 +278,13 @@ impl Recorder {
 
 /// Closes a recording, which is then only left to be synced.
 fn close(
-    mut open: OpenRecording,
+    open: OpenRecording,
     closed: &mut Vec<Arc<RecordingFile>>,
     finished: &mut Vec<FinishedRecording>,
 ) -> io::Result<()> {
-    open.flush()?;
-    remember(finished, open.finished());
-    closed.push(open.file().clone());
+    let (file, recording) = open.end()?;
+    remember(finished, recording);
+    closed.push(file);
     Ok(())
 }
 
@@ -303,14 +303,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::recordings;
     use crate::recordings::reader::RecordingReader;
+    use crate::recordings::{self, RecordingFormat};
     use crate::signal::{Arrival, Channel, Samples, Time};
 
     fn options(folder: &Path, channels: &[&str]) -> RecorderOptions {
         RecorderOptions {
             folder: folder.into(),
             label: "gravel".into(),
+            format: RecordingFormat::Csv,
             unlabelled: Unlabelled::Recorded,
             channels: channels.iter().map(|name| Channel::in_ampere(name)).collect(),
             max_streams: 9,

@@ -220,6 +220,7 @@ mod tests {
         RecorderOptions {
             folder: folder.to_owned(),
             label: "tile".into(),
+            format: crate::recordings::RecordingFormat::Csv,
             unlabelled: Unlabelled::Recorded,
             channels: vec![Channel::in_ampere("current")],
             max_streams,

@@ -115,6 +115,42 @@ def write_json(name):
         writer.finish()
 
 
+STAMPED = """std_msgs/Header header
+float64 data
+================================================================================
+MSG: std_msgs/Header
+builtin_interfaces/Time stamp
+string frame_id
+================================================================================
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+"""
+
+
+def write_topics(name):
+    """Each wheel on a topic of its own, the right one at a fifth of the rate, and labels. The log has another clock."""
+    log = 1_700_000_000_000_000_000 - START * 1_000_000_000
+    with open(FOLDER / name, "wb") as file:
+        writer = Ros2Writer(file, chunk_size=4096)
+        number = writer.register_msgdef("motor_msgs/msg/Current", STAMPED)
+        text = writer.register_msgdef("std_msgs/msg/String", "string data")
+
+        def write(topic, nanos, value):
+            header = {"stamp": {"sec": nanos // 1_000_000_000, "nanosec": nanos % 1_000_000_000}, "frame_id": "base"}
+            writer.write_message(topic, number, {"header": header, "data": value}, log_time=log + nanos + 3_000_000)
+
+        for index in range(COUNT):
+            nanos, efforts = sample(index)
+            if index in (0, 100, 200):
+                writer.write_message("/surface", text, {"data": {0: "tile", 100: "gravel", 200: ""}[index]}, log_time=log + nanos + 3_000_000)
+            write("/left/current", nanos, efforts["left"])
+            # A line, so that interpolation gives the same numbers at every time.
+            if index % 5 == 0:
+                write("/right/current", nanos + 2_000_000, (index + 0.2) / 100)
+        writer.finish()
+
+
 def write_csv(name):
     with open(FOLDER / name, "w") as file:
         file.write("t,left,right\n")
@@ -130,4 +166,5 @@ if __name__ == "__main__":
     copy_unchunked("chunked.mcap", "plain.mcap")
     write_bag("bag")
     write_json("json.mcap")
+    write_topics("topics.mcap")
     write_csv("same.csv")

@@ -18,13 +18,14 @@ use crate::health::Health;
 use crate::model::card_text::printable;
 use crate::model::session::Model;
 use crate::mqtt::Role;
+use crate::recordings::RecordingFormat;
 use crate::signal::Channel;
 use crate::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 
 /// The most sources that are named.
 const MAX_NAMED: usize = 3;
 
-/// Record samples for training, to FOLDER/LABEL/….csv, until Ctrl-C
+/// Record samples for training, to files in FOLDER/LABEL, until Ctrl-C
 ///
 /// Shows what arrives: the time, the number of samples, their rate and the newest value of each channel, in place on a
 /// terminal, and as a line every 10 s elsewhere. Recording begins with the first sample that the robot sends from now on.
@@ -42,6 +43,9 @@ pub struct RecordArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     port: PortArgs,
+    /// The form of the files, whatever the robot sends
+    #[arg(long = "as", value_enum, default_value_t, value_name = "FORM")]
+    form: RecordingFormat,
     /// Stop after this time since the first sample, such as 90s or 5m [default: at Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
@@ -69,6 +73,7 @@ impl RecordArgs {
         let sources = assemble::sources(&config, Some(&channels))?.into_iter();
         let sources = sources.map(|(name, source)| (name, source.without_group())).collect();
         let options = RecorderOptions {
+            format: self.form,
             folder: self.out.clone(),
             label: self.label.clone(),
             unlabelled: Unlabelled::Recorded,

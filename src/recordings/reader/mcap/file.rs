@@ -10,7 +10,9 @@ use mcap::records::{Record, op};
 use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
 use super::form::{TopicForm, TopicSchema};
+use super::metadata::RecordingMetadata;
 use crate::recordings::error::RecordingError;
+use crate::recordings::recording::Recording;
 
 /// The largest record that is read, and the largest part of a compressed chunk that is held, in bytes.
 const MAX_RECORD: usize = 256 << 20;
@@ -18,7 +20,7 @@ const MAX_RECORD: usize = 256 << 20;
 const AT_ONCE: usize = 256 << 10;
 
 /// The records that matter of MCAP files, in the order in which they were written.
-pub(super) struct McapFiles {
+pub(crate) struct McapFiles {
     paths: Vec<PathBuf>,
     /// The index of the file that is read, and how far it is.
     index: usize,
@@ -26,25 +28,37 @@ pub(super) struct McapFiles {
     /// The definitions of messages in the file that is read, and its topics so far, by their numbers.
     schemas: HashMap<u16, TopicSchema>,
     topics: HashSet<u16>,
-    /// The path of a file that ends in the middle of a record.
+    /// Whether the end of the file that is read has come.
+    is_complete: bool,
+    /// The path of a file that ends before its end has come.
     cut: Option<PathBuf>,
 }
 
 /// A record of an MCAP file.
-pub(super) enum McapItem<'a> {
+pub(crate) enum McapItem<'a> {
     /// Another file begins: the numbers of topics are its own.
     File,
     /// A topic with one form of messages. Each is passed once, although a file repeats it in its index.
     Topic { id: u16, name: String, form: TopicForm },
+    /// What the file says about itself, if this program wrote it.
+    Metadata(RecordingMetadata),
     /// A message of a topic. Its times are in nanoseconds.
     Message { topic: u16, logged: u64, published: u64, bytes: &'a [u8] },
 }
 
 impl McapFiles {
+    /// The records of a recording.
+    ///
+    /// # Errors
+    /// [`RecordingError`] if its folder cannot be read, or has no MCAP file.
+    pub(crate) fn of(recording: &Recording) -> Result<Self, RecordingError> {
+        recording.files().map(Self::new)
+    }
+
     /// The records of these files.
     pub(super) fn new(paths: Vec<PathBuf>) -> Self {
         let (schemas, topics) = (HashMap::new(), HashSet::new());
-        Self { paths, index: 0, open: None, schemas, topics, cut: None }
+        Self { paths, index: 0, open: None, schemas, topics, is_complete: false, cut: None }
     }
 
     /// The file that ends in the middle of a record, as after a crash; what is before that has been read.
@@ -56,7 +70,7 @@ impl McapFiles {
     ///
     /// # Errors
     /// [`RecordingError`] if a file cannot be read, is no MCAP file, or is damaged.
-    pub(super) fn next(&mut self, mut take: impl FnMut(McapItem<'_>)) -> Result<bool, RecordingError> {
+    pub(crate) fn next(&mut self, mut take: impl FnMut(McapItem<'_>)) -> Result<bool, RecordingError> {
         loop {
             let Some(path) = self.paths.get(self.index) else { return Ok(false) };
             let failed = RecordingError::reading(path);
@@ -68,6 +82,7 @@ impl McapFiles {
                 self.open = Some((file, LinearReader::new_with_options(options)));
                 self.schemas.clear();
                 self.topics.clear();
+                self.is_complete = false;
                 take(McapItem::File);
                 return Ok(true);
             };
@@ -77,6 +92,7 @@ impl McapFiles {
                     reader.notify_read(read);
                 }
                 Some(Ok(LinearReadEvent::Record { opcode, data })) => {
+                    self.is_complete |= opcode == op::FOOTER;
                     match record(opcode, data).map_err(|why| damaged(path, &why))? {
                         Some(Record::Schema { header, data }) => {
                             let (name, encoding, text) = (header.name, header.encoding, data.into_owned());
@@ -98,15 +114,22 @@ impl McapFiles {
                             });
                             return Ok(true);
                         }
+                        Some(Record::Metadata(metadata)) if metadata.name == RecordingMetadata::NAME => {
+                            if let Some(metadata) = RecordingMetadata::read(metadata.metadata) {
+                                take(McapItem::Metadata(metadata));
+                                return Ok(true);
+                            }
+                        }
                         _ => {}
                     }
                 }
-                Some(Err(McapError::UnexpectedEof)) => {
-                    self.cut.get_or_insert_with(|| path.clone());
+                end @ (None | Some(Err(McapError::UnexpectedEof))) => {
+                    if end.is_some() || !self.is_complete {
+                        self.cut.get_or_insert_with(|| path.clone());
+                    }
                     (self.open, self.index) = (None, self.index + 1);
                 }
                 Some(Err(why)) => return Err(damaged(path, &why)),
-                None => (self.open, self.index) = (None, self.index + 1),
             }
         }
     }
@@ -114,7 +137,7 @@ impl McapFiles {
 
 /// The record with this opcode; `None` if it does not matter.
 fn record(opcode: u8, data: &[u8]) -> Result<Option<Record<'_>>, McapError> {
-    let matters = matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE);
+    let matters = matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE | op::METADATA);
     matters.then(|| mcap::parse_record(opcode, data)).transpose()
 }
 

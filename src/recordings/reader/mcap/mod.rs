@@ -1,40 +1,61 @@
-//! MCAP recordings: bags of ROS 2, and files with messages in JSON.
+//! MCAP recordings: bags of ROS 2, files with messages in JSON, and those that this program writes.
 //!
-//! `file` has the records of the files, `form` is the form of a topic's messages, `probe` finds the topic and looks at its first messages, and `topic` decodes them.
+//! - `file` has the records of the files, `form` is the form of a topic's messages, and `metadata` is what this program writes
+//!   about a recording.
+//! - `list` lists the topics, and `probe` finds those of the channels and looks at their first messages.
+//! - `channels` says which channel is on which topic.
+//! - `topic` decodes messages, `topic_stream` has the samples of one topic, `clock` compares their times with those of the log,
+//!   and `joiner` joins the samples of several topics.
+//! - `label` has the labels on a topic.
 
+mod channels;
+mod clock;
 mod file;
 mod form;
+mod joiner;
+mod label;
+mod list;
+mod metadata;
 mod probe;
 mod topic;
+mod topic_stream;
 
-use std::collections::HashMap;
-
-use self::file::{McapFiles, McapItem};
-use self::probe::{Probe, probe};
-pub(crate) use self::probe::{TopicInfo, list_topics};
-use self::topic::{TopicDecoder, TopicMessage};
+use self::channels::McapChannels;
+pub(super) use self::channels::channels;
+pub(crate) use self::file::{McapFiles, McapItem};
+pub(crate) use self::form::TopicForm;
+use self::joiner::TopicJoiner;
+use self::label::TopicLabels;
+pub(crate) use self::list::{TopicInfo, list_topics};
+pub(crate) use self::metadata::{RecordingMetadata, SAMPLES_TOPIC};
+use self::topic::TopicMessage;
+use self::topic_stream::TopicStream;
 use crate::recordings::error::RecordingError;
 use crate::recordings::labels::Labels;
 use crate::recordings::layout::{GroupBy, LabelFrom};
 use crate::recordings::recording::Recording;
 use crate::recordings::row_counts::RowCounts;
-use crate::signal::{Channel, ChannelInput, Columns, Drops, Hold, Samples, TimeUnit};
+use crate::signal::{Channel, Drops, Samples, TimeUnit};
 
 /// The number of records that are read at a time.
 const BATCH: usize = 2048;
 /// The share of messages that may be damaged: one of this number.
 const DAMAGED: u64 = 100;
 
-/// Reads the samples of one MCAP recording: the messages of one topic, in the order in which they were written.
+/// Reads the samples of one MCAP recording: the messages of one topic, in the order in which they were written, or those of
+/// several topics joined.
 pub(super) struct McapRecording<'a> {
     recording: &'a Recording,
-    topic: String,
     files: McapFiles,
-    columns: Columns,
+    channels: Vec<Channel>,
     empty: Samples,
-    /// The decoders of the topic in the file that is read, by the number that it has there.
-    decoders: HashMap<u16, TopicDecoder>,
-    hold: Option<Hold>,
+    topics: Vec<TopicStream>,
+    /// Joins the topics if there are several.
+    joiner: Option<TopicJoiner>,
+    /// The labels, if they are on a topic.
+    labels: Option<TopicLabels>,
+    /// What this program wrote about the recording.
+    metadata: Option<RecordingMetadata>,
     drops: Drops,
     counts: RowCounts,
     conclusion: Option<String>,
@@ -42,66 +63,40 @@ pub(super) struct McapRecording<'a> {
 }
 
 impl<'a> McapRecording<'a> {
-    /// Opens a recording to read the channels in `wanted`, or all that its layout lists if that is `None`.
+    /// Opens a recording to read the channels in `wanted`, or all that it has if that is `None`.
     ///
     /// # Errors
     /// [`RecordingError`] if a file cannot be read, there is no such topic, or its messages lack a channel.
     pub(super) fn open(recording: &'a Recording, wanted: Option<&[Channel]>) -> Result<Self, RecordingError> {
-        let path = &recording.path;
-        let files = recording.files()?;
-        let probe = probe(recording, &files)?;
-        let invalid = |why| RecordingError::Channels { path: path.clone(), why };
-        let columns = match wanted {
-            Some(wanted) if recording.layout.channels.is_empty() => Columns::new(
-                &wanted.iter().map(|channel| probe.input(ChannelInput::of(channel))).collect::<Vec<_>>(),
-            ),
-            _ => Columns::new(
-                &channels(recording)?.into_iter().map(|input| probe.input(input)).collect::<Vec<_>>(),
-            ),
-        };
-        let columns = columns.map_err(invalid)?;
-        let columns = match wanted {
-            Some(wanted) => columns.select(wanted, &path.display().to_string()).map_err(invalid)?,
-            None => columns,
-        };
-        if let LabelFrom::Column = recording.layout.label.from {
-            return Err(form(
-                recording,
-                "label.from is \"column\", but an MCAP file has no columns; use \"folder\" or \"intervals\"",
+        let layout = &recording.layout;
+        if let LabelFrom::Column = layout.label.from {
+            return Err(RecordingError::form(
+                &recording.path,
+                "label.from is \"column\", but an MCAP file has no columns; use \"folder\", \"topic\" or \"intervals\"",
             ));
         }
-        if let GroupBy::Column = recording.layout.split.group_by {
-            return Err(form(
-                recording,
+        if let GroupBy::Column = layout.split.group_by {
+            return Err(RecordingError::form(
+                &recording.path,
                 "split.group_by is \"column\", but an MCAP file has no columns; use \"file\" or \"folder\"",
             ));
         }
-        let Probe { topic, .. } = &probe;
-        let decoder = probe
-            .decoder(&columns, &recording.layout.time)
-            .map_err(|why| in_topic(recording, topic, &why))?;
-        probe
-            .check_elements(&columns, &recording.layout.time)
-            .map_err(|why| in_topic(recording, topic, &why))?;
-        let names: Vec<_> = columns.channels().iter().map(|channel| channel.name.as_str()).collect();
-        let conclusion = format!(
-            "MCAP, topic {topic} ({}): time {}, channels {}",
-            probe.kind(),
-            decoder.time(&recording.layout.time),
-            names.join(", ")
-        );
+        let McapChannels { channels, empty, topics, joiner, conclusion, metadata } =
+            McapChannels::find(recording, wanted)?;
+        let labels = layout.label.topic.as_deref().filter(|_| layout.label.from == LabelFrom::Topic);
         Ok(Self {
-            recording,
-            topic: topic.clone(),
-            files: McapFiles::new(files),
-            empty: columns.samples(),
-            hold: Hold::new(&columns, None),
-            counts: RowCounts::new(columns.channels().len()),
-            columns,
-            decoders: HashMap::new(),
+            files: McapFiles::of(recording)?,
+            labels: labels.map(|topic| TopicLabels::new(topic, layout.label.field.as_deref())),
+            counts: RowCounts::new(channels.len()),
             drops: Drops::default(),
             conclusion: Some(conclusion),
             ended: false,
+            recording,
+            channels,
+            empty,
+            topics,
+            joiner,
+            metadata,
         })
     }
 
@@ -120,53 +115,107 @@ impl<'a> McapRecording<'a> {
             if self.ended {
                 break;
             }
-            let mut fault = None;
-            let Self { files, decoders, columns, drops, topic: wanted, recording, .. } = self;
-            let time = &recording.layout.time;
-            let has_more = files.next(|item| match item {
-                McapItem::File => decoders.clear(),
-                McapItem::Topic { id, name, form } if name == *wanted => {
-                    match TopicDecoder::new(&form, columns, time) {
-                        Ok(decoder) => drop(decoders.insert(id, decoder)),
-                        Err(why) => fault = Some(why),
-                    }
-                }
-                McapItem::Topic { .. } => {}
-                McapItem::Message { topic, logged, published, bytes } => {
-                    let Some(decoder) = decoders.get_mut(&topic) else { return };
-                    let message = TopicMessage::new(bytes, logged, published, time.source);
-                    decoder.decode(&message, columns, samples, drops);
-                }
-            })?;
-            if let Some(why) = fault {
-                return Err(in_topic(self.recording, &self.topic, &why));
-            }
-            self.ended = !has_more;
+            self.next_record(samples)?;
         }
-        if let Some(hold) = &mut self.hold {
-            hold.fill(samples, start);
+        match &mut self.joiner {
+            None => self.topics.iter_mut().for_each(|topic| topic.fill(samples, start)),
+            Some(joiner) => {
+                self.topics
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(index, topic)| joiner.push(index, &topic.take()));
+                joiner.join(self.ended, samples);
+            }
         }
         self.counts.add(samples, start);
         self.check()?;
         Ok(!self.ended)
     }
 
-    /// Checks that not too many messages were dropped, and at the end that there were any.
+    /// Reads the next record.
+    fn next_record(&mut self, samples: &mut Samples) -> Result<(), RecordingError> {
+        let mut fault = None;
+        let Self { files, topics, joiner, labels, drops, recording, .. } = self;
+        let time = &recording.layout.time;
+        let has_more = files.next(|item| match item {
+            McapItem::File => {
+                topics.iter_mut().for_each(TopicStream::begin_file);
+                labels.iter_mut().for_each(TopicLabels::begin_file);
+            }
+            McapItem::Topic { id, name, form } => {
+                let samples = topics.iter_mut().map(|topic| topic.add_topic(id, &name, &form, time));
+                let mut added =
+                    samples.chain(labels.iter_mut().map(|labels| labels.add_topic(id, &name, &form)));
+                fault = added.find_map(Result::err).map(|why| (name.clone(), why));
+            }
+            McapItem::Metadata(_) => {}
+            McapItem::Message { topic: id, logged, published, bytes } => {
+                let message = TopicMessage::new(bytes, logged, published, time.source);
+                for topic in topics.iter_mut() {
+                    match joiner {
+                        None => topic.decode(id, &message, samples, drops),
+                        Some(_) => topic.keep(id, &message, drops),
+                    }
+                }
+                if let Some(labels) = labels {
+                    let offset = topics.first().and_then(|topic| topic.clock().newest());
+                    labels.message(id, logged, bytes, offset, drops);
+                    labels.place(offset);
+                }
+            }
+        })?;
+        if let Some((topic, why)) = fault {
+            return Err(RecordingError::topic(&self.recording.path, &topic, &why));
+        }
+        self.ended = !has_more;
+        Ok(())
+    }
+
+    /// Checks that not too many messages were dropped, and at the end that there were any, on one clock.
     fn check(&self) -> Result<(), RecordingError> {
+        if !self.ended {
+            return Ok(());
+        }
         let (damaged, rows) = (self.drops.total(), self.counts.rows());
-        if damaged > 0 && self.ended && damaged * DAMAGED > rows {
+        let names: Vec<_> = self.topics.iter().map(TopicStream::name).collect();
+        if damaged > 0 && damaged * DAMAGED > rows {
             let why = self.drops.first().map(|(_, why)| why).unwrap_or_default();
             let all = damaged + rows;
-            return Err(in_topic(
-                self.recording,
-                &self.topic,
-                &format!("{why} ({damaged} of {all} messages cannot be used)"),
-            ));
+            let why = format!("{why} ({damaged} of {all} messages cannot be used)");
+            return Err(RecordingError::topic(&self.recording.path, &names.join(", "), &why));
         }
-        if self.ended && rows == 0 {
+        if rows == 0 {
             return Err(RecordingError::NoSamples { path: self.recording.path.clone() });
         }
-        match self.counts.never_together(self.columns.channels()).filter(|_| self.ended) {
+        if let Some((topic, why)) =
+            self.topics.iter().find_map(|topic| Some((topic.name(), topic.clock().fault()?)))
+        {
+            return Err(RecordingError::topic(&self.recording.path, topic, &why));
+        }
+        if let Some([(one, (one_first, one_last)), (other, (other_first, other_last))]) =
+            self.joiner.as_ref().and_then(TopicJoiner::apart)
+        {
+            let name = |index: usize| names.get(index).copied().unwrap_or_default();
+            let [one_first, one_last, other_first, other_last] =
+                [one_first, one_last, other_first, other_last].map(|time| format!("{:.3}", time.seconds()));
+            return Err(RecordingError::form(
+                &self.recording.path,
+                &format!(
+                    "the times of {:?} are from {one_first} to {one_last} s and those of {:?} from {other_first} to {other_last} s, \
+                     so they are of two clocks; set [time] source = \"log\" in a dataset.toml",
+                    name(one),
+                    name(other)
+                ),
+            ));
+        }
+        if let Some(labels) = self.labels.as_ref().filter(|labels| labels.messages() == 0) {
+            let why = format!(
+                "it has no labels on the topic {:?}; `underfoot-train topics` shows what it has",
+                labels.topic()
+            );
+            return Err(RecordingError::form(&self.recording.path, &why));
+        }
+        match self.counts.never_together(&self.channels) {
             Some(why) => Err(RecordingError::NeverTogether { path: self.recording.path.clone(), why }),
             None => Ok(()),
         }
@@ -189,49 +238,55 @@ impl<'a> McapRecording<'a> {
         }
         if let Some(path) = self.files.cut() {
             return Some(format!(
-                "\"{}\" ends in the middle of a record, as after a crash; what is before that was read",
+                "\"{}\" ends before its index, as after a crash; what is there was read",
                 path.display()
             ));
         }
-        self.counts.rarely_together(self.columns.channels())
+        self.counts.rarely_together(&self.channels)
     }
 
-    /// The labels of the recording.
+    /// The labels of the recording. Those on a topic are known only as far as the recording has been read.
     ///
     /// # Errors
-    /// [`RecordingError`] if the file with the intervals cannot be read or is not valid.
+    /// [`RecordingError`] if the file with the intervals cannot be read or is not valid, or there is no label where the
+    /// layout says.
     pub(super) fn labels(&self) -> Result<Labels, RecordingError> {
         match self.recording.layout.label.from {
             LabelFrom::Folder | LabelFrom::Column => Ok(self.recording.folder_labels()),
+            LabelFrom::Topic => Ok(self.labels.as_ref().map(TopicLabels::labels).unwrap_or_default()),
+            LabelFrom::Metadata => match self.metadata.as_ref().map(|metadata| metadata.label.as_deref()) {
+                Some(label) => Ok(label.map(Labels::constant).unwrap_or_default()),
+                None => Err(RecordingError::form(
+                    &self.recording.path,
+                    "label.from is \"metadata\", but the file has none of `underfoot record`; use \"folder\", \"topic\" or \
+                     \"intervals\"",
+                )),
+            },
             LabelFrom::Intervals => Labels::read_intervals(&self.recording.labels_path(), TimeUnit::S),
         }
     }
+
+    /// How many nanoseconds later than its own time the newest sample was logged; `None` before the first.
+    fn log_offset(&self) -> Option<i64> {
+        self.topics.first().and_then(|topic| topic.clock().newest())
+    }
 }
 
-/// The channels of an MCAP recording: those that its layout lists.
+/// How many nanoseconds later than their own times the samples of a recording are logged. The result is 0 if they are on the
+/// same clock, and for a CSV file.
 ///
 /// # Errors
-/// [`RecordingError::Form`] if it lists none; the message says what the topics have.
-pub(super) fn channels(recording: &Recording) -> Result<Vec<ChannelInput>, RecordingError> {
-    if recording.layout.channels.is_empty() {
-        let path = recording.path.display();
-        return Err(form(
-            recording,
-            &format!(
-                "its channels are not known; `underfoot-train topics \"{path}\"` lists its topics and the lines that name a \
-                 topic and its channels in a dataset.toml"
-            ),
-        ));
+/// [`RecordingError`] if the recording cannot be read.
+pub(crate) fn log_offset(recording: &Recording, channels: &[Channel]) -> Result<i64, RecordingError> {
+    /// The longest time that passes between a sample and the log of it, in nanoseconds.
+    const DELAY: u64 = 1_000_000_000;
+    if !recording.is_mcap() {
+        return Ok(0);
     }
-    Ok(recording.layout.channels.clone())
-}
-
-fn form(recording: &Recording, why: &str) -> RecordingError {
-    RecordingError::Form { path: recording.path.clone(), why: why.to_owned() }
-}
-
-fn in_topic(recording: &Recording, topic: &str, why: &str) -> RecordingError {
-    form(recording, &format!("topic {topic:?}: {why}"))
+    let mut reader = McapRecording::open(recording, Some(channels))?;
+    let mut samples = reader.samples();
+    while reader.log_offset().is_none() && reader.next_batch(&mut samples)? {}
+    Ok(reader.log_offset().filter(|offset| offset.unsigned_abs() > DELAY).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -241,6 +296,7 @@ mod tests {
     use super::*;
     use crate::recordings::reader::RecordingReader;
     use crate::recordings::{find, tests::folder};
+    use crate::signal::Time;
 
     /// The efforts of both wheels, as a dataset.toml names them.
     const LAYOUT: &str = "[mcap]\ntopic = '/joint_states'\n[[channel]]\nfield = 'effort[left]'\nname = 'left'\n\
@@ -290,6 +346,103 @@ mod tests {
         assert_eq!(["header", "publish", "log"].map(first), [0, 1_000_000, 3_000_000]);
     }
 
+    /// Both wheels, each on a topic of its own, with labels on a third one.
+    const TOPICS: &str = "[[channel]]\nname = 'left'\ntopic = '/left/current'\nfield = 'data'\n\
+                          [[channel]]\nname = 'right'\ntopic = '/right/current'\nfield = 'data'\n\
+                          [label]\nfrom = 'topic'\ntopic = '/surface'\n";
+
+    #[test]
+    fn channels_on_several_topics_are_joined_at_the_times_of_the_fastest() {
+        let (samples, said, warning) = read(&reference("topics.mcap"), TOPICS).unwrap();
+        assert_eq!(
+            said,
+            "MCAP, topics /left/current (motor_msgs/msg/Current) and /right/current (motor_msgs/msg/Current), joined at the \
+             times of /left/current: time header.stamp, channels left, right"
+        );
+        let (expected, _, _) = read(&reference("same.csv"), "").unwrap();
+        assert_eq!(
+            (samples.times(), warning),
+            (expected.times(), None),
+            "no row of the fastest topic is dropped"
+        );
+        for (index, ((_, row), (_, other))) in samples.iter().zip(expected.iter()).enumerate() {
+            assert_eq!(row[0], other[0]);
+            let is_known = (1..=295).contains(&index);
+            assert!(
+                if is_known { (row[1] - index as f32 / 100.0).abs() < 1e-6 } else { row[1].is_nan() },
+                "{index}"
+            );
+        }
+        let only = TOPICS.replace("\ntopic = '/right/current'", "");
+        let error = read(&reference("topics.mcap"), &only).unwrap_err().to_string();
+        assert!(error.contains("channel \"right\" has no topic, but others have"), "{error}");
+        let error =
+            read(&reference("topics.mcap"), &TOPICS.replace("/right/c", "/rigth/c")).unwrap_err().to_string();
+        assert!(
+            error.contains("has no messages on the topic \"/rigth/current\"; it has /right/current"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn labels_on_a_topic_hold_from_their_message_on_by_the_clock_of_the_samples() {
+        let folder =
+            folder(&[("dataset.toml", TOPICS), ("none.toml", &TOPICS.replace("/surface", "/floor"))]);
+        let labels = |layout: &str| {
+            let recordings = find(&[reference("topics.mcap")], Some(&folder.path().join(layout)))?;
+            let mut reader = RecordingReader::open(&recordings[0], None)?;
+            let mut samples = reader.samples();
+            while reader.next_batch(&mut samples)? {}
+            reader.labels()
+        };
+        let found = labels("dataset.toml").unwrap();
+        let at = |seconds: f64| found.at(Time::from_seconds(seconds).unwrap());
+        let expected = [None, Some("tile"), Some("tile"), Some("gravel"), Some("gravel"), None];
+        assert_eq!([at(999.9), at(1000.0), at(1000.9), at(1001.05), at(1001.95), at(1002.05)], expected);
+        let error = labels("none.toml").unwrap_err().to_string();
+        assert!(error.contains("it has no labels on the topic \"/floor\""), "{error}");
+    }
+
+    #[test]
+    fn topics_with_clocks_of_their_own_are_an_error_that_names_both() {
+        // The left wheel is stamped by a board, the right one has no stamp and is taken from the log.
+        let bytes = std::fs::read(reference("topics.mcap")).unwrap();
+        let layout =
+            TOPICS.replace("topic = '/right/current'\nfield = 'data'", "topic = '/plain'\nfield = 'current'");
+        let folder = folder(&[("x.mcap", with_plain_topic(&bytes))]);
+        let error = read(&folder.path().join("x.mcap"), &layout).unwrap_err().to_string();
+        let why = "the times of \"/left/current\" are from 1000.000 to 1002.990 s and those of \"/plain\" from 1700000000.0";
+        assert!(error.contains(why) && error.contains("[time] source = \"log\""), "{error}");
+        let (samples, _, _) =
+            read(&folder.path().join("x.mcap"), &format!("[time]\nsource = 'log'\n{layout}")).unwrap();
+        assert!(samples.iter().any(|(_, row)| !row[1].is_nan()));
+    }
+
+    /// The same file with one more topic, whose messages in JSON are logged beside the others.
+    fn with_plain_topic(bytes: &[u8]) -> Vec<u8> {
+        let mut out = std::io::Cursor::new(Vec::new());
+        let mut writer = mcap::Writer::new(&mut out).unwrap();
+        let plain = 900;
+        writer.add_channel_with_id(plain, 0, "/plain", "json", &Default::default()).unwrap();
+        for (index, message) in mcap::MessageStream::new(bytes).unwrap().enumerate() {
+            let message = message.unwrap();
+            writer.write(&message).unwrap();
+            if index % 10 == 0 {
+                let (sequence, log_time) = (0, message.log_time);
+                let header = mcap::records::MessageHeader {
+                    channel_id: plain,
+                    sequence,
+                    log_time,
+                    publish_time: log_time,
+                };
+                writer.write_to_known_channel(&header, b"{\"current\": 1.5}").unwrap();
+            }
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        out.into_inner()
+    }
+
     #[test]
     fn of_a_file_that_is_cut_off_anywhere_everything_before_is_read() {
         let (whole, _, _) = read(&reference("zstd.mcap"), LAYOUT).unwrap();
@@ -301,7 +454,7 @@ mod tests {
                 match read(&folder.path().join("cut.mcap"), LAYOUT) {
                     Ok((samples, _, warning)) => {
                         assert!(samples.len() >= before && whole.values().starts_with(samples.values()));
-                        assert!(warning.unwrap().contains("ends in the middle of a record"));
+                        assert!(warning.unwrap().contains("ends before its index"));
                         before = samples.len();
                     }
                     Err(error) => assert!(before == 0, "{name} at {end}: {error}"),

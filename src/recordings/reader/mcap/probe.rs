@@ -1,10 +1,10 @@
 //! Looks at the topics of an MCAP recording, and at the first messages of one.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::HashMap;
 
 use super::file::{McapFiles, McapItem};
 use super::form::TopicForm;
+use super::list::list_topics;
 use super::topic::{TopicDecoder, TopicMessage};
 use crate::decode::ros::ValuePath;
 use crate::recordings::error::RecordingError;
@@ -15,44 +15,46 @@ use crate::signal::{ChannelInput, Columns, Drops, Time, TimeInput};
 const LOOKED_AT: usize = 200;
 /// Maximum size of the messages that are looked at, those of all topics, in bytes.
 const LOOKED_AT_BYTES: usize = 16 << 20;
+/// The number of messages of a slow topic that are waited for while another one has enough.
+const ENOUGH: u64 = 20;
 /// Maximum number of topics and of fields that a message lists.
 const SHOWN: usize = 20;
 
 /// A topic and its first messages.
+#[derive(Clone)]
 pub(super) struct Probe {
     pub topic: String,
     form: TopicForm,
     /// The first messages, and the number of those that were seen.
     messages: Vec<Vec<u8>>,
     count: u64,
+    /// When the first and the last of them were logged, in nanoseconds.
+    span: [u64; 2],
 }
 
-/// A topic of a recording.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct TopicInfo {
-    /// Its name.
-    pub name: String,
-    /// The type of its messages, or their encoding if they have none.
-    pub kind: String,
-    /// The number of its messages.
-    pub messages: u64,
-    /// The time between the first and the last one, in seconds.
-    pub seconds: f64,
-    /// The fields with numbers that could be channels; none are listed of messages in JSON.
-    pub fields: Vec<String>,
-    /// Whether its messages are in JSON.
-    pub is_json: bool,
-    /// Why its messages cannot be read; `None` if they can.
-    pub fault: Option<String>,
-}
-
-/// Finds the topic of a recording: the one that its layout names, or the only one.
+/// Finds the topics of a recording with these names; for `None`, the only one that it has.
 ///
 /// # Errors
 /// [`RecordingError`] if a file cannot be read, or there is no such topic; the message lists those that there are.
-pub(super) fn probe(recording: &Recording, files: &[PathBuf]) -> Result<Probe, RecordingError> {
-    let wanted = recording.layout.mcap.topic.as_deref();
-    let mut records = McapFiles::new(files.to_vec());
+pub(super) fn probe(recording: &Recording, wanted: &[Option<String>]) -> Result<Vec<Probe>, RecordingError> {
+    let found = first_messages(recording, wanted)?;
+    wanted
+        .iter()
+        .map(|wanted| {
+            let mut fitting =
+                found.iter().filter(|probe| wanted.as_ref().is_none_or(|wanted| *wanted == probe.topic));
+            match (fitting.next(), fitting.next()) {
+                (Some(probe), None) => Ok(probe.clone()),
+                _ => Err(no_topic(recording, wanted.as_deref())),
+            }
+        })
+        .collect()
+}
+
+/// The first messages of the topics with these names, or of all if one of them is `None`.
+fn first_messages(recording: &Recording, wanted: &[Option<String>]) -> Result<Vec<Probe>, RecordingError> {
+    let named: Option<Vec<&str>> = wanted.iter().map(Option::as_deref).collect();
+    let mut records = McapFiles::of(recording)?;
     // Those of the file that is read, by their numbers in it, and those of the files before.
     let (mut probes, mut found): (HashMap<u16, Probe>, Vec<Probe>) = (HashMap::new(), Vec::new());
     let (mut bytes_left, mut done) = (LOOKED_AT_BYTES, false);
@@ -60,56 +62,77 @@ pub(super) fn probe(recording: &Recording, files: &[PathBuf]) -> Result<Probe, R
         && records.next(|item| match item {
             McapItem::File => found.extend(probes.drain().map(|(_, probe)| probe)),
             McapItem::Topic { id, name, form } => {
-                if wanted.is_none_or(|wanted| wanted == name) {
-                    probes.insert(id, Probe { topic: name, form, messages: Vec::new(), count: 0 });
+                if named.as_ref().is_none_or(|named| named.contains(&name.as_str())) {
+                    let (messages, span) = (Vec::new(), [0, 0]);
+                    probes.insert(id, Probe { topic: name, form, messages, count: 0, span });
                 }
             }
-            McapItem::Message { topic, bytes, .. } => {
+            McapItem::Metadata(_) => {}
+            McapItem::Message { topic, logged, bytes, .. } => {
                 let Some(probe) = probes.get_mut(&topic) else { return };
+                if probe.count == 0 {
+                    probe.span = [logged, logged];
+                }
                 probe.count += 1;
+                probe.span[1] = logged;
                 if probe.messages.len() < LOOKED_AT && bytes.len() <= bytes_left {
                     bytes_left -= bytes.len();
                     probe.messages.push(bytes.to_vec());
                 } else {
                     // Without a name, the topic is only known at the end: it may be one of several.
-                    done = wanted.is_some();
+                    done = named.as_ref().is_some_and(|named| {
+                        let enough = probes.values().filter(|probe| probe.count >= ENOUGH);
+                        enough.count() >= named.len()
+                    });
                 }
             }
         })?
     {}
     found.extend(probes.into_values());
     found.retain(|probe| probe.count > 0);
-    // A topic is in each part of a drive.
+    // A topic is in each part of a drive, and several writers may have it in one file.
     found.sort_by(|one, other| one.topic.cmp(&other.topic));
     found.dedup_by(|later, first| later.topic == first.topic);
-    match (found.pop(), found.is_empty()) {
-        (Some(probe), true) => Ok(probe),
-        _ => {
-            let mut names: Vec<_> = list_topics(recording)?.into_iter().map(|topic| topic.name).collect();
-            if let Some(wanted) = wanted {
-                names.sort_by_cached_key(|name| strsim::levenshtein(wanted, name));
-            }
-            let has = if names.is_empty() {
-                "no messages".into()
-            } else {
-                names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ")
-            };
-            let why = match wanted {
-                Some(wanted) => format!("it has no messages on the topic {wanted:?}; it has {has}"),
-                None if names.is_empty() => "it has no messages; delete it".into(),
-                None => format!(
-                    "it has several topics: {has}. Set [mcap] topic in a dataset.toml; `underfoot-train topics` shows what they have"
-                ),
-            };
-            Err(RecordingError::Form { path: recording.path.clone(), why })
-        }
+    Ok(found)
+}
+
+/// That a recording has no topic with this name, or not only one; what there is instead.
+fn no_topic(recording: &Recording, wanted: Option<&str>) -> RecordingError {
+    let topics = match list_topics(recording) {
+        Ok(topics) => topics,
+        Err(error) => return error,
+    };
+    let mut names: Vec<_> = topics.into_iter().map(|topic| topic.name).collect();
+    if let Some(wanted) = wanted {
+        names.sort_by_cached_key(|name| strsim::levenshtein(wanted, name));
     }
+    let has = if names.is_empty() {
+        "no messages".into()
+    } else {
+        names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ")
+    };
+    let why = match wanted {
+        Some(wanted) => format!("it has no messages on the topic {wanted:?}; it has {has}"),
+        None if names.is_empty() => "it has no messages; delete it".into(),
+        None => format!(
+            "it has several topics: {has}. Set [mcap] topic in a dataset.toml; `underfoot-train topics` shows what they have"
+        ),
+    };
+    RecordingError::Form { path: recording.path.clone(), why }
 }
 
 impl Probe {
     /// The type of the messages, or their encoding if they have none.
     pub(super) fn kind(&self) -> &str {
         self.form.kind()
+    }
+
+    /// The mean time between two messages, in nanoseconds; the largest number if there is only one.
+    pub(super) fn interval(&self) -> i64 {
+        let [first, last] = self.span;
+        let between =
+            self.count.checked_sub(1).and_then(|intervals| last.saturating_sub(first).checked_div(intervals));
+        between.and_then(|nanos| i64::try_from(nanos).ok()).unwrap_or(i64::MAX)
     }
 
     /// A channel of the topic as raw columns, whose names are the paths of fields.
@@ -121,7 +144,7 @@ impl Probe {
         let name = input.channel().ok().map(|channel| channel.name);
         let column = input.field.or(input.column).or(name.clone()).map(path).filter(|_| input.sum.is_empty());
         let sum = input.sum.into_iter().map(path).collect();
-        ChannelInput { name, column, sum, field: None, ..input }
+        ChannelInput { name, column, sum, field: None, topic: None, ..input }
     }
 
     /// How its messages are decoded.
@@ -151,7 +174,7 @@ impl Probe {
         let mut decoder = self.decoder(&raw, time)?;
         let (mut samples, mut drops) = (raw.samples(), Drops::default());
         for bytes in &self.messages {
-            let message = TopicMessage { time: Time::from_nanos(0), bytes };
+            let message = TopicMessage { time: Time::from_nanos(0), logged: 0, bytes };
             decoder.decode(&message, &raw, &mut samples, &mut drops);
         }
         let missing = names.iter().enumerate().find(|(index, _)| {
@@ -174,32 +197,4 @@ impl Probe {
         has.truncate(SHOWN);
         Err(format!("no message has {missing}; they have {}", has.join(", ")))
     }
-}
-
-/// The topics of a recording by name, with the number of their messages.
-///
-/// # Errors
-/// [`RecordingError`] if a file cannot be read.
-pub(crate) fn list_topics(recording: &Recording) -> Result<Vec<TopicInfo>, RecordingError> {
-    let mut records = McapFiles::new(recording.files()?);
-    let mut forms: HashMap<u16, (String, TopicForm)> = HashMap::new();
-    let mut topics: BTreeMap<String, (TopicInfo, u64)> = BTreeMap::new();
-    while records.next(|item| match item {
-        McapItem::File => forms.clear(),
-        McapItem::Topic { id, name, form } => drop(forms.insert(id, (name, form))),
-        McapItem::Message { topic, logged, bytes, .. } => {
-            let Some((name, form)) = forms.get(&topic) else { return };
-            if !topics.contains_key(name) {
-                let (kind, fields, fault) = (form.kind().to_owned(), form.fields(bytes), form.fault());
-                let is_json = form.encoding == "json";
-                let info =
-                    TopicInfo { name: name.clone(), kind, fields, is_json, fault, ..TopicInfo::default() };
-                topics.insert(name.clone(), (info, logged));
-            }
-            let Some((info, first)) = topics.get_mut(name) else { return };
-            info.messages += 1;
-            info.seconds = logged.saturating_sub(*first) as f64 / 1e9;
-        }
-    })? {}
-    Ok(topics.into_values().map(|(info, _)| info).collect())
 }

@@ -109,6 +109,8 @@ impl TopicDecoder {
 pub(super) struct TopicMessage<'a> {
     /// When it was logged or published; `None` if that is no time.
     pub time: Option<Time>,
+    /// When it was logged, in nanoseconds.
+    pub logged: u64,
     pub bytes: &'a [u8],
 }
 
@@ -116,7 +118,7 @@ impl<'a> TopicMessage<'a> {
     /// A message that was logged and published at these times, in nanoseconds; `source` says which one counts.
     pub(super) fn new(bytes: &'a [u8], logged: u64, published: u64, source: Option<TimeSource>) -> Self {
         let nanos = if source == Some(TimeSource::Publish) { published } else { logged };
-        Self { time: i64::try_from(nanos).ok().and_then(Time::from_nanos), bytes }
+        Self { time: i64::try_from(nanos).ok().and_then(Time::from_nanos), logged, bytes }
     }
 }
 

@@ -257,6 +257,7 @@ mod tests {
         let options = RecorderOptions {
             folder: "recordings".into(),
             label: "unlabelled".into(),
+            format: crate::recordings::RecordingFormat::Csv,
             unlabelled: Unlabelled::WhileNovel,
             channels: vec![Channel::in_ampere("current")],
             max_streams,

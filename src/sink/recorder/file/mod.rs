@@ -1,20 +1,21 @@
 //! One recording that is being written.
 
-use std::fmt::Display;
+mod writer;
+
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::writer::RecordingWriter;
 use super::budget::Budget;
 use super::finished::FinishedRecording;
 use super::folder;
 use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
-use crate::csv::RowWriter;
-use crate::signal::{Channel, Label, StreamId, Time};
+use crate::signal::{Label, StreamId, Time};
 use crate::stream::{LeapFilter, TimeUnwrapper, Timestamper};
 
 /// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
@@ -26,11 +27,11 @@ const RESTARTS: u32 = 5;
 /// The time after which one more recording may begin.
 const RESTART_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A recording that is open for writing: a header, then one row for each sample.
+/// A recording that is open for writing.
 #[derive(Debug)]
 pub(super) struct OpenRecording {
-    out: BufWriter<FileWriter>,
-    row: RowWriter,
+    file: Arc<RecordingFile>,
+    out: RecordingWriter,
     pub(super) unwrapper: TimeUnwrapper,
     pub(super) timestamper: Timestamper,
     pub(super) leaps: LeapFilter,
@@ -48,20 +49,6 @@ pub(super) struct OpenRecording {
     pub(super) used: Instant,
 }
 
-/// Writes to a file that the syncing thread holds, too.
-#[derive(Debug)]
-struct FileWriter(Arc<RecordingFile>);
-
-impl Write for FileWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.0.file).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl OpenRecording {
     /// Creates a file for a stream, in the folder of its label over MQTT or else in `folder`.
     ///
@@ -76,39 +63,40 @@ impl OpenRecording {
         let folder = label.map_or_else(|| folder.to_owned(), |label| options.folder.join(label.as_str()));
         // Whoever labels recordings may rename the folder that they are in.
         folder::create(&folder)?;
-        let mut open = Self::create(&folder, stream, &options.channels)?;
+        let mut open = Self::create(&folder, stream, label, options)?;
         open.label = label.cloned();
         Ok(open)
     }
 
-    /// Creates a file named after the stream and the current time, and writes the header.
+    /// Creates a file named after the stream and the current time, and writes what comes before the samples.
     ///
     /// # Errors
     /// An error that names the file, or the folder if every candidate name is taken.
-    fn create(folder: &Path, stream: &StreamId, channels: &[Channel]) -> io::Result<Self> {
+    fn create(
+        folder: &Path,
+        stream: &StreamId,
+        label: Option<&Label>,
+        options: &RecorderOptions,
+    ) -> io::Result<Self> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
         // A file whose name begins with a dot is hidden, and nobody would find the recording.
         let hidden = if stream.as_str().starts_with('.') { "_" } else { "" };
+        let extension = options.format.extension();
         let names = (1u32..10_000).map(|number| match number {
-            1 => format!("{hidden}{stream}-{now}.csv"),
-            _ => format!("{hidden}{stream}-{now}-{number}.csv"),
+            1 => format!("{hidden}{stream}-{now}.{extension}"),
+            _ => format!("{hidden}{stream}-{now}-{number}.{extension}"),
         });
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for path in names.map(|name| folder.join(name)) {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let file = Arc::new(RecordingFile::new(file, path));
-                    let mut out = BufWriter::new(FileWriter(file.clone()));
-                    let mut row = RowWriter::default();
-                    row.field("t");
-                    for channel in channels {
-                        row.field(&channel.name);
-                    }
-                    out.write_all(row.end()).map_err(|error| named(&file.path, &error))?;
+                    let out = RecordingWriter::begin(file.clone(), stream, label, options);
+                    let out = out.map_err(|error| named(&file.path, &error))?;
                     let now = Instant::now();
                     return Ok(Self {
+                        file,
                         out,
-                        row,
                         unwrapper: TimeUnwrapper::new(MAX_GAP),
                         timestamper: Timestamper::default(),
                         leaps: LeapFilter::default(),
@@ -127,27 +115,15 @@ impl OpenRecording {
         Err(named(folder, &last))
     }
 
-    /// Appends a row: the time in seconds, then the value of each channel. Returns its size in bytes.
+    /// Appends a sample. Returns its size in bytes, before it is compressed if it is.
     ///
     /// # Errors
     /// An error that names the file.
     pub(super) fn write(&mut self, time: Time, row: &[f32]) -> io::Result<usize> {
-        let nanos = time.nanos();
-        let sign = if nanos < 0 { "-" } else { "" };
-        let nanos = nanos.unsigned_abs();
-        self.row.field(format_args!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000));
-        for value in row {
-            // An empty field stands for a missing value.
-            let value: &dyn Display = if value.is_finite() { value } else { &"" };
-            self.row.field(value);
-        }
         self.samples += 1;
         self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.dirty = true;
-        let Self { out, row, .. } = self;
-        let row = row.end();
-        out.write_all(row).map_err(|error| named(&out.get_ref().0.path, &error))?;
-        Ok(row.len())
+        self.out.sample(time, row).map_err(|error| named(&self.file.path, &error))
     }
 
     /// Gives everything so far to the system, where the end of this process cannot lose it.
@@ -156,29 +132,43 @@ impl OpenRecording {
     /// An error that names the file.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.dirty) {
-            let Self { out, samples, .. } = self;
-            out.flush().map_err(|error| named(&out.get_ref().0.path, &error))?;
-            out.get_ref().0.flushed.store(*samples, Ordering::Relaxed);
+            self.out.flush().map_err(|error| named(&self.file.path, &error))?;
+            self.file.flushed.store(self.samples, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Ends the recording, and gives all of it to the system.
+    ///
+    /// # Errors
+    /// An error that names the file.
+    pub(super) fn end(mut self) -> io::Result<(Arc<RecordingFile>, FinishedRecording)> {
+        self.flush()?;
+        let finished = self.finished();
+        self.out.end().map_err(|error| named(&self.file.path, &error))?;
+        Ok((self.file, finished))
+    }
+
+    /// Whether it has to end because what it has to remember until its end has reached the limit.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.is_full()
     }
 
     /// What the recording has, if it is closed now.
     pub(super) fn finished(&self) -> FinishedRecording {
         let nanos = self.times.map_or(0, |(first, last)| last.since(first));
         let span = Duration::from_nanos(u64::try_from(nanos).unwrap_or_default());
-        FinishedRecording { path: self.file().path.clone(), samples: self.samples, span }
+        FinishedRecording { path: self.file.path.clone(), samples: self.samples, span }
     }
 
     /// The file.
     pub(super) fn file(&self) -> &Arc<RecordingFile> {
-        &self.out.get_ref().0
+        &self.file
     }
 
     /// Gives up the recording after a fault, and returns its file.
     pub(super) fn abandon(self) -> Arc<RecordingFile> {
-        // Dropping the writer would try again to write its buffer, which the disk has no room for.
-        let (FileWriter(file), _) = self.out.into_parts();
-        file
+        self.out.abandon();
+        self.file
     }
 }

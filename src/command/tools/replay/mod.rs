@@ -3,6 +3,9 @@
 //! The same recording gives the same predictions as a live stream, at any speed, batch size and number of
 //! threads.
 
+#[cfg(feature = "mcap")]
+mod results;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,8 @@ use crate::sink::Sink;
 use crate::sink::evaluation::EvaluationSink;
 use crate::sink::json::JsonWriter;
 use crate::sink::text::{TextFormat, TextSink};
-use crate::source::file::{Faults, FileSource, Truth};
+use crate::source::file::{FileSource, Truth, named};
+use crate::source::recording_report::RecordingReports;
 use crate::stream::{StreamTableOptions, WindowerOptions};
 
 /// Run recordings through a model
@@ -45,6 +49,9 @@ pub struct ReplayArgs {
     /// Format of the output
     #[arg(long, value_enum, default_value_t)]
     format: TextFormat,
+    #[cfg(feature = "mcap")]
+    #[command(flatten)]
+    results: results::ResultArgs,
     /// Also write the scores to this file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -80,9 +87,10 @@ impl ReplayArgs {
         config.window.hop = self.hop.map(|hop| hop as usize);
         let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
         let truth = Truth::default();
-        let faults = Faults::default();
+        let reports = RecordingReports::default();
         let context = assemble::context(&config, card.clone());
-        let sinks = vec![
+        #[cfg_attr(not(feature = "mcap"), expect(unused_mut))]
+        let mut sinks = vec![
             Sink::Text(TextSink::new(
                 self.format,
                 JsonWriter::of(&context),
@@ -93,13 +101,20 @@ impl ReplayArgs {
             Sink::Evaluation(EvaluationSink::new(&card, truth.clone())),
         ];
         let replayed = recordings.clone();
+        let recordings = named(recordings);
+        #[cfg(feature = "mcap")]
+        let results = self.results.open(&self.paths, &recordings, &context, &truth)?;
+        #[cfg(feature = "mcap")]
+        let observer = results.as_ref().map(|results| results.connect(&mut sinks));
+        #[cfg(not(feature = "mcap"))]
+        let observer = None;
         let files = FileSource {
             recordings,
             channels: card.channels.clone(),
             speed: self.speed,
             repeat: false,
             truth: Some(truth),
-            faults: faults.clone(),
+            reports: reports.clone(),
         };
         let serving = Serving {
             models,
@@ -126,7 +141,7 @@ impl ReplayArgs {
             broker: None,
             serving: Some(serving),
             recorder: None,
-            observer: None,
+            observer,
             reload: None,
             http: None,
             health: health.clone(),
@@ -134,6 +149,10 @@ impl ReplayArgs {
             drain: config.limits.drain,
         };
         let ended = block_on(pipeline.run(shutdown_signal()))?.map_err(Failure::failed)?;
+        #[cfg(feature = "mcap")]
+        if let Some(results) = results {
+            results.finish()?;
+        }
         if ended.output_closed {
             // The reader has what it wanted. Scores of a part would mislead.
             return Ok(());
@@ -145,11 +164,11 @@ impl ReplayArgs {
                 eprintln!("warning: {warning}");
             }
         }
-        self.conclude(ended.sinks, &faults, &health)
+        self.conclude(ended.sinks, &reports, &health)
     }
 
-    /// Prints the scores and reports faults.
-    fn conclude(&self, sinks: Vec<Sink>, faults: &Faults, health: &Health) -> Result<(), Failure> {
+    /// Prints the scores, and what was said about the recordings.
+    fn conclude(&self, sinks: Vec<Sink>, reports: &RecordingReports, health: &Health) -> Result<(), Failure> {
         for sink in sinks {
             let Sink::Evaluation(evaluation) = sink else { continue };
             eprint!("{evaluation}");
@@ -161,7 +180,11 @@ impl ReplayArgs {
             }
         }
         let report = health.report();
-        if let Some(conclusion) = report.sources.iter().find_map(|source| source.conclusion.as_ref()) {
+        let said = reports.take();
+        for warning in &said.warnings {
+            eprintln!("warning: {warning}");
+        }
+        if let Some(conclusion) = said.units.last() {
             eprintln!(
                 "{conclusion}, as the intervals between the samples suggest; set [time] unit in a dataset.toml if \
                  that is wrong"
@@ -174,14 +197,13 @@ impl ReplayArgs {
                 eprintln!("  {}: {detail}", reason.name());
             }
         }
-        let faults = faults.take();
-        if let [fault] = faults.as_slice() {
+        if let [fault] = said.errors.as_slice() {
             return Err(Failure::failed(fault));
         }
-        if let Some(first) = faults.first() {
+        if let Some(first) = said.errors.first() {
             return Err(Failure::failed(format!(
                 "{} recordings have faults; the first: {first}",
-                faults.len()
+                said.errors.len()
             )));
         }
         if report.predictions == 0 {

@@ -2,10 +2,15 @@
 //!
 //! Each struct here is a table of the file. Without a file, the defaults apply, which fit what `underfoot record` writes.
 
+mod label;
+mod split;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::label::{LabelFolder, LabelFrom, LabelLayout};
+pub use self::split::{GroupBy, SessionBy, SplitLayout};
 use super::error::RecordingError;
 use super::first_lines;
 use crate::decode::csv::{ColumnKind, CsvFormat, CsvFormatError, Header, Preview};
@@ -72,87 +77,6 @@ pub struct McapLayout {
     pub topic: Option<String>,
 }
 
-/// Where the labels come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LabelLayout {
-    /// The kind of label.
-    pub from: LabelFrom,
-    /// The name of the column for [`LabelFrom::Column`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-    /// Which folder is the label for [`LabelFrom::Folder`]. If `None`, it is the one that contains the recording,
-    /// unless the split is by folder, too, and the names of the folders say that sessions are inside of surfaces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub folder: Option<LabelFolder>,
-}
-
-/// Which folder of a recording is its label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LabelFolder {
-    /// The folder that contains the recording: `SESSION/SURFACE/file.csv`.
-    Inner,
-    /// The folder above it: `SURFACE/SESSION/file.csv`.
-    Outer,
-}
-
-/// The kinds of labels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LabelFrom {
-    /// The label is the name of a folder, see [`LabelLayout::folder`]; the folder `unlabelled` has none.
-    #[default]
-    Folder,
-    /// The label is the text in a column of the recording.
-    Column,
-    /// The labels are in a file `NAME.labels.csv` in the folder of `NAME.csv`: rows of `start,end,label`,
-    /// with times on the recording's clock.
-    Intervals,
-}
-
-/// Which recordings stay together when the data are split into training and validation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SplitLayout {
-    /// What the recordings of a group have in common.
-    pub group_by: GroupBy,
-    /// The name of the column for [`GroupBy::Column`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-    /// What the recordings of a session have in common. If `None`, it is [`SessionBy::Gap`] for recordings whose
-    /// start is known, and for others [`SessionBy::Folder`] if they are grouped by folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<SessionBy>,
-}
-
-/// What the recordings of a session have in common. Within a session, nothing but the surface should have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionBy {
-    /// They were started on the same day.
-    Day,
-    /// They are in folders of the same name, where the label comes from the folder inside of it or above it.
-    Folder,
-    /// There is no break of four hours or more between them.
-    Gap,
-}
-
-/// What the recordings of a group have in common.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GroupBy {
-    /// Each recording is a group by itself.
-    #[default]
-    File,
-    /// The recordings in a folder are a group. If labels are folders as well, it is the other folder, so that
-    /// `SURFACE/SESSION/file.csv` and `SESSION/SURFACE/file.csv` are grouped by session.
-    Folder,
-    /// The recordings with the same text in a column are a group. The text of a recording is that in its
-    /// first row.
-    Column,
-}
-
 /// Which changes to the data do not change the surface, so that training may use them for augmentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -186,14 +110,7 @@ impl Layout {
         }
         layout.csv.format().map_err(|error| bad(format!("csv.{error}")))?;
         layout.time.validate().map_err(|error| bad(format!("time.{error}")))?;
-        if layout.label.from == LabelFrom::Column && layout.label.column.is_none() {
-            return Err(bad("label.from is \"column\", but label.column is not set; name the column".into()));
-        }
-        if layout.label.from != LabelFrom::Folder && layout.label.folder.is_some() {
-            return Err(bad(
-                "label.folder is set, but label.from is not \"folder\"; remove label.folder".into()
-            ));
-        }
+        layout.label.validate().map_err(bad)?;
         if layout.split.group_by == GroupBy::Column && layout.split.column.is_none() {
             return Err(bad(
                 "split.group_by is \"column\", but split.column is not set; name the column".into()

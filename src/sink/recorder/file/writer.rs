@@ -1,0 +1,153 @@
+//! The forms of recordings that are written.
+
+use std::fmt::{self, Display};
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use super::super::options::RecorderOptions;
+use super::super::recording_file::RecordingFile;
+use crate::csv::RowWriter;
+use crate::recordings::RecordingFormat;
+#[cfg(feature = "mcap")]
+use crate::recordings::reader::RecordingMetadata;
+use crate::signal::{Label, StreamId, Time, UNLABELLED};
+#[cfg(feature = "mcap")]
+use crate::sink::mcap::McapFile;
+
+/// The number of flushes after which another MCAP file begins, because the index of one grows with each: an hour.
+#[cfg(feature = "mcap")]
+const MAX_FLUSHES: u32 = 3600;
+
+/// Writes the samples of a recording.
+pub(super) enum RecordingWriter {
+    /// A header, then one row for each sample.
+    Csv { out: BufWriter<FileWriter>, row: RowWriter },
+    /// What the recording says about itself, then one message for each sample.
+    #[cfg(feature = "mcap")]
+    Mcap(Box<McapFile<BufWriter<FileWriter>>>),
+}
+
+/// Writes to a file that the syncing thread holds, too.
+#[derive(Debug)]
+pub(super) struct FileWriter(Arc<RecordingFile>);
+
+impl Write for FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.0.file).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RecordingWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordingWriter").finish_non_exhaustive()
+    }
+}
+
+impl RecordingWriter {
+    /// Writes what comes before the samples.
+    ///
+    /// # Errors
+    /// The error of the file.
+    pub(super) fn begin(
+        file: Arc<RecordingFile>,
+        stream: &StreamId,
+        label: Option<&Label>,
+        options: &RecorderOptions,
+    ) -> io::Result<Self> {
+        let mut out = BufWriter::new(FileWriter(file));
+        match options.format {
+            RecordingFormat::Csv => {
+                let mut row = RowWriter::default();
+                row.field("t");
+                for channel in &options.channels {
+                    row.field(&channel.name);
+                }
+                out.write_all(row.end())?;
+                Ok(Self::Csv { out, row })
+            }
+            #[cfg(feature = "mcap")]
+            RecordingFormat::Mcap => {
+                let label = label.map_or(options.label.as_str(), Label::as_str);
+                let about = RecordingMetadata {
+                    stream: stream.to_string(),
+                    channels: options.channels.clone(),
+                    label: Some(label).filter(|label| *label != UNLABELLED).map(str::to_owned),
+                };
+                Ok(Self::Mcap(Box::new(McapFile::create(out, &about, &[])?)))
+            }
+        }
+    }
+
+    /// Appends a sample. Returns its size in bytes, before it is compressed if it is.
+    ///
+    /// # Errors
+    /// The error of the file.
+    pub(super) fn sample(&mut self, time: Time, values: &[f32]) -> io::Result<usize> {
+        match self {
+            Self::Csv { out, row } => {
+                let nanos = time.nanos();
+                let sign = if nanos < 0 { "-" } else { "" };
+                let nanos = nanos.unsigned_abs();
+                row.field(format_args!("{sign}{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000));
+                for value in values {
+                    // An empty field stands for a missing value.
+                    let value: &dyn Display = if value.is_finite() { value } else { &"" };
+                    row.field(value);
+                }
+                let row = row.end();
+                out.write_all(row)?;
+                Ok(row.len())
+            }
+            #[cfg(feature = "mcap")]
+            Self::Mcap(file) => file.sample(time, values),
+        }
+    }
+
+    /// Gives everything so far to the system.
+    ///
+    /// # Errors
+    /// The error of the file.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv { out, .. } => out.flush(),
+            #[cfg(feature = "mcap")]
+            Self::Mcap(file) => file.flush(),
+        }
+    }
+
+    /// Whether the file has to end.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Csv { .. } => false,
+            #[cfg(feature = "mcap")]
+            Self::Mcap(file) => file.flushes() >= MAX_FLUSHES,
+        }
+    }
+
+    /// Writes what comes after the samples.
+    ///
+    /// # Errors
+    /// The error of the file.
+    pub(super) fn end(self) -> io::Result<()> {
+        match self {
+            Self::Csv { mut out, .. } => out.flush(),
+            #[cfg(feature = "mcap")]
+            Self::Mcap(file) => file.finish().map(drop),
+        }
+    }
+
+    /// Gives up the file after a fault.
+    pub(super) fn abandon(self) {
+        let out = match self {
+            Self::Csv { out, .. } => out,
+            #[cfg(feature = "mcap")]
+            Self::Mcap(file) => file.abandon(),
+        };
+        // Dropping the writer would try again to write its buffer, which the disk has no room for.
+        drop(out.into_parts());
+    }
+}
