@@ -162,7 +162,8 @@ pub(crate) async fn decide(
         flush_all(&mut sinks, &mut drops, health);
         sink::release(&sinks, receipts);
         if let Some(delta) = surfaces.problem_delta() {
-            sinks.iter().for_each(|sink| sink.problems(&delta));
+            #[cfg(feature = "mcap")]
+            sinks.iter().for_each(|sink| sink.problems(&delta, &mut drops));
             health.problems(delta);
         }
     }

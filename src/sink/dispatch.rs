@@ -12,11 +12,14 @@ use super::mqtt::MqttSink;
 #[cfg(feature = "nats")]
 use super::nats::NatsSink;
 use super::recorder::NovelStreams;
+#[cfg(feature = "mcap")]
+use super::recorder::RecordedOutcomes;
 use super::text::TextSink;
 use crate::decision::Outcome;
 use crate::health::Health;
 use crate::receipt::Receipt;
 use crate::signal::Drops;
+#[cfg(feature = "mcap")]
 use crate::stream::ProblemDelta;
 
 /// A destination for outcomes.
@@ -35,6 +38,9 @@ pub enum Sink {
     /// Writes the MCAP files of a replay.
     #[cfg(feature = "mcap")]
     Results(ReplayResults),
+    /// Passes outcomes to the recorder.
+    #[cfg(feature = "mcap")]
+    Recorded(RecordedOutcomes),
     /// Tells the recorder which streams are on a surface that the model does not know.
     Novel(NovelStreams),
     /// Sends each outcome to a channel, with the moment at which it was emitted. Outcomes are lost while the
@@ -54,6 +60,8 @@ impl Sink {
             Sink::Evaluation(evaluation) => evaluation.take(outcome),
             #[cfg(feature = "mcap")]
             Sink::Results(results) => results.take(outcome),
+            #[cfg(feature = "mcap")]
+            Sink::Recorded(recorded) => recorded.take(outcome, drops),
             Sink::Novel(novel) => novel.take(outcome),
             Sink::Channel(sender) => {
                 // This channel feeds the display of the demo, where missing a few outcomes does no harm.
@@ -62,11 +70,13 @@ impl Sink {
         }
     }
 
-    /// Takes how the problems of the input changed. Only the files of a replay have them; a daemon publishes its health.
-    pub(crate) fn problems(&self, _delta: &ProblemDelta) {
-        #[cfg(feature = "mcap")]
-        if let Sink::Results(results) = self {
-            results.problems(_delta);
+    /// Takes how the problems of the input changed. Only MCAP files have them; a daemon publishes its health.
+    #[cfg(feature = "mcap")]
+    pub(crate) fn problems(&self, delta: &ProblemDelta, drops: &mut Drops) {
+        match self {
+            Sink::Results(results) => results.problems(delta),
+            Sink::Recorded(recorded) => recorded.problems(delta, drops),
+            _ => {}
         }
     }
 

@@ -236,6 +236,15 @@ fn the_daemon_records_mcap_when_the_configuration_says_so() {
     let file = folder.path().join("underfoot.toml");
     std::fs::write(&file, config).unwrap();
     run(["run", "-c", file.to_str().unwrap()]).ok();
-    let samples = &messages(&only(&folder.path().join("out/tile")))["/underfoot/samples"];
-    assert_eq!(samples.len(), recording.rows.len());
+    let topics = messages(&only(&folder.path().join("out/tile")));
+    assert_eq!(topics["/underfoot/samples"].len(), recording.rows.len());
+    let predictions: Vec<_> =
+        topics["/underfoot/prediction"].iter().map(|(_, prediction)| prediction.clone()).collect();
+    let replayed = recording.replayed().into_iter().map(|line| {
+        let mut line = json(line);
+        line.as_object_mut().unwrap().remove("stream");
+        line
+    });
+    assert_eq!(predictions, replayed.collect::<Vec<_>>(), "the last one is not lost when the stream ends");
+    assert!(topics["/underfoot/surface"].len() > 1 && topics["/underfoot/log"].len() > 1);
 }

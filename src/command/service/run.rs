@@ -27,6 +27,8 @@ use crate::sink::json::JsonWriter;
 use crate::sink::live::LiveSink;
 use crate::sink::live::about::About;
 use crate::sink::mqtt::MqttSink;
+#[cfg(feature = "mcap")]
+use crate::sink::recorder::RecordedOutcomes;
 use crate::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 use crate::sink::text::{TextFormat, TextSink};
 
@@ -85,7 +87,8 @@ async fn serve(
     let published = super::nats::keep_published(&config, &mut sources);
     let streams = assemble::stream_options(&config, &card);
     let context = assemble::context(&config, card);
-    let recorder = recorder(&config, &context.card)?;
+    #[cfg_attr(not(feature = "mcap"), expect(unused_mut))]
+    let mut recorder = recorder(&config, &context.card)?;
     let health = Arc::new(Health::new(assemble::silence_limits(&config)));
     // Before the broker's connection, so that a port in use is reported at once.
     let server = server(&config, &context, &health)?;
@@ -110,6 +113,13 @@ async fn serve(
         )));
     }
     sinks.extend(recorder.as_ref().and_then(Recorder::novel_streams).map(Sink::Novel));
+    #[cfg(feature = "mcap")]
+    sinks.extend(
+        recorder
+            .as_mut()
+            .and_then(|recorder| RecordedOutcomes::new(recorder, JsonWriter::of(&context)))
+            .map(Sink::Recorded),
+    );
     if let Some(server) = &server {
         // After the other sinks, so that the time they take is part of the measured latency.
         sinks.push(Sink::Live(LiveSink::new(server.live(), JsonWriter::of(&context), health.clone())));

@@ -7,6 +7,7 @@ use mcap::records::{MessageHeader, Metadata};
 use mcap::write::NoSeek;
 use mcap::{Compression, McapError, WriteOptions, Writer};
 
+use super::message::{ResultMessage, log_entry};
 use super::topic::ResultTopic;
 use crate::recordings::reader::{RecordingMetadata, TopicForm};
 use crate::signal::{Channel, Time};
@@ -26,7 +27,9 @@ pub(crate) struct McapFile<W: Write> {
     keys: Vec<String>,
     labels: Vec<String>,
     json: Vec<u8>,
-    chunks: u32,
+    /// The time of the newest message that is no sample.
+    newest: Time,
+    flushes: u32,
 }
 
 impl<W: Write> McapFile<W> {
@@ -54,7 +57,8 @@ impl<W: Write> McapFile<W> {
             channels: about.channels.clone(),
             labels: labels.to_vec(),
             json: Vec::new(),
-            chunks: 0,
+            newest: Time::ARRIVAL,
+            flushes: 0,
         })
     }
 
@@ -77,11 +81,28 @@ impl<W: Write> McapFile<W> {
         done.map(|()| bytes)
     }
 
+    /// Writes something that was found out. `offset` is added to its time, in nanoseconds.
+    ///
+    /// # Errors
+    /// The error of the output.
+    pub(crate) fn result(&mut self, message: &ResultMessage, offset: i64) -> io::Result<()> {
+        match message {
+            ResultMessage::Json { topic, time, json } => {
+                self.newest = time.offset(offset);
+                self.message(*topic, self.newest, json)
+            }
+            ResultMessage::Log { time, level, name, text } => {
+                let time = time.map_or(self.newest, |time| time.offset(offset));
+                self.message(ResultTopic::Log, time, &log_entry(time, *level, name, text))
+            }
+        }
+    }
+
     /// Writes a message in JSON. A time before the clock's zero, which MCAP does not have, counts as zero.
     ///
     /// # Errors
     /// The error of the output.
-    pub(crate) fn message(&mut self, topic: ResultTopic, time: Time, json: &[u8]) -> io::Result<()> {
+    fn message(&mut self, topic: ResultTopic, time: Time, json: &[u8]) -> io::Result<()> {
         if !self.topics.contains_key(&topic) {
             let schema = serde_json::to_vec(&topic.schema(&self.channels, &self.labels))?;
             let schema = self.writer.add_schema(topic.schema_name(), "jsonschema", &schema).map_err(to_io)?;
@@ -123,13 +144,13 @@ impl<W: Write> McapFile<W> {
     /// # Errors
     /// The error of the output.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.chunks = self.chunks.saturating_add(1);
+        self.flushes = self.flushes.saturating_add(1);
         self.writer.flush().map_err(to_io)
     }
 
     /// How often it was flushed. What the file has to remember until its end grows with it.
     pub(crate) fn flushes(&self) -> u32 {
-        self.chunks
+        self.flushes
     }
 
     /// Writes the end of the file: its index. Returns the output.

@@ -5,22 +5,12 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::file::McapFile;
+use super::message::ResultMessage;
 use super::topic::ResultTopic;
 use crate::recordings::Recording;
 use crate::recordings::reader::{McapFiles, McapItem, RecordingMetadata};
 use crate::signal::Time;
-
-/// How important a message for people is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum LogLevel {
-    /// Something that is as it should be.
-    Information,
-    /// Something that is wrong with the input.
-    Warning,
-}
 
 /// The file of one recording.
 pub(super) struct ResultFile {
@@ -28,8 +18,6 @@ pub(super) struct ResultFile {
     file: McapFile<BufWriter<File>>,
     /// What is added to the times of the recording, in nanoseconds.
     offset: i64,
-    /// The time of the newest outcome.
-    time: Time,
     /// The label of the recording that was written last.
     label: Option<Option<String>>,
 }
@@ -47,7 +35,7 @@ impl ResultFile {
     ) -> io::Result<Self> {
         let out = BufWriter::new(File::create(&path)?);
         let file = McapFile::create(out, about, labels)?;
-        Ok(Self { path, file, offset, time: Time::ARRIVAL, label: None })
+        Ok(Self { path, file, offset, label: None })
     }
 
     /// Its path.
@@ -55,20 +43,14 @@ impl ResultFile {
         &self.path
     }
 
-    /// The time of the newest outcome.
-    pub(super) fn time(&self) -> Time {
-        self.time
-    }
-
     /// Writes a sample.
     pub(super) fn sample(&mut self, time: Time, row: &[f32]) -> io::Result<()> {
         self.file.sample(time.offset(self.offset), row).map(drop)
     }
 
-    /// Writes an outcome in JSON.
-    pub(super) fn message(&mut self, topic: ResultTopic, time: Time, json: &[u8]) -> io::Result<()> {
-        self.time = time;
-        self.file.message(topic, time.offset(self.offset), json)
+    /// Writes something that was found out.
+    pub(super) fn result(&mut self, message: &ResultMessage) -> io::Result<()> {
+        self.file.result(message, self.offset)
     }
 
     /// Writes the label of the recording if it is another one than before.
@@ -77,22 +59,9 @@ impl ResultFile {
         if is_first || self.label.as_ref() == Some(&label) {
             return Ok(());
         }
-        let json = json!({"label": label}).to_string();
+        let message = ResultMessage::label(label.as_deref(), time);
         self.label = Some(label);
-        self.message(ResultTopic::Label, time, json.as_bytes())
-    }
-
-    /// Writes a message for people.
-    pub(super) fn log(&mut self, time: Time, level: LogLevel, name: &str, text: &str) -> io::Result<()> {
-        let nanos = u64::try_from(time.offset(self.offset).nanos()).unwrap_or(0);
-        // The numbers of `foxglove.Log`.
-        let level = match level {
-            LogLevel::Information => 2,
-            LogLevel::Warning => 3,
-        };
-        let timestamp = json!({"sec": nanos / 1_000_000_000, "nsec": nanos % 1_000_000_000});
-        let json = json!({"timestamp": timestamp, "level": level, "message": text, "name": name, "file": "", "line": 0});
-        self.message(ResultTopic::Log, time, json.to_string().as_bytes())
+        self.result(&message)
     }
 
     /// Ends the file. Before that, the topics of `copied` are added, apart from those that this program writes.

@@ -5,15 +5,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::result_file::{LogLevel, ResultFile, unwritable};
-use super::topic::ResultTopic;
-use crate::decision::Outcome;
+use super::message::ResultMessage;
+use super::result_file::{ResultFile, unwritable};
+use crate::decision::{Outcome, Prediction};
 use crate::recordings::Recording;
 use crate::recordings::reader::{RecordingMetadata, log_offset};
 use crate::signal::{Channel, SourceEvent, StreamId};
 use crate::sink::json::JsonWriter;
 use crate::source::file::Truth;
-use crate::stream::{Problem, ProblemDelta};
+use crate::stream::ProblemDelta;
 
 /// Where the MCAP files of a replay go.
 #[derive(Clone, Debug)]
@@ -81,23 +81,13 @@ impl ReplayResults {
     /// Writes an outcome.
     pub(crate) fn take(&self, outcome: &Outcome) {
         match outcome {
-            Outcome::Prediction(prediction) => self.write(&prediction.stream, |file, files| {
-                let label = files
-                    .truth
-                    .with_labels(&prediction.stream, |labels| labels.at(prediction.time).map(str::to_owned));
-                file.label(label.flatten(), prediction.time)?;
-                let mut json = Vec::with_capacity(256);
-                files.json.prediction(prediction, false, &mut json);
-                file.message(ResultTopic::Prediction, prediction.time, &json)
+            Outcome::Prediction(Prediction { stream, time, .. }) => self.write(stream, |file, files| {
+                let label = files.truth.with_labels(stream, |labels| labels.at(*time).map(str::to_owned));
+                file.label(label.flatten(), *time)?;
+                files.results(outcome).iter().try_for_each(|message| file.result(message))
             }),
             Outcome::Change(change) => self.write(&change.stream, |file, files| {
-                let surface = files.json.name(change.surface);
-                let text = match &change.reason {
-                    Some(reason) => format!("{surface}: {reason}"),
-                    None => format!("{surface}, confidence {:.2}", change.confidence),
-                };
-                file.message(ResultTopic::Surface, change.time, &files.json.change(change))?;
-                file.log(change.time, LogLevel::Information, change.stream.as_str(), &text)
+                files.results(outcome).iter().try_for_each(|message| file.result(message))
             }),
             Outcome::End(stream) | Outcome::Moved(stream) => {
                 let before = self.files().ended.replace(stream.clone());
@@ -110,19 +100,10 @@ impl ReplayResults {
 
     /// Writes which problems began and ended.
     pub(crate) fn problems(&self, delta: &ProblemDelta) {
-        let begun = delta.begun.iter().map(|problem| (problem, LogLevel::Warning, problem.detail.clone()));
-        let ended = delta
-            .ended
-            .iter()
-            .map(|problem| (problem, LogLevel::Information, format!("it is over: {}", problem.detail)));
-        for (problem, level, text) in begun.chain(ended) {
-            let Problem { stream, channel, .. } = problem;
-            if !self.files().open.contains_key(stream) {
-                continue;
+        for (stream, message) in ResultMessage::of_problems(delta) {
+            if self.files().open.contains_key(stream) {
+                self.write(stream, |file, _| file.result(&message));
             }
-            self.write(stream, |file, _| {
-                file.log(file.time(), level, channel.as_deref().unwrap_or(stream.as_str()), &text)
-            });
         }
     }
 
@@ -172,6 +153,10 @@ impl ReplayResults {
 }
 
 impl ResultFiles {
+    fn results(&self, outcome: &Outcome) -> Vec<ResultMessage> {
+        ResultMessage::of_outcome(outcome, &self.json)
+    }
+
     fn create(&self, stream: &StreamId) -> Result<ResultFile, String> {
         let path = match &self.path {
             ResultPath::File(path) => path.clone(),

@@ -1,7 +1,10 @@
 //! A recording that has been closed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::recording_file::RecordingFile;
 
 /// A recording that has been closed: where it is, and how much it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,39 @@ impl FinishedRecording {
     pub fn rate(&self) -> Option<f64> {
         let intervals = self.samples.checked_sub(1).filter(|intervals| *intervals > 0)?;
         (self.span > Duration::ZERO).then(|| intervals as f64 / self.span.as_secs_f64())
+    }
+}
+
+/// The recordings that have been closed.
+#[derive(Debug, Default)]
+pub(super) struct FinishedRecordings {
+    /// The files that are not known to be on the disk yet.
+    pub(super) unsynced: Vec<Arc<RecordingFile>>,
+    /// The recordings for the report at the end. The oldest are forgotten if there are too many: a daemon may record for months.
+    remembered: Vec<FinishedRecording>,
+}
+
+impl FinishedRecordings {
+    /// Maximum number of recordings that are remembered.
+    const MAX: usize = 1000;
+
+    /// Adds a recording, which is only left to be synced.
+    pub(super) fn close(&mut self, (file, recording): (Arc<RecordingFile>, FinishedRecording)) {
+        self.unsynced.push(file);
+        self.remember(recording);
+    }
+
+    /// Adds a recording for the report.
+    pub(super) fn remember(&mut self, recording: FinishedRecording) {
+        if self.remembered.len() >= Self::MAX {
+            self.remembered.remove(0);
+        }
+        self.remembered.push(recording);
+    }
+
+    /// The recordings for the report, the oldest first.
+    pub(super) fn into_vec(self) -> Vec<FinishedRecording> {
+        self.remembered
     }
 }
 

@@ -18,6 +18,8 @@ mod late_samples;
 mod novel;
 mod open_files;
 mod options;
+#[cfg(feature = "mcap")]
+mod outcomes;
 mod queue;
 mod recording_file;
 mod streams;
@@ -29,5 +31,7 @@ pub(crate) use self::folder::check as check_folder;
 pub(crate) use self::late_samples::LateSamples;
 pub use self::novel::NovelStreams;
 pub use self::options::{OnFault, RecorderOptions, Unlabelled};
+#[cfg(feature = "mcap")]
+pub use self::outcomes::RecordedOutcomes;
 pub use self::streams::Recorder;
 pub(crate) use self::thread::{RecordSender, Recorded, start};

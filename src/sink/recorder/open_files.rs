@@ -2,6 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::signal::StreamId;
+
 /// File descriptors that are left for everything else: sources, connections, pages, the model.
 const RESERVED: u64 = 128;
 
@@ -28,6 +30,19 @@ pub(super) fn limit(wanted: usize) -> usize {
         );
     }
     limit
+}
+
+/// Why a stream is not recorded, while as many `files` are open as may be for the limit of `streams`.
+pub(super) fn over_limit(stream: &StreamId, files: usize, streams: usize) -> String {
+    if files < streams {
+        return format!(
+            "the stream \"{stream}\" is not recorded, because {files} recordings are open, and this process may not open more \
+             files; raise LimitNOFILE in the unit, or `ulimit -n`"
+        );
+    }
+    format!(
+        "the stream \"{stream}\" is over the limit limits.streams = {streams}; raise it to record more streams"
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::signal::{Label, SampleBatch, SourceEvent, StreamId, Time};
+#[cfg(feature = "mcap")]
+use crate::sink::mcap::ResultMessage;
 
 /// Maximum size of what waits for the thread or is being written by it, in bytes.
 pub(super) const MAX_BYTES: usize = 16 << 20;
@@ -41,6 +43,9 @@ pub(super) struct RecordEntry {
     /// The label that the stream has over MQTT; `None` if it has none.
     pub(super) label: Option<Label>,
     pub(super) batches: Vec<SampleBatch>,
+    /// What was found out about the stream, for its recording if one is open.
+    #[cfg(feature = "mcap")]
+    pub(super) results: Vec<ResultMessage>,
     pub(super) ends: bool,
     pub(super) bytes: usize,
 }
@@ -68,14 +73,7 @@ impl RecordQueue {
         };
         let index = match open.filter(has_label) {
             Some(index) => index,
-            None => {
-                let (index, stream) = (state.entries.len(), stream.clone());
-                state.open.insert(stream.clone(), index);
-                let label = label.cloned();
-                state.entries.push(RecordEntry { stream, label, batches: Vec::new(), ends: false, bytes: 0 });
-                state.add_bytes(index, ENTRY_BYTES);
-                index
-            }
+            None => state.open_entry(stream, label),
         };
         match batch {
             Some(batch) => {
@@ -94,6 +92,21 @@ impl RecordQueue {
             self.changed.notify_one();
         }
         0
+    }
+
+    /// Adds what was found out about a stream. Returns whether it found room.
+    #[cfg(feature = "mcap")]
+    pub(super) fn push_result(&self, stream: &StreamId, message: ResultMessage) -> bool {
+        let mut state = self.lock();
+        let bytes = message.bytes();
+        if state.closed || state.bytes + bytes + ENTRY_BYTES > MAX_BYTES {
+            return false;
+        }
+        // Its label does not matter, because it begins no recording.
+        let index = state.open.get(stream).copied().unwrap_or_else(|| state.open_entry(stream, None));
+        state.add_bytes(index, bytes);
+        state.entries.get_mut(index).map(|entry| entry.results.push(message));
+        true
     }
 
     /// Waits at most for `timeout` until much waits or the queue is closed, and returns everything. `None` when
@@ -127,6 +140,23 @@ impl RecordQueue {
 }
 
 impl QueueState {
+    /// Begins an entry of a stream, and returns its index.
+    fn open_entry(&mut self, stream: &StreamId, label: Option<&Label>) -> usize {
+        let index = self.entries.len();
+        self.open.insert(stream.clone(), index);
+        self.entries.push(RecordEntry {
+            stream: stream.clone(),
+            label: label.cloned(),
+            batches: Vec::new(),
+            #[cfg(feature = "mcap")]
+            results: Vec::new(),
+            ends: false,
+            bytes: 0,
+        });
+        self.add_bytes(index, ENTRY_BYTES);
+        index
+    }
+
     fn add_bytes(&mut self, index: usize, bytes: usize) {
         self.bytes += bytes;
         if let Some(entry) = self.entries.get_mut(index) {

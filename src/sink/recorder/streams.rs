@@ -8,18 +8,18 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::file::{MAX_GAP, OpenRecording};
-use super::finished::FinishedRecording;
+use super::finished::{FinishedRecording, FinishedRecordings};
 use super::late_samples::LateSamples;
 use super::novel::{DiskSpace, NovelStreams};
 use super::options::{RecorderOptions, Unlabelled};
+use super::queue::RecordQueue;
 use super::recording_file::RecordingFile;
 use super::sync::sync_all;
 use super::{folder, open_files};
 use crate::signal::{DropReason, Drops, Label, SampleBatch, StreamId};
+#[cfg(feature = "mcap")]
+use crate::sink::mcap::ResultMessage;
 use crate::stream::Placement;
-
-/// Maximum number of finished recordings that are remembered for the report at the end.
-const MAX_FINISHED: usize = 1000;
 
 /// What the recordings of novel surfaces may take on the disk in all.
 const MAX_NOVEL_BYTES: u64 = 256 << 20;
@@ -40,10 +40,12 @@ pub struct Recorder {
     /// Maximum number of open files.
     max_files: usize,
     files: HashMap<StreamId, OpenRecording>,
-    /// Finished recordings that are not known to be on the disk yet.
-    closed: Vec<Arc<RecordingFile>>,
-    /// The finished recordings.
-    finished: Vec<FinishedRecording>,
+    /// The recordings that have been closed.
+    finished: FinishedRecordings,
+    /// What waits for the thread that writes.
+    queue: Arc<RecordQueue>,
+    /// Whether what is found out about a stream is recorded as well.
+    has_outcomes: bool,
     /// What limits the recordings of novel surfaces, if these are all that is recorded of streams without a label.
     novel: Option<(NovelStreams, DiskSpace)>,
 }
@@ -67,8 +69,9 @@ impl Recorder {
             folder,
             late: LateSamples::Count,
             files: HashMap::new(),
-            closed: Vec::new(),
-            finished: Vec::new(),
+            finished: FinishedRecordings::default(),
+            queue: Arc::default(),
+            has_outcomes: false,
             novel,
         })
     }
@@ -76,6 +79,32 @@ impl Recorder {
     /// What is recorded, and where.
     pub(super) fn options(&self) -> &RecorderOptions {
         &self.options
+    }
+
+    /// What waits for the thread that writes.
+    pub(super) fn queue(&self) -> &Arc<RecordQueue> {
+        &self.queue
+    }
+
+    /// Whether what is found out about a stream is recorded as well. Its recording then ends with the outcomes, which come
+    /// after the samples.
+    pub(super) fn has_outcomes(&self) -> bool {
+        self.has_outcomes
+    }
+
+    /// Records what is found out about streams as well.
+    #[cfg(feature = "mcap")]
+    pub(super) fn set_outcomes(&mut self) {
+        self.has_outcomes = true;
+    }
+
+    /// Writes something that was found out about a stream into its recording, if one is open.
+    ///
+    /// # Errors
+    /// An error that names the file.
+    #[cfg(feature = "mcap")]
+    pub(super) fn result(&mut self, stream: &StreamId, message: &ResultMessage) -> io::Result<()> {
+        self.files.get_mut(stream).map_or(Ok(()), |open| open.result(message))
     }
 
     /// The streams that are on a novel surface now, to be told by the decisions; `None` if it does not matter.
@@ -112,9 +141,10 @@ impl Recorder {
             return self.end(&batch.stream, drops);
         }
         if !self.files.contains_key(&batch.stream) {
-            if self.files.len() + self.closed.len() >= self.max_files {
-                drops
-                    .add_many(DropReason::NotRecorded, batch.samples.len() as u64, || self.over_limit(batch));
+            if self.files.len() + self.finished.unsynced.len() >= self.max_files {
+                drops.add_many(DropReason::NotRecorded, batch.samples.len() as u64, || {
+                    open_files::over_limit(&batch.stream, self.max_files, self.options.max_streams)
+                });
                 return Ok(());
             }
             let open = OpenRecording::labelled(&self.options, &self.folder, &batch.stream, label)?;
@@ -153,7 +183,7 @@ impl Recorder {
                     next.leaps = std::mem::take(&mut open.leaps);
                     let done = std::mem::replace(open, next);
                     open.unwrapper.place(raw);
-                    close(done, &mut self.closed, &mut self.finished)?;
+                    self.finished.close(done.end()?);
                     time
                 }
                 placement @ (Placement::Duplicate | Placement::Late) => {
@@ -171,17 +201,18 @@ impl Recorder {
 
     /// Closes a stream's file, and continues in the next one on the same clock.
     fn go_on_in(&mut self, mut next: OpenRecording, stream: &StreamId) -> io::Result<()> {
-        if self.closed.len() >= MAX_CLOSED {
+        if self.finished.unsynced.len() >= MAX_CLOSED {
             // They take descriptors until they are synced, and labels may change at once for a whole fleet.
-            sync_all(&self.closed)?;
-            self.closed.clear();
+            sync_all(&self.finished.unsynced)?;
+            self.finished.unsynced.clear();
         }
         let Some(open) = self.files.get_mut(stream) else { return Ok(()) };
         next.timestamper = open.timestamper.clone();
         next.unwrapper = open.unwrapper.clone();
         next.restarts = open.restarts.clone();
         next.leaps = std::mem::take(&mut open.leaps);
-        close(std::mem::replace(open, next), &mut self.closed, &mut self.finished)
+        self.finished.close(std::mem::replace(open, next).end()?);
+        Ok(())
     }
 
     /// Closes a stream's file. A last sample that leaps back in time was not confirmed, and is counted in `drops`.
@@ -196,7 +227,8 @@ impl Recorder {
             open.write(time, &row)?;
         }
         open.leaps.finish(drops);
-        close(open, &mut self.closed, &mut self.finished)
+        self.finished.close(open.end()?);
+        Ok(())
     }
 
     /// Gives everything so far to the system, and closes the files of idle streams.
@@ -209,14 +241,14 @@ impl Recorder {
         for stream in expired.map(|(stream, _)| stream.clone()).collect::<Vec<_>>() {
             self.end(&stream, drops)?;
         }
-        self.closed.retain(|file| !file.is_synced());
+        self.finished.unsynced.retain(|file| !file.is_synced());
         self.files.values_mut().try_for_each(OpenRecording::flush)
     }
 
     /// The files with samples that the system has and that may not be on the disk yet.
     pub(super) fn unsynced(&self) -> Vec<Arc<RecordingFile>> {
         let open = self.files.values().map(OpenRecording::file);
-        open.chain(&self.closed).filter(|file| !file.is_synced()).cloned().collect()
+        open.chain(&self.finished.unsynced).filter(|file| !file.is_synced()).cloned().collect()
     }
 
     /// Whether samples of an open file are on the disk.
@@ -238,10 +270,10 @@ impl Recorder {
             if file.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
                 let _ = std::fs::remove_file(&file.path);
             } else {
-                remember(&mut self.finished, FinishedRecording { samples: kept, ..finished });
+                self.finished.remember(FinishedRecording { samples: kept, ..finished });
             }
         }
-        for file in self.closed.drain(..) {
+        for file in self.finished.unsynced.drain(..) {
             lost += file.flushed.load(Ordering::Relaxed) - file.kept.load(Ordering::Relaxed);
         }
         lost
@@ -258,43 +290,8 @@ impl Recorder {
             self.end(&stream, drops)?;
         }
         sync_all(&self.unsynced())?;
-        Ok(self.finished)
+        Ok(self.finished.into_vec())
     }
-
-    /// Says why a stream is not recorded.
-    fn over_limit(&self, batch: &SampleBatch) -> String {
-        let (stream, files, streams) = (&batch.stream, self.max_files, self.options.max_streams);
-        if files < streams {
-            return format!(
-                "the stream \"{stream}\" is not recorded, because {files} recordings are open, and this process \
-                 may not open more files; raise LimitNOFILE in the unit, or `ulimit -n`"
-            );
-        }
-        format!(
-            "the stream \"{stream}\" is over the limit limits.streams = {streams}; raise it to record more streams"
-        )
-    }
-}
-
-/// Closes a recording, which is then only left to be synced.
-fn close(
-    open: OpenRecording,
-    closed: &mut Vec<Arc<RecordingFile>>,
-    finished: &mut Vec<FinishedRecording>,
-) -> io::Result<()> {
-    let (file, recording) = open.end()?;
-    remember(finished, recording);
-    closed.push(file);
-    Ok(())
-}
-
-/// Remembers a finished recording, and forgets the oldest if there are too many: a daemon may record for
-/// months.
-fn remember(finished: &mut Vec<FinishedRecording>, recording: FinishedRecording) {
-    if finished.len() >= MAX_FINISHED {
-        finished.remove(0);
-    }
-    finished.push(recording);
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(crate) struct RecordSender {
     queue: Arc<RecordQueue>,
     labels: LiveLabels,
     unlabelled: Unlabelled,
+    /// Whether the outcomes end the recording of a stream.
+    ends_with_outcomes: bool,
     /// The stays on novel surfaces, if only these are recorded of streams without a label.
     stays: Option<NovelStays>,
 }
@@ -42,11 +44,12 @@ pub(crate) fn start(
     on_fault: OnFault,
     health: Arc<Health>,
 ) -> (RecordSender, NamedThread<Recorded>) {
-    let queue = Arc::new(RecordQueue::default());
+    let queue = recorder.queue().clone();
     let options = recorder.options();
     let labels = LiveLabels::new(options.max_streams, options.idle);
     let stays = recorder.novel_streams().map(|novel| NovelStays::new(novel, options));
-    let sender = RecordSender { queue: queue.clone(), labels, unlabelled: options.unlabelled, stays };
+    let (unlabelled, ends_with_outcomes) = (options.unlabelled, recorder.has_outcomes());
+    let sender = RecordSender { queue: queue.clone(), labels, unlabelled, ends_with_outcomes, stays };
     let recording = RecorderLoop {
         recorder,
         on_fault,
@@ -81,7 +84,7 @@ impl RecordSender {
                 if let Some(stays) = &mut self.stays {
                     stays.forget(stream);
                 }
-                self.queue.push(event, None)
+                if self.ends_with_outcomes { 0 } else { self.queue.push(event, None) }
             }
             SourceEvent::Label(change) => {
                 let ended = self.labels.change(change, Instant::now(), drops);
@@ -168,6 +171,10 @@ impl RecorderLoop {
             } else {
                 self.recorder.push(&mut batch, entry.label.as_ref(), &mut self.drops)?;
             }
+        }
+        #[cfg(feature = "mcap")]
+        for message in &entry.results {
+            self.recorder.result(&entry.stream, message)?;
         }
         if entry.ends { self.recorder.end(&entry.stream, &mut self.drops) } else { Ok(()) }
     }

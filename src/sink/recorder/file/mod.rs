@@ -16,6 +16,8 @@ use super::folder;
 use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
 use crate::signal::{Label, StreamId, Time};
+#[cfg(feature = "mcap")]
+use crate::sink::mcap::ResultMessage;
 use crate::stream::{LeapFilter, TimeUnwrapper, Timestamper};
 
 /// The gap limit of the time unwrapper, in nanoseconds. A gap does not end the recording.
@@ -124,6 +126,16 @@ impl OpenRecording {
         self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.dirty = true;
         self.out.sample(time, row).map_err(|error| named(&self.file.path, &error))
+    }
+
+    /// Writes something that was found out about the stream, if the form of the file has such messages.
+    ///
+    /// # Errors
+    /// An error that names the file.
+    #[cfg(feature = "mcap")]
+    pub(super) fn result(&mut self, message: &ResultMessage) -> io::Result<()> {
+        self.dirty = true;
+        self.out.result(message).map_err(|error| named(&self.file.path, &error))
     }
 
     /// Gives everything so far to the system, where the end of this process cannot lose it.

@@ -12,7 +12,7 @@ use crate::recordings::RecordingFormat;
 use crate::recordings::reader::RecordingMetadata;
 use crate::signal::{Label, StreamId, Time, UNLABELLED};
 #[cfg(feature = "mcap")]
-use crate::sink::mcap::McapFile;
+use crate::sink::mcap::{McapFile, ResultMessage};
 
 /// The number of flushes after which another MCAP file begins, because the index of one grows with each: an hour.
 #[cfg(feature = "mcap")]
@@ -104,6 +104,18 @@ impl RecordingWriter {
             }
             #[cfg(feature = "mcap")]
             Self::Mcap(file) => file.sample(time, values),
+        }
+    }
+
+    /// Writes something that was found out about the stream.
+    ///
+    /// # Errors
+    /// The error of the file.
+    #[cfg(feature = "mcap")]
+    pub(super) fn result(&mut self, message: &ResultMessage) -> io::Result<()> {
+        match self {
+            Self::Csv { .. } => Ok(()),
+            Self::Mcap(file) => file.result(message, 0),
         }
     }
 
