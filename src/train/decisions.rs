@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::{BatchSlot, DecisionOptions, InferredBatch, ServingContext, SurfaceTable};
+use crate::decision::{BatchSlot, DecisionOptions, InferredBatch, Outcome, ServingContext, SurfaceTable};
 use crate::model::answers::Answers;
 use crate::model::card::Card;
+use crate::recordings::labels::Labels;
 use crate::recordings::reader::RecordingReader;
 use crate::recordings::{Recording, RecordingError};
 use crate::score::Confusion;
@@ -72,55 +73,11 @@ impl<'a> Decisions<'a> {
     pub(crate) fn add<E: From<RecordingError>>(
         &mut self,
         recording: &Recording,
-        mut answer: impl FnMut(&[&[f32]]) -> Result<Answers, E>,
+        answer: impl FnMut(&[&[f32]]) -> Result<Answers, E>,
     ) -> Result<(), E> {
-        let options = StreamTableOptions {
-            windower: WindowerOptions::of(self.card),
-            max_streams: 1,
-            silence_limits: None,
-        };
-        let context = ServingContext {
-            card: self.card.clone(),
-            model: String::new(),
-            node: None,
-            hop: self.card.hop,
-            decision: DecisionOptions::default(),
-        };
-        let (mut streams, mut surfaces) = (StreamTable::new(options), SurfaceTable::new(context));
-        let (stream, arrived, mut drops) = (recording.stream(), Arrival::now(), Drops::default());
-        let mut reader = RecordingReader::open(recording, Some(&self.card.channels))?;
-        let (mut has_more, mut is_open) = (true, true);
-        for sequence in 0.. {
-            let mut events: Vec<StreamEvent> = Vec::new();
-            if has_more {
-                let mut samples = reader.samples();
-                has_more = reader.next_batch(&mut samples)?;
-                // Labels in a column become known while the recording is read.
-                self.truth.set(&stream, reader.labels()?);
-                let mut batch = SampleBatch { stream: stream.clone(), samples, arrived, rate: None };
-                streams.push(&mut batch, &mut drops, |event| events.push(event));
-            } else {
-                streams.end(&stream, &mut drops, |event| events.push(event));
-                is_open = false;
-            }
-            let windows = events.iter().filter_map(|event| match &event.kind {
-                EventKind::Window { window, .. } => Some(window.values.as_slice()),
-                _ => None,
-            });
-            let windows: Vec<&[f32]> = windows.collect();
-            let answers = if windows.is_empty() { Answers::default() } else { answer(&windows)? };
-            let slot = BatchSlot::unlimited();
-            surfaces.push(
-                InferredBatch { sequence, context: None, events, receipts: Vec::new(), answers, slot },
-                |outcome| {
-                    self.evaluation.take(&outcome);
-                },
-            );
-            if !is_open {
-                break;
-            }
-        }
-        Ok(())
+        let (stream, truth) = (recording.stream(), self.truth.clone());
+        let labels = |labels| truth.set(&stream, labels);
+        decide(self.card, recording, answer, labels, |outcome| self.evaluation.take(outcome)).map(|_| ())
     }
 
     /// The predictions on each label that the model does not know.
@@ -132,6 +89,73 @@ impl<'a> Decisions<'a> {
     pub(crate) fn confusion(&self) -> &Confusion {
         self.evaluation.decisions()
     }
+}
+
+/// What there is to say about a recording after it has been read to its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadingNotes {
+    /// The samples that were dropped until the windows were cut, by reason.
+    pub drops: Drops,
+    /// That the times are not in seconds, if that was worked out.
+    pub unit: Option<String>,
+    /// What seems to be wrong with the recording although it can be read.
+    pub warning: Option<String>,
+}
+
+/// Reads a recording through the daemon's own parts, and emits what the daemon would, for a model with this card.
+/// `answer` returns the answers to windows, each row-major [W, C]. `labels` gets the labels of the recording each time
+/// that more of them may be known, before the outcomes at those times are emitted.
+///
+/// # Errors
+/// If the recording cannot be read, or `answer` fails.
+pub(crate) fn decide<E: From<RecordingError>>(
+    card: &Card,
+    recording: &Recording,
+    mut answer: impl FnMut(&[&[f32]]) -> Result<Answers, E>,
+    mut labels: impl FnMut(Labels),
+    mut emit: impl FnMut(&Outcome),
+) -> Result<ReadingNotes, E> {
+    let options =
+        StreamTableOptions { windower: WindowerOptions::of(card), max_streams: 1, silence_limits: None };
+    let context = ServingContext {
+        card: card.clone(),
+        model: String::new(),
+        node: None,
+        hop: card.hop,
+        decision: DecisionOptions::default(),
+    };
+    let (mut streams, mut surfaces) = (StreamTable::new(options), SurfaceTable::new(context));
+    let (stream, arrived, mut drops) = (recording.stream(), Arrival::now(), Drops::default());
+    let mut reader = RecordingReader::open(recording, Some(&card.channels))?;
+    let (mut has_more, mut is_open) = (true, true);
+    for sequence in 0.. {
+        let mut events: Vec<StreamEvent> = Vec::new();
+        if has_more {
+            let mut samples = reader.samples();
+            has_more = reader.next_batch(&mut samples)?;
+            // Labels in a column become known while the recording is read.
+            labels(reader.labels()?);
+            let mut batch = SampleBatch { stream: stream.clone(), samples, arrived, rate: None };
+            streams.push(&mut batch, &mut drops, |event| events.push(event));
+        } else {
+            streams.end(&stream, &mut drops, |event| events.push(event));
+            is_open = false;
+        }
+        let windows = events.iter().filter_map(|event| match &event.kind {
+            EventKind::Window { window, .. } => Some(window.values.as_slice()),
+            _ => None,
+        });
+        let windows: Vec<&[f32]> = windows.collect();
+        let answers = if windows.is_empty() { Answers::default() } else { answer(&windows)? };
+        let slot = BatchSlot::unlimited();
+        let batch = InferredBatch { sequence, context: None, events, receipts: Vec::new(), answers, slot };
+        surfaces.push(batch, |outcome| emit(&outcome));
+        if !is_open {
+            break;
+        }
+    }
+    drops.merge(reader.drops());
+    Ok(ReadingNotes { drops, unit: reader.unit_conclusion(), warning: reader.warning() })
 }
 
 /// The number of recordings with windows of more than one label, among those with the given windows. Only on these

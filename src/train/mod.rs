@@ -15,6 +15,7 @@
 //! - `import`: networks from an ONNX graph, the inverse of `export`
 //! - `refit`: a model that is trained further on new recordings
 //! - `decisions`: the surfaces that the daemon would publish for held-out recordings
+//! - `compare`: two models on the same recordings
 //! - `baseline`: decision trees, for comparison
 //! - `time_scores`: the scores in other sessions and later
 //! - `report`: the report of a training run
@@ -25,6 +26,7 @@
 //! The same seed gives the same model, byte for byte, on the same machine with any number of threads.
 
 pub(crate) mod baseline;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod decisions;
 pub(crate) mod diagnose;

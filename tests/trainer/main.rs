@@ -2,6 +2,7 @@
 //! a single test program, so that the library is linked only once.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is test code")]
 
+mod compare;
 mod diagnose;
 mod documents;
 mod keras;
