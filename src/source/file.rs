@@ -3,7 +3,7 @@
 //!
 //! Each recording is a stream of its own. While reading, the source can also collect the labels of each
 //! stream ([`Truth`]), against which a sink scores the predictions, and the recordings that could not be read
-//! to their end ([`RecordingReports`]).
+//! to their end ([`ReadingReports`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::handle::{PipelineClosed, SourceHandle};
-use super::recording_report::RecordingReports;
+use super::reading_report::ReadingReports;
 use super::rounds::Rounds;
 use crate::health::SourceState;
 use crate::recordings::labels::Labels;
@@ -37,7 +37,7 @@ pub(crate) struct FileSource {
     /// Collects the labels of each stream; `None` if they are not needed.
     pub truth: Option<Truth>,
     /// Collects errors and warnings. Reading a recording ends at its first error, and the next recording follows.
-    pub reports: RecordingReports,
+    pub reports: ReadingReports,
 }
 
 /// The labels of each stream, as far as they are known.
@@ -73,7 +73,7 @@ pub(crate) struct FileReader {
     speed: f64,
     repeat: bool,
     truth: Option<Truth>,
-    reports: RecordingReports,
+    reports: ReadingReports,
 }
 
 impl FileSource {

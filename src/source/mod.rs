@@ -24,7 +24,7 @@ pub(crate) mod message_decoder;
 pub(crate) mod port_holder;
 mod progress;
 pub(crate) mod queue;
-pub(crate) mod recording_report;
+pub(crate) mod reading_report;
 mod rounds;
 pub(crate) mod serial;
 pub(crate) mod simulator;

@@ -19,7 +19,7 @@ use crate::signal::{Channel, channel_names};
 use crate::sink::home_assistant::HomeAssistantDiscovery;
 use crate::source::bytes::ByteSource;
 use crate::source::file::{FileSource, named};
-use crate::source::recording_report::RecordingReports;
+use crate::source::reading_report::ReadingReports;
 use crate::source::serial::SerialSource;
 use crate::source::simulator::SimulatorSource;
 use crate::stream::{SilenceLimits, StreamTableOptions, WindowerOptions};
@@ -145,7 +145,7 @@ fn build_source(
             speed: source.speed().map_err(Failure::config)?,
             repeat: source.repeat.unwrap_or_default(),
             truth: None,
-            reports: RecordingReports::default(),
+            reports: ReadingReports::default(),
         }),
         SourceKind::Simulator => {
             if channels != [SimulatorSource::channel()] {

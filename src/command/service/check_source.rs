@@ -14,7 +14,7 @@ use crate::model::card::Card;
 use crate::nats::NatsFault;
 use crate::signal::{Channel, DropReason, Drops};
 use crate::source::port_holder::PortHolder;
-use crate::source::recording_report::RecordingReports;
+use crate::source::reading_report::ReadingReports;
 
 /// How long a source is read.
 const READING: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ struct SourceKindCheck {
     /// The warning if nothing arrives; `None` if that is usual, as with messages.
     silence: Option<String>,
     /// The errors of recordings.
-    reports: RecordingReports,
+    reports: ReadingReports,
 }
 
 impl SourceCheck {
@@ -131,7 +131,7 @@ impl SourceCheck {
 /// Opens what can only be read by one program, and describes the source. The source is `None` if it is not read.
 fn prepare(source: SourceTask) -> Result<(Option<SourceTask>, SourceKindCheck, Vec<String>), Failure> {
     let mut kind =
-        SourceKindCheck { description: String::new(), silence: None, reports: RecordingReports::default() };
+        SourceKindCheck { description: String::new(), silence: None, reports: ReadingReports::default() };
     let mut warnings = Vec::new();
     let source = match source {
         SourceTask::Mqtt(subscription) => {

@@ -23,7 +23,7 @@ use crate::sink::evaluation::EvaluationSink;
 use crate::sink::json::JsonWriter;
 use crate::sink::text::{TextFormat, TextSink};
 use crate::source::file::{FileSource, Truth, named};
-use crate::source::recording_report::RecordingReports;
+use crate::source::reading_report::ReadingReports;
 use crate::stream::{StreamTableOptions, WindowerOptions};
 
 /// Run recordings through a model
@@ -87,7 +87,7 @@ impl ReplayArgs {
         config.window.hop = self.hop.map(|hop| hop as usize);
         let (card, models) = assemble::models(&config).map_err(Failure::or_failed)?;
         let truth = Truth::default();
-        let reports = RecordingReports::default();
+        let reports = ReadingReports::default();
         let context = assemble::context(&config, card.clone());
         #[cfg_attr(not(feature = "mcap"), expect(unused_mut))]
         let mut sinks = vec![
@@ -168,7 +168,7 @@ impl ReplayArgs {
     }
 
     /// Prints the scores, and what was said about the recordings.
-    fn conclude(&self, sinks: Vec<Sink>, reports: &RecordingReports, health: &Health) -> Result<(), Failure> {
+    fn conclude(&self, sinks: Vec<Sink>, reports: &ReadingReports, health: &Health) -> Result<(), Failure> {
         for sink in sinks {
             let Sink::Evaluation(evaluation) = sink else { continue };
             eprint!("{evaluation}");

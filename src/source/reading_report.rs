@@ -9,11 +9,11 @@ const MAX_KEPT: usize = 100;
 
 /// What is said about recordings while they are read. Clones share their contents.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RecordingReports(Arc<Mutex<RecordingReport>>);
+pub(crate) struct ReadingReports(Arc<Mutex<ReadingReport>>);
 
 /// What was said about recordings, in the order in which it was.
 #[derive(Debug, Default)]
-pub(crate) struct RecordingReport {
+pub(crate) struct ReadingReport {
     /// Why recordings could not be read to their end.
     pub errors: Vec<RecordingError>,
     /// What seems to be wrong with recordings that could be read.
@@ -22,7 +22,7 @@ pub(crate) struct RecordingReport {
     pub units: Vec<String>,
 }
 
-impl RecordingReports {
+impl ReadingReports {
     /// Adds why a recording could not be read to its end.
     pub(super) fn add_error(&self, error: RecordingError) {
         self.report().errors.push(error);
@@ -48,11 +48,11 @@ impl RecordingReports {
     }
 
     /// Removes and returns all that was said so far.
-    pub(crate) fn take(&self) -> RecordingReport {
+    pub(crate) fn take(&self) -> ReadingReport {
         std::mem::take(&mut self.report())
     }
 
-    fn report(&self) -> MutexGuard<'_, RecordingReport> {
+    fn report(&self) -> MutexGuard<'_, ReadingReport> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
