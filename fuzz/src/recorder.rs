@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use underfoot::recordings::{self, reader::RecordingReader};
+use underfoot::recordings::{self, RecordingFormat, reader::RecordingReader};
 use underfoot::signal::{Arrival, Channel, Columns, Drops, SampleBatch, Samples, StreamId, Time};
 use underfoot::sink::recorder::{Recorder, RecorderOptions, Unlabelled};
 
@@ -28,7 +28,7 @@ pub fn recorder(data: &[u8]) {
     }
     let options = RecorderOptions {
         folder: folder.path().to_owned(),
-        format: underfoot::recordings::RecordingFormat::Csv,
+        format: if choice & 16 == 0 { RecordingFormat::Csv } else { RecordingFormat::Mcap },
         label: "tile".into(),
         unlabelled: Unlabelled::Recorded,
         channels: channels.clone(),

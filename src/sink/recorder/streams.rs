@@ -191,7 +191,7 @@ impl Recorder {
                     continue;
                 }
             };
-            let bytes = open.write(time, row)?;
+            let bytes = open.write(time, row, drops)?;
             if let Some(space) = &mut space {
                 space.add(bytes, open.samples == 1);
             }
@@ -224,7 +224,7 @@ impl Recorder {
         if let Some((time, row)) = open.leaps.release()
             && let Placement::Next(time) | Placement::AfterGap(time) = open.unwrapper.place(time)
         {
-            open.write(time, &row)?;
+            open.write(time, &row, drops)?;
         }
         open.leaps.finish(drops);
         self.finished.close(open.end()?);

@@ -15,7 +15,7 @@ use super::finished::FinishedRecording;
 use super::folder;
 use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
-use crate::signal::{Label, StreamId, Time};
+use crate::signal::{DropReason, Drops, Label, StreamId, Time};
 #[cfg(feature = "mcap")]
 use crate::sink::mcap::ResultMessage;
 use crate::stream::{LeapFilter, TimeUnwrapper, Timestamper};
@@ -117,11 +117,21 @@ impl OpenRecording {
         Err(named(folder, &last))
     }
 
-    /// Appends a sample. Returns its size in bytes, before it is compressed if it is.
+    /// Appends a sample. Returns its size in bytes, before it is compressed if it is. A sample whose time the form of the file
+    /// cannot hold is dropped and counted.
     ///
     /// # Errors
     /// An error that names the file.
-    pub(super) fn write(&mut self, time: Time, row: &[f32]) -> io::Result<usize> {
+    pub(super) fn write(&mut self, time: Time, row: &[f32], drops: &mut Drops) -> io::Result<usize> {
+        if !self.out.holds(time) {
+            drops.add(DropReason::NotRecorded, || {
+                format!(
+                    "the time {} s is before the zero of its clock, and an MCAP file has no such times",
+                    time.seconds()
+                )
+            });
+            return Ok(0);
+        }
         self.samples += 1;
         self.times = Some((self.times.map_or(time, |(first, _)| first), time));
         self.dirty = true;

@@ -131,6 +131,15 @@ impl RecordingWriter {
         }
     }
 
+    /// Whether a sample may have this time.
+    pub(super) fn holds(&self, time: Time) -> bool {
+        match self {
+            Self::Csv { .. } => true,
+            #[cfg(feature = "mcap")]
+            Self::Mcap(_) => time.nanos() >= 0,
+        }
+    }
+
     /// Whether the file has to end.
     pub(super) fn is_full(&self) -> bool {
         match self {
