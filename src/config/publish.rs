@@ -35,7 +35,7 @@ pub struct RecordConfig {
     /// The folder of the recordings; if `None`, nothing is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
-    /// The form of the recordings.
+    /// The form of the recordings. Those as MCAP also have predictions, surfaces and problems.
     pub format: RecordingFormat,
     /// The surface that the robots drive on. Recordings go into a subfolder of this name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -105,7 +105,9 @@ impl RecordQueue {
         // Its label does not matter, because it begins no recording.
         let index = state.open.get(stream).copied().unwrap_or_else(|| state.open_entry(stream, None));
         state.add_bytes(index, bytes);
-        state.entries.get_mut(index).map(|entry| entry.results.push(message));
+        if let Some(entry) = state.entries.get_mut(index) {
+            entry.results.push(message);
+        }
         true
     }
 

@@ -15,6 +15,7 @@ use super::finished::FinishedRecording;
 use super::folder;
 use super::options::RecorderOptions;
 use super::recording_file::{RecordingFile, named};
+use crate::recordings::RecordingFormat;
 use crate::signal::{DropReason, Drops, Label, StreamId, Time};
 #[cfg(feature = "mcap")]
 use crate::sink::mcap::ResultMessage;
@@ -65,9 +66,7 @@ impl OpenRecording {
         let folder = label.map_or_else(|| folder.to_owned(), |label| options.folder.join(label.as_str()));
         // Whoever labels recordings may rename the folder that they are in.
         folder::create(&folder)?;
-        let mut open = Self::create(&folder, stream, label, options)?;
-        open.label = label.cloned();
-        Ok(open)
+        Self::create(&folder, stream, label, options)
     }
 
     /// Creates a file named after the stream and the current time, and writes what comes before the samples.
@@ -93,7 +92,14 @@ impl OpenRecording {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
                     let file = Arc::new(RecordingFile::new(file, path));
-                    let out = RecordingWriter::begin(file.clone(), stream, label, options);
+                    let out = match options.format {
+                        RecordingFormat::Csv => RecordingWriter::csv(file.clone(), &options.channels),
+                        #[cfg(feature = "mcap")]
+                        RecordingFormat::Mcap => {
+                            let label = label.map_or(options.label.as_str(), Label::as_str);
+                            RecordingWriter::mcap(file.clone(), stream, label, &options.channels)
+                        }
+                    };
                     let out = out.map_err(|error| named(&file.path, &error))?;
                     let now = Instant::now();
                     return Ok(Self {
@@ -103,7 +109,7 @@ impl OpenRecording {
                         timestamper: Timestamper::default(),
                         leaps: LeapFilter::default(),
                         restarts: Budget::new(RESTARTS, RESTART_INTERVAL, now),
-                        label: None,
+                        label: label.cloned(),
                         samples: 0,
                         times: None,
                         dirty: true,

@@ -4,13 +4,13 @@ use std::fmt::{self, Display};
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use super::super::options::RecorderOptions;
 use super::super::recording_file::RecordingFile;
 use crate::csv::RowWriter;
-use crate::recordings::RecordingFormat;
 #[cfg(feature = "mcap")]
 use crate::recordings::reader::RecordingMetadata;
-use crate::signal::{Label, StreamId, Time, UNLABELLED};
+use crate::signal::{Channel, Time};
+#[cfg(feature = "mcap")]
+use crate::signal::{StreamId, UNLABELLED};
 #[cfg(feature = "mcap")]
 use crate::sink::mcap::{McapFile, ResultMessage};
 
@@ -21,7 +21,7 @@ const MAX_FLUSHES: u32 = 3600;
 /// Writes the samples of a recording.
 pub(super) enum RecordingWriter {
     /// A header, then one row for each sample.
-    Csv { out: BufWriter<FileWriter>, row: RowWriter },
+    Csv { out: BufWriter<FileWriter>, row: Box<RowWriter> },
     /// What the recording says about itself, then one message for each sample.
     #[cfg(feature = "mcap")]
     Mcap(Box<McapFile<BufWriter<FileWriter>>>),
@@ -48,38 +48,38 @@ impl fmt::Debug for RecordingWriter {
 }
 
 impl RecordingWriter {
-    /// Writes what comes before the samples.
+    /// Begins a CSV file of these channels.
     ///
     /// # Errors
     /// The error of the file.
-    pub(super) fn begin(
+    pub(super) fn csv(file: Arc<RecordingFile>, channels: &[Channel]) -> io::Result<Self> {
+        let (mut out, mut row) = (BufWriter::new(FileWriter(file)), Box::<RowWriter>::default());
+        row.field("t");
+        for channel in channels {
+            row.field(&channel.name);
+        }
+        out.write_all(row.end())?;
+        Ok(Self::Csv { out, row })
+    }
+
+    /// Begins an MCAP file of these channels of a stream on the surface `label`.
+    ///
+    /// # Errors
+    /// The error of the file.
+    #[cfg(feature = "mcap")]
+    pub(super) fn mcap(
         file: Arc<RecordingFile>,
         stream: &StreamId,
-        label: Option<&Label>,
-        options: &RecorderOptions,
+        label: &str,
+        channels: &[Channel],
     ) -> io::Result<Self> {
-        let mut out = BufWriter::new(FileWriter(file));
-        match options.format {
-            RecordingFormat::Csv => {
-                let mut row = RowWriter::default();
-                row.field("t");
-                for channel in &options.channels {
-                    row.field(&channel.name);
-                }
-                out.write_all(row.end())?;
-                Ok(Self::Csv { out, row })
-            }
-            #[cfg(feature = "mcap")]
-            RecordingFormat::Mcap => {
-                let label = label.map_or(options.label.as_str(), Label::as_str);
-                let about = RecordingMetadata {
-                    stream: stream.to_string(),
-                    channels: options.channels.clone(),
-                    label: Some(label).filter(|label| *label != UNLABELLED).map(str::to_owned),
-                };
-                Ok(Self::Mcap(Box::new(McapFile::create(out, &about, &[])?)))
-            }
-        }
+        let about = RecordingMetadata {
+            stream: stream.to_string(),
+            channels: channels.to_vec(),
+            label: Some(label).filter(|label| *label != UNLABELLED).map(str::to_owned),
+        };
+        let out = BufWriter::new(FileWriter(file));
+        Ok(Self::Mcap(Box::new(McapFile::create(out, &about, &[])?)))
     }
 
     /// Appends a sample. Returns its size in bytes, before it is compressed if it is.
@@ -133,11 +133,7 @@ impl RecordingWriter {
 
     /// Whether a sample may have this time.
     pub(super) fn holds(&self, time: Time) -> bool {
-        match self {
-            Self::Csv { .. } => true,
-            #[cfg(feature = "mcap")]
-            Self::Mcap(_) => time.nanos() >= 0,
-        }
+        matches!(self, Self::Csv { .. }) || time.nanos() >= 0
     }
 
     /// Whether the file has to end.
