@@ -66,8 +66,8 @@ pub enum ModelError {
     /// Some weights are in another file.
     #[error(
         "the model \"{path}\" keeps {count} of its weights in another file, {file}, which would be missing or \
-         another one elsewhere; export it as one file: with torch.onnx.export(…, external_data=False), or with \
-         onnx.save_model(onnx.load(\"{path}\"), \"one-file.onnx\"), without save_as_external_data",
+         another one elsewhere; export it as one file, with torch.onnx.export(…, external_data=False), or take them in \
+         with `underfoot model stamp`",
         path = path.display()
     )]
     ExternalWeights {

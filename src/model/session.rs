@@ -14,10 +14,9 @@ use ort::value::{Outlet, TensorRef};
 use super::answers::Answers;
 use super::card::Card;
 use super::card_text;
+use super::check::{GraphValue, Signature, probe, probe_novelty, rows};
 use super::onnx::external_weights;
-use super::probe::{probe, probe_novelty};
 use super::runtime::{self, one_line};
-use super::signature::{GraphValue, Signature};
 
 pub use super::error::ModelError;
 
@@ -84,27 +83,31 @@ impl Model {
     /// # Errors
     /// [`ModelError`], as for [`Model::open`].
     pub fn from_bytes(bytes: &[u8], path: &Path, library: Option<&Path>) -> Result<Self, ModelError> {
-        let environment = runtime::environment(library)?;
-        // ONNX Runtime would look for such files in the working directory.
-        let external = external_weights(bytes);
-        if let Some(file) = external.first() {
-            let (count, file) = (external.len(), card_text::quoted(file));
-            return Err(ModelError::ExternalWeights { path: path.into(), count, file });
-        }
-        let session = load_session(environment, bytes)
-            .map_err(|error| ModelError::Load { path: path.into(), why: one_line(&error.to_string()) })?;
+        let (mut model, candidates) = Self::unprobed(bytes, path, library)?;
+        model.probe(&candidates).map_err(|why| ModelError::Graph { path: path.into(), why })?;
+        Ok(model)
+    }
+
+    /// Loads a model as [`Model::from_bytes`] does, but does not run it. Also returns the indices and names of the
+    /// outputs that may be the probabilities, the most likely one first.
+    ///
+    /// # Errors
+    /// [`ModelError`], as for [`Model::open`].
+    pub(super) fn unprobed(
+        bytes: &[u8],
+        path: &Path,
+        library: Option<&Path>,
+    ) -> Result<(Self, Vec<(usize, String)>), ModelError> {
+        let session = load(bytes, path, library)?;
         let json = session.metadata().ok().and_then(|metadata| metadata.custom(Card::KEY));
         let json = json.ok_or_else(|| ModelError::NoCard { path: path.into() })?;
         let card = Card::parse(&json).map_err(|why| ModelError::Card { path: path.into(), why })?;
         Self::assemble(card, session).map_err(|why| ModelError::Graph { path: path.into(), why })
     }
 
-    /// Checks that the card fits the graph, and that the graph answers with probabilities.
-    fn assemble(card: Card, session: Session) -> Result<Self, String> {
-        let values = |of: &[Outlet]| -> Vec<GraphValue> {
-            of.iter().map(|value| GraphValue::new(value.name(), value.dtype())).collect()
-        };
-        let (inputs, outputs) = (values(session.inputs()), values(session.outputs()));
+    /// Checks that the card fits the graph.
+    fn assemble(card: Card, session: Session) -> Result<(Self, Vec<(usize, String)>), String> {
+        let (inputs, outputs) = (graph_values(session.inputs()), graph_values(session.outputs()));
         let signature = Signature::check(&card, &inputs, &outputs)?;
         let Signature { input, one_at_a_time, candidates, novelty } = signature;
         let output = candidates.first().copied().unwrap_or_default();
@@ -112,24 +115,45 @@ impl Model {
         if card.statistics().is_empty() {
             warnings.push(NO_STATISTICS.into());
         }
-        let mut model = Self { card, session, input, output, novelty, one_at_a_time, warnings };
-        let names: Vec<(usize, String)> =
-            candidates.into_iter().map(|index| (index, outputs[index].name.clone())).collect();
-        let why = |error: ModelError| match error {
-            ModelError::Run { why, .. } => why,
-            error => error.to_string(),
-        };
-        let card = model.card.clone();
-        let probed = probe(&card, &names, one_at_a_time, |output, windows| {
-            model.output = output;
-            model.probabilities(windows).map_err(why)
+        let model = Self { card, session, input, output, novelty, one_at_a_time, warnings };
+        let names = candidates.into_iter().map(|index| (index, outputs[index].name.clone()));
+        Ok((model, names.collect()))
+    }
+
+    /// Chooses the output that answers with probabilities, and checks all answers.
+    fn probe(&mut self, candidates: &[(usize, String)]) -> Result<(), String> {
+        let (card, one_at_a_time) = (self.card.clone(), self.one_at_a_time);
+        let probed = probe(&card, candidates, one_at_a_time, |output, windows| {
+            self.output = output;
+            self.probabilities(windows).map_err(why)
         })?;
-        model.output = probed.output;
-        model.warnings.extend(probed.warning);
-        if novelty.is_some() {
-            probe_novelty(&card, one_at_a_time, |windows| Ok(model.answers(windows).map_err(why)?.novelty))?;
+        self.output = probed.output;
+        self.warnings.extend(probed.warning);
+        if self.novelty.is_some() {
+            probe_novelty(&card, one_at_a_time, |windows| Ok(self.answers(windows).map_err(why)?.novelty))?;
         }
-        Ok(model)
+        Ok(())
+    }
+
+    /// The answers of the output with this index to the windows by which a model is checked, in rows of a number for each
+    /// label, whatever these numbers are.
+    ///
+    /// # Errors
+    /// The message of ONNX Runtime if it fails.
+    pub(super) fn rows_of(&mut self, output: usize) -> Result<Vec<Vec<f32>>, String> {
+        let chosen = std::mem::replace(&mut self.output, output);
+        let card = self.card.clone();
+        let rows = rows(&card, |window| self.probabilities(window).map_err(why));
+        self.output = chosen;
+        rows
+    }
+
+    /// The probabilities of the windows by which a model is checked, in rows.
+    ///
+    /// # Errors
+    /// The message of ONNX Runtime if it fails.
+    pub(super) fn rows(&mut self) -> Result<Vec<Vec<f32>>, String> {
+        self.rows_of(self.output)
     }
 
     /// What cannot be checked with this model, or is probably wrong with it, one sentence each.
@@ -213,4 +237,41 @@ fn load_session(environment: &ort::environment::Environment, model: &[u8]) -> or
         .with_inter_threads(1)?
         .with_memory_pattern(false)?
         .commit_from_memory(model)
+}
+
+/// The outputs of a model's graph, whatever they are, with the shapes that ONNX Runtime has worked out.
+///
+/// # Errors
+/// [`ModelError`] if the ONNX Runtime library or the model cannot be loaded.
+pub(super) fn outputs_of(
+    bytes: &[u8],
+    path: &Path,
+    library: Option<&Path>,
+) -> Result<Vec<GraphValue>, ModelError> {
+    Ok(graph_values(load(bytes, path, library)?.outputs()))
+}
+
+fn graph_values(of: &[Outlet]) -> Vec<GraphValue> {
+    of.iter().map(|value| GraphValue::new(value.name(), value.dtype())).collect()
+}
+
+/// Loads the bytes of an ONNX file that has all weights inside.
+fn load(bytes: &[u8], path: &Path, library: Option<&Path>) -> Result<Session, ModelError> {
+    let environment = runtime::environment(library)?;
+    // ONNX Runtime would look for such files in the working directory.
+    let external = external_weights(bytes);
+    if let Some(file) = external.first() {
+        let (count, file) = (external.len(), card_text::quoted(file));
+        return Err(ModelError::ExternalWeights { path: path.into(), count, file });
+    }
+    load_session(environment, bytes)
+        .map_err(|error| ModelError::Load { path: path.into(), why: one_line(&error.to_string()) })
+}
+
+/// The message of ONNX Runtime in an error.
+fn why(error: ModelError) -> String {
+    match error {
+        ModelError::Run { why, .. } => why,
+        error => error.to_string(),
+    }
 }

@@ -5,6 +5,7 @@
 mod compare;
 mod diagnose;
 mod documents;
+mod elsewhere;
 mod keras;
 mod keras_parts;
 mod programs;

@@ -24,18 +24,27 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn weights_in_another_file_are_refused_with_the_option_of_the_exporter() {
+fn weights_that_are_not_in_the_folder_of_the_model_are_refused_with_the_option_of_the_exporter() {
     let folder = tempfile::tempdir().unwrap();
-    let entry = [field(1, b"location"), field(2, b"net.onnx.data")].concat();
-    // TensorProto: name, external_data, data_location = EXTERNAL.
-    let tensor = [field(8, b"fc.weight"), field(13, &entry), vec![14 << 3, 1]].concat();
     // ModelProto.graph with an initializer. Protobuf joins it with the graph before.
-    let graph = field(7, &field(5, &tensor));
-    let bytes = [std::fs::read(model()).unwrap(), graph].concat();
+    let with_weights_in = |file: &str| {
+        let entry = [field(1, b"location"), field(2, file.as_bytes())].concat();
+        // TensorProto: name, external_data, data_location = EXTERNAL.
+        let tensor = [field(8, b"fc.weight"), field(13, &entry), vec![14 << 3, 1]].concat();
+        [std::fs::read(model()).unwrap(), field(7, &field(5, &tensor))].concat()
+    };
     // A file of this name in the working directory must not be read.
+    let bytes = with_weights_in("Cargo.toml");
     let line = stamp(folder.path(), &bytes, CARD).one_line(1);
-    assert_says(&line, &["keeps 1 of its weights in another file, \"net.onnx.data\"", "external_data=False"]);
+    assert_says(&line, &["weights \"fc.weight\" are in another file, \"Cargo.toml\"", "external_data=False"]);
+    assert_says(&line, &["which is not in the folder of the model"]);
+    for outside in ["../net.data", "/etc/hostname"] {
+        let line = stamp(folder.path(), &with_weights_in(outside), CARD).one_line(1);
+        assert_says(&line, &["which is outside of the folder of the model", "external_data=False"]);
+    }
     assert!(!folder.path().join("out.onnx").exists());
+    // The daemon reads no other file at all.
+    std::fs::write(folder.path().join("net.onnx"), bytes).unwrap();
     let named = folder.path().join("net.onnx");
     let replay = run(["replay", folder.path().to_str().unwrap(), "--model", named.to_str().unwrap()]);
     assert_ne!(replay.code, Some(0));

@@ -10,11 +10,19 @@ use super::proto::{
 use crate::model::card::Card;
 
 /// The type of float32 tensors, `TensorProto.DataType.FLOAT`.
-pub(super) const FLOAT: i32 = 1;
+pub(crate) const FLOAT: i32 = 1;
 /// The type of int64 tensors, `TensorProto.DataType.INT64`.
-pub(super) const INT64: i32 = 7;
+pub(crate) const INT64: i32 = 7;
+/// The type of int32 tensors, `TensorProto.DataType.INT32`.
+pub(crate) const INT32: i32 = 6;
+/// The type of float16 tensors, `TensorProto.DataType.FLOAT16`.
+pub(crate) const FLOAT16: i32 = 10;
+/// The type of float64 tensors, `TensorProto.DataType.DOUBLE`.
+pub(crate) const DOUBLE: i32 = 11;
 /// The type of attributes with one integer, `AttributeProto.AttributeType.INT`.
 const ATTRIBUTE_INT: i32 = 2;
+/// The type of attributes with a tensor, `AttributeProto.AttributeType.TENSOR`.
+const ATTRIBUTE_TENSOR: i32 = 4;
 /// The type of attributes with several integers, `AttributeProto.AttributeType.INTS`.
 const ATTRIBUTE_INTS: i32 = 7;
 
@@ -81,6 +89,16 @@ pub(crate) fn integers_attribute(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
+/// An attribute with a tensor.
+pub(crate) fn tensor_attribute(name: &str, value: TensorProto) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        t: Some(value),
+        kind: Some(ATTRIBUTE_TENSOR),
+        ..Default::default()
+    }
+}
+
 fn tensor(name: &str, sizes: &[usize], data_type: i32, bytes: Vec<u8>) -> TensorProto {
     TensorProto {
         dims: sizes.iter().map(|size| *size as i64).collect(),
@@ -93,6 +111,11 @@ fn tensor(name: &str, sizes: &[usize], data_type: i32, bytes: Vec<u8>) -> Tensor
 /// A constant tensor of float32 values, row-major, with these sizes.
 pub(crate) fn floats(name: &str, sizes: &[usize], values: &[f32]) -> TensorProto {
     tensor(name, sizes, FLOAT, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// A constant tensor of float64 values, row-major, with these sizes.
+pub(crate) fn doubles(name: &str, sizes: &[usize], values: &[f64]) -> TensorProto {
+    tensor(name, sizes, DOUBLE, values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
 /// A constant vector of int64 values.

@@ -9,7 +9,7 @@ use prost::Message;
 use super::proto::StringStringEntryProto;
 
 /// `TensorProto.DataLocation.EXTERNAL`.
-const EXTERNAL: i32 = 1;
+pub(super) const EXTERNAL: i32 = 1;
 
 /// The tensors in all graphs and functions of a model. Only the fields that lead to tensors are decoded.
 #[derive(Clone, PartialEq, Message)]

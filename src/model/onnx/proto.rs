@@ -79,13 +79,15 @@ pub(crate) struct NodeProto {
     pub(super) attribute: Vec<AttributeProto>,
 }
 
-/// An attribute of an operator; only attributes of one or several integers are used here.
+/// An attribute of an operator; only attributes of one or several integers, or of a tensor, are used here.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct AttributeProto {
     #[prost(string, optional, tag = "1")]
     pub(super) name: Option<String>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) t: Option<TensorProto>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(int32, optional, tag = "20")]

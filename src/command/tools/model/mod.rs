@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use self::card_template::CardTemplateArgs;
 use self::compare::CompareArgs;
 use crate::command::failure::Failure;
+use crate::model::adapt::{AdaptOptions, AxisOrder, GivenConstant};
 
 /// Print a model's card, add one to a model from another program, or compare two models
 #[derive(Debug, clap::Subcommand)]
@@ -24,7 +25,7 @@ pub enum ModelCommand {
     },
     /// Add a card to a model made by another program, such as Keras or PyTorch, so that it can be served
     Stamp {
-        /// The model (.onnx): its input is windows [N, steps, channels], its output probabilities [N, labels]
+        /// The model (.onnx): its input is windows, its output probabilities or logits [N, labels]
         model: PathBuf,
         /// The card as TOML: channels, rate (Hz), window and hop (steps), resample and labels
         #[arg(long, value_name = "FILE")]
@@ -32,6 +33,12 @@ pub enum ModelCommand {
         /// The file to write: the model with its card
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
+        /// The order of the axes of its input: windows (N), steps (W) and channels (C); by default worked out from their sizes
+        #[arg(long, value_enum, value_name = "ORDER", ignore_case = true)]
+        layout: Option<AxisOrder>,
+        /// The value of an input that is a constant, row by row, or one number for all; may be given several times
+        #[arg(long = "constant", value_name = "NAME=VALUE,...")]
+        constants: Vec<GivenConstant>,
     },
     /// Write a card.toml for a model made by another program, from the recordings that it was trained on
     CardTemplate(CardTemplateArgs),
@@ -49,9 +56,12 @@ impl ModelCommand {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             ModelCommand::Show { model, json } => show::show(&model, json),
-            ModelCommand::Stamp { model, card, out } => stamp::stamp(&model, &card, &out),
             ModelCommand::CardTemplate(arguments) => arguments.run(),
             ModelCommand::Compare(arguments) => arguments.run(),
+            ModelCommand::Stamp { model, card, out, layout, constants } => {
+                let options = AdaptOptions { constants, order: layout };
+                stamp::stamp(&model, &card, &out, &options)
+            }
         }
     }
 }

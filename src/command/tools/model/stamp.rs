@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use crate::command::failure::Failure;
+use crate::model::adapt::{AdaptOptions, adapt};
 use crate::model::card_file;
-use crate::model::onnx;
-use crate::model::session::Model;
 use crate::train::export;
 
-/// Writes the model in the file `model` with the card in `file` to `out`.
+/// Writes the model in the file `model` with the card in `file` to `out`, and prints what had to be changed in it.
 ///
 /// # Errors
 /// [`Failure`] if a file cannot be read or written, the card is invalid, or it does not fit the model.
-pub(super) fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure> {
+pub(super) fn stamp(model: &Path, file: &Path, out: &Path, options: &AdaptOptions) -> Result<(), Failure> {
     let bytes = std::fs::read(model).map_err(|error| {
         Failure::failed(format!("the model \"{}\" cannot be read: {error}; check its path", model.display()))
     })?;
@@ -25,15 +24,14 @@ pub(super) fn stamp(model: &Path, file: &Path, out: &Path) -> Result<(), Failure
     if card.made_by.is_empty() {
         card.made_by = concat!("underfoot ", env!("CARGO_PKG_VERSION"), " model stamp").into();
     }
-    let stamped = onnx::stamp(&bytes, &card.to_json()).map_err(|error| {
-        Failure::failed(format!("no card can be added to \"{}\": {error}", model.display()))
-    })?;
-    // Loads the result, so that a card that does not fit the graph is reported now rather than by the daemon.
-    let loaded = Model::from_bytes(&stamped, model, None).map_err(Failure::failed)?;
-    for warning in loaded.warnings() {
+    let adapted = adapt(&bytes, model, &card, options).map_err(Failure::failed)?;
+    for change in &adapted.changes {
+        eprintln!("{change}");
+    }
+    for warning in adapted.model.warnings() {
         eprintln!("warning: {warning}");
     }
-    export::write_file(out, &stamped).map_err(Failure::failed)?;
+    export::write_file(out, &adapted.bytes).map_err(Failure::failed)?;
     eprintln!("wrote {}", out.display());
     Ok(())
 }

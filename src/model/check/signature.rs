@@ -5,38 +5,38 @@
 
 use ort::value::{TensorElementType, ValueType};
 
-use super::card::Card;
-use super::card_text::quoted;
+use crate::model::card::Card;
+use crate::model::card_text::quoted;
 
 /// The name of the output that says how unlike the training data a window is.
-const NOVELTY: &str = "novelty";
+pub(in crate::model) const NOVELTY: &str = "novelty";
 
 /// An input or output of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GraphValue {
-    pub(super) name: String,
+pub(in crate::model) struct GraphValue {
+    pub(in crate::model) name: String,
     /// The type of its elements, such as `float32`.
-    element: String,
+    pub(in crate::model) element: String,
     /// The sizes of its axes; -1 stands for a size that is not fixed.
-    shape: Vec<i64>,
+    pub(in crate::model) shape: Vec<i64>,
 }
 
 /// How the graph of a model is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Signature {
+pub(in crate::model) struct Signature {
     /// The name of the input.
-    pub(super) input: String,
+    pub(in crate::model) input: String,
     /// Whether the graph takes exactly one window per run.
-    pub(super) one_at_a_time: bool,
+    pub(in crate::model) one_at_a_time: bool,
     /// The indices of the outputs that may be the probabilities, the most likely one first.
-    pub(super) candidates: Vec<usize>,
+    pub(in crate::model) candidates: Vec<usize>,
     /// The index of the output with the novelty; `None` if there is none.
-    pub(super) novelty: Option<usize>,
+    pub(in crate::model) novelty: Option<usize>,
 }
 
 impl GraphValue {
     /// The value with this name and type.
-    pub(super) fn new(name: &str, dtype: &ValueType) -> Self {
+    pub(in crate::model) fn new(name: &str, dtype: &ValueType) -> Self {
         let (element, shape) = match dtype {
             ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => {
                 ("float32".into(), shape.to_vec())
@@ -47,18 +47,18 @@ impl GraphValue {
         Self { name: name.into(), element, shape }
     }
 
-    fn is_float(&self) -> bool {
+    pub(in crate::model) fn is_float(&self) -> bool {
         self.element == "float32"
     }
 
     /// The name and shape, such as `"window" [N, 100, 1]`.
-    fn describe(&self) -> String {
+    pub(in crate::model) fn describe(&self) -> String {
         format!("{} {}", quoted(&self.name), shape_text(&self.shape))
     }
 }
 
 /// A shape in brackets, with `N` for the first size that is not fixed and `?` for others.
-fn shape_text(shape: &[i64]) -> String {
+pub(in crate::model) fn shape_text(shape: &[i64]) -> String {
     let size = |(axis, size): (usize, &i64)| match size {
         0.. => size.to_string(),
         _ if axis == 0 => "N".into(),
@@ -72,7 +72,7 @@ impl Signature {
     ///
     /// # Errors
     /// What is wrong and how to fix it, as the rest of a sentence about the model.
-    pub(super) fn check(card: &Card, inputs: &[GraphValue], outputs: &[GraphValue]) -> Result<Self, String> {
+    pub(in crate::model) fn check(card: &Card, inputs: &[GraphValue], outputs: &[GraphValue]) -> Result<Self, String> {
         let input = the_input(card, inputs)?;
         let one_at_a_time = check_input(card, input)?;
         let novelty = novelty(outputs)?;

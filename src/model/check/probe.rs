@@ -6,11 +6,10 @@
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
 
-use super::card::Card;
-use super::card_text::quoted;
+use super::answer_form::AnswerForm;
+use crate::model::card::Card;
+use crate::model::card_text::quoted;
 
-/// How far the probabilities of a window may be from a sum of 1.
-const TOLERANCE: f32 = 1e-3;
 /// How far the answers to a window alone and in a batch may be apart.
 const BATCH_TOLERANCE: f32 = 1e-3;
 /// Answers that differ by no more than this for any window do not depend on it.
@@ -31,11 +30,11 @@ struct ProbeWindow {
 
 /// What the probe of a model found.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Probed {
+pub(in crate::model) struct Probed {
     /// The index of the output with the probabilities.
-    pub(super) output: usize,
+    pub(in crate::model) output: usize,
     /// What is probably wrong with the model, in one sentence.
-    pub(super) warning: Option<String>,
+    pub(in crate::model) warning: Option<String>,
 }
 
 /// Finds the output that answers with probabilities, and checks its answers. `candidates` are the outputs that
@@ -45,7 +44,7 @@ pub(super) struct Probed {
 /// # Errors
 /// What is wrong with the answers of the most likely output and how to fix it, as the rest of a sentence about
 /// the model.
-pub(super) fn probe(
+pub(in crate::model) fn probe(
     card: &Card,
     candidates: &[(usize, String)],
     one_at_a_time: bool,
@@ -54,8 +53,7 @@ pub(super) fn probe(
     let windows = windows(card);
     let mut first_fault = None;
     for (output, name) in candidates {
-        let rows =
-            windows.iter().map(|window| run(*output, &window.values)).collect::<Result<Vec<_>, _>>()?;
+        let rows = answers(&windows, |window| run(*output, window))?;
         if let Some(fault) = fault(&windows, &rows) {
             first_fault.get_or_insert(format!("its output {} {fault}", quoted(name)));
             continue;
@@ -81,13 +79,13 @@ pub(super) fn probe(
 ///
 /// # Errors
 /// What is wrong with the answers and how to fix it, as the rest of a sentence about the model.
-pub(super) fn probe_novelty(
+pub(in crate::model) fn probe_novelty(
     card: &Card,
     one_at_a_time: bool,
     mut run: impl FnMut(&[f32]) -> Result<Vec<f32>, String>,
 ) -> Result<(), String> {
     let windows = windows(card);
-    let rows = windows.iter().map(|window| run(&window.values)).collect::<Result<Vec<_>, _>>()?;
+    let rows = answers(&windows, &mut run)?;
     let is_wrong = |row: &Vec<f32>| row.iter().any(|novelty| !(0.0..=1.0).contains(novelty));
     if let Some((window, row)) = windows.iter().zip(&rows).find(|(_, row)| is_wrong(row)) {
         return Err(format!(
@@ -98,6 +96,24 @@ pub(super) fn probe_novelty(
         ));
     }
     if one_at_a_time { Ok(()) } else { check_batch(&windows, &rows, run) }
+}
+
+/// The answers of a model to the windows by which it is checked. `run` runs a window, row-major [W, C].
+///
+/// # Errors
+/// The error of `run`.
+pub(in crate::model) fn rows(
+    card: &Card,
+    run: impl FnMut(&[f32]) -> Result<Vec<f32>, String>,
+) -> Result<Vec<Vec<f32>>, String> {
+    answers(&windows(card), run)
+}
+
+fn answers(
+    windows: &[ProbeWindow],
+    mut run: impl FnMut(&[f32]) -> Result<Vec<f32>, String>,
+) -> Result<Vec<Vec<f32>>, String> {
+    windows.iter().map(|window| run(&window.values)).collect()
 }
 
 /// The windows by which a model is checked: zeros, ones, some like those of the training, and a large one.
@@ -135,45 +151,30 @@ fn windows(card: &Card) -> Vec<ProbeWindow> {
 /// What is wrong with the answers to the windows, as the rest of a sentence about the output; `None` if they
 /// are probabilities.
 fn fault(windows: &[ProbeWindow], rows: &[Vec<f32>]) -> Option<String> {
-    let answers = || windows.iter().zip(rows);
-    if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(|value| !value.is_finite())) {
-        return Some(format!(
-            "gives {} for a window of {}, which are not numbers; look for a division by a deviation of 0 or an exp() \
-             that overflows, and use the softmax of the framework",
-            shown(row),
-            window.name
-        ));
-    }
-    let sum = |row: &[f32]| row.iter().sum::<f32>();
-    let is_log = |row: &Vec<f32>| {
-        let total: f32 = row.iter().map(|value| value.exp()).sum();
-        row.iter().all(|value| *value <= TOLERANCE) && (total - 1.0).abs() < TOLERANCE
-    };
-    if rows.iter().all(is_log) {
-        return Some(
+    let (form, index) = AnswerForm::of(rows);
+    let (window, row) = (windows.get(index)?.name, rows.get(index)?);
+    let given = format!("gives {} for a window of {window}", shown(row));
+    match form {
+        AnswerForm::Probabilities => None,
+        AnswerForm::NotNumbers => Some(format!(
+            "{given}, which are not numbers; look for a division by a deviation of 0 or an exp() that overflows, and \
+             use the softmax of the framework"
+        )),
+        AnswerForm::Logarithms => Some(
             "has the logarithms of probabilities; use softmax in place of log_softmax at the end of the network, \
              and export it again"
                 .into(),
-        );
+        ),
+        AnswerForm::Logits => Some(format!(
+            "{given}, which are logits and not probabilities; end the network with a softmax over the labels \
+             (activation=\"softmax\" in Keras, torch.softmax(x, dim=1) in PyTorch), and export it again"
+        )),
+        AnswerForm::Independent => Some(format!(
+            "{given}, which sum to {} and not to 1, as with a sigmoid for each label; end the network with a softmax \
+             over the labels in place of it, and export it again",
+            row.iter().sum::<f32>()
+        )),
     }
-    let is_outside = |value: &f32| *value < -TOLERANCE || *value > 1.0 + TOLERANCE;
-    if let Some((window, row)) = answers().find(|(_, row)| row.iter().any(is_outside)) {
-        return Some(format!(
-            "gives {} for a window of {}, which are logits and not probabilities; end the network with a softmax \
-             over the labels (activation=\"softmax\" in Keras, torch.softmax(x, dim=1) in PyTorch), and export it \
-             again",
-            shown(row),
-            window.name
-        ));
-    }
-    let (window, row) = answers().find(|(_, row)| (sum(row) - 1.0).abs() > TOLERANCE)?;
-    Some(format!(
-        "gives {} for a window of {}, which sum to {} and not to 1, as with a sigmoid for each label; end the \
-         network with a softmax over the labels in place of it, and export it again",
-        shown(row),
-        window.name,
-        sum(row)
-    ))
 }
 
 /// The first numbers of a row.
@@ -206,7 +207,8 @@ fn check_batch(
     Err(format!("its output for a window changes by {largest} when another window is run with it; {FIX}"))
 }
 
-fn difference(one: &[f32], other: &[f32]) -> impl Iterator<Item = f32> {
+/// How far each two numbers at the same place are apart.
+pub(in crate::model) fn difference(one: &[f32], other: &[f32]) -> impl Iterator<Item = f32> {
     one.iter().zip(other).map(|(one, other)| (one - other).abs())
 }
 

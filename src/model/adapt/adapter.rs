@@ -1,0 +1,289 @@
+//! Changes a model of another program so that it can be served.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::adaptation::Adaptation;
+use super::axis_order::AxisOrder;
+use super::describe::described;
+use super::error::AdaptError;
+use super::exporter::Exporter;
+use super::given_constant::GivenConstant;
+use super::outputs;
+use super::weights_folder::WeightsFolder;
+use super::window_input::{BatchSize, WindowInput};
+use crate::model::card::Card;
+use crate::model::card_text::quoted;
+use crate::model::check::difference;
+use crate::model::error::ModelError;
+use crate::model::onnx::{DeclaredValue, GraphEditor, StampError, embed_weights, stamp};
+use crate::model::session::{Model, outputs_of};
+
+/// How far the answers of a graph that was declared for any number of windows may be from those of the same graph for
+/// the number that it was exported for.
+const TOLERANCE: f32 = 1e-3;
+/// The most often that a window is repeated for a graph that works for a fixed number of windows only.
+const MAX_REPEATS: i64 = 1024;
+
+/// What the user says about a model.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AdaptOptions {
+    /// The values of inputs that are constants.
+    pub(crate) constants: Vec<GivenConstant>,
+    /// The order of the axes of its input; `None` if it is to be worked out.
+    pub(crate) order: Option<AxisOrder>,
+}
+
+/// A model that can be served.
+pub(crate) struct Adapted {
+    /// The bytes of its file, with its card.
+    pub(crate) bytes: Vec<u8>,
+    /// What was changed, in a line each.
+    pub(crate) changes: Vec<String>,
+    /// The loaded model.
+    pub(crate) model: Model,
+}
+
+/// Changes a model so that it can be served with this card, and adds the card. `path` is the path of its file.
+///
+/// # Errors
+/// [`AdaptError`] if the file is no ONNX model, its weights cannot be taken in, or the model cannot be served even when
+/// it is changed.
+pub(crate) fn adapt(
+    model: &[u8],
+    path: &Path,
+    card: &Card,
+    options: &AdaptOptions,
+) -> Result<Adapted, AdaptError> {
+    let mut adapter = Adapter { path, card, changes: Vec::new() };
+    let embedded = adapter.take_in_weights(model)?;
+    let mut editor =
+        GraphEditor::parse(embedded.as_deref().unwrap_or(model)).map_err(|why| adapter.of_file(why))?;
+    let exporter = Exporter::of(editor.producer());
+    adapter.give_constants(&mut editor, &options.constants).map_err(|why| adapter.of_graph(why))?;
+    adapter.remove_weight_inputs(&mut editor);
+    let variant = match adapter.window_input(&editor).map_err(|why| adapter.of_graph(why))? {
+        Some(input) => adapter.fit_input(&editor, &input, options.order)?,
+        None => adapter.finish(editor, Vec::new())?,
+    };
+    let changes = adapter.changes.iter().chain(&variant.changes);
+    let changes = changes.map(|change| change.describe(exporter)).collect();
+    Ok(Adapted { bytes: variant.bytes, changes, model: variant.model })
+}
+
+struct Adapter<'a> {
+    path: &'a Path,
+    card: &'a Card,
+    /// What was changed whatever the input is taken for.
+    changes: Vec<Adaptation>,
+}
+
+/// A model that was loaded as the daemon loads it.
+struct Variant {
+    /// The bytes of its file, with its card.
+    bytes: Vec<u8>,
+    /// What was changed in it.
+    changes: Vec<Adaptation>,
+    model: Model,
+}
+
+impl Adapter<'_> {
+    fn of_file(&self, why: StampError) -> AdaptError {
+        AdaptError::File { path: self.path.into(), why }
+    }
+
+    fn of_graph(&self, why: String) -> AdaptError {
+        ModelError::Graph { path: self.path.into(), why }.into()
+    }
+
+    /// Takes the weights in other files into the model. Returns `None` if there are none.
+    fn take_in_weights(&mut self, model: &[u8]) -> Result<Option<Vec<u8>>, AdaptError> {
+        let folder = WeightsFolder::of(self.path);
+        let (mut files, mut tensors, mut bytes) = (BTreeSet::new(), 0, 0);
+        let embedded = embed_weights(model, &mut |place| {
+            let values = folder.read(place)?;
+            files.insert(place.file.clone());
+            (tensors, bytes) = (tensors + 1, bytes + values.len() as u64);
+            Ok(values)
+        });
+        let embedded = embedded.map_err(|why| self.of_file(why))?;
+        if embedded.is_some() {
+            let files = files.into_iter().collect();
+            self.changes.push(Adaptation::Weights { tensors, bytes, files });
+        }
+        Ok(embedded)
+    }
+
+    /// Makes constants of the inputs for which the user has given values.
+    fn give_constants(
+        &mut self,
+        editor: &mut GraphEditor<'_>,
+        constants: &[GivenConstant],
+    ) -> Result<(), String> {
+        for given in constants {
+            let (inputs, known) = (editor.inputs(), editor.constants());
+            let mut open = inputs.iter().filter(|input| !known.contains(&input.name));
+            let Some(input) = open.clone().find(|input| input.name == given.name) else {
+                let names: Vec<_> = open.by_ref().map(described).collect();
+                return Err(format!(
+                    "--constant names {}, and the inputs of its graph that have no value are {}; correct the name",
+                    quoted(&given.name),
+                    names.join(", ")
+                ));
+            };
+            let wide = editor.free_name(&format!("{}_float64", given.name));
+            let nodes = given.nodes(input, wide)?;
+            editor.remove_input(&given.name);
+            editor.add_first(&nodes);
+            self.changes.push(Adaptation::Constant(described(input)));
+        }
+        Ok(())
+    }
+
+    /// Removes the inputs whose values are in the file.
+    fn remove_weight_inputs(&mut self, editor: &mut GraphEditor<'_>) {
+        if editor.has_constants_as_inputs() {
+            return;
+        }
+        let known = editor.constants();
+        let names = editor.inputs().into_iter().map(|input| input.name);
+        let names: Vec<String> = names.filter(|name| known.contains(name)).collect();
+        names.iter().for_each(|name| editor.remove_input(name));
+        if !names.is_empty() {
+            self.changes.push(Adaptation::WeightInputs(names));
+        }
+    }
+
+    /// The input for windows, with its shape. `None` if there is none that is certain; the check of the graph says what
+    /// is wrong then.
+    ///
+    /// # Errors
+    /// The names of other inputs that have no value, as the rest of a sentence about the model.
+    fn window_input(&self, editor: &GraphEditor<'_>) -> Result<Option<DeclaredValue>, String> {
+        let known = editor.constants();
+        let inputs: Vec<_> =
+            editor.inputs().into_iter().filter(|input| !known.contains(&input.name)).collect();
+        if let [_] = inputs.as_slice() {
+            return Ok(inputs.into_iter().next());
+        }
+        let takes_windows = |input: &&DeclaredValue| {
+            let shape = input.shape.as_deref().unwrap_or_default();
+            !AxisOrder::candidates(shape, self.card).is_empty()
+        };
+        let windows: Vec<_> = inputs.iter().filter(takes_windows).collect();
+        let [window] = windows.as_slice() else { return Ok(None) };
+        let others: Vec<_> = inputs.iter().filter(|input| input != window).collect();
+        let names: Vec<_> = others.iter().map(|input| described(input)).collect();
+        let flags: Vec<_> = others.iter().map(|input| format!("--constant '{}=VALUE,…'", input.name)).collect();
+        Err(format!(
+            "its graph takes {} beside the windows, {}, and the file has no value for {}; give {}, or export it without: \
+             Keras exports the constants of a Normalization layer so, for which keras.layers.Rescaling takes plain \
+             numbers, and PyTorch the initial states of an LSTM, which can be created inside of forward()",
+            names.join(", "),
+            described(window),
+            if names.len() == 1 { "it" } else { "them" },
+            flags.join(" "),
+        ))
+    }
+
+    /// Makes the graph take windows by its input, in the order of its axes, and makes it answer with probabilities.
+    fn fit_input(
+        &self,
+        editor: &GraphEditor<'_>,
+        input: &DeclaredValue,
+        order: Option<AxisOrder>,
+    ) -> Result<Variant, AdaptError> {
+        let shape = input.shape.clone().unwrap_or_default();
+        if let Some(order) = order {
+            if !order.fits(&shape, self.card) {
+                return Err(self.of_graph(format!(
+                    "its input {} is not {} with the window and the channels of its card, as --layout says",
+                    described(input),
+                    order.describe()
+                )));
+            }
+            return self.fit_order(editor, input, order);
+        }
+        let orders = AxisOrder::candidates(&shape, self.card);
+        let Some((first, others)) = orders.split_first() else {
+            return self.finish(editor.clone(), Vec::new());
+        };
+        // Where the sizes leave a choice, the graph runs in one of the orders only, as a rule.
+        let found = self.fit_order(editor, input, *first);
+        let others = others.iter().map(|order| (*order, self.fit_order(editor, input, *order)));
+        let mut others = others.filter_map(|(order, variant)| Some((order, variant.ok()?)));
+        match (found, others.next()) {
+            (Ok(mut variant), Some((other, _))) => {
+                let input = described(input);
+                variant.changes.insert(0, Adaptation::UnclearOrder { input, taken: *first, other });
+                Ok(variant)
+            }
+            (Err(_), Some((_, variant))) => Ok(variant),
+            (found, None) => found,
+        }
+    }
+
+    /// The same for a certain order of the axes.
+    fn fit_order(
+        &self,
+        editor: &GraphEditor<'_>,
+        input: &DeclaredValue,
+        order: AxisOrder,
+    ) -> Result<Variant, AdaptError> {
+        let with = |batch| {
+            let mut editor = editor.clone();
+            let input = WindowInput { value: input.clone(), order, batch };
+            let changes = input.connect(&mut editor, self.card).map_err(|why| self.of_file(why))?;
+            self.finish(editor, changes)
+        };
+        let shape = input.shape.as_deref().unwrap_or_default();
+        let windows = shape.get(order.windows_axis()).copied().unwrap_or(-1);
+        if !(2..=MAX_REPEATS).contains(&windows) {
+            return with(BatchSize::Kept);
+        }
+        // A graph that is declared for a number of windows may work for any, or have the number built in. Repeated
+        // windows are always right, and so they show whether the other answers are.
+        let mut repeated = with(BatchSize::Repeated(windows))?;
+        let mut freed = with(BatchSize::Freed(windows)).ok();
+        let is_right = freed.as_mut().is_some_and(|freed| freed.answers_as(&mut repeated));
+        Ok(freed.filter(|_| is_right).unwrap_or(repeated))
+    }
+
+    /// Makes the graph answer with float32 probabilities, and loads it with its card.
+    fn finish(
+        &self,
+        mut editor: GraphEditor<'_>,
+        mut changes: Vec<Adaptation>,
+    ) -> Result<Variant, AdaptError> {
+        if outputs::are_converted(&editor) {
+            let known = outputs_of(&editor.to_bytes(), self.path, None)?;
+            let converted = outputs::convert(&mut editor, &known, self.card);
+            changes.extend(converted.map_err(|why| self.of_file(why))?);
+        }
+        let json = self.card.to_json();
+        let stamped = |editor: &GraphEditor<'_>| {
+            stamp(&editor.to_bytes(), &json).map_err(|why| self.of_file(why))
+        };
+        let mut bytes = stamped(&editor)?;
+        let (mut model, candidates) = Model::unprobed(&bytes, self.path, None)?;
+        if let Some(change) = outputs::make_probabilities(&mut editor, &mut model, &candidates) {
+            changes.push(change);
+            bytes = stamped(&editor)?;
+        }
+        let model = Model::from_bytes(&bytes, self.path, None)?;
+        Ok(Variant { bytes, changes, model })
+    }
+}
+
+impl Variant {
+    /// Whether this model and another one give the same answers.
+    fn answers_as(&mut self, other: &mut Self) -> bool {
+        match (self.model.rows(), other.model.rows()) {
+            (Ok(these), Ok(those)) => {
+                let apart = these.iter().zip(&those).flat_map(|(one, other)| difference(one, other));
+                these.len() == those.len() && apart.fold(0.0, f32::max) <= TOLERANCE
+            }
+            _ => false,
+        }
+    }
+}

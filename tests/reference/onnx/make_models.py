@@ -1,0 +1,163 @@
+"""make_models.py keras|pytorch|other: makes small models in the shapes that exporters write, and FRAMEWORK.json with what each
+framework answers.
+
+    pip install "keras==KERAS" "tensorflow-cpu==TENSORFLOW" "tf2onnx==TF2ONNX" && python make_models.py keras
+    pip install "torch==TORCH" "onnx==ONNX" "onnxscript==ONNXSCRIPT" && python make_models.py pytorch
+
+tests/trainer/elsewhere.rs stamps each model, and compares the answers of the stamped one with those of the framework. Every file
+was written by the framework's own exporter, and nothing in it was changed afterwards.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+WINDOW, CHANNELS, LABELS, UNITS = 10, 2, 2, 3
+windows = np.random.default_rng(1).normal(1.5, 0.7, (3, WINDOW, CHANNELS)).astype(np.float32)
+# What the scaling in the graph takes away from each channel, and by what it divides.
+MEAN, DEVIATION = [1.5, 1.4], [0.7, 0.5]
+
+
+def save(framework, made_with, models):
+    """Writes the answers: for each model its arguments for `stamp`, what `stamp` says, and the probabilities."""
+    report = {
+        "made_with": made_with,
+        "windows": [round(float(x), 6) for x in windows.ravel()],
+        "models": [
+            {"file": name, "arguments": arguments, "says": says, "probabilities": [float(x) for x in np.ravel(answers)]}
+            for name, (arguments, says, answers) in models.items()
+        ],
+    }
+    (HERE / f"{framework}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def keras():
+    os.environ["KERAS_BACKEND"], os.environ["TF_CPP_MIN_LOG_LEVEL"] = "tensorflow", "3"
+    import keras
+    import tensorflow
+    import tf2onnx
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    models = {}
+
+    def export(name, network, says, arguments=(), through=lambda x: x):
+        network.export(str(HERE / name), format="onnx", verbose=False)
+        models[name] = (list(arguments), list(says), through(np.asarray(network(windows))))
+
+    start = lambda **options: keras.Input((WINDOW, CHANNELS), **options)
+    rescaling = lambda: layers.Rescaling([1 / d for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)])
+    softmax = lambda x: np.asarray(keras.ops.softmax(x))
+    export(
+        "keras_lstm.onnx",
+        keras.Sequential([start(), rescaling(), layers.LSTM(UNITS), layers.Dense(LABELS, activation="softmax")]), [],
+    )
+    export(
+        "keras_logits.onnx", keras.Sequential([start(), rescaling(), layers.GRU(UNITS), layers.Dense(LABELS)]),
+        ["added a softmax"], through=softmax,
+    )
+    normalization = layers.Normalization(mean=MEAN, variance=[d * d for d in DEVIATION])
+    export(
+        "keras_normalization.onnx",
+        keras.Sequential([start(), normalization, layers.LSTM(UNITS), layers.Dense(LABELS, activation="softmax")]),
+        ["--constant"],
+    )
+    export(
+        "keras_batch.onnx",
+        keras.Sequential([start(batch_size=4), rescaling(), layers.Flatten(), layers.Dense(LABELS, activation="softmax")]),
+        ["windows"],
+    )
+    export(
+        "keras_convolution.onnx",
+        keras.Sequential([
+            start(), rescaling(), layers.Conv1D(UNITS, 3), layers.GlobalMaxPooling1D(), layers.Dense(LABELS, activation="log_softmax"),
+        ]),
+        ["added an exponential"], through=np.exp,
+    )
+    save("keras", f"Keras {keras.__version__}, TensorFlow {tensorflow.__version__}, tf2onnx {tf2onnx.__version__}", models)
+
+
+def pytorch():
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    models = {}
+
+    class Network(nn.Module):
+        """Scaling, an LSTM or a convolution, and a dense layer. `order` is that of the axes of its input."""
+
+        def __init__(self, kind="lstm", order="NWC", end=lambda x: torch.softmax(x, dim=1)):
+            super().__init__()
+            self.kind, self.order, self.end = kind, order, end
+            self.register_buffer("mean", torch.tensor(MEAN))
+            self.register_buffer("deviation", torch.tensor(DEVIATION))
+            inner = {
+                "lstm": lambda: nn.LSTM(CHANNELS, UNITS, batch_first=order != "WNC"),
+                "convolution": lambda: nn.Conv1d(CHANNELS, UNITS, 3),
+                "dense": lambda: nn.Linear(WINDOW * CHANNELS, UNITS),
+            }
+            self.inner, self.last = inner[kind](), nn.Linear(UNITS, LABELS)
+
+        def forward(self, window):
+            if self.order == "NCW":
+                scaled = (window - self.mean[:, None]) / self.deviation[:, None]
+            else:
+                scaled = (window - self.mean) / self.deviation
+            if self.kind == "lstm":
+                steps = self.inner(scaled)[0]
+                features = steps[-1] if self.order == "WNC" else steps[:, -1]
+            elif self.kind == "convolution":
+                features = torch.relu(self.inner(scaled)).amax(2)
+            else:
+                features = torch.tanh(self.inner(scaled.flatten(1)))
+            return self.end(self.last(features))
+
+    logits = lambda x: x
+    log_softmax = lambda x: torch.log_softmax(x, dim=1)
+    orders = {"NWC": (0, 1, 2), "NCW": (0, 2, 1), "WNC": (1, 0, 2)}
+
+    def export(name, network, says, batch="free", dtype=torch.float32, through=lambda x: x, **options):
+        network = network.eval().to(dtype)
+        given = torch.tensor(windows, dtype=dtype).permute(orders[network.order]).contiguous()
+        axis = network.order.index("N")
+        size = batch if isinstance(batch, int) else 2
+        example = given.repeat_interleave(2, axis).narrow(axis, 0, size).contiguous()
+        if batch == "free" and options["dynamo"]:
+            options["dynamic_shapes"] = {"window": {axis: torch.export.Dim("N")}}
+        elif batch == "all":
+            options["dynamic_axes"] = {"window": {0: "N", 1: "first", 2: "second"}, "output": {0: "N"}}
+        elif batch == "free":
+            options["dynamic_axes"] = {"window": {axis: "N"}, "output": {0: "N"}}
+        torch.onnx.export(network, (example,), HERE / name, input_names=["window"], output_names=["output"], **options)
+        with torch.no_grad():
+            answers = through(network(given)).float().numpy()
+        models[name] = ([], says, answers)
+
+    softmax = lambda x: torch.softmax(x, dim=1)
+    script, dynamo = {"dynamo": False}, {"dynamo": True, "external_data": False}
+    export("script_lstm.onnx", Network(), [], **script)
+    export("dynamo_lstm.onnx", Network(), [], **dynamo)
+    export("script_inputs.onnx", Network(), ["inputs that are weights"], keep_initializers_as_inputs=True, **script)
+    export("script_all_free.onnx", Network("convolution", "NCW"), ["added a transpose"], batch="all", **script)
+    export("dynamo_external.onnx", Network(), ["took in"], dynamo=True, external_data=True)
+    for exporter, options in [("script", script), ("dynamo", dynamo)]:
+        convolution = Network("convolution", "NCW", logits)
+        export(f"{exporter}_channels_first.onnx", convolution, ["added a transpose", "added a softmax"], through=softmax, **options)
+        export(f"{exporter}_steps_first.onnx", Network("lstm", "WNC"), ["added a transpose", "batch_first=True"], **options)
+        export(f"{exporter}_batch_lstm.onnx", Network(), ["windows"], batch=4, **options)
+        export(f"{exporter}_batch_dense.onnx", Network("dense"), ["windows"], batch=4, **options)
+        double = Network("lstm", "NWC", log_softmax)
+        export(f"{exporter}_float64.onnx", double, ["added a cast", "added an exponential"], dtype=torch.float64, through=torch.exp, **options)
+        export(f"{exporter}_float16.onnx", Network("dense"), ["added a cast"], dtype=torch.float16, **options)
+    save("pytorch", f"PyTorch {torch.__version__}", models)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["keras"], ["pytorch"]):
+        sys.exit(__doc__)
+    {"keras": keras, "pytorch": pytorch}[sys.argv[1]]()
