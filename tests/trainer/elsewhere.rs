@@ -45,7 +45,10 @@ fn stamp(folder: &Path, model: &Path, arguments: &[&str]) -> Ran {
     std::fs::write(&card, CARD).unwrap();
     let paths = [model, Path::new("--card"), &card, Path::new("--out"), &out];
     let paths = paths.map(|path| path.to_str().unwrap().to_owned());
-    run(["model", "stamp"].into_iter().chain(paths.iter().map(String::as_str)).chain(arguments.iter().copied()))
+    run(["model", "stamp"]
+        .into_iter()
+        .chain(paths.iter().map(String::as_str))
+        .chain(arguments.iter().copied()))
 }
 
 /// Stamps every model of a framework, and compares its answers with those of the framework.
@@ -104,7 +107,10 @@ fn weights_are_taken_from_the_folder_of_the_model_and_never_from_the_working_dir
     assert!(!folder.path().join("out.onnx").exists());
     std::fs::write(folder.path().join(data), &weights).unwrap();
     let ran = stamp();
-    assert_says(&ran.stderr, &["took in ", data, "torch.onnx.export(…, external_data=False) writes one file"]);
+    assert_says(
+        &ran.stderr,
+        &["took in ", data, "torch.onnx.export(…, external_data=False) writes one file"],
+    );
     // The stamped model is the same as the one that was stamped in place.
     let stamped = std::fs::read(folder.path().join("out.onnx")).unwrap();
     self::stamp(folder.path(), &reference("dynamo_external.onnx"), &[]);
@@ -118,7 +124,10 @@ fn an_input_without_a_value_is_named_with_the_flag_that_gives_it_one() {
     let line = stamp(folder.path(), &model, &[]).one_line(1);
     assert_says(&line, &["beside the windows", "--constant '", "keras.layers.Rescaling"]);
     let line = stamp(folder.path(), &model, &["--constant", "nothing=1"]).one_line(1);
-    assert_says(&line, &["--constant names \"nothing\", and the inputs of its graph that have no value are "]);
+    assert_says(
+        &line,
+        &["--constant names \"nothing\", and the inputs of its graph that have no value are "],
+    );
     assert!(!folder.path().join("out.onnx").exists());
 }
 
@@ -127,7 +136,21 @@ fn an_order_of_the_axes_that_the_sizes_exclude_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let model = reference("script_lstm.onnx");
     let line = stamp(folder.path(), &model, &["--layout", "ncw"]).one_line(1);
-    assert_says(&line, &["\"window\" [N, 10, 2] is not [N, channels, steps] with the window and the channels"]);
+    assert_says(
+        &line,
+        &["\"window\" [N, 10, 2] is not [N, channels, steps] with the window and the channels"],
+    );
     let ran = stamp(folder.path(), &model, &["--layout", "NWC"]);
     assert_eq!((ran.code, ran.stderr.lines().count()), (Some(0), 1), "{ran:?}");
+}
+
+#[test]
+fn a_type_of_numbers_for_which_onnx_runtime_lacks_an_operator_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = stamp(folder.path(), &reference("script_float64_lstm.onnx"), &[]).one_line(1);
+    assert_says(
+        &line,
+        &["LSTM", "does not have every operator for float64, which its input \"window\" [N, 10, 2]"],
+    );
+    assert!(!folder.path().join("out.onnx").exists());
 }

@@ -14,6 +14,8 @@ pub(super) enum Adaptation {
     Weights { tensors: usize, bytes: u64, files: Vec<String> },
     /// Inputs with these names are not inputs any more, because the file has their values.
     WeightInputs(Vec<String>),
+    /// Inputs on which nothing in the graph depends are not inputs any more.
+    UnreadInputs(Vec<String>),
     /// The user has given the input a value.
     Constant(String),
     /// A transpose was put before the input, which has this order.
@@ -50,6 +52,9 @@ impl Adaptation {
                 listed(names),
                 exporter.without_weights_as_inputs()
             ),
+            Self::UnreadInputs(names) => {
+                format!("removed the inputs {}, because nothing in the graph reads them", listed(names))
+            }
             Self::Constant(input) => format!(
                 "made a constant of the input {input}, with the value from --constant; {} needs none",
                 exporter.constants_inside()

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use super::adaptation::Adaptation;
 use super::axis_order::AxisOrder;
-use super::describe::described;
+use super::describe::{converted_type, described};
 use super::error::AdaptError;
 use super::exporter::Exporter;
 use super::given_constant::GivenConstant;
+use super::inputs;
 use super::outputs;
 use super::weights_folder::WeightsFolder;
 use super::window_input::{BatchSize, WindowInput};
 use crate::model::card::Card;
-use crate::model::card_text::quoted;
 use crate::model::check::difference;
 use crate::model::error::ModelError;
 use crate::model::onnx::{DeclaredValue, GraphEditor, StampError, embed_weights, stamp};
@@ -60,9 +60,11 @@ pub(crate) fn adapt(
     let mut editor =
         GraphEditor::parse(embedded.as_deref().unwrap_or(model)).map_err(|why| adapter.of_file(why))?;
     let exporter = Exporter::of(editor.producer());
-    adapter.give_constants(&mut editor, &options.constants).map_err(|why| adapter.of_graph(why))?;
-    adapter.remove_weight_inputs(&mut editor);
-    let variant = match adapter.window_input(&editor).map_err(|why| adapter.of_graph(why))? {
+    let given = inputs::give_constants(&mut editor, &options.constants);
+    adapter.changes.extend(given.map_err(|why| adapter.of_graph(why))?);
+    adapter.changes.extend(inputs::remove_weights(&mut editor));
+    adapter.changes.extend(inputs::remove_unread(&mut editor));
+    let variant = match inputs::window_input(&editor, card).map_err(|why| adapter.of_graph(why))? {
         Some(input) => adapter.fit_input(&editor, &input, options.order)?,
         None => adapter.finish(editor, Vec::new())?,
     };
@@ -96,6 +98,20 @@ impl Adapter<'_> {
         ModelError::Graph { path: self.path.into(), why }.into()
     }
 
+    /// The error of a graph, with what is to be done if its numbers are the reason.
+    fn of_type(&self, error: AdaptError, input: &DeclaredValue) -> AdaptError {
+        match (error, converted_type(input.element)) {
+            (AdaptError::Model(ModelError::Graph { why, .. } | ModelError::Load { why, .. }), Some(element)) => {
+                self.of_graph(format!(
+                    "{why}; ONNX Runtime does not have every operator for {element}, which its input {} takes: export it \
+                     for float32",
+                    described(input)
+                ))
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Takes the weights in other files into the model. Returns `None` if there are none.
     fn take_in_weights(&mut self, model: &[u8]) -> Result<Option<Vec<u8>>, AdaptError> {
         let folder = WeightsFolder::of(self.path);
@@ -112,78 +128,6 @@ impl Adapter<'_> {
             self.changes.push(Adaptation::Weights { tensors, bytes, files });
         }
         Ok(embedded)
-    }
-
-    /// Makes constants of the inputs for which the user has given values.
-    fn give_constants(
-        &mut self,
-        editor: &mut GraphEditor<'_>,
-        constants: &[GivenConstant],
-    ) -> Result<(), String> {
-        for given in constants {
-            let (inputs, known) = (editor.inputs(), editor.constants());
-            let mut open = inputs.iter().filter(|input| !known.contains(&input.name));
-            let Some(input) = open.clone().find(|input| input.name == given.name) else {
-                let names: Vec<_> = open.by_ref().map(described).collect();
-                return Err(format!(
-                    "--constant names {}, and the inputs of its graph that have no value are {}; correct the name",
-                    quoted(&given.name),
-                    names.join(", ")
-                ));
-            };
-            let wide = editor.free_name(&format!("{}_float64", given.name));
-            let nodes = given.nodes(input, wide)?;
-            editor.remove_input(&given.name);
-            editor.add_first(&nodes);
-            self.changes.push(Adaptation::Constant(described(input)));
-        }
-        Ok(())
-    }
-
-    /// Removes the inputs whose values are in the file.
-    fn remove_weight_inputs(&mut self, editor: &mut GraphEditor<'_>) {
-        if editor.has_constants_as_inputs() {
-            return;
-        }
-        let known = editor.constants();
-        let names = editor.inputs().into_iter().map(|input| input.name);
-        let names: Vec<String> = names.filter(|name| known.contains(name)).collect();
-        names.iter().for_each(|name| editor.remove_input(name));
-        if !names.is_empty() {
-            self.changes.push(Adaptation::WeightInputs(names));
-        }
-    }
-
-    /// The input for windows, with its shape. `None` if there is none that is certain; the check of the graph says what
-    /// is wrong then.
-    ///
-    /// # Errors
-    /// The names of other inputs that have no value, as the rest of a sentence about the model.
-    fn window_input(&self, editor: &GraphEditor<'_>) -> Result<Option<DeclaredValue>, String> {
-        let known = editor.constants();
-        let inputs: Vec<_> =
-            editor.inputs().into_iter().filter(|input| !known.contains(&input.name)).collect();
-        if let [_] = inputs.as_slice() {
-            return Ok(inputs.into_iter().next());
-        }
-        let takes_windows = |input: &&DeclaredValue| {
-            let shape = input.shape.as_deref().unwrap_or_default();
-            !AxisOrder::candidates(shape, self.card).is_empty()
-        };
-        let windows: Vec<_> = inputs.iter().filter(takes_windows).collect();
-        let [window] = windows.as_slice() else { return Ok(None) };
-        let others: Vec<_> = inputs.iter().filter(|input| input != window).collect();
-        let names: Vec<_> = others.iter().map(|input| described(input)).collect();
-        let flags: Vec<_> = others.iter().map(|input| format!("--constant '{}=VALUE,…'", input.name)).collect();
-        Err(format!(
-            "its graph takes {} beside the windows, {}, and the file has no value for {}; give {}, or export it without: \
-             Keras exports the constants of a Normalization layer so, for which keras.layers.Rescaling takes plain \
-             numbers, and PyTorch the initial states of an LSTM, which can be created inside of forward()",
-            names.join(", "),
-            described(window),
-            if names.len() == 1 { "it" } else { "them" },
-            flags.join(" "),
-        ))
     }
 
     /// Makes the graph take windows by its input, in the order of its axes, and makes it answer with probabilities.
@@ -234,7 +178,7 @@ impl Adapter<'_> {
             let mut editor = editor.clone();
             let input = WindowInput { value: input.clone(), order, batch };
             let changes = input.connect(&mut editor, self.card).map_err(|why| self.of_file(why))?;
-            self.finish(editor, changes)
+            self.finish(editor, changes).map_err(|error| self.of_type(error, &input.value))
         };
         let shape = input.shape.as_deref().unwrap_or_default();
         let windows = shape.get(order.windows_axis()).copied().unwrap_or(-1);
@@ -261,9 +205,8 @@ impl Adapter<'_> {
             changes.extend(converted.map_err(|why| self.of_file(why))?);
         }
         let json = self.card.to_json();
-        let stamped = |editor: &GraphEditor<'_>| {
-            stamp(&editor.to_bytes(), &json).map_err(|why| self.of_file(why))
-        };
+        let stamped =
+            |editor: &GraphEditor<'_>| stamp(&editor.to_bytes(), &json).map_err(|why| self.of_file(why));
         let mut bytes = stamped(&editor)?;
         let (mut model, candidates) = Model::unprobed(&bytes, self.path, None)?;
         if let Some(change) = outputs::make_probabilities(&mut editor, &mut model, &candidates) {

@@ -58,15 +58,18 @@ impl AxisOrder {
     pub(super) fn candidates(shape: &[i64], card: &Card) -> Vec<Self> {
         let steps = card.window as i64;
         // [100, N, C] could be 100 windows of any number of steps, which nobody exports.
-        let first_is_steps = matches!(*shape, [first, second, _] if first == steps && second < 0 && steps > 1);
-        // Nor does anybody export a steps-first network for as many windows as steps.
-        let second_is_steps = shape.get(1) == Some(&steps);
+        let first_is_steps =
+            matches!(*shape, [first, second, _] if first == steps && second < 0 && steps > 1);
+        // Nor does anybody export a steps-first network for as many windows as steps, or for any number of steps and a
+        // certain number of windows.
+        let second_is_windows =
+            matches!(*shape, [first, second, _] if second != steps && (first == steps || second < 2));
         let orders = if first_is_steps {
             vec![Self::StepsFirst]
-        } else if second_is_steps {
-            vec![Self::StepsChannels, Self::ChannelsSteps]
-        } else {
+        } else if second_is_windows {
             vec![Self::StepsChannels, Self::ChannelsSteps, Self::StepsFirst]
+        } else {
+            vec![Self::StepsChannels, Self::ChannelsSteps]
         };
         orders.into_iter().filter(|order| order.fits(shape, card)).collect()
     }

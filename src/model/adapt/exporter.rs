@@ -86,6 +86,9 @@ impl Exporter {
 
     /// What makes probabilities out of the last layer.
     pub(super) fn softmax(self) -> String {
-        self.advice("torch.softmax(x, dim=1) at the end of forward()", "a last layer with activation=\"softmax\"")
+        self.advice(
+            "torch.softmax(x, dim=1) at the end of forward()",
+            "a last layer with activation=\"softmax\"",
+        )
     }
 }

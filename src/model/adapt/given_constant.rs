@@ -73,7 +73,8 @@ impl GivenConstant {
         let count = self.values.len();
         let Some(shape) = shape else { return Some(vec![count]) };
         let fixed = || shape.iter().filter(|size| **size >= 0);
-        let known = fixed().try_fold(1usize, |known, size| known.checked_mul(usize::try_from(*size).ok()?))?;
+        let known =
+            fixed().try_fold(1usize, |known, size| known.checked_mul(usize::try_from(*size).ok()?))?;
         let rest = match shape.len() - fixed().count() {
             1 if count > 1 && known > 0 && count.is_multiple_of(known) => count / known,
             // One value is as many along axes without a size, which are along those of the windows as a rule.

@@ -9,8 +9,8 @@
 //!
 //! - `adapter`: the order of the steps, and the choice between readings of the same file,
 //! - `weights_folder`: weights that are in another file,
-//! - [`given_constant`]: inputs that are constants,
-//! - `window_input`: the input for windows, with the [`axis_order`] of its axes,
+//! - `inputs`: inputs that are constants ([`given_constant`]), and the one for windows,
+//! - `window_input`: how the graph is made to take windows, with the [`axis_order`] of its axes,
 //! - `outputs`: the output with probabilities,
 //! - `adaptation`: what was changed, told in terms of the `exporter`.
 
@@ -21,6 +21,7 @@ mod describe;
 mod error;
 mod exporter;
 mod given_constant;
+mod inputs;
 mod outputs;
 mod weights_folder;
 mod window_input;

@@ -65,7 +65,10 @@ impl WindowInput {
         let shape = self.shape(card);
         let name = if steps.is_empty() { self.value.name.clone() } else { editor.free_name("window") };
         if !(steps.is_empty() && self.batch == BatchSize::Kept) {
-            editor.declare_input(&self.value.name, &DeclaredValue { name: name.clone(), element: FLOAT, shape });
+            editor.declare_input(
+                &self.value.name,
+                &DeclaredValue { name: name.clone(), element: FLOAT, shape },
+            );
         }
         let nodes = chained(editor, steps, &name, &self.value.name);
         editor.add_first(&nodes);
@@ -74,19 +77,23 @@ impl WindowInput {
 
     /// The operators from the windows to the input, each with its other inputs and its attributes, and the nodes of
     /// these inputs.
-    fn steps(&self, editor: &mut GraphEditor<'_>) -> Vec<Step> {
+    fn steps(&self, editor: &mut GraphEditor<'_>) -> Vec<WindowStep> {
         let mut steps = Vec::new();
         if let BatchSize::Repeated(windows) = self.batch {
             let name = editor.free_name("window_repeats");
             let repeats = constant(&name, integers(&name, &[windows, 1, 1]));
-            steps.push(Step { before: Some(repeats), more: vec![name], ..Step::new("Tile", Vec::new()) });
+            steps.push(WindowStep {
+                before: Some(repeats),
+                more: vec![name],
+                ..WindowStep::new("Tile", Vec::new())
+            });
         }
         if self.order != AxisOrder::StepsChannels {
             let axes = integers_attribute("perm", &self.order.permutation());
-            steps.push(Step::new("Transpose", vec![axes]));
+            steps.push(WindowStep::new("Transpose", vec![axes]));
         }
         if converted_type(self.value.element).is_some() {
-            steps.push(Step::new("Cast", vec![integer("to", i64::from(self.value.element))]));
+            steps.push(WindowStep::new("Cast", vec![integer("to", i64::from(self.value.element))]));
         }
         steps
     }
@@ -105,7 +112,7 @@ impl WindowInput {
 }
 
 /// An operator between the windows and the input.
-struct Step {
+struct WindowStep {
     kind: &'static str,
     attributes: Vec<AttributeProto>,
     /// A node that is needed before it.
@@ -114,14 +121,14 @@ struct Step {
     more: Vec<String>,
 }
 
-impl Step {
+impl WindowStep {
     fn new(kind: &'static str, attributes: Vec<AttributeProto>) -> Self {
         Self { kind, attributes, before: None, more: Vec::new() }
     }
 }
 
 /// The nodes of steps that lead from one value to another.
-fn chained(editor: &mut GraphEditor<'_>, steps: Vec<Step>, from: &str, to: &str) -> Vec<NodeProto> {
+fn chained(editor: &mut GraphEditor<'_>, steps: Vec<WindowStep>, from: &str, to: &str) -> Vec<NodeProto> {
     let mut nodes = Vec::new();
     let (mut at, last) = (from.to_owned(), steps.len());
     for (index, step) in steps.into_iter().enumerate() {

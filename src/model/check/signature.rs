@@ -72,7 +72,11 @@ impl Signature {
     ///
     /// # Errors
     /// What is wrong and how to fix it, as the rest of a sentence about the model.
-    pub(in crate::model) fn check(card: &Card, inputs: &[GraphValue], outputs: &[GraphValue]) -> Result<Self, String> {
+    pub(in crate::model) fn check(
+        card: &Card,
+        inputs: &[GraphValue],
+        outputs: &[GraphValue],
+    ) -> Result<Self, String> {
         let input = the_input(card, inputs)?;
         let one_at_a_time = check_input(card, input)?;
         let novelty = novelty(outputs)?;

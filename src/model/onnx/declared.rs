@@ -40,9 +40,6 @@ impl DeclaredValue {
         let shape = self.shape.as_ref();
         let shape = shape.map(|shape| TensorShapeProto { dim: shape.iter().enumerate().map(dim).collect() });
         let tensor = TensorTypeProto { elem_type: Some(self.element), shape };
-        ValueInfoProto {
-            name: Some(self.name.clone()),
-            kind: Some(TypeProto { tensor_type: Some(tensor) }),
-        }
+        ValueInfoProto { name: Some(self.name.clone()), kind: Some(TypeProto { tensor_type: Some(tensor) }) }
     }
 }

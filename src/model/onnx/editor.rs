@@ -1,15 +1,14 @@
 //! Changes the graph of an ONNX model.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use prost::Message;
 
 use super::declared::DeclaredValue;
 use super::error::StampError;
+use super::graph_field::GraphField;
 use super::message_kind::MessageKind;
-use super::proto::{NodeProto, TensorProto, ValueInfoProto};
+use super::proto::{NodeProto, TensorProto};
 use super::wire::{ProtoField, append_field, fields};
 
 /// The number of the field of `ModelProto` with the graph.
@@ -32,17 +31,9 @@ pub(crate) struct GraphEditor<'a> {
     after: Vec<&'a [u8]>,
     /// All names of values and nodes in the graph and in those inside of it.
     names: BTreeSet<String>,
+    /// The names of the values that nodes read, or that are outputs.
+    read: BTreeSet<String>,
     head: ModelHead,
-}
-
-/// A field of the graph.
-#[derive(Clone, Debug)]
-struct GraphField<'a> {
-    number: u64,
-    /// All bytes of the field.
-    bytes: Cow<'a, [u8]>,
-    /// Where in these bytes the content of a field with a length is; empty for numbers.
-    content: Range<usize>,
 }
 
 /// What a model says about itself.
@@ -61,34 +52,6 @@ struct TensorName {
     name: Option<String>,
 }
 
-impl<'a> GraphField<'a> {
-    fn of(field: ProtoField<'a>) -> Self {
-        let length = field.content.map_or(0, <[u8]>::len);
-        let end = field.bytes.len();
-        Self { number: field.number, bytes: field.bytes.into(), content: end - length..end }
-    }
-
-    fn new(number: u64, content: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(content.len() + 12);
-        append_field(&mut bytes, number, content);
-        let end = bytes.len();
-        Self { number, bytes: bytes.into(), content: end - content.len()..end }
-    }
-
-    fn content(&self) -> &[u8] {
-        self.bytes.get(self.content.clone()).unwrap_or_default()
-    }
-
-    /// The input or output in this field; `None` if it cannot be decoded.
-    fn value(&self) -> Option<DeclaredValue> {
-        ValueInfoProto::decode(self.content()).ok().map(DeclaredValue::of)
-    }
-
-    fn is_value(&self, number: u64, name: &str) -> bool {
-        self.number == number && self.value().is_some_and(|value| value.name == name)
-    }
-}
-
 impl<'a> GraphEditor<'a> {
     /// Reads a model.
     ///
@@ -96,8 +59,8 @@ impl<'a> GraphEditor<'a> {
     /// [`StampError`] if the bytes are not those of an ONNX model.
     pub(crate) fn parse(model: &'a [u8]) -> Result<Self, StampError> {
         let head = ModelHead::decode(model).unwrap_or_default();
-        let mut editor =
-            Self { before: Vec::new(), graph: Vec::new(), after: Vec::new(), names: BTreeSet::new(), head };
+        let (names, read) = Default::default();
+        let mut editor = Self { before: Vec::new(), graph: Vec::new(), after: Vec::new(), names, read, head };
         let mut has_graph = false;
         for field in fields(model) {
             let field = field?;
@@ -116,17 +79,22 @@ impl<'a> GraphEditor<'a> {
         if !has_graph {
             return Err(StampError::NoGraph);
         }
-        let mut names = BTreeSet::new();
+        let (mut names, mut read) = (BTreeSet::new(), BTreeSet::new());
         editor.change_messages(&mut |kind, message| {
             for field in fields(message) {
                 let field = field?;
+                let text = || String::from_utf8_lossy(field.content.unwrap_or_default()).into_owned();
                 if is_name(kind, field.number) || (kind == MessageKind::Node && field.number == 3) {
-                    names.insert(String::from_utf8_lossy(field.content.unwrap_or_default()).into_owned());
+                    names.insert(text());
+                }
+                if kind == MessageKind::Node && field.number == 1 {
+                    read.insert(text());
                 }
             }
             Ok(None)
         })?;
-        editor.names = names;
+        read.extend(editor.outputs().into_iter().map(|output| output.name));
+        (editor.names, editor.read) = (names, read);
         Ok(editor)
     }
 
@@ -153,6 +121,11 @@ impl<'a> GraphEditor<'a> {
     fn values(&self, number: u64) -> Vec<DeclaredValue> {
         let of_kind = self.graph.iter().filter(|field| field.number == number);
         of_kind.filter_map(GraphField::value).collect()
+    }
+
+    /// Whether anything in the model, as it was read, depends on the value with this name.
+    pub(crate) fn is_read(&self, value: &str) -> bool {
+        self.read.contains(value)
     }
 
     /// The names of the constants.
@@ -326,6 +299,7 @@ mod tests {
         assert_eq!(editor.to_bytes(), model);
         assert_eq!((editor.producer(), editor.has_constants_as_inputs()), ("pytorch", false));
         assert_eq!(editor.constants().into_iter().collect::<Vec<_>>(), ["b"]);
+        assert!(editor.is_read("x") && editor.is_read("y") && !editor.is_read("z"));
         assert_eq!(GraphEditor::parse(b"").unwrap_err(), StampError::NoGraph);
         let shipped = include_bytes!("../../../models/simulated.onnx");
         assert!(GraphEditor::parse(shipped).unwrap().to_bytes() == shipped);

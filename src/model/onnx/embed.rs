@@ -118,10 +118,7 @@ impl TensorOutline {
         if let (Some(needed), Some(length)) = (needed, stated.length)
             && needed != length
         {
-            return Err(format!(
-                "holds {length} bytes of it, and its sizes {:?} need {needed}",
-                self.dims
-            ));
+            return Err(format!("holds {length} bytes of it, and its sizes {:?} need {needed}", self.dims));
         }
         let length = stated.length.or(needed);
         if length.is_some_and(|length| length > stated.room) {
@@ -148,9 +145,7 @@ impl TensorOutline {
         let size = |size: &i64| u64::try_from(*size).ok();
         let count = self.dims.iter().try_fold(1u64, |count, dim| count.checked_mul(size(dim)?));
         let bits = count.and_then(|count| count.checked_mul(bits));
-        let wrong = || {
-            format!("cannot hold a tensor with the sizes {:?}", self.dims)
-        };
+        let wrong = || format!("cannot hold a tensor with the sizes {:?}", self.dims);
         Ok(Some(bits.ok_or_else(wrong)?.div_ceil(8)))
     }
 }

@@ -15,6 +15,7 @@ mod editor;
 mod embed;
 mod error;
 mod external;
+mod graph_field;
 mod message_kind;
 mod proto;
 mod read;

@@ -1,11 +1,12 @@
-"""make_models.py keras|pytorch|other: makes small models in the shapes that exporters write, and FRAMEWORK.json with what each
+"""make_models.py keras|pytorch: makes small models in the shapes that exporters write, and FRAMEWORK.json with what each
 framework answers.
 
-    pip install "keras==KERAS" "tensorflow-cpu==TENSORFLOW" "tf2onnx==TF2ONNX" && python make_models.py keras
-    pip install "torch==TORCH" "onnx==ONNX" "onnxscript==ONNXSCRIPT" && python make_models.py pytorch
+    pip install "keras==3.15.1" "tensorflow-cpu==2.21.0" "tf2onnx==1.17.0" && python make_models.py keras
+    pip install "torch==2.15.0" "onnx==1.23.2" "onnxscript==0.7.2" && python make_models.py pytorch
 
 tests/trainer/elsewhere.rs stamps each model, and compares the answers of the stamped one with those of the framework. Every file
-was written by the framework's own exporter, and nothing in it was changed afterwards.
+was written by the framework's own exporter. Only the stack traces that PyTorch writes with dynamo=True were removed, because they have
+paths of the machine.
 """
 
 import json
@@ -45,11 +46,13 @@ def keras():
     keras.utils.set_random_seed(1)
     models = {}
 
-    def export(name, network, says, arguments=(), through=lambda x: x):
-        network.export(str(HERE / name), format="onnx", verbose=False)
+    def export(name, network, says, arguments=(), through=lambda x: x, **options):
+        # A network that has never been called cannot be exported.
+        network(windows)
+        network.export(str(HERE / name), format="onnx", verbose=False, **options)
         models[name] = (list(arguments), list(says), through(np.asarray(network(windows))))
 
-    start = lambda **options: keras.Input((WINDOW, CHANNELS), **options)
+    start = lambda: keras.Input((WINDOW, CHANNELS))
     rescaling = lambda: layers.Rescaling([1 / d for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)])
     softmax = lambda x: np.asarray(keras.ops.softmax(x))
     export(
@@ -64,12 +67,12 @@ def keras():
     export(
         "keras_normalization.onnx",
         keras.Sequential([start(), normalization, layers.LSTM(UNITS), layers.Dense(LABELS, activation="softmax")]),
-        ["--constant"],
+        ["made a constant of the input", "removed the inputs"], ["--constant", f"sequential_2_1/normalization_1/Sub/y:0={MEAN[0]},{MEAN[1]}"],
     )
     export(
         "keras_batch.onnx",
-        keras.Sequential([start(batch_size=4), rescaling(), layers.Flatten(), layers.Dense(LABELS, activation="softmax")]),
-        ["windows"],
+        keras.Sequential([start(), rescaling(), layers.LSTM(UNITS), layers.Dense(LABELS, activation="softmax")]),
+        ["4 windows"], input_signature=[keras.InputSpec(shape=(4, WINDOW, CHANNELS), dtype="float32")],
     )
     export(
         "keras_convolution.onnx",
@@ -79,6 +82,17 @@ def keras():
         ["added an exponential"], through=np.exp,
     )
     save("keras", f"Keras {keras.__version__}, TensorFlow {tensorflow.__version__}, tf2onnx {tf2onnx.__version__}", models)
+
+
+def remove_stack_traces(path):
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key != "pkg.torch.onnx.stack_trace"]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def pytorch():
@@ -91,17 +105,17 @@ def pytorch():
     class Network(nn.Module):
         """Scaling, an LSTM or a convolution, and a dense layer. `order` is that of the axes of its input."""
 
-        def __init__(self, kind="lstm", order="NWC", end=lambda x: torch.softmax(x, dim=1)):
+        def __init__(self, kind="lstm", order="NWC", end=lambda x: torch.softmax(x, dim=1), units=UNITS):
             super().__init__()
             self.kind, self.order, self.end = kind, order, end
             self.register_buffer("mean", torch.tensor(MEAN))
             self.register_buffer("deviation", torch.tensor(DEVIATION))
             inner = {
-                "lstm": lambda: nn.LSTM(CHANNELS, UNITS, batch_first=order != "WNC"),
-                "convolution": lambda: nn.Conv1d(CHANNELS, UNITS, 3),
-                "dense": lambda: nn.Linear(WINDOW * CHANNELS, UNITS),
+                "lstm": lambda: nn.LSTM(CHANNELS, units, batch_first=order != "WNC"),
+                "convolution": lambda: nn.Conv1d(CHANNELS, units, 3),
+                "dense": lambda: nn.Linear(WINDOW * CHANNELS, units),
             }
-            self.inner, self.last = inner[kind](), nn.Linear(UNITS, LABELS)
+            self.inner, self.last = inner[kind](), nn.Linear(units, LABELS)
 
         def forward(self, window):
             if self.order == "NCW":
@@ -134,6 +148,8 @@ def pytorch():
         elif batch == "free":
             options["dynamic_axes"] = {"window": {axis: "N"}, "output": {0: "N"}}
         torch.onnx.export(network, (example,), HERE / name, input_names=["window"], output_names=["output"], **options)
+        if options["dynamo"]:
+            remove_stack_traces(HERE / name)
         with torch.no_grad():
             answers = through(network(given)).float().numpy()
         models[name] = ([], says, answers)
@@ -144,16 +160,19 @@ def pytorch():
     export("dynamo_lstm.onnx", Network(), [], **dynamo)
     export("script_inputs.onnx", Network(), ["inputs that are weights"], keep_initializers_as_inputs=True, **script)
     export("script_all_free.onnx", Network("convolution", "NCW"), ["added a transpose"], batch="all", **script)
-    export("dynamo_external.onnx", Network(), ["took in"], dynamo=True, external_data=True)
+    export("dynamo_external.onnx", Network("dense", units=16), ["took in"], dynamo=True, external_data=True)
     for exporter, options in [("script", script), ("dynamo", dynamo)]:
         convolution = Network("convolution", "NCW", logits)
         export(f"{exporter}_channels_first.onnx", convolution, ["added a transpose", "added a softmax"], through=softmax, **options)
         export(f"{exporter}_steps_first.onnx", Network("lstm", "WNC"), ["added a transpose", "batch_first=True"], **options)
-        export(f"{exporter}_batch_lstm.onnx", Network(), ["windows"], batch=4, **options)
-        export(f"{exporter}_batch_dense.onnx", Network("dense"), ["windows"], batch=4, **options)
-        double = Network("lstm", "NWC", log_softmax)
+        export(f"{exporter}_batch_lstm.onnx", Network(), ["4 windows"], batch=4, **options)
+        export(f"{exporter}_batch_dense.onnx", Network("dense"), ["4 windows"], batch=4, **options)
+        double = Network("dense", "NWC", log_softmax)
         export(f"{exporter}_float64.onnx", double, ["added a cast", "added an exponential"], dtype=torch.float64, through=torch.exp, **options)
         export(f"{exporter}_float16.onnx", Network("dense"), ["added a cast"], dtype=torch.float16, **options)
+    # ONNX Runtime has no LSTM for float64, so this model cannot be served; it has no answers.
+    export("script_float64_lstm.onnx", Network(), [], dtype=torch.float64, **script)
+    del models["script_float64_lstm.onnx"]
     save("pytorch", f"PyTorch {torch.__version__}", models)
 
 
