@@ -1,6 +1,6 @@
 """train_keras.py RECORDINGS OUT: trains an LSTM with Keras 3 on labelled recordings, and writes OUT/net.onnx and OUT/card.toml.
 
-    pip install "keras==KERAS" "tensorflow-cpu==TENSORFLOW" "tf2onnx==TF2ONNX" numpy
+    pip install "keras==3.15.1" "tensorflow-cpu==2.21.0" "tf2onnx==1.17.0" numpy
     python train_keras.py recordings keras
     underfoot model stamp keras/net.onnx --card keras/card.toml --out keras.onnx
     underfoot replay new-drives --model keras.onnx --format table
@@ -17,7 +17,7 @@ import keras
 
 from recordings import WINDOW, Recordings
 
-UNITS, EPOCHS, BATCH = 32, 20, 32
+UNITS, EPOCHS, BATCH = 32, 20, 64
 
 
 def main(folder, out):
@@ -37,7 +37,7 @@ def main(folder, out):
         keras.layers.Dropout(0.2),
         keras.layers.Dense(len(recordings.surfaces), activation="softmax"),
     ])
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(2e-3, clipnorm=1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
         recordings.windows[training], recordings.labels[training], batch_size=BATCH, epochs=EPOCHS, verbose=2,
         validation_data=(recordings.windows[~training], recordings.labels[~training]),

@@ -1,7 +1,7 @@
 """train_pytorch.py RECORDINGS OUT [--dynamo]: trains an LSTM with PyTorch on labelled recordings, and writes OUT/net.onnx and
 OUT/card.toml. --dynamo exports with the newer exporter, torch.onnx.export(dynamo=True).
 
-    pip install "torch==TORCH" "onnx==ONNX" "onnxscript==ONNXSCRIPT" numpy
+    pip install "torch==2.15.0" "onnx==1.23.2" "onnxscript==0.7.2" numpy
     python train_pytorch.py recordings pytorch
     underfoot model stamp pytorch/net.onnx --card pytorch/card.toml --out pytorch.onnx
     underfoot replay new-drives --model pytorch.onnx --format table
@@ -22,6 +22,7 @@ class Network(torch.nn.Module):
 
     def __init__(self, mean, deviation, surfaces):
         super().__init__()
+        self.channels = len(mean)
         # Scaling is part of the model, because the daemon passes raw values. Buffers become constants of the graph.
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("deviation", torch.tensor(deviation))
@@ -32,7 +33,7 @@ class Network(torch.nn.Module):
     def forward(self, window):
         scaled = (window - self.mean) / self.deviation
         # Four steps at once: the LSTM sees a quarter of the steps, which is faster and at least as accurate.
-        steps = scaled.reshape(-1, WINDOW // 4, 4 * len(self.mean))
+        steps = scaled.reshape(-1, WINDOW // 4, 4 * self.channels)
         return self.last(self.dropout(self.lstm(steps)[0][:, -1]))
 
 
@@ -77,8 +78,8 @@ def main(folder, out, *flags):
     training = recordings.split()
     served = Served(train(recordings, training)).eval()
     Path(out).mkdir(parents=True, exist_ok=True)
-    # Two windows rather than one: the exporter takes an axis of the size 1 for fixed.
-    example = torch.tensor(recordings.windows[:2])
+    # The newer exporter takes an axis of the size 1 for fixed, and the older one warns of any other size.
+    example = torch.tensor(recordings.windows[:2 if "--dynamo" in flags else 1])
     if "--dynamo" in flags:
         torch.onnx.export(
             served, (example,), f"{out}/net.onnx", dynamo=True, external_data=False, input_names=["window"],

@@ -109,7 +109,7 @@ fn weights_are_taken_from_the_folder_of_the_model_and_never_from_the_working_dir
     let ran = stamp();
     assert_says(
         &ran.stderr,
-        &["took in ", data, "torch.onnx.export(…, external_data=False) writes one file"],
+        &["took 1.2 KiB of weights from ", data, "call torch.onnx.export(…, external_data=False)"],
     );
     // The stamped model is the same as the one that was stamped in place.
     let stamped = std::fs::read(folder.path().join("out.onnx")).unwrap();

@@ -10,8 +10,8 @@ const MAX_NAMES: usize = 4;
 /// A change of a model so that it can be served. Inputs and outputs are named with their shapes, in quotes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Adaptation {
-    /// The values of this many tensors were taken in from files with these names.
-    Weights { tensors: usize, bytes: u64, files: Vec<String> },
+    /// This many bytes of weights were taken in from files with these names.
+    Weights { bytes: u64, files: Vec<String> },
     /// Inputs with these names are not inputs any more, because the file has their values.
     WeightInputs(Vec<String>),
     /// Inputs on which nothing in the graph depends are not inputs any more.
@@ -37,69 +37,64 @@ pub(super) enum Adaptation {
 }
 
 impl Adaptation {
-    /// What was changed, and what the exporter can be told so that it need not be, in one line.
+    /// What was changed and why, and how the model is exported so that nothing has to be changed, in one line.
     pub(super) fn describe(&self, exporter: Exporter) -> String {
         match self {
-            Self::Weights { tensors, bytes, files } => format!(
-                "took in {tensors} weights ({}) from {}; {} writes one file",
+            Self::Weights { bytes, files } => format!(
+                "took {} of weights from {} into the model; to export one file, {}",
                 size_text(*bytes),
                 listed(files),
                 exporter.one_file()
             ),
             Self::WeightInputs(names) => format!(
-                "removed the {} inputs that are weights ({}); {} leaves them out",
-                names.len(),
+                "removed the inputs {}, because they are weights; to export it without, {}",
                 listed(names),
-                exporter.without_weights_as_inputs()
+                exporter.no_weights_as_inputs()
             ),
             Self::UnreadInputs(names) => {
                 format!("removed the inputs {}, because nothing in the graph reads them", listed(names))
             }
             Self::Constant(input) => format!(
-                "made a constant of the input {input}, with the value from --constant; {} needs none",
+                "made a constant of the input {input}, with the value of --constant; to export it as one, {}",
                 exporter.constants_inside()
             ),
             Self::Transpose { input, order } => format!(
-                "added a transpose: the input {input} is {}; {} needs none",
+                "added a transpose: the input {input} is {}; to export it without, {}",
                 order.describe(),
-                exporter.windows_as_given(*order)
+                exporter.steps_then_channels(*order)
             ),
             Self::UnclearOrder { input, taken, other } => format!(
-                "took the input {input} to be {}, but its sizes would also fit {}; if it is that, add --layout {}",
+                "took the input {input} for {}, but by its sizes it could also be {}; if it is, add --layout {}",
                 taken.describe(),
                 other.describe(),
-                match other {
-                    AxisOrder::StepsChannels => "NWC",
-                    AxisOrder::ChannelsSteps => "NCW",
-                    AxisOrder::StepsFirst => "WNC",
-                }
+                other.flag()
             ),
             Self::CastInput { input, element } => format!(
-                "added a cast: the input {input} takes {element}, and windows are float32; {} needs none",
+                "added a cast: the input {input} takes {element}, and windows are float32; to export it without, {}",
                 exporter.in_float32()
             ),
             Self::CastOutput { output, element } => format!(
-                "added a cast: the output {output} is {element}, and float32 is served; {} needs none",
+                "added a cast: the output {output} is {element}, and float32 is served; to export it without, {}",
                 exporter.in_float32()
             ),
             Self::FreeBatch { input, windows } => format!(
-                "freed the first axis: the input {input} was declared for exactly {windows} windows, and the answers for \
-                 any number are the same; {} exports it free",
+                "freed the first axis: the input {input} was declared for exactly {windows} windows, and any number has \
+                 the same answers; to export it free, {}",
                 exporter.any_number_of_windows()
             ),
             Self::RepeatedWindow { input, windows } => format!(
-                "repeats each window {windows} times: the graph works only for exactly {windows} windows (input {input}), \
-                 so that each prediction costs as much as {windows}; {} makes it as fast as it can be",
+                "repeats each window {windows} times, which makes the model so much slower: the input {input} takes \
+                 exactly {windows} windows, and the graph works for no other number; to export it for any, {}",
                 exporter.any_number_of_windows()
             ),
             Self::Softmax(output) => format!(
-                "added a softmax: the output {output} is logits, as for a loss that is a cross-entropy \
-                 (from_logits=True, CrossEntropyLoss); {} exports one with it",
+                "added a softmax: the output {output} is logits, as of a network that was trained with a cross-entropy on \
+                 logits (CrossEntropyLoss, from_logits=True); to export it with one, {}",
                 exporter.softmax()
             ),
             Self::Exp(output) => format!(
-                "added an exponential: the output {output} has the logarithms of probabilities; {} in place of log_softmax \
-                 needs none",
+                "added an exponential: the output {output} has the logarithms of probabilities; to export it without, {} \
+                 in place of log_softmax",
                 exporter.softmax()
             ),
         }

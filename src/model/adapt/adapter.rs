@@ -115,17 +115,17 @@ impl Adapter<'_> {
     /// Takes the weights in other files into the model. Returns `None` if there are none.
     fn take_in_weights(&mut self, model: &[u8]) -> Result<Option<Vec<u8>>, AdaptError> {
         let folder = WeightsFolder::of(self.path);
-        let (mut files, mut tensors, mut bytes) = (BTreeSet::new(), 0, 0);
+        let (mut files, mut bytes) = (BTreeSet::new(), 0);
         let embedded = embed_weights(model, &mut |place| {
             let values = folder.read(place)?;
             files.insert(place.file.clone());
-            (tensors, bytes) = (tensors + 1, bytes + values.len() as u64);
+            bytes += values.len() as u64;
             Ok(values)
         });
         let embedded = embedded.map_err(|why| self.of_file(why))?;
         if embedded.is_some() {
             let files = files.into_iter().collect();
-            self.changes.push(Adaptation::Weights { tensors, bytes, files });
+            self.changes.push(Adaptation::Weights { bytes, files });
         }
         Ok(embedded)
     }

@@ -41,6 +41,15 @@ impl AxisOrder {
         }
     }
 
+    /// The value of `--layout` for it.
+    pub(super) fn flag(self) -> &'static str {
+        match self {
+            Self::StepsChannels => "NWC",
+            Self::ChannelsSteps => "NCW",
+            Self::StepsFirst => "WNC",
+        }
+    }
+
     /// The shape of windows in this order for a number of windows; -1 stands for any.
     pub(super) fn shape(self, windows: i64, card: &Card) -> Vec<i64> {
         let sizes = [windows, card.window as i64, card.channels.len() as i64];

@@ -13,6 +13,7 @@ pub(super) enum Exporter {
     Other,
 }
 
+/// What to do in each program, in words that follow "to export it without, …".
 impl Exporter {
     /// The exporter with this name in the file.
     pub(super) fn of(producer: &str) -> Self {
@@ -28,67 +29,63 @@ impl Exporter {
         match self {
             Self::PyTorch => of_torch.into(),
             Self::Keras => of_keras.into(),
-            Self::Other => format!("{of_torch} in PyTorch, {of_keras} in Keras"),
+            Self::Other => format!("{of_torch} (PyTorch), {of_keras} (Keras)"),
         }
     }
 
-    /// What exports a model as one file.
+    /// How a model is exported as one file.
     pub(super) fn one_file(self) -> String {
-        match self {
-            Self::PyTorch => "torch.onnx.export(…, external_data=False)",
-            Self::Keras | Self::Other => {
-                "onnx.save_model(model, \"one-file.onnx\") without save_as_external_data"
-            }
-        }
-        .into()
-    }
-
-    /// What keeps weights out of the inputs.
-    pub(super) fn without_weights_as_inputs(self) -> String {
-        match self {
-            Self::PyTorch => "torch.onnx.export(…, keep_initializers_as_inputs=False)",
-            Self::Keras | Self::Other => "an export without the weights among the inputs",
-        }
-        .into()
-    }
-
-    /// What makes constants that are no weights part of the graph.
-    pub(super) fn constants_inside(self) -> String {
         self.advice(
-            "register_buffer() for constants, and initial states that are created inside of forward(),",
-            "keras.layers.Rescaling(scale, offset) in place of a Normalization layer",
+            "call torch.onnx.export(…, external_data=False)",
+            "call onnx.save_model() without save_as_external_data",
         )
     }
 
-    /// What makes an input [N, steps, channels] out of this order.
-    pub(super) fn windows_as_given(self, order: AxisOrder) -> String {
+    /// How weights are kept out of the inputs.
+    pub(super) fn no_weights_as_inputs(self) -> String {
+        self.advice(
+            "call torch.onnx.export() without keep_initializers_as_inputs",
+            "export it with IR version 4 or later",
+        )
+    }
+
+    /// How constants that are no weights become part of the graph.
+    pub(super) fn constants_inside(self) -> String {
+        self.advice(
+            "keep constants with register_buffer(), and create initial states inside of forward()",
+            "use keras.layers.Rescaling(scale, offset) in place of a Normalization layer",
+        )
+    }
+
+    /// How an input in this order becomes [N, steps, channels].
+    pub(super) fn steps_then_channels(self, order: AxisOrder) -> String {
         match order {
-            AxisOrder::StepsFirst => "an LSTM with batch_first=True".into(),
+            AxisOrder::StepsFirst => "build the LSTM with batch_first=True".into(),
             _ => self.advice(
-                "forward() that begins with x.transpose(1, 2)",
-                "a first layer keras.layers.Permute((2, 1))",
+                "begin forward() with x.transpose(1, 2)",
+                "begin the network with keras.layers.Permute((2, 1))",
             ),
         }
     }
 
-    /// What exports a network in float32.
+    /// How a network is exported in float32.
     pub(super) fn in_float32(self) -> String {
-        self.advice("model.float() before the export", "keras.config.set_floatx(\"float32\")")
+        self.advice("call model.float() before the export", "call keras.config.set_floatx(\"float32\")")
     }
 
-    /// What exports a network for any number of windows.
+    /// How a network is exported for any number of windows.
     pub(super) fn any_number_of_windows(self) -> String {
         self.advice(
-            "torch.onnx.export(…, dynamic_shapes=…), or dynamic_axes=… with dynamo=False,",
-            "a keras.Input without batch_size",
+            "give torch.onnx.export() dynamic_shapes, or dynamic_axes with dynamo=False",
+            "leave input_signature out of model.export(), or its first size None",
         )
     }
 
-    /// What makes probabilities out of the last layer.
+    /// How the last layer gives probabilities.
     pub(super) fn softmax(self) -> String {
         self.advice(
-            "torch.softmax(x, dim=1) at the end of forward()",
-            "a last layer with activation=\"softmax\"",
+            "end forward() with torch.softmax(x, dim=1)",
+            "give the last layer activation=\"softmax\"",
         )
     }
 }

@@ -158,9 +158,9 @@ def pytorch():
     script, dynamo = {"dynamo": False}, {"dynamo": True, "external_data": False}
     export("script_lstm.onnx", Network(), [], **script)
     export("dynamo_lstm.onnx", Network(), [], **dynamo)
-    export("script_inputs.onnx", Network(), ["inputs that are weights"], keep_initializers_as_inputs=True, **script)
+    export("script_inputs.onnx", Network(), ["removed the inputs", "because they are weights"], keep_initializers_as_inputs=True, **script)
     export("script_all_free.onnx", Network("convolution", "NCW"), ["added a transpose"], batch="all", **script)
-    export("dynamo_external.onnx", Network("dense", units=16), ["took in"], dynamo=True, external_data=True)
+    export("dynamo_external.onnx", Network("dense", units=16), ["took 1.2 KiB of weights"], dynamo=True, external_data=True)
     for exporter, options in [("script", script), ("dynamo", dynamo)]:
         convolution = Network("convolution", "NCW", logits)
         export(f"{exporter}_channels_first.onnx", convolution, ["added a transpose", "added a softmax"], through=softmax, **options)
