@@ -22,8 +22,8 @@ use crate::model::session::{Model, outputs_of};
 /// How far the answers of a graph that was declared for any number of windows may be from those of the same graph for
 /// the number that it was exported for.
 const TOLERANCE: f32 = 1e-3;
-/// The most often that a window is repeated for a graph that works for a fixed number of windows only.
-const MAX_REPEATS: i64 = 1024;
+/// The most values that repeated windows may have for a graph that works for a fixed number of windows only.
+const MAX_REPEATED: i64 = 1 << 24;
 
 /// What the user says about a model.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +182,8 @@ impl Adapter<'_> {
         };
         let shape = input.shape.as_deref().unwrap_or_default();
         let windows = shape.get(order.windows_axis()).copied().unwrap_or(-1);
-        if !(2..=MAX_REPEATS).contains(&windows) {
+        let size = (self.card.window * self.card.channels.len()) as i64;
+        if windows < 2 || windows > MAX_REPEATED / size.max(1) {
             return with(BatchSize::Kept);
         }
         // A graph that is declared for a number of windows may work for any, or have the number built in. Repeated
@@ -228,5 +229,88 @@ impl Variant {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::onnx::{GraphProto, file, floats, integer, node, value};
+
+    /// A model for windows [N, 2, 2]: a linear layer of 2 labels with this factor and this offset, then these
+    /// operators, each with the name of its output. All of these and `linear` are outputs.
+    fn model(factor: f32, offset: f32, operators: &[(&str, &str)]) -> Vec<u8> {
+        let weights = [1.0, -1.0, 2.0, 0.0, 0.5, 0.5, -1.0, 1.0].map(|weight| factor * weight);
+        let mut graph = GraphProto {
+            node: vec![
+                node("Flatten", &["window"], &["flat"], vec![integer("axis", 1)]),
+                node("MatMul", &["flat", "weights"], &["product"], vec![]),
+                node("Add", &["product", "offset"], &["linear"], vec![]),
+            ],
+            name: Some("test".into()),
+            initializer: vec![floats("weights", &[4, 2], &weights), floats("offset", &[2], &[offset; 2])],
+            input: vec![value("window", &[2, 2])],
+            output: vec![value("linear", &[2])],
+        };
+        for (kind, name) in operators {
+            graph.node.push(node(kind, &["linear"], &[name], vec![]));
+            graph.output.push(value(name, &[2]));
+        }
+        file(graph, &card(), Vec::new())
+    }
+
+    /// A card of as many channels as steps.
+    fn card() -> Card {
+        let channels = ["left", "right"].map(crate::signal::Channel::in_ampere).to_vec();
+        Card { channels, ..Card::of_test(2, 1, &["gravel", "tile"]) }
+    }
+
+    /// The changes and the probabilities of a window, or the error.
+    fn adapted(model: &[u8], order: Option<AxisOrder>) -> Result<(Vec<String>, Vec<f32>), String> {
+        let options = AdaptOptions { constants: Vec::new(), order };
+        let adapted = adapt(model, Path::new("net.onnx"), &card(), &options);
+        let Adapted { changes, mut model, .. } = adapted.map_err(|error| error.to_string())?;
+        Ok((changes, model.probabilities(&[1.0, 2.0, 3.0, 4.0]).unwrap()))
+    }
+
+    #[test]
+    fn an_order_of_the_axes_that_nothing_tells_is_said_and_can_be_chosen() {
+        let model = model(0.1, 0.0, &[("Softmax", "probabilities")]);
+        let (changes, steps_first) = adapted(&model, None).unwrap();
+        assert_eq!(changes.len(), 1);
+        assert!(changes[0].starts_with("took the input \"window\" [N, 2, 2] for [N, steps, channels], but"));
+        assert!(changes[0].ends_with("add --layout NCW"), "{}", changes[0]);
+        let (changes, channels_first) = adapted(&model, Some(AxisOrder::ChannelsSteps)).unwrap();
+        assert!(changes[0].starts_with("added a transpose"), "{changes:?}");
+        // The two middle values of the window change places.
+        assert!((steps_first[0] - channels_first[0]).abs() > 0.01);
+        let (changes, same) = adapted(&model, Some(AxisOrder::StepsChannels)).unwrap();
+        assert_eq!((changes, same), (vec![], steps_first));
+    }
+
+    #[test]
+    fn numbers_from_0_to_1_are_logits_of_a_linear_layer_and_not_of_a_sigmoid() {
+        let order = Some(AxisOrder::StepsChannels);
+        let (changes, probabilities) = adapted(&model(1e-4, 0.4, &[]), order).unwrap();
+        assert!(changes[0].starts_with("added a softmax: the output \"linear\" [N, 2]"), "{changes:?}");
+        assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        let sigmoid = model(1e-4, 0.4, &[("Sigmoid", "y")]);
+        let mut editor = GraphEditor::parse(&sigmoid).unwrap();
+        editor.declare_output("linear", &DeclaredValue::float("flat", None));
+        let error = adapted(&editor.to_bytes(), order).unwrap_err();
+        assert!(error.contains("as with a sigmoid for each label"), "{error}");
+    }
+
+    #[test]
+    fn of_several_outputs_the_one_called_logits_gets_the_softmax() {
+        let order = Some(AxisOrder::StepsChannels);
+        let error = adapted(&model(1.0, 0.0, &[("Neg", "hidden")]), order).unwrap_err();
+        assert!(error.contains("which are logits and not probabilities"), "{error}");
+        let (changes, named) = adapted(&model(1.0, 0.0, &[("Neg", "Logits:0")]), order).unwrap();
+        assert!(changes[0].starts_with("added a softmax: the output \"Logits:0\" [N, 2]"), "{changes:?}");
+        let (changes, given) = adapted(&model(1.0, 0.0, &[("Neg", "a"), ("Softmax", "b")]), order).unwrap();
+        assert_eq!(changes, Vec::<String>::new());
+        // A softmax of the negative numbers is that of the positive ones in the other order.
+        assert!((named[0] - given[1]).abs() < 1e-6 && (named[1] - given[0]).abs() < 1e-6);
     }
 }
