@@ -7,7 +7,7 @@ use prost::Message;
 use super::declared::DeclaredValue;
 use super::error::StampError;
 use super::graph_field::GraphField;
-use super::message_kind::MessageKind;
+use super::message_kind::{MessageChange, MessageKind};
 use super::proto::{NodeProto, TensorProto};
 use super::wire::{ProtoField, append_field, fields};
 
@@ -217,10 +217,7 @@ impl<'a> GraphEditor<'a> {
     }
 
     /// Changes the messages of the graph with [`MessageKind::rewrite`].
-    fn change_messages(
-        &mut self,
-        change: &mut dyn FnMut(MessageKind, &[u8]) -> Result<Option<Vec<u8>>, StampError>,
-    ) -> Result<(), StampError> {
+    fn change_messages(&mut self, change: &mut MessageChange<'_>) -> Result<(), StampError> {
         for field in &mut self.graph {
             let Some(kind) = MessageKind::Graph.in_field(field.number) else { continue };
             if let Some(content) = kind.rewrite(field.content(), change)? {

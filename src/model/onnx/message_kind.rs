@@ -6,6 +6,9 @@ use super::wire::{append_field, fields};
 /// How deep messages may be nested. It is the limit of protobuf's own parsers.
 const MAX_DEPTH: usize = 100;
 
+/// Changes a message of a kind: returns its new bytes, or `None` if it stays as it is.
+pub(super) type MessageChange<'a> = dyn FnMut(MessageKind, &[u8]) -> Result<Option<Vec<u8>>, StampError> + 'a;
+
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MessageKind {
@@ -43,8 +46,7 @@ impl MessageKind {
         }
     }
 
-    /// Changes messages inside a message of this kind, and then the message itself. `change` gets each message with
-    /// its kind, and returns its new bytes, or `None` if it stays as it is. Returns `None` if nothing changed.
+    /// Changes messages inside a message of this kind, and then the message itself. Returns `None` if nothing changed.
     ///
     /// # Errors
     /// [`StampError::Damaged`] if a message is damaged or nested too deeply, and the errors of `change`. The index
@@ -52,7 +54,7 @@ impl MessageKind {
     pub(super) fn rewrite(
         self,
         message: &[u8],
-        change: &mut dyn FnMut(Self, &[u8]) -> Result<Option<Vec<u8>>, StampError>,
+        change: &mut MessageChange<'_>,
     ) -> Result<Option<Vec<u8>>, StampError> {
         self.rewrite_at(message, 0, change)
     }
@@ -61,7 +63,7 @@ impl MessageKind {
         self,
         message: &[u8],
         depth: usize,
-        change: &mut dyn FnMut(Self, &[u8]) -> Result<Option<Vec<u8>>, StampError>,
+        change: &mut MessageChange<'_>,
     ) -> Result<Option<Vec<u8>>, StampError> {
         if depth > MAX_DEPTH {
             return Err(StampError::Damaged { at: 0, why: "begins a message that is nested too deeply" });
