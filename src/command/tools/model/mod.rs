@@ -23,7 +23,9 @@ pub enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Add a card to a model made by another program, such as Keras or PyTorch, so that it can be served
+    /// Add a card to a model made by another program, such as Keras or PyTorch, and adapt it so that it can be served
+    ///
+    /// Each change is printed on a line, with the call of the exporter that makes it unnecessary.
     Stamp {
         /// The model (.onnx): its input is windows, its output probabilities or logits [N, labels]
         model: PathBuf,
