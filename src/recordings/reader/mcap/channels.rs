@@ -83,9 +83,9 @@ impl McapChannels {
                 topics.push(TopicChannels { probe, columns });
             }
         }
-        // A single topic gives the samples as they are.
+        // A single topic gives the samples as they are, so its channels are in the order of those that are wanted.
         if let [topic] = topics.as_mut_slice() {
-            topic.columns = chosen.clone();
+            topic.columns = topic.columns.select(chosen.channels(), &topic.probe.topic).map_err(invalid)?;
         }
         for TopicChannels { probe, columns } in &topics {
             probe

@@ -373,6 +373,17 @@ mod tests {
                 "{index}"
             );
         }
+        let folder = folder(&[(
+            "dataset.toml",
+            TOPICS.replace("field = 'data'\n[label]", "field = 'header.stamp.sec'\n[label]"),
+        )]);
+        let recordings =
+            find(&[reference("topics.mcap")], Some(&folder.path().join("dataset.toml"))).unwrap();
+        let mut reader = RecordingReader::open(&recordings[0], Some(&[Channel::in_ampere("left")])).unwrap();
+        let mut left = reader.samples();
+        while reader.next_batch(&mut left).unwrap() {}
+        let expected: Vec<_> = expected.iter().map(|(_, row)| row[0]).collect();
+        assert_eq!(left.values(), expected, "a model that needs one of them reads one topic");
         let only = TOPICS.replace("\ntopic = '/right/current'", "");
         let error = read(&reference("topics.mcap"), &only).unwrap_err().to_string();
         assert!(error.contains("channel \"right\" has no topic, but others have"), "{error}");
