@@ -85,24 +85,94 @@ fn describe(topic: &TopicInfo) -> String {
     crate::model::card_text::printable(&format!("{name} ({kind}), {count}: {has}")).into_owned()
 }
 
-/// The lines of a dataset.toml for the topic that is most likely the one: that with fields which sound like currents.
+/// The lines of a dataset.toml for the fields that are most likely the channels: those that sound like currents, by their own
+/// names or those of their topics, or else those of the topic with the most messages.
 #[cfg(feature = "mcap")]
 fn propose(topics: &[TopicInfo]) -> Option<String> {
-    let sounds_right = |field: &&String| {
-        let field = field.to_lowercase();
-        ["current", "effort", "amp"].iter().any(|word| field.contains(word))
+    let sounds_right = |name: &str| {
+        let name = name.to_lowercase();
+        ["current", "effort", "amp"].iter().any(|word| name.contains(word))
     };
-    let likely = |topic: &TopicInfo| topic.fields.iter().filter(sounds_right).count();
-    let topic = topics.iter().filter(|topic| !topic.fields.is_empty()).max_by_key(|topic| likely(topic))?;
-    let fields: Vec<_> = match likely(topic) {
-        0 => topic.fields.iter().collect(),
-        _ => topic.fields.iter().filter(sounds_right).collect(),
+    let with_numbers = || topics.iter().filter(|topic| !topic.fields.is_empty());
+    let likely = |topic: &&TopicInfo| -> Vec<String> {
+        let by_field: Vec<_> = topic.fields.iter().filter(|field| sounds_right(field)).cloned().collect();
+        if by_field.is_empty() && sounds_right(&topic.name) { topic.fields.clone() } else { by_field }
     };
-    let mut lines = format!("[mcap]\ntopic = {:?}\n", topic.name);
-    for field in fields.into_iter().take(SHOWN) {
+    let mut found: Vec<_> = with_numbers().map(|topic| (topic, likely(&topic))).collect();
+    found.retain(|(_, fields)| !fields.is_empty());
+    if found.is_empty() {
+        let topic = with_numbers().max_by_key(|topic| topic.messages)?;
+        found = vec![(topic, topic.fields.clone())];
+    }
+    let is_one = found.len() == 1;
+    let short = |topic: &str| topic.trim_matches('/').replace('/', "_");
+    let mut lines = match found.as_slice() {
+        [(topic, _)] => format!("[mcap]\ntopic = {:?}\n", topic.name),
+        _ => String::new(),
+    };
+    let listed =
+        found.iter().flat_map(|(topic, fields)| fields.iter().map(move |field| (topic, field, fields.len())));
+    for (topic, field, fields) in listed.take(SHOWN) {
         let inside = field.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(name, _)| name);
-        let name = inside.filter(|name| name.parse::<usize>().is_err()).unwrap_or(field);
-        lines += &format!("\n[[channel]]\nfield = {field:?}\nname = {name:?}\nunit = \"A\"\n");
+        let name = match inside.filter(|name| name.parse::<usize>().is_err()) {
+            Some(joint) => joint.to_owned(),
+            None if is_one => field.clone(),
+            None if fields == 1 => short(&topic.name),
+            None => format!("{}_{field}", short(&topic.name)),
+        };
+        let topic = if is_one { String::new() } else { format!("topic = {:?}\n", topic.name) };
+        lines += &format!("\n[[channel]]\n{topic}field = {field:?}\nname = {name:?}\nunit = \"A\"\n");
+    }
+    let is_label = |topic: &&TopicInfo| {
+        let name = topic.name.to_lowercase();
+        topic.kind.ends_with("/String")
+            && ["label", "surface", "terrain", "floor", "ground"].iter().any(|word| name.contains(word))
+    };
+    if let Some(topic) = topics.iter().find(is_label) {
+        lines += &format!("\n[label]\nfrom = \"topic\"\ntopic = {:?}\n", topic.name);
     }
     Some(lines)
+}
+
+#[cfg(all(test, feature = "mcap"))]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str, kind: &str, fields: &[&str]) -> TopicInfo {
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        TopicInfo { name: name.into(), kind: kind.into(), messages: 5, fields, ..TopicInfo::default() }
+    }
+
+    #[test]
+    fn the_channels_that_are_proposed_are_those_that_sound_like_currents() {
+        let joints = topic(
+            "/joint_states",
+            "sensor_msgs/msg/JointState",
+            &["position[left]", "effort[left]", "effort[right]"],
+        );
+        let imu = topic("/imu", "sensor_msgs/msg/Imu", &["angular_velocity.x"]);
+        let lines = propose(&[imu.clone(), joints]).unwrap();
+        assert!(
+            lines.starts_with(
+                "[mcap]\ntopic = \"/joint_states\"\n\n[[channel]]\nfield = \"effort[left]\"\nname = \"left\""
+            ),
+            "{lines}"
+        );
+        assert_eq!(lines.matches("[[channel]]").count(), 2);
+        let wheels =
+            ["/left/current", "/right/current"].map(|name| topic(name, "std_msgs/msg/Float64", &["data"]));
+        let label = topic("/surface", "std_msgs/msg/String", &[]);
+        let lines = propose(&[wheels[0].clone(), imu.clone(), wheels[1].clone(), label]).unwrap();
+        assert!(
+            lines.contains("topic = \"/left/current\"\nfield = \"data\"\nname = \"left_current\""),
+            "{lines}"
+        );
+        assert!(
+            lines.contains("/right/current") && !lines.contains("/imu") && !lines.contains("[mcap]"),
+            "{lines}"
+        );
+        assert!(lines.ends_with("[label]\nfrom = \"topic\"\ntopic = \"/surface\"\n"), "{lines}");
+        assert!(propose(&[imu]).unwrap().contains("angular_velocity.x"));
+        assert_eq!(propose(&[topic("/note", "std_msgs/msg/String", &[])]), None);
+    }
 }

@@ -83,8 +83,9 @@ fn template(card: &Card, statistics: &[Statistics], recordings: usize) -> String
         format!("    {{ name = {}, unit = {} }},\n", text(&channel.name), text(&channel.unit))
     });
     let method = serde_json::to_string(&card.resample.method).unwrap_or_default();
+    let made_from = if recordings == 1 { "1 recording".into() } else { format!("{recordings} recordings") };
     let mut toml = format!(
-        "# The card of a model from another program, made from {recordings} recordings. Check each part against the \
+        "# The card of a model from another program, made from {made_from}. Check each part against the \
          training of\n# the model, then add the card to it:\n#\n#     underfoot model stamp net.onnx --card card.toml \
          --out model.onnx\n\n\
          version = {}\n\n\
