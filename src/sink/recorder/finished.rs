@@ -38,8 +38,13 @@ impl FinishedRecordings {
     /// Maximum number of recordings that are remembered.
     const MAX: usize = 1000;
 
-    /// Adds a recording, which is only left to be synced.
+    /// Adds a recording, which is only left to be synced. One without samples, because its form cannot hold their times, is
+    /// removed.
     pub(super) fn close(&mut self, (file, recording): (Arc<RecordingFile>, FinishedRecording)) {
+        if recording.samples == 0 {
+            let _ = std::fs::remove_file(&recording.path);
+            return;
+        }
         self.unsynced.push(file);
         self.remember(recording);
     }

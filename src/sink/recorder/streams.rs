@@ -221,10 +221,14 @@ impl Recorder {
     /// An error that names the file.
     pub fn end(&mut self, stream: &StreamId, drops: &mut Drops) -> io::Result<()> {
         let Some(mut open) = self.files.remove(stream) else { return Ok(()) };
-        if let Some((time, row)) = open.leaps.release()
-            && let Placement::Next(time) | Placement::AfterGap(time) = open.unwrapper.place(time)
-        {
-            open.write(time, &row, drops)?;
+        if let Some((raw, row)) = open.leaps.release() {
+            match open.unwrapper.place(raw) {
+                Placement::Next(time) | Placement::AfterGap(time) => drop(open.write(time, &row, drops)?),
+                Placement::AfterRestart(_) => drops.add(DropReason::NotRecorded, || {
+                    format!("the clock of the stream \"{stream}\" started again with its last sample")
+                }),
+                late => self.late.count(late, raw, drops),
+            }
         }
         open.leaps.finish(drops);
         self.finished.close(open.end()?);
