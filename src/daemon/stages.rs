@@ -159,11 +159,12 @@ pub(crate) async fn decide(
         });
         // Only what came out counts: a batch that waits for another one is no progress.
         health.count_predictions(predictions);
+        let delta = surfaces.problem_delta();
+        #[cfg(feature = "mcap")]
+        delta.iter().for_each(|delta| sinks.iter().for_each(|sink| sink.problems(delta, &mut drops)));
         flush_all(&mut sinks, &mut drops, health);
         sink::release(&sinks, receipts);
-        if let Some(delta) = surfaces.problem_delta() {
-            #[cfg(feature = "mcap")]
-            sinks.iter().for_each(|sink| sink.problems(&delta, &mut drops));
+        if let Some(delta) = delta {
             health.problems(delta);
         }
     }

@@ -45,9 +45,8 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, RecordingError> {
         return Err(sqlite(folder, path));
     }
     if files.is_empty() {
-        let why =
-            "it is the folder of a rosbag2 recording, but has no .mcap file; copy the folder again".into();
-        return Err(RecordingError::Form { path: folder.to_owned(), why });
+        let why = "it is the folder of a rosbag2 recording, but has no .mcap file; copy the folder again";
+        return Err(RecordingError::form(folder, why));
     }
     files.sort_by_cached_key(|path| (part(path), path.clone()));
     Ok(files)
@@ -60,7 +59,7 @@ pub(super) fn sqlite(path: &Path, file: &Path) -> RecordingError {
         "rosbag2 files in SQLite (.db3) are not read; `pip install rosbags` brings the command that converts them: \
          `rosbags-convert --src \"{bag}\" --dst \"{bag}-mcap\" --dst-storage mcap`"
     );
-    RecordingError::Form { path: path.to_owned(), why }
+    RecordingError::form(path, &why)
 }
 
 /// The number of a part: rosbag2 calls the parts of a recording `NAME_0.mcap`, `NAME_1.mcap` and so on.

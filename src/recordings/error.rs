@@ -138,7 +138,6 @@ pub enum RecordingError {
 
 impl RecordingError {
     /// That a file does not have the form that its layout says.
-    #[cfg(feature = "mcap")]
     pub(super) fn form(path: &Path, why: &str) -> Self {
         Self::Form { path: path.to_owned(), why: why.to_owned() }
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::daemon::Daemon;
+use crate::record::record;
 use crate::support::pty::Pty;
 use crate::support::recording::{Recording, replay, replay_args, simulate};
-use crate::support::{self, assert_same, assert_says, json, run, underfoot, wait_for};
+use crate::support::{self, assert_same, assert_says, json, run, wait_for};
 
 /// The messages of each topic, each with the time at which it was logged in seconds, in the order of the file.
 fn messages(path: &Path) -> BTreeMap<String, Vec<(f64, Value)>> {
@@ -151,19 +151,7 @@ fn a_recording_as_mcap_says_its_channels_and_its_label_and_gives_the_same_predic
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
     let out = folder.path().join("out");
-    let args = [
-        "record",
-        "--port",
-        pty.link.to_str().unwrap(),
-        "--label",
-        "gravel",
-        "--out",
-        out.to_str().unwrap(),
-        "--as",
-        "mcap",
-    ];
-    let mut daemon = Daemon::command(underfoot(args.iter().chain(&["--stream", &recording.stream])));
-    daemon.wait_for_line("the serial port is open");
+    let mut daemon = record(&pty.link, &out, &["--as", "mcap", "--stream", &recording.stream]);
     pty.send(recording.csv(0..600).as_bytes());
     daemon.wait_for_line("600 samples");
     let ended = daemon.terminate();
@@ -193,19 +181,7 @@ fn a_crash_loses_no_message_of_an_mcap_recording_that_was_on_the_disk() {
     let folder = support::folder();
     let mut pty = Pty::open(&folder.path().join("board"));
     let out = folder.path().join("out");
-    let args = [
-        "record",
-        "--port",
-        pty.link.to_str().unwrap(),
-        "--label",
-        "gravel",
-        "--out",
-        out.to_str().unwrap(),
-        "--as",
-        "mcap",
-    ];
-    let mut daemon = Daemon::command(underfoot(args));
-    daemon.wait_for_line("the serial port is open");
+    let daemon = record(&pty.link, &out, &["--as", "mcap"]);
     pty.send(recording.csv(0..500).as_bytes());
     // Everything is given to the system once a second.
     let file = wait_for("a recording", || {

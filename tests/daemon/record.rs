@@ -35,7 +35,7 @@ fn rows(path: &Path) -> String {
 }
 
 /// Starts recording from a port, and waits until the port is open.
-fn record(port: &Path, out: &Path, more: &[&str]) -> Daemon {
+pub(crate) fn record(port: &Path, out: &Path, more: &[&str]) -> Daemon {
     let (port, out) = (port.to_str().unwrap(), out.to_str().unwrap());
     let args = ["record", "--port", port, "--label", "gravel", "--out", out];
     let mut daemon = Daemon::command(underfoot(args.iter().chain(more)));

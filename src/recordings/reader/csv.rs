@@ -246,12 +246,11 @@ impl<'a> CsvRecording<'a> {
         let recording = self.recording;
         match recording.layout.label.from {
             LabelFrom::Folder => Ok(recording.folder_labels()),
-            LabelFrom::Topic | LabelFrom::Metadata => Err(RecordingError::Form {
-                path: recording.path.clone(),
-                why: "its label is looked for in an MCAP file, and this is none; set [label] from = \"folder\", \"column\" or \
-                      \"intervals\" in a dataset.toml"
-                    .into(),
-            }),
+            LabelFrom::Topic | LabelFrom::Metadata => Err(RecordingError::form(
+                &recording.path,
+                "its label is looked for in an MCAP file, and this is none; set [label] from = \"folder\", \"column\" or \
+                 \"intervals\" in a dataset.toml",
+            )),
             LabelFrom::Column => {
                 let column = self.rows.texts().first();
                 Ok(column.map(|column| Labels::from_changes(column.changes())).unwrap_or_default())

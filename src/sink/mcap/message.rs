@@ -48,10 +48,8 @@ impl ResultMessage {
     /// The messages of problems that began or ended, each with its stream.
     pub(crate) fn of_problems(delta: &ProblemDelta) -> impl Iterator<Item = (&StreamId, Self)> {
         let begun = delta.begun.iter().map(|problem| (problem, WARNING, problem.detail.clone()));
-        let ended = delta
-            .ended
-            .iter()
-            .map(|problem| (problem, INFORMATION, format!("it is over: {}", problem.detail)));
+        let ended =
+            delta.ended.iter().map(|problem| (problem, INFORMATION, format!("ended: {}", problem.detail)));
         begun.chain(ended).map(|(Problem { stream, channel, .. }, level, text)| {
             let name = channel.clone().unwrap_or_else(|| stream.to_string());
             (stream, Self::Log { time: None, level, name, text })

@@ -18,8 +18,8 @@ pub(super) struct ResultFile {
     file: McapFile<BufWriter<File>>,
     /// What is added to the times of the recording, in nanoseconds.
     offset: i64,
-    /// The label of the recording that was written last.
-    label: Option<Option<String>>,
+    /// The label of the recording that was written last; `None` if it had none, and at the start.
+    label: Option<String>,
 }
 
 impl ResultFile {
@@ -55,13 +55,11 @@ impl ResultFile {
 
     /// Writes the label of the recording if it is another one than before.
     pub(super) fn label(&mut self, label: Option<String>, time: Time) -> io::Result<()> {
-        let is_first = self.label.is_none() && label.is_none();
-        if is_first || self.label.as_ref() == Some(&label) {
+        if self.label == label {
             return Ok(());
         }
-        let message = ResultMessage::label(label.as_deref(), time);
-        self.label = Some(label);
-        self.result(&message)
+        self.label = label;
+        self.result(&ResultMessage::label(self.label.as_deref(), time))
     }
 
     /// Ends the file. Before that, the topics of `copied` are added, apart from those that this program writes.

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::message::ResultMessage;
 use super::result_file::{ResultFile, unwritable};
-use crate::decision::{Outcome, Prediction};
+use crate::decision::{Outcome, Prediction, ServingContext};
+use crate::model::card::Card;
 use crate::recordings::Recording;
 use crate::recordings::reader::{RecordingMetadata, log_offset};
-use crate::signal::{Channel, SourceEvent, StreamId};
+use crate::signal::{SourceEvent, StreamId};
 use crate::sink::json::JsonWriter;
 use crate::source::file::Truth;
 use crate::stream::ProblemDelta;
@@ -30,8 +31,7 @@ pub struct ReplayResults(Arc<Mutex<ResultFiles>>);
 
 struct ResultFiles {
     path: ResultPath,
-    channels: Vec<Channel>,
-    labels: Vec<String>,
+    card: Card,
     json: JsonWriter,
     truth: Truth,
     /// The recordings whose topics are copied into the files.
@@ -45,21 +45,18 @@ struct ResultFiles {
 }
 
 impl ReplayResults {
-    /// Writes the results of a model with these channels and labels. The topics of the recordings in `copied` are copied.
+    /// Writes the results of the model of this context. The topics of the recordings in `copied` are copied.
     pub(crate) fn new(
         path: ResultPath,
-        channels: &[Channel],
-        labels: &[String],
-        json: JsonWriter,
+        context: &ServingContext,
         truth: Truth,
         copied: HashMap<StreamId, Recording>,
     ) -> Self {
         let (open, ended, written, fault) = Default::default();
-        let (channels, labels) = (channels.to_vec(), labels.to_vec());
+        let (card, json) = (context.card.clone(), JsonWriter::of(context));
         Self(Arc::new(Mutex::new(ResultFiles {
             path,
-            channels,
-            labels,
+            card,
             json,
             truth,
             copied,
@@ -166,12 +163,17 @@ impl ResultFiles {
             }
         };
         let offset = match self.copied.get(stream) {
-            Some(recording) => log_offset(recording, &self.channels).map_err(|error| error.to_string())?,
+            Some(recording) => {
+                log_offset(recording, &self.card.channels).map_err(|error| error.to_string())?
+            }
             None => 0,
         };
-        let about =
-            RecordingMetadata { stream: stream.to_string(), channels: self.channels.clone(), label: None };
-        ResultFile::create(path.clone(), &about, &self.labels, offset)
+        let about = RecordingMetadata {
+            stream: stream.to_string(),
+            channels: self.card.channels.clone(),
+            label: None,
+        };
+        ResultFile::create(path.clone(), &about, &self.card.labels, offset)
             .map_err(|error| unwritable(&path, &error))
     }
 }

@@ -38,14 +38,17 @@ impl RecordedOutcomes {
                 return;
             }
         };
-        for message in ResultMessage::of_outcome(outcome, &self.names) {
-            self.push(stream, message, drops);
+        // Most streams may not be recorded, and what they do is not written out for nothing.
+        if self.queue.is_recorded(stream) {
+            let messages = ResultMessage::of_outcome(outcome, &self.names);
+            messages.into_iter().for_each(|message| self.push(stream, message, drops));
         }
     }
 
     /// Passes on which problems began and ended.
     pub(crate) fn problems(&self, delta: &ProblemDelta, drops: &mut Drops) {
-        ResultMessage::of_problems(delta).for_each(|(stream, message)| self.push(stream, message, drops));
+        let recorded = ResultMessage::of_problems(delta).filter(|(stream, _)| self.queue.is_recorded(stream));
+        recorded.for_each(|(stream, message)| self.push(stream, message, drops));
     }
 
     fn push(&self, stream: &StreamId, message: ResultMessage, drops: &mut Drops) {

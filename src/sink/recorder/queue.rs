@@ -1,6 +1,8 @@
 //! The queue from the pipeline to the recorder's thread, bounded by bytes.
 
 use std::collections::HashMap;
+#[cfg(feature = "mcap")]
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +33,9 @@ struct QueueState {
     entries: Vec<RecordEntry>,
     /// The entry of each stream to which further batches are added.
     open: HashMap<StreamId, usize>,
+    /// The streams whose recordings have begun and not ended.
+    #[cfg(feature = "mcap")]
+    recorded: HashSet<StreamId>,
     /// The size of what waits or is being written.
     bytes: usize,
     closed: bool,
@@ -66,6 +71,8 @@ impl RecordQueue {
         if state.closed || (state.bytes > 0 && state.bytes + bytes + 2 * ENTRY_BYTES > MAX_BYTES) {
             return batch.map_or(0, |batch| batch.samples.len());
         }
+        #[cfg(feature = "mcap")]
+        state.set_recorded(stream, batch.is_some());
         let open = state.open.get(stream).copied();
         // The end of a stream belongs to what is open, whatever its label.
         let has_label = |index: &usize| {
@@ -92,6 +99,12 @@ impl RecordQueue {
             self.changed.notify_one();
         }
         0
+    }
+
+    /// Whether the stream is recorded, so that there is something to add to.
+    #[cfg(feature = "mcap")]
+    pub(super) fn is_recorded(&self, stream: &StreamId) -> bool {
+        self.lock().recorded.contains(stream)
     }
 
     /// Adds what was found out about a stream. Returns whether it found room.
@@ -142,6 +155,16 @@ impl RecordQueue {
 }
 
 impl QueueState {
+    /// Notes that the recording of a stream has begun or ended.
+    #[cfg(feature = "mcap")]
+    fn set_recorded(&mut self, stream: &StreamId, is_recorded: bool) {
+        if !is_recorded {
+            self.recorded.remove(stream);
+        } else if !self.recorded.contains(stream) {
+            self.recorded.insert(stream.clone());
+        }
+    }
+
     /// Begins an entry of a stream, and returns its index.
     fn open_entry(&mut self, stream: &StreamId, label: Option<&Label>) -> usize {
         let index = self.entries.len();

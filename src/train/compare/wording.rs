@@ -6,6 +6,7 @@ use super::answer_times::AnswerTimes;
 use super::choice::NAMES;
 use super::comparison::{ComparedRecording, ModelComparison, ModelJudgement};
 use super::mcnemar::FEWEST;
+use crate::text::counted;
 use crate::train::decisions::NO_CHANGES;
 
 /// The maximum number of recordings that are listed.
@@ -197,11 +198,6 @@ fn part(times: &AnswerTimes, part: u64) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
-}
-
-/// A number with what it counts.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A p-value after "p", such as `= 0.031`.

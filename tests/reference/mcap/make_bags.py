@@ -19,13 +19,8 @@ FOLDER = Path(__file__).resolve().parent
 START = 1000
 COUNT = 300
 
-JOINT_STATE = """std_msgs/Header header
-
-string[] name
-float64[] position
-float64[] velocity
-float64[] effort
-================================================================================
+# The definitions that follow one with a header.
+HEADER = """================================================================================
 MSG: std_msgs/Header
 builtin_interfaces/Time stamp
 string frame_id
@@ -34,6 +29,14 @@ MSG: builtin_interfaces/Time
 int32 sec
 uint32 nanosec
 """
+
+JOINT_STATE = """std_msgs/Header header
+
+string[] name
+float64[] position
+float64[] velocity
+float64[] effort
+""" + HEADER
 
 
 def sample(index):
@@ -117,15 +120,7 @@ def write_json(name):
 
 STAMPED = """std_msgs/Header header
 float64 data
-================================================================================
-MSG: std_msgs/Header
-builtin_interfaces/Time stamp
-string frame_id
-================================================================================
-MSG: builtin_interfaces/Time
-int32 sec
-uint32 nanosec
-"""
+""" + HEADER
 
 
 def write_topics(name):

@@ -9,6 +9,7 @@ use crate::command::failure::Failure;
 use crate::model::card::{Card, Statistics};
 use crate::model::card_text::printable;
 use crate::recordings;
+use crate::text::counted;
 use crate::train::data::dataset::{Dataset, DatasetOptions};
 use crate::train::data::drops::DropSummary;
 use crate::train::export;
@@ -83,7 +84,7 @@ fn template(card: &Card, statistics: &[Statistics], recordings: usize) -> String
         format!("    {{ name = {}, unit = {} }},\n", text(&channel.name), text(&channel.unit))
     });
     let method = serde_json::to_string(&card.resample.method).unwrap_or_default();
-    let made_from = if recordings == 1 { "1 recording".into() } else { format!("{recordings} recordings") };
+    let made_from = counted(recordings, "recording");
     let mut toml = format!(
         "# The card of a model from another program, made from {made_from}. Check each part against the \
          training of\n# the model, then add the card to it:\n#\n#     underfoot model stamp net.onnx --card card.toml \

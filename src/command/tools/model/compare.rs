@@ -22,7 +22,7 @@ use crate::train::decisions::ReadingNotes;
 
 /// The windows on which the cost of a model is measured.
 const WINDOWS: usize = 64;
-/// The maximum number of s about single recordings.
+/// The maximum number of warnings about single recordings.
 const MAX_WARNINGS: usize = 3;
 
 /// The arguments of `underfoot model compare`.

@@ -8,7 +8,6 @@ use crate::decision::ServingContext;
 use crate::recordings::Recording;
 use crate::signal::{SourceEvent, StreamId};
 use crate::sink::Sink;
-use crate::sink::json::JsonWriter;
 use crate::sink::mcap::{ReplayResults, ResultPath};
 use crate::source::file::Truth;
 
@@ -55,11 +54,7 @@ impl ResultArgs {
         let path = if is_file { ResultPath::File(path.clone()) } else { ResultPath::Folder(path.clone()) };
         let copied =
             recordings.iter().filter(|(_, recording)| self.copy_topics && recording.is_mcap()).cloned();
-        let card = &context.card;
-        let json = JsonWriter::of(context);
-        let results =
-            ReplayResults::new(path, &card.channels, &card.labels, json, truth.clone(), copied.collect());
-        Ok(Some(McapResults(results)))
+        Ok(Some(McapResults(ReplayResults::new(path, context, truth.clone(), copied.collect()))))
     }
 }
 

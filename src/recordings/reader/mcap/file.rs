@@ -61,7 +61,7 @@ impl McapFiles {
         Self { paths, index: 0, open: None, schemas, topics, is_complete: false, cut: None }
     }
 
-    /// The file that ends in the middle of a record, as after a crash; what is before that has been read.
+    /// The file that ends before its index, as after a crash; what is there has been read.
     pub(super) fn cut(&self) -> Option<&Path> {
         self.cut.as_deref()
     }
@@ -155,5 +155,5 @@ fn damaged(path: &Path, why: &McapError) -> RecordingError {
             format!("it is damaged ({other}); copy it again, or read what `mcap recover` can save of it")
         }
     };
-    RecordingError::Form { path: path.to_owned(), why }
+    RecordingError::form(path, &why)
 }

@@ -21,7 +21,6 @@ const ENOUGH: u64 = 20;
 const SHOWN: usize = 20;
 
 /// A topic and its first messages.
-#[derive(Clone)]
 pub(super) struct Probe {
     pub topic: String,
     form: TopicForm,
@@ -37,18 +36,17 @@ pub(super) struct Probe {
 /// # Errors
 /// [`RecordingError`] if a file cannot be read, or there is no such topic; the message lists those that there are.
 pub(super) fn probe(recording: &Recording, wanted: &[Option<String>]) -> Result<Vec<Probe>, RecordingError> {
-    let found = first_messages(recording, wanted)?;
-    wanted
-        .iter()
-        .map(|wanted| {
-            let mut fitting =
-                found.iter().filter(|probe| wanted.as_ref().is_none_or(|wanted| *wanted == probe.topic));
-            match (fitting.next(), fitting.next()) {
-                (Some(probe), None) => Ok(probe.clone()),
-                _ => Err(no_topic(recording, wanted.as_deref())),
-            }
-        })
-        .collect()
+    let mut found = first_messages(recording, wanted)?;
+    let mut probes = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let at = match wanted {
+            Some(wanted) => found.iter().position(|probe| probe.topic == *wanted),
+            None => (found.len() == 1).then_some(0),
+        };
+        let at = at.ok_or_else(|| no_topic(recording, wanted.as_deref()))?;
+        probes.push(found.swap_remove(at));
+    }
+    Ok(probes)
 }
 
 /// The first messages of the topics with these names, or of all if one of them is `None`.
@@ -118,7 +116,7 @@ fn no_topic(recording: &Recording, wanted: Option<&str>) -> RecordingError {
             "it has several topics: {has}. Set [mcap] topic in a dataset.toml; `underfoot-train topics` shows what they have"
         ),
     };
-    RecordingError::Form { path: recording.path.clone(), why }
+    RecordingError::form(&recording.path, &why)
 }
 
 impl Probe {
