@@ -173,8 +173,7 @@ impl Reader {
     async fn step(&mut self, index: usize) -> Result<(), PipelineClosed> {
         let now = self.now();
         while let Some(partition) = self.partitions.get_mut(index) {
-            // What is decided is forgotten with the partition.
-            partition.told(self.nodes.elsewhere(index, partition.decided()));
+            partition.told(self.nodes.elsewhere(index));
             match partition.step(now) {
                 None => break,
                 Some(PartitionStep::Pull) => {
@@ -254,12 +253,12 @@ impl Reader {
             self.streams.forget(index).await?;
         }
         self.streams.repeated(index, repeated);
+        if let Some(message) = used_before {
+            touched.insert(index, Some((message.sequence, message.reply)));
+        }
         for message in messages {
             self.read.fetch_max(message.sequence, Ordering::Relaxed);
             self.streams.take(index, &message).await?;
-            touched.insert(index, Some((message.sequence, message.reply)));
-        }
-        if let Some(message) = used_before {
             touched.insert(index, Some((message.sequence, message.reply)));
         }
         Ok(())
@@ -269,6 +268,7 @@ impl Reader {
     async fn released(&mut self, released: Released) {
         match released {
             Released::Decided(index, sequence, reply) => {
+                self.nodes.decided(index, sequence);
                 if let Some(partition) = self.partitions.get_mut(index) {
                     partition.acknowledged(sequence);
                 }

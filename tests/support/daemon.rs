@@ -155,9 +155,14 @@ impl Daemon {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Sends SIGTERM, as a service manager does.
+    pub(crate) fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Sends SIGTERM, as a service manager does, and waits for the end.
     pub(crate) fn terminate(self) -> Ended {
-        self.signal(Signal::TERM);
+        self.ask_to_end();
         self.wait()
     }
 

@@ -114,9 +114,13 @@ impl Nodes {
         self.members.len() > 1
     }
 
-    /// Notes that everything up to a message is decided in a partition, and returns what the others say about it.
-    pub(super) fn elsewhere(&mut self, partition: usize, decided: u64) -> Elsewhere {
-        self.members.decided(partition, decided);
+    /// Notes that everything up to a message is decided in a partition.
+    pub(super) fn decided(&mut self, partition: usize, number: u64) {
+        self.members.decided(partition, number);
+    }
+
+    /// What is known about a partition besides what this node reads.
+    pub(super) fn elsewhere(&self, partition: usize) -> Elsewhere {
         self.members.elsewhere(partition)
     }
 

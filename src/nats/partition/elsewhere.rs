@@ -1,11 +1,11 @@
-//! What the other nodes say about a partition.
+//! What is known about a partition besides what this node reads.
 
-/// What the other nodes say about a partition.
+/// What is known about a partition besides what this node reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::nats) struct Elsewhere {
-    /// Whether one of them reads it.
+    /// Whether another node reads it.
     pub is_read: bool,
-    /// Everything up to the message with this number is decided; `None` while nobody knows.
+    /// Everything up to the message with this number is decided, by any node; `None` while that is not known.
     pub decided: Option<u64>,
 }
 

@@ -24,7 +24,7 @@ pub(super) const BATCH: usize = 64;
 ///
 /// The servers deliver the messages of a partition to one node at a time, the one whose requests have the name that they
 /// gave it, its pin. When another node gets the partition, they first deliver again what was not acknowledged, in any
-/// order; these messages are put in order before they are used.
+/// order; these messages are put in order before they are used, without those of which it is known that they are decided.
 ///
 /// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself, also
 /// by a node that takes over: the others say up to which message the partition is decided, and whether they read it.
@@ -46,7 +46,9 @@ pub(super) struct Partition {
     delivery: Option<u64>,
     /// How far reading from the stream itself is; `None` while the consumer delivers.
     direct: Option<Direct>,
-    /// What the other nodes say about the partition.
+    /// Whether it was read from the stream itself since the consumer was last heard.
+    was_direct: bool,
+    /// What the nodes say about the partition, this one included.
     elsewhere: Elsewhere,
 }
 
@@ -63,6 +65,7 @@ impl Partition {
             order: MessageOrder::default(),
             delivery: None,
             direct: None,
+            was_direct: false,
             elsewhere: Elsewhere::default(),
         }
     }
@@ -77,11 +80,6 @@ impl Partition {
         self.pin.is_some() || self.direct.is_some()
     }
 
-    /// The number up to which everything is decided; 0 if this node has decided nothing.
-    pub(super) fn decided(&self) -> u64 {
-        self.order.decided()
-    }
-
     /// The name under which the servers deliver the partition to this node.
     pub(super) fn pin(&self) -> Option<&str> {
         self.pin.as_deref()
@@ -92,9 +90,10 @@ impl Partition {
         self.phase != Phase::Idle
     }
 
-    /// Whether its messages are read from the stream itself, because its consumer does not deliver them.
+    /// Whether its messages are read from the stream itself, because its consumer does not deliver them. It lasts until the
+    /// consumer is heard again, also if nothing was read for so long that the node has given the partition up.
     pub(super) fn is_read_directly(&self) -> bool {
-        self.direct.is_some()
+        self.direct.is_some() || self.was_direct && self.is_read()
     }
 
     /// Says whether this node is to read the partition.
@@ -177,6 +176,7 @@ impl Partition {
             self.order = MessageOrder::after(decided);
             self.direct = Some(Direct::new(now));
         }
+        self.was_direct |= self.direct.is_some();
     }
 
     /// Notes that everything is published that was decided before [`PartitionStep::AskPublished`].
@@ -195,7 +195,7 @@ impl Partition {
     /// Takes a message that the consumer has delivered.
     pub(super) fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
         let mut taken = Taken::default();
-        self.heard = now;
+        (self.heard, self.was_direct) = (now, false);
         self.open = self.open.saturating_sub(1);
         if self.phase == Phase::Idle {
             return taken;
@@ -208,7 +208,7 @@ impl Partition {
                 Some(direct) => direct.pinned(),
                 None => {
                     taken.has_moved = had_pin;
-                    self.order = MessageOrder::at_takeover();
+                    self.order = MessageOrder::at_takeover(self.elsewhere.decided.unwrap_or(0));
                 }
             }
         }
@@ -257,7 +257,7 @@ impl Partition {
             self.read_directly(now);
             return taken;
         }
-        self.heard = now;
+        (self.heard, self.was_direct) = (now, false);
         match code {
             // There is no message, so everything that is delivered again is here.
             IDLE => self.order.settle(&mut taken),
@@ -377,6 +377,27 @@ mod tests {
         assert_eq!(sequences(&partition.status(IDLE, 0, at(40))), [4, 5]);
     }
 
+    #[test]
+    fn what_is_decided_is_not_used_again_at_a_takeover_but_acknowledged() {
+        let mut partition = read();
+        partition.told(Elsewhere { is_read: false, decided: Some(13) });
+        for sequence in [14, 3, 13] {
+            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(20)), Taken::default());
+        }
+        let taken = partition.delivered(message(16, 1, "q"), at(20));
+        let used_before = taken.used_before.as_ref().map(|message| message.sequence);
+        assert_eq!((sequences(&taken), used_before, taken.repeated), (vec![14, 16], Some(13), 0));
+        // The same holds for a node that gets a partition back that it had given up.
+        let mut partition = read();
+        partition.delivered(message(5, 1, "p"), at(20));
+        let taken = partition.status(WRONG_PIN, 0, at(30));
+        assert!(taken.has_moved);
+        partition.told(Elsewhere { is_read: false, decided: Some(5) });
+        partition.delivered(message(5, 2, "r"), at(40));
+        let taken = partition.status(IDLE, 0, at(50));
+        assert_eq!((sequences(&taken), taken.used_before.is_some()), (vec![], true));
+    }
+
     /// A message of the stream itself.
     fn stored(sequence: u64) -> Delivery {
         Delivery { reply: String::new(), ..message(sequence, 1, "") }
@@ -464,7 +485,6 @@ mod tests {
         assert_eq!(sequences(&partition.stored(stored(10), at(210))), [10]);
         partition.stored_ended(0);
         partition.acknowledged(10);
-        assert_eq!(partition.decided(), 10);
         // The new leader delivers again what was not acknowledged, and goes on.
         for (sequence, count) in [(8, 2), (6, 2), (9, 1), (10, 1)] {
             let taken = partition.delivered(message(sequence, count, "q"), at(300));
@@ -505,6 +525,9 @@ mod tests {
         silent.delivered(message(99, 1, "p"), at(50));
         silent.status(NO_LEADER, 0, at(60));
         assert!(steps(&mut silent, false) <= at(60 + 200) + timing.give_up);
+        assert!(silent.is_read_directly(), "its consumer is still silent");
+        silent.status(IDLE, 0, at(9000));
+        assert!(!silent.is_read_directly());
         let mut taken = read();
         taken.delivered(message(99, 1, "p"), at(50));
         taken.status(NO_LEADER, 0, at(60));

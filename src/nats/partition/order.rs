@@ -27,25 +27,21 @@ pub(in crate::nats) struct Taken {
     pub messages: Vec<Delivery>,
     /// The number of messages that were delivered again although they or newer ones were used.
     pub repeated: u64,
-    /// A message to be acknowledged that was read from the stream itself before the consumer delivered it.
+    /// A message to be acknowledged that was used before the consumer delivered it: read from the stream itself, or elsewhere.
     pub used_before: Option<Delivery>,
 }
 
 impl MessageOrder {
-    /// The order at a takeover: messages wait until everything is here that is delivered again.
-    pub(super) fn at_takeover() -> Self {
-        Self { held: Some(Vec::new()), ..Self::default() }
+    /// The order at a takeover, after everything up to this number was decided: messages wait until everything is here that
+    /// is delivered again.
+    pub(super) fn at_takeover(decided: u64) -> Self {
+        Self { held: Some(Vec::new()), ..Self::after(decided) }
     }
 
-    /// The order after everything up to this number was decided by another node: what the consumer delivers of it again was
+    /// The order after everything up to this number was decided, here or elsewhere: what the consumer delivers of it again was
     /// used before.
     pub(super) fn after(decided: u64) -> Self {
         Self { newest: decided, acknowledged: decided, held: None, read: decided }
-    }
-
-    /// The number of the newest message that is acknowledged.
-    pub(super) fn decided(&self) -> u64 {
-        self.acknowledged
     }
 
     /// The number of the newest message that was used; `None` while it is not known which ones come before it.
