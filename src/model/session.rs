@@ -173,8 +173,8 @@ impl Model {
 
     /// Computes the probabilities of windows: row-major [N, W, C] in, row-major [N, K] out.
     ///
-    /// The probabilities of a window do not depend on the other windows in the call; they are equal bit for
-    /// bit.
+    /// The probabilities of a window do not depend on the other windows in the call; for a model of this version, they are
+    /// equal bit for bit.
     ///
     /// # Errors
     /// [`ModelError::Run`] if ONNX Runtime fails or returns a different number of values.
@@ -184,7 +184,8 @@ impl Model {
 
     /// Computes the probabilities of windows, row-major [N, W, C], and their novelty if the model says it.
     ///
-    /// The answer to a window does not depend on the other windows in the call; it is equal bit for bit.
+    /// The answer to a window does not depend on the other windows in the call; for a model of this version, it is equal
+    /// bit for bit.
     ///
     /// # Errors
     /// [`ModelError::Run`] if ONNX Runtime fails or returns a different number of values.

@@ -8,9 +8,9 @@ use crate::labels::recorded;
 use crate::support::broker::Broker;
 use crate::support::client::Client;
 use crate::support::daemon::{Daemon, Ended};
-use crate::support::novelty::{NOVEL_CURRENT, model_with_novelty};
+use crate::support::novelty::{NOVEL_CURRENT, model_with_novelty, model_without_novelty};
 use crate::support::recording::{Recording, simulate};
-use crate::support::{self, Ran, assert_same, assert_says, json, model, run, wait_for};
+use crate::support::{self, Ran, assert_same, assert_says, json, run, wait_for};
 
 /// A drive of 72 s at 100 Hz over all surfaces, which are novel in these rows.
 fn drive(seed: u32, novel: impl IntoIterator<Item = Range<usize>>) -> Recording {
@@ -159,9 +159,7 @@ fn a_model_that_does_not_say_what_is_novel_ends_the_recording_and_check_and_the_
     let mut daemon = recording_novel(&path, &out);
     feed(&mut daemon, &recording, 0..2500);
     // As a refit would leave it.
-    let new = folder.path().join("new.onnx");
-    std::fs::copy(model(), &new).unwrap();
-    std::fs::rename(new, &path).unwrap();
+    std::fs::rename(model_without_novelty(folder.path()), &path).unwrap();
     daemon.hang_up();
     let says =
         ["WARN", "it has no output \"novelty\"", "underfoot-train fit", "`underfoot-train refit --old`"];
@@ -170,8 +168,7 @@ fn a_model_that_does_not_say_what_is_novel_ends_the_recording_and_check_and_the_
     for first in (2500..7200).step_by(100) {
         let decided = daemon.stdout.all().len();
         daemon.feed(recording.csv(first..first + 100));
-        // The windows of the new model begin anew, because it is resampled in another way.
-        daemon.wait_for_output(decided + if first == 2500 { 0 } else { 5 });
+        daemon.wait_for_output(decided + 5);
     }
     let ended = end(daemon);
     assert_eq!(ended.stderr.iter().filter(|line| line.contains("record.novel")).count(), 1);
@@ -182,7 +179,7 @@ fn a_model_that_does_not_say_what_is_novel_ends_the_recording_and_check_and_the_
 
     let file = folder.path().join("underfoot.toml");
     let source = "[[source]]\nkind = 'simulator'\n";
-    std::fs::write(&file, config(&model(), &out) + source).unwrap();
+    std::fs::write(&file, config(&path, &out) + source).unwrap();
     let checked = run(["check", "-c", file.to_str().unwrap()]).ok();
     assert_says(&checked, &["warning model: record.novel records nothing with this model"]);
     let other = support::folder();

@@ -290,7 +290,7 @@ fn the_daemon_records_the_samples_that_it_classifies() {
 
 #[test]
 fn a_daemon_with_a_full_disk_warns_once_and_records_again_when_there_is_space() {
-    let recording = Recording::tour(66, 20.0);
+    let recording = Recording::tour(83, 20.0);
     let folder = support::folder();
     let disk = folder.path().join("disk");
     std::fs::create_dir(&disk).unwrap();

@@ -109,7 +109,7 @@ fn an_incomplete_frame_at_the_start_is_not_counted() {
 fn a_missing_port_causes_one_warning_with_the_fix_until_it_appears() {
     let folder = support::folder();
     let link = folder.path().join("board");
-    let recording = Recording::tour(35, 0.5);
+    let recording = Recording::tour(35, 3.0);
     let source = format!("[[source]]\nkind = 'serial'\nport = {link:?}\nstream = '{}'\n", recording.stream);
     let mut daemon = Daemon::run(&source);
     let line = daemon.wait_for_line("does not exist");
@@ -130,7 +130,7 @@ fn a_missing_port_causes_one_warning_with_the_fix_until_it_appears() {
     let mut pty = Pty::open(&link);
     daemon.wait_for_line("the serial port is open");
     pty.send(recording.csv(0..300).as_bytes());
-    daemon.wait_for_output(recording.replayed().len());
+    daemon.wait_for_output(20);
     let ended = daemon.terminate();
     assert_eq!(ended.stderr.iter().filter(|line| line.contains("WARN")).count(), 1, "{:?}", ended.stderr);
 }

@@ -1,4 +1,4 @@
-//! The shipped model with an output `novelty`, and with candidates in its card.
+//! The shipped model with another novelty and other candidates, or without both.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,14 @@ const CARD: &str = "version = 1\nrate = 100.0\nwindow = 100\nhop = 10\n\
                     labels = ['carpet', 'concrete', 'grass', 'gravel', 'tile', 'wood']\n\
                     channels = [{ name = 'current', unit = 'A' }]\n[resample]\nmethod = 'mean'\nmax_gap = 0.1\n";
 
+/// Writes the shipped model without novelty and candidates into a folder.
+pub(crate) fn model_without_novelty(folder: &Path) -> PathBuf {
+    stamped(folder, "plain", &without_novelty(), CARD)
+}
+
 /// Writes the model into a folder. The novelty of a window is a sigmoid of its mean current; on simulated surfaces it is
 /// almost 0, and some amperes above [`NOVEL_CURRENT`] almost 1. `candidates` is the least probability of a candidate.
 pub(crate) fn model_with_novelty(folder: &Path, candidates: f64) -> PathBuf {
-    let path = |name: &str| folder.join(name);
     let axes = [field(1, b"axes"), integer(8, 1), integer(8, 2), integer(20, 7)].concat();
     let keep = [field(1, b"keepdims"), integer(3, 0), integer(20, 2)].concat();
     let nodes = [
@@ -32,13 +36,28 @@ pub(crate) fn model_with_novelty(folder: &Path, candidates: f64) -> PathBuf {
     let output = [field(1, b"novelty"), field(2, &of_type)].concat();
     // ModelProto.graph. Protobuf joins it with the graph before.
     let graph = [nodes.concat(), field(5, &middle), field(12, &output)].concat();
-    let bytes = [std::fs::read(model()).unwrap(), field(7, &graph)].concat();
-    std::fs::write(path("net.onnx"), bytes).unwrap();
-    std::fs::write(path("card.toml"), format!("candidates = {candidates}\n{CARD}")).unwrap();
-    let texts = ["net.onnx", "card.toml", "novelty.onnx"].map(|name| path(name).display().to_string());
-    let [net, card, out] = texts.each_ref().map(String::as_str);
-    run(["model", "stamp", net, "--card", card, "--out", out]).ok();
-    path("novelty.onnx")
+    let bytes = [without_novelty(), field(7, &graph)].concat();
+    stamped(folder, "novelty", &bytes, &format!("candidates = {candidates}\n{CARD}"))
+}
+
+/// The shipped model, of which the output `novelty` has another name.
+fn without_novelty() -> Vec<u8> {
+    let (name, other) = (b"\x07novelty", b"\x07ordinal");
+    let mut bytes = std::fs::read(model()).unwrap();
+    let at: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+    assert!(!at.is_empty());
+    at.into_iter().for_each(|at| bytes[at..][..name.len()].copy_from_slice(other));
+    bytes
+}
+
+/// Stamps a model with a card, and returns the path of the result.
+fn stamped(folder: &Path, name: &str, bytes: &[u8], card: &str) -> PathBuf {
+    let [net, file, out] = ["net.onnx", "card.toml", "onnx"].map(|end| folder.join(format!("{name}.{end}")));
+    std::fs::write(&net, bytes).unwrap();
+    std::fs::write(&file, card).unwrap();
+    let [net, card, to] = [&net, &file, &out].map(|path| path.to_str().unwrap());
+    run(["model", "stamp", net, "--card", card, "--out", to]).ok();
+    out
 }
 
 /// A node of a graph: its type, its inputs, its output and its attributes.

@@ -54,6 +54,7 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
+    use crate::model::answers::Answers;
     use crate::model::session::Model;
     use crate::signal::Channel;
     use crate::train::export::card::card;
@@ -88,6 +89,26 @@ mod tests {
         let ensemble = Ensemble::of(vec![network]);
         let model = onnx::file(graph(&ensemble), card, Vec::new());
         compare(&model, card, &ensemble, windows, None).unwrap();
+        assert_same_in_any_batch(&model, card, windows);
+    }
+
+    /// Checks that the answer to a window is the same, bit for bit, alone and among others, wherever it stands.
+    fn assert_same_in_any_batch(model: &[u8], card: &Card, windows: &[&[f32]]) {
+        let mut model = Model::from_bytes(model, Path::new("(memory)"), None).unwrap();
+        let (values, size) = (windows.concat(), card.window * card.channels.len());
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let mut run = |batch: usize| {
+            let answers: Vec<_> =
+                values.chunks(batch * size).map(|part| model.answers(part).unwrap()).collect();
+            let all = |of: fn(&Answers) -> &[f32]| {
+                bits(&answers.iter().flat_map(|answers| of(answers).to_vec()).collect::<Vec<_>>())
+            };
+            (all(|answers| &answers.probabilities), all(|answers| &answers.novelty))
+        };
+        let alone = run(1);
+        for batch in [2, 3, 5, 8, 13, windows.len()] {
+            assert!(run(batch) == alone, "windows in batches of {batch} have other answers than alone");
+        }
     }
 
     #[test]
@@ -98,6 +119,7 @@ mod tests {
         let (bytes, difference) = export(&trained, &dataset, &card, None).unwrap();
         assert!(difference < 1e-4, "{difference}");
         assert_eq!(bytes, export(&trained, &dataset, &card, None).unwrap().0, "the same bytes each time");
+        assert_same_in_any_batch(&bytes, &card, &dataset.all_windows());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.onnx");
         write_file(&path, &bytes).unwrap();
@@ -124,6 +146,7 @@ mod tests {
         let (without, _) = export(&trained, &dataset, &card, None).unwrap();
         trained.ensemble.set_novelty(Some(score.clone()));
         let (bytes, _) = export(&trained, &dataset, &card, None).unwrap();
+        assert_same_in_any_batch(&bytes, &card, &dataset.all_windows());
         let all = dataset.all_windows();
         let size = card.window * card.channels.len();
         let run = |bytes: &[u8], batch| -> Vec<f32> {

@@ -17,7 +17,9 @@ pub(super) fn architecture(
 ) -> Result<(usize, Architecture), ImportError> {
     let invalid = |name: &str| ImportError::Constant(name.into());
     let channels = card.channels.len();
-    let [members, inputs, classes] = constants.sizes::<3>("output_kernel")?;
+    let [inputs, classes] = constants.sizes::<2>("member0/output_kernel")?;
+    let members =
+        (1..).take_while(|index| constants.has(&format!("member{index}/output_kernel"))).count() + 1;
     let [_, _, hidden] = constants.sizes::<3>("member0/recurrent0")?;
     let [_, _, width] = constants.sizes::<3>("member0/kernel0")?;
     let differences = constants.has("difference_factor");
@@ -58,7 +60,7 @@ pub(super) fn architecture(
         patch,
         summary: false,
         summary_bins: 0,
-        dense: if constants.has("dense_kernel") { inputs } else { 0 },
+        dense: if constants.has("member0/dense_kernel") { inputs } else { 0 },
         batch_norm: constants.has("norm_scale"),
         orders,
         ordered_steps,

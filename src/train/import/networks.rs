@@ -73,13 +73,12 @@ fn member(
         parameters.extend(own("norm_shift", 1, layer.features)?);
         moving = MovingStatistics::folded(layer.features);
     }
-    if let Some((layer, _)) = &layers.dense {
-        parameters.extend(own("dense_kernel", layer.inputs, layer.outputs)?);
-        parameters.extend(own("dense_bias", 1, layer.outputs)?);
+    let dense = layers.dense.iter().map(|(layer, _)| (layer, "dense"));
+    for (layer, name) in dense.chain([(&layers.output.0, "output")]) {
+        let [kernel, bias] = ["kernel", "bias"].map(|part| format!("member{index}/{name}_{part}"));
+        parameters.extend(constants.floats(&kernel, &[layer.inputs, layer.outputs])?);
+        parameters.extend(constants.floats(&bias, &[layer.outputs])?);
     }
-    let (layer, _) = &layers.output;
-    parameters.extend(own("output_kernel", layer.inputs, layer.outputs)?);
-    parameters.extend(own("output_bias", 1, layer.outputs)?);
     let summary = if architecture.summary {
         let size = architecture.summary_size();
         let bins = architecture.encoding_bins();
@@ -138,10 +137,13 @@ fn gates(kernel: &[f32], units: usize, rows: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::model::onnx::{floats, integers};
+    use crate::model::onnx::{OnnxFile, floats, integers};
+    use crate::model::session::Model;
     use crate::train::network::architecture::{InputScaling, Pooling};
 
     #[test]
@@ -218,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_model_is_one_that_this_version_exports() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/simulated.onnx");
+        let file = OnnxFile::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let networks = ensemble(&file.graph, Model::open(&path, None).unwrap().card());
+        assert!(networks.is_ok(), "run `make model`: {networks:?}");
+    }
+
+    #[test]
     fn batch_normalisation_is_read_as_a_factor_and_a_shift_with_the_same_answers() {
         let values = values();
         let windows: Vec<&[f32]> = values.chunks_exact(60).collect();
@@ -246,15 +256,18 @@ mod tests {
                     .for_each(|one| *one = tensor.clone());
             })
         };
-        assert_eq!(refused(&|graph| graph.initializer.clear()), "it has no constant \"output_kernel\"");
+        assert_eq!(
+            refused(&|graph| graph.initializer.clear()),
+            "it has no constant \"member0/output_kernel\""
+        );
         assert!(refused(&|graph| drop(graph.node.pop())).contains("computes something else"));
         // An older version with other statistics.
         let transform = replaced("variance_floor", floats("variance_floor", &[1], &[1e-3]));
         assert!(transform.contains("computes something else"), "{transform}");
         for (name, tensor) in [
-            ("output_bias", floats("output_bias", &[2, 1, 4], &[f32::NAN; 8])),
-            ("output_bias", floats("output_bias", &[2, 4], &[0.0; 8])),
-            ("output_bias", integers("output_bias", &[0; 8])),
+            ("member1/output_bias", floats("member1/output_bias", &[4], &[f32::NAN; 4])),
+            ("member0/output_bias", floats("member0/output_bias", &[1, 4], &[0.0; 4])),
+            ("member0/output_bias", integers("member0/output_bias", &[0; 4])),
             ("member1/kernel0", floats("member1/kernel0", &[1, 1, 1], &[0.0])),
             ("member0/kernel0", floats("member0/kernel0", &[1, 20, 5], &[0.0; 100])),
             ("position_in_bin_mean", floats("position_in_bin_mean", &[2, 1, 3], &[0.0; 6])),

@@ -1,6 +1,9 @@
 //! The heads of all members, from the pooled outputs and the summary statistics to the mean of their logits.
 
+use std::ops::Range;
+
 use super::builder::Builder;
+use crate::model::onnx::integer;
 use crate::train::fit::ensemble::Ensemble;
 use crate::train::layer::dense::Dense;
 use crate::train::network::Network;
@@ -29,32 +32,39 @@ pub(super) fn add(
         let scaled = graph.add("Mul", &[&features, &scale], "norm_scaled", vec![]);
         features = graph.add("Add", &[&scaled, &shift], "normal", vec![]);
     }
-    if let Some((layer, range)) = &layers.dense {
-        let linear = dense(graph, ensemble, *layer, range, &features, "dense");
-        features = graph.add("Relu", &[&linear], "rectified", vec![]);
-    }
-    let (layer, range) = &layers.output;
-    let logits = dense(graph, ensemble, *layer, range, &features, "output");
-    graph.reduced("ReduceMean", &logits, 0, false, "logits")
+    let heads = ensemble.members().iter().enumerate();
+    let logits: Vec<String> = heads
+        .map(|(index, network)| {
+            let [name, position] = ["features", "index"].map(|what| format!("member{index}/{what}"));
+            let position = graph.integer_matrix(&position, &[], &[index as i64]);
+            let features = graph.add("Gather", &[&features, &position], &name, vec![integer("axis", 0)]);
+            head(graph, network, &format!("member{index}/"), features)
+        })
+        .collect();
+    let logits: Vec<&str> = logits.iter().map(String::as_str).collect();
+    graph.add("Mean", &logits, "logits", vec![])
 }
 
-/// Adds the dense layer of all members, whose parameters are in `range`: [M, N, inputs] to [M, N, outputs].
-fn dense(
-    graph: &mut Builder,
-    ensemble: &Ensemble,
-    layer: Dense,
-    range: &std::ops::Range<usize>,
-    features: &str,
-    name: &str,
-) -> String {
-    let views = ensemble.members().iter().map(|network| layer.view(&network.parameters()[range.clone()]));
-    let (kernels, biases): (Vec<&[f32]>, Vec<&[f32]>) = views.unzip();
-    let members = kernels.len();
-    let kernel =
-        graph.floats(&format!("{name}_kernel"), &[members, layer.inputs, layer.outputs], &kernels.concat());
-    let bias = graph.floats(&format!("{name}_bias"), &[members, 1, layer.outputs], &biases.concat());
-    let product = graph.add("MatMul", &[features, &kernel], &format!("{name}_product"), vec![]);
-    graph.add("Add", &[&product, &bias], name, vec![])
+/// Adds the dense layers of one network, [N, features] to its logits, [N, K].
+///
+/// Each is a `Gemm` of its own. A `MatMul` of all members at once, [M, N, features], rounds a window alone in another way than
+/// one among others, because ONNX Runtime cannot pack its kernels in advance.
+fn head(graph: &mut Builder, network: &Network, prefix: &str, mut features: String) -> String {
+    let layers = network.architecture().layers();
+    let dense = |graph: &mut Builder, layer: Dense, range: &Range<usize>, features: &str, name: &str| {
+        let (kernel, bias) = layer.view(&network.parameters()[range.clone()]);
+        let [kernel_name, bias_name, name] =
+            ["_kernel", "_bias", ""].map(|part| format!("{prefix}{name}{part}"));
+        let kernel = graph.floats(&kernel_name, &[layer.inputs, layer.outputs], kernel);
+        let bias = graph.floats(&bias_name, &[layer.outputs], bias);
+        graph.add("Gemm", &[features, &kernel, &bias], &name, vec![])
+    };
+    if let Some((layer, range)) = &layers.dense {
+        let linear = dense(graph, *layer, range, &features, "dense");
+        features = graph.add("Relu", &[&linear], &format!("{prefix}rectified"), vec![]);
+    }
+    let (layer, range) = &layers.output;
+    dense(graph, *layer, range, &features, "output")
 }
 
 /// Adds the statistics as each member encodes them, [M, N, summary size].

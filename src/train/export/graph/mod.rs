@@ -2,8 +2,11 @@
 //!
 //! Preprocessing, all members, their mean and the softmax are nodes of the graph, so that the daemon passes
 //! raw windows to the model. What the members have in common is computed once: the scaled steps and the summary
-//! statistics. Each member has LSTM nodes of its own, and the heads of all members are computed together, with the
-//! member as the first axis, M. The novelty takes the summary statistics, too.
+//! statistics. What follows is computed together where it can be, with the member as the first axis, M; each member has LSTM
+//! nodes and dense layers of its own. The novelty takes the summary statistics, too.
+//!
+//! The answer to a window is the same, bit for bit, whatever other windows are in a run. So operators whose rounding in ONNX
+//! Runtime depends on that are avoided: reductions along a row, and products of matrices that it cannot pack in advance.
 
 mod builder;
 mod heads;
