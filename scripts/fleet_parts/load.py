@@ -3,28 +3,15 @@
 A robot has one message on its way at a time, and sends it again until the stream has acknowledged it; what it has to say
 meanwhile waits. So the stream has all messages of a robot in order, and it is known when each of them was stored.
 """
-import array, collections, math, os, re, select, subprocess, time
+import array, collections, math, os, re, select, time
 
+from .drives import TRACKS
 from .nats import NatsLink
 
 SLOTS = 100  # parts of a second; the robots of a part send together
 TIMEOUT = 1.0  # seconds after which a message that was not acknowledged is sent again, and then after 2, 4, 8 and so on
 FIRST = 1000  # the time of the first sample, in s
-TRACKS = 32  # different drives
 ACK = re.compile(rb"MSG \S+\.(\d+)\.(\d+) 1 \d+\r\n(\{[^\r]*\})\r\n")
-
-
-def tracks(program, folder):
-    """The samples of several simulated drives over all surfaces: for each second, a hundred values as text."""
-    drives = []
-    for seed in range(TRACKS // 4):
-        out = folder / f"drive{seed}"
-        subprocess.run([program, "simulate", "--out", out, "--tour", "--seed", str(seed), "--seconds", "20"], check=True, capture_output=True)
-        rows = next(path for path in out.glob("*.csv") if "labels" not in path.name).read_text().split()[1:]
-        values = [row.split(",")[1] for row in rows]
-        seconds = [values[at:at + 100] for at in range(0, len(values) - 99, 100)]
-        drives += [seconds[turn * len(seconds) // 4:] + seconds[:turn * len(seconds) // 4] for turn in range(4)]
-    return drives
 
 
 class Robots:
