@@ -268,7 +268,7 @@ impl Reader {
     async fn released(&mut self, released: Released) {
         match released {
             Released::Decided(index, sequence, reply) => {
-                self.nodes.decided(index, sequence);
+                self.nodes.decided(index, sequence, self.started.elapsed());
                 if let Some(partition) = self.partitions.get_mut(index) {
                     partition.acknowledged(sequence);
                 }
@@ -285,9 +285,11 @@ impl Reader {
     }
 
     /// Tells the other nodes that this one is there or leaves, and which partitions it reads.
-    async fn say(&self, leaves: bool) {
-        let held = (0..).zip(&self.partitions).filter(|(_, partition)| partition.is_held());
-        self.nodes.say(leaves, held.map(|(index, _)| index).collect()).await;
+    async fn say(&mut self, leaves: bool) {
+        let (held, now) =
+            ((0..).zip(&self.partitions).filter(|(_, partition)| partition.is_held()), self.now());
+        let held = held.map(|(index, partition)| (index, partition.decided())).collect();
+        self.nodes.say(leaves, held, now).await;
     }
 
     fn ended(&self) -> NatsFault {

@@ -20,8 +20,9 @@ pub(super) struct Heartbeat {
     pub stream: String,
     /// The partitions that the node reads now.
     pub reads: BTreeSet<u16>,
-    /// The number of the newest message that is decided in each partition, whichever node has told this one.
-    pub decided: BTreeMap<u16, u64>,
+    /// The number of the newest message that is decided in each partition, and how many milliseconds ago the node that reads it
+    /// said so, whichever node has told this one.
+    pub decided: BTreeMap<u16, (u64, u64)>,
 }
 
 impl Heartbeat {
@@ -50,7 +51,7 @@ mod tests {
             leaves: false,
             stream: "2026-11-26T22:00:00Z".into(),
             reads: BTreeSet::from([3, 7]),
-            decided: BTreeMap::from([(3, 44), (7, 1 << 60)]),
+            decided: BTreeMap::from([(3, (44, 0)), (7, (1 << 60, 700))]),
         };
         assert_eq!(Heartbeat::read(&heartbeat.bytes()), Some(heartbeat.clone()));
         let long = Heartbeat { node: "x".repeat(MAX_BYTES), ..heartbeat };

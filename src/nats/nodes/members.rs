@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::heartbeat::Heartbeat;
+use super::progress::Progress;
 use crate::nats::partition::Elsewhere;
 
 /// Maximum number of nodes. Beats of further ones are ignored.
@@ -26,8 +27,8 @@ pub(super) struct Members {
     others: BTreeMap<String, OtherNode>,
     /// Whether this node is to read each partition. It changes only with the nodes.
     wanted: Vec<bool>,
-    /// The number of the newest message that is decided in each partition, by any node; 0 while none is known.
-    decided: Vec<u64>,
+    /// How far the partitions are decided, by any node.
+    progress: Progress,
 }
 
 /// What is known of another node.
@@ -53,15 +54,14 @@ pub(super) enum MemberNews {
 impl Members {
     /// Only this node, which is to read all of so many partitions of a stream that was made at a time.
     pub(super) fn new(own: &str, stream: &str, partitions: u16, gone: Duration) -> Self {
-        let count = usize::from(partitions);
         let (own, stream) = (own.to_owned(), stream.to_owned());
         Self {
             own,
             stream,
             gone,
             others: BTreeMap::new(),
-            wanted: vec![true; count],
-            decided: vec![0; count],
+            wanted: vec![true; usize::from(partitions)],
+            progress: Progress::new(partitions),
         }
     }
 
@@ -77,9 +77,9 @@ impl Members {
         member.heard = now;
         let was_leaving = std::mem::replace(&mut member.leaves, leaves);
         if stream == self.stream {
-            reads.retain(|partition| usize::from(*partition) < self.decided.len());
+            reads.retain(|partition| usize::from(*partition) < self.progress.partitions());
             member.reads = reads;
-            decided.into_iter().for_each(|(partition, number)| self.decided(usize::from(partition), number));
+            self.progress.hear(decided, now);
         }
         let news = match (was_leaving, leaves) {
             (true, false) => MemberNews::Joined,
@@ -90,23 +90,27 @@ impl Members {
         Some(news)
     }
 
-    /// Notes that everything up to a number is decided in a partition.
-    pub(super) fn decided(&mut self, partition: usize, number: u64) {
-        if let Some(decided) = self.decided.get_mut(partition) {
-            *decided = number.max(*decided);
-        }
+    /// Notes that this node has decided everything up to a number in a partition.
+    pub(super) fn decided(&mut self, partition: usize, number: u64, now: Duration) {
+        self.progress.note(partition, number, now);
     }
 
-    /// The heartbeat of this node, which reads these partitions.
-    pub(super) fn own_heartbeat(&self, process: &str, leaves: bool, reads: BTreeSet<u16>) -> Heartbeat {
-        let known = (0..).zip(&self.decided).filter(|(_, number)| **number > 0);
+    /// The heartbeat of this node, which reads these partitions, each decided up to a number by it.
+    pub(super) fn own_heartbeat(
+        &mut self,
+        process: &str,
+        leaves: bool,
+        reads: &BTreeMap<u16, u64>,
+        now: Duration,
+    ) -> Heartbeat {
+        reads.iter().for_each(|(partition, number)| self.decided(usize::from(*partition), *number, now));
         Heartbeat {
             node: self.own.clone(),
             process: process.to_owned(),
             leaves,
             stream: self.stream.clone(),
-            reads,
-            decided: known.map(|(partition, number)| (partition, *number)).collect(),
+            reads: reads.keys().copied().collect(),
+            decided: self.progress.say(now),
         }
     }
 
@@ -115,8 +119,7 @@ impl Members {
         let reads = |member: &OtherNode| {
             u16::try_from(partition).is_ok_and(|partition| member.reads.contains(&partition))
         };
-        let decided = self.decided.get(partition).copied().filter(|number| *number > 0);
-        Elsewhere { is_read: self.others.values().any(reads), decided }
+        Elsewhere { is_read: self.others.values().any(reads), decided: self.progress.decided(partition) }
     }
 
     /// Removes the nodes that are gone, and returns the names of those that had not said that they leave.
@@ -211,7 +214,7 @@ mod tests {
 
     /// The heartbeat of a node that reads partition 1, of which everything up to a message is decided.
     fn heartbeat(node: &str, leaves: bool, decided: u64) -> Heartbeat {
-        let (reads, decided) = (BTreeSet::from([1]), BTreeMap::from([(1, decided)]));
+        let (reads, decided) = (BTreeSet::from([1]), BTreeMap::from([(1, (decided, 0))]));
         Heartbeat { node: node.into(), process: "1".into(), leaves, stream: "made".into(), reads, decided }
     }
 
@@ -256,13 +259,14 @@ mod tests {
     fn how_far_the_partitions_are_decided_is_passed_on_but_not_of_another_stream() {
         let mut members = members();
         members.heartbeat(heartbeat("b", false, 5), at(0));
-        members.decided(3, 9);
-        let own = members.own_heartbeat("p", false, BTreeSet::from([3]));
-        assert_eq!((own.reads, own.decided), (BTreeSet::from([3]), BTreeMap::from([(1, 5), (3, 9)])));
+        members.decided(3, 9, at(2));
+        let own = members.own_heartbeat("p", false, &BTreeMap::from([(3, 9)]), at(4));
+        let decided = BTreeMap::from([(1, (5, 4)), (3, (9, 0))]);
+        assert_eq!((own.reads, own.decided), (BTreeSet::from([3]), decided));
         let other = Heartbeat { stream: "made later".into(), ..heartbeat("c", false, 1 << 40) };
         assert_eq!(members.heartbeat(other, at(10)), Some(MemberNews::Joined));
         let far = Heartbeat { reads: BTreeSet::from([1, 4, 999]), ..heartbeat("d", false, 6) };
-        members.heartbeat(Heartbeat { decided: BTreeMap::from([(1, 6), (999, 1)]), ..far }, at(20));
+        members.heartbeat(Heartbeat { decided: BTreeMap::from([(1, (6, 0)), (999, (1, 0))]), ..far }, at(20));
         assert_eq!(members.elsewhere(1).decided, Some(6));
         assert!(!members.elsewhere(999).is_read);
     }

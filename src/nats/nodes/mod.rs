@@ -1,14 +1,15 @@
 //! The other nodes: what they say and what this one tells them.
 //!
-//! `heartbeat` is what a node says twice a second, `members` decides from it which node is to read which partition, `node_surfaces`
-//! receives the surfaces that the others publish, and `fleet_log` says what happens.
+//! `heartbeat` is what a node says twice a second, `members` decides from it which node is to read which partition, `progress` keeps
+//! how far each is decided, `node_surfaces` receives the surfaces that the others publish, and `fleet_log` says what happens.
 
 mod fleet_log;
 mod heartbeat;
 mod members;
 mod node_surfaces;
+mod progress;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,9 +98,9 @@ impl Nodes {
         }
     }
 
-    /// Tells the others that this node is there or leaves, and which partitions it reads.
-    pub(super) async fn say(&self, leaves: bool, reads: BTreeSet<u16>) {
-        let heartbeat = self.members.own_heartbeat(&self.process, leaves, reads);
+    /// Tells the others that this node is there or leaves, which partitions it reads, and up to which number it has decided each.
+    pub(super) async fn say(&mut self, leaves: bool, reads: BTreeMap<u16, u64>, now: Duration) {
+        let heartbeat = self.members.own_heartbeat(&self.process, leaves, &reads, now);
         let _ = self.client.publish(self.subject.clone(), heartbeat.bytes().into()).await;
     }
 
@@ -114,9 +115,9 @@ impl Nodes {
         self.members.len() > 1
     }
 
-    /// Notes that everything up to a message is decided in a partition.
-    pub(super) fn decided(&mut self, partition: usize, number: u64) {
-        self.members.decided(partition, number);
+    /// Notes that this node has decided everything up to a number in a partition.
+    pub(super) fn decided(&mut self, partition: usize, number: u64, now: Duration) {
+        self.members.decided(partition, number, now);
     }
 
     /// What is known about a partition besides what this node reads.

@@ -24,7 +24,7 @@ pub(super) const BATCH: usize = 64;
 ///
 /// The servers deliver the messages of a partition to one node at a time, the one whose requests have the name that they
 /// gave it, its pin. When another node gets the partition, they first deliver again what was not acknowledged, in any
-/// order; these messages are put in order before they are used, without those of which it is known that they are decided.
+/// order; these messages are put in order before they are used, without those that this node has decided itself.
 ///
 /// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself, also
 /// by a node that takes over: the others say up to which message the partition is decided, and whether they read it.
@@ -48,7 +48,7 @@ pub(super) struct Partition {
     direct: Option<Direct>,
     /// Whether it was read from the stream itself since the consumer was last heard.
     was_direct: bool,
-    /// What the nodes say about the partition, this one included.
+    /// What is known about the partition besides.
     elsewhere: Elsewhere,
 }
 
@@ -80,6 +80,11 @@ impl Partition {
         self.pin.is_some() || self.direct.is_some()
     }
 
+    /// The number of the newest message that this node has decided; 0 if there is none.
+    pub(super) fn decided(&self) -> u64 {
+        self.order.decided()
+    }
+
     /// The name under which the servers deliver the partition to this node.
     pub(super) fn pin(&self) -> Option<&str> {
         self.pin.as_deref()
@@ -98,18 +103,12 @@ impl Partition {
 
     /// Says whether this node is to read the partition.
     pub(super) fn want(&mut self, wanted: bool, now: Duration) {
-        self.phase = match (self.phase, wanted) {
-            (Phase::Idle, true) => {
-                (self.heard, self.until) = (now, now);
-                Phase::Reading
-            }
-            (Phase::Leaving(..), true) => Phase::Reading,
-            (Phase::Reading, false) => {
-                self.order.leave();
-                Phase::Leaving(now, Leaving::Deciding)
-            }
-            (phase, _) => phase,
-        };
+        match (self.phase, wanted) {
+            (Phase::Idle, true) => (self.heard, self.until) = (now, now),
+            (Phase::Reading, false) => self.order.leave(),
+            _ => {}
+        }
+        self.phase = self.phase.wanted(wanted, now);
     }
 
     /// Notes that the connection was made anew: what was asked for on the old one does not come.
@@ -173,7 +172,7 @@ impl Partition {
         if self.pin.is_some() {
             self.direct = self.order.newest().map(|_| Direct::new(self.heard));
         } else if let Some(decided) = self.elsewhere.free_after().filter(|_| self.phase == Phase::Reading) {
-            self.order = MessageOrder::after(decided);
+            self.order.go_on_after(decided);
             self.direct = Some(Direct::new(now));
         }
         self.was_direct |= self.direct.is_some();
@@ -208,7 +207,7 @@ impl Partition {
                 Some(direct) => direct.pinned(),
                 None => {
                     taken.has_moved = had_pin;
-                    self.order = MessageOrder::at_takeover(self.elsewhere.decided.unwrap_or(0));
+                    self.order.take_over();
                 }
             }
         }
@@ -294,7 +293,8 @@ impl Partition {
 
     fn forget(&mut self) {
         (self.pin, self.delivery, self.direct) = (None, None, None);
-        (self.open, self.order) = (0, MessageOrder::default());
+        self.open = 0;
+        self.order.forget();
     }
 }
 
@@ -378,23 +378,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decided_is_not_used_again_at_a_takeover_but_acknowledged() {
+    fn a_node_that_gets_a_partition_back_acknowledges_what_it_has_decided_and_does_not_use_it_again() {
         let mut partition = read();
-        partition.told(Elsewhere { is_read: false, decided: Some(13) });
-        for sequence in [14, 3, 13] {
-            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(20)), Taken::default());
+        for sequence in [3, 13] {
+            partition.delivered(message(sequence, 1, "p"), at(20));
+            partition.acknowledged(sequence);
         }
-        let taken = partition.delivered(message(16, 1, "q"), at(20));
+        // The acknowledgements were lost with a server.
+        assert!(partition.status(WRONG_PIN, 0, at(30)).has_moved);
+        for sequence in [14, 3, 13] {
+            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(40)), Taken::default());
+        }
+        let taken = partition.delivered(message(16, 1, "q"), at(40));
         let used_before = taken.used_before.as_ref().map(|message| message.sequence);
         assert_eq!((sequences(&taken), used_before, taken.repeated), (vec![14, 16], Some(13), 0));
-        // The same holds for a node that gets a partition back that it had given up.
-        let mut partition = read();
-        partition.delivered(message(5, 1, "p"), at(20));
-        let taken = partition.status(WRONG_PIN, 0, at(30));
-        assert!(taken.has_moved);
-        partition.told(Elsewhere { is_read: false, decided: Some(5) });
-        partition.delivered(message(5, 2, "r"), at(40));
-        let taken = partition.status(IDLE, 0, at(50));
+        // Without a newer message, the acknowledgement is sent all the same.
+        partition.acknowledged(16);
+        partition.status(WRONG_PIN, 0, at(50));
+        partition.delivered(message(16, 2, "r"), at(60));
+        let taken = partition.status(IDLE, 0, at(70));
         assert_eq!((sequences(&taken), taken.used_before.is_some()), (vec![], true));
     }
 

@@ -16,6 +16,8 @@ pub(super) struct MessageOrder {
     held: Option<Vec<Delivery>>,
     /// The number of the newest message that was read from the stream itself: the consumer delivers those up to it as well.
     read: u64,
+    /// See [`MessageOrder::decided`].
+    decided: u64,
 }
 
 /// What follows from a message or a status of the servers.
@@ -32,16 +34,27 @@ pub(in crate::nats) struct Taken {
 }
 
 impl MessageOrder {
-    /// The order at a takeover, after everything up to this number was decided: messages wait until everything is here that
-    /// is delivered again.
-    pub(super) fn at_takeover(decided: u64) -> Self {
-        Self { held: Some(Vec::new()), ..Self::after(decided) }
+    /// Begins anew at a takeover: messages wait until everything is here that is delivered again.
+    pub(super) fn take_over(&mut self) {
+        self.go_on_after(self.decided);
+        self.held = Some(Vec::new());
     }
 
-    /// The order after everything up to this number was decided, here or elsewhere: what the consumer delivers of it again was
-    /// used before.
-    pub(super) fn after(decided: u64) -> Self {
-        Self { newest: decided, acknowledged: decided, held: None, read: decided }
+    /// Begins anew after everything up to this number was decided, here or elsewhere: what the consumer delivers of it again
+    /// was used before.
+    pub(super) fn go_on_after(&mut self, decided: u64) {
+        let own = self.decided;
+        *self = Self { newest: decided, acknowledged: decided, held: None, read: decided, decided: own };
+    }
+
+    /// Forgets everything but what this node has decided.
+    pub(super) fn forget(&mut self) {
+        *self = Self { decided: self.decided, ..Self::default() };
+    }
+
+    /// The number of the newest message that this node has decided, also before it lost the partition; 0 if there is none.
+    pub(super) fn decided(&self) -> u64 {
+        self.decided
     }
 
     /// The number of the newest message that was used; `None` while it is not known which ones come before it.
@@ -57,6 +70,7 @@ impl MessageOrder {
     /// Notes that everything up to this number is acknowledged.
     pub(super) fn acknowledged(&mut self, sequence: u64) {
         self.acknowledged = self.acknowledged.max(sequence);
+        self.decided = self.decided.max(sequence);
     }
 
     /// Takes a message of the consumer.

@@ -14,6 +14,17 @@ pub(super) enum Phase {
     Leaving(Duration, Leaving),
 }
 
+impl Phase {
+    /// What follows from this node being to read it, or not, since this moment.
+    pub(super) fn wanted(self, wanted: bool, now: Duration) -> Self {
+        match (self, wanted) {
+            (Self::Idle | Self::Leaving(..), true) => Self::Reading,
+            (Self::Reading, false) => Self::Leaving(now, Leaving::Deciding),
+            (phase, _) => phase,
+        }
+    }
+}
+
 /// How far a node is that leaves a partition to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leaving {
