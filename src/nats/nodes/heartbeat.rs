@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// The longest heartbeat that is read, in bytes; one of a stream with as many partitions as there may be is half as long.
+/// The longest heartbeat that is read, in bytes; one of a stream with as many partitions as there may be is shorter.
 const MAX_BYTES: usize = 64 << 10;
 
 /// The heartbeat of a node: that it is there or leaves, which partitions it reads, and how far all are decided.
@@ -54,6 +54,12 @@ mod tests {
             decided: BTreeMap::from([(3, (44, 0)), (7, (1 << 60, 700))]),
         };
         assert_eq!(Heartbeat::read(&heartbeat.bytes()), Some(heartbeat.clone()));
+        let most = Heartbeat {
+            reads: (0..1024).collect(),
+            decided: (0..1024).map(|partition| (partition, (u64::MAX, 59_999))).collect(),
+            ..heartbeat.clone()
+        };
+        assert_eq!(Heartbeat::read(&most.bytes()), Some(most));
         let long = Heartbeat { node: "x".repeat(MAX_BYTES), ..heartbeat };
         assert_eq!(
             [Heartbeat::read(b"online"), Heartbeat::read(b""), Heartbeat::read(&long.bytes())],
