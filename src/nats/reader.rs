@@ -284,12 +284,11 @@ impl Reader {
         }
     }
 
-    /// Tells the other nodes that this one is there or leaves, and which partitions it reads.
+    /// Tells the other nodes that this one is there or leaves, which partitions it reads, and how far each is decided.
     async fn say(&mut self, leaves: bool) {
-        let (held, now) =
-            ((0..).zip(&self.partitions).filter(|(_, partition)| partition.is_held()), self.now());
+        let held = (0..).zip(&self.partitions).filter(|(_, partition)| partition.is_held());
         let held = held.map(|(index, partition)| (index, partition.decided())).collect();
-        self.nodes.say(leaves, held, now).await;
+        self.nodes.say(leaves, held, self.started.elapsed()).await;
     }
 
     fn ended(&self) -> NatsFault {

@@ -124,6 +124,7 @@ fn a_node_that_dies_or_leaves_is_followed_by_another_and_no_surface_is_older_tha
     let times: Vec<f64> = published.iter().map(|surface| surface["t"].as_f64().unwrap()).collect();
     assert!(times.is_sorted(), "{published:?}");
     let reasons: Vec<&str> = published.iter().filter_map(|surface| surface["reason"].as_str()).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == "failover").count(), 2, "{published:?}");
     assert!(!reasons.contains(&"the stream ended"), "the robot has not ended: {published:?}");
     let changes = published.windows(2).filter(|pair| pair[1]["reason"] == "failover");
     for pair in changes.clone() {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// For this long it counts how far a node was that does not read the partition any more. Messages do not wait longer in the
-/// stream than some minutes; and the servers may begin it anew after a loss, with numbers from 1 on, although it is the
-/// stream that was made at that time.
+/// How long a number counts after the node that reads the partition last said it. When the servers lose the messages of a
+/// stream in memory, they begin again with number 1 and keep the time at which the stream was made, so that an old number
+/// cannot be told from one of the messages since; therefore it must not be passed on for ever.
 const KNOWN: Duration = Duration::from_secs(60);
 
 /// How far the partitions are decided, as far as the nodes say. Times are counted from the start of this node.

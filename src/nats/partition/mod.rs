@@ -487,6 +487,7 @@ mod tests {
         assert_eq!(sequences(&partition.stored(stored(10), at(210))), [10]);
         partition.stored_ended(0);
         partition.acknowledged(10);
+        assert_eq!(partition.decided(), 10);
         // The new leader delivers again what was not acknowledged, and goes on.
         for (sequence, count) in [(8, 2), (6, 2), (9, 1), (10, 1)] {
             let taken = partition.delivered(message(sequence, count, "q"), at(300));

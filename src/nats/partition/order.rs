@@ -14,7 +14,7 @@ pub(super) struct MessageOrder {
     acknowledged: u64,
     /// The messages that wait until everything that is delivered again is here; `None` once it is.
     held: Option<Vec<Delivery>>,
-    /// The number of the newest message that was read from the stream itself: the consumer delivers those up to it as well.
+    /// The consumer also delivers messages up to this number that are decided already, or were read from the stream itself.
     read: u64,
     /// See [`MessageOrder::decided`].
     decided: u64,
@@ -29,7 +29,8 @@ pub(in crate::nats) struct Taken {
     pub messages: Vec<Delivery>,
     /// The number of messages that were delivered again although they or newer ones were used.
     pub repeated: u64,
-    /// A message to be acknowledged that was used before the consumer delivered it: read from the stream itself, or elsewhere.
+    /// A message to be acknowledged that is decided already: it was read from the stream itself before the consumer delivered
+    /// it, or this node had decided it before it lost the partition.
     pub used_before: Option<Delivery>,
 }
 
