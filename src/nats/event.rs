@@ -3,10 +3,19 @@
 use async_nats::{Message, StatusCode};
 
 use super::partition::{Delivery, numbers};
+use super::setup::acknowledged;
 use crate::config::subject::PartitionedSubject;
 
-/// The beginning of the last token of the subjects on which the stream itself answers; the partition follows.
+/// The beginning of the last token of the subjects on which the stream itself answers; the partition and the number of the first
+/// message that was asked for follow.
 pub(super) const READ: &str = "read-";
+/// The beginning of the last token of the subjects on which the servers say what is acknowledged; the partition follows.
+pub(super) const FLOOR: &str = "floor-";
+
+/// The end of an answer of the stream itself.
+const END: u16 = 204;
+/// The answer of the stream itself if there is no message.
+const NOT_FOUND: u16 = 404;
 
 /// What arrives from the servers about a partition.
 pub(super) enum PartitionEvent {
@@ -14,46 +23,56 @@ pub(super) enum PartitionEvent {
     Delivered(Delivery),
     /// A status of a request to the consumer: its code, and how many messages will not be delivered any more.
     Status(u16, usize),
-    /// A message that was read from the stream itself.
-    Stored(Delivery),
-    /// The end of what was read from the stream itself, and how many messages are left.
-    StoredEnd(u64),
+    /// A message that was read from the stream itself, and the number of the one before it in the partition.
+    Stored(Delivery, u64),
+    /// The end of what was read from the stream itself: the number of its last message, and how many messages are left.
+    StoredEnd(u64, u64),
+    /// The number up to which every message is acknowledged.
+    Floor(u64),
 }
 
 impl PartitionEvent {
     /// What a message is, and the index of its partition; `None` if it is nothing that was asked for.
     ///
-    /// Messages of a consumer have the subject that they were published on. Its statuses, and everything that the stream
-    /// itself answers, have the one on which the answer was asked for.
+    /// Messages of a consumer have the subject that they were published on. Its statuses, and everything else that the servers
+    /// answer, have the one on which the answer was asked for.
     pub(super) fn of(message: Message, subject: &PartitionedSubject) -> Option<(usize, Self)> {
         let Message { subject: to, reply, payload, headers, status, .. } = message;
         let header = |name: &str| headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
         let number = |name: &str| header(name)?.parse::<u64>().ok();
         let last = to.rsplit('.').next().unwrap_or_default();
-        let read = last.strip_prefix(READ);
-        let partition = || read.unwrap_or(last).parse().ok();
+        if let Some(partition) = last.strip_prefix(FLOOR) {
+            return Some((partition.parse().ok()?, Self::Floor(acknowledged(&payload)?)));
+        }
+        let read = last.strip_prefix(READ).map(|read| read.split_once('-'));
         match (status, read) {
-            (Some(_), Some(_)) => {
-                let left = number("Nats-Num-Pending").unwrap_or(0);
-                Some((partition()?, Self::StoredEnd(left)))
+            (status, Some(request)) => {
+                let (partition, from) = request?;
+                let (partition, from) = (partition.parse().ok()?, from.parse::<u64>().ok()?);
+                // Before the first message of an answer is the one before those that were asked for.
+                let before = number("Nats-Last-Sequence").filter(|number| *number > 0);
+                let before = before.unwrap_or(from.saturating_sub(1));
+                let event = match status.map(|status| status.as_u16()) {
+                    None => {
+                        let (subject, sequence) = (header("Nats-Subject")?, number("Nats-Sequence")?);
+                        let (reply, pin) = (String::new(), String::new());
+                        Self::Stored(Delivery { subject, payload, reply, sequence, delivery: 0, pin }, before)
+                    }
+                    Some(END | NOT_FOUND) => Self::StoredEnd(before, number("Nats-Num-Pending").unwrap_or(0)),
+                    Some(_) => return None,
+                };
+                Some((partition, event))
             }
             (Some(status), None) => {
                 let pending = number("Nats-Pending-Messages").and_then(|count| count.try_into().ok());
-                Some((partition()?, Self::Status(StatusCode::as_u16(&status), pending.unwrap_or(0))))
-            }
-            (None, Some(_)) => {
-                let (subject, sequence) = (header("Nats-Subject")?, number("Nats-Sequence")?);
-                let reply = String::new();
-                let pin = String::new();
-                let delivery = Delivery { subject, payload, reply, sequence, count: 1, delivery: 0, pin };
-                Some((partition()?, Self::Stored(delivery)))
+                Some((last.parse().ok()?, Self::Status(StatusCode::as_u16(&status), pending.unwrap_or(0))))
             }
             (None, None) => {
                 let reply = reply.map(|reply| reply.to_string()).unwrap_or_default();
-                let [count, sequence, delivery] = numbers(&reply)?;
+                let [sequence, delivery] = numbers(&reply)?;
                 let (partition, _) = subject.names(&to)?;
                 let (subject, pin) = (to.to_string(), header("Nats-Pin-Id").unwrap_or_default());
-                let delivery = Delivery { subject, payload, reply, sequence, count, delivery, pin };
+                let delivery = Delivery { subject, payload, reply, sequence, delivery, pin };
                 Some((usize::from(partition), Self::Delivered(delivery)))
             }
         }
@@ -91,21 +110,34 @@ mod tests {
         let reply = "$JS.ACK.FLEET.underfoot-7.2.14.9.1795710469961819254.1";
         let delivered = arrival("fleet.7.robots.r1.current", Some(reply), None, &[("Nats-Pin-Id", "p")]);
         assert!(
-            matches!(delivered, Some((7, PartitionEvent::Delivered(Delivery { sequence: 14, count: 2, delivery: 9, pin, .. }))) if pin == "p")
+            matches!(delivered, Some((7, PartitionEvent::Delivered(Delivery { sequence: 14, delivery: 9, pin, .. }))) if pin == "p")
         );
         let status = arrival("_INBOX.a.7", None, Some(408), &[("Nats-Pending-Messages", "3")]);
         assert!(matches!(status, Some((7, PartitionEvent::Status(408, 3)))));
-        let headers = [("Nats-Subject", "fleet.7.robots.r1.current"), ("Nats-Sequence", "15")];
-        let stored = arrival("_INBOX.a.read-7", None, None, &headers);
+        let headers = [
+            ("Nats-Subject", "fleet.7.robots.r1.current"),
+            ("Nats-Sequence", "15"),
+            ("Nats-Last-Sequence", "12"),
+        ];
+        let stored = arrival("_INBOX.a.read-7-10", None, None, &headers);
         assert!(
-            matches!(stored, Some((7, PartitionEvent::Stored(Delivery { sequence: 15, subject, .. }))) if subject.ends_with("r1.current"))
+            matches!(stored, Some((7, PartitionEvent::Stored(Delivery { sequence: 15, subject, .. }, 12))) if subject.ends_with("r1.current"))
         );
-        let end = arrival("_INBOX.a.read-7", None, Some(204), &[("Nats-Num-Pending", "5")]);
-        assert!(matches!(end, Some((7, PartitionEvent::StoredEnd(5)))));
+        let first = arrival("_INBOX.a.read-7-10", None, None, &headers[..2]);
+        assert!(matches!(first, Some((7, PartitionEvent::Stored(Delivery { sequence: 15, .. }, 9)))));
+        let headers = [("Nats-Num-Pending", "5"), ("Nats-Last-Sequence", "15")];
+        let end = arrival("_INBOX.a.read-7-10", None, Some(204), &headers);
+        assert!(matches!(end, Some((7, PartitionEvent::StoredEnd(15, 5)))));
+        let none = arrival("_INBOX.a.read-7-10", None, Some(404), &[]);
+        assert!(matches!(none, Some((7, PartitionEvent::StoredEnd(9, 0)))));
         for (to, reply, status) in [
             ("_INBOX.a.x", None, Some(100)),
             ("_INBOX.a.read-", None, Some(204)),
-            ("_INBOX.a.read-7", None, None),
+            ("_INBOX.a.read-7", None, Some(204)),
+            ("_INBOX.a.read-7-x", None, Some(204)),
+            ("_INBOX.a.read-7-10", None, None),
+            ("_INBOX.a.read-7-10", None, Some(503)),
+            ("_INBOX.a.floor-7", None, None),
             ("fleet.7.robots.r1.current", Some("_INBOX.b"), None),
             ("other", Some("$JS.ACK.FLEET.underfoot-7.2.14.9.1795710469961819254.1"), None),
         ] {

@@ -8,16 +8,16 @@
 //!
 //! - [`source`] is the task, and `reader` its loop: requests, messages on their way to the pipeline, acknowledgements. `setup` checks
 //!   the stream and makes the consumers, `connection` connects, `fault` says in plain words what is wrong, and `fleet_log` what happens.
-//! - `partition` decides when a partition changes hands, and which of its messages are used in which order; when its consumer
-//!   does not deliver them, they are read from the stream itself. `members` decides which node reads which partition, and
+//! - `partition` decides when a partition changes hands, and which of its messages are used in which order; those that its consumer
+//!   does not deliver in order, at a takeover or when a server is lost, are read from the stream itself. `members` decides which node reads which partition, and
 //!   `timing` has the times of both. They do no I/O and know no clock.
 //! - `publisher` publishes predictions over the connection of a source, and tells the other nodes each surface; `node_surfaces`
 //!   receives what they tell.
 //! - `event` and `heartbeat` are what arrives: what the servers say about a partition, and the heartbeat of another node.
 //!
 //! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
-//! is left to another node when the broker has acknowledged the surfaces. A node that
-//! takes over gets the others again, and begins with the surface that was published last
+//! is left to another node when the broker has acknowledged the surfaces. A node that takes over asks the servers up to which message
+//! everything is acknowledged, reads what came after it, and begins with the surface that was published last
 //! ([`published_surfaces`](crate::decision)).
 
 mod connection;

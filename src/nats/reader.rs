@@ -15,7 +15,7 @@ use super::event::PartitionEvent;
 use super::fault::NatsFault;
 use super::nodes::Nodes;
 use super::options::NatsOptions;
-use super::partition::{Partition, PartitionStep, Taken};
+use super::partition::{Delivery, Partition, PartitionStep, Taken};
 use super::requests::Requests;
 use super::setup;
 use super::streams::{PartitionStreams, Released};
@@ -49,8 +49,7 @@ pub(super) struct Reader {
     released: mpsc::UnboundedReceiver<Released>,
 }
 
-/// The partitions of which messages were just taken, each with the number of the newest one that was used, and where it is
-/// acknowledged.
+/// The partitions of which messages were just taken, each with the newest one that was used, and where it is acknowledged.
 type Touched = BTreeMap<usize, Option<(u64, String)>>;
 
 impl Reader {
@@ -119,10 +118,12 @@ impl Reader {
                 }
                 _ = ticks.tick() => {
                     heartbeat = !heartbeat;
-                    let done = self.tick(leaving.is_some()).await;
+                    // Until the others have had time to say that they are there, it is not known what is theirs, and they keep it.
+                    let leaves = leaving.is_some() || self.now() <= self.timing.gone;
+                    let done = self.tick(leaves).await;
                     // What was left is said at once, so that the next node need not wait.
                     if std::mem::take(&mut self.has_left) || !heartbeat {
-                        self.say(leaving.is_some()).await;
+                        self.say(leaves).await;
                     }
                     done
                 }
@@ -149,13 +150,11 @@ impl Reader {
         if std::mem::replace(&mut self.connections, connections) != connections {
             self.partitions.iter_mut().for_each(Partition::reconnected);
         }
-        // Until the others have had time to say that they are there, it is not known what is theirs.
-        let knows_others = now > self.timing.gone;
         // Surfaces that are still on their way to the broker would come after those of the next node.
         let is_behind = self.asked.is_some_and(|asked| now > asked + self.timing.silent);
         for (partition, wanted) in self.partitions.iter_mut().zip(self.nodes.wanted(now)) {
             let is_kept = *wanted || is_behind && partition.is_held();
-            partition.want(is_kept && knows_others && !leaves, now);
+            partition.want(is_kept && !leaves, now);
         }
         if self.asked.is_none() {
             self.asked = Some(now);
@@ -180,6 +179,7 @@ impl Reader {
                     let pin = partition.pin().map(str::to_owned);
                     self.requests.pull(index, pin.as_deref()).await;
                 }
+                Some(PartitionStep::AskFloor) => self.requests.floor(index).await,
                 Some(PartitionStep::Read(sequence)) => self.requests.read(index, sequence).await,
                 Some(PartitionStep::AskPublished) => self.streams.ask_published(Some(index)).await?,
                 Some(PartitionStep::GiveUp) => {
@@ -226,9 +226,10 @@ impl Reader {
         let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
         let taken = match event {
             PartitionEvent::Delivered(message) => partition.delivered(message, now),
-            PartitionEvent::Stored(message) => partition.stored(message, now),
-            PartitionEvent::StoredEnd(left) => {
-                partition.stored_ended(left);
+            PartitionEvent::Stored(message, before) => partition.stored(message, before, now),
+            PartitionEvent::StoredEnd(last, left) => partition.stored_ended(last, left),
+            PartitionEvent::Floor(floor) => {
+                partition.acknowledged_anywhere(floor);
                 Taken::default()
             }
             // What follows from it is done at the next tick, because the same status may be the answer.
@@ -245,7 +246,7 @@ impl Reader {
     async fn pass(
         &mut self,
         index: usize,
-        Taken { has_moved, messages, repeated, used_before }: Taken,
+        Taken { has_moved, message, repeated, used_before }: Taken,
         touched: &mut Touched,
     ) -> Result<(), PipelineClosed> {
         if has_moved {
@@ -253,10 +254,11 @@ impl Reader {
             self.streams.forget(index).await?;
         }
         self.streams.repeated(index, repeated);
-        if let Some(message) = used_before {
-            touched.insert(index, Some((message.sequence, message.reply)));
+        // It may be that no other message comes before the servers wait for this acknowledgement.
+        if let Some(Delivery { sequence, reply, .. }) = used_before {
+            self.streams.ask_decided(index, sequence, reply).await?;
         }
-        for message in messages {
+        if let Some(message) = message {
             self.read.fetch_max(message.sequence, Ordering::Relaxed);
             self.streams.take(index, &message).await?;
             touched.insert(index, Some((message.sequence, message.reply)));

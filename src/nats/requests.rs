@@ -1,9 +1,10 @@
 //! What a node sends to the servers: requests for messages, and acknowledgements.
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::connection::NatsConnection;
-use super::event::READ;
+use super::event::{FLOOR, READ};
 use super::options::NatsOptions;
 use super::partition::BATCH;
 use super::setup::GROUP;
@@ -69,8 +70,16 @@ impl Requests {
         let body = json!({ "seq": sequence, "batch": BATCH, "max_bytes": MAX_READ, "next_by_subj": filter })
             .to_string();
         let subject = format!("$JS.API.DIRECT.GET.{}", self.options.jetstream);
-        let reply = format!("{}.{READ}{partition}", self.inbox);
+        let reply = format!("{}.{READ}{partition}-{sequence}", self.inbox);
         let _ = self.connection.client.publish_with_reply(subject, reply, body.into()).await;
+    }
+
+    /// Asks up to which message everything is acknowledged in a partition.
+    pub(super) async fn floor(&self, partition: usize) {
+        let subject =
+            format!("$JS.API.CONSUMER.INFO.{}.{}", self.options.jetstream, self.consumer(partition));
+        let reply = format!("{}.{FLOOR}{partition}", self.inbox);
+        let _ = self.connection.client.publish_with_reply(subject, reply, Bytes::new()).await;
     }
 
     /// Tells the servers that a partition is free for another node.

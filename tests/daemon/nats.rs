@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use futures_util::StreamExt;
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, config};
@@ -132,6 +133,43 @@ fn a_node_that_dies_or_leaves_is_followed_by_another_and_no_surface_is_older_tha
         assert_ne!(pair[1]["previous"], "unknown", "it begins with what was decided: {published:?}");
     }
     assert_eq!(changes.count(), 2, "{published:?}");
+}
+
+#[tokio::test]
+async fn what_is_left_without_an_acknowledgement_is_decided_although_newer_samples_are_delivered_first() {
+    let recording = Recording::tour(125, 1.0);
+    let robot = recording.stream.as_str();
+    let cluster = Cluster::start(&[robot]);
+    let sections = cluster.node("a").replace("'2s'", "'5s'");
+    let consumer = consumer(robot);
+    let maker = Daemon::run(&sections);
+    wait_for("the consumer", || cluster.request(0, &consumer, "").ok());
+    assert_eq!(maker.terminate().code, Some(0));
+    // Something else than a node is the first in the row to which the consumer delivers, and does not acknowledge.
+    let client = cluster.connect(0).await;
+    let request = consumer.replace("CONSUMER.INFO", "CONSUMER.MSG.NEXT");
+    let body = r#"{"batch": 1, "expires": 60000000000, "group": "underfoot"}"#;
+    let inbox = client.new_inbox();
+    let mut first = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish_with_reply(request, inbox, body.into()).await.unwrap();
+    client.flush().await.unwrap();
+    let daemon = Daemon::run(&sections);
+    wait_for("the request of the daemon", || {
+        let info = json(cluster.request(0, &consumer, "").ok()?);
+        (info["num_waiting"].as_u64()? >= 2).then_some(())
+    });
+    let mut objects = recording.objects();
+    let mut sender = cluster.robot(robot);
+    sender.feed(objects.next().unwrap() + "\n");
+    let message = first.next().await.unwrap();
+    assert_eq!(message.subject.as_str(), format!("fleet.{}.robots.{robot}.current", partition(robot)));
+    let unpin = consumer.replace("CONSUMER.INFO", "CONSUMER.UNPIN");
+    client.publish(unpin, r#"{"group": "underfoot"}"#.into()).await.unwrap();
+    client.flush().await.unwrap();
+    objects.for_each(|object| sender.feed(object + "\n"));
+    let expected = recording.replayed();
+    daemon.wait_for_output(expected.len());
+    assert_same(&daemon.terminate().stdout, &expected);
 }
 
 /// Waits until a server leads what a request of the JetStream API is about, and returns its number.

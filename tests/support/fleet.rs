@@ -125,6 +125,17 @@ impl Cluster {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
+    /// Connects to a server as the user of a node, without being one.
+    pub(crate) async fn connect(&self, server: usize) -> async_nats::Client {
+        let password = std::fs::read_to_string(self.folder.path().join("secrets/node")).unwrap();
+        async_nats::ConnectOptions::with_user_and_password("node".into(), password.trim().into())
+            .add_root_certificates(self.authority.certificate.clone())
+            .require_tls(true)
+            .connect(format!("127.0.0.1:{}", self.ports[server].nats))
+            .await
+            .unwrap()
+    }
+
     /// A command of Mosquitto's clients that connects to the MQTT gateway of a server as this user.
     fn client(&self, tool: &str, server: usize, user: &str) -> Command {
         let password = std::fs::read_to_string(self.folder.path().join("secrets").join(user)).unwrap();

@@ -14,7 +14,7 @@ pub(super) struct Heartbeat {
     pub node: String,
     /// What tells two processes with the same name apart.
     pub process: String,
-    /// Whether the node leaves.
+    /// Whether the node is to be given no partition: it leaves, or does not know the others yet.
     pub leaves: bool,
     /// When the stream was made: the numbers of its messages are those of no other stream.
     pub stream: String,

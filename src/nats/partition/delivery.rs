@@ -13,28 +13,26 @@ pub(in crate::nats) struct Delivery {
     pub reply: String,
     /// Its number in the stream.
     pub sequence: u64,
-    /// How often it was delivered, this time included.
-    pub count: u64,
     /// The number of this delivery among all of its consumer, also those to other nodes.
     pub delivery: u64,
     /// The name under which the servers have given the partition to this node.
     pub pin: String,
 }
 
-/// What the subject on which a message is acknowledged says: how often it was delivered, its number in the stream, and
-/// the number of this delivery. `None` if it is no such subject.
+/// What the subject on which a message is acknowledged says: its number in the stream, and the number of this delivery. `None`
+/// if it is no such subject.
 ///
 /// It is `$JS.ACK.<stream>.<consumer>.<delivered>.<number in the stream>.<number of the delivery>.<time>.<pending>`, with
 /// a domain and an account after `ACK`, and a token at the end, on servers of another layout (ADR-15 of NATS).
-pub(in crate::nats) fn numbers(reply: &str) -> Option<[u64; 3]> {
+pub(in crate::nats) fn numbers(reply: &str) -> Option<[u64; 2]> {
     let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
     let at = match tokens.len() {
-        7 => 2,
-        9.. => 4,
+        7 => 3,
+        9.. => 5,
         _ => return None,
     };
     let number = |index: usize| tokens.get(index)?.parse().ok();
-    Some([number(at)?, number(at + 1)?, number(at + 2)?])
+    Some([number(at)?, number(at + 1)?])
 }
 
 #[cfg(test)]
@@ -43,10 +41,10 @@ mod tests {
 
     #[test]
     fn the_subject_of_an_acknowledgement_has_the_numbers_of_the_message() {
-        assert_eq!(numbers("$JS.ACK.FLEET.underfoot-1.2.14.7.1795710469961819254.1"), Some([2, 14, 7]));
+        assert_eq!(numbers("$JS.ACK.FLEET.underfoot-1.2.14.7.1795710469961819254.1"), Some([14, 7]));
         assert_eq!(
             numbers("$JS.ACK.hub.AB12.FLEET.underfoot-1.2.14.7.1795710469961819254.1.tok"),
-            Some([2, 14, 7])
+            Some([14, 7])
         );
         for other in ["$JS.ACK.FLEET.underfoot-1.2.14", "_INBOX.a.b", "$JS.ACK.a.b.c.d.e.f.g"] {
             assert_eq!(numbers(other), None, "{other}");

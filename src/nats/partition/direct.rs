@@ -1,34 +1,49 @@
-//! Reading the messages of a partition from the stream itself, while its consumer does not deliver them.
+//! Reading the messages of a partition from the stream itself, while its consumer does not deliver all of them in order.
 
 use std::time::Duration;
 
+use super::delivery::Delivery;
 use crate::nats::timing::Timing;
 
 /// How far a node is that reads the messages of a partition from the stream itself.
 ///
-/// When a server dies, the consumers that it led deliver nothing until another server leads them, which takes from 4 to 9 s.
-/// Meanwhile, every server that has the messages can be asked for them (ADR-31 of NATS). Those after the newest one that was
-/// used are read, in their order and without a gap, so that the node can go on with the consumer when it is back.
-#[derive(Clone, Copy, Debug)]
+/// A node that takes a partition over reads what is not acknowledged in this way, because the consumer may deliver newer messages
+/// before it delivers those again. When a server dies, the consumers that it led deliver nothing until another server leads them,
+/// which takes from 4 to 9 s; meanwhile, every server that has the messages can be asked for them (ADR-31 of NATS). The messages
+/// come in their order and without a gap, so that the node can go on with the consumer.
+#[derive(Clone, Debug)]
 pub(super) struct Direct {
     /// When the servers were last asked; `None` if they are to be asked now.
     asked: Option<Duration>,
-    /// When the last message was read, or before the first one when the consumer was last heard.
+    /// When the last message was read; before the first one, when the consumer was last heard.
     read: Duration,
-    /// The newest message that the consumer has delivered meanwhile, which was not used, or 0 if it has said something else;
-    /// `None` while it is silent.
-    delivered: Option<u64>,
+    /// Whether it is known after which message to begin.
+    is_begun: bool,
+    /// Whether the consumer was heard since this began.
+    is_heard: bool,
+    /// The newest message that the consumer has delivered meanwhile, which was not used.
+    delivered: Option<Delivery>,
     /// Since when the node has no pin; `None` while it has one.
     unpinned: Option<Duration>,
 }
 
 impl Direct {
-    /// Begins to read; the consumer was last heard at this time.
+    /// Begins to read after what was used; the consumer was last heard at this time.
     pub(super) fn new(heard: Duration) -> Self {
-        Self { asked: None, read: heard, delivered: None, unpinned: None }
+        Self { asked: None, read: heard, is_begun: true, is_heard: false, delivered: None, unpinned: None }
     }
 
-    /// Whether the servers are to be asked for messages now, which is noted.
+    /// Begins to take a partition over, of which it is not known yet what is acknowledged.
+    pub(super) fn taking_over(now: Duration) -> Self {
+        Self { is_begun: false, ..Self::new(now) }
+    }
+
+    /// Notes that it is known after which message to begin.
+    pub(super) fn begin(&mut self) {
+        (self.is_begun, self.asked) = (true, None);
+    }
+
+    /// Whether the servers are to be asked now, which is noted: for messages, or first for what is acknowledged.
     pub(super) fn ask(&mut self, timing: &Timing, now: Duration) -> bool {
         let is_due = self.asked.is_none_or(|asked| now >= asked + timing.direct);
         if is_due {
@@ -47,12 +62,27 @@ impl Direct {
         self.read = now;
     }
 
-    /// Notes that the consumer is there: the number of a message that it has delivered, or 0. The servers are asked once
-    /// more, for what is before it.
-    pub(super) fn heard(&mut self, sequence: u64) {
-        if self.delivered.is_none_or(|delivered| delivered < sequence) {
-            (self.delivered, self.asked) = (Some(sequence), None);
+    /// Notes that the consumer is there. The servers are asked once more, for what it has delivered before.
+    pub(super) fn heard(&mut self) {
+        if !std::mem::replace(&mut self.is_heard, true) && self.is_begun {
+            self.asked = None;
         }
+    }
+
+    /// Takes a message that the consumer has delivered before it was read. The servers are asked for what is before it.
+    pub(super) fn delivered(&mut self, message: Delivery) {
+        self.heard();
+        if self.delivered.as_ref().is_none_or(|newest| newest.sequence < message.sequence) {
+            self.delivered = Some(message);
+            if self.is_begun {
+                self.asked = None;
+            }
+        }
+    }
+
+    /// Whether the consumer was silent since this began.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.is_heard
     }
 
     /// Notes that the consumer has given the node a pin.
@@ -65,15 +95,20 @@ impl Direct {
         self.unpinned.get_or_insert(now);
     }
 
-    /// Notes the end of an answer, after which so many messages are left in the partition. Returns whether the node can go
-    /// on with the consumer: it is back, and everything up to what it has delivered was used.
-    pub(super) fn ended(&mut self, left: u64, newest: u64) -> bool {
-        if left > 0 {
+    /// Notes the end of an answer, after which there is more to be asked for, or not. Returns whether the node can go on with the
+    /// consumer: it is there, and everything up to what it has delivered was used, the newest of it with this number.
+    pub(super) fn ended(&mut self, is_more: bool, newest: u64) -> bool {
+        if is_more {
             self.asked = None;
         }
-        let is_back = self.unpinned.is_none() && self.delivered.is_some_and(|delivered| delivered <= newest);
+        let has_all = self.delivered.as_ref().is_none_or(|message| message.sequence <= newest);
         // An answer to an earlier request says nothing about what came since.
-        is_back && left == 0 && self.asked.is_some()
+        self.asked.is_some() && has_all && self.is_begun && self.is_heard && self.unpinned.is_none()
+    }
+
+    /// The newest message that the consumer has delivered meanwhile, and that was not used.
+    pub(super) fn into_delivered(self) -> Option<Delivery> {
+        self.delivered
     }
 
     /// Whether nothing came for so long, or the node had no pin, that another node may have the partition.

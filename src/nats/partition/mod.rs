@@ -5,6 +5,8 @@ mod direct;
 mod elsewhere;
 mod order;
 mod phase;
+#[cfg(test)]
+mod simulation;
 
 use std::time::Duration;
 
@@ -23,8 +25,9 @@ pub(super) const BATCH: usize = 64;
 /// The state of one partition on this node. It does no I/O, and times are counted from the start of the node.
 ///
 /// The servers deliver the messages of a partition to one node at a time, the one whose requests have the name that they
-/// gave it, its pin. When another node gets the partition, they first deliver again what was not acknowledged, in any
-/// order; these messages are put in order before they are used, without those that this node has decided itself.
+/// gave it, its pin. When another node gets the partition, they deliver again what was not acknowledged, but newer messages may
+/// come before. So the node begins after what is acknowledged, or what it has decided itself, and reads from the stream itself
+/// until it has everything that was delivered to it.
 ///
 /// While the consumer has no leader, and after a delivery that did not arrive, the messages are read from the stream itself, also
 /// by a node that takes over: the others say up to which message the partition is decided, and whether they read it.
@@ -95,18 +98,16 @@ impl Partition {
         self.phase != Phase::Idle
     }
 
-    /// Whether its messages are read from the stream itself, because its consumer does not deliver them. It lasts until the
-    /// consumer is heard again, also if nothing was read for so long that the node has given the partition up.
+    /// Whether its messages are read from the stream itself, because its consumer is silent. It lasts until the consumer is heard
+    /// again, also if nothing was read for so long that the node has given the partition up.
     pub(super) fn is_read_directly(&self) -> bool {
-        self.direct.is_some() || self.was_direct && self.is_read()
+        self.direct.as_ref().is_some_and(Direct::is_silent) || self.was_direct && self.is_read()
     }
 
     /// Says whether this node is to read the partition.
     pub(super) fn want(&mut self, wanted: bool, now: Duration) {
-        match (self.phase, wanted) {
-            (Phase::Idle, true) => (self.heard, self.until) = (now, now),
-            (Phase::Reading, false) => self.order.leave(),
-            _ => {}
+        if self.phase == Phase::Idle && wanted {
+            (self.heard, self.until) = (now, now);
         }
         self.phase = self.phase.wanted(wanted, now);
     }
@@ -124,7 +125,6 @@ impl Partition {
             self.open = 0;
         }
         match self.phase {
-            Phase::Idle => None,
             Phase::Reading => self.read(now),
             Phase::Leaving(since, _) if now > since + self.timing.give_up => Some(self.release()),
             Phase::Leaving(since, Leaving::Deciding) => {
@@ -134,8 +134,8 @@ impl Partition {
                     PartitionStep::AskPublished
                 })
             }
-            Phase::Leaving(_, Leaving::Publishing) => None,
             Phase::Leaving(_, Leaving::Published) => Some(self.release()),
+            Phase::Leaving(_, Leaving::Publishing) | Phase::Idle => None,
         }
     }
 
@@ -144,18 +144,14 @@ impl Partition {
         if self.pin.is_some() && now > self.heard + self.timing.silent {
             self.read_directly(now);
         }
-        let is_lost = match &self.direct {
-            Some(direct) => direct.is_lost(&self.timing, now) || self.pin.is_none() && self.elsewhere.is_read,
-            None => self.pin.is_some() && now > self.heard + self.timing.give_up,
-        };
-        if is_lost {
+        let is_read_elsewhere = self.pin.is_none() && self.elsewhere.is_read;
+        if self.direct.as_ref().is_some_and(|direct| is_read_elsewhere || direct.is_lost(&self.timing, now)) {
             self.forget();
             return Some(PartitionStep::GiveUp);
         }
-        if let Some((direct, newest)) = self.direct.as_mut().zip(self.order.newest())
-            && direct.ask(&self.timing, now)
-        {
-            return Some(PartitionStep::Read(newest + 1));
+        if self.direct.as_mut().is_some_and(|direct| direct.ask(&self.timing, now)) {
+            let newest = self.order.newest();
+            return Some(newest.map_or(PartitionStep::AskFloor, |newest| PartitionStep::Read(newest + 1)));
         }
         (self.open < BATCH / 2 || now >= self.until).then(|| {
             self.open += BATCH;
@@ -170,9 +166,9 @@ impl Partition {
             return;
         }
         if self.pin.is_some() {
-            self.direct = self.order.newest().map(|_| Direct::new(self.heard));
+            self.direct = Some(Direct::new(self.heard));
         } else if let Some(decided) = self.elsewhere.free_after().filter(|_| self.phase == Phase::Reading) {
-            self.order.go_on_after(decided);
+            self.order.begin_after(decided);
             self.direct = Some(Direct::new(now));
         }
         self.was_direct |= self.direct.is_some();
@@ -194,8 +190,7 @@ impl Partition {
     /// Takes a message that the consumer has delivered.
     pub(super) fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
         let mut taken = Taken::default();
-        (self.heard, self.was_direct) = (now, false);
-        self.open = self.open.saturating_sub(1);
+        (self.heard, self.was_direct, self.open) = (now, false, self.open.saturating_sub(1));
         if self.phase == Phase::Idle {
             return taken;
         }
@@ -207,44 +202,55 @@ impl Partition {
                 Some(direct) => direct.pinned(),
                 None => {
                     taken.has_moved = had_pin;
-                    self.order.take_over();
+                    self.order.forget();
+                    self.direct = Some(Direct::taking_over(now));
                 }
             }
         }
-        let is_missing = self.delivery.is_some_and(|last| message.delivery != last + 1);
-        self.delivery = Some(message.delivery);
-        // A server took the deliveries before this one with it when it died. They must not be skipped: an acknowledgement
+        // A server that died may have taken the deliveries before this one with it. They must not be skipped: an acknowledgement
         // covers all messages before it.
-        if is_missing {
+        if self.delivery.replace(message.delivery).is_some_and(|last| message.delivery != last + 1) {
             self.read_directly(now);
-            if self.direct.is_none() {
-                // All that is not acknowledged is delivered again, under another pin.
-                self.forget();
-                return taken;
+        }
+        match &mut self.direct {
+            Some(direct) if self.order.newest().is_none_or(|newest| message.sequence > newest) => {
+                direct.delivered(message);
+            }
+            direct => {
+                direct.iter_mut().for_each(Direct::heard);
+                self.order.delivered(message, &mut taken);
             }
         }
-        if let Some(direct) = &mut self.direct {
-            direct.heard(message.sequence);
-            return taken;
-        }
-        self.order.delivered(message, &mut taken);
         taken
     }
 
-    /// Takes a message that was read from the stream itself.
-    pub(super) fn stored(&mut self, message: Delivery, now: Duration) -> Taken {
+    /// Takes the number up to which everything is acknowledged, by any node.
+    pub(super) fn acknowledged_anywhere(&mut self, floor: u64) {
+        if let Some(direct) = self.direct.as_mut().filter(|_| self.order.newest().is_none()) {
+            self.order.begin_after(floor.max(self.elsewhere.decided.unwrap_or(0)));
+            direct.begin();
+        }
+    }
+
+    /// Takes a message that was read from the stream itself, and the number of the one before it in the partition.
+    pub(super) fn stored(&mut self, message: Delivery, before: u64, now: Duration) -> Taken {
         let mut taken = Taken::default();
         if let Some(direct) = self.direct.as_mut().filter(|_| self.phase == Phase::Reading) {
             direct.received(now);
-            self.order.stored(message, &mut taken);
+            self.order.stored(message, before, &mut taken);
         }
         taken
     }
 
-    /// Notes the end of what was read from the stream itself, and how many messages are left there.
-    pub(super) fn stored_ended(&mut self, left: u64) {
+    /// Takes the end of what was read from the stream itself: the number of its last message, and how many are left there.
+    pub(super) fn stored_ended(&mut self, last: u64, left: u64) -> Taken {
+        let mut taken = Taken::default();
         let newest = self.order.newest().unwrap_or(0);
-        self.direct.take_if(|direct| direct.ended(left, newest));
+        let direct = self.direct.take_if(|direct| direct.ended(left > 0 || last > newest, newest));
+        if let Some(message) = direct.and_then(Direct::into_delivered) {
+            self.order.delivered(message, &mut taken);
+        }
+        taken
     }
 
     /// Takes a status of the consumer, or that there is none: its code, and how many of the messages that were asked for
@@ -258,18 +264,14 @@ impl Partition {
         }
         (self.heard, self.was_direct) = (now, false);
         match code {
-            // There is no message, so everything that is delivered again is here.
-            IDLE => self.order.settle(&mut taken),
-            TIMED_OUT => {
-                self.open = self.open.saturating_sub(pending);
-                self.order.settle(&mut taken);
-            }
+            IDLE => {}
+            TIMED_OUT => self.open = self.open.saturating_sub(pending),
             WRONG_PIN => match &mut self.direct {
-                Some(direct) => {
+                Some(direct) if self.order.newest().is_some() => {
                     direct.unpinned(now);
                     (self.pin, self.open) = (None, 0);
                 }
-                None => {
+                _ => {
                     taken.has_moved = self.pin.is_some();
                     self.forget();
                 }
@@ -281,7 +283,7 @@ impl Partition {
         if let Some(direct) =
             self.direct.as_mut().filter(|_| matches!(code, IDLE | TIMED_OUT) && self.pin.is_some())
         {
-            direct.heard(0);
+            direct.heard();
         }
         taken
     }
@@ -308,10 +310,15 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    fn message(sequence: u64, count: u64, pin: &str) -> Delivery {
+    fn message(sequence: u64, pin: &str) -> Delivery {
         let (subject, reply) = ("fleet.1.robots.a.current".into(), format!("ack {sequence}"));
         let payload = bytes::Bytes::new();
-        Delivery { subject, payload, reply, sequence, count, delivery: 0, pin: pin.into() }
+        Delivery { subject, payload, reply, sequence, delivery: 0, pin: pin.into() }
+    }
+
+    /// A message of the stream itself.
+    fn stored(sequence: u64) -> Delivery {
+        Delivery { reply: String::new(), ..message(sequence, "") }
     }
 
     /// A partition that gets messages with consecutive numbers of delivery.
@@ -348,91 +355,140 @@ mod tests {
         Counting(partition, 100)
     }
 
-    fn sequences(taken: &Taken) -> Vec<u64> {
-        taken.messages.iter().map(|message| message.sequence).collect()
+    /// A partition that is read and has taken message 3 over, which is acknowledged.
+    fn begun() -> Counting {
+        let mut partition = read();
+        assert_eq!(partition.delivered(message(3, "p"), at(10)), Taken::default());
+        assert_eq!(partition.step(at(10)), Some(PartitionStep::AskFloor));
+        partition.acknowledged_anywhere(2);
+        assert_eq!(partition.step(at(10)), Some(PartitionStep::Read(3)));
+        assert_eq!(used(&partition.stored(stored(3), 0, at(10))), Some(3));
+        assert_eq!(used_before(&partition.stored_ended(0, 0)), Some(3));
+        partition.acknowledged(3);
+        partition
+    }
+
+    fn used(taken: &Taken) -> Option<u64> {
+        taken.message.as_ref().map(|message| message.sequence)
+    }
+
+    fn used_before(taken: &Taken) -> Option<u64> {
+        taken.used_before.as_ref().map(|message| message.sequence)
     }
 
     #[test]
     fn messages_are_used_in_order_and_once() {
-        let mut partition = read();
-        for sequence in [3, 7, 9] {
-            assert_eq!(sequences(&partition.delivered(message(sequence, 1, "p"), at(20))), [sequence]);
+        let mut partition = begun();
+        for sequence in [5, 7, 9] {
+            assert_eq!(used(&partition.delivered(message(sequence, "p"), at(20))), Some(sequence));
         }
-        let again = partition.delivered(message(7, 2, "p"), at(30));
-        assert_eq!((again.repeated, again.messages.len(), again.has_moved), (1, 0, false));
+        let again = partition.delivered(message(7, "p"), at(30));
+        assert_eq!((again.repeated, used(&again), again.has_moved), (1, None, false));
         assert_eq!(partition.pin(), Some("p"));
     }
 
     #[test]
-    fn what_is_delivered_again_at_a_takeover_is_put_in_order_before_what_is_new() {
+    fn a_takeover_begins_after_what_is_acknowledged_although_newer_messages_are_delivered_first() {
         let mut partition = read();
-        for sequence in [3, 14, 15, 7, 13] {
-            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(20)), Taken::default());
+        // The servers wait for the acknowledgements of 14 and 15 of the node before, and deliver them again only later.
+        assert_eq!(partition.delivered(message(16, "q"), at(20)), Taken::default());
+        assert_eq!(partition.step(at(20)), Some(PartitionStep::AskFloor));
+        assert_eq!(partition.delivered(message(17, "q"), at(30)), Taken::default());
+        assert_eq!(partition.step(at(30)), None);
+        assert_eq!(partition.step(at(270)), Some(PartitionStep::AskFloor), "the answer may be lost");
+        assert!(!partition.is_read_directly(), "its consumer delivers");
+        partition.acknowledged_anywhere(13);
+        assert_eq!(partition.step(at(280)), Some(PartitionStep::Read(14)));
+        partition.acknowledged_anywhere(12);
+        for sequence in [14, 15, 16] {
+            assert_eq!(used(&partition.stored(stored(sequence), 0, at(280))), Some(sequence));
         }
-        assert_eq!(sequences(&partition.delivered(message(16, 1, "q"), at(20))), [3, 7, 13, 14, 15, 16]);
-        // Without a new message, the servers say that there is none.
+        assert_eq!(partition.stored_ended(0, 0), Taken::default(), "17 is not there yet");
+        assert_eq!(used_before(&partition.delivered(message(15, "q"), at(290))), Some(15));
+        assert_eq!(partition.step(at(530)), Some(PartitionStep::Read(17)));
+        assert_eq!(used(&partition.stored(stored(17), 0, at(540))), Some(17));
+        assert_eq!(
+            used_before(&partition.stored_ended(0, 0)),
+            Some(17),
+            "the servers wait for its acknowledgement"
+        );
+        assert_eq!(used(&partition.delivered(message(18, "q"), at(550))), Some(18));
+    }
+
+    #[test]
+    fn a_takeover_of_which_nobody_says_what_is_acknowledged_is_given_up() {
         let mut partition = read();
-        partition.delivered(message(5, 2, "q"), at(20));
-        partition.delivered(message(4, 3, "q"), at(20));
-        assert_eq!(sequences(&partition.status(IDLE, 0, at(40))), [4, 5]);
+        partition.delivered(message(16, "q"), at(20));
+        let steps: Vec<_> = (20..2100).filter_map(|millis| partition.step(at(millis))).collect();
+        assert!(steps.contains(&PartitionStep::GiveUp), "{steps:?}");
+        assert!(steps.iter().filter(|step| **step == PartitionStep::AskFloor).count() > 5, "{steps:?}");
+        assert_eq!(partition.pin(), None);
+        partition.acknowledged_anywhere(13);
+        assert_eq!(partition.step(at(2100)), None, "the answer is too late");
     }
 
     #[test]
     fn a_node_that_gets_a_partition_back_acknowledges_what_it_has_decided_and_does_not_use_it_again() {
-        let mut partition = read();
-        for sequence in [3, 13] {
-            partition.delivered(message(sequence, 1, "p"), at(20));
-            partition.acknowledged(sequence);
-        }
-        // The acknowledgements were lost with a server.
+        let mut partition = begun();
+        partition.delivered(message(13, "p"), at(20));
+        partition.acknowledged(13);
+        // The acknowledgement was lost with a server.
         assert!(partition.status(WRONG_PIN, 0, at(30)).has_moved);
-        for sequence in [14, 3, 13] {
-            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(40)), Taken::default());
-        }
-        let taken = partition.delivered(message(16, 1, "q"), at(40));
-        let used_before = taken.used_before.as_ref().map(|message| message.sequence);
-        assert_eq!((sequences(&taken), used_before, taken.repeated), (vec![14, 16], Some(13), 0));
-        // Without a newer message, the acknowledgement is sent all the same.
-        partition.acknowledged(16);
-        partition.status(WRONG_PIN, 0, at(50));
-        partition.delivered(message(16, 2, "r"), at(60));
-        let taken = partition.status(IDLE, 0, at(70));
-        assert_eq!((sequences(&taken), taken.used_before.is_some()), (vec![], true));
-    }
-
-    /// A message of the stream itself.
-    fn stored(sequence: u64) -> Delivery {
-        Delivery { reply: String::new(), ..message(sequence, 1, "") }
+        assert_eq!(partition.delivered(message(13, "q"), at(40)), Taken::default());
+        partition.acknowledged_anywhere(3);
+        while partition.step(at(40)).is_some() {}
+        assert_eq!(used_before(&partition.stored_ended(0, 0)), Some(13));
+        assert_eq!(used(&partition.delivered(message(14, "q"), at(50))), Some(14));
+        // What the others have said is decided is not used, either.
+        partition.status(WRONG_PIN, 0, at(60));
+        partition.told(Elsewhere { is_read: false, decided: Some(20) });
+        partition.delivered(message(15, "r"), at(70));
+        partition.acknowledged_anywhere(14);
+        assert_eq!(partition.step(at(70)), Some(PartitionStep::Read(21)));
     }
 
     #[test]
     fn a_message_that_did_not_arrive_is_read_from_the_stream_itself() {
-        let mut partition = read();
-        assert_eq!(sequences(&partition.delivered(message(3, 1, "p"), at(20))), [3]);
+        let mut partition = begun();
         // The server that had the next one died with it.
         partition.1 += 1;
         for sequence in [7, 9] {
-            assert_eq!(partition.delivered(message(sequence, 1, "p"), at(30)), Taken::default());
+            assert_eq!(partition.delivered(message(sequence, "p"), at(30)), Taken::default());
         }
         assert_eq!(partition.step(at(30)), Some(PartitionStep::Read(4)));
-        assert_eq!(sequences(&partition.stored(stored(5), at(40))), [5]);
-        assert_eq!(sequences(&partition.stored(stored(7), at(40))), [7]);
+        assert_eq!(used(&partition.stored(stored(5), 0, at(40))), Some(5));
+        assert_eq!(used(&partition.stored(stored(7), 5, at(40))), Some(7));
         // This server does not have the last one yet.
-        partition.stored_ended(0);
+        assert_eq!(partition.stored_ended(0, 0), Taken::default());
         assert_eq!(partition.step(at(280)), Some(PartitionStep::Read(8)));
-        assert_eq!(sequences(&partition.stored(stored(9), at(290))), [9]);
-        partition.stored_ended(0);
-        assert_eq!(sequences(&partition.delivered(message(10, 1, "p"), at(300))), [10]);
+        assert_eq!(used(&partition.stored(stored(9), 0, at(290))), Some(9));
+        assert_eq!(used_before(&partition.stored_ended(0, 0)), Some(9));
+        assert_eq!(used(&partition.delivered(message(10, "p"), at(300))), Some(10));
         // What was not acknowledged is delivered again.
-        let again = partition.delivered(message(9, 2, "p"), at(310));
-        let used_before = again.used_before.as_ref().map(|message| message.sequence);
-        assert_eq!((again.repeated, again.messages.len(), used_before), (0, 0, Some(9)));
+        let again = partition.delivered(message(9, "p"), at(310));
+        assert_eq!((again.repeated, used(&again), used_before(&again)), (0, None, Some(9)));
+    }
+
+    #[test]
+    fn a_message_of_the_stream_itself_that_did_not_arrive_is_asked_for_again() {
+        let mut partition = begun();
+        partition.status(NO_LEADER, 0, at(100));
+        while partition.step(at(100)).is_some() {}
+        assert_eq!(used(&partition.stored(stored(5), 3, at(110))), Some(5));
+        // 7 is lost on the way.
+        assert_eq!(used(&partition.stored(stored(9), 7, at(110))), None);
+        partition.status(IDLE, 0, at(110));
+        partition.stored_ended(9, 0);
+        assert_eq!(partition.step(at(110)), Some(PartitionStep::Read(6)));
+        assert_eq!(used(&partition.stored(stored(7), 5, at(120))), Some(7));
+        assert_eq!(used(&partition.stored(stored(9), 7, at(120))), Some(9));
+        partition.stored_ended(9, 0);
+        assert_eq!(used(&partition.delivered(message(12, "p"), at(130))), Some(12));
     }
 
     #[test]
     fn without_a_leader_of_the_consumer_the_stream_itself_is_read_and_no_robot_moves() {
-        let mut partition = read();
-        partition.delivered(message(3, 1, "p"), at(20));
+        let mut partition = begun();
         assert_eq!(partition.status(NO_LEADER, 0, at(100)), Taken::default());
         assert_eq!(partition.step(at(100)), Some(PartitionStep::Read(4)));
         assert_eq!(
@@ -440,37 +496,37 @@ mod tests {
             Some(PartitionStep::Pull),
             "a new leader learns that this node is there"
         );
-        assert_eq!(sequences(&partition.stored(stored(8), at(110))), [8]);
-        partition.stored_ended(5);
+        assert_eq!(used(&partition.stored(stored(8), 0, at(110))), Some(8));
+        partition.stored_ended(0, 5);
         assert_eq!(partition.step(at(110)), Some(PartitionStep::Read(9)), "there are more");
-        partition.stored_ended(0);
+        partition.stored_ended(0, 0);
         assert_eq!(partition.step(at(120)), None);
         for second in 1..8 {
             assert_eq!(partition.step(at(1000 * second)), Some(PartitionStep::Read(8 + second)));
-            let taken = partition.stored(stored(8 + second), at(1000 * second));
-            assert_eq!(sequences(&taken), [8 + second]);
-            partition.stored_ended(0);
+            let taken = partition.stored(stored(8 + second), 0, at(1000 * second));
+            assert_eq!(used(&taken), Some(8 + second));
+            partition.stored_ended(0, 0);
         }
         // The new leader does not know the pin, and gives another one.
         assert_eq!(partition.status(409, 0, at(7050)), Taken::default());
-        partition.stored_ended(0);
+        partition.stored_ended(0, 0);
         assert_eq!(partition.status(WRONG_PIN, BATCH, at(7100)), Taken::default());
         assert_eq!(partition.pin(), None);
         assert_eq!(partition.step(at(7900)), Some(PartitionStep::Read(16)));
         assert_eq!(partition.step(at(7900)), Some(PartitionStep::Pull));
-        partition.stored_ended(0);
-        for (sequence, count) in [(3, 2), (8, 1), (9, 1)] {
-            assert_eq!(partition.delivered(message(sequence, count, "q"), at(7950)), Taken::default());
+        partition.stored_ended(0, 0);
+        for sequence in [8, 9] {
+            let taken = partition.delivered(message(sequence, "q"), at(7950));
+            assert_eq!((used(&taken), used_before(&taken)), (None, Some(sequence)));
         }
         assert_eq!(partition.step(at(7950)), Some(PartitionStep::Read(16)));
-        partition.stored_ended(0);
-        let taken = partition.delivered(message(10, 1, "q"), at(7960));
-        assert_eq!(taken.used_before.map(|message| message.sequence), Some(10));
-        for sequence in 11..=15 {
-            partition.delivered(message(sequence, 1, "q"), at(7970));
+        partition.stored_ended(0, 0);
+        for sequence in 10..=15 {
+            let taken = partition.delivered(message(sequence, "q"), at(7970));
+            assert_eq!(used_before(&taken), Some(sequence));
         }
-        let taken = partition.delivered(message(16, 1, "q"), at(7980));
-        assert_eq!((taken.has_moved, sequences(&taken)), (false, vec![16]));
+        let taken = partition.delivered(message(16, "q"), at(7980));
+        assert_eq!((taken.has_moved, used(&taken)), (false, Some(16)));
     }
 
     #[test]
@@ -483,20 +539,20 @@ mod tests {
         partition.told(Elsewhere { is_read: false, decided: Some(8) });
         partition.status(NO_LEADER, 0, at(200));
         assert_eq!((partition.step(at(200)), partition.is_held()), (Some(PartitionStep::Read(9)), true));
-        assert_eq!(sequences(&partition.stored(stored(9), at(210))), [9]);
-        assert_eq!(sequences(&partition.stored(stored(10), at(210))), [10]);
-        partition.stored_ended(0);
+        assert_eq!(used(&partition.stored(stored(9), 0, at(210))), Some(9));
+        assert_eq!(used(&partition.stored(stored(10), 0, at(210))), Some(10));
+        partition.stored_ended(0, 0);
         partition.acknowledged(10);
         assert_eq!(partition.decided(), 10);
         // The new leader delivers again what was not acknowledged, and goes on.
-        for (sequence, count) in [(8, 2), (6, 2), (9, 1), (10, 1)] {
-            let taken = partition.delivered(message(sequence, count, "q"), at(300));
-            assert_eq!((taken.messages.len(), taken.has_moved), (0, false));
+        for sequence in [8, 6, 9, 10] {
+            let taken = partition.delivered(message(sequence, "q"), at(300));
+            assert_eq!((used(&taken), taken.has_moved), (None, false));
             while partition.step(at(300)).is_some() {}
-            partition.stored_ended(0);
+            partition.stored_ended(0, 0);
         }
-        let taken = partition.delivered(message(11, 1, "q"), at(310));
-        assert_eq!((taken.has_moved, sequences(&taken)), (false, vec![11]));
+        let taken = partition.delivered(message(11, "q"), at(310));
+        assert_eq!((taken.has_moved, used(&taken)), (false, Some(11)));
     }
 
     #[test]
@@ -518,21 +574,19 @@ mod tests {
             let given_up = (100..9000).step_by(100).find(|millis| {
                 let step = partition.step(at(*millis));
                 if step == Some(PartitionStep::Read(*millis)) && has_news {
-                    partition.stored(stored(*millis), at(*millis));
+                    partition.stored(stored(*millis), 0, at(*millis));
                 }
                 step == Some(PartitionStep::GiveUp)
             });
             at(given_up.unwrap())
         };
-        let mut silent = read();
-        silent.delivered(message(99, 1, "p"), at(50));
+        let mut silent = begun();
         silent.status(NO_LEADER, 0, at(60));
         assert!(steps(&mut silent, false) <= at(60 + 200) + timing.give_up);
         assert!(silent.is_read_directly(), "its consumer is still silent");
         silent.status(IDLE, 0, at(9000));
         assert!(!silent.is_read_directly());
-        let mut taken = read();
-        taken.delivered(message(99, 1, "p"), at(50));
+        let mut taken = begun();
         taken.status(NO_LEADER, 0, at(60));
         taken.status(WRONG_PIN, BATCH, at(80));
         assert!(steps(&mut taken, true) <= at(80 + 200) + timing.give_up);
@@ -545,27 +599,13 @@ mod tests {
     }
 
     #[test]
-    fn a_takeover_of_which_a_message_did_not_arrive_begins_anew() {
-        let mut partition = read();
-        partition.delivered(message(3, 2, "p"), at(20));
-        partition.1 += 1;
-        assert_eq!(partition.delivered(message(9, 1, "p"), at(30)), Taken::default());
-        assert_eq!(partition.pin(), None);
-        assert_eq!(partition.step(at(40)), Some(PartitionStep::Pull));
-        for sequence in [9, 3, 5] {
-            assert_eq!(partition.delivered(message(sequence, 2, "q"), at(3000)), Taken::default());
-        }
-        assert_eq!(sequences(&partition.delivered(message(10, 1, "q"), at(3000))), [3, 5, 9, 10]);
-    }
-
-    #[test]
     fn another_request_follows_when_half_is_delivered_or_the_time_has_passed() {
-        let mut partition = read();
-        for sequence in 1..=BATCH as u64 / 2 {
+        let mut partition = begun();
+        for sequence in 4..=BATCH as u64 / 2 + 2 {
             assert_eq!(partition.step(at(20)), None);
-            partition.delivered(message(sequence, 1, "p"), at(20));
+            partition.delivered(message(sequence, "p"), at(20));
         }
-        partition.delivered(message(1000, 1, "p"), at(20));
+        partition.delivered(message(1000, "p"), at(20));
         assert_eq!(partition.step(at(20)), Some(PartitionStep::Pull));
         assert_eq!(partition.step(at(1019)), None);
         assert_eq!(partition.step(at(1020)), Some(PartitionStep::Pull));
@@ -577,8 +617,7 @@ mod tests {
 
     #[test]
     fn a_partition_of_which_nothing_is_heard_is_given_up_before_another_node_gets_it() {
-        let mut partition = read();
-        partition.delivered(message(1, 1, "p"), at(100));
+        let mut partition = begun();
         let timing = Timing::new(FAILOVER);
         let mut steps = Vec::new();
         for millis in (100..3000).step_by(100) {
@@ -589,28 +628,29 @@ mod tests {
         assert_eq!(partition.pin(), None);
         // It is asked for again, and whoever has it meanwhile is not disturbed.
         assert!(steps.iter().any(|(millis, step)| *millis > given_up && *step == PartitionStep::Pull));
-        let back = partition.delivered(message(2, 1, "r"), at(3000));
-        assert_eq!((back.has_moved, sequences(&back)), (false, vec![2]), "its streams were forgotten then");
+        let back = partition.delivered(message(4, "r"), at(3000));
+        assert_eq!((back.has_moved, partition.is_held()), (false, true), "its streams were forgotten then");
     }
 
     #[test]
     fn another_pin_means_that_another_node_had_the_partition_meanwhile() {
-        let mut partition = read();
-        partition.delivered(message(5, 1, "p"), at(10));
-        let taken = partition.delivered(message(9, 1, "r"), at(20));
-        assert_eq!((taken.has_moved, sequences(&taken)), (true, vec![9]));
+        let mut partition = begun();
+        assert!(partition.delivered(message(9, "r"), at(20)).has_moved);
+        assert_eq!(partition.step(at(20)), Some(PartitionStep::AskFloor));
         let taken = partition.status(WRONG_PIN, 0, at(30));
-        assert_eq!((taken.has_moved, partition.pin()), (true, None));
+        assert_eq!((taken.has_moved, partition.is_held()), (true, false));
+        let mut partition = begun();
+        assert!(partition.status(WRONG_PIN, 0, at(30)).has_moved);
         assert_eq!(partition.step(at(30)), Some(PartitionStep::Pull));
     }
 
     #[test]
     fn a_partition_is_released_when_everything_of_it_is_acknowledged_or_after_a_while() {
-        let mut partition = read();
-        partition.delivered(message(5, 1, "p"), at(10));
+        let mut partition = begun();
+        partition.delivered(message(5, "p"), at(10));
         partition.want(false, at(20));
         assert_eq!(partition.step(at(30)), None, "the request lasts, and nothing is acknowledged");
-        assert_eq!(sequences(&partition.delivered(message(6, 1, "p"), at(40))), [6]);
+        assert_eq!(used(&partition.delivered(message(6, "p"), at(40))), Some(6));
         partition.status(TIMED_OUT, BATCH, at(1000));
         partition.acknowledged(5);
         assert_eq!(partition.step(at(1000)), None);
@@ -621,10 +661,10 @@ mod tests {
         assert_eq!(partition.step(at(1012)), Some(PartitionStep::Release));
         assert_eq!((partition.step(at(1020)), partition.is_read()), (None, false));
         // A message that was on its way is left to the next node.
-        assert_eq!(partition.delivered(message(7, 1, "p"), at(1030)), Taken::default());
+        assert_eq!(partition.delivered(message(7, "p"), at(1030)), Taken::default());
 
-        let mut stuck = read();
-        stuck.delivered(message(5, 1, "p"), at(10));
+        let mut stuck = begun();
+        stuck.delivered(message(5, "p"), at(10));
         stuck.want(false, at(20));
         assert_eq!(stuck.step(at(2030)), Some(PartitionStep::Release));
     }

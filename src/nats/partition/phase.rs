@@ -41,6 +41,9 @@ pub(super) enum Leaving {
 pub(in crate::nats) enum PartitionStep {
     /// Request [`BATCH`](super::BATCH) messages under the pin, if there is one.
     Pull,
+    /// Ask up to which message everything is acknowledged, and call
+    /// [`Partition::acknowledged_anywhere`](super::Partition::acknowledged_anywhere).
+    AskFloor,
     /// Ask the stream itself for the messages from this number on, at most [`BATCH`](super::BATCH).
     Read(u64),
     /// Send a receipt of publishing, and call [`Partition::published`](super::Partition::published) when it is released.

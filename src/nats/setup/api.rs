@@ -33,6 +33,8 @@ pub(super) struct ApiAnswer {
     /// What a consumer has delivered.
     #[serde(default)]
     pub delivered: ApiPosition,
+    /// Up to where everything is acknowledged to a consumer.
+    pub ack_floor: Option<ApiPosition>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +102,13 @@ pub(super) async fn request(
             })
         }
     }
+}
+
+/// The number up to which every message of a consumer is acknowledged, by what the API has answered about it; `None` if it does
+/// not say.
+pub(in crate::nats) fn acknowledged(answer: &[u8]) -> Option<u64> {
+    let answer: ApiAnswer = serde_json::from_slice(answer).ok()?;
+    answer.ack_floor.map(|floor| floor.stream_seq)
 }
 
 /// What an error of the API means; `name` is what was asked for.

@@ -4,5 +4,6 @@ mod api;
 mod consumers;
 mod stream;
 
+pub(super) use self::api::acknowledged;
 pub(super) use self::consumers::{GROUP, consumers, make_consumers};
 pub(super) use self::stream::{StreamState, begun_anew, check_stream};
