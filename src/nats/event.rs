@@ -35,46 +35,43 @@ impl PartitionEvent {
     /// What a message is, and the index of its partition; `None` if it is nothing that was asked for.
     ///
     /// Messages of a consumer have the subject that they were published on. Its statuses, and everything else that the servers
-    /// answer, have the one on which the answer was asked for.
+    /// answer, have the one on which the answer was asked for. A robot may give its messages headers and a status, after which
+    /// the servers write theirs.
     pub(super) fn of(message: Message, subject: &PartitionedSubject) -> Option<(usize, Self)> {
         let Message { subject: to, reply, payload, headers, status, .. } = message;
-        let header = |name: &str| headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
+        let header = |name: &str| headers.as_ref()?.get_last(name).map(|value| value.as_str().to_owned());
         let number = |name: &str| header(name)?.parse::<u64>().ok();
+        if let Some((partition, _)) = subject.names(&to) {
+            let reply = reply.map(|reply| reply.to_string()).unwrap_or_default();
+            let [sequence, delivery] = numbers(&reply)?;
+            let (subject, pin) = (to.to_string(), header("Nats-Pin-Id").unwrap_or_default());
+            let delivery = Delivery { subject, payload, reply, sequence, delivery, pin };
+            return Some((usize::from(partition), Self::Delivered(delivery)));
+        }
         let last = to.rsplit('.').next().unwrap_or_default();
         if let Some(partition) = last.strip_prefix(FLOOR) {
             return Some((partition.parse().ok()?, Self::Floor(acknowledged(&payload)?)));
         }
-        let read = last.strip_prefix(READ).map(|read| read.split_once('-'));
-        match (status, read) {
-            (status, Some(request)) => {
-                let (partition, from) = request?;
-                let (partition, from) = (partition.parse().ok()?, from.parse::<u64>().ok()?);
-                // Before the first message of an answer is the one before those that were asked for.
-                let before = number("Nats-Last-Sequence").filter(|number| *number > 0);
-                let before = before.unwrap_or(from.saturating_sub(1));
-                let event = match status.map(|status| status.as_u16()) {
-                    None => {
-                        let (subject, sequence) = (header("Nats-Subject")?, number("Nats-Sequence")?);
-                        let (reply, pin) = (String::new(), String::new());
-                        Self::Stored(Delivery { subject, payload, reply, sequence, delivery: 0, pin }, before)
-                    }
-                    Some(END | NOT_FOUND) => Self::StoredEnd(before, number("Nats-Num-Pending").unwrap_or(0)),
-                    Some(_) => return None,
-                };
-                Some((partition, event))
+        let status = status.as_ref().map(StatusCode::as_u16);
+        let Some(request) = last.strip_prefix(READ) else {
+            let pending = number("Nats-Pending-Messages").and_then(|count| count.try_into().ok());
+            return Some((last.parse().ok()?, Self::Status(status?, pending.unwrap_or(0))));
+        };
+        let (partition, from) = request.split_once('-')?;
+        let (partition, from) = (partition.parse().ok()?, from.parse::<u64>().ok()?);
+        // Before the first message of an answer is the one before those that were asked for.
+        let before = number("Nats-Last-Sequence").filter(|number| *number > 0);
+        let before = before.unwrap_or(from.saturating_sub(1));
+        match (header("Nats-Subject").zip(number("Nats-Sequence")), status) {
+            (Some((subject, sequence)), _) => {
+                let (reply, pin) = (String::new(), String::new());
+                let message = Delivery { subject, payload, reply, sequence, delivery: 0, pin };
+                Some((partition, Self::Stored(message, before)))
             }
-            (Some(status), None) => {
-                let pending = number("Nats-Pending-Messages").and_then(|count| count.try_into().ok());
-                Some((last.parse().ok()?, Self::Status(StatusCode::as_u16(&status), pending.unwrap_or(0))))
+            (None, Some(END | NOT_FOUND)) => {
+                Some((partition, Self::StoredEnd(before, number("Nats-Num-Pending").unwrap_or(0))))
             }
-            (None, None) => {
-                let reply = reply.map(|reply| reply.to_string()).unwrap_or_default();
-                let [sequence, delivery] = numbers(&reply)?;
-                let (partition, _) = subject.names(&to)?;
-                let (subject, pin) = (to.to_string(), header("Nats-Pin-Id").unwrap_or_default());
-                let delivery = Delivery { subject, payload, reply, sequence, delivery, pin };
-                Some((usize::from(partition), Self::Delivered(delivery)))
-            }
+            (None, _) => None,
         }
     }
 }
@@ -92,7 +89,7 @@ mod tests {
         headers: &[(&str, &str)],
     ) -> Option<(usize, PartitionEvent)> {
         let mut map = HeaderMap::new();
-        headers.iter().for_each(|(name, value)| map.insert(*name, *value));
+        headers.iter().for_each(|(name, value)| map.append(*name, *value));
         let message = Message {
             subject: to.into(),
             reply: reply.map(Into::into),
@@ -130,6 +127,20 @@ mod tests {
         assert!(matches!(end, Some((7, PartitionEvent::StoredEnd(15, 5)))));
         let none = arrival("_INBOX.a.read-7-10", None, Some(404), &[]);
         assert!(matches!(none, Some((7, PartitionEvent::StoredEnd(9, 0)))));
+        // What a robot has written into its message is before what the servers have.
+        let delivered = arrival(
+            "fleet.7.robots.r1.current",
+            Some(reply),
+            Some(503),
+            &[("Nats-Pin-Id", "forged"), ("Nats-Pin-Id", "p")],
+        );
+        assert!(
+            matches!(delivered, Some((7, PartitionEvent::Delivered(Delivery { pin, .. }))) if pin == "p")
+        );
+        let headers =
+            [("Nats-Sequence", "99"), ("Nats-Subject", "fleet.7.robots.r1.current"), ("Nats-Sequence", "15")];
+        let stored = arrival("_INBOX.a.read-7-10", None, Some(404), &headers);
+        assert!(matches!(stored, Some((7, PartitionEvent::Stored(Delivery { sequence: 15, .. }, 9)))));
         for (to, reply, status) in [
             ("_INBOX.a.x", None, Some(100)),
             ("_INBOX.a.read-", None, Some(204)),
