@@ -87,8 +87,7 @@ impl Reader {
         })
     }
 
-    /// Reads until the shutdown, and then leaves: what was delivered is decided and acknowledged, and the partitions are
-    /// free for other nodes at once.
+    /// Reads until the shutdown, and then leaves: what was delivered is decided and acknowledged, and the partitions are free.
     ///
     /// # Errors
     /// [`NatsFault`] if the connection has ended for good, or the servers have begun the stream anew.
@@ -187,13 +186,15 @@ impl Reader {
                     self.has_left = true;
                     self.streams.forget(index).await?;
                 }
-                Some(PartitionStep::Release) => {
+                Some(PartitionStep::Release { is_pinned }) => {
                     self.has_left = true;
                     // Without another node, the streams end with this daemon, which is said then.
                     if self.nodes.are_several() {
                         self.streams.forget(index).await?;
                     }
-                    self.requests.unpin(index).await;
+                    if is_pinned {
+                        self.requests.unpin(index).await;
+                    }
                 }
             }
         }
@@ -254,7 +255,7 @@ impl Reader {
             self.streams.forget(index).await?;
         }
         self.streams.repeated(index, repeated);
-        // It may be that no other message comes before the servers wait for this acknowledgement.
+        // The servers may deliver nothing new before it is acknowledged.
         if let Some(Delivery { sequence, reply, .. }) = used_before {
             self.streams.ask_decided(index, sequence, reply).await?;
         }

@@ -182,9 +182,10 @@ impl Partition {
     }
 
     fn release(&mut self) -> PartitionStep {
+        let is_pinned = self.pin.is_some();
         self.phase = Phase::Idle;
         self.forget();
-        PartitionStep::Release
+        PartitionStep::Release { is_pinned }
     }
 
     /// Takes a message that the consumer has delivered.
@@ -294,8 +295,7 @@ impl Partition {
     }
 
     fn forget(&mut self) {
-        (self.pin, self.delivery, self.direct) = (None, None, None);
-        self.open = 0;
+        (self.pin, self.delivery, self.direct, self.open) = (None, None, None, 0);
         self.order.forget();
     }
 }
@@ -658,14 +658,22 @@ mod tests {
         assert_eq!(partition.step(at(1010)), Some(PartitionStep::AskPublished));
         assert_eq!(partition.step(at(1011)), None);
         partition.published();
-        assert_eq!(partition.step(at(1012)), Some(PartitionStep::Release));
+        assert_eq!(partition.step(at(1012)), Some(PartitionStep::Release { is_pinned: true }));
         assert_eq!((partition.step(at(1020)), partition.is_read()), (None, false));
         // A message that was on its way is left to the next node.
         assert_eq!(partition.delivered(message(7, "p"), at(1030)), Taken::default());
 
+        // Another node may have the partition, and keeps it.
+        let mut other = read();
+        other.want(false, at(20));
+        other.status(TIMED_OUT, BATCH, at(1000));
+        assert_eq!(other.step(at(1000)), Some(PartitionStep::AskPublished));
+        other.published();
+        assert_eq!(other.step(at(1010)), Some(PartitionStep::Release { is_pinned: false }));
+
         let mut stuck = begun();
         stuck.delivered(message(5, "p"), at(10));
         stuck.want(false, at(20));
-        assert_eq!(stuck.step(at(2030)), Some(PartitionStep::Release));
+        assert_eq!(stuck.step(at(2030)), Some(PartitionStep::Release { is_pinned: true }));
     }
 }

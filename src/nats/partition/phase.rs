@@ -50,8 +50,8 @@ pub(in crate::nats) enum PartitionStep {
     AskPublished,
     /// Forget the streams of the partition: another node may have it.
     GiveUp,
-    /// Forget the streams of the partition, and tell the servers that it is free for another node.
-    Release,
+    /// Forget the streams of the partition, and if the servers deliver it to this node, tell them that it is free for another one.
+    Release { is_pinned: bool },
 }
 
 /// There is no message now.

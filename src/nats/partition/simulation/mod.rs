@@ -183,9 +183,11 @@ impl Simulation {
                     self.send(Post::Own(index, life, Own::Published), 20);
                 }
                 Some(PartitionStep::GiveUp) => node.used = None,
-                Some(PartitionStep::Release) => {
+                Some(PartitionStep::Release { is_pinned }) => {
                     node.used = None;
-                    self.ask(index, Asked::Unpin);
+                    if is_pinned {
+                        self.ask(index, Asked::Unpin);
+                    }
                 }
             }
         }
