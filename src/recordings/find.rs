@@ -1,5 +1,6 @@
 //! Finds the recordings in files and folders.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ const MAX_RECORDINGS: usize = 100_000;
 /// Finds recordings. Each path is a file, or a folder in which every `.csv` file, also compressed as `.csv.gz`, every `.mcap` file
 /// and every folder of a rosbag2 recording is a recording, also in subfolders.
 ///
-/// The recordings of a folder are in the order of their names. Files and folders whose names start with a
-/// dot, and files of labels (`.labels.csv`), are ignored. `dataset` is the path of a `dataset.toml` that is
-/// used instead of the one in or above each path.
+/// The recordings of a folder are in the order of their names. Files and folders whose names start with a dot, and files of labels
+/// (`.labels.csv`), are ignored; so is a path of the labels of a recording that another path names. `dataset` is the path of a
+/// `dataset.toml` that is used instead of the one in or above each path.
 ///
 /// # Errors
 /// [`RecordingError`] if a path does not exist, a folder contains no recordings or too many, or a
@@ -65,6 +66,11 @@ pub fn find(paths: &[PathBuf], dataset: Option<&Path>) -> Result<Vec<Recording>,
             return Err(RecordingError::TooMany { path: path.clone(), limit: MAX_RECORDINGS });
         }
     }
+    // A pattern such as `drives/*.csv` names the files of labels, too.
+    let labels = recordings.iter().map(|recording| (recording.labels_path(), &recording.path));
+    let labels: HashSet<_> =
+        labels.filter(|(labels, path)| labels != *path).map(|(labels, _)| labels).collect();
+    recordings.retain(|recording| !labels.contains(&recording.path));
     folders::assign(&mut recordings);
     Ok(recordings)
 }

@@ -76,6 +76,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_pattern_that_also_names_the_labels_of_a_recording_is_the_recording() {
+        let folder = folder(&[("a.csv", "t,current\n0,3\n"), ("a.labels.csv", ""), ("b.labels.csv", "")]);
+        let path = |name: &str| folder.path().join(name);
+        let recordings = find(&[path("a.csv"), path("a.labels.csv"), path("b.labels.csv")], None).unwrap();
+        // Nothing else says that this one is a file of labels.
+        assert_eq!(recordings.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["a", "b.labels"]);
+    }
+
+    #[test]
     fn a_single_file_is_read_with_the_dataset_toml_in_a_folder_above_it() {
         let folder = folder(&[
             (
