@@ -9,8 +9,8 @@
 //! - [`source`] is the task, and `reader` its loop: requests, messages on their way to the pipeline, acknowledgements. `setup` checks
 //!   the stream and makes the consumers, `connection` connects, `fault` says in plain words what is wrong, and `fleet_log` what happens.
 //! - `partition` decides when a partition changes hands, and which of its messages are used in which order; those that its consumer
-//!   does not deliver in order, at a takeover or when a server is lost, are read from the stream itself. `members` decides which node reads which partition, and
-//!   `timing` has the times of both. They do no I/O and know no clock.
+//!   does not deliver in order, at a takeover or when a server is lost, are read from the stream itself. `members` decides which node
+//!   reads which partition, and `timing` has the times of both. They do no I/O and know no clock.
 //! - `publisher` publishes predictions over the connection of a source, and tells the other nodes each surface; `node_surfaces`
 //!   receives what they tell.
 //! - `event` and `heartbeat` are what arrives: what the servers say about a partition, and the heartbeat of another node.

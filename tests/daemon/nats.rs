@@ -145,7 +145,7 @@ async fn what_is_left_without_an_acknowledgement_is_decided_although_newer_sampl
     let maker = Daemon::run(&sections);
     wait_for("the consumer", || cluster.request(0, &consumer, "").ok());
     assert_eq!(maker.terminate().code, Some(0));
-    // Something else than a node is the first in the row to which the consumer delivers, and does not acknowledge.
+    // A client that is no node is the first in line for what the consumer delivers, and does not acknowledge it.
     let client = cluster.connect(0).await;
     let request = consumer.replace("CONSUMER.INFO", "CONSUMER.MSG.NEXT");
     let body = r#"{"batch": 1, "expires": 60000000000, "group": "underfoot"}"#;

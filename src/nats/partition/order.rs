@@ -62,7 +62,7 @@ impl MessageOrder {
         self.decided = self.decided.max(sequence);
     }
 
-    /// Takes a message of the consumer, to which no message is missing.
+    /// Takes a message of the consumer; all before it were used, or are decided.
     pub(super) fn delivered(&mut self, message: Delivery, taken: &mut Taken) {
         if self.newest.is_none_or(|newest| message.sequence > newest) {
             self.newest = Some(message.sequence);
@@ -74,8 +74,8 @@ impl MessageOrder {
         }
     }
 
-    /// Takes a message of the stream itself, before which this one is in the partition. If some between did not arrive, it is left
-    /// for another answer.
+    /// Takes a message of the stream itself, and the number of the one before it in the partition. If a message before it did not
+    /// arrive, this one is not used: both are asked for again.
     pub(super) fn stored(&mut self, message: Delivery, before: u64, taken: &mut Taken) {
         if self.newest.is_some_and(|newest| before <= newest && newest < message.sequence) {
             self.read = message.sequence;
