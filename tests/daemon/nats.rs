@@ -1,6 +1,7 @@
 //! Samples over NATS: nodes that share the robots of a cluster, and take over from each other.
 
 use std::process::Command;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::Value;
@@ -161,7 +162,7 @@ async fn what_is_left_without_an_acknowledgement_is_decided_although_newer_sampl
     let mut objects = recording.objects();
     let mut sender = cluster.robot(robot);
     sender.feed(objects.next().unwrap() + "\n");
-    let message = first.next().await.unwrap();
+    let message = tokio::time::timeout(Duration::from_secs(60), first.next()).await.unwrap().unwrap();
     assert_eq!(message.subject.as_str(), format!("fleet.{}.robots.{robot}.current", partition(robot)));
     let unpin = consumer.replace("CONSUMER.INFO", "CONSUMER.UNPIN");
     client.publish(unpin, r#"{"group": "underfoot"}"#.into()).await.unwrap();
