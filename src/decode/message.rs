@@ -89,6 +89,7 @@ fn float32(payload: &[u8], columns: &Columns, samples: &mut Samples, drops: &mut
         });
         return;
     }
+    samples.reserve(payload.len() / row_bytes);
     let mut raw = Vec::with_capacity(row_bytes / 4);
     for row in payload.chunks_exact(row_bytes) {
         raw.clear();

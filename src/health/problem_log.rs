@@ -1,5 +1,6 @@
 //! Keeps the current problems of the streams' input, and logs them.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::LOG_INTERVAL;
@@ -9,7 +10,7 @@ use crate::stream::{Problem, ProblemDelta};
 #[derive(Debug, Default)]
 pub(super) struct ProblemLog {
     /// The problems that are listed in reports, which may not be all of them.
-    pub(super) listed: Vec<Problem>,
+    pub(super) listed: Vec<Arc<Problem>>,
     /// The number of all problems.
     pub(super) count: usize,
     /// When each kind of problem was last logged.
@@ -30,10 +31,11 @@ impl ProblemLog {
             self.logged.retain(|(logged, _)| *logged != kind);
             self.logged.push((kind, Instant::now()));
             self.any_logged = true;
-            let Problem { stream, detail, .. } = problem;
+            let Problem { stream, detail, .. } = &*problem;
             tracing::warn!(%stream, problem = kind, total = delta.count, "{detail}");
         }
-        for Problem { stream, channel, problem, .. } in delta.ended {
+        for ended in delta.ended {
+            let Problem { stream, channel, problem, .. } = &*ended;
             tracing::debug!(%stream, channel, problem, "the problem has ended");
         }
         if delta.count == 0 && std::mem::take(&mut self.any_logged) {

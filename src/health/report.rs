@@ -1,6 +1,7 @@
 //! The state of the daemon at one moment, as it is published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ pub struct HealthReport {
     /// Whether the daemon is healthy, and there are no problems.
     pub state: DaemonState,
     /// What is wrong with the streams' input, at most a hundred problems.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Arc<Problem>>,
     /// The number of all problems, listed or not.
     pub problem_count: usize,
     /// What is wrong with the connection to the broker. `None` if it is up, or if there is no broker.

@@ -1,7 +1,7 @@
 //! The counters and states that every stage of the daemon shares.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
@@ -189,7 +189,7 @@ impl Health {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
         let healthy =
             sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let mut problems: Vec<_> = self.sources.iter().filter_map(SourceHealth::problem).collect();
+        let mut problems: Vec<_> = self.sources.iter().filter_map(SourceHealth::problem).map(Arc::new).collect();
         let streams = lock(&self.problems);
         let problem_count = problems.len() + streams.count;
         problems.extend(

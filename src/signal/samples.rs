@@ -70,6 +70,12 @@ impl Samples {
         self.times.is_empty()
     }
 
+    /// Makes room for this many further samples.
+    pub(crate) fn reserve(&mut self, samples: usize) {
+        self.times.reserve(samples);
+        self.values.reserve(samples * self.channels);
+    }
+
     /// Adds a sample. Values after the last channel are ignored, and missing ones are set to NaN.
     pub fn push(&mut self, time: Time, values: impl IntoIterator<Item = f32>) {
         self.times.push(time);

@@ -1,6 +1,7 @@
 //! What is currently wrong with the input of the streams.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -36,9 +37,11 @@ impl Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     /// The problems of each stream that has any.
-    streams: BTreeMap<StreamId, Vec<Problem>>,
-    begun: Vec<Problem>,
-    ended: Vec<Problem>,
+    streams: BTreeMap<StreamId, Vec<Arc<Problem>>>,
+    /// The number of problems in `streams`.
+    count: usize,
+    begun: Vec<Arc<Problem>>,
+    ended: Vec<Arc<Problem>>,
     /// Whether anything changed since the last [`Problems::delta`], even if only the numbers in a detail did.
     changed: bool,
 }
@@ -47,11 +50,11 @@ pub struct Problems {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProblemDelta {
     /// The problems that began.
-    pub begun: Vec<Problem>,
+    pub begun: Vec<Arc<Problem>>,
     /// The problems that ended.
-    pub ended: Vec<Problem>,
+    pub ended: Vec<Arc<Problem>>,
     /// The current problems, at most [`Problems::MAX_LISTED`].
-    pub current: Vec<Problem>,
+    pub current: Vec<Arc<Problem>>,
     /// The number of all current problems, listed or not.
     pub count: usize,
 }
@@ -104,15 +107,22 @@ impl Problems {
     }
 
     fn replace(&mut self, stream: &StreamId, current: Vec<Problem>) {
-        if current.is_empty() && !self.streams.contains_key(stream) {
-            return;
-        }
-        let previous = self.streams.remove(stream).unwrap_or_default();
-        let is_in = |problem: &Problem, list: &[Problem]| list.iter().any(|other| other.is_same(problem));
-        self.changed |= previous != current;
+        let previous = match self.streams.get_mut(stream) {
+            None if current.is_empty() => return,
+            // The same problems are found in every window as long as they last.
+            Some(previous) if previous.iter().map(Arc::as_ref).eq(&current) => return,
+            Some(previous) => std::mem::take(previous),
+            None => Vec::new(),
+        };
+        let current: Vec<_> = current.into_iter().map(Arc::new).collect();
+        let is_in = |problem: &Problem, list: &[Arc<Problem>]| list.iter().any(|other| other.is_same(problem));
+        self.changed = true;
+        self.count = self.count - previous.len() + current.len();
         self.begun.extend(current.iter().filter(|problem| !is_in(problem, &previous)).cloned());
         self.ended.extend(previous.into_iter().filter(|problem| !is_in(problem, &current)));
-        if !current.is_empty() {
+        if current.is_empty() {
+            self.streams.remove(stream);
+        } else {
             self.streams.insert(stream.clone(), current);
         }
     }
@@ -124,8 +134,7 @@ impl Problems {
         }
         let (begun, ended) = (std::mem::take(&mut self.begun), std::mem::take(&mut self.ended));
         let current = self.streams.values().flatten().take(Self::MAX_LISTED).cloned().collect();
-        let count = self.streams.values().map(Vec::len).sum();
-        Some(ProblemDelta { begun, ended, current, count })
+        Some(ProblemDelta { begun, ended, current, count: self.count })
     }
 }
 

@@ -14,8 +14,8 @@ use crate::signal::SensorLimits;
 #[derive(Clone, Debug)]
 pub struct QualityMonitor {
     options: QualityOptions,
-    /// The rate of the steps in Hz.
-    rate: f64,
+    /// The steps in the time over which drift is averaged.
+    drift_steps: f64,
     limits: Option<Arc<[SensorLimits]>>,
     channels: Vec<ChannelState>,
     /// What happened since the previous step.
@@ -53,7 +53,7 @@ impl QualityMonitor {
     pub fn new(card: &Card, options: QualityOptions) -> Self {
         let mut monitor = Self {
             options,
-            rate: card.rate,
+            drift_steps: 0.0,
             limits: None,
             channels: Vec::new(),
             current: StepFlags::default(),
@@ -72,6 +72,7 @@ impl QualityMonitor {
     /// training data of a channel are different, the average that finds drift starts again.
     pub fn reconfigure(&mut self, card: &Card, options: QualityOptions) {
         self.options = options;
+        self.drift_steps = card.rate * options.drift_time.as_secs_f64();
         let known = card.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default();
         for (index, channel) in card.channels.iter().enumerate() {
             let training = known.get(index).filter(|statistics| statistics.deviation > 0.0).copied();
@@ -124,7 +125,7 @@ impl QualityMonitor {
         (self.current.used, self.current.late) = (0, 0);
         self.steps = self.steps.saturating_add(1);
         // A plain mean until `drift_time` has passed, exponential weights afterwards.
-        let weight = (1.0 / (self.rate * self.options.drift_time.as_secs_f64())).max(1.0 / self.steps as f64);
+        let weight = 1.0 / self.drift_steps.min(self.steps as f64);
         for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
             let flags = |step: StepFlags| [step.changed & bit != 0, step.clipped & bit != 0];
@@ -156,7 +157,7 @@ impl QualityMonitor {
     pub fn quality(&mut self, measured: f64) -> Quality {
         let steps = self.history.len().max(1);
         let options = self.options;
-        let drift_is_known = self.steps as f64 >= self.rate * options.drift_time.as_secs_f64();
+        let drift_is_known = self.steps as f64 >= self.drift_steps;
         let mut quality = Quality {
             measured,
             clipped: f64::from(self.clipped) / steps as f64,

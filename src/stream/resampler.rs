@@ -30,6 +30,8 @@ pub struct Resampler {
     anchor: Option<Time>,
     /// The number of the last step before `next_step`.
     step_number: u64,
+    /// The time of the last step.
+    last_step: Time,
     /// The time of the next step.
     next_step: Time,
     /// The point up to which the line was followed: the newest sample or, while a sample is being processed,
@@ -56,6 +58,7 @@ impl Resampler {
             period: 1e9 / rate,
             anchor: None,
             step_number: 0,
+            last_step: Time::ARRIVAL,
             next_step: Time::ARRIVAL,
             position: Time::ARRIVAL,
             position_values: vec![0.0; channels],
@@ -84,6 +87,7 @@ impl Resampler {
         let line_length = time.since(line_begin) as f64;
         self.line_start.copy_from_slice(&self.position_values);
         while self.next_step <= time {
+            let step_length = self.next_step.since(self.last_step) as f64;
             let share = self.next_step.since(line_begin) as f64 / line_length;
             for (channel, &value) in values.iter().enumerate() {
                 let begin = f64::from(self.line_start[channel]);
@@ -92,9 +96,7 @@ impl Resampler {
                     Method::Linear => interpolated as f32,
                     Method::Mean => {
                         self.add_area(channel, self.next_step, interpolated);
-                        (std::mem::take(&mut self.area[channel])
-                            / self.next_step.since(self.previous_step(anchor)) as f64)
-                            as f32
+                        (std::mem::take(&mut self.area[channel]) / step_length) as f32
                     }
                 };
                 self.position_values[channel] = interpolated as f32;
@@ -104,6 +106,7 @@ impl Resampler {
             self.position = self.next_step;
             self.measured = false;
             self.step_number += 1;
+            self.last_step = self.next_step;
             self.next_step = self.step_time(anchor, self.step_number + 1);
             if self.next_step <= self.position {
                 // The largest time that can be represented is reached. No real clock comes this far, but a
@@ -124,6 +127,7 @@ impl Resampler {
     fn start(&mut self, time: Time, values: &[f32]) {
         self.anchor = Some(time);
         self.step_number = 0;
+        self.last_step = time;
         self.next_step = self.step_time(time, 1);
         self.position = time;
         self.position_values.copy_from_slice(values);
@@ -135,10 +139,6 @@ impl Resampler {
 
     fn step_time(&self, anchor: Time, step: u64) -> Time {
         anchor.offset((step as f64 * self.period).round() as i64)
-    }
-
-    fn previous_step(&self, anchor: Time) -> Time {
-        self.step_time(anchor, self.step_number)
     }
 
     /// Adds the area below the line of one channel from the current position to `value` at `time`.

@@ -98,7 +98,7 @@ impl SourceCheck {
         }
         let report = health.report();
         if inspection.is_empty() {
-            let problem = report.problems.into_iter().next().map(|problem| problem.detail);
+            let problem = report.problems.into_iter().next().map(|problem| problem.detail.clone());
             let result = match problem.or_else(|| unusable(&drops)) {
                 Some(problem) => Err(Failure::failed(problem)),
                 None => {

@@ -5,6 +5,9 @@ use std::fmt::Write;
 
 /// Maximum size of the rows of one kind of all streams together, in bytes. Each stream has an equal share of it.
 const MAX_BYTES: usize = 8 << 20;
+/// If the share has no room for this part of the most rows, none are kept: in a large fleet, they would cost time for each
+/// sample, and show too little.
+const LEAST_PART: usize = 8;
 
 /// The newest rows of numbers of one stream, each with a time. The oldest ones are dropped for new ones.
 #[derive(Debug)]
@@ -48,6 +51,11 @@ impl KeptRows {
         self.values.extend(values);
     }
 
+    /// Whether the share has room for any rows.
+    pub(super) fn has_room(&self) -> bool {
+        self.limit() > 0
+    }
+
     /// Takes an equal share of the memory for the rows of so many streams.
     pub(super) fn share_with(&mut self, streams: usize) {
         self.share = MAX_BYTES / streams.max(1);
@@ -78,10 +86,13 @@ impl KeptRows {
         out
     }
 
-    /// The most rows that the share has room for.
+    /// The most rows that the share has room for; 0 if these are too few.
     fn limit(&self) -> usize {
         let row = size_of::<i64>() + self.width * size_of::<f32>();
-        (self.share / row).min(self.most)
+        match self.share / row {
+            rows if rows < self.most / LEAST_PART => 0,
+            rows => rows.min(self.most),
+        }
     }
 
     fn forget_down_to(&mut self, rows: usize) {

@@ -1,6 +1,6 @@
 //! What is known about the streams and the open pages, behind the lock of the live events.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,7 +27,7 @@ pub(super) struct LiveState {
     pub(super) buffer: String,
     /// The id of the newest event.
     last_id: u64,
-    pub(super) streams: BTreeMap<StreamId, LiveStream>,
+    pub(super) streams: HashMap<StreamId, LiveStream>,
     /// The number of parts that the memory for what is kept is divided into.
     parts: usize,
 }
@@ -40,7 +40,7 @@ impl LiveState {
             pages: Vec::new(),
             buffer: String::new(),
             last_id: 0,
-            streams: BTreeMap::new(),
+            streams: HashMap::new(),
             parts: 1,
         }
     }
@@ -102,10 +102,12 @@ impl LiveState {
 
     /// The body of a `hello` event: the state of everything now.
     pub(super) fn hello(&self) -> Value {
-        let streams = self.streams.iter().map(
-            |(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.over_limit }),
-        );
-        let streams: Vec<_> = streams.collect();
+        let mut streams: Vec<_> = self.streams.iter().collect();
+        streams.sort_unstable_by_key(|(stream, _)| *stream);
+        let streams: Vec<_> = streams
+            .into_iter()
+            .map(|(stream, shown)| json!({ "stream": stream, "changes": shown.changes, "beyond": shown.over_limit }))
+            .collect();
         json!({ "about": self.about, "now": now(), "span": SPAN, "streams": streams })
     }
 

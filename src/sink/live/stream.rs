@@ -92,8 +92,11 @@ impl LiveStream {
         self.changes.push_back(change);
     }
 
-    /// Keeps a prediction that came at this time, in milliseconds since 1970.
+    /// Keeps a prediction that came at this time, in milliseconds since 1970, if there is room.
     pub(super) fn keep_prediction(&mut self, at: u64, prediction: &Prediction) {
+        if !self.predictions.has_room() {
+            return;
+        }
         let novelty = prediction.novelty.unwrap_or(f32::NAN);
         let decided = if prediction.surface.is_some() { 1.0 } else { 0.0 };
         let row: Vec<f32> = prediction.probabilities.iter().copied().chain([novelty, decided]).collect();

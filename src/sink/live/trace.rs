@@ -50,18 +50,22 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// Adds the samples of a batch. Finished spans are encoded to be sent if `is_sent`, and kept in any case.
+    /// Adds the samples of a batch. Finished spans are encoded to be sent if `is_sent`, and kept as far as there is room.
     pub(crate) fn take(&mut self, batch: &SampleBatch, is_sent: bool) {
+        if !is_sent && !self.kept.has_room() {
+            self.channels.clear();
+            return;
+        }
         let Some(&last) = batch.samples.times().last() else { return };
+        self.channels.resize(batch.samples.channels(), ChannelRange::default());
         for (time, row) in batch.samples.iter() {
             let before = Some(last.since(time)).filter(|before| (0..MAX_SPREAD).contains(before));
             let arrived = batch.arrived.time.offset(-before.unwrap_or_default());
-            let index = (arrived.nanos() / 1_000_000).div_euclid(SPAN);
+            let index = arrived.nanos().div_euclid(SPAN * 1_000_000);
             if index > self.index || index < self.index - SET_BACK {
                 self.close(is_sent);
                 self.index = index;
             }
-            self.channels.resize(row.len(), ChannelRange::default());
             for (range, value) in self.channels.iter_mut().zip(row) {
                 range.take(*value);
             }

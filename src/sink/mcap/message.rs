@@ -50,7 +50,8 @@ impl ResultMessage {
         let begun = delta.begun.iter().map(|problem| (problem, WARNING, problem.detail.clone()));
         let ended =
             delta.ended.iter().map(|problem| (problem, INFORMATION, format!("ended: {}", problem.detail)));
-        begun.chain(ended).map(|(Problem { stream, channel, .. }, level, text)| {
+        begun.chain(ended).map(|(problem, level, text)| {
+            let Problem { stream, channel, .. } = &**problem;
             let name = channel.clone().unwrap_or_else(|| stream.to_string());
             (stream, Self::Log { time: None, level, name, text })
         })

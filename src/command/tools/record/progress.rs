@@ -100,7 +100,7 @@ impl RecordProgress {
     /// That nothing has arrived for this long, why, as far as that is known, and what to do.
     fn silence(&self, time: Duration) -> String {
         let RecordTexts { sources, check, .. } = &self.texts;
-        let known = self.health.report().problems.into_iter().next().map(|problem| problem.detail);
+        let known = self.health.report().problems.into_iter().next().map(|problem| problem.detail.clone());
         let why = known.unwrap_or_else(|| "check that the robot is on and sends samples".to_owned());
         format!(
             "no sample has arrived from {sources} for {} s: {why}; if none comes, stop with Ctrl-C and run `{check}`, \

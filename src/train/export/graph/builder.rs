@@ -43,6 +43,16 @@ impl Builder {
         name.to_owned()
     }
 
+    /// Adds a float32 constant with one value for each channel, repeated for each of `steps` steps: [steps, C].
+    ///
+    /// ONNX Runtime repeats it when it loads the model. Were it to broadcast the constant to [N, steps, C] in every run, it
+    /// would take the steps one by one, which costs more than all other work on them.
+    pub(super) fn floats_of_steps(&mut self, name: &str, steps: usize, values: &[f32]) -> String {
+        let constant = self.floats(name, &[values.len()], values);
+        let shape = self.integers("shape_of_steps", &[steps as i64, values.len() as i64]);
+        self.add("Expand", &[&constant, &shape], &format!("{name}_of_steps"), vec![])
+    }
+
     /// Adds a float32 constant without dimensions.
     pub(super) fn scalar(&mut self, name: &str, value: f32) -> String {
         self.floats(name, &[], &[value])
@@ -106,7 +116,12 @@ impl Builder {
     ) -> String {
         let mean = self.floats(&format!("{name}_mean"), sizes, mean);
         let factor = self.floats(&format!("{name}_factor"), sizes, factor);
-        let centred = self.add("Sub", &[value, &mean], &format!("{name}_centred"), vec![]);
-        self.add("Mul", &[&centred, &factor], name, vec![])
+        self.centred(value, [&mean, &factor], name)
+    }
+
+    /// Adds (value - mean) * factor of constants that were added before.
+    pub(super) fn centred(&mut self, value: &str, [mean, factor]: [&str; 2], name: &str) -> String {
+        let centred = self.add("Sub", &[value, mean], &format!("{name}_centred"), vec![]);
+        self.add("Mul", &[&centred, factor], name, vec![])
     }
 }

@@ -24,17 +24,19 @@ pub(super) fn add(graph: &mut Builder, ensemble: &Ensemble) -> Steps {
         None => "window".into(),
         Some(clip) => {
             let [low, high] = [("lowest", &clip.low), ("highest", &clip.high)]
-                .map(|(name, values)| graph.floats(name, &[values.len()], values));
+                .map(|(name, values)| graph.floats_of_steps(name, architecture.window, values));
             let above = graph.add("Max", &["window", &low], "above_lowest", vec![]);
             graph.add("Min", &[&above, &high], "clipped", vec![])
         }
     };
     let scaling = preprocessing.scaling();
-    let scaled = graph.scaled(&clipped, &[architecture.channels], [&scaling.mean, &scaling.factor], "scaled");
+    let [mean, factor] = [("scaled_mean", &scaling.mean), ("scaled_factor", &scaling.factor)]
+        .map(|(name, values)| graph.floats_of_steps(name, architecture.window, values));
+    let scaled = graph.centred(&clipped, [&mean, &factor], "scaled");
     let ordered = ordered(graph, architecture, &scaled);
     let mut steps = if preprocessing.ordered_steps() { ordered.clone() } else { scaled };
     if let Some(factors) = preprocessing.differences() {
-        steps = with_differences(graph, &steps, factors);
+        steps = with_differences(graph, &steps, architecture.window, factors);
     }
     let left_out = architecture.window % architecture.patch.max(1);
     if left_out > 0 {
@@ -81,14 +83,14 @@ fn ordered(graph: &mut Builder, architecture: &Architecture, scaled: &str) -> St
 
 /// Appends each channel's scaled first differences to the steps, [N, W, C] to [N, W, 2 C]. The differences of the
 /// first step are 0.
-fn with_differences(graph: &mut Builder, steps: &str, factors: &[f32]) -> String {
+fn with_differences(graph: &mut Builder, steps: &str, window: usize, factors: &[f32]) -> String {
     let after = graph.slice(steps, 1, 1, i64::MAX, "after");
     let before = graph.slice(steps, 1, 0, -1, "before");
     let first = graph.slice(steps, 1, 0, 1, "first");
     let none = graph.add("Sub", &[&first, &first], "no_difference", vec![]);
     let rest = graph.add("Sub", &[&after, &before], "difference", vec![]);
     let all = graph.joined(&[none, rest], 1, "differences");
-    let factors = graph.floats("difference_factor", &[factors.len()], factors);
+    let factors = graph.floats_of_steps("difference_factor", window, factors);
     let scaled = graph.add("Mul", &[&all, &factors], "scaled_differences", vec![]);
     graph.joined(&[steps, &scaled], 2, "steps_and_differences")
 }
