@@ -1,5 +1,5 @@
 //! The pipeline: sources, stream table, inference, decision and sinks. Only this file spawns the daemon's
-//! tasks. Inference, the text sink and the recorder have threads of their own.
+//! tasks. Inference, the decisions, the text sink and the recorder have threads of their own.
 //!
 //! Three bounded channels connect the stages:
 //!

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 
 use super::parts::{Observer, PipelineError, Serving};
 use super::stages::{self, Observers};
-use crate::decision::SurfaceTable;
+use crate::decision::{InferredBatch, SurfaceTable};
 use crate::health::Health;
-use crate::inference::{BatchQueue, Handover, WorkQueue, worker};
+use crate::inference::{BatchQueue, Handover, InferenceError, WorkQueue, worker};
 use crate::signal::Drops;
 use crate::sink::Sink;
 use crate::sink::live::events::LiveEvents;
@@ -17,7 +18,8 @@ use crate::source::queue::{EventReceiver, QueuedEvent};
 use crate::stream::StreamTable;
 use crate::thread::{NamedThread, caught};
 
-/// Turns samples into outcomes: the stream table, inference on its own threads, the decision and the sinks.
+/// Turns samples into outcomes: the stream table here, inference on threads of its own, and the decisions and the sinks on
+/// another.
 /// Ends when the sources have ended and everything is decided, and then returns the sinks.
 ///
 /// # Errors
@@ -52,12 +54,14 @@ pub(super) async fn serve(
     let stopped = |name: &str| PipelineError::Stopped(name.to_owned());
     let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let mut following = std::pin::pin!(caught(following));
-    let mut deciding = std::pin::pin!(caught(stages::decide(inferred, surfaces, sinks, health)));
+    // Is dropped with this future, and the decisions end, whatever a model still does.
+    let (_running, dropped) = oneshot::channel();
+    let mut deciding = spawn_decisions(inferred, surfaces, sinks, health.clone(), dropped);
     let mut followed = false;
     loop {
         tokio::select! {
             biased;
-            decided = &mut deciding => {
+            decided = deciding.end() => {
                 let sinks = decided.ok_or_else(|| stopped("decisions"))??;
                 // Without an error, all threads have ended although their input has not.
                 return if followed { Ok(sinks) } else { Err(stopped("inference")) };
@@ -68,6 +72,26 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// Starts the thread of the decisions and the sinks, which ends with inference, or as soon as the sender of `dropped` is.
+fn spawn_decisions(
+    inferred: mpsc::Receiver<Result<InferredBatch, InferenceError>>,
+    surfaces: SurfaceTable,
+    sinks: Vec<Sink>,
+    health: Arc<Health>,
+    dropped: oneshot::Receiver<()>,
+) -> NamedThread<Result<Vec<Sink>, InferenceError>> {
+    let runtime = Handle::current();
+    NamedThread::spawn("decisions", move || {
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = dropped => Err(InferenceError::Stopped),
+                ended = stages::decide(inferred, surfaces, sinks, &health) => ended,
+            }
+        })
+    })
 }
 
 /// Records samples or shows them to an observer, and does nothing else, until the sources have ended.

@@ -1,5 +1,5 @@
 //! The loops between the pipeline's channels: [`follow`] turns samples into windows, [`decide`] turns
-//! probabilities into outcomes. Inference runs between the two, on threads of its own.
+//! probabilities into outcomes. Inference runs between the two. Both it and [`decide`] have threads of their own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

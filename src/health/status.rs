@@ -189,7 +189,8 @@ impl Health {
         let sources: Vec<_> = self.sources.iter().map(SourceHealth::report).collect();
         let healthy =
             sources.iter().all(|source| matches!(source.state, SourceState::Ok | SourceState::Ended));
-        let mut problems: Vec<_> = self.sources.iter().filter_map(SourceHealth::problem).map(Arc::new).collect();
+        let mut problems: Vec<_> =
+            self.sources.iter().filter_map(SourceHealth::problem).map(Arc::new).collect();
         let streams = lock(&self.problems);
         let problem_count = problems.len() + streams.count;
         problems.extend(

@@ -115,7 +115,8 @@ impl Problems {
             None => Vec::new(),
         };
         let current: Vec<_> = current.into_iter().map(Arc::new).collect();
-        let is_in = |problem: &Problem, list: &[Arc<Problem>]| list.iter().any(|other| other.is_same(problem));
+        let is_in =
+            |problem: &Problem, list: &[Arc<Problem>]| list.iter().any(|other| other.is_same(problem));
         self.changed = true;
         self.count = self.count - previous.len() + current.len();
         self.begun.extend(current.iter().filter(|problem| !is_in(problem, &previous)).cloned());
