@@ -62,7 +62,8 @@ pub(super) async fn serve(
         tokio::select! {
             biased;
             decided = deciding.end() => {
-                let sinks = decided.ok_or_else(|| stopped("decisions"))??;
+                let Decided { sinks, ended } = decided.ok_or_else(|| stopped("decisions"))?;
+                ended.ok_or_else(|| stopped("decisions"))??;
                 // Without an error, all threads have ended although their input has not.
                 return if followed { Ok(sinks) } else { Err(stopped("inference")) };
             }
@@ -74,23 +75,33 @@ pub(super) async fn serve(
     }
 }
 
+/// How the thread of the decisions has ended.
+struct Decided {
+    /// The sinks. They are kept whatever happened, because the thread of a sink that is dropped would seem to have
+    /// stopped by itself.
+    sinks: Vec<Sink>,
+    /// Whether inference has ended, or failed. `None` if the decisions panicked, or nobody waits for them any more.
+    ended: Option<Result<(), InferenceError>>,
+}
+
 /// Starts the thread of the decisions and the sinks, which ends with inference, or as soon as the sender of `dropped` is.
 fn spawn_decisions(
     inferred: mpsc::Receiver<Result<InferredBatch, InferenceError>>,
     surfaces: SurfaceTable,
-    sinks: Vec<Sink>,
+    mut sinks: Vec<Sink>,
     health: Arc<Health>,
     dropped: oneshot::Receiver<()>,
-) -> NamedThread<Result<Vec<Sink>, InferenceError>> {
+) -> NamedThread<Decided> {
     let runtime = Handle::current();
     NamedThread::spawn("decisions", move || {
-        runtime.block_on(async {
+        let ended = runtime.block_on(async {
             tokio::select! {
                 biased;
-                _ = dropped => Err(InferenceError::Stopped),
-                ended = stages::decide(inferred, surfaces, sinks, &health) => ended,
+                _ = dropped => None,
+                ended = caught(stages::decide(inferred, surfaces, &mut sinks, &health)) => ended,
             }
-        })
+        });
+        Decided { sinks, ended }
     })
 }
 
@@ -117,4 +128,21 @@ pub(super) async fn record(
         }
     });
     recording.await.map(|()| Vec::new()).ok_or_else(|| PipelineError::Stopped("streams".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::ServingContext;
+
+    #[tokio::test]
+    async fn the_decisions_end_with_the_pipeline_although_a_model_never_answers() {
+        let (_model, inferred) = mpsc::channel(1);
+        let (running, dropped) = oneshot::channel();
+        let surfaces = SurfaceTable::new(ServingContext::of_test(&["a"], "m"));
+        let health = Arc::new(Health::new(Vec::new()));
+        let mut deciding = spawn_decisions(inferred, surfaces, Vec::new(), health, dropped);
+        drop(running);
+        assert!(deciding.end().await.unwrap().ended.is_none());
+    }
 }

@@ -138,35 +138,34 @@ fn send(permit: mpsc::Permit<'_, QueueItem>, item: QueueItem, health: &Health) {
     permit.send(item);
 }
 
-/// Turns probabilities into outcomes and passes these to the sinks, until inference has ended. Returns the
-/// sinks.
+/// Turns probabilities into outcomes and passes these to the sinks, until inference has ended.
 ///
 /// # Errors
 /// The error of inference, when it failed.
 pub(crate) async fn decide(
     mut inferred: mpsc::Receiver<Result<InferredBatch, InferenceError>>,
     mut surfaces: SurfaceTable,
-    mut sinks: Vec<Sink>,
+    sinks: &mut [Sink],
     health: &Arc<Health>,
-) -> Result<Vec<Sink>, InferenceError> {
+) -> Result<(), InferenceError> {
     let mut drops = Drops::default();
     while let Some(batch) = inferred.recv().await {
         test_panic("decisions");
         let mut predictions = 0;
         let receipts = surfaces.push(batch?, |outcome| {
             predictions += usize::from(matches!(outcome, Outcome::Prediction(_)));
-            take_all(&mut sinks, &outcome, &mut drops);
+            take_all(sinks, &outcome, &mut drops);
         });
         // Only what came out counts: a batch that waits for another one is no progress.
         health.count_predictions(predictions);
         let delta = surfaces.problem_delta();
         #[cfg(feature = "mcap")]
         delta.iter().for_each(|delta| sinks.iter().for_each(|sink| sink.problems(delta, &mut drops)));
-        flush_all(&mut sinks, &mut drops, health);
-        sink::release(&sinks, receipts);
+        flush_all(sinks, &mut drops, health);
+        sink::release(sinks, receipts);
         if let Some(delta) = delta {
             health.problems(delta);
         }
     }
-    Ok(sinks)
+    Ok(())
 }

@@ -193,4 +193,17 @@ mod tests {
         assert_eq!(delta(&mut problems, Err(EventKind::End { time })), Some((0, 1, 0)));
         assert!(problems.streams.is_empty());
     }
+
+    #[test]
+    fn all_problems_are_counted_and_the_first_hundred_are_listed() {
+        let (mut problems, card) = (Problems::default(), Card::of_test(100, 10, &["gravel"]));
+        let streams: Vec<_> = (0..150).map(|index| StreamId::new(&format!("r{index:03}")).unwrap()).collect();
+        streams.iter().for_each(|stream| problems.window(stream, &window(&[1.0, 2.0]), &card, None));
+        let all = problems.delta().unwrap();
+        assert_eq!((all.begun.len(), all.current.len(), all.count), (300, Problems::MAX_LISTED, 300));
+        streams[..149].iter().for_each(|stream| problems.window(stream, &window(&[]), &card, None));
+        let last = problems.delta().unwrap();
+        assert_eq!((last.ended.len(), last.current.len(), last.count), (298, 2, 2));
+        assert_eq!(last.current[0].stream, streams[149]);
+    }
 }

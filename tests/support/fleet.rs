@@ -177,6 +177,13 @@ impl Cluster {
         Daemon::command(command)
     }
 
+    /// The retained payload of a topic, as this user reads it at this server; `None` if none comes within two seconds.
+    pub(crate) fn retained(&self, server: usize, user: &str, topic: &str) -> Option<String> {
+        let mut command = self.client("mosquitto_sub", server, user);
+        let output = command.args(["-C", "1", "-W", "2", "-t", topic]).stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().next().map(str::to_owned)
+    }
+
     /// The sections of a configuration with which a node of this name reads the robots of the cluster.
     pub(crate) fn node(&self, name: &str) -> String {
         let ca = self.authority.certificate.display();

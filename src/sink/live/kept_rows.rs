@@ -144,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn a_share_for_an_eighth_of_the_rows_is_used_and_a_smaller_one_is_not() {
+        let eighth = MAX_BYTES / (MOST / LEAST_PART * 20);
+        for (streams, expected) in [(eighth, MOST / LEAST_PART), (eighth + 1, 0)] {
+            let mut kept = KeptRows::new(MOST);
+            kept.share_with(streams);
+            pushed(&mut kept, 700, 3);
+            assert_eq!((kept.times.len(), kept.has_room()), (expected, expected > 0), "{streams}");
+        }
+    }
+
+    #[test]
     fn the_rows_of_all_streams_together_never_exceed_the_limit() {
         for streams in [1, 10, 1024, 100_000] {
             for width in [3, 24, 768] {

@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn spans_for_which_there_is_no_room_are_only_sent() {
+        let mut trace = Trace::default();
+        trace.take(&batch(1010, &[(7, [1.0, 5.0])]), false);
+        trace.share_with(1 << 20);
+        for (millis, is_sent) in [(1060, false), (1110, true), (1160, true)] {
+            trace.take(&batch(millis, &[(57, [0.0, 2.0])]), is_sent);
+        }
+        assert_eq!(trace.kept(), "[]");
+        let spans: Vec<Vec<f64>> = serde_json::from_str(&trace.ready().unwrap()).unwrap();
+        assert_eq!(spans, [[1100.0, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0]], "only since they are sent");
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_does_not_stop_the_trace() {
         let mut trace = Trace::default();
         for millis in [90_000, 10_000, 10_100] {
