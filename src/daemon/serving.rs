@@ -19,8 +19,7 @@ use crate::stream::StreamTable;
 use crate::thread::{NamedThread, caught};
 
 /// Turns samples into outcomes: the stream table here, inference on threads of its own, and the decisions and the sinks on
-/// another.
-/// Ends when the sources have ended and everything is decided, and then returns the sinks.
+/// another. Ends when the sources have ended and everything is decided, and then returns the sinks.
 ///
 /// # Errors
 /// [`PipelineError`] as soon as the model fails, or one of the stages or threads stops by itself.
