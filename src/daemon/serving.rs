@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::parts::{Observer, PipelineError, Serving};
 use super::stages::{self, Observers};
 use crate::decision::{InferredBatch, SurfaceTable};
 use crate::health::Health;
 use crate::inference::{BatchQueue, Handover, InferenceError, WorkQueue, worker};
+use crate::shutdown::{self, Shutdown};
 use crate::signal::Drops;
 use crate::sink::Sink;
 use crate::sink::live::events::LiveEvents;
@@ -53,9 +54,9 @@ pub(super) async fn serve(
     let stopped = |name: &str| PipelineError::Stopped(name.to_owned());
     let following = stages::follow(events, handovers, streams, work_queue, work, observers, health);
     let mut following = std::pin::pin!(caught(following));
-    // Is dropped with this future, and the decisions end, whatever a model still does.
-    let (_running, dropped) = oneshot::channel();
-    let mut deciding = spawn_decisions(inferred, surfaces, sinks, health.clone(), dropped);
+    // When this future is dropped, so is the trigger, and the decisions end even if a model never answers.
+    let (_trigger, stop) = shutdown::channel();
+    let mut deciding = spawn_decisions(inferred, surfaces, sinks, health.clone(), stop);
     let mut followed = false;
     loop {
         tokio::select! {
@@ -76,27 +77,27 @@ pub(super) async fn serve(
 
 /// How the thread of the decisions has ended.
 struct Decided {
-    /// The sinks. They are kept whatever happened, because the thread of a sink that is dropped would seem to have
-    /// stopped by itself.
+    /// The sinks, whatever happened: were one dropped before this is received, its thread would end, and that would be reported
+    /// instead of the cause.
     sinks: Vec<Sink>,
     /// Whether inference has ended, or failed. `None` if the decisions panicked, or nobody waits for them any more.
     ended: Option<Result<(), InferenceError>>,
 }
 
-/// Starts the thread of the decisions and the sinks, which ends with inference, or as soon as the sender of `dropped` is.
+/// Starts the thread of the decisions and the sinks. It ends with inference, or at the request of `stop`.
 fn spawn_decisions(
     inferred: mpsc::Receiver<Result<InferredBatch, InferenceError>>,
     surfaces: SurfaceTable,
     mut sinks: Vec<Sink>,
     health: Arc<Health>,
-    dropped: oneshot::Receiver<()>,
+    mut stop: Shutdown,
 ) -> NamedThread<Decided> {
     let runtime = Handle::current();
     NamedThread::spawn("decisions", move || {
         let ended = runtime.block_on(async {
             tokio::select! {
                 biased;
-                _ = dropped => None,
+                () = stop.requested() => None,
                 ended = caught(stages::decide(inferred, surfaces, &mut sinks, &health)) => ended,
             }
         });
@@ -137,11 +138,11 @@ mod tests {
     #[tokio::test]
     async fn the_decisions_end_with_the_pipeline_although_a_model_never_answers() {
         let (_model, inferred) = mpsc::channel(1);
-        let (running, dropped) = oneshot::channel();
+        let (trigger, stop) = shutdown::channel();
         let surfaces = SurfaceTable::new(ServingContext::of_test(&["a"], "m"));
         let health = Arc::new(Health::new(Vec::new()));
-        let mut deciding = spawn_decisions(inferred, surfaces, Vec::new(), health, dropped);
-        drop(running);
+        let mut deciding = spawn_decisions(inferred, surfaces, Vec::new(), health, stop);
+        drop(trigger);
         assert!(deciding.end().await.unwrap().ended.is_none());
     }
 }

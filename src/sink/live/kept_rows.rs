@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 /// Maximum size of the rows of one kind of all streams together, in bytes. Each stream has an equal share of it.
 const MAX_BYTES: usize = 8 << 20;
-/// If the share has no room for this part of the most rows, none are kept: in a large fleet, they would cost time for each
-/// sample, and show too little.
+/// A stream whose share has room for less than one part of so many of its rows keeps none: in a large fleet, rows would take time
+/// for each sample, and show only a moment.
 const LEAST_PART: usize = 8;
 
 /// The newest rows of numbers of one stream, each with a time. The oldest ones are dropped for new ones.
