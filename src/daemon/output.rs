@@ -16,20 +16,22 @@ pub(super) struct OutputThread {
     thread: Option<NamedThread<io::Result<()>>>,
     /// Whether the pipeline ends with it.
     ends_pipeline: bool,
-    /// How long its end is waited for when the pipeline ends.
+    /// Whether its end is waited for without a limit until the pipeline is asked to end.
+    pub(super) waits_for_reader: bool,
+    /// How long its end is waited for otherwise.
     drain: Duration,
 }
 
 impl OutputThread {
     /// Takes the thread of the text sink, if there is one.
     pub(super) fn of(serving: Option<&mut Serving>, drain: Duration) -> Self {
-        let mut output = Self { thread: None, ends_pipeline: false, drain };
+        let mut output = Self { thread: None, ends_pipeline: false, waits_for_reader: false, drain };
         if let Some(Serving { sinks, ends_with_output, .. }) = serving {
             output.ends_pipeline = *ends_with_output;
             if let Some(text) = sinks.iter_mut().find_map(Sink::text) {
                 output.thread = text.take_thread();
                 // A replay waits for its reader, as it does while it runs.
-                output.drain = if text.is_live() { drain } else { Duration::MAX };
+                output.waits_for_reader = !text.is_live();
             }
         }
         output
@@ -58,17 +60,26 @@ impl OutputThread {
     }
 
     /// Waits until everything is written. A reader that closed its end is not an error: it has read what it
-    /// wanted.
+    /// wanted. `shutdown` resolves when the pipeline is asked to end, and is polled only if the end is waited for until then.
     ///
     /// # Errors
     /// [`PipelineError`] if the thread panicked, if a write failed, or if the reader has stopped reading.
-    pub(super) async fn finish(self) -> Result<(), PipelineError> {
+    pub(super) async fn finish(self, shutdown: impl Future<Output = ()>) -> Result<(), PipelineError> {
         let Some(mut thread) = self.thread else { return Ok(()) };
-        match tokio::time::timeout(self.drain, thread.end()).await {
-            Ok(Some(Err(error))) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Ok(Some(written)) => written.map_err(PipelineError::Output),
-            Ok(None) => Err(stopped()),
-            Err(_) => {
+        let limit = async {
+            if self.waits_for_reader {
+                shutdown.await;
+            }
+            tokio::time::sleep(self.drain).await;
+        };
+        tokio::select! {
+            biased;
+            end = thread.end() => match end {
+                Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                Some(written) => written.map_err(PipelineError::Output),
+                None => Err(stopped()),
+            },
+            () = limit => {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "its reader has stopped reading");
                 Err(PipelineError::Output(error))
             }

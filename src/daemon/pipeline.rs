@@ -17,6 +17,7 @@
 //! The stages are run by [`serving`], the loops between the channels are in [`stages`](super::stages), and the
 //! parts that a pipeline is assembled from in [`parts`](super::parts).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,6 +131,7 @@ impl Pipeline {
         let (sender, mut recording) = RecordingThread::start(recorder, serving.as_ref(), &health);
         let mut output = OutputThread::of(serving.as_mut(), drain);
         let mut output_closed = false;
+        let mut shutdown = pin!(shutdown);
         notifier.ready();
         // The stages are dropped with this block, and with them what keeps the recorder and the output open.
         let ended = 'stages: {
@@ -162,7 +164,7 @@ impl Pipeline {
                     }
                     Err(error) => break 'stages Err(error),
                 },
-                () = shutdown => {}
+                () = &mut shutdown => output.waits_for_reader = false,
             }
             notifier.stopping();
             trigger.request();
@@ -171,8 +173,11 @@ impl Pipeline {
         };
         trigger.request();
         let ended = ended.map(|sinks| output::close(sinks, &health));
-        let ((), recordings, written) =
-            tokio::join!(close_connection(publisher, drain), recording.finish(drain), output.finish(),);
+        let ((), recordings, written) = tokio::join!(
+            close_connection(publisher, drain),
+            recording.finish(drain),
+            output.finish(shutdown)
+        );
         // Tasks that are still running after that are aborted when the set is dropped.
         let tasks_ended = tokio::time::timeout(drain, tasks.end()).await.unwrap_or(Ok(()));
         // The first error is the cause of the others.

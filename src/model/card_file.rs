@@ -47,13 +47,13 @@ const CARD: &[Key] = &[
     optional("novelty_allowance", "novelty_allowance = 0.2", Kind::Number),
     optional("made_by", "made_by = \"Keras 3\"", Kind::Text),
     required("channels", "channels = [{ name = \"current\", unit = \"A\" }]", Kind::Tables(CHANNEL)),
-    required("resample", "resample = { method = \"linear\", max_gap = 0.1 }", Kind::Table(RESAMPLE)),
+    required("resample", "resample = { method = \"nearest\", max_gap = 0.1 }", Kind::Table(RESAMPLE)),
     optional("training", "[[training.statistics]]", Kind::Table(TRAINING)),
 ];
 const CHANNEL: &[Key] =
     &[required("name", "name = \"current\"", Kind::Text), optional("unit", "unit = \"A\"", Kind::Text)];
 const RESAMPLE: &[Key] = &[
-    required("method", "method = \"linear\"", Kind::Text),
+    required("method", "method = \"nearest\"", Kind::Text),
     required("max_gap", "max_gap = 0.1", Kind::Number),
 ];
 const TRAINING: &[Key] = &[
@@ -237,7 +237,7 @@ mod tests {
                 "resample = 'linear'",
                 "resample is \"linear\"; it takes a table",
             ),
-            ("'linear'", "'cubic'", "unknown variant `cubic`, expected `mean` or `linear`"),
+            ("'linear'", "'cubic'", "unknown variant `cubic`, expected one of `mean`, `nearest`, `linear`"),
             ("'tile'", "\"\\u001b[2J\"", "labels has \"\\u{1b}[2J\", which has the character U+001B"),
             ("hop = 10", "hop = ", "line 4: "),
             ("hop = 10", "hop = 1.5", "invalid type: floating point `1.5`"),

@@ -3,29 +3,36 @@
 use crate::model::card::Method;
 use crate::signal::Time;
 
+/// How far a sample may be from the step that takes it, in periods. Half a period would be enough for samples that are
+/// a period apart. With more, a source whose times are about half a period from the steps and jitter does not lose a
+/// sample at one step and lack one at the next.
+const REACH: f64 = 0.75;
+
 /// One step at the model's rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step<'a> {
-    /// The time of the step: the interpolated point for [`Method::Linear`], the end of the averaged interval
-    /// for [`Method::Mean`].
+    /// The time of the step: that of its sample or of the interpolated point, or the end of the averaged interval for
+    /// [`Method::Mean`].
     pub time: Time,
     /// One value for each channel.
     pub values: &'a [f32],
-    /// Whether there was a sample after the previous step, up to and including this one. If not, the step is
-    /// only interpolated.
+    /// Whether the step has a sample of its own: one that it takes for [`Method::Nearest`], otherwise one after the
+    /// previous step, up to and including this one. If not, the step is only interpolated.
     pub measured: bool,
 }
 
 /// Resamples one stream. Between two samples the signal is taken as the straight line that joins them.
 ///
 /// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds, so that rounding
-/// errors do not accumulate. The caller passes times that strictly increase and calls [`Resampler::reset`] at
-/// a gap.
+/// errors do not accumulate. For [`Method::Nearest`], the sample that it takes may be 3/4 of a period from there. The
+/// caller passes times that strictly increase and calls [`Resampler::reset`] at a gap.
 #[derive(Clone, Debug)]
 pub struct Resampler {
     method: Method,
     /// The time between two steps, in nanoseconds.
     period: f64,
+    /// How far a sample may be from the step that takes it, in nanoseconds.
+    reach: i64,
     /// The time of step 0, which is the first sample. `None` until there is one.
     anchor: Option<Time>,
     /// The number of the last step before `next_step`.
@@ -53,9 +60,11 @@ pub struct Resampler {
 impl Resampler {
     /// Creates a resampler to `rate` steps per second (Hz), for samples of `channels` values.
     pub fn new(method: Method, rate: f64, channels: usize) -> Self {
+        let period = 1e9 / rate;
         Self {
             method,
-            period: 1e9 / rate,
+            period,
+            reach: if method == Method::Nearest { (REACH * period) as i64 } else { 0 },
             anchor: None,
             step_number: 0,
             last_step: Time::ARRIVAL,
@@ -78,41 +87,17 @@ impl Resampler {
     pub fn push(&mut self, time: Time, values: &[f32], mut emit: impl FnMut(Step<'_>)) {
         let Some(anchor) = self.anchor else {
             self.start(time, values);
-            if self.method == Method::Linear {
+            if self.method != Method::Mean {
                 emit(Step { time, values, measured: true });
             }
             return;
         };
-        let line_begin = self.position;
-        let line_length = time.since(line_begin) as f64;
-        self.line_start.copy_from_slice(&self.position_values);
-        while self.next_step <= time {
-            let step_length = self.next_step.since(self.last_step) as f64;
-            let share = self.next_step.since(line_begin) as f64 / line_length;
-            for (channel, &value) in values.iter().enumerate() {
-                let begin = f64::from(self.line_start[channel]);
-                let interpolated = begin + share * (f64::from(value) - begin);
-                self.step_values[channel] = match self.method {
-                    Method::Linear => interpolated as f32,
-                    Method::Mean => {
-                        self.add_area(channel, self.next_step, interpolated);
-                        (std::mem::take(&mut self.area[channel]) / step_length) as f32
-                    }
-                };
-                self.position_values[channel] = interpolated as f32;
-            }
-            let measured = self.measured || self.next_step == time;
-            emit(Step { time: self.next_step, values: &self.step_values, measured });
-            self.position = self.next_step;
-            self.measured = false;
-            self.step_number += 1;
-            self.last_step = self.next_step;
-            self.next_step = self.step_time(anchor, self.step_number + 1);
-            if self.next_step <= self.position {
-                // The largest time that can be represented is reached. No real clock comes this far, but a
-                // hostile sender can.
-                break;
-            }
+        if self.has_step_on_line(time) {
+            self.follow_line(anchor, time, values, &mut emit);
+        }
+        if self.method == Method::Nearest && self.next_step <= time.offset(self.reach) {
+            emit(Step { time, values, measured: true });
+            self.advance(anchor);
         }
         self.measured = self.measured || self.position < time;
         if self.method == Method::Mean {
@@ -132,9 +117,57 @@ impl Resampler {
         self.position = time;
         self.position_values.copy_from_slice(values);
         self.area.fill(0.0);
-        // With `Mean` the first sample belongs to the first interval. With `Linear` it is a step of its own,
-        // which was emitted already.
+        // With `Mean` the first sample belongs to the first interval. Otherwise it is a step of its own, which was
+        // emitted already.
         self.measured = self.method == Method::Mean;
+    }
+
+    /// Whether the next step lies on the line up to the sample at `time`, and does not take that sample.
+    fn has_step_on_line(&self, time: Time) -> bool {
+        match self.method {
+            Method::Nearest => self.next_step < time.offset(-self.reach),
+            Method::Linear | Method::Mean => self.next_step <= time,
+        }
+    }
+
+    /// Emits the steps on the line from the previous sample to the one at `time`.
+    fn follow_line(&mut self, anchor: Time, time: Time, values: &[f32], emit: &mut impl FnMut(Step<'_>)) {
+        let line_begin = self.position;
+        let line_length = time.since(line_begin) as f64;
+        self.line_start.copy_from_slice(&self.position_values);
+        while self.has_step_on_line(time) {
+            let step_length = self.next_step.since(self.last_step) as f64;
+            let share = self.next_step.since(line_begin) as f64 / line_length;
+            for (channel, &value) in values.iter().enumerate() {
+                let begin = f64::from(self.line_start[channel]);
+                let interpolated = begin + share * (f64::from(value) - begin);
+                self.step_values[channel] = match self.method {
+                    Method::Nearest | Method::Linear => interpolated as f32,
+                    Method::Mean => {
+                        self.add_area(channel, self.next_step, interpolated);
+                        (std::mem::take(&mut self.area[channel]) / step_length) as f32
+                    }
+                };
+                self.position_values[channel] = interpolated as f32;
+            }
+            let measured = self.method != Method::Nearest && (self.measured || self.next_step == time);
+            emit(Step { time: self.next_step, values: &self.step_values, measured });
+            self.position = self.next_step;
+            self.advance(anchor);
+            if self.next_step <= self.position {
+                // The largest time that can be represented is reached. No real clock comes this far, but a
+                // hostile sender can.
+                break;
+            }
+        }
+    }
+
+    /// Goes on to the step after `next_step`.
+    fn advance(&mut self, anchor: Time) {
+        self.measured = false;
+        self.step_number += 1;
+        self.last_step = self.next_step;
+        self.next_step = self.step_time(anchor, self.step_number + 1);
     }
 
     fn step_time(&self, anchor: Time, step: u64) -> Time {
@@ -188,6 +221,29 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_that_is_near_a_step_is_that_step_and_only_steps_without_one_are_interpolated() {
+        let steps = run(Method::Nearest, 10.0, &[(0.0, 0.0), (0.25, 2.5), (0.29, 9.0), (0.36, 3.6)]);
+        assert_eq!(
+            steps,
+            [(0.0, 0.0, true), (0.1, 1.0, false), (0.25, 2.5, true), (0.29, 9.0, true), (0.36, 3.6, true)]
+        );
+    }
+
+    /// With a clock that is wrong by 0.3 per mille, the samples of 100 s pass every place between two steps.
+    #[test]
+    fn samples_of_a_clock_that_is_a_little_wrong_pass_unchanged() {
+        for (period, lost, interpolated) in [(10_003_000, 0, 3), (9_997_000, 3, 0)] {
+            let samples: Vec<_> =
+                (0..10_000i64).map(|i| ((i * period) as f64 / 1e9, ((i * i) % 97) as f32)).collect();
+            let steps = run(Method::Nearest, 100.0, &samples);
+            let taken: Vec<_> = steps.iter().filter(|step| step.2).collect();
+            assert_eq!(taken.len(), samples.len() - lost);
+            assert_eq!(steps.len() - taken.len(), interpolated);
+            assert!(taken.iter().all(|step| samples.contains(&(step.0, step.1))));
+        }
+    }
+
+    #[test]
     fn rounding_does_not_accumulate_at_a_rate_without_a_whole_period() {
         let samples: Vec<_> = (0..=3000).map(|i| (f64::from(i), 0.0)).collect();
         let steps = run(Method::Linear, 3.0, &samples);
@@ -214,6 +270,40 @@ mod tests {
             for (time, value, _) in run(Method::Mean, rate, &samples) {
                 // The mean of a line over an interval is its value in the middle.
                 prop_assert!((f64::from(value) - slope * (time - 0.5 / rate)).abs() < 1e-4);
+            }
+        }
+
+        #[test]
+        fn jitter_loses_no_sample_wherever_between_two_steps_they_lie(
+            place in -500_000i64..=500_000,
+            jitter in prop::collection::vec(-249_000i64..=249_000, 2..200),
+        ) {
+            let late = |i: usize, jitter: i64| (i as i64 * 1_000_000 + place + jitter) as f64 / 1e9;
+            let samples: Vec<_> = std::iter::once((0.0, 0.0))
+                .chain(jitter.iter().enumerate().map(|(i, jitter)| (late(i + 1, *jitter), i as f32)))
+                .collect();
+            let steps = run(Method::Nearest, 1000.0, &samples);
+            prop_assert!(steps.iter().all(|step| step.2));
+            prop_assert!(steps.iter().map(|step| (step.0, step.1)).eq(samples));
+        }
+
+        #[test]
+        fn steps_follow_one_another_and_are_samples_or_lie_between_two_whatever_the_jitter(
+            gaps in prop::collection::vec(1i64..90_000_000, 2..80),
+            rate in 1.0f64..200.0,
+        ) {
+            let mut t = 0;
+            let sample = |gap: &i64| {
+                t += gap;
+                (t as f64 / 1e9, (t / 1000) as f32)
+            };
+            let samples: Vec<_> = gaps.iter().map(sample).collect();
+            let steps = run(Method::Nearest, rate, &samples);
+            prop_assert!(steps.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            prop_assert!(steps.windows(2).all(|pair| pair[1].0 - pair[0].0 < 2.5 / rate + 1e-8));
+            for (time, value, measured) in steps {
+                prop_assert!(!measured || samples.contains(&(time, value)));
+                prop_assert!((f64::from(value) - time * 1e6).abs() < 1e2, "{time} {value}");
             }
         }
 

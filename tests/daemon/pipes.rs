@@ -2,9 +2,11 @@
 
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::daemon::{Daemon, config};
 use crate::support::recording::Recording;
-use crate::support::{Ran, assert_says, folder, model, run, underfoot};
+use crate::support::{Ran, assert_says, folder, model, run, underfoot, wait_for};
 
 /// The `underfoot-train` of this build.
 fn trainer(args: &[&str]) -> Command {
@@ -83,6 +85,24 @@ fn output_that_cannot_be_written_is_an_error() {
         assert_eq!(ran.code, Some(1), "{args:?}: {ran:?}");
         let last = ran.stderr.lines().last().unwrap();
         assert_says(last, &["error: standard output cannot be written: No space left on device"]);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_replay_whose_reader_has_stopped_reading() {
+    // The first one still has samples to read then; the second one has only its output left to write.
+    for seconds in [600.0, 10.0] {
+        let recording = Recording::tour(93, seconds);
+        let mut replay =
+            underfoot(["replay", recording.path.to_str().unwrap(), "-m", model().to_str().unwrap()]);
+        let mut child = replay.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let unread = child.stdout.take().unwrap();
+        wait_for("half a pipe", || (rustix::io::ioctl_fionread(&unread).unwrap() >= 1 << 15).then_some(()));
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        wait_for("the end of the replay", || child.try_wait().unwrap());
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.starts_with("error: ") && !ran.stderr.contains("panicked"), "{ran:?}");
     }
 }
 

@@ -42,7 +42,7 @@ impl Dataset {
             window,
             hop: options.hop.unwrap_or_else(|| (window / 10).max(1)),
             resample: Resample {
-                method: if sample_rate <= 1.5 * rate { Method::Linear } else { Method::Mean },
+                method: if sample_rate <= 1.5 * rate { Method::Nearest } else { Method::Mean },
                 max_gap: f64::max(0.25, 10.0 / rate),
             },
             // A placeholder until the labels are known, so that the numbers can be validated before windows

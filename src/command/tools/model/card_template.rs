@@ -96,9 +96,9 @@ fn template(card: &Card, statistics: &[Statistics], recordings: usize) -> String
          window = {}\n\
          # The steps between two predictions. It may be any number; the model does not depend on it.\n\
          hop = {}\n\
-         # How samples become steps: \"linear\" interpolates between two samples, \"mean\" averages over a step, for \
-         samples that\n# are faster than the rate. A longer time without samples than max_gap, in s, is a gap, across \
-         which no window goes.\n\
+         # How samples become steps: \"nearest\" takes the nearest sample, \"linear\" interpolates between two samples, \
+         and \"mean\"\n# averages over a step, for samples that are faster than the rate. A longer time without samples \
+         than max_gap, in s,\n# is a gap, across which no window goes.\n\
          resample = {{ method = {method}, max_gap = {} }}\n\n\
          # The surfaces. THEY MUST BE IN THE ORDER OF THE MODEL'S OUTPUTS. Here they are in alphabetical order, which is \
          right only\n# if the training program sorted them, too. A wrong order is not noticed until the surfaces are \
