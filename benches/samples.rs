@@ -111,7 +111,7 @@ fn decode_stream(bencher: Bencher<'_, '_>, format: StreamFormat) {
     });
 }
 
-#[divan::bench(args = [Method::Linear, Method::Mean])]
+#[divan::bench(args = [Method::Nearest, Method::Linear, Method::Mean])]
 fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
     let options = WindowerOptions::of(&card(method));
     let mut decoded = columns().samples();
@@ -122,7 +122,7 @@ fn resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
         .bench_local_refs(|windower| windows(windower, &decoded, &mut Drops::default()));
 }
 
-#[divan::bench(args = [Method::Linear, Method::Mean])]
+#[divan::bench(args = [Method::Nearest, Method::Linear, Method::Mean])]
 fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
     let (csv, options) = (csv(), WindowerOptions::of(&card(method)));
     bencher.counter(ItemsCount::new(SAMPLES)).bench_local(|| {
@@ -139,7 +139,7 @@ fn decode_csv_resample_and_window(bencher: Bencher<'_, '_>, method: Method) {
 
 #[divan::bench]
 fn decide_between_six_surfaces(bencher: Bencher<'_, '_>) {
-    let card = card(Method::Linear);
+    let card = card(Method::Nearest);
     let mut filter = DecisionFilter::new(DecisionOptions::default(), &card, card.hop);
     let (mut time, mut step) = (Time::from_seconds(0.0).expect("in range"), 0);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {

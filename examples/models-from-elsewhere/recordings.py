@@ -56,7 +56,7 @@ class Recordings:
             "version = 1", f"rate = {RATE}", f"window = {WINDOW}", f"hop = {HOP}",
             f"labels = [{', '.join(quoted(name) for name in self.surfaces)}]",
             f"channels = [{', '.join(f'{{ name = {quoted(name)} }}' for name in self.channels)}]",
-            f'resample = {{ method = "linear", max_gap = {MAX_GAP} }}', f"made_by = {quoted(made_by)}",
+            f'resample = {{ method = "nearest", max_gap = {MAX_GAP} }}', f"made_by = {quoted(made_by)}",
         ]
         for channel in range(len(self.channels)):
             values = self.windows[chosen][:, :, channel].astype(float)
@@ -81,8 +81,19 @@ def read(file):
     for piece in np.split(np.arange(len(times)), np.flatnonzero(np.diff(times) > MAX_GAP) + 1):
         if len(piece) < 2:
             continue
-        # Steps at the rate of the model, by linear interpolation, never across a gap.
-        steps = np.arange(np.ceil(times[piece[0]] * RATE), np.floor(times[piece[-1]] * RATE) + 1) / RATE
-        resampled = np.stack([np.interp(steps, times[piece], column) for column in samples[piece].T], axis=1)
-        windows += [resampled[start:start + WINDOW] for start in range(0, len(steps) - WINDOW + 1, HOP)]
+        steps = resample(times[piece], samples[piece])
+        windows += [steps[start:start + WINDOW] for start in range(0, len(steps) - WINDOW + 1, HOP)]
     return [name for name in names if name != "t"], windows
+
+
+def resample(times, samples):
+    """Steps at the rate of the model, [M, channels], from samples without a gap. Each step is the first sample that is within
+    three quarters of a period and was not taken yet; a step without one is interpolated. It is what `method = "nearest"` says."""
+    steps = [samples[0]]
+    for before, (time, sample) in enumerate(zip(times[1:], samples[1:])):
+        while (step := times[0] + len(steps) / RATE) < time - 0.75 / RATE:
+            share = (step - times[before]) / (time - times[before])
+            steps.append(samples[before] + share * (sample - samples[before]))
+        if step <= time + 0.75 / RATE:
+            steps.append(sample)
+    return np.array(steps)
