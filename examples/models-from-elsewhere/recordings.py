@@ -88,12 +88,12 @@ def read(file):
 
 def resample(times, samples):
     """Steps at the rate of the model, [M, channels], from samples without a gap. Each step is the first sample that is within
-    three quarters of a period and was not taken yet; a step without one is interpolated. It is what `method = "nearest"` says."""
+    half a period and was not taken yet; a step without one is interpolated. It is what `method = "nearest"` says."""
     steps = [samples[0]]
     for before, (time, sample) in enumerate(zip(times[1:], samples[1:])):
-        while (step := times[0] + len(steps) / RATE) < time - 0.75 / RATE:
+        while (step := times[0] + len(steps) / RATE) < time - 0.5 / RATE:
             share = (step - times[before]) / (time - times[before])
             steps.append(samples[before] + share * (sample - samples[before]))
-        if step <= time + 0.75 / RATE:
+        if step <= time + 0.5 / RATE:
             steps.append(sample)
     return np.array(steps)

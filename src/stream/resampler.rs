@@ -3,10 +3,10 @@
 use crate::model::card::Method;
 use crate::signal::Time;
 
-/// How far a sample may be from the step that takes it, in periods. Half a period would be enough for samples that are
-/// a period apart. With more, a source whose times are about half a period from the steps and jitter does not lose a
-/// sample at one step and lack one at the next.
-const REACH: f64 = 0.75;
+/// How far a sample may be from the step that takes it, in periods. With 0.75, the samples of a source whose times jitter
+/// half a period away from the steps would pass more evenly, but the steps would be further from where they should be: on
+/// a robot with three currents at 31 Hz, networks were right for .939 of the windows, and for .943 with 0.5.
+const REACH: f64 = 0.5;
 
 /// One step at the model's rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,8 +24,8 @@ pub struct Step<'a> {
 /// Resamples one stream. Between two samples the signal is taken as the straight line that joins them.
 ///
 /// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds, so that rounding
-/// errors do not accumulate. For [`Method::Nearest`], the sample that it takes may be 3/4 of a period from there. The
-/// caller passes times that strictly increase and calls [`Resampler::reset`] at a gap.
+/// errors do not accumulate. For [`Method::Nearest`], the sample that it takes may be half a period from
+/// there. The caller passes times that strictly increase and calls [`Resampler::reset`] at a gap.
 #[derive(Clone, Debug)]
 pub struct Resampler {
     method: Method,
@@ -222,10 +222,10 @@ mod tests {
 
     #[test]
     fn a_sample_that_is_near_a_step_is_that_step_and_only_steps_without_one_are_interpolated() {
-        let steps = run(Method::Nearest, 10.0, &[(0.0, 0.0), (0.25, 2.5), (0.29, 9.0), (0.36, 3.6)]);
+        let steps = run(Method::Nearest, 10.0, &[(0.0, 0.0), (0.24, 2.4), (0.26, 9.0), (0.36, 3.6)]);
         assert_eq!(
             steps,
-            [(0.0, 0.0, true), (0.1, 1.0, false), (0.25, 2.5, true), (0.29, 9.0, true), (0.36, 3.6, true)]
+            [(0.0, 0.0, true), (0.1, 1.0, false), (0.24, 2.4, true), (0.26, 9.0, true), (0.36, 3.6, true)]
         );
     }
 
@@ -274,8 +274,8 @@ mod tests {
         }
 
         #[test]
-        fn jitter_loses_no_sample_wherever_between_two_steps_they_lie(
-            place in -500_000i64..=500_000,
+        fn jitter_loses_no_sample_of_those_that_are_nearer_to_their_own_step_than_to_others(
+            place in -250_000i64..=250_000,
             jitter in prop::collection::vec(-249_000i64..=249_000, 2..200),
         ) {
             let late = |i: usize, jitter: i64| (i as i64 * 1_000_000 + place + jitter) as f64 / 1e9;
@@ -300,7 +300,7 @@ mod tests {
             let samples: Vec<_> = gaps.iter().map(sample).collect();
             let steps = run(Method::Nearest, rate, &samples);
             prop_assert!(steps.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            prop_assert!(steps.windows(2).all(|pair| pair[1].0 - pair[0].0 < 2.5 / rate + 1e-8));
+            prop_assert!(steps.windows(2).all(|pair| pair[1].0 - pair[0].0 < 2.0 / rate + 1e-8));
             for (time, value, measured) in steps {
                 prop_assert!(!measured || samples.contains(&(time, value)));
                 prop_assert!((f64::from(value) - time * 1e6).abs() < 1e2, "{time} {value}");
