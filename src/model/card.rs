@@ -71,8 +71,8 @@ pub enum Method {
     /// The mean over the step of the linear interpolation between samples. It is a low-pass filter, for
     /// sources that are faster than the model's rate.
     Mean,
-    /// The sample near the step, for sources that are about as fast as the model's rate, or slower. Neither the clock of
-    /// a board nor jitter changes its noise. A step that no sample is near is interpolated linearly.
+    /// The nearest sample, for sources that are about as fast as the model's rate, or slower. Neither the clock of a board
+    /// nor jitter changes its noise. A step without a sample within half a period is interpolated linearly.
     Nearest,
     /// Linear interpolation between the samples around the step, which smooths them the more the nearer the step is to
     /// their middle. For models of other programs, and older ones.
