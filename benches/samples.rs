@@ -39,7 +39,7 @@ fn columns() -> Columns {
     Columns::of(&[Channel::in_ampere("current")]).expect("one channel")
 }
 
-/// A motor's current in the middle of a step, so that a grid of steps has to be interpolated.
+/// A motor's current in the middle of a step, so that [`Method::Linear`] has to interpolate.
 fn signal() -> impl Iterator<Item = (f64, f64)> {
     (0..SAMPLES).map(|index| {
         let t = f64::from(index) / 100.0 + if index == 0 { 0.0 } else { 0.003 };

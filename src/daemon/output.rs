@@ -60,7 +60,8 @@ impl OutputThread {
     }
 
     /// Waits until everything is written. A reader that closed its end is not an error: it has read what it
-    /// wanted. `shutdown` resolves when the pipeline is asked to end, and is polled only if the end is waited for until then.
+    /// wanted. `shutdown` resolves when the pipeline is asked to end. It is not polled if `waits_for_reader` is false,
+    /// because it may have resolved already.
     ///
     /// # Errors
     /// [`PipelineError`] if the thread panicked, if a write failed, or if the reader has stopped reading.

@@ -117,7 +117,7 @@ impl QualityMonitor {
         let new = self.current;
         let Some(slot) = self.history.get_mut(self.head) else { return };
         let old = std::mem::replace(slot, new);
-        self.head = if self.head + 1 < self.history.len() { self.head + 1 } else { 0 };
+        self.head = (self.head + 1) % self.history.len();
         self.clipped = self.clipped + u32::from(new.clipped != 0) - u32::from(old.clipped != 0);
         self.used = self.used + u64::from(new.used) - u64::from(old.used);
         self.late = self.late + u64::from(new.late) - u64::from(old.late);

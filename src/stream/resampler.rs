@@ -3,9 +3,9 @@
 use crate::model::card::Method;
 use crate::signal::Time;
 
-/// How far a sample may be from the step that takes it, in periods. With 0.75, the samples of a source whose times jitter
-/// half a period away from the steps would pass more evenly, but the steps would be further from where they should be: on
-/// a robot with three currents at 31 Hz, networks were right for .939 of the windows, and for .943 with 0.5.
+/// How far a sample may be from the step that takes it, in periods. With 0.75, fewer samples would be lost where they lie
+/// half-way between two steps and their times jitter, but the values of a step could be older or newer. On a robot with
+/// three currents at 31 Hz, networks were right for .939 of the windows with 0.75, and for .943 with 0.5.
 const REACH: f64 = 0.5;
 
 /// One step at the model's rate.
@@ -24,14 +24,15 @@ pub struct Step<'a> {
 /// Resamples one stream. Between two samples the signal is taken as the straight line that joins them.
 ///
 /// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds, so that rounding
-/// errors do not accumulate. For [`Method::Nearest`], the sample that it takes may be half a period from
-/// there. The caller passes times that strictly increase and calls [`Resampler::reset`] at a gap.
+/// errors do not accumulate. With [`Method::Nearest`], it takes the first sample that is within half a period of
+/// there and that no step has taken, and has the time of that sample. The caller passes times that strictly
+/// increase and calls [`Resampler::reset`] at a gap.
 #[derive(Clone, Debug)]
 pub struct Resampler {
     method: Method,
     /// The time between two steps, in nanoseconds.
     period: f64,
-    /// How far a sample may be from the step that takes it, in nanoseconds.
+    /// How far a sample may be from the step that takes it with [`Method::Nearest`], in nanoseconds.
     reach: i64,
     /// The time of step 0, which is the first sample. `None` until there is one.
     anchor: Option<Time>,
@@ -64,7 +65,7 @@ impl Resampler {
         Self {
             method,
             period,
-            reach: if method == Method::Nearest { (REACH * period) as i64 } else { 0 },
+            reach: (REACH * period) as i64,
             anchor: None,
             step_number: 0,
             last_step: Time::ARRIVAL,
