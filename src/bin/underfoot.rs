@@ -3,10 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use underfoot::command::failure;
 use underfoot::command::service::{check, config, run};
 use underfoot::command::tools::{demo, forget, model, record, replay, simulate, watch};
 use underfoot::log;
+
+/// Samples are allocated by the thread that receives them, and freed by those that classify and publish them, which glibc's
+/// allocator makes wait for one another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Classifies the surface under a robot from the current that its motors draw.
 ///

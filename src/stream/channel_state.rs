@@ -1,6 +1,7 @@
 //! The state of one channel of a stream, from which its faults are judged.
 
 use super::quality::QualityOptions;
+use super::step_bits::StepBits;
 use crate::model::card::Statistics;
 use crate::signal::{Channel, SensorLimits};
 
@@ -28,13 +29,13 @@ pub(super) struct ChannelState {
     /// How many samples in a row had this value.
     equal_run: u32,
     /// The steps of the window in which the channel changed.
-    changed: u32,
+    changed: StepBits,
     /// The steps since the channel changed.
     unchanged: u64,
     /// The steps without a change that may be ordinary; 0 if it changed in each window of the training data.
     may_be_still: u64,
     /// The steps of the window in which the channel was at its limits.
-    pub(super) clipped: u32,
+    pub(super) clipped: StepBits,
     pub(super) stuck: bool,
     pub(super) saturated: bool,
     pub(super) drifted: bool,
@@ -45,17 +46,17 @@ pub(super) struct ChannelState {
 }
 
 impl ChannelState {
-    /// The state before the first sample. `rate` is that of the steps, in Hz.
-    pub(super) fn new(channel: Channel, training: Option<Statistics>, rate: f64) -> Self {
+    /// The state before the first sample, for windows of `steps` steps. `rate` is that of the steps, in Hz.
+    pub(super) fn new(channel: Channel, training: Option<Statistics>, rate: f64, steps: usize) -> Self {
         Self {
             channel,
             training,
             last_value: f32::NAN,
             equal_run: 0,
-            changed: 0,
+            changed: StepBits::new(steps),
             unchanged: 0,
             may_be_still: may_be_still(training, rate),
-            clipped: 0,
+            clipped: StepBits::new(steps),
             stuck: false,
             saturated: false,
             drifted: false,
@@ -78,7 +79,9 @@ impl ChannelState {
 
     /// Empties the window.
     pub(super) fn clear(&mut self) {
-        (self.changed, self.unchanged, self.clipped, self.equal_run) = (0, 0, 0, 0);
+        self.changed.clear();
+        self.clipped.clear();
+        (self.unchanged, self.equal_run) = (0, 0);
         self.last_value = f32::NAN;
     }
 
@@ -105,11 +108,10 @@ impl ChannelState {
         }
     }
 
-    /// Adds a step to the window, in which the channel changed or was at its limits, and removes the one that leaves
-    /// the window.
-    pub(super) fn count(&mut self, [changed, clipped]: [bool; 2], [old_changed, old_clipped]: [bool; 2]) {
-        self.changed = self.changed + u32::from(changed) - u32::from(old_changed);
-        self.clipped = self.clipped + u32::from(clipped) - u32::from(old_clipped);
+    /// Adds a step to the window, in which the channel changed or was at its limits, in the slot of the oldest one.
+    pub(super) fn count(&mut self, slot: usize, changed: bool, clipped: bool) {
+        self.changed.replace(slot, changed);
+        self.clipped.replace(slot, clipped);
         self.unchanged = if changed { 0 } else { self.unchanged.saturating_add(1) };
     }
 
@@ -123,7 +125,7 @@ impl ChannelState {
 
     /// Updates the faults after a window of `steps` steps.
     pub(super) fn judge(&mut self, steps: u32, options: &QualityOptions, drift_is_known: bool) {
-        let share = f64::from(self.clipped) / f64::from(steps);
+        let share = f64::from(self.clipped.count()) / f64::from(steps);
         self.saturated = share >= options.clipped || (self.saturated && share >= options.clipped / 2.0);
         if self.training.is_none() {
             return;
@@ -131,9 +133,9 @@ impl ChannelState {
         // Where it is ordinary to stand still, a single change shows that the sensor works.
         let recovery = if self.may_be_still == 0 { steps / RECOVERY_STEPS } else { 1 };
         self.stuck = if self.stuck {
-            self.changed < recovery
+            self.changed.count() < recovery
         } else {
-            self.changed == 0 && self.unchanged > self.may_be_still
+            self.changed.count() == 0 && self.unchanged > self.may_be_still
         };
         let distance = self.z_square.sqrt();
         let drifts = distance > options.drift || (self.drifted && distance >= DRIFT_RECOVERY * options.drift);

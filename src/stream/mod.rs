@@ -16,6 +16,7 @@ mod quality;
 mod quality_monitor;
 mod resampler;
 mod ring;
+mod step_bits;
 mod table;
 mod timing;
 mod window;

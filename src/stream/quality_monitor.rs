@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::channel_state::ChannelState;
 use super::quality::{ChannelFault, FaultKind, Quality, QualityOptions};
+use super::step_bits::StepBits;
 use crate::model::card::Card;
 use crate::signal::SensorLimits;
 
@@ -16,16 +17,22 @@ pub struct QualityMonitor {
     options: QualityOptions,
     /// The steps in the time over which drift is averaged.
     drift_steps: f64,
+    /// One over `drift_steps`.
+    drift_weight: f64,
     limits: Option<Arc<[SensorLimits]>>,
     channels: Vec<ChannelState>,
-    /// What happened since the previous step.
-    current: StepFlags,
-    /// What happened in each of the last W steps, as a ring.
-    history: Vec<StepFlags>,
+    /// The channels that changed since the previous step: bit i stands for channel i.
+    changed_now: u64,
+    /// The channels that were at their limits since the previous step: bit i stands for channel i.
+    clipped_now: u64,
+    /// The samples since the previous step.
+    current: SampleCounts,
+    /// The samples of each of the last W steps, as a ring.
+    history: Vec<SampleCounts>,
     /// The slot of the next step in `history`.
     head: usize,
-    /// The steps in `history` in which any channel was at its limits.
-    clipped: u32,
+    /// The steps of the window in which any channel was at its limits.
+    clipped: StepBits,
     /// The samples in `history` that were used.
     used: u64,
     /// The samples in `history` that were dropped because they were late.
@@ -34,17 +41,13 @@ pub struct QualityMonitor {
     steps: u64,
 }
 
-/// What happened within one step. In the bit sets, bit i stands for channel i.
+/// How many samples there were within one step; at most 65,535 are counted.
 #[derive(Clone, Copy, Debug, Default)]
-struct StepFlags {
-    /// The channels that changed.
-    changed: u64,
-    /// The channels that were at their limits.
-    clipped: u64,
-    /// The number of samples that were used.
-    used: u32,
-    /// The number of samples that were dropped because they were late.
-    late: u32,
+struct SampleCounts {
+    /// Those that were used.
+    used: u16,
+    /// Those that were dropped because they were late.
+    late: u16,
 }
 
 impl QualityMonitor {
@@ -54,12 +57,15 @@ impl QualityMonitor {
         let mut monitor = Self {
             options,
             drift_steps: 0.0,
+            drift_weight: 0.0,
             limits: None,
             channels: Vec::new(),
-            current: StepFlags::default(),
-            history: vec![StepFlags::default(); card.window],
+            changed_now: 0,
+            clipped_now: 0,
+            current: SampleCounts::default(),
+            history: vec![SampleCounts::default(); card.window],
             head: 0,
-            clipped: 0,
+            clipped: StepBits::new(card.window),
             used: 0,
             late: 0,
             steps: 0,
@@ -73,6 +79,7 @@ impl QualityMonitor {
     pub fn reconfigure(&mut self, card: &Card, options: QualityOptions) {
         self.options = options;
         self.drift_steps = card.rate * options.drift_time.as_secs_f64();
+        self.drift_weight = 1.0 / self.drift_steps;
         let known = card.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default();
         for (index, channel) in card.channels.iter().enumerate() {
             let training = known.get(index).filter(|statistics| statistics.deviation > 0.0).copied();
@@ -82,7 +89,9 @@ impl QualityMonitor {
                         self.steps = 0;
                     }
                 }
-                None => self.channels.push(ChannelState::new(channel.clone(), training, card.rate)),
+                None => {
+                    self.channels.push(ChannelState::new(channel.clone(), training, card.rate, card.window))
+                }
             }
         }
     }
@@ -94,56 +103,57 @@ impl QualityMonitor {
 
     /// Adds a sample, before the steps that it completes.
     pub fn push_sample(&mut self, row: &[f32]) {
-        self.current.used += 1;
+        self.current.used = self.current.used.saturating_add(1);
         for (index, (state, &value)) in self.channels.iter_mut().zip(row).enumerate() {
             let limits = self.limits.as_ref().and_then(|limits| limits.get(index));
             let bit = 1u64 << (index % 64);
             if state.push_sample(value) {
-                self.current.changed |= bit;
+                self.changed_now |= bit;
             }
             if state.is_at_limit(value, limits) {
-                self.current.clipped |= bit;
+                self.clipped_now |= bit;
             }
         }
     }
 
     /// Counts a sample that was dropped because it was late.
     pub fn count_late(&mut self) {
-        self.current.late += 1;
+        self.current.late = self.current.late.saturating_add(1);
     }
 
     /// Adds a step. A sample may complete several steps; its changes and limits then count for all of them.
     pub fn push_step(&mut self, values: &[f32]) {
-        let new = self.current;
-        let Some(slot) = self.history.get_mut(self.head) else { return };
-        let old = std::mem::replace(slot, new);
-        self.head = (self.head + 1) % self.history.len();
-        self.clipped = self.clipped + u32::from(new.clipped != 0) - u32::from(old.clipped != 0);
+        // Each sample is counted in one step only.
+        let new = std::mem::take(&mut self.current);
+        let slot = self.head;
+        let Some(counts) = self.history.get_mut(slot) else { return };
+        let old = std::mem::replace(counts, new);
+        self.head = if slot + 1 < self.history.len() { slot + 1 } else { 0 };
+        self.clipped.replace(slot, self.clipped_now != 0);
         self.used = self.used + u64::from(new.used) - u64::from(old.used);
         self.late = self.late + u64::from(new.late) - u64::from(old.late);
-        // Each sample is counted in one step only.
-        (self.current.used, self.current.late) = (0, 0);
         self.steps = self.steps.saturating_add(1);
         // A plain mean until `drift_time` has passed, exponential weights afterwards.
-        let weight = 1.0 / self.drift_steps.min(self.steps as f64);
+        let steps = self.steps as f64;
+        let weight = if steps < self.drift_steps { 1.0 / steps } else { self.drift_weight };
         for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
-            let flags = |step: StepFlags| [step.changed & bit != 0, step.clipped & bit != 0];
-            state.count(flags(new), flags(old));
+            state.count(slot, self.changed_now & bit != 0, self.clipped_now & bit != 0);
             state.average(f64::from(value), weight);
         }
     }
 
     /// Ends the steps that a sample completed: the next step has only what comes after them.
     pub fn end_steps(&mut self) {
-        (self.current.changed, self.current.clipped) = (0, 0);
+        (self.changed_now, self.clipped_now) = (0, 0);
     }
 
     /// Empties the window. Faults last until the next full window is judged.
     pub fn clear(&mut self) {
-        self.current = StepFlags::default();
-        self.history.fill(StepFlags::default());
-        (self.clipped, self.used, self.late) = (0, 0, 0);
+        self.current = SampleCounts::default();
+        self.history.fill(SampleCounts::default());
+        self.clipped.clear();
+        (self.changed_now, self.clipped_now, self.used, self.late) = (0, 0, 0, 0);
         self.channels.iter_mut().for_each(ChannelState::clear);
     }
 
@@ -160,7 +170,7 @@ impl QualityMonitor {
         let drift_is_known = self.steps as f64 >= self.drift_steps;
         let mut quality = Quality {
             measured,
-            clipped: f64::from(self.clipped) / steps as f64,
+            clipped: f64::from(self.clipped.count()) / steps as f64,
             late: self.late as f64 / (self.late + self.used).max(1) as f64,
             ..Quality::default()
         };
@@ -171,7 +181,7 @@ impl QualityMonitor {
             };
             // A saturated channel does not change either, so it is not reported as stuck as well.
             if state.saturated {
-                let share = f64::from(state.clipped) / steps as f64;
+                let share = f64::from(state.clipped.count()) / steps as f64;
                 add(FaultKind::Saturated { share }, options.unknown_when_saturated);
             } else if state.stuck {
                 add(FaultKind::Stuck { value: state.last_value }, options.unknown_when_stuck);

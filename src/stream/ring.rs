@@ -1,6 +1,7 @@
 //! The newest steps of one stream, and when they make a window.
 
 use super::resampler::Step;
+use super::step_bits::StepBits;
 
 /// A ring buffer of the newest W steps of one stream, which also says when a window is due.
 ///
@@ -13,8 +14,8 @@ pub struct WindowRing {
     hop: usize,
     /// The values of the steps, `channels` for each slot of the ring.
     values: Vec<f32>,
-    /// For each slot, whether its step was measured rather than interpolated.
-    measured: Vec<bool>,
+    /// The steps that were measured rather than interpolated.
+    measured: StepBits,
     /// The slot of the next step. It holds the oldest step once the ring is full.
     head: usize,
     /// The number of steps in the ring, at most `steps`.
@@ -32,7 +33,7 @@ impl WindowRing {
             channels,
             hop,
             values: vec![0.0; steps * channels],
-            measured: vec![false; steps],
+            measured: StepBits::new(steps),
             head: 0,
             filled: 0,
             steps_until_due: steps,
@@ -43,8 +44,8 @@ impl WindowRing {
     pub fn push(&mut self, step: Step<'_>) -> bool {
         let start = self.head * self.channels;
         self.values[start..start + self.channels].copy_from_slice(step.values);
-        self.measured[self.head] = step.measured;
-        self.head = (self.head + 1) % self.steps;
+        self.measured.replace(self.head, step.measured);
+        self.head = if self.head + 1 < self.steps { self.head + 1 } else { 0 };
         self.filled = (self.filled + 1).min(self.steps);
         self.steps_until_due -= 1;
         if self.steps_until_due > 0 {
@@ -81,7 +82,7 @@ impl WindowRing {
 
     /// The share of the steps of a full ring that were measured rather than interpolated, from 0 to 1.
     pub fn measured_share(&self) -> f64 {
-        self.measured.iter().filter(|measured| **measured).count() as f64 / self.steps as f64
+        f64::from(self.measured.count()) / self.steps as f64
     }
 }
 

@@ -11,6 +11,7 @@
 //!    judgement.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::quality::QualityOptions;
 use super::quality_monitor::QualityMonitor;
@@ -33,8 +34,9 @@ const MAX_SLOW_SHARE: f64 = 0.6;
 /// How the windows of a stream are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowerOptions {
-    /// The card of the model that the windows are for. It has the channels, the rate and the window length.
-    pub card: Card,
+    /// The card of the model that the windows are for. It has the channels, the rate and the window length. All streams
+    /// share it, because it also lists what the model was trained on.
+    pub card: Arc<Card>,
     /// Steps between two windows.
     pub hop: usize,
     /// How long samples wait to be sorted by time, in nanoseconds. 0 switches sorting off.
@@ -46,14 +48,14 @@ pub struct WindowerOptions {
 impl WindowerOptions {
     /// The options for a model's own hop, without sorting, and with the default quality options.
     pub fn of(card: &Card) -> Self {
-        Self { card: card.clone(), hop: card.hop, reorder: 0, quality: QualityOptions::default() }
+        Self { card: Arc::new(card.clone()), hop: card.hop, reorder: 0, quality: QualityOptions::default() }
     }
 }
 
 /// The state of one stream, from its samples to its windows.
 #[derive(Clone, Debug)]
 pub struct StreamWindower {
-    card: Card,
+    card: Arc<Card>,
     /// Samples that wait to be sorted, oldest first, with their values.
     reorder_buffer: VecDeque<(Time, Vec<f32>)>,
     /// How long they wait, in nanoseconds.
@@ -339,6 +341,13 @@ mod tests {
             prop_assert_eq!(drops.total(), 0);
             prop_assert_eq!(outputs, run(&options(10, 3, 0.1, 0), &ordered).0);
         }
+    }
+
+    #[test]
+    fn all_streams_share_the_card() {
+        let options = options(10, 5, 0.1, 0);
+        let streams = [StreamWindower::new(&options), StreamWindower::new(&options)];
+        assert_eq!(Arc::strong_count(&options.card), 1 + streams.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Builds the parts of a pipeline from a configuration.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
@@ -172,7 +173,7 @@ pub(crate) fn stream_options(config: &Config, card: &Card) -> StreamTableOptions
     let reorder = i64::try_from(config.window.reorder.as_nanos()).unwrap_or(i64::MAX);
     StreamTableOptions {
         windower: WindowerOptions {
-            card: card.clone(),
+            card: Arc::new(card.clone()),
             hop: config.window.hop.unwrap_or(card.hop),
             reorder,
             quality: config.quality,
