@@ -9,8 +9,8 @@ use underfoot::command::service::{check, config, run};
 use underfoot::command::tools::{demo, forget, model, record, replay, simulate, watch};
 use underfoot::log;
 
-/// Samples are allocated by the thread that receives them, and freed by those that classify and publish them, which glibc's
-/// allocator makes wait for one another.
+/// Samples are allocated by the thread that reads them, and freed by those that classify and publish them. With thousands of
+/// robots, the allocator of the C library takes long for that.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -56,14 +56,6 @@ impl Time {
         Self(self.0.saturating_add(nanos).clamp(-Self::MAX_NANOS, Self::MAX_NANOS))
     }
 
-    /// This time plus `nanos` nanoseconds, rounded to whole ones; clamped as by [`Time::offset`].
-    pub(crate) fn offset_rounded(self, nanos: f64) -> Self {
-        // `f64::round` is a call of the C library on processors of 64 bits in general, and this is done for each sample.
-        let whole = nanos as i64;
-        let rest = nanos - whole as f64;
-        self.offset(whole.saturating_add(i64::from(rest >= 0.5) - i64::from(rest <= -0.5)))
-    }
-
     /// The nanoseconds from `earlier` to this time.
     pub fn since(self, earlier: Time) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -84,26 +76,6 @@ mod tests {
     fn equal_times_in_different_units_are_equal_bit_for_bit() {
         assert_eq!(Time::from_seconds(12.3), Time::from_units(12300.0, 1e6));
         assert_eq!(Time::from_units(12_300_000.0, 1e3), Time::from_seconds(12.3));
-    }
-
-    #[test]
-    fn an_offset_is_rounded_as_numbers_are() {
-        for nanos in [
-            0.0,
-            0.49999999999999994,
-            0.5,
-            1.4999,
-            2.5,
-            -0.5,
-            -0.2,
-            -1.6,
-            9_007_199_254_740_993.0,
-            1e18,
-            -1e300,
-        ] {
-            let start = Time::from_nanos(1000).unwrap();
-            assert_eq!(start.offset_rounded(nanos), start.offset(nanos.round() as i64), "{nanos}");
-        }
     }
 
     #[test]

@@ -17,8 +17,6 @@ pub struct QualityMonitor {
     options: QualityOptions,
     /// The steps in the time over which drift is averaged.
     drift_steps: f64,
-    /// One over `drift_steps`.
-    drift_weight: f64,
     limits: Option<Arc<[SensorLimits]>>,
     channels: Vec<ChannelState>,
     /// The channels that changed since the previous step: bit i stands for channel i.
@@ -57,7 +55,6 @@ impl QualityMonitor {
         let mut monitor = Self {
             options,
             drift_steps: 0.0,
-            drift_weight: 0.0,
             limits: None,
             channels: Vec::new(),
             changed_now: 0,
@@ -79,7 +76,6 @@ impl QualityMonitor {
     pub fn reconfigure(&mut self, card: &Card, options: QualityOptions) {
         self.options = options;
         self.drift_steps = card.rate * options.drift_time.as_secs_f64();
-        self.drift_weight = 1.0 / self.drift_steps;
         let known = card.training.as_ref().map(|training| training.statistics.as_slice()).unwrap_or_default();
         for (index, channel) in card.channels.iter().enumerate() {
             let training = known.get(index).filter(|statistics| statistics.deviation > 0.0).copied();
@@ -128,14 +124,13 @@ impl QualityMonitor {
         let slot = self.head;
         let Some(counts) = self.history.get_mut(slot) else { return };
         let old = std::mem::replace(counts, new);
-        self.head = if slot + 1 < self.history.len() { slot + 1 } else { 0 };
+        self.head = (slot + 1) % self.history.len();
         self.clipped.replace(slot, self.clipped_now != 0);
         self.used = self.used + u64::from(new.used) - u64::from(old.used);
         self.late = self.late + u64::from(new.late) - u64::from(old.late);
         self.steps = self.steps.saturating_add(1);
         // A plain mean until `drift_time` has passed, exponential weights afterwards.
-        let steps = self.steps as f64;
-        let weight = if steps < self.drift_steps { 1.0 / steps } else { self.drift_weight };
+        let weight = 1.0 / self.drift_steps.min(self.steps as f64);
         for (index, (state, &value)) in self.channels.iter_mut().zip(values).enumerate() {
             let bit = 1u64 << (index % 64);
             state.count(slot, self.changed_now & bit != 0, self.clipped_now & bit != 0);

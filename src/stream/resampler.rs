@@ -23,27 +23,25 @@ pub struct Step<'a> {
 
 /// Resamples one stream. Between two samples the signal is taken as the straight line that joins them.
 ///
-/// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds; rounding errors do not
-/// accumulate. With [`Method::Nearest`], it takes the first sample that is within half a period of
+/// Step n lies at the first sample's time plus n periods, rounded to whole nanoseconds, so that rounding
+/// errors do not accumulate. With [`Method::Nearest`], it takes the first sample that is within half a period of
 /// there and that no step has taken, and has the time of that sample. The caller passes times that strictly
 /// increase and calls [`Resampler::reset`] at a gap.
 #[derive(Clone, Debug)]
 pub struct Resampler {
     method: Method,
-    /// The whole nanoseconds from one step to the next.
-    period: i64,
-    /// The rest of the time from one step to the next, in 2^-64 nanoseconds.
-    period_fraction: u64,
+    /// The time between two steps, in nanoseconds.
+    period: f64,
     /// How far a sample may be from the step that takes it with [`Method::Nearest`], in nanoseconds.
     reach: i64,
-    /// Whether there was a sample.
-    started: bool,
+    /// The time of step 0, which is the first sample. `None` until there is one.
+    anchor: Option<Time>,
+    /// The number of the last step before `next_step`.
+    step_number: u64,
     /// The time of the last step.
     last_step: Time,
     /// The time of the next step.
     next_step: Time,
-    /// By how much `next_step` was rounded down after half a nanosecond was added to it, in 2^-64 nanoseconds.
-    next_fraction: u64,
     /// The point up to which the line was followed: the newest sample or, while a sample is being processed,
     /// the newest step.
     position: Time,
@@ -66,13 +64,12 @@ impl Resampler {
         let period = 1e9 / rate;
         Self {
             method,
-            period: period as i64,
-            period_fraction: (period.fract() * 2f64.powi(64)) as u64,
+            period,
             reach: (REACH * period) as i64,
-            started: false,
+            anchor: None,
+            step_number: 0,
             last_step: Time::ARRIVAL,
             next_step: Time::ARRIVAL,
-            next_fraction: 0,
             position: Time::ARRIVAL,
             position_values: vec![0.0; channels],
             line_start: vec![0.0; channels],
@@ -84,24 +81,24 @@ impl Resampler {
 
     /// Forgets all samples. The next sample is handled as the first one.
     pub fn reset(&mut self) {
-        self.started = false;
+        self.anchor = None;
     }
 
     /// Adds the next sample and emits each step that it completes.
     pub fn push(&mut self, time: Time, values: &[f32], mut emit: impl FnMut(Step<'_>)) {
-        if !self.started {
+        let Some(anchor) = self.anchor else {
             self.start(time, values);
             if self.method != Method::Mean {
                 emit(Step { time, values, measured: true });
             }
             return;
-        }
+        };
         if self.has_step_on_line(time) {
-            self.follow_line(time, values, &mut emit);
+            self.follow_line(anchor, time, values, &mut emit);
         }
         if self.method == Method::Nearest && self.next_step <= time.offset(self.reach) {
             emit(Step { time, values, measured: true });
-            self.advance();
+            self.advance(anchor);
         }
         self.measured = self.measured || self.position < time;
         if self.method == Method::Mean {
@@ -114,9 +111,10 @@ impl Resampler {
     }
 
     fn start(&mut self, time: Time, values: &[f32]) {
-        self.started = true;
-        (self.next_step, self.next_fraction) = (time, 1 << 63);
-        self.advance();
+        self.anchor = Some(time);
+        self.step_number = 0;
+        self.last_step = time;
+        self.next_step = self.step_time(time, 1);
         self.position = time;
         self.position_values.copy_from_slice(values);
         self.area.fill(0.0);
@@ -134,7 +132,7 @@ impl Resampler {
     }
 
     /// Emits the steps on the line from the previous sample to the one at `time`.
-    fn follow_line(&mut self, time: Time, values: &[f32], emit: &mut impl FnMut(Step<'_>)) {
+    fn follow_line(&mut self, anchor: Time, time: Time, values: &[f32], emit: &mut impl FnMut(Step<'_>)) {
         let line_begin = self.position;
         let line_length = time.since(line_begin) as f64;
         self.line_start.copy_from_slice(&self.position_values);
@@ -156,7 +154,7 @@ impl Resampler {
             let measured = self.method != Method::Nearest && (self.measured || self.next_step == time);
             emit(Step { time: self.next_step, values: &self.step_values, measured });
             self.position = self.next_step;
-            self.advance();
+            self.advance(anchor);
             if self.next_step <= self.position {
                 // The largest time that can be represented is reached. No real clock comes this far, but a
                 // hostile sender can.
@@ -166,12 +164,15 @@ impl Resampler {
     }
 
     /// Goes on to the step after `next_step`.
-    fn advance(&mut self) {
-        let (fraction, is_one_more) = self.next_fraction.overflowing_add(self.period_fraction);
+    fn advance(&mut self, anchor: Time) {
         self.measured = false;
+        self.step_number += 1;
         self.last_step = self.next_step;
-        self.next_step = self.next_step.offset(self.period + i64::from(is_one_more));
-        self.next_fraction = fraction;
+        self.next_step = self.step_time(anchor, self.step_number + 1);
+    }
+
+    fn step_time(&self, anchor: Time, step: u64) -> Time {
+        anchor.offset((step as f64 * self.period).round() as i64)
     }
 
     /// Adds the area below the line of one channel from the current position to `value` at `time`.

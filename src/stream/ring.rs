@@ -45,7 +45,7 @@ impl WindowRing {
         let start = self.head * self.channels;
         self.values[start..start + self.channels].copy_from_slice(step.values);
         self.measured.replace(self.head, step.measured);
-        self.head = if self.head + 1 < self.steps { self.head + 1 } else { 0 };
+        self.head = (self.head + 1) % self.steps;
         self.filled = (self.filled + 1).min(self.steps);
         self.steps_until_due -= 1;
         if self.steps_until_due > 0 {

@@ -1,9 +1,9 @@
 //! One bit for each step of a window.
 
-/// Whether something was so in each of the newest W steps of a stream, and in how many of them it was.
+/// A bit for each of the newest W steps of a stream, such as whether a channel changed in it, and the number of those that
+/// are set.
 ///
-/// It takes one bit a step, because most of what the samples of one out of thousands of streams cost is to fetch the
-/// stream's state from memory.
+/// With thousands of streams, their state is in none of the processor's caches, so that it had better be small.
 #[derive(Clone, Debug)]
 pub(super) struct StepBits {
     words: Vec<u64>,
@@ -11,7 +11,7 @@ pub(super) struct StepBits {
 }
 
 impl StepBits {
-    /// Creates the bits of `steps` steps in which it was not so.
+    /// The bits of `steps` steps, none of which is set.
     pub(super) fn new(steps: usize) -> Self {
         Self { words: vec![0; steps.div_ceil(64)], count: 0 }
     }
@@ -24,12 +24,12 @@ impl StepBits {
         self.count = self.count + u32::from(bit) - old as u32;
     }
 
-    /// The number of steps in which it was so.
+    /// The number of bits that are set.
     pub(super) fn count(&self) -> u32 {
         self.count
     }
 
-    /// Makes it so in no step.
+    /// Resets all bits.
     pub(super) fn clear(&mut self) {
         self.words.fill(0);
         self.count = 0;

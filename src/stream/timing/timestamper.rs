@@ -46,7 +46,7 @@ impl Timestamper {
         let mut index = 0.0;
         for time in samples.times_mut().iter_mut().filter(|time| **time == Time::ARRIVAL) {
             index += 1.0;
-            last = start.offset_rounded(index * spacing);
+            last = start.offset((index * spacing).round() as i64);
             *time = last;
         }
         self.last = Some(last);
