@@ -1,38 +1,31 @@
 //! One bit for each step of a window.
 
-/// A bit for each of the newest W steps of a stream, such as whether a channel changed in it, and the number of those that
-/// are set.
+/// A bit for each of the newest W steps of a stream, such as whether a channel changed in it.
 ///
-/// With thousands of streams, their state is in none of the processor's caches, so that it had better be small.
+/// It takes little memory, because a daemon may follow thousands of streams.
 #[derive(Clone, Debug)]
-pub(super) struct StepBits {
-    words: Vec<u64>,
-    count: u32,
-}
+pub(super) struct StepBits(Vec<u64>);
 
 impl StepBits {
     /// The bits of `steps` steps, none of which is set.
     pub(super) fn new(steps: usize) -> Self {
-        Self { words: vec![0; steps.div_ceil(64)], count: 0 }
+        Self(vec![0; steps.div_ceil(64)])
     }
 
     /// Replaces the bit in a slot, from 0 to W - 1: that of the oldest step by that of the newest one.
     pub(super) fn replace(&mut self, slot: usize, bit: bool) {
-        let Some(word) = self.words.get_mut(slot / 64) else { return };
-        let old = *word >> (slot % 64) & 1;
-        *word ^= (old ^ u64::from(bit)) << (slot % 64);
-        self.count = self.count + u32::from(bit) - old as u32;
+        let Some(word) = self.0.get_mut(slot / 64) else { return };
+        *word = *word & !(1 << (slot % 64)) | u64::from(bit) << (slot % 64);
     }
 
     /// The number of bits that are set.
     pub(super) fn count(&self) -> u32 {
-        self.count
+        self.0.iter().map(|word| word.count_ones()).sum()
     }
 
     /// Resets all bits.
     pub(super) fn clear(&mut self) {
-        self.words.fill(0);
-        self.count = 0;
+        self.0.fill(0);
     }
 }
 
