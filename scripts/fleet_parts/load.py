@@ -1,7 +1,9 @@
 """Simulated robots that publish a message with the samples of a second each second, and keep what was not stored.
 
 A robot has one message on its way at a time, and sends it again until the stream has acknowledged it; what it has to say
-meanwhile waits. So the stream has all messages of a robot in order, and it is known when each of them was stored.
+meanwhile waits. If it had to send a message again, it waits for longer with the next one, as TCP does, because servers that
+are slow do not become faster by storing everything twice. So the stream has all messages of a robot in order, and it is
+known when each of them was stored.
 """
 import array, collections, math, os, re, select, time
 
@@ -9,7 +11,8 @@ from .drives import TRACKS
 from .nats import NatsLink
 
 SLOTS = 100  # parts of a second; the robots of a part send together
-TIMEOUT = 1.0  # seconds after which a message that was not acknowledged is sent again, and then after 2, 4, 8 and so on
+TIMEOUT = 1.0  # seconds after which a message that was not acknowledged is sent again, and then after 2, 4 and 8
+PATIENCE = 8  # how many of these at most
 FIRST = 1000  # the time of the first sample, in s
 ACK = re.compile(rb"MSG \S+\.(\d+)\.(\d+) 1 \d+\r\n(\{[^\r]*\})\r\n")
 
@@ -22,7 +25,9 @@ class Robots:
         self.stored = [array.array("d", [math.nan]) * seconds for _ in range(count)]
         self.waiting = [collections.deque() for _ in range(count)]
         self.sent = [None] * count  # the second of the message on its way
-        self.misses = [0] * count  # how often that had passed its deadline
+        self.patience = [1] * count  # how many deadlines it is waited for the acknowledgement
+        self.left_to_wait = [0] * count  # how many of them are left
+        self.sent_again = [False] * count
         self.deadlines = collections.deque()
         self.links, self.out, self.left, self.inbox = [None] * 3, [bytearray() for _ in range(3)], [b""] * 3, [b""] * 3
         self.connections, self.payloads = 0, {}
@@ -74,6 +79,7 @@ class Robots:
     def send(self, robot, second):
         which = robot % 3
         self.sent[robot] = second
+        self.left_to_wait[robot] = self.patience[robot]
         self.deadlines.append((time.monotonic() + TIMEOUT, robot, second))
         if self.links[which]:
             payload = self.payload(robot % TRACKS, second)
@@ -103,9 +109,11 @@ class Robots:
                 _, robot, second = self.deadlines.popleft()
                 if self.sent[robot] != second:
                     continue
-                self.misses[robot] += 1
-                if self.links[robot % 3] and bin(self.misses[robot]).count("1") == 1:
+                self.left_to_wait[robot] -= 1
+                if self.links[robot % 3] and self.left_to_wait[robot] <= 0:
                     self.again += 1
+                    self.sent_again[robot] = True
+                    self.patience[robot] = min(PATIENCE, 2 * self.patience[robot])
                     self.send(robot, second)
                 else:
                     self.deadlines.append((now + TIMEOUT, robot, second))
@@ -137,7 +145,9 @@ class Robots:
                 self.refused += 1  # it is sent again when its time is over
                 continue
             self.stored[robot][second] = now
-            self.sent[robot], self.misses[robot] = None, 0
+            if not self.sent_again[robot]:
+                self.patience[robot] = max(1, self.patience[robot] // 2)
+            self.sent[robot], self.sent_again[robot] = None, False
             if self.waiting[robot]:
                 self.send(robot, self.waiting[robot].popleft())
         self.left[which] = received[end:]

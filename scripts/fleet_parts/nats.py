@@ -77,7 +77,7 @@ class Cluster:
         self.starts[index] += 1
         log = self.folder / f"n{index + 1}.{self.starts[index]}.log"
         # The Go runtime collects garbage half as often: a computer that carries everything has more memory than processors.
-        environment = {**os.environ, "GOGC": "200"}
+        environment = {"GOGC": "200", **os.environ}
         self.servers[index] = Running([self.program, "-c", self.folder / f"n{index + 1}" / "nats.conf"], log, env=environment)
 
     def make_stream(self):

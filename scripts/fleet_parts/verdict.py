@@ -79,11 +79,17 @@ def judge(robots, load, begun, printed, watchers, lives, events, final, warm, no
         unjudged = [each for each in waits if name == "seen over MQTT" and any(a < each[3] and b > each[2] for a, b in blind) and each[0] > BOUND + WINDOW]
         long = [each for each in waits if each[0] > BOUND + WINDOW and each not in unjudged]
         long.sort(reverse=True)
+        # Predictions are published once. Those that are on their way over a server when it is killed are lost with it.
+        killed = [at for at, what in events if what.startswith("killed server")] if name == "seen over MQTT" else []
+        lost = [each for each in long if any(abs(at - each[2]) < 1 for at in killed)]
+        long = [each for each in long if each not in lost]
         lengths = [each[0] for each in waits]
         row |= {f"robots without a prediction for over 6 s, {name}": len({robot for _, robot, _, _ in long}),
                 f"times that happened, {name}": len(long),
                 f"longest time without one, {name}, s": f"{max(lengths, default=0):.2f}",
                 f"p99.9 of these times, {name}, s": f"{percentile(lengths, 0.999):.2f}"}
+        if lost:
+            row["further times because a prediction was lost with a server"] = len(lost)
         if unjudged:
             row["further times while both subscribers were blind"] = len(unjudged)
         details[f"long waits, {name}"] = [dict(robot=robot, partition=partition(robot), wait=round(wait, 2), since=round(since - begun, 2), near=around(since))

@@ -88,7 +88,21 @@ def subscriber(pipe, stop, which, ports, places):
     pipe.send((predictions, surfaces, blind, problems))
 
 
-def retained(ports):
+def retained(ports, robots):
+    """The retained surface of each robot, as a new subscriber gets it, and how often that had to subscribe.
+
+    The gateway of a server that was started again reads the retained messages when its first client comes, and gives that one
+    only those that it has read until then.
+    """
+    for times in range(1, 6):
+        found = retained_once(ports)
+        if len(found) >= robots:
+            break
+        time.sleep(1)
+    return found, times
+
+
+def retained_once(ports):
     """The retained surface of each robot, as a new subscriber of the first server that answers gets it."""
     for port in ports:
         try:

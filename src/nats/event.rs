@@ -3,7 +3,7 @@
 use async_nats::{Message, StatusCode};
 
 use super::partition::{Delivery, numbers};
-use super::setup::acknowledged;
+use super::setup::{acknowledged, nanoseconds};
 use crate::config::subject::PartitionedSubject;
 
 /// The beginning of the last token of the subjects on which the stream itself answers; the partition and the number of the first
@@ -43,9 +43,9 @@ impl PartitionEvent {
         let number = |name: &str| header(name)?.parse::<u64>().ok();
         if let Some((partition, _)) = subject.names(&to) {
             let reply = reply.map(|reply| reply.to_string()).unwrap_or_default();
-            let [sequence, delivery] = numbers(&reply)?;
+            let [sequence, delivery, time] = numbers(&reply)?;
             let (subject, pin) = (to.to_string(), header("Nats-Pin-Id").unwrap_or_default());
-            let delivery = Delivery { subject, payload, reply, sequence, delivery, pin };
+            let delivery = Delivery { subject, payload, reply, sequence, time, delivery, pin };
             return Some((usize::from(partition), Self::Delivered(delivery)));
         }
         let last = to.rsplit('.').next().unwrap_or_default();
@@ -65,7 +65,8 @@ impl PartitionEvent {
         match (header("Nats-Subject").zip(number("Nats-Sequence")), status) {
             (Some((subject, sequence)), _) => {
                 let (reply, pin) = (String::new(), String::new());
-                let message = Delivery { subject, payload, reply, sequence, delivery: 0, pin };
+                let time = header("Nats-Time-Stamp").map_or(0, |time| nanoseconds(&time));
+                let message = Delivery { subject, payload, reply, sequence, time, delivery: 0, pin };
                 Some((partition, Self::Stored(message, before)))
             }
             (None, Some(END | NOT_FOUND)) => {

@@ -15,6 +15,9 @@
 //!   receives what they tell.
 //! - `event` and `heartbeat` are what arrives: what the servers say about a partition, and the heartbeat of another node.
 //!
+//! The servers of a cluster agree on each delivery and on each acknowledgement, which takes them more than to store a message. So a
+//! node asks for the messages of a busy partition in groups, and acknowledges them a few times a second.
+//!
 //! A message is acknowledged when everything that its samples completed is decided and handed to the sinks, and a partition
 //! is left to another node when the broker has acknowledged the surfaces. A node that takes over asks the servers up to which message
 //! everything is acknowledged, reads what came after it, and begins with the surface that was published last

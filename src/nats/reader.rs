@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::{Message, Subscriber};
@@ -17,7 +16,7 @@ use super::nodes::Nodes;
 use super::options::NatsOptions;
 use super::partition::{Delivery, Partition, PartitionStep, Taken};
 use super::requests::Requests;
-use super::setup;
+use super::setup::{self, NewestRead};
 use super::streams::{PartitionStreams, Released};
 use super::timing::Timing;
 use crate::health::SourceState;
@@ -37,8 +36,8 @@ pub(super) struct Reader {
     partitions: Vec<Partition>,
     streams: PartitionStreams,
     nodes: Nodes,
-    /// The number of the newest message that was read.
-    read: Arc<AtomicU64>,
+    /// The newest message that was read.
+    read: Arc<NewestRead>,
     /// How often the connection had been made at the last tick.
     connections: u64,
     /// When it was asked whether what is decided is published, without an answer yet.
@@ -162,6 +161,7 @@ impl Reader {
         for index in 0..self.partitions.len() {
             self.step(index).await?;
         }
+        self.requests.acknowledge_all().await;
         self.nodes
             .read_directly(self.partitions.iter().filter(|partition| partition.is_read_directly()).count());
         Ok(())
@@ -174,10 +174,8 @@ impl Reader {
             partition.told(self.nodes.elsewhere(index));
             match partition.step(now) {
                 None => break,
-                Some(PartitionStep::Pull) => {
-                    let pin = partition.pin().map(str::to_owned);
-                    self.requests.pull(index, pin.as_deref()).await;
-                }
+                Some(PartitionStep::Pull) => self.requests.pull(index, partition.pin()).await,
+                Some(PartitionStep::PullGroup) => self.requests.pull_group(index, partition.pin()).await,
                 Some(PartitionStep::AskFloor) => self.requests.floor(index).await,
                 Some(PartitionStep::Read(sequence)) => self.requests.read(index, sequence).await,
                 Some(PartitionStep::AskPublished) => self.streams.ask_published(Some(index)).await?,
@@ -260,7 +258,7 @@ impl Reader {
             self.streams.ask_decided(index, sequence, reply).await?;
         }
         if let Some(message) = message {
-            self.read.fetch_max(message.sequence, Ordering::Relaxed);
+            self.read.note(&message);
             self.streams.take(index, &message).await?;
             touched.insert(index, Some((message.sequence, message.reply)));
         }
@@ -275,10 +273,8 @@ impl Reader {
                 if let Some(partition) = self.partitions.get_mut(index) {
                     partition.acknowledged(sequence);
                 }
-                // What was read from the stream itself is acknowledged with what the consumer delivers later.
-                if !reply.is_empty() {
-                    self.requests.acknowledge(reply).await;
-                }
+                // What was read from the stream itself has no reply, and is acknowledged with what the consumer delivers later.
+                self.requests.acknowledge(index, reply).await;
             }
             Released::Published(None) => self.asked = None,
             Released::Published(Some(index)) => {

@@ -13,8 +13,13 @@ use crate::nats::timing::Timing;
 /// come in their order and without a gap, so that the node can go on with the consumer.
 #[derive(Clone, Debug)]
 pub(super) struct Direct {
-    /// When the servers were last asked; `None` if they are to be asked now.
+    /// When the servers were last asked; `None` before the first time.
     asked: Option<Duration>,
+    /// Whether the answer to that has ended. There is one request at a time: each makes a server count the messages that are left,
+    /// and many of them keep servers that are busy from storing new messages.
+    is_answered: bool,
+    /// Whether there is something to ask for that the last request may not have covered.
+    is_wanted: bool,
     /// When the last message was read; before the first one, when the consumer was last heard.
     read: Duration,
     /// Whether it is known after which message to begin.
@@ -30,7 +35,16 @@ pub(super) struct Direct {
 impl Direct {
     /// Begins to read after what was used; the consumer was last heard at this time.
     pub(super) fn new(heard: Duration) -> Self {
-        Self { asked: None, read: heard, is_begun: true, is_heard: false, delivered: None, unpinned: None }
+        Self {
+            asked: None,
+            is_answered: false,
+            is_wanted: false,
+            read: heard,
+            is_begun: true,
+            is_heard: false,
+            delivered: None,
+            unpinned: None,
+        }
     }
 
     /// Begins to take a partition over, of which it is not known yet what is acknowledged.
@@ -40,21 +54,27 @@ impl Direct {
 
     /// Notes that it is known after which message to begin.
     pub(super) fn begin(&mut self) {
-        (self.is_begun, self.asked) = (true, None);
+        self.is_begun = true;
+        self.ask_again();
     }
 
     /// Whether the servers are to be asked now, which is noted: for messages, or first for what is acknowledged.
     pub(super) fn ask(&mut self, timing: &Timing, now: Duration) -> bool {
-        let is_due = self.asked.is_none_or(|asked| now >= asked + timing.direct);
+        let pause = match (self.is_answered, self.is_wanted) {
+            (false, _) => timing.answer,
+            (true, false) => timing.direct,
+            (true, true) => Duration::ZERO,
+        };
+        let is_due = self.asked.is_none_or(|asked| now >= asked + pause);
         if is_due {
-            self.asked = Some(now);
+            (self.asked, self.is_answered, self.is_wanted) = (Some(now), false, false);
         }
         is_due
     }
 
-    /// Notes that what was asked for does not come.
+    /// Notes that what was asked for does not come, or is not what is to be asked for now.
     pub(super) fn ask_again(&mut self) {
-        self.asked = None;
+        (self.is_answered, self.is_wanted) = (true, true);
     }
 
     /// Notes a message of an answer.
@@ -64,8 +84,8 @@ impl Direct {
 
     /// Notes that the consumer is there. The servers are asked once more, for what it has delivered before.
     pub(super) fn heard(&mut self) {
-        if !std::mem::replace(&mut self.is_heard, true) && self.is_begun {
-            self.asked = None;
+        if !std::mem::replace(&mut self.is_heard, true) {
+            self.is_wanted |= self.is_begun;
         }
     }
 
@@ -74,9 +94,7 @@ impl Direct {
         self.heard();
         if self.delivered.as_ref().is_none_or(|newest| newest.sequence < message.sequence) {
             self.delivered = Some(message);
-            if self.is_begun {
-                self.asked = None;
-            }
+            self.is_wanted |= self.is_begun;
         }
     }
 
@@ -98,12 +116,11 @@ impl Direct {
     /// Notes the end of an answer, after which there is more to be asked for, or not. Returns whether the node can go on with the
     /// consumer: it is there, and everything up to what it has delivered was used, the newest of it with this number.
     pub(super) fn ended(&mut self, is_more: bool, newest: u64) -> bool {
-        if is_more {
-            self.asked = None;
-        }
+        self.is_answered = true;
+        self.is_wanted |= is_more;
         let has_all = self.delivered.as_ref().is_none_or(|message| message.sequence <= newest);
-        // An answer to an earlier request says nothing about what came since.
-        self.asked.is_some() && has_all && self.is_begun && self.is_heard && self.unpinned.is_none()
+        // An answer says nothing about what came after its request.
+        !self.is_wanted && has_all && self.is_begun && self.is_heard && self.unpinned.is_none()
     }
 
     /// The newest message that the consumer has delivered meanwhile, and that was not used.

@@ -1,15 +1,18 @@
 //! One partition: which of its messages are used, in which order, and when it changes hands.
 
+mod acknowledgement;
 mod delivery;
 mod direct;
 mod elsewhere;
 mod order;
 mod phase;
+mod pulls;
 #[cfg(test)]
 mod simulation;
 
 use std::time::Duration;
 
+pub(super) use self::acknowledgement::Acknowledgement;
 pub(super) use self::delivery::{Delivery, numbers};
 use self::direct::Direct;
 pub(super) use self::elsewhere::Elsewhere;
@@ -17,10 +20,9 @@ use self::order::MessageOrder;
 pub(super) use self::order::Taken;
 pub(super) use self::phase::PartitionStep;
 use self::phase::{IDLE, Leaving, NO_LEADER, Phase, TIMED_OUT, WRONG_PIN};
+pub(super) use self::pulls::BATCH;
+use self::pulls::Pulls;
 use super::timing::Timing;
-
-/// Messages that one request asks for.
-pub(super) const BATCH: usize = 64;
 
 /// The state of one partition on this node. It does no I/O, and times are counted from the start of the node.
 ///
@@ -37,10 +39,8 @@ pub(super) struct Partition {
     phase: Phase,
     /// The name under which the servers deliver the partition to this node; `None` before the first message.
     pin: Option<String>,
-    /// The messages that the servers may still deliver for the requests so far.
-    open: usize,
-    /// Until when the newest request lasts.
-    until: Duration,
+    /// The requests to the consumer.
+    pulls: Pulls,
     /// When the consumer was last heard.
     heard: Duration,
     /// The messages that were used.
@@ -62,8 +62,7 @@ impl Partition {
             timing,
             phase: Phase::Idle,
             pin: None,
-            open: 0,
-            until: Duration::ZERO,
+            pulls: Pulls::default(),
             heard: Duration::ZERO,
             order: MessageOrder::default(),
             delivery: None,
@@ -107,28 +106,26 @@ impl Partition {
     /// Says whether this node is to read the partition.
     pub(super) fn want(&mut self, wanted: bool, now: Duration) {
         if self.phase == Phase::Idle && wanted {
-            (self.heard, self.until) = (now, now);
+            self.heard = now;
+            self.pulls.begin(now);
         }
         self.phase = self.phase.wanted(wanted, now);
     }
 
     /// Notes that the connection was made anew: what was asked for on the old one does not come.
     pub(super) fn reconnected(&mut self) {
-        self.open = 0;
+        self.pulls.ended();
         self.direct.iter_mut().for_each(Direct::ask_again);
     }
 
     /// What is to be done now; `None` if there is nothing to do.
     pub(super) fn step(&mut self, now: Duration) -> Option<PartitionStep> {
-        if now >= self.until + self.timing.idle {
-            // The servers say when a request ends; if that status is lost, it has ended all the same.
-            self.open = 0;
-        }
+        self.pulls.expire(&self.timing, now);
         match self.phase {
             Phase::Reading => self.read(now),
             Phase::Leaving(since, _) if now > since + self.timing.give_up => Some(self.release()),
             Phase::Leaving(since, Leaving::Deciding) => {
-                let is_decided = self.open == 0 && self.order.is_acknowledged();
+                let is_decided = !self.pulls.is_open() && self.order.is_acknowledged();
                 is_decided.then(|| {
                     self.phase = Phase::Leaving(since, Leaving::Publishing);
                     PartitionStep::AskPublished
@@ -153,11 +150,7 @@ impl Partition {
             let newest = self.order.newest();
             return Some(newest.map_or(PartitionStep::AskFloor, |newest| PartitionStep::Read(newest + 1)));
         }
-        (self.open < BATCH / 2 || now >= self.until).then(|| {
-            self.open += BATCH;
-            self.until = now + self.timing.pull;
-            PartitionStep::Pull
-        })
+        self.pulls.next(self.pin.is_some() && self.direct.is_none(), &self.timing, now)
     }
 
     /// Begins to read from the stream itself, if it is known from which message on.
@@ -191,7 +184,8 @@ impl Partition {
     /// Takes a message that the consumer has delivered.
     pub(super) fn delivered(&mut self, message: Delivery, now: Duration) -> Taken {
         let mut taken = Taken::default();
-        (self.heard, self.was_direct, self.open) = (now, false, self.open.saturating_sub(1));
+        (self.heard, self.was_direct) = (now, false);
+        self.pulls.delivered();
         if self.phase == Phase::Idle {
             return taken;
         }
@@ -259,26 +253,27 @@ impl Partition {
     pub(super) fn status(&mut self, code: u16, pending: usize, now: Duration) -> Taken {
         let mut taken = Taken::default();
         if code == NO_LEADER {
-            self.open = 0;
+            self.pulls.ended();
             self.read_directly(now);
             return taken;
         }
         (self.heard, self.was_direct) = (now, false);
         match code {
             IDLE => {}
-            TIMED_OUT => self.open = self.open.saturating_sub(pending),
+            TIMED_OUT => self.pulls.timed_out(pending),
             WRONG_PIN => match &mut self.direct {
                 Some(direct) if self.order.newest().is_some() => {
                     direct.unpinned(now);
-                    (self.pin, self.open) = (None, 0);
+                    self.pin = None;
+                    self.pulls.ended();
                 }
                 _ => {
                     taken.has_moved = self.pin.is_some();
                     self.forget();
                 }
             },
-            // The request has failed for another reason, such as another leader of the consumer.
-            _ => self.open = 0,
+            // There is no message, or the request has failed for another reason, such as another leader of the consumer.
+            _ => self.pulls.ended(),
         }
         // Only a consumer that has a leader answers in this way, and only to the node that has the pin.
         if let Some(direct) =
@@ -295,7 +290,8 @@ impl Partition {
     }
 
     fn forget(&mut self) {
-        (self.pin, self.delivery, self.direct, self.open) = (None, None, None, 0);
+        (self.pin, self.delivery, self.direct) = (None, None, None);
+        self.pulls.ended();
         self.order.forget();
     }
 }
@@ -313,7 +309,7 @@ mod tests {
     fn message(sequence: u64, pin: &str) -> Delivery {
         let (subject, reply) = ("fleet.1.robots.a.current".into(), format!("ack {sequence}"));
         let payload = bytes::Bytes::new();
-        Delivery { subject, payload, reply, sequence, delivery: 0, pin: pin.into() }
+        Delivery { subject, payload, reply, sequence, time: 0, delivery: 0, pin: pin.into() }
     }
 
     /// A message of the stream itself.
@@ -395,24 +391,24 @@ mod tests {
         assert_eq!(partition.step(at(20)), Some(PartitionStep::AskFloor));
         assert_eq!(partition.delivered(message(17, "q"), at(30)), Taken::default());
         assert_eq!(partition.step(at(30)), None);
-        assert_eq!(partition.step(at(270)), Some(PartitionStep::AskFloor), "the answer may be lost");
+        assert_eq!(partition.step(at(520)), Some(PartitionStep::AskFloor), "the answer may be lost");
         assert!(!partition.is_read_directly(), "its consumer delivers");
         partition.acknowledged_anywhere(13);
-        assert_eq!(partition.step(at(280)), Some(PartitionStep::Read(14)));
+        assert_eq!(partition.step(at(530)), Some(PartitionStep::Read(14)));
         partition.acknowledged_anywhere(12);
         for sequence in [14, 15, 16] {
-            assert_eq!(used(&partition.stored(stored(sequence), 0, at(280))), Some(sequence));
+            assert_eq!(used(&partition.stored(stored(sequence), 0, at(530))), Some(sequence));
         }
         assert_eq!(partition.stored_ended(0, 0), Taken::default(), "17 is not there yet");
-        assert_eq!(used_before(&partition.delivered(message(15, "q"), at(290))), Some(15));
-        assert_eq!(partition.step(at(530)), Some(PartitionStep::Read(17)));
-        assert_eq!(used(&partition.stored(stored(17), 0, at(540))), Some(17));
+        assert_eq!(used_before(&partition.delivered(message(15, "q"), at(540))), Some(15));
+        assert_eq!(partition.step(at(780)), Some(PartitionStep::Read(17)));
+        assert_eq!(used(&partition.stored(stored(17), 0, at(790))), Some(17));
         assert_eq!(
             used_before(&partition.stored_ended(0, 0)),
             Some(17),
             "the servers wait for its acknowledgement"
         );
-        assert_eq!(used(&partition.delivered(message(18, "q"), at(550))), Some(18));
+        assert_eq!(used(&partition.delivered(message(18, "q"), at(800))), Some(18));
     }
 
     #[test]
@@ -421,7 +417,7 @@ mod tests {
         partition.delivered(message(16, "q"), at(20));
         let steps: Vec<_> = (20..2100).filter_map(|millis| partition.step(at(millis))).collect();
         assert!(steps.contains(&PartitionStep::GiveUp), "{steps:?}");
-        assert!(steps.iter().filter(|step| **step == PartitionStep::AskFloor).count() > 5, "{steps:?}");
+        assert!(steps.iter().filter(|step| **step == PartitionStep::AskFloor).count() > 3, "{steps:?}");
         assert_eq!(partition.pin(), None);
         partition.acknowledged_anywhere(13);
         assert_eq!(partition.step(at(2100)), None, "the answer is too late");
@@ -530,6 +526,27 @@ mod tests {
     }
 
     #[test]
+    fn the_stream_itself_is_asked_again_when_it_has_answered_or_long_enough_was_waited() {
+        let mut partition = begun();
+        partition.status(NO_LEADER, 0, at(100));
+        assert_eq!(partition.step(at(100)), Some(PartitionStep::Read(4)));
+        assert_eq!(partition.step(at(100)), Some(PartitionStep::Pull));
+        for sequence in 8..=12 {
+            // What is before it is to be asked for.
+            partition.delivered(message(sequence, "p"), at(110));
+            assert_eq!(partition.step(at(110)), None, "a server that is busy is asked once");
+        }
+        assert_eq!(partition.step(at(599)), None);
+        assert_eq!(partition.step(at(600)), Some(PartitionStep::Read(4)), "the answer may be lost");
+        partition.delivered(message(13, "p"), at(610));
+        (4..=12).for_each(|sequence| drop(partition.stored(stored(sequence), sequence - 1, at(620))));
+        assert_eq!(partition.stored_ended(12, 0), Taken::default(), "13 came after the request");
+        assert_eq!(partition.step(at(620)), Some(PartitionStep::Read(13)));
+        partition.stored(stored(13), 12, at(630));
+        assert_eq!(used_before(&partition.stored_ended(13, 0)), Some(13));
+    }
+
+    #[test]
     fn a_node_that_takes_over_without_a_leader_of_the_consumer_begins_after_what_another_one_has_decided() {
         let mut partition = read();
         partition.told(Elsewhere { is_read: true, decided: Some(7) });
@@ -596,23 +613,6 @@ mod tests {
             Some(PartitionStep::Pull),
             "it is not known from which message on to read"
         );
-    }
-
-    #[test]
-    fn another_request_follows_when_half_is_delivered_or_the_time_has_passed() {
-        let mut partition = begun();
-        for sequence in 4..=BATCH as u64 / 2 + 2 {
-            assert_eq!(partition.step(at(20)), None);
-            partition.delivered(message(sequence, "p"), at(20));
-        }
-        partition.delivered(message(1000, "p"), at(20));
-        assert_eq!(partition.step(at(20)), Some(PartitionStep::Pull));
-        assert_eq!(partition.step(at(1019)), None);
-        assert_eq!(partition.step(at(1020)), Some(PartitionStep::Pull));
-        partition.status(TIMED_OUT, BATCH, at(1030));
-        assert_eq!(partition.step(at(1031)), None, "the new one lasts");
-        // No word of its end came.
-        assert_eq!(partition.step(at(2020)), Some(PartitionStep::Pull));
     }
 
     #[test]

@@ -41,10 +41,12 @@ pub(super) enum Leaving {
 pub(in crate::nats) enum PartitionStep {
     /// Request [`BATCH`](super::BATCH) messages under the pin, if there is one.
     Pull,
+    /// Request at most as many of the messages that are there already, under the pin.
+    PullGroup,
     /// Ask up to which message everything is acknowledged, and call
     /// [`Partition::acknowledged_anywhere`](super::Partition::acknowledged_anywhere).
     AskFloor,
-    /// Ask the stream itself for the messages from this number on, at most [`BATCH`](super::BATCH).
+    /// Ask the stream itself for the messages from this number on.
     Read(u64),
     /// Send a receipt of publishing, and call [`Partition::published`](super::Partition::published) when it is released.
     AskPublished,

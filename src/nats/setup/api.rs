@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::nats::connection::NatsConnection;
 use crate::nats::fault::NatsFault;
 use crate::nats::options::NatsOptions;
+use crate::signal::rfc3339;
 
 /// JetStream's code for a consumer that does not exist.
 pub(super) const NO_CONSUMER: u64 = 10014;
@@ -41,12 +42,18 @@ pub(super) struct ApiAnswer {
 pub(super) struct ApiState {
     #[serde(default)]
     pub last_seq: u64,
+    /// When the newest message came.
+    #[serde(default)]
+    pub last_ts: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ApiPosition {
     #[serde(default)]
     pub stream_seq: u64,
+    /// When the consumer delivered last, if its leader knows that.
+    #[serde(default)]
+    pub last_active: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +116,11 @@ pub(super) async fn request(
 pub(in crate::nats) fn acknowledged(answer: &[u8]) -> Option<u64> {
     let answer: ApiAnswer = serde_json::from_slice(answer).ok()?;
     answer.ack_floor.map(|floor| floor.stream_seq)
+}
+
+/// A time as the servers write it, in nanoseconds since 1970; 0 for the time before anything came.
+pub(in crate::nats) fn nanoseconds(text: &str) -> u64 {
+    rfc3339::parse(text.as_bytes()).and_then(|time| time.nanos().try_into().ok()).unwrap_or(0)
 }
 
 /// What an error of the API means; `name` is what was asked for.

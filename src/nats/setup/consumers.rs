@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::api::{ApiConfig, NO_CONSUMER, api_fault, request};
+use super::api::{ApiConfig, NO_CONSUMER, api_fault, nanoseconds, request};
 use super::stream::{PATIENCE, check_stream};
 use crate::nats::connection::NatsConnection;
 use crate::nats::fault::NatsFault;
@@ -25,6 +25,8 @@ pub(in crate::nats) struct Consumer {
     found: Option<ApiConfig>,
     /// The number of the newest message that it has delivered.
     delivered: u64,
+    /// When it delivered that, in nanoseconds since 1970; 0 if its leader does not know.
+    delivered_at: u64,
     /// Whether it waits for a message after the newest one of the stream.
     is_ahead: bool,
 }
@@ -70,7 +72,9 @@ async fn consumer(
             return Err(NatsFault::OtherPartitions { consumer: name, wanted, found });
         }
     }
-    Ok(Consumer { partition, found: answer.config, delivered: answer.delivered.stream_seq, is_ahead: false })
+    let delivered_at = nanoseconds(&answer.delivered.last_active);
+    let delivered = answer.delivered.stream_seq;
+    Ok(Consumer { partition, found: answer.config, delivered, delivered_at, is_ahead: false })
 }
 
 /// Makes the consumers that do not exist or have other times, and makes those anew that wait for a message after the newest one
@@ -84,13 +88,16 @@ pub(in crate::nats) async fn make_consumers(
 ) -> Result<(), NatsFault> {
     let mut consumers = consumers(options, connection).await?;
     // After the consumers, because messages come all the time.
-    let newest = check_stream(options, connection).await?.newest;
-    consumers.iter_mut().for_each(|consumer| consumer.is_ahead = consumer.delivered > newest);
+    let stream = check_stream(options, connection).await?;
+    for consumer in &mut consumers {
+        consumer.is_ahead = stream.was_begun_anew_after(consumer.delivered, consumer.delivered_at);
+    }
     if consumers.iter().any(|consumer| consumer.is_ahead) {
-        // Messages may have come since.
         tokio::time::sleep(PATIENCE * options.config.failover).await;
-        let newest = check_stream(options, connection).await?.newest;
-        consumers.iter_mut().for_each(|consumer| consumer.is_ahead &= consumer.delivered > newest);
+        let stream = check_stream(options, connection).await?;
+        for consumer in &mut consumers {
+            consumer.is_ahead &= stream.was_begun_anew_after(consumer.delivered, consumer.delivered_at);
+        }
     }
     let ahead = consumers.iter().filter(|consumer| consumer.is_ahead).count();
     if ahead > 0 {

@@ -4,6 +4,6 @@ mod api;
 mod consumers;
 mod stream;
 
-pub(super) use self::api::acknowledged;
+pub(super) use self::api::{acknowledged, nanoseconds};
 pub(super) use self::consumers::{GROUP, consumers, make_consumers};
-pub(super) use self::stream::{StreamState, begun_anew, check_stream};
+pub(super) use self::stream::{NewestRead, StreamState, begun_anew, check_stream};

@@ -8,10 +8,15 @@ use super::millis;
 use crate::nats::event::PartitionEvent;
 use crate::nats::timing::Timing;
 
+/// The answer to a request for messages that are there if there is none.
+const NO_MESSAGES: u16 = 404;
+
 /// What a node asks of the servers.
 pub(super) enum Asked {
     /// Messages, under this pin.
     Pull(Option<String>),
+    /// Those that are there already.
+    PullGroup(Option<String>),
     /// Nothing: this message and all before it are acknowledged.
     Acknowledge(u64),
     /// Up to which message everything is acknowledged.
@@ -27,7 +32,8 @@ struct Pull {
     node: usize,
     pin: Option<String>,
     left: usize,
-    until: u64,
+    /// When it ends; `None` if it ends when there are no messages.
+    until: Option<u64>,
 }
 
 impl Pull {
@@ -84,18 +90,28 @@ impl Servers {
     pub(super) fn ask(&mut self, node: usize, asked: Asked, lag: u64, now: u64) -> Vec<PartitionEvent> {
         match asked {
             Asked::Read(from) => return self.read(from, lag),
-            Asked::Pull(_) if now < self.leaderless => return vec![PartitionEvent::Status(NO_LEADER, 0)],
+            Asked::Pull(_) | Asked::PullGroup(_) if now < self.leaderless => {
+                return vec![PartitionEvent::Status(NO_LEADER, 0)];
+            }
             _ if now < self.leaderless => {}
-            Asked::Pull(pin) => {
+            Asked::Pull(ref pin) | Asked::PullGroup(ref pin) => {
                 if let Some((current, since)) = &mut self.pin {
-                    if pin.as_ref() == Some(current) {
+                    if pin.as_ref() == Some(&*current) {
                         *since = now;
                     } else if pin.is_some() {
                         return vec![PartitionEvent::Status(WRONG_PIN, BATCH)];
                     }
                 }
-                let until = now + millis(self.timing.pull);
-                self.pulls.push_back(Pull { node, pin, left: BATCH, until });
+                let is_group = matches!(asked, Asked::PullGroup(_));
+                let pending = self.again.len() + self.stream.range(self.delivered + 1..).count();
+                if is_group && pending == 0 {
+                    return vec![PartitionEvent::Status(NO_MESSAGES, 0)];
+                }
+                if is_group && pending < self.pulls.iter().map(|pull| pull.left).sum() {
+                    return vec![PartitionEvent::Status(TIMED_OUT, 0)];
+                }
+                let until = (!is_group).then(|| now + millis(self.timing.pull));
+                self.pulls.push_back(Pull { node, pin: pin.clone(), left: BATCH, until });
             }
             Asked::Acknowledge(sequence) if sequence <= self.delivered => {
                 self.floor = self.floor.max(sequence);
@@ -137,7 +153,7 @@ impl Servers {
                 self.again.push_back(*sequence);
             }
         }
-        let mut sent = self.end(TIMED_OUT, |pull| now >= pull.until);
+        let mut sent = self.end(TIMED_OUT, |pull| pull.until.is_some_and(|until| now >= until));
         while let Some(sequence) = self.next() {
             let pin = self.pin.as_ref().map(|(pin, _)| pin.clone());
             sent.extend(self.end(WRONG_PIN, |pull| pull.pin.is_some() && pull.pin != pin));
@@ -157,6 +173,7 @@ impl Servers {
             sent.push((pull.node, PartitionEvent::Delivered(message)));
             self.pulls.retain(|pull| pull.left > 0);
         }
+        sent.extend(self.end(TIMED_OUT, |pull| pull.until.is_none()));
         if now.is_multiple_of(millis(self.timing.idle)) {
             let has_pin =
                 |pull: &&Pull| self.pin.as_ref().is_some_and(|(pin, _)| pull.pin.as_ref() == Some(pin));
@@ -184,5 +201,13 @@ impl Servers {
 
 fn message(sequence: u64) -> Delivery {
     let (subject, reply) = ("fleet.1.robots.a.current".into(), format!("ack {sequence}"));
-    Delivery { subject, payload: bytes::Bytes::new(), reply, sequence, delivery: 0, pin: String::new() }
+    Delivery {
+        subject,
+        payload: bytes::Bytes::new(),
+        reply,
+        sequence,
+        time: 0,
+        delivery: 0,
+        pin: String::new(),
+    }
 }
