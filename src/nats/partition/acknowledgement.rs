@@ -1,12 +1,13 @@
 //! Which messages of a partition are acknowledged when.
 
 use super::delivery::numbers;
+use super::pulls::BATCH;
 
-/// After this many deliveries without an acknowledgement, it is not put off any longer, so that the servers do not wait for it.
-const MOST: u64 = 64;
+/// After this many deliveries without an acknowledgement, it is sent at once. The servers deliver four times as many, and then wait.
+const MOST: u64 = BATCH as u64;
 
-/// The acknowledgement of a partition that is put off: it covers all messages before, and the servers of a cluster tell each other
-/// each one.
+/// The acknowledgement of a partition that is put off. The servers of a cluster agree on each one, and a later one covers all
+/// messages before.
 #[derive(Debug, Default)]
 pub(in crate::nats) struct Acknowledgement {
     /// The newest message: its number in the stream, that of its delivery, and the subject on which it is acknowledged.
